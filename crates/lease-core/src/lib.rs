@@ -1,1 +1,68 @@
-//! Placeholder.
+//! Leader election on `coordination.k8s.io/v1` Leases, for operators that must not act twice.
+//!
+//! Several replicas contend for one Lease; the one that holds it leads. The crate has two parts:
+//!
+//! - a **pure state machine** ([`Elector`]): it does no I/O, reads no clock and draws no random number. Events and
+//!   the present time go in, effects and the next deadline come out. Every rule of the protocol lives here, where
+//!   it can be tested under any schedule. It needs neither tokio nor kube (`default-features = false`).
+//! - a **driver** (feature `kube`, on by default): it turns effects into requests, watches all Leases of an
+//!   operator with one watch, and runs on a thread of its own so that a busy reconciler cannot starve a renewal.
+//!
+//! # Run this future only while I lead
+//!
+//! ```no_run
+//! # #[cfg(feature = "kube")]
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use lease_core::{Elections, ElectionsOptions, LeaderElectionId};
+//!
+//! let options = ElectionsOptions::from_env(LeaderElectionId::new("backup.example.com")?)?;
+//! let elections = Elections::start(kube::Config::infer().await?, options).await?;
+//! let leader = elections.lead(|term| async move {
+//!     println!("{} leads with fencing token {}", term.identity(), term.token());
+//!     term.draining().await; // stop here when asked to; the Lease is released afterwards
+//! });
+//! # tokio::signal::ctrl_c().await?;
+//! leader.shutdown().await;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What is promised
+//!
+//! At no instant do two processes hold a [valid](Validity) term of one Lease, whatever the network delays, loses or
+//! reorders and whatever the wall clocks say. A leader counts its validity from the instant its last successful
+//! renewal was *sent* and stops at RenewDeadline; everyone else waits for LeaseDuration from the instant *they* last
+//! saw the record change.
+//!
+//! This rests on two assumptions, until the API server itself fences: clocks run at about the same *rate*
+//! (LeaseDuration − RenewDeadline is the margin; their *readings* are never compared), and a request that was sent
+//! within the validity is not held up in the network for longer than that same margin.
+
+pub mod config;
+pub mod effect;
+pub mod elector;
+pub mod event;
+pub mod identity;
+pub mod mutants;
+pub mod name;
+pub mod record;
+pub mod revision;
+pub mod time;
+pub mod timings;
+
+#[cfg(feature = "kube")]
+pub mod driver;
+
+pub use config::{Creation, ElectorConfig, ReleaseStyle};
+pub use effect::{Effect, EndReason, Write};
+pub use elector::{Elector, State};
+pub use event::{Context, Event, Refusal};
+pub use identity::Identity;
+pub use name::{LeaderElectionId, LeaseName, NameError};
+pub use record::{LeaseRecord, ObservedLease};
+pub use revision::{FencingToken, ResourceVersion, Revision, Uid};
+pub use time::{Now, Validity};
+pub use timings::{TimingError, TimingWarning, Timings};
+
+#[cfg(feature = "kube")]
+pub use driver::*;

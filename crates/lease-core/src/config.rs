@@ -1,0 +1,63 @@
+//! What one candidate is told once, at its start.
+
+use std::time::Duration;
+
+use crate::identity::Identity;
+use crate::timings::Timings;
+
+/// What to do about a Lease that does not exist.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Creation {
+    /// Wait for LeaseDuration, then create it. Whoever held a Lease that someone deleted may still believe in it, and a
+    /// process that has just started cannot know whether there was one.
+    AfterWaiting,
+    /// Create it at once. For names that nobody else ever uses, such as one derived from the identity.
+    AtOnce,
+    /// Leave that to others, and wait for it to appear.
+    Never,
+}
+
+/// How a Lease is given up once the work has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReleaseStyle {
+    /// Write an empty holder (ReleaseOnCancel): the next candidate takes it in milliseconds.
+    Vacate,
+    /// Delete it. For Leases of which no one is a successor.
+    Delete,
+    /// Leave it as it is, to expire (ReleaseOnCancel off).
+    LetExpire,
+}
+
+/// The settings of one [`Elector`](crate::Elector).
+#[derive(Clone, Debug)]
+pub struct ElectorConfig {
+    /// holderIdentity of this process.
+    pub identity: Identity,
+    /// LeaseDuration, RenewDeadline, RetryPeriod.
+    pub timings: Timings,
+    /// What to do where there is no Lease.
+    pub creation: Creation,
+    /// How to give the Lease up.
+    pub release: ReleaseStyle,
+    /// How long running work may take to finish when it is asked to, before it is aborted.
+    pub drain_timeout: Duration,
+    /// How long to leave a free Lease to others before taking it.
+    pub patience: Duration,
+    /// Whether to contend from the start.
+    pub standing: bool,
+}
+
+impl ElectorConfig {
+    /// Settings of an ordinary election.
+    pub fn new(identity: Identity, timings: Timings) -> Self {
+        Self {
+            identity,
+            timings,
+            creation: Creation::AfterWaiting,
+            release: ReleaseStyle::Vacate,
+            drain_timeout: Duration::from_secs(30),
+            patience: Duration::ZERO,
+            standing: true,
+        }
+    }
+}

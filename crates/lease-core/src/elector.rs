@@ -1,0 +1,227 @@
+//! The state machine of one candidate for one Lease.
+//!
+//! Events change what the machine knows; after each of them [`Elector::advance`] looks at the whole of it and decides
+//! what follows. So a decision depends on what is known, never on the order in which it came to be known.
+//!
+//! ```text
+//!            ┌──────────────────────────────────────────────┐
+//!  Starting ─┴→ Standby ──→ Expired ──→ Acquiring ──→ Leader ──→ Releasing
+//!                  ↑           │            │            │           │
+//!                  └───────────┴────────────┴────────────┴───────────┘
+//! ```
+
+mod acquire;
+mod attempts;
+mod hold;
+mod outcome;
+mod release;
+mod view;
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::config::ElectorConfig;
+use crate::effect::{Effect, EndReason, Write};
+use crate::event::{Context, Event};
+use crate::identity::Identity;
+use crate::record::ObservedLease;
+use crate::time::Validity;
+
+use attempts::Attempts;
+use hold::{Holding, Work};
+use release::Vacating;
+use view::View;
+
+/// Where a candidate stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// It knows nothing of the Lease yet.
+    Starting,
+    /// Somebody holds the Lease, or may.
+    Standby,
+    /// The Lease is free: released, or not renewed for as long as its holder stated.
+    Expired,
+    /// It has asked for the Lease.
+    Acquiring,
+    /// It holds the Lease.
+    Leader,
+    /// It gives the Lease up: first the work ends, then the Lease is released.
+    Releasing,
+}
+
+/// One candidate for one Lease.
+///
+/// [`handle`](Self::handle) takes events, [`poll_effect`](Self::poll_effect) gives out what is to be done, and
+/// [`next_timeout`](Self::next_timeout) says when to call again if nothing happens.
+#[derive(Debug)]
+pub struct Elector {
+    config: ElectorConfig,
+    state: State,
+    view: View,
+    attempts: Attempts,
+    holding: Option<Holding>,
+    work: Work,
+    vacating: Option<Vacating>,
+    successor: Option<Identity>,
+    /// A read is owed before the next write: what is known may be out of date.
+    must_read: bool,
+    /// No request before this instant, after a failure.
+    retry_at: Duration,
+    /// Read, to be sure that nothing was missed, if the watch shows nothing until then.
+    poll_at: Duration,
+    watch_healthy: bool,
+    effects: VecDeque<Effect>,
+}
+
+impl Elector {
+    /// A candidate that knows nothing yet. Call [`handle`](Self::handle) with [`Event::Timeout`] to set it going.
+    pub fn new(config: ElectorConfig) -> Self {
+        Self {
+            config,
+            state: State::Starting,
+            view: View::default(),
+            attempts: Attempts::default(),
+            holding: None,
+            work: Work::Idle,
+            vacating: None,
+            successor: None,
+            must_read: true,
+            retry_at: Duration::ZERO,
+            poll_at: Duration::ZERO,
+            watch_healthy: true,
+            effects: VecDeque::new(),
+        }
+    }
+
+    /// Where it stands.
+    pub fn state(&self) -> State {
+        self.state
+    }
+
+    /// The validity of the present term, if there is one. To be asked with a fresh clock reading.
+    pub fn validity(&self) -> Option<Validity> {
+        self.holding.as_ref().map(|holding| holding.validity)
+    }
+
+    /// The Lease as last seen.
+    pub fn lease(&self) -> Option<&ObservedLease> {
+        self.view.lease()
+    }
+
+    /// Whether nothing is under way: no term, no work, no request, and nothing left to give up.
+    pub fn is_at_rest(&self) -> bool {
+        self.holding.is_none()
+            && self.work == Work::Idle
+            && self.vacating.is_none()
+            && !self.attempts.outstanding()
+            && self.state != State::Acquiring
+    }
+
+    /// Takes an event.
+    pub fn handle(&mut self, event: Event, cx: &Context) {
+        // An answer that arrives after the end of validity cannot bring it back.
+        self.end_if_lapsed(cx);
+        match event {
+            Event::Timeout => {}
+            Event::Watched(lease) => self.observe(lease, cx),
+            Event::Vanished(uid) => self.vanished(&uid),
+            Event::Read(lease) => self.read_landed(lease, cx),
+            Event::ReadFailed { retry_after } => self.read_failed(retry_after, cx),
+            Event::WriteLanded(attempt, lease) => self.write_landed(attempt, lease, cx),
+            Event::WriteRefused(attempt, refusal) => self.write_refused(attempt, refusal, cx),
+            Event::WriteUnknown(attempt) => self.write_unknown(attempt, cx),
+            Event::WorkEnded => self.work_ended(),
+            Event::StepDown { successor } => self.step_down(successor, cx),
+            Event::Stand(standing) => self.config.standing = standing,
+            Event::Patience(patience) => self.config.patience = patience,
+            Event::RenewSoon => self.renew_soon(cx),
+            Event::WatchHealthy(healthy) => {
+                self.watch_healthy = healthy;
+                self.schedule_poll(cx);
+            }
+        }
+        self.advance(cx);
+    }
+
+    /// The next thing to do.
+    pub fn poll_effect(&mut self) -> Option<Effect> {
+        self.effects.pop_front()
+    }
+
+    /// When to call [`handle`](Self::handle) with [`Event::Timeout`] if nothing happens before, on `CLOCK_MONOTONIC`.
+    pub fn next_timeout(&self) -> Option<Duration> {
+        let requests = if self.attempts.outstanding() { None } else { self.next_request_at() };
+        let validity = self.holding.as_ref().map(|holding| holding.validity.end().monotonic);
+        [requests, validity, self.work.deadline()].into_iter().flatten().min()
+    }
+
+    fn next_request_at(&self) -> Option<Duration> {
+        let read_at = self.must_read.then_some(self.retry_at);
+        match self.state {
+            State::Starting => read_at,
+            State::Acquiring => None,
+            State::Standby => {
+                let poll_at = Some(self.poll_at.max(self.retry_at));
+                read_at.or_else(|| [self.free_at(), poll_at].into_iter().flatten().min())
+            }
+            State::Expired => self.may_try().then(|| read_at.or_else(|| self.attempt_at())).flatten(),
+            State::Leader => read_at.or_else(|| self.renew_at()),
+            State::Releasing => match &self.vacating {
+                Some(vacating) => Some(vacating.give_up_at.min(self.retry_at)),
+                None => read_at.or_else(|| self.renew_at()),
+            },
+        }
+    }
+
+    /// Decides what follows from what is known.
+    fn advance(&mut self, cx: &Context) {
+        self.end_if_lapsed(cx);
+        self.press_the_work(cx);
+        // Each turn either asks for something or moves to another state; a handful of turns is the longest chain.
+        loop {
+            let before = self.state;
+            if !self.attempts.outstanding() {
+                match self.state {
+                    State::Starting => self.advance_starting(cx),
+                    State::Standby => self.advance_standby(cx),
+                    State::Expired => self.advance_expired(cx),
+                    State::Acquiring => self.state = State::Standby,
+                    State::Leader => self.advance_leader(cx),
+                    State::Releasing => self.advance_releasing(cx),
+                }
+            }
+            if self.state == before {
+                break;
+            }
+        }
+    }
+
+    fn advance_starting(&mut self, cx: &Context) {
+        if self.view.is_known() {
+            self.state = State::Standby;
+        } else {
+            self.read_if_due(cx);
+        }
+    }
+
+    /// Sends the read that is owed, once a failure's pause is over.
+    fn read_if_due(&mut self, cx: &Context) {
+        if cx.now.monotonic >= self.retry_at {
+            self.attempts.begin_read();
+            self.effects.push_back(Effect::Read);
+        }
+    }
+
+    fn send(&mut self, write: Write, cx: &Context) {
+        self.attempts.begin_write(&write, cx.now);
+        self.effects.push_back(Effect::Write(write));
+    }
+
+    /// Ends the term. The work, if any runs, is to be aborted and joined before the Lease may be taken again.
+    fn lose(&mut self, reason: EndReason) {
+        let Some(holding) = self.holding.take() else { return };
+        self.state = State::Standby;
+        self.effects.push_back(Effect::Ended(reason.clone()));
+        self.abort_work(holding.join_by(&self.config.timings), reason);
+    }
+}

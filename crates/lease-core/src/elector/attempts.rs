@@ -1,0 +1,106 @@
+//! Requests under way, and writes of which nobody knows whether they landed.
+
+use crate::effect::{AttemptId, Write, WriteKind};
+use crate::record::LeaseRecord;
+use crate::time::Now;
+
+/// One write that may land, or may have.
+#[derive(Clone, Debug)]
+pub(super) struct Attempt {
+    pub(super) id: AttemptId,
+    pub(super) kind: WriteKind,
+    pub(super) record: LeaseRecord,
+    pub(super) sent: Now,
+}
+
+impl Attempt {
+    /// Whether this record is the one that this attempt wrote. The identity is unique to the process and renewTime
+    /// grows with each of its writes, so the two together name one attempt.
+    fn wrote(&self, record: &LeaseRecord) -> bool {
+        self.record.holder == record.holder && self.record.renew_time == record.renew_time
+    }
+}
+
+#[derive(Debug, Default)]
+enum Request {
+    #[default]
+    None,
+    Read,
+    Write(Attempt),
+}
+
+/// At most one request is under way. A write without an answer is kept until it landed or cannot land any more.
+#[derive(Debug, Default)]
+pub(super) struct Attempts {
+    last_id: u64,
+    request: Request,
+    doubtful: Vec<Attempt>,
+}
+
+impl Attempts {
+    pub(super) fn next_id(&mut self) -> AttemptId {
+        self.last_id += 1;
+        AttemptId(self.last_id)
+    }
+
+    pub(super) fn outstanding(&self) -> bool {
+        !matches!(self.request, Request::None)
+    }
+
+    pub(super) fn begin_read(&mut self) {
+        self.request = Request::Read;
+    }
+
+    pub(super) fn end_read(&mut self) {
+        if matches!(self.request, Request::Read) {
+            self.request = Request::None;
+        }
+    }
+
+    pub(super) fn begin_write(&mut self, write: &Write, sent: Now) {
+        self.request = Request::Write(Attempt {
+            id: write.attempt,
+            kind: write.kind,
+            record: write.record.clone(),
+            sent,
+        });
+    }
+
+    /// The answer to this attempt has come: takes it, unless the watch was faster and it is settled already.
+    pub(super) fn end_write(&mut self, id: AttemptId) -> Option<Attempt> {
+        match std::mem::take(&mut self.request) {
+            Request::Write(attempt) if attempt.id == id => Some(attempt),
+            other => {
+                self.request = other;
+                None
+            }
+        }
+    }
+
+    /// Keeps a write whose answer was lost.
+    pub(super) fn doubt(&mut self, attempt: Attempt) {
+        self.doubtful.push(attempt);
+    }
+
+    /// The attempt that wrote this record, if one of ours did. Whatever else was in doubt cannot land any more: it
+    /// names a state that is no longer current.
+    pub(super) fn recognise(&mut self, record: &LeaseRecord) -> Option<Attempt> {
+        if let Request::Write(attempt) = &self.request
+            && attempt.wrote(record)
+        {
+            let attempt = attempt.clone();
+            self.request = Request::None;
+            self.doubtful.clear();
+            return Some(attempt);
+        }
+        let found = self.doubtful.iter().position(|attempt| attempt.wrote(record));
+        let found = found.map(|index| self.doubtful.swap_remove(index));
+        self.doubtful.clear();
+        found
+    }
+
+    /// Drops doubtful writes that would be too old to count even if they landed.
+    pub(super) fn forget(&mut self, counts: impl Fn(&Attempt) -> bool) {
+        self.doubtful.retain(counts);
+    }
+}

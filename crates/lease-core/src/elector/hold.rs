@@ -1,0 +1,171 @@
+//! Leader: renewing, ending in time, and keeping the work on a leash.
+
+use std::time::Duration;
+
+use super::{Elector, State};
+use crate::effect::{Effect, EndReason, Write, WriteKind};
+use crate::event::Context;
+use crate::mutants::{Mutant, active};
+use crate::record::LeaseRecord;
+use crate::revision::Uid;
+use crate::time::{Now, Validity};
+use crate::timings::Timings;
+
+/// The present term.
+#[derive(Debug)]
+pub(super) struct Holding {
+    pub(super) uid: Uid,
+    pub(super) validity: Validity,
+    /// When the last successful write was sent.
+    sent: Now,
+    renew_at: Duration,
+}
+
+impl Holding {
+    pub(super) fn new(uid: Uid, sent: Now, answered: Now, timings: &Timings) -> Self {
+        let mut holding = Self { uid, validity: Validity::over(), sent, renew_at: Duration::ZERO };
+        holding.extend(sent, answered, timings);
+        holding
+    }
+
+    /// A write that was sent at `sent` has succeeded.
+    pub(super) fn extend(&mut self, sent: Now, answered: Now, timings: &Timings) {
+        let from = if active(Mutant::ValidityFromAnswer) { answered } else { sent };
+        let span = if active(Mutant::ValidityIsLeaseDuration) {
+            timings.lease_duration()
+        } else {
+            timings.renew_deadline()
+        };
+        self.sent = sent;
+        self.validity = Validity::starting(from, span);
+        self.renew_at = sent.monotonic + timings.retry_period();
+    }
+
+    /// From this instant on others may lead, so nothing of the work may run any more.
+    pub(super) fn join_by(&self, timings: &Timings) -> Duration {
+        self.sent.monotonic + timings.lease_duration()
+    }
+}
+
+/// What runs under the Lease.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Work {
+    /// Nothing.
+    Idle,
+    /// The user's future.
+    Running,
+    /// The same, asked to finish by then.
+    Draining { until: Duration },
+    /// Aborted, and to be gone by then.
+    Aborting { join_by: Duration },
+    /// Too late; the process is to end.
+    Overdue,
+}
+
+impl Work {
+    pub(super) fn deadline(self) -> Option<Duration> {
+        match self {
+            Self::Draining { until } => Some(until),
+            Self::Aborting { join_by } => Some(join_by),
+            Self::Idle | Self::Running | Self::Overdue => None,
+        }
+    }
+}
+
+impl Elector {
+    /// The check that ends a term: it reads the clock of this very event.
+    pub(super) fn end_if_lapsed(&mut self, cx: &Context) {
+        if self.holding.as_ref().is_some_and(|holding| !holding.validity.holds_at(cx.now)) {
+            self.lose(EndReason::Lapsed);
+        }
+    }
+
+    pub(super) fn advance_leader(&mut self, cx: &Context) {
+        if self.must_read {
+            self.read_if_due(cx);
+        } else if self.renew_at().is_some_and(|at| at <= cx.now.monotonic) {
+            self.renew(cx);
+        }
+    }
+
+    pub(super) fn renew_at(&self) -> Option<Duration> {
+        self.holding.as_ref().map(|holding| holding.renew_at)
+    }
+
+    /// Something waits for the next renewal, so it comes now.
+    pub(super) fn renew_soon(&mut self, cx: &Context) {
+        if let Some(holding) = &mut self.holding {
+            holding.renew_at = holding.renew_at.min(cx.now.monotonic);
+        }
+    }
+
+    /// After a failure: how long before the next try. A leader is in a hurry, whatever the server would like.
+    pub(super) fn postpone_renewal(&mut self, retry_after: Option<Duration>, cx: &Context) {
+        let hurried = self.config.timings.hurried_retry();
+        let pause =
+            retry_after.map_or(hurried, |wish| wish.clamp(hurried, self.config.timings.retry_period()));
+        if let Some(holding) = &mut self.holding {
+            holding.renew_at = cx.now.monotonic + pause;
+        }
+    }
+
+    fn renew(&mut self, cx: &Context) {
+        if !cx.work_alive && !active(Mutant::RenewsForTheDead) {
+            // A wedged leader must lose its Lease. If it comes back to life in time, the next look will find it so.
+            self.postpone_renewal(None, cx);
+            return;
+        }
+        let Some(lease) = self.view.lease() else { return };
+        let record = LeaseRecord {
+            holder: Some(self.config.identity.clone()),
+            lease_duration: Some(self.config.timings.lease_duration()),
+            acquire_time: lease.record.acquire_time,
+            renew_time: Some(self.view.next_renew_time(cx.wall)),
+            transitions: lease.record.transitions,
+        };
+        let base = Some(lease.revision.clone());
+        let attempt = self.attempts.next_id();
+        self.send(Write { attempt, kind: WriteKind::Renew, base, record, successor: None }, cx);
+    }
+
+    /// Asks the work to finish, and to have finished by the end of the drain timeout.
+    pub(super) fn drain_work(&mut self, cx: &Context) {
+        if self.work == Work::Running {
+            self.work = Work::Draining { until: cx.now.monotonic + self.config.drain_timeout };
+            self.effects.push_back(Effect::DrainWork);
+        }
+    }
+
+    pub(super) fn abort_work(&mut self, join_by: Duration, reason: EndReason) {
+        if matches!(self.work, Work::Running | Work::Draining { .. }) {
+            self.effects.push_back(Effect::AbortWork(reason));
+            self.work = Work::Aborting { join_by };
+        } else if let Work::Aborting { join_by: earlier } = self.work {
+            self.work = Work::Aborting { join_by: earlier.min(join_by) };
+        }
+    }
+
+    /// Holds the work to its deadlines.
+    pub(super) fn press_the_work(&mut self, cx: &Context) {
+        let now = cx.now.monotonic;
+        match self.work {
+            Work::Draining { until } if until <= now => {
+                // While the Lease is renewed, what was aborted may take its time: nobody else may lead yet.
+                self.abort_work(Duration::MAX, EndReason::DrainTimeout);
+            }
+            Work::Aborting { join_by } if join_by <= now => {
+                self.work = Work::Overdue;
+                self.effects.push_back(Effect::EndProcess);
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn work_ended(&mut self) {
+        self.work = Work::Idle;
+        if self.state == State::Leader {
+            // The work returned of its own accord: there is nothing left to lead for.
+            self.state = State::Releasing;
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! Answers to requests.
+
+use std::time::Duration;
+
+use super::attempts::Attempt;
+use super::{Elector, State};
+use crate::effect::{AttemptId, EndReason, WriteKind};
+use crate::event::{Context, Refusal};
+use crate::mutants::{Mutant, active};
+use crate::record::ObservedLease;
+use crate::time::Validity;
+
+impl Elector {
+    pub(super) fn read_landed(&mut self, lease: Option<ObservedLease>, cx: &Context) {
+        self.attempts.end_read();
+        self.must_read = false;
+        self.confirm_vacating();
+        self.forget_what_is_too_old(cx);
+        match lease {
+            Some(lease) => {
+                self.schedule_poll(cx);
+                self.observe(lease, cx);
+            }
+            None => self.note_missing(cx),
+        }
+    }
+
+    pub(super) fn read_failed(&mut self, retry_after: Option<Duration>, cx: &Context) {
+        self.attempts.end_read();
+        self.must_read = true;
+        self.pause(retry_after, cx);
+    }
+
+    pub(super) fn write_landed(&mut self, id: AttemptId, lease: Option<ObservedLease>, cx: &Context) {
+        if let Some(attempt) = self.attempts.end_write(id) {
+            self.schedule_poll(cx);
+            self.landed(&attempt, lease, cx);
+        }
+    }
+
+    pub(super) fn write_refused(&mut self, id: AttemptId, refusal: Refusal, cx: &Context) {
+        let Some(attempt) = self.attempts.end_write(id) else { return };
+        if active(Mutant::FirstFailureIsLoss) {
+            self.lose(EndReason::Lapsed);
+        }
+        match refusal {
+            Refusal::Conflict if active(Mutant::ConflictIsSuccess) => self.pretend_landed(&attempt, cx),
+            // News: somebody else wrote. What it was decides what follows.
+            Refusal::Conflict => {
+                self.must_read = true;
+                self.retry_at = cx.now.monotonic;
+            }
+            Refusal::Rejected { retry_after } => {
+                self.pause(retry_after, cx);
+                self.postpone_renewal(retry_after, cx);
+            }
+        }
+    }
+
+    pub(super) fn write_unknown(&mut self, id: AttemptId, cx: &Context) {
+        let Some(attempt) = self.attempts.end_write(id) else { return };
+        if active(Mutant::FirstFailureIsLoss) {
+            self.lose(EndReason::Lapsed);
+        }
+        if active(Mutant::LostAnswerIsSuccess) {
+            self.pretend_landed(&attempt, cx);
+            return;
+        }
+        // It may have landed, or land yet: look before deciding.
+        self.must_read = true;
+        self.retry_at = cx.now.monotonic;
+        self.attempts.doubt(attempt);
+        self.postpone_renewal(None, cx);
+    }
+
+    /// A write of this process has landed, as its answer, a watch or a read proves.
+    pub(super) fn landed(&mut self, attempt: &Attempt, lease: Option<ObservedLease>, cx: &Context) {
+        self.retry_at = cx.now.monotonic;
+        self.must_read = false;
+        let Some(lease) = lease else {
+            self.vacated();
+            self.note_missing(cx);
+            return;
+        };
+        self.view.adopt(lease.clone());
+        match attempt.kind {
+            WriteKind::Acquire => self.acquired(&lease, attempt.sent, cx),
+            WriteKind::Renew => {
+                if let Some(holding) = &mut self.holding
+                    && holding.uid == lease.revision.uid
+                {
+                    holding.extend(attempt.sent, cx.now, &self.config.timings);
+                }
+            }
+            WriteKind::Release | WriteKind::Delete => self.released(cx),
+        }
+    }
+
+    /// The Lease is free, and others come first: this process has just given it up.
+    fn released(&mut self, cx: &Context) {
+        if !active(Mutant::ReleaseBeforeDrain) {
+            self.vacated();
+        }
+        self.retry_at = cx.now.monotonic + self.config.timings.retry_period();
+    }
+
+    fn pretend_landed(&mut self, attempt: &Attempt, cx: &Context) {
+        if let Some(mut lease) = self.view.lease().cloned() {
+            lease.record = attempt.record.clone();
+            self.landed(attempt, Some(lease), cx);
+        }
+    }
+
+    /// After a failure: no request for a while. A leader pauses briefly, everyone else for a jittered RetryPeriod.
+    fn pause(&mut self, retry_after: Option<Duration>, cx: &Context) {
+        let timings = &self.config.timings;
+        let hurried = matches!(self.state, State::Leader | State::Releasing);
+        let least = if hurried { timings.hurried_retry() } else { timings.jittered_retry(cx.roll) };
+        let most = if hurried { timings.retry_period() } else { timings.lease_duration() };
+        self.retry_at = cx.now.monotonic + retry_after.unwrap_or(least).clamp(least, most.max(least));
+    }
+
+    fn forget_what_is_too_old(&mut self, cx: &Context) {
+        let span = self.config.timings.renew_deadline();
+        self.attempts.forget(|attempt| {
+            attempt.kind != WriteKind::Renew && attempt.kind != WriteKind::Acquire
+                || Validity::starting(attempt.sent, span).holds_at(cx.now)
+        });
+    }
+}

@@ -1,0 +1,192 @@
+//! What the machine has seen of the Lease, and until when it honours it.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::Elector;
+use crate::config::Creation;
+use crate::effect::EndReason;
+use crate::event::Context;
+use crate::mutants::{Mutant, active};
+use crate::record::{LeaseRecord, ObservedLease};
+use crate::revision::Uid;
+
+/// The Lease as last seen.
+#[derive(Debug, Default)]
+pub(super) struct View {
+    seen: Seen,
+    /// Until this instant of the local monotonic clock somebody else may hold the Lease.
+    honour_until: Duration,
+    /// The last LeaseDuration that a holder stated.
+    stated: Option<Duration>,
+    latest_renewal: Option<Timestamp>,
+    most_transitions: Option<u32>,
+}
+
+#[derive(Debug, Default)]
+enum Seen {
+    #[default]
+    Nothing,
+    Missing,
+    Lease(Box<ObservedLease>),
+}
+
+impl View {
+    pub(super) fn is_known(&self) -> bool {
+        !matches!(self.seen, Seen::Nothing)
+    }
+
+    pub(super) fn lease(&self) -> Option<&ObservedLease> {
+        match &self.seen {
+            Seen::Lease(lease) => Some(lease),
+            Seen::Nothing | Seen::Missing => None,
+        }
+    }
+
+    /// A renewTime that nobody wrote before: the wall clock's, or a microsecond more than the latest.
+    pub(super) fn next_renew_time(&self, wall: Timestamp) -> Timestamp {
+        // The wire has microseconds, and what was written must read back the same.
+        let wall = Timestamp::from_microsecond(wall.as_microsecond()).unwrap_or(wall);
+        match self.latest_renewal {
+            Some(latest) if latest >= wall && !active(Mutant::RenewTimeFollowsClock) => {
+                latest.checked_add(SignedDuration::from_micros(1)).unwrap_or(latest)
+            }
+            _ => wall,
+        }
+    }
+
+    /// leaseTransitions for a new holder: one more than the largest ever seen, a deleted Lease's included.
+    pub(super) fn next_transitions(&self) -> u32 {
+        match self.most_transitions {
+            Some(most) if active(Mutant::TransitionsNotCounted) => most,
+            Some(most) => most.saturating_add(1),
+            None => 0,
+        }
+    }
+
+    /// Takes over what this process itself wrote: nobody else is to be honoured for it.
+    pub(super) fn adopt(&mut self, lease: ObservedLease) {
+        self.remember(&lease.record);
+        self.seen = Seen::Lease(Box::new(lease));
+    }
+
+    fn remember(&mut self, record: &LeaseRecord) {
+        self.latest_renewal = self.latest_renewal.max(record.renew_time);
+        self.most_transitions = self.most_transitions.max(Some(record.transitions));
+        if record.holder.is_some() {
+            self.stated = record.lease_duration.or(self.stated);
+        }
+    }
+
+    fn honour(&mut self, until: Duration) {
+        // What was seen before is honoured until it expires, whatever somebody wrote over it.
+        self.honour_until = self.honour_until.max(until);
+    }
+}
+
+impl Elector {
+    /// A state of the Lease was seen, in a watch or in a read.
+    pub(super) fn observe(&mut self, lease: ObservedLease, cx: &Context) {
+        if let Some(known) = self.view.lease()
+            && lease.revision.version <= known.revision.version
+            && !active(Mutant::BelievesOldNews)
+        {
+            return;
+        }
+        self.schedule_poll(cx);
+        self.must_read = false;
+        if let Some(attempt) = self.attempts.recognise(&lease.record) {
+            self.landed(&attempt, Some(lease), cx);
+            return;
+        }
+        self.note(lease, cx);
+        let Some(holding) = &self.holding else { return };
+        let Some(lease) = self.view.lease() else { return };
+        if lease.revision.uid != holding.uid {
+            self.lose(EndReason::Vanished);
+        } else if !lease.record.is_held_by(&self.config.identity) && !active(Mutant::LeadsOnBesideAnother) {
+            let reason = EndReason::Taken(lease.record.holder.clone());
+            self.lose(reason);
+        }
+    }
+
+    /// The watch lost sight of an object: deleted, or without the label that the watch selects by. A read tells.
+    pub(super) fn vanished(&mut self, uid: &Uid) {
+        if self.view.lease().is_none_or(|lease| lease.revision.uid == *uid) {
+            self.must_read = true;
+        }
+    }
+
+    /// A consistent read found no Lease.
+    pub(super) fn note_missing(&mut self, cx: &Context) {
+        self.schedule_poll(cx);
+        if matches!(self.view.seen, Seen::Missing) {
+            return;
+        }
+        // Whoever held it may not know yet. What it stated counts; a process that saw none goes by its own setting.
+        let own = self.config.timings.lease_duration();
+        let wait = self.view.stated.unwrap_or(own).max(own);
+        self.view.honour(cx.now.monotonic + wait);
+        if active(Mutant::VanishedIsFree) {
+            self.view.honour_until = cx.now.monotonic;
+        }
+        self.view.seen = Seen::Missing;
+        self.lose(EndReason::Vanished);
+    }
+
+    fn note(&mut self, lease: ObservedLease, cx: &Context) {
+        let now = cx.now.monotonic;
+        let record = &lease.record;
+        let first_sight = !self.view.is_known();
+        if record.is_released() || (record.holder.is_none() && active(Mutant::BlankIsRelease)) {
+            self.view.honour_until = now;
+        } else if !self.is_own_old_record(record) {
+            let stated = record.lease_duration.or(self.view.stated);
+            let own = self.config.timings.lease_duration();
+            let duration = if active(Mutant::ExpiryByOwnDuration) { own } else { stated.unwrap_or(own) };
+            self.view.honour(now + duration);
+            if active(Mutant::ExpiryByWallClock) {
+                self.view.honour_until = now + wall_clock_rest(record, duration, cx.wall);
+            } else if active(Mutant::TakeoverAtFirstSight) && first_sight {
+                self.view.honour_until = now;
+            } else if active(Mutant::ExpiryByOwnDuration) {
+                self.view.honour_until = now + duration;
+            }
+        }
+        self.view.remember(record);
+        self.view.seen = Seen::Lease(Box::new(lease));
+    }
+
+    /// Whether this is what this process itself wrote, perhaps with other labels: no reason to wait for anyone. A
+    /// record that names this process but was written by someone else does not pass.
+    fn is_own_old_record(&self, record: &LeaseRecord) -> bool {
+        record.is_held_by(&self.config.identity)
+            && (self.holding.is_some()
+                || self.view.lease().is_some_and(|known| {
+                    known.record.is_held_by(&self.config.identity)
+                        && known.record.renew_time == record.renew_time
+                }))
+    }
+
+    /// From when on the Lease may be taken; `None` while that is not for this process to do.
+    pub(super) fn free_at(&self) -> Option<Duration> {
+        match (&self.view.seen, self.config.creation) {
+            (Seen::Nothing, _) | (Seen::Missing, Creation::Never) => None,
+            (Seen::Missing, Creation::AtOnce) => Some(Duration::ZERO),
+            (Seen::Missing, Creation::AfterWaiting) | (Seen::Lease(_), _) => Some(self.view.honour_until),
+        }
+    }
+
+    /// A watch that hangs shows nothing, and so does a holder that died. In both cases a look is worth its price.
+    pub(super) fn schedule_poll(&mut self, cx: &Context) {
+        let period = self.config.timings.jittered_retry(cx.roll);
+        self.poll_at = cx.now.monotonic + if self.watch_healthy { 2 * period } else { period };
+    }
+}
+
+fn wall_clock_rest(record: &LeaseRecord, duration: Duration, wall: Timestamp) -> Duration {
+    let age = record.renew_time.map_or(SignedDuration::ZERO, |renewed| wall.duration_since(renewed));
+    let rest = SignedDuration::try_from(duration).unwrap_or_default() - age;
+    Duration::try_from(rest).unwrap_or_default()
+}

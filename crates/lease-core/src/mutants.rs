@@ -1,0 +1,118 @@
+//! Deliberate faults. Each breaks one rule of the protocol, so that the tests can prove that they would see it.
+//!
+//! Without the feature `mutants` (that is: everywhere but in tests) no mutant exists at run time: [`active`] is
+//! `false` and the compiler drops the broken branch.
+
+/// One rule, broken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Mutant {
+    /// A standby compares the remote renewTime with its own wall clock.
+    ExpiryByWallClock = 1,
+    /// A standby applies its own LeaseDuration to another's record.
+    ExpiryByOwnDuration,
+    /// A standby takes a record that it saw for the first time for as old as its renewal, that is: expired at once.
+    TakeoverAtFirstSight,
+    /// Takeover without uid and resourceVersion, as a merge patch would do it.
+    TakeoverWithoutVersion,
+    /// Validity counts from the answer, not from the sending.
+    ValidityFromAnswer,
+    /// Validity ends at LeaseDuration instead of RenewDeadline.
+    ValidityIsLeaseDuration,
+    /// The leader does not count the time that its machine was suspended.
+    LeaderIgnoresSuspend,
+    /// A refused renewal is taken for a success.
+    ConflictIsSuccess,
+    /// A write whose answer was lost is taken for a success.
+    LostAnswerIsSuccess,
+    /// A leader that sees another holder goes on until RenewDeadline.
+    LeadsOnBesideAnother,
+    /// A vanished Lease is free at once.
+    VanishedIsFree,
+    /// A holder blanked by hand is a release.
+    BlankIsRelease,
+    /// The release is sent while the work still runs.
+    ReleaseBeforeDrain,
+    /// The release is sent without reading whose Lease it is, and without a resourceVersion.
+    ReleaseUnseen,
+    /// The Lease is taken again while the work of the last term has not been joined.
+    AcquireBeforeJoin,
+    /// Renewals go on although the work shows no sign of life.
+    RenewsForTheDead,
+    /// A Lease that was deleted is brought back to life by an update without a uid.
+    UpdateWithoutUid,
+    /// The first failed renewal is taken for the loss of the Lease.
+    FirstFailureIsLoss,
+    /// renewTime follows the wall clock backwards.
+    RenewTimeFollowsClock,
+    /// An acquisition leaves leaseTransitions as it was.
+    TransitionsNotCounted,
+    /// An older state of the Lease, delivered late, replaces a newer one.
+    BelievesOldNews,
+}
+
+impl Mutant {
+    /// Every mutant there is.
+    pub const ALL: [Self; 21] = [
+        Self::ExpiryByWallClock,
+        Self::ExpiryByOwnDuration,
+        Self::TakeoverAtFirstSight,
+        Self::TakeoverWithoutVersion,
+        Self::ValidityFromAnswer,
+        Self::ValidityIsLeaseDuration,
+        Self::LeaderIgnoresSuspend,
+        Self::ConflictIsSuccess,
+        Self::LostAnswerIsSuccess,
+        Self::LeadsOnBesideAnother,
+        Self::VanishedIsFree,
+        Self::BlankIsRelease,
+        Self::ReleaseBeforeDrain,
+        Self::ReleaseUnseen,
+        Self::AcquireBeforeJoin,
+        Self::RenewsForTheDead,
+        Self::UpdateWithoutUid,
+        Self::FirstFailureIsLoss,
+        Self::RenewTimeFollowsClock,
+        Self::TransitionsNotCounted,
+        Self::BelievesOldNews,
+    ];
+}
+
+/// Whether this fault is switched on.
+#[cfg(not(feature = "mutants"))]
+#[inline]
+pub const fn active(_: Mutant) -> bool {
+    false
+}
+
+#[cfg(feature = "mutants")]
+pub use switch::{activate, active};
+
+#[cfg(feature = "mutants")]
+mod switch {
+    use std::sync::OnceLock;
+    use std::sync::atomic::{AtomicU8, Ordering};
+
+    use super::Mutant;
+
+    static ACTIVE: AtomicU8 = AtomicU8::new(0);
+    static FROM_ENVIRONMENT: OnceLock<Option<Mutant>> = OnceLock::new();
+
+    /// Switches one fault on, or all off, for the whole process.
+    pub fn activate(mutant: Option<Mutant>) {
+        ACTIVE.store(mutant.map_or(0, |mutant| mutant as u8), Ordering::SeqCst);
+    }
+
+    /// Whether this fault is switched on, by [`activate`] or by `LEASE_CORE_MUTANT=<name>`.
+    pub fn active(mutant: Mutant) -> bool {
+        ACTIVE.load(Ordering::Relaxed) == mutant as u8
+            || *FROM_ENVIRONMENT.get_or_init(from_environment) == Some(mutant)
+    }
+
+    fn from_environment() -> Option<Mutant> {
+        let name = std::env::var("LEASE_CORE_MUTANT").ok()?;
+        let mutant = Mutant::ALL.into_iter().find(|mutant| format!("{mutant:?}") == name);
+        assert!(mutant.is_some(), "LEASE_CORE_MUTANT={name} names no mutant; there are {:?}", Mutant::ALL);
+        mutant
+    }
+}

@@ -1,0 +1,93 @@
+//! Instants and the span within which a leader may act.
+
+use std::time::Duration;
+
+use crate::mutants::{Mutant, active};
+
+/// One reading of this machine's two clocks, each as the time since an origin of its own.
+///
+/// Both only grow and neither follows the wall clock. They differ while the machine is suspended: `boottime` goes
+/// on, `monotonic` stands still. A leader believes whichever ran faster and a standby believes `monotonic`, so
+/// that a suspended machine errs on the safe side in either role.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Now {
+    /// `CLOCK_MONOTONIC`.
+    pub monotonic: Duration,
+    /// `CLOCK_BOOTTIME`.
+    pub boottime: Duration,
+}
+
+impl Now {
+    /// The instant at which both clocks have advanced by `span`.
+    #[must_use]
+    pub fn after(self, span: Duration) -> Self {
+        Self { monotonic: self.monotonic + span, boottime: self.boottime + span }
+    }
+}
+
+/// How long a leader may act: until either clock reaches its end.
+///
+/// Asked with a fresh clock reading each time; there is no flag that someone could be late to clear.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Validity {
+    end: Now,
+}
+
+impl Validity {
+    /// Valid for `span` from `sent`, the instant at which the successful request was sent.
+    pub fn starting(sent: Now, span: Duration) -> Self {
+        Self { end: sent.after(span) }
+    }
+
+    /// Over since for ever.
+    pub fn over() -> Self {
+        Self { end: Now::default() }
+    }
+
+    /// Whether the holder may still act at `now`.
+    pub fn holds_at(self, now: Now) -> bool {
+        self.remaining(now).is_some()
+    }
+
+    /// What is left at `now`; `None` once it is over.
+    pub fn remaining(self, now: Now) -> Option<Duration> {
+        let monotonic = self.end.monotonic.saturating_sub(now.monotonic);
+        let boottime = self.end.boottime.saturating_sub(now.boottime);
+        let remaining =
+            if active(Mutant::LeaderIgnoresSuspend) { monotonic } else { monotonic.min(boottime) };
+        (!remaining.is_zero()).then_some(remaining)
+    }
+
+    /// The instant of its end, on both clocks.
+    pub fn end(self) -> Now {
+        self.end
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn ends_exactly_after_its_span() {
+        let sent = Now { monotonic: 7 * SECOND, boottime: 9 * SECOND };
+        let validity = Validity::starting(sent, 10 * SECOND);
+        assert_eq!(validity.remaining(sent), Some(10 * SECOND));
+        assert!(validity.holds_at(sent.after(9 * SECOND)));
+        assert!(!validity.holds_at(sent.after(10 * SECOND)));
+    }
+
+    #[test]
+    fn a_suspended_machine_wakes_without_it() {
+        let sent = Now::default();
+        let woken = Now { monotonic: SECOND, boottime: 60 * SECOND };
+        assert!(!Validity::starting(sent, 10 * SECOND).holds_at(woken));
+    }
+
+    #[test]
+    fn over_is_over_at_the_origin_too() {
+        assert!(!Validity::over().holds_at(Now::default()));
+    }
+}

@@ -1,0 +1,251 @@
+//! LeaseDuration, RenewDeadline, RetryPeriod: what they mean, and which combinations are safe.
+
+use std::fmt;
+use std::time::Duration;
+
+/// client-go's JitterFactor: waits between attempts are stretched by up to a fifth.
+pub const JITTER_PERCENT: u32 = 120;
+
+const SHORTEST: Duration = Duration::from_secs(1);
+const ADVISED: std::ops::RangeInclusive<Duration> = Duration::from_secs(5)..=Duration::from_secs(60);
+
+/// The three durations of an election, checked.
+///
+/// `RetryPeriod × 1.2 < RenewDeadline < LeaseDuration`: a leader gets to try more than once before its validity
+/// ends, and its validity ends before anyone else may take over. LeaseDuration is in whole seconds, because the wire
+/// truncates it and a truncated one would expire early.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timings {
+    lease_duration: Duration,
+    renew_deadline: Duration,
+    retry_period: Duration,
+}
+
+/// Why a set of durations is refused. Each is fatal at start-up.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TimingError {
+    /// A duration under one second, or none.
+    #[error("{name} is {} and has to be at least 1s; client-go's defaults are 15s, 10s and 2s", Seconds(*.value))]
+    TooShort {
+        /// Which.
+        name: &'static str,
+        /// What was given.
+        value: Duration,
+    },
+    /// The wire has whole seconds only.
+    #[error("LeaseDuration is {}, but a Lease stores whole seconds; round it up to {}s", Seconds(*.0), .0.as_secs() + 1)]
+    FractionalLeaseDuration(Duration),
+    /// A leader would believe in a Lease that others may already take.
+    #[error(
+        "RenewDeadline ({}) has to be shorter than LeaseDuration ({}), or a leader would act on while another takes \
+         over; raise LeaseDuration or lower RenewDeadline", Seconds(*.renew_deadline), Seconds(*.lease_duration)
+    )]
+    DeadlineNotBeforeExpiry {
+        /// As given.
+        renew_deadline: Duration,
+        /// As given.
+        lease_duration: Duration,
+    },
+    /// A leader would have one attempt at most.
+    #[error(
+        "RetryPeriod ({}) with its jitter (x 1.2) has to be shorter than RenewDeadline ({}), or one slow renewal loses \
+         the Lease; raise RenewDeadline or lower RetryPeriod", Seconds(*.retry_period), Seconds(*.renew_deadline)
+    )]
+    RetryNotBeforeDeadline {
+        /// As given.
+        retry_period: Duration,
+        /// As given.
+        renew_deadline: Duration,
+    },
+}
+
+/// What is allowed but seldom wise.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TimingWarning {
+    /// Short Leases are lost to a slow API server or a busy node.
+    Short(Duration),
+    /// Long Leases leave the work undone for long after a crash.
+    Long(Duration),
+}
+
+impl Timings {
+    /// Checks the three durations.
+    pub fn new(
+        lease_duration: Duration,
+        renew_deadline: Duration,
+        retry_period: Duration,
+    ) -> Result<Self, TimingError> {
+        for (name, value) in [
+            ("LeaseDuration", lease_duration),
+            ("RenewDeadline", renew_deadline),
+            ("RetryPeriod", retry_period),
+        ] {
+            if value < SHORTEST {
+                return Err(TimingError::TooShort { name, value });
+            }
+        }
+        if lease_duration.subsec_nanos() != 0 {
+            return Err(TimingError::FractionalLeaseDuration(lease_duration));
+        }
+        if renew_deadline >= lease_duration {
+            return Err(TimingError::DeadlineNotBeforeExpiry { renew_deadline, lease_duration });
+        }
+        if jittered(retry_period) >= renew_deadline {
+            return Err(TimingError::RetryNotBeforeDeadline { retry_period, renew_deadline });
+        }
+        Ok(Self { lease_duration, renew_deadline, retry_period })
+    }
+
+    /// 15 s, 10 s, 2 s: client-go's defaults.
+    pub fn standard() -> Self {
+        Self::preset(15, 10, 2)
+    }
+
+    /// 5 s, 3 s, 1 s: quick failover, for an API server that answers well.
+    pub fn fast() -> Self {
+        Self::preset(5, 3, 1)
+    }
+
+    /// 60 s, 40 s, 10 s: little traffic, for work that may wait a minute.
+    pub fn lazy() -> Self {
+        Self::preset(60, 40, 10)
+    }
+
+    fn preset(lease_duration: u64, renew_deadline: u64, retry_period: u64) -> Self {
+        Self {
+            lease_duration: Duration::from_secs(lease_duration),
+            renew_deadline: Duration::from_secs(renew_deadline),
+            retry_period: Duration::from_secs(retry_period),
+        }
+    }
+
+    /// How long everyone else waits, after they last saw the record change, before they take over.
+    pub fn lease_duration(&self) -> Duration {
+        self.lease_duration
+    }
+
+    /// How long a leader may act after it *sent* its last successful renewal.
+    pub fn renew_deadline(&self) -> Duration {
+        self.renew_deadline
+    }
+
+    /// The time between two renewals, and between two attempts after a failure.
+    pub fn retry_period(&self) -> Duration {
+        self.retry_period
+    }
+
+    /// The longest that a request about a Lease may take: short enough that after one that hangs there is room for two
+    /// more before RenewDeadline.
+    pub fn request_timeout(&self) -> Duration {
+        (self.renew_deadline - self.retry_period) / 3
+    }
+
+    /// How soon a leader tries again after a request failed at once.
+    pub fn hurried_retry(&self) -> Duration {
+        self.retry_period / 4
+    }
+
+    /// The stated bound: from the fault to the next valid holder.
+    pub fn takeover_bound(&self) -> Duration {
+        self.lease_duration + self.retry_period
+    }
+
+    /// RetryPeriod, stretched by up to a fifth; `roll` is a random number from 0 to 1.
+    pub fn jittered_retry(&self, roll: f64) -> Duration {
+        self.retry_period.mul_f64(1.0 + 0.2 * roll.clamp(0.0, 1.0))
+    }
+
+    /// What a careful operator would rather know.
+    pub fn warnings(&self) -> Vec<TimingWarning> {
+        if self.lease_duration < *ADVISED.start() {
+            vec![TimingWarning::Short(self.lease_duration)]
+        } else if self.lease_duration > *ADVISED.end() {
+            vec![TimingWarning::Long(self.lease_duration)]
+        } else {
+            Vec::new()
+        }
+    }
+}
+
+impl Default for Timings {
+    fn default() -> Self {
+        Self::standard()
+    }
+}
+
+impl fmt::Display for TimingWarning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Short(duration) => write!(
+                f,
+                "LeaseDuration is {}: under 5s a slow API server or a busy node is enough to lose the Lease",
+                Seconds(*duration)
+            ),
+            Self::Long(duration) => write!(
+                f,
+                "LeaseDuration is {}: after a crash nobody leads for that long; over 60s is seldom wanted",
+                Seconds(*duration)
+            ),
+        }
+    }
+}
+
+fn jittered(period: Duration) -> Duration {
+    period * JITTER_PERCENT / 100
+}
+
+/// A duration as people write it in a flag.
+struct Seconds(Duration);
+
+impl fmt::Display for Seconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}s", self.0.as_secs_f64())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn timings(lease: f64, renew: f64, retry: f64) -> Result<Timings, TimingError> {
+        Timings::new(
+            Duration::from_secs_f64(lease),
+            Duration::from_secs_f64(renew),
+            Duration::from_secs_f64(retry),
+        )
+    }
+
+    #[test]
+    fn presets_keep_their_own_rules() {
+        for preset in [Timings::standard(), Timings::fast(), Timings::lazy()] {
+            let again = Timings::new(preset.lease_duration, preset.renew_deadline, preset.retry_period);
+            assert_eq!(again, Ok(preset));
+            assert!(preset.retry_period + 3 * preset.request_timeout() <= preset.renew_deadline);
+        }
+    }
+
+    #[test]
+    fn refusals_name_the_remedy() {
+        for (given, phrase) in [
+            (timings(15.0, 15.0, 2.0), "RenewDeadline (15s) has to be shorter than LeaseDuration (15s)"),
+            (timings(15.0, 10.0, 9.0), "RetryPeriod (9s) with its jitter"),
+            (timings(15.0, 12.0, 10.0), "RetryPeriod (10s) with its jitter"),
+            (timings(2.5, 2.0, 1.0), "round it up to 3s"),
+            (timings(15.0, 10.0, 0.5), "RetryPeriod is 0.5s and has to be at least 1s"),
+            (timings(0.0, 0.0, 0.0), "LeaseDuration is 0s and has to be at least 1s"),
+        ] {
+            let message = given.expect_err(phrase).to_string();
+            assert!(message.contains(phrase), "{message}");
+        }
+    }
+
+    #[test]
+    fn odd_choices_are_warned_about() {
+        assert!(matches!(timings(4.0, 3.0, 1.0).expect("allowed").warnings()[..], [TimingWarning::Short(_)]));
+        assert!(matches!(
+            timings(61.0, 40.0, 1.0).expect("allowed").warnings()[..],
+            [TimingWarning::Long(_)]
+        ));
+        assert!(Timings::fast().warnings().is_empty() && Timings::lazy().warnings().is_empty());
+    }
+}
