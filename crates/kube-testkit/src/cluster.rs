@@ -1,0 +1,222 @@
+//! A running API server, and how to reach it.
+
+mod ready;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use kube::Client;
+
+use crate::access::Access;
+use crate::backend::{Backend, BackendChoice, auto, local};
+use crate::error::{OperationError, StartError, io_error};
+use crate::guard::WorkDir;
+use crate::user::TestUser;
+
+/// What to start.
+#[derive(Debug, Clone)]
+pub struct ClusterOptions {
+    /// Which backend; by default the one that `KUBE_TESTKIT_BACKEND` names, else [`BackendChoice::Auto`].
+    pub backend: Option<BackendChoice>,
+    /// Whether the API server writes an audit log of all writes.
+    pub audit: bool,
+    /// More arguments for `kube-apiserver`, after those given to it anyway. Ignored by `existing`.
+    pub api_server_args: Vec<String>,
+    /// How long the API server may take to become ready, after its programs were found.
+    pub ready_within: Duration,
+}
+
+impl Default for ClusterOptions {
+    fn default() -> Self {
+        Self {
+            backend: None,
+            audit: true,
+            api_server_args: Vec::new(),
+            ready_within: Duration::from_secs(90),
+        }
+    }
+}
+
+/// A running API server. Dropping it ends everything that was started for it, and blocks until it has ended.
+///
+/// It belongs to no async runtime. The clients that it hands out do, as all of kube's: make one for each.
+pub struct Cluster {
+    backend: Box<dyn Backend>,
+    access: Access,
+    options: ClusterOptions,
+    /// Dropped last, when no program writes into it any more.
+    dir: WorkDir,
+}
+
+impl Cluster {
+    /// Starts a control plane, or connects to the existing one, and waits until it is ready.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError::is_unavailable`] tells what this machine lacks from what failed.
+    pub async fn start(options: ClusterOptions) -> Result<Self, StartError> {
+        let choice = match options.backend {
+            Some(choice) => choice,
+            None => BackendChoice::from_env()?,
+        };
+        if choice != BackendChoice::Auto {
+            return Self::start_as(choice, &options).await;
+        }
+        let mut reasons = Vec::new();
+        for (choice, why) in auto::candidates()? {
+            match Self::start_as(choice, &options).await {
+                Err(error) if error.is_unavailable() => reasons.push(error.to_string()),
+                Ok(cluster) => {
+                    tracing::info!(backend = %choice, why, "took a backend");
+                    eprintln!("kube-testkit: auto took the {choice} backend, as {why}");
+                    return Ok(cluster);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Err(StartError::NoneAvailable { reasons })
+    }
+
+    async fn start_as(choice: BackendChoice, options: &ClusterOptions) -> Result<Self, StartError> {
+        const ATTEMPTS: usize = 3;
+        let mut attempt = 1;
+        loop {
+            match Self::start_once(choice, options).await {
+                // Between finding a free port and listening on it, somebody else took it.
+                Err(error) if attempt < ATTEMPTS && error.to_string().contains("address already in use") => {
+                    attempt += 1;
+                }
+                other => return other,
+            }
+        }
+    }
+
+    async fn start_once(choice: BackendChoice, options: &ClusterOptions) -> Result<Self, StartError> {
+        let temp = std::env::temp_dir();
+        let dir = WorkDir::create().map_err(|error| io_error("make a work directory in", &temp, error))?;
+        let (backend, access): (Box<dyn Backend>, Access) = match choice {
+            BackendChoice::Auto | BackendChoice::Local => {
+                let (backend, access) = local::start(options, &dir).await?;
+                (Box::new(backend), access)
+            }
+            BackendChoice::Testcontainers | BackendChoice::Existing => {
+                let reason = "it is not there yet".to_owned();
+                return Err(StartError::Unavailable { backend: choice, reason });
+            }
+        };
+        let cluster = Self { backend, access, options: options.clone(), dir };
+        cluster.await_ready().await?;
+        Ok(cluster)
+    }
+
+    /// Which backend runs it; never [`BackendChoice::Auto`].
+    pub fn backend(&self) -> BackendChoice {
+        self.backend.choice()
+    }
+
+    /// Where the API server listens.
+    pub fn server(&self) -> http::Uri {
+        self.backend.server()
+    }
+
+    /// A directory for files of the test, which goes with the cluster.
+    pub fn dir(&self) -> &WorkDir {
+        &self.dir
+    }
+
+    /// A client configuration for this user, as an in-cluster or kubeconfig one would be: kube's own defaults.
+    pub fn config(&self, user: &TestUser) -> kube::Config {
+        self.access.config(self.server(), user)
+    }
+
+    /// The same, but connecting to `port` on 127.0.0.1, where a [`Proxy`](crate::Proxy) listens.
+    pub fn config_via(&self, port: u16, user: &TestUser) -> kube::Config {
+        self.access.config(local::local_uri(port), user)
+    }
+
+    /// A client for this user. It belongs to the async runtime within which it is made.
+    pub fn client(&self, user: &TestUser) -> Client {
+        Client::try_from(self.config(user)).expect("a configuration made here is complete")
+    }
+
+    /// A client for [`TestUser::admin`].
+    pub fn admin(&self) -> Client {
+        self.client(&TestUser::admin())
+    }
+
+    /// Writes a kubeconfig for this user into the work directory, for `kubectl` and child processes.
+    pub fn kubeconfig(&self, user: &TestUser) -> Result<PathBuf, StartError> {
+        self.write_kubeconfig(&self.server(), user)
+    }
+
+    /// The same, but connecting to `port` on 127.0.0.1, where a [`Proxy`](crate::Proxy) listens.
+    pub fn kubeconfig_via(&self, port: u16, user: &TestUser) -> Result<PathBuf, StartError> {
+        self.write_kubeconfig(&local::local_uri(port), user)
+    }
+
+    fn write_kubeconfig(&self, server: &http::Uri, user: &TestUser) -> Result<PathBuf, StartError> {
+        let safe: String =
+            user.name().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+        let port = server.port_u16().unwrap_or(443);
+        let path = self.dir.path().join(format!("kubeconfig-{safe}-{port}-{:08x}", fastrand::u32(..)));
+        let text = serde_json::to_string_pretty(&self.access.kubeconfig(server, user))
+            .expect("a kubeconfig is plain data");
+        std::fs::write(&path, text).map_err(|error| io_error("write", &path, error))?;
+        Ok(path)
+    }
+
+    /// The audit log: JSON lines, one `Event` of `audit.k8s.io/v1` for each write that was answered.
+    pub fn audit_log(&self) -> Option<PathBuf> {
+        self.backend.audit_log()
+    }
+
+    /// The API server's own log, where it can be had.
+    pub fn server_log(&self) -> Option<PathBuf> {
+        self.backend.server_log()
+    }
+
+    /// Kills the API server without warning, starts it again on the same data and port, and waits until it is ready.
+    ///
+    /// # Errors
+    ///
+    /// [`OperationError::Unsupported`] on `existing`.
+    pub async fn restart_api_server(&self) -> Result<(), OperationError> {
+        self.backend.restart().await?;
+        Ok(self.await_ready().await?)
+    }
+
+    /// Stops the API server where it stands: connections stay open and nothing is answered until
+    /// [`resume_api_server`](Self::resume_api_server).
+    ///
+    /// # Errors
+    ///
+    /// [`OperationError::Unsupported`] on `existing`.
+    pub async fn pause_api_server(&self) -> Result<(), OperationError> {
+        self.backend.pause().await
+    }
+
+    /// Lets a paused API server go on.
+    ///
+    /// # Errors
+    ///
+    /// [`OperationError::Unsupported`] on `existing`.
+    pub async fn resume_api_server(&self) -> Result<(), OperationError> {
+        self.backend.resume().await
+    }
+
+    /// Ends everything that was started, without blocking the runtime as dropping does.
+    pub async fn stop(self) {
+        // Should the runtime be shutting down, the value is dropped all the same.
+        let _ = tokio::task::spawn_blocking(move || drop(self)).await;
+    }
+
+    async fn await_ready(&self) -> Result<(), StartError> {
+        ready::await_ready(&self.admin(), self.backend.as_ref(), self.options.ready_within).await
+    }
+}
+
+impl std::fmt::Debug for Cluster {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Cluster").field("backend", &self.backend()).field("server", &self.server()).finish()
+    }
+}

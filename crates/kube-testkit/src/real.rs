@@ -1,0 +1,145 @@
+//! The API server of a test, or a visible reason why there is none.
+
+use std::fmt::Write as _;
+use std::fs::OpenOptions;
+use std::io::{self, Write as _};
+use std::ops::Deref;
+
+use k8s_openapi::api::core::v1::Namespace;
+use kube::api::{ObjectMeta, PostParams};
+use kube::{Api, Client};
+use tokio::sync::OnceCell;
+
+use crate::cluster::{Cluster, ClusterOptions};
+use crate::error::StartError;
+
+/// The control plane that all tests of one binary share. It is never dropped: its guardians end it with the process.
+static SHARED: OnceCell<Result<Cluster, String>> = OnceCell::const_new();
+
+/// A namespace of its own on the control plane that the tests of one binary share.
+///
+/// Dereferences to the [`Cluster`]. Do not pause or restart the API server through it, as other tests are using it at
+/// the same time; take [`exclusive`] for that.
+#[derive(Debug)]
+pub struct RealEnv {
+    cluster: &'static Cluster,
+    namespace: String,
+}
+
+/// The shared API server, and a fresh namespace on it for the calling test.
+///
+/// Where no backend is possible, prints `skipped: <test>: <reason>; it needs a real API server: <why>`, appends the line
+/// to the file that `KUBE_TESTKIT_SKIPS` names, and returns nothing: the test then returns too.
+///
+/// # Panics
+///
+/// If a backend is possible and fails; and with `KUBE_TESTKIT_REQUIRE=real` also where none is possible.
+pub async fn real(why: &str) -> Option<RealEnv> {
+    let shared =
+        SHARED.get_or_init(|| async { started(Cluster::start(ClusterOptions::default()).await) }).await;
+    match shared {
+        Ok(cluster) => {
+            let namespace = new_namespace(&cluster.admin()).await;
+            Some(RealEnv { cluster, namespace })
+        }
+        Err(reason) => {
+            skip(why, reason);
+            None
+        }
+    }
+}
+
+/// An API server for the calling test alone, which may pause, restart and stop it. Skips as [`real`] does.
+///
+/// # Panics
+///
+/// As [`real`] does.
+pub async fn exclusive(why: &str, options: ClusterOptions) -> Option<Cluster> {
+    match started(Cluster::start(options).await) {
+        Ok(cluster) => Some(cluster),
+        Err(reason) => {
+            skip(why, &reason);
+            None
+        }
+    }
+}
+
+impl RealEnv {
+    /// The test's namespace.
+    pub fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    /// The control plane, for tasks that outlive this value.
+    pub fn cluster(&self) -> &'static Cluster {
+        self.cluster
+    }
+}
+
+impl Deref for RealEnv {
+    type Target = Cluster;
+
+    fn deref(&self) -> &Cluster {
+        self.cluster
+    }
+}
+
+/// Keeps the reason to skip apart from a failure, which no test may pass over.
+fn started(result: Result<Cluster, StartError>) -> Result<Cluster, String> {
+    match result {
+        Ok(cluster) => Ok(cluster),
+        Err(error) if error.is_unavailable() => Err(error.to_string()),
+        Err(error) => panic!("the test's API server did not start: {error}"),
+    }
+}
+
+fn skip(why: &str, reason: &str) {
+    let line = skip_line(&test_name(), why, reason);
+    let required = std::env::var("KUBE_TESTKIT_REQUIRE").is_ok_and(|value| value == "real");
+    assert!(!required, "KUBE_TESTKIT_REQUIRE=real does not let a test be {line}");
+    // Not `eprintln`, which the harness would swallow as the test passes.
+    let _ = writeln!(io::stderr(), "{line}");
+    if let Some(path) = std::env::var_os("KUBE_TESTKIT_SKIPS") {
+        let file = OpenOptions::new().create(true).append(true).open(&path);
+        let written = file.and_then(|mut file| writeln!(file, "{line}"));
+        written.expect("KUBE_TESTKIT_SKIPS names a file that can be written");
+    }
+}
+
+fn skip_line(test: &str, why: &str, reason: &str) -> String {
+    let reason = reason.replace('\n', " ");
+    format!("skipped: {test}: {reason}; it needs a real API server: {why}")
+}
+
+/// The harness names each test's thread after the test.
+fn test_name() -> String {
+    std::thread::current().name().unwrap_or("an unnamed test").to_owned()
+}
+
+async fn new_namespace(admin: &Client) -> String {
+    let mut name = String::from("t-");
+    let test = test_name();
+    let last = test.rsplit("::").next().unwrap_or_default();
+    name.extend(
+        last.chars().take(40).map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }),
+    );
+    let _ = write!(name, "-{:08x}", fastrand::u32(..));
+    let namespace = Namespace {
+        metadata: ObjectMeta { name: Some(name.clone()), ..ObjectMeta::default() },
+        ..Namespace::default()
+    };
+    let made = Api::<Namespace>::all(admin.clone()).create(&PostParams::default(), &namespace).await;
+    made.unwrap_or_else(|error| panic!("the namespace {name} could not be made: {error}"));
+    name
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_skip_is_one_line_that_says_what_why_and_what_for() {
+        let line = skip_line("a::b", "it races writers", "no docker\nno Go");
+        assert_eq!(line, "skipped: a::b: no docker no Go; it needs a real API server: it races writers");
+    }
+}
