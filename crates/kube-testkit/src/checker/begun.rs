@@ -1,0 +1,47 @@
+//! Every reconcile begins under a valid hold of the shard that it names.
+
+use super::timeline::{Reconcile, Timeline};
+use super::verdict::{Check, Violation};
+
+const NAME: &str = "begun-in-hold";
+
+/// A reconcile that begins after its hold's validity has an empty interval and can overlap with nothing, so
+/// it would pass unnoticed without this check.
+pub(super) fn check(timeline: &Timeline) -> Check {
+    let mut check = Check::new(NAME, "reconciles");
+    check.examined = timeline.reconciles.len() as u64;
+    check.violations =
+        timeline.reconciles.iter().filter_map(|reconcile| judge(timeline, reconcile)).collect();
+    check
+}
+
+fn judge(timeline: &Timeline, reconcile: &Reconcile) -> Option<Violation> {
+    let Reconcile { replica, cr, shard, token, begun, .. } = reconcile;
+    let at = timeline.clock.show(*begun);
+    let (sentence, first, by) = match reconcile.hold.map(|index| &timeline.holds[index]) {
+        None => {
+            let sentence = format!(
+                "{replica} began a reconcile of {cr} at {at} under token {token} of shard {shard}, a hold that it never recorded."
+            );
+            (sentence, None, std::time::Duration::ZERO)
+        }
+        Some(hold) if *begun < hold.valid.from || *begun >= hold.valid.to => {
+            let by = begun.since(hold.valid.to).max(hold.valid.from.since(*begun));
+            let sentence = format!(
+                "{replica} began a reconcile of {cr} at {at}, {by:?} outside of its hold of shard {shard} (token {token}, valid {}).",
+                timeline.clock.show_interval(hold.valid)
+            );
+            (sentence, Some(hold.valid), by)
+        }
+        Some(_) => return None,
+    };
+    Some(Violation {
+        sentence,
+        cr: Some(cr.clone()),
+        shard: Some(*shard),
+        replicas: vec![replica.clone()],
+        first,
+        second: Some(reconcile.ran),
+        by,
+    })
+}

@@ -1,0 +1,212 @@
+//! Overlaps, holds, tokens, and reconciles outside of holds.
+
+use super::super::story::Story;
+use super::{only, passes};
+
+#[test]
+fn touching_reconciles_do_not_overlap() {
+    let mut story = Story::new();
+    story.hold("a", 0, 1, 0, 5000);
+    story.reconcile("a", "m", 0, 1, 10, 20);
+    story.end_hold("a", 0, 1, 20);
+    story.hold("b", 0, 2, 20, 5000);
+    story.reconcile("b", "m", 0, 2, 20, 30);
+    passes(&story);
+}
+
+#[test]
+fn different_crs_may_be_reconciled_at_once() {
+    let mut story = Story::new();
+    story.hold("a", 0, 1, 0, 1000);
+    story.hold("b", 1, 2, 0, 1000);
+    story.reconcile("a", "m", 0, 1, 100, 300);
+    story.reconcile("b", "n", 1, 2, 100, 300);
+    passes(&story);
+}
+
+#[test]
+fn an_overlap_by_uid_under_two_names_is_one() {
+    let mut story = Story::new();
+    story.hold("a", 0, 1, 0, 1000);
+    story.hold("b", 1, 2, 0, 1000);
+    let first = story.begin_uid("a", "m", "same", 0, 1, 100);
+    let second = story.begin_uid("b", "n", "same", 1, 2, 150);
+    story.end(&first, 200);
+    story.end(&second, 250);
+    only(&story, "overlap", 1);
+}
+
+#[test]
+fn an_overlap_by_name_under_two_uids_is_one() {
+    let mut story = Story::new();
+    story.hold("a", 0, 1, 0, 1000);
+    story.hold("b", 1, 2, 0, 1000);
+    let first = story.begin_uid("a", "m", "old", 0, 1, 100);
+    let second = story.begin_uid("b", "m", "new", 1, 2, 150);
+    story.end(&first, 200);
+    story.end(&second, 250);
+    only(&story, "overlap", 1);
+}
+
+#[test]
+fn an_old_reconcile_spanning_several_new_ones_overlaps_each() {
+    let mut story = Story::new();
+    story.hold("a", 0, 1, 0, 1000);
+    story.hold("b", 1, 2, 0, 1000);
+    let long = story.begin("a", "m", 0, 1, 100);
+    story.reconcile("b", "m", 1, 2, 150, 160);
+    story.reconcile("b", "m", 1, 2, 170, 180);
+    story.end(&long, 200);
+    only(&story, "overlap", 2);
+}
+
+#[test]
+fn a_replica_that_overlaps_itself_is_caught() {
+    let mut story = Story::new();
+    story.hold("a", 0, 1, 0, 1000);
+    story.hold("a", 1, 2, 0, 1000);
+    story.reconcile("a", "m", 0, 1, 100, 300);
+    story.reconcile("a", "m", 1, 2, 200, 400);
+    let sentences = only(&story, "overlap", 1);
+    assert!(sentences[0].contains("twice by one replica at once for 100ms"), "{sentences:?}");
+}
+
+#[test]
+fn a_killed_replica_counts_until_its_last_recorded_validity() {
+    let mut story = Story::new();
+    story.hold("a", 0, 1, 0, 3000);
+    story.renew("a", 0, 1, 2000, 5000);
+    story.begin("a", "m", 0, 1, 2500);
+    story.hold("b", 0, 2, 5000, 9000);
+    story.reconcile("b", "m", 0, 2, 5000, 5100);
+    passes(&story);
+}
+
+#[test]
+fn a_takeover_before_the_validity_of_a_killed_replica_is_caught() {
+    let mut story = Story::new();
+    story.hold("a", 0, 1, 0, 5000);
+    story.begin("a", "m", 0, 1, 2500);
+    story.hold("b", 0, 2, 4900, 9000);
+    story.reconcile("b", "m", 0, 2, 4950, 5100);
+    let verdict = story.judge();
+    assert_eq!((verdict.of("overlap").len(), verdict.of("holds").len()), (1, 1), "{verdict}");
+    assert_eq!(verdict.overlaps(), 2);
+}
+
+#[test]
+fn a_paused_replica_whose_reconcile_ends_late_counts_until_validity() {
+    let mut story = Story::new();
+    story.hold("a", 0, 1, 0, 3000);
+    let paused = story.begin("a", "m", 0, 1, 1000);
+    story.hold("b", 0, 2, 5000, 9000);
+    story.reconcile("b", "m", 0, 2, 5100, 5200);
+    story.abort(&paused, 8000);
+    story.end_hold("a", 0, 1, 8000);
+    passes(&story);
+}
+
+#[test]
+fn an_abort_ends_a_reconcile() {
+    let mut story = Story::new();
+    story.hold("a", 0, 1, 0, 5000);
+    let aborted = story.begin("a", "m", 0, 1, 1000);
+    story.abort(&aborted, 1500);
+    story.end_hold("a", 0, 1, 1500);
+    story.hold("b", 0, 2, 1600, 5000);
+    story.reconcile("b", "m", 0, 2, 1700, 1800);
+    passes(&story);
+}
+
+#[test]
+fn a_release_with_a_reconcile_still_running_is_caught() {
+    let mut story = Story::new();
+    // The drain was left out: no hold-end, the Lease was released while validity still ran.
+    story.hold("a", 0, 1, 0, 5000);
+    let running = story.begin("a", "m", 0, 1, 1000);
+    story.hold("b", 0, 2, 1600, 5000);
+    story.reconcile("b", "m", 0, 2, 1700, 1800);
+    story.end(&running, 2500);
+    let verdict = story.judge();
+    assert_eq!((verdict.of("overlap").len(), verdict.of("holds").len()), (1, 1), "{verdict}");
+}
+
+#[test]
+fn a_reconcile_begun_after_its_hold_is_caught() {
+    let mut story = Story::new();
+    story.hold("a", 0, 1, 0, 3000);
+    story.reconcile("a", "m", 0, 1, 3200, 3300);
+    let sentences = only(&story, "begun-in-hold", 1);
+    assert!(sentences[0].contains("200ms outside of its hold of shard 0"), "{sentences:?}");
+}
+
+#[test]
+fn a_reconcile_without_any_hold_is_caught_and_still_overlaps() {
+    let mut story = Story::new();
+    story.hold("a", 0, 1, 0, 3000);
+    story.reconcile("a", "m", 0, 1, 100, 300);
+    story.reconcile("b", "m", 0, 9, 200, 400);
+    let verdict = story.judge();
+    assert_eq!((verdict.of("overlap").len(), verdict.of("begun-in-hold").len()), (1, 1), "{verdict}");
+}
+
+#[test]
+fn two_valid_holders_are_caught_even_without_reconciles_of_both() {
+    let mut story = Story::new();
+    story.hold("a", 0, 1, 0, 3000);
+    story.hold("b", 0, 2, 2999, 6000);
+    story.reconcile("a", "m", 0, 1, 100, 300);
+    let sentences = only(&story, "holds", 1);
+    assert!(sentences[0].contains("Shard 0 had two valid holders for 1ms"), "{sentences:?}");
+}
+
+#[test]
+fn a_late_renewal_of_an_ended_hold_does_not_revive_it() {
+    let mut story = Story::new();
+    story.hold("a", 0, 1, 0, 3000);
+    story.reconcile("a", "m", 0, 1, 100, 300);
+    story.end_hold("a", 0, 1, 1000);
+    story.renew("a", 0, 1, 1001, 5000);
+    story.hold("b", 0, 2, 1100, 4000);
+    passes(&story);
+}
+
+#[test]
+fn a_token_that_does_not_grow_with_the_hold_is_caught() {
+    let mut story = Story::new();
+    story.hold("a", 0, 5, 0, 1000);
+    story.reconcile("a", "m", 0, 5, 100, 300);
+    story.hold("b", 0, 5, 2000, 3000);
+    only(&story, "tokens", 1);
+}
+
+#[test]
+fn a_smaller_token_for_a_later_owner_of_a_cr_is_caught() {
+    let mut story = Story::new();
+    story.hold("a", 0, 9, 0, 1000);
+    story.hold("b", 1, 4, 0, 1000);
+    story.reconcile("a", "m", 0, 9, 100, 200);
+    story.reconcile("b", "m", 1, 4, 300, 400);
+    let sentences = only(&story, "tokens", 1);
+    assert!(sentences[0].contains("The token of default/m did not grow with its owner"), "{sentences:?}");
+}
+
+#[test]
+fn one_owner_keeps_its_token_from_reconcile_to_reconcile() {
+    let mut story = Story::new();
+    story.hold("a", 0, 9, 0, 1000);
+    story.reconcile("a", "m", 0, 9, 100, 200);
+    story.reconcile("a", "m", 0, 9, 300, 400);
+    passes(&story);
+}
+
+#[test]
+fn contradictory_records_are_trouble() {
+    let mut story = Story::new();
+    story.hold("a", 0, 9, 0, 1000);
+    story.reconcile("a", "m", 0, 9, 100, 200);
+    story.end_hold("a", 0, 8, 300);
+    let verdict = story.judge();
+    assert!(!verdict.passed());
+    assert!(verdict.troubles[0].contains("without a hold-begin"), "{:?}", verdict.troubles);
+}

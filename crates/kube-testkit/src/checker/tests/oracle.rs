@@ -1,0 +1,140 @@
+//! Random histories, judged by the checker and by a brute-force oracle that knows nothing of sweeps and
+//! indices.
+
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+
+use super::super::story::Story;
+
+const END: u64 = 200;
+
+/// A hold with the reconciles under it. Times are offsets; the story that is told follows the rules of the
+/// record, not those of the design: holds overlap, reconciles outlive them.
+#[derive(Debug, Clone)]
+struct Held {
+    replica: usize,
+    shard: u32,
+    from: u64,
+    valid_for: u64,
+    renewed_by: u64,
+    ended_after: Option<u64>,
+    reconciles: Vec<Ran>,
+}
+
+#[derive(Debug, Clone)]
+struct Ran {
+    cr: usize,
+    after: u64,
+    end: End,
+    long: u64,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum End {
+    Ok,
+    Aborted,
+    Killed,
+}
+
+const REPLICAS: [&str; 3] = ["a", "b", "c"];
+const CRS: [&str; 3] = ["m", "n", "o"];
+
+proptest! {
+    #[test]
+    fn checker_and_oracle_agree(history in prop::collection::vec(held(), 1..12)) {
+        let mut story = Story::new();
+        for (index, held) in history.iter().enumerate() {
+            tell(&mut story, held, index as u64 + 1);
+        }
+        let verdict = story.judge();
+        let count = |name| verdict.of(name).len();
+        prop_assert_eq!(count("overlap"), overlaps(&history), "{}", verdict);
+        prop_assert_eq!(count("holds"), shared_holds(&history), "{}", verdict);
+        prop_assert_eq!(count("begun-in-hold"), begun_outside(&history), "{}", verdict);
+    }
+}
+
+fn held() -> impl Strategy<Value = Held> {
+    let ran = (
+        0..CRS.len(),
+        0..80_u64,
+        prop_oneof![Just(End::Ok), Just(End::Aborted), Just(End::Killed)],
+        0..60_u64,
+    )
+        .prop_map(|(cr, after, end, long)| Ran { cr, after, end, long });
+    let reconciles = prop::collection::vec(ran, 0..4);
+    (0..REPLICAS.len(), 0..2_u32, 0..END, 1..60_u64, 0..40_u64, prop::option::of(0..90_u64), reconciles)
+        .prop_map(|(replica, shard, from, valid_for, renewed_by, ended_after, reconciles)| Held {
+            replica,
+            shard,
+            from,
+            valid_for,
+            renewed_by,
+            ended_after,
+            reconciles,
+        })
+}
+
+fn tell(story: &mut Story, held: &Held, token: u64) {
+    let replica = REPLICAS[held.replica];
+    let until = held.from + held.valid_for;
+    story.hold(replica, held.shard, token, held.from, until);
+    story.renew(replica, held.shard, token, held.from, until + held.renewed_by);
+    for ran in &held.reconciles {
+        let begun = story.begin(replica, CRS[ran.cr], held.shard, token, held.from + ran.after);
+        let end = held.from + ran.after + ran.long;
+        match ran.end {
+            End::Ok => story.end(&begun, end),
+            End::Aborted => story.abort(&begun, end),
+            End::Killed => {}
+        }
+    }
+    if let Some(after) = held.ended_after {
+        story.end_hold(replica, held.shard, token, held.from + after);
+    }
+}
+
+/// The milliseconds during which a hold is valid, one by one.
+fn valid(held: &Held) -> BTreeSet<u64> {
+    let until = held.from + held.valid_for + held.renewed_by;
+    let until = held.ended_after.map_or(until, |after| until.min(held.from + after));
+    (held.from..until).collect()
+}
+
+/// The milliseconds during which a reconcile runs, one by one. (Its begin may lie past the validity: then it
+/// never runs.)
+fn running(held: &Held, ran: &Ran) -> BTreeSet<u64> {
+    let from = held.from + ran.after;
+    let until = match ran.end {
+        End::Ok | End::Aborted => from + ran.long,
+        End::Killed => u64::MAX,
+    };
+    valid(held).into_iter().filter(|at| (from..until).contains(at)).collect()
+}
+
+fn overlaps(history: &[Held]) -> usize {
+    let runs: Vec<_> = history
+        .iter()
+        .flat_map(|held| held.reconciles.iter().map(move |ran| (ran.cr, running(held, ran))))
+        .collect();
+    pairs(&runs).filter(|(a, b)| a.0 == b.0 && !a.1.is_disjoint(&b.1)).count()
+}
+
+fn shared_holds(history: &[Held]) -> usize {
+    pairs(history)
+        .filter(|(a, b)| a.shard == b.shard && a.replica != b.replica && !valid(a).is_disjoint(&valid(b)))
+        .count()
+}
+
+fn begun_outside(history: &[Held]) -> usize {
+    let outside = |held: &Held| {
+        let valid = valid(held);
+        held.reconciles.iter().filter(|ran| !valid.contains(&(held.from + ran.after))).count()
+    };
+    history.iter().map(outside).sum()
+}
+
+fn pairs<T>(all: &[T]) -> impl Iterator<Item = (&T, &T)> {
+    all.iter().enumerate().flat_map(move |(index, a)| all[index + 1..].iter().map(move |b| (a, b)))
+}

@@ -1,0 +1,144 @@
+//! Writes that the API server accepted.
+
+use serde_json::json;
+
+use super::super::story::{Story, ms};
+use super::{only, passes};
+
+/// a holds shard 0 until 3000 and reconciles m; b holds it from 5000.
+fn story() -> Story {
+    let mut story = Story::new();
+    story.hold("a", 0, 1, 0, 3000);
+    story.begin("a", "m", 0, 1, 100);
+    story.hold("b", 0, 2, 5000, 9000);
+    story.reconcile("b", "m", 0, 2, 5100, 5200);
+    story.write("a", "m", 150);
+    story
+}
+
+#[test]
+fn writes_within_the_hold_pass() {
+    let mut story = story();
+    story.write("a", "m", 2999);
+    story.write("b", "m", 5150);
+    passes(&story);
+}
+
+#[test]
+fn a_write_after_validity_is_caught() {
+    let mut story = story();
+    story.write("a", "m", 3100);
+    let sentences = only(&story, "writes", 1);
+    assert!(sentences[0].contains("100ms outside of its hold of shard 0"), "{sentences:?}");
+    assert!(sentences[0].contains("nobody else held the shard yet"), "{sentences:?}");
+}
+
+#[test]
+fn a_request_in_transit_is_allowed_for_until_the_next_holder() {
+    let mut story = story();
+    story.rules.transit = ms(2500);
+    story.write("a", "m", 4900);
+    passes(&story);
+    story.write("a", "m", 5050);
+    let sentences = only(&story, "writes", 1);
+    assert!(sentences[0].contains("b_1 had held the shard for 50ms"), "{sentences:?}");
+}
+
+#[test]
+fn the_clock_slack_forgives_no_more_than_itself() {
+    let mut story = story();
+    story.write("a", "m", 3004);
+    passes(&story);
+    story.write("a", "m", 3006);
+    only(&story, "writes", 1);
+}
+
+#[test]
+fn a_refused_late_write_and_a_dry_run_are_no_writes() {
+    let mut story = story();
+    story.audited("a", "", "services", "m", 4000, json!({"responseStatus": {"code": 403}}));
+    story.audited("a", "", "services", "m", 4000, json!({"requestURI": "/x?dryRun=All"}));
+    let verdict = story.judge();
+    assert!(verdict.passed(), "{verdict}");
+    assert_eq!((verdict.coverage.left_out.refused, verdict.coverage.left_out.dry_run), (1, 1));
+}
+
+#[test]
+fn leases_and_events_are_left_out_and_counted() {
+    let mut story = story();
+    story.audited("a", "coordination.k8s.io", "leases", "op-shard-0", 4000, json!({}));
+    story.audited("a", "", "events", "m.1", 4000, json!({"verb": "create"}));
+    let verdict = story.judge();
+    assert!(verdict.passed(), "{verdict}");
+    assert_eq!(verdict.coverage.left_out.not_judged.values().sum::<u64>(), 2);
+}
+
+#[test]
+fn a_child_with_a_suffix_belongs_to_its_cr() {
+    let mut story = story();
+    story.audited("a", "policy", "poddisruptionbudgets", "m-pdb", 200, json!({}));
+    passes(&story);
+    story.audited("a", "policy", "poddisruptionbudgets", "m-pdb", 4000, json!({}));
+    only(&story, "writes", 1);
+}
+
+#[test]
+fn a_write_before_any_reconcile_of_the_cr_is_unexplained() {
+    let mut story = story();
+    story.write("a", "other", 200);
+    let sentences = only(&story, "writes", 1);
+    assert!(sentences[0].contains("comes before any reconcile of that CR"), "{sentences:?}");
+}
+
+#[test]
+fn stamping_needs_no_hold_but_children_are_never_stamped() {
+    let mut story = story();
+    let stamper = json!({"userAgent": "op-stamper/0.1.0 (c_1)"});
+    story.audited("c", "cache.example.com", "memcacheds", "other", 200, stamper.clone());
+    let verdict = story.judge();
+    assert!(verdict.passed(), "{verdict}");
+    assert_eq!(verdict.coverage.upkeep, 1);
+    story.audited("c", "", "services", "other", 200, stamper);
+    only(&story, "writes", 1);
+}
+
+#[test]
+fn a_user_agent_that_names_another_pod_is_trouble() {
+    let mut story = story();
+    story.audited("a", "", "services", "m", 5150, json!({"userAgent": "op/0.1.0 (b_1)"}));
+    let verdict = story.judge();
+    assert!(!verdict.passed());
+    assert!(verdict.troubles[0].contains("User user-a stands for pod a"), "{:?}", verdict.troubles);
+}
+
+#[test]
+fn a_replicas_write_without_identity_is_unexplained() {
+    let mut story = story();
+    story.audited("a", "", "services", "m", 200, json!({"userAgent": "curl/8"}));
+    only(&story, "writes", 1);
+}
+
+#[test]
+fn a_constant_clock_offset_between_api_server_and_replicas_shows_as_such() {
+    // The replicas' wall clock is 10 s ahead of the API server's: on one machine this cannot be, so the
+    // checker takes the audit log at its word and the write falls outside of the hold. It must not pass by
+    // accident.
+    let mut story = Story::new();
+    story.wall_ahead_ms = 10_000;
+    story.hold("a", 0, 1, 0, 3000);
+    story.reconcile("a", "m", 0, 1, 100, 300);
+    story.write("a", "m", 200);
+    only(&story, "writes", 1);
+}
+
+#[test]
+fn a_wall_clock_set_during_the_run_is_trouble() {
+    let mut story = Story::new();
+    story.hold("a", 0, 1, 0, 9000);
+    story.reconcile("a", "m", 0, 1, 100, 300);
+    story.write("a", "m", 200);
+    story.wall_ahead_ms = 700;
+    story.reconcile("a", "m", 0, 1, 400, 500);
+    let verdict = story.judge();
+    assert!(verdict.troubles.iter().any(|t| t.contains("was set during the run")), "{:?}", verdict.troubles);
+}

@@ -1,0 +1,249 @@
+//! What the records say happened: holds and reconciles as intervals on one clock.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::clock::{Clock, Interval, Moment};
+use crate::records::{Body, CrKey, Outcome, ReconcileId, Record, Replica, Shard, Token, Uid};
+
+/// One continuous holding of one shard by one process.
+#[derive(Debug, Clone)]
+pub struct Hold {
+    /// The holder.
+    pub replica: Replica,
+    /// The shard.
+    pub shard: Shard,
+    /// The fencing token.
+    pub token: Token,
+    /// When the acquisition was written down: the holder acts as such from here.
+    pub acquired: Moment,
+    /// From the sending of the acquisition (validity counts from there) to the end of validity: the
+    /// `hold-end` record or the last known `valid_until`, whichever is first.
+    pub valid: Interval,
+    /// Whether a `hold-end` was recorded. A killed process leaves none.
+    pub ended: bool,
+}
+
+/// One reconcile.
+#[derive(Debug, Clone)]
+pub struct Reconcile {
+    /// Who ran it.
+    pub replica: Replica,
+    /// The CR.
+    pub cr: CrKey,
+    /// Its uid.
+    pub uid: Uid,
+    /// The shard that its begin record names.
+    pub shard: Shard,
+    /// The token that its begin record names.
+    pub token: Token,
+    /// When it began.
+    pub begun: Moment,
+    /// How and when it ended by itself.
+    pub end: Option<(Moment, Outcome)>,
+    /// From its begin to its end, abort or the end of its hold's validity, whichever is first.
+    pub ran: Interval,
+    /// Index into [`Timeline::holds`]; none when the replica recorded no such hold.
+    pub hold: Option<usize>,
+}
+
+/// Everything that the records say, on one clock.
+#[derive(Debug, Clone, Default)]
+pub struct Timeline {
+    /// The clock that all moments here are on.
+    pub clock: Clock,
+    /// In the order of acquisition.
+    pub holds: Vec<Hold>,
+    /// In the order of beginning.
+    pub reconciles: Vec<Reconcile>,
+    /// Each process, with the moments of its first and last record.
+    pub replicas: BTreeMap<Replica, Interval>,
+    /// Records that contradict each other, one sentence each: the evidence is unsound.
+    pub troubles: Vec<String>,
+}
+
+impl Timeline {
+    /// Puts the records on one clock and in relation to each other.
+    pub fn new(records: &[Record]) -> Self {
+        let clock = Clock::new(records);
+        let zero = records.iter().filter_map(|r| clock.moment(r.boot, &r.boot_id)).min();
+        let mut builder = Builder { clock: clock.with_zero(zero), ..Builder::default() };
+        for record in records {
+            builder.take(record);
+        }
+        builder.finish()
+    }
+
+    /// The moment of the first record.
+    pub fn first(&self) -> Option<Moment> {
+        self.replicas.values().map(|seen| seen.from).min()
+    }
+
+    /// The moment of the last record.
+    pub fn last(&self) -> Option<Moment> {
+        self.replicas.values().map(|seen| seen.to).max()
+    }
+
+    /// The holds of each shard, in the order of acquisition.
+    pub fn by_shard(&self) -> BTreeMap<Shard, Vec<&Hold>> {
+        let mut shards: BTreeMap<Shard, Vec<&Hold>> = BTreeMap::new();
+        for hold in &self.holds {
+            shards.entry(hold.shard).or_default().push(hold);
+        }
+        shards
+    }
+}
+
+type HoldKey = (Replica, Shard, Token);
+
+#[derive(Default)]
+struct Builder {
+    clock: Clock,
+    holds: Vec<Hold>,
+    hold_index: HashMap<HoldKey, usize>,
+    reconciles: Vec<Reconcile>,
+    reconcile_index: HashMap<(Replica, ReconcileId), usize>,
+    replicas: BTreeMap<Replica, Interval>,
+    troubles: Vec<String>,
+}
+
+impl Builder {
+    fn take(&mut self, record: &Record) {
+        let on_clock = |boot| {
+            self.clock.moment(boot, &record.boot_id).expect("the clock was derived from these very records")
+        };
+        let at = on_clock(record.boot);
+        let replica = &record.replica;
+        let seen = self.replicas.entry(replica.clone()).or_insert(Interval { from: at, to: at });
+        (seen.from, seen.to) = (seen.from.min(at), seen.to.max(at));
+        match &record.body {
+            Body::HoldBegin { shard: Some(shard), token, sent, valid_until, .. } => {
+                let from = sent.map_or(at, on_clock).min(at);
+                let valid = Interval::new(from, on_clock(*valid_until));
+                self.begin_hold(Hold {
+                    replica: replica.clone(),
+                    shard: *shard,
+                    token: *token,
+                    acquired: at,
+                    valid,
+                    ended: false,
+                });
+            }
+            Body::HoldRenewed { shard: Some(shard), token, valid_until, .. } => {
+                let until = on_clock(*valid_until);
+                if let Some(hold) = self.hold(replica, *shard, *token, "hold-renewed")
+                    && !hold.ended
+                {
+                    hold.valid.to = hold.valid.to.max(until);
+                }
+            }
+            Body::HoldEnd { shard: Some(shard), token, .. } => {
+                if let Some(hold) = self.hold(replica, *shard, *token, "hold-end") {
+                    hold.valid = Interval::new(hold.valid.from, hold.valid.to.min(at));
+                    hold.ended = true;
+                }
+            }
+            Body::Begin { cr, uid, shard, token, reconcile, .. } => {
+                let begun = Reconcile {
+                    replica: replica.clone(),
+                    cr: cr.clone(),
+                    uid: uid.clone(),
+                    shard: *shard,
+                    token: *token,
+                    begun: at,
+                    end: None,
+                    // Open until `finish` knows how the hold went on.
+                    ran: Interval { from: at, to: Moment(i64::MAX) },
+                    hold: None,
+                };
+                let index = self.reconciles.len();
+                self.reconciles.push(begun);
+                if self.reconcile_index.insert((replica.clone(), *reconcile), index).is_some() {
+                    self.troubles.push(format!("{replica} used the reconcile number {reconcile} twice."));
+                }
+            }
+            Body::End { cr, reconcile, outcome } => {
+                self.end_reconcile(replica, cr, *reconcile, at, Some(*outcome));
+            }
+            Body::Aborted { cr, reconcile } => self.end_reconcile(replica, cr, *reconcile, at, None),
+            Body::HoldBegin { .. }
+            | Body::HoldRenewed { .. }
+            | Body::HoldEnd { .. }
+            | Body::StartReady { .. }
+            | Body::ReplicaStart { .. }
+            | Body::ReplicaEnd { .. } => {}
+        }
+    }
+
+    fn begin_hold(&mut self, hold: Hold) {
+        let key = (hold.replica.clone(), hold.shard, hold.token);
+        let index = self.holds.len();
+        if self.hold_index.insert(key, index).is_some() {
+            self.troubles.push(format!(
+                "{} recorded two holds of shard {} with token {}.",
+                hold.replica, hold.shard, hold.token
+            ));
+        }
+        self.holds.push(hold);
+    }
+
+    fn hold(&mut self, replica: &Replica, shard: Shard, token: Token, what: &str) -> Option<&mut Hold> {
+        let index = self.hold_index.get(&(replica.clone(), shard, token)).copied();
+        if index.is_none() {
+            self.troubles.push(format!(
+                "{replica} recorded a {what} of shard {shard} with token {token} without a hold-begin before it."
+            ));
+        }
+        self.holds.get_mut(index?)
+    }
+
+    fn end_reconcile(
+        &mut self,
+        replica: &Replica,
+        cr: &CrKey,
+        id: ReconcileId,
+        at: Moment,
+        outcome: Option<Outcome>,
+    ) {
+        let Some(index) = self.reconcile_index.get(&(replica.clone(), id)) else {
+            self.troubles
+                .push(format!("{replica} recorded an end of reconcile {id} of {cr} without a begin."));
+            return;
+        };
+        let reconcile = &mut self.reconciles[*index];
+        reconcile.end = outcome.map(|outcome| (at, outcome));
+        reconcile.ran.to = reconcile.ran.to.min(at);
+    }
+
+    fn finish(mut self) -> Timeline {
+        for reconcile in &mut self.reconciles {
+            let key = (reconcile.replica.clone(), reconcile.shard, reconcile.token);
+            reconcile.hold = self.hold_index.get(&key).copied();
+            let limit = match reconcile.hold {
+                Some(index) => self.holds[index].valid.to,
+                // Without a hold nothing else bounds it; that there is none is reported by a check of its
+                // own.
+                None => self.replicas[&reconcile.replica].to,
+            };
+            reconcile.ran = Interval::new(reconcile.begun, reconcile.ran.to.min(limit));
+        }
+        // Indices of holds were taken in reading order; sorting the holds moves them.
+        let mut order: Vec<usize> = (0..self.holds.len()).collect();
+        order.sort_by_key(|index| (self.holds[*index].acquired, self.holds[*index].token));
+        let mut moved = vec![0; order.len()];
+        for (new, old) in order.iter().enumerate() {
+            moved[*old] = new;
+        }
+        for reconcile in &mut self.reconciles {
+            reconcile.hold = reconcile.hold.map(|old| moved[old]);
+        }
+        self.reconciles.sort_by_key(|reconcile| reconcile.begun);
+        let holds = order.into_iter().map(|old| self.holds[old].clone()).collect();
+        Timeline {
+            clock: self.clock,
+            holds,
+            reconciles: self.reconciles,
+            replicas: self.replicas,
+            troubles: self.troubles,
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! What the checker found, for people and for machines.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Serialize, Serializer};
+
+use super::attribution::{LeftOut, Writes};
+use super::clock::{Clock, Interval};
+use super::timeline::Timeline;
+use super::{Evidence, Hold, Reconcile};
+use crate::records::{CrKey, Replica, Shard, Tally};
+
+/// How many violations of one check are printed; all of them are in the JSON.
+const PRINTED: usize = 10;
+
+/// The judgement of a run.
+#[derive(Debug, Clone, Serialize)]
+pub struct Verdict {
+    passed: bool,
+    /// Each check with what it looked at and what it found.
+    pub checks: Vec<Check>,
+    /// What the judgement rests on.
+    pub coverage: Coverage,
+    /// Reasons for which the evidence cannot be trusted, one sentence each.
+    pub troubles: Vec<String>,
+}
+
+/// One check.
+#[derive(Debug, Clone, Serialize)]
+pub struct Check {
+    /// Its name.
+    pub name: &'static str,
+    /// What it looks at, for the table: "reconciles", "writes", ….
+    pub of: &'static str,
+    /// How many of these it looked at.
+    pub examined: u64,
+    /// How many of these it could not decide, because the observation ended too early.
+    pub undecided: u64,
+    /// Why it did not run.
+    pub not_run: Option<String>,
+    /// What it found.
+    pub violations: Vec<Violation>,
+}
+
+/// A broken promise.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Violation {
+    /// What happened, where, which two intervals, by how much: one sentence.
+    pub sentence: String,
+    /// The CR concerned.
+    pub cr: Option<CrKey>,
+    /// The shard concerned.
+    pub shard: Option<Shard>,
+    /// The replicas concerned.
+    pub replicas: Vec<Replica>,
+    /// The earlier of the two intervals.
+    pub first: Option<Interval>,
+    /// The later of the two intervals.
+    pub second: Option<Interval>,
+    /// By how much.
+    #[serde(rename = "by_ms", serialize_with = "as_millis")]
+    pub by: Duration,
+}
+
+/// What a verdict rests on.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Coverage {
+    /// Lines read and lines that could not be.
+    pub records: Tally,
+    /// Processes that left records.
+    pub replicas: u64,
+    /// Holds of shards.
+    pub holds: u64,
+    /// Reconciles.
+    pub reconciles: u64,
+    /// Distinct CRs reconciled.
+    pub crs: u64,
+    /// Accepted writes that were judged.
+    pub writes: u64,
+    /// Accepted writes that were excused as upkeep of buckets.
+    pub upkeep: u64,
+    /// Writes that were not judged.
+    pub left_out: LeftOut,
+    /// Lines of the audit log that could not be read.
+    pub audit_spoilt: u64,
+    /// How far the records' two clocks stray from each other.
+    #[serde(rename = "clock_spread_ms", serialize_with = "as_millis")]
+    pub clock_spread: Duration,
+}
+
+impl Check {
+    /// A check that ran, with nothing looked at yet.
+    pub fn new(name: &'static str, of: &'static str) -> Self {
+        Self { name, of, examined: 0, undecided: 0, not_run: None, violations: Vec::new() }
+    }
+
+    /// A check that did not run.
+    pub fn not_run(name: &'static str, of: &'static str, why: &str) -> Self {
+        Self { not_run: Some(why.to_owned()), ..Self::new(name, of) }
+    }
+}
+
+impl Coverage {
+    pub(super) fn new(timeline: &Timeline, evidence: &Evidence, writes: Option<&Writes>) -> Self {
+        let crs: std::collections::BTreeSet<_> = timeline.reconciles.iter().map(|r| &r.cr).collect();
+        let upkeep = writes.map_or(0, |w| w.accepted.iter().filter(|write| write.upkeep).count());
+        Self {
+            records: evidence.records.tally.clone(),
+            replicas: timeline.replicas.len() as u64,
+            holds: timeline.holds.len() as u64,
+            reconciles: timeline.reconciles.len() as u64,
+            crs: crs.len() as u64,
+            writes: writes.map_or(0, |w| w.accepted.len() - upkeep) as u64,
+            upkeep: upkeep as u64,
+            left_out: writes.map(|w| w.left_out.clone()).unwrap_or_default(),
+            audit_spoilt: evidence.audit.as_ref().map_or(0, |log| log.spoilt),
+            clock_spread: timeline.clock.spread(),
+        }
+    }
+}
+
+impl Verdict {
+    pub(super) fn new(checks: Vec<Check>, coverage: Coverage, troubles: Vec<String>) -> Self {
+        let passed = troubles.is_empty() && checks.iter().all(|check| check.violations.is_empty());
+        Self { passed, checks, coverage, troubles }
+    }
+
+    /// Evidence was there, could be trusted, and shows no violation.
+    pub fn passed(&self) -> bool {
+        self.passed
+    }
+
+    /// The violations of all checks.
+    pub fn violations(&self) -> impl Iterator<Item = &Violation> {
+        self.checks.iter().flat_map(|check| &check.violations)
+    }
+
+    /// The violations of one check.
+    ///
+    /// # Panics
+    /// There is no check of that name.
+    pub fn of(&self, name: &str) -> &[Violation] {
+        let check = self.checks.iter().find(|check| check.name == name);
+        &check.unwrap_or_else(|| panic!("there is no check named {name:?}")).violations
+    }
+
+    /// How many overlaps were found: of reconciles, and of holds.
+    pub fn overlaps(&self) -> usize {
+        self.of(super::overlap::NAME).len() + self.of(super::holds::NAME).len()
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for check in &self.checks {
+            check.fmt(f)?;
+        }
+        for trouble in self.troubles.iter().take(PRINTED) {
+            writeln!(f, "  evidence: {trouble}")?;
+        }
+        write!(f, "{}", self.coverage)
+    }
+}
+
+impl fmt::Display for Check {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(why) = &self.not_run {
+            return writeln!(f, "  {:<14} not run: {why}", self.name);
+        }
+        let found = match self.violations.len() {
+            0 => "ok".to_owned(),
+            n => format!("{n} VIOLATIONS"),
+        };
+        write!(f, "  {:<14} {found} ({} {}", self.name, self.examined, self.of)?;
+        if self.undecided > 0 {
+            write!(f, ", {} undecided at the end", self.undecided)?;
+        }
+        writeln!(f, ")")?;
+        for violation in self.violations.iter().take(PRINTED) {
+            writeln!(f, "    - {}", violation.sentence)?;
+        }
+        match self.violations.len().checked_sub(PRINTED) {
+            None | Some(0) => Ok(()),
+            Some(more) => writeln!(f, "    - … and {more} more"),
+        }
+    }
+}
+
+impl fmt::Display for Coverage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "  evidence: {} records of {} processes: {} holds, {} reconciles of {} CRs; {} accepted writes judged, {} of \
+             upkeep excused, {} refused by the API server",
+            self.records.lines,
+            self.replicas,
+            self.holds,
+            self.reconciles,
+            self.crs,
+            self.writes,
+            self.upkeep,
+            self.left_out.refused
+        )?;
+        let (torn, unknown) = (self.records.torn.len(), self.records.unknown.values().sum::<u64>());
+        if torn > 0 || unknown > 0 {
+            writeln!(f, "  evidence: {torn} torn lines, {unknown} records of unknown types were left out")?;
+        }
+        Ok(())
+    }
+}
+
+impl Hold {
+    /// Who held what when, in a few words.
+    pub(super) fn describe(&self, clock: &Clock) -> String {
+        format!("{} (token {}, valid {})", self.replica, self.token, clock.show_interval(self.valid))
+    }
+}
+
+impl Reconcile {
+    /// Who ran when under what, in a few words.
+    pub(super) fn describe(&self, clock: &Clock) -> String {
+        let Self { replica, shard, token, ran, .. } = self;
+        format!("{replica} (shard {shard}, token {token}, {})", clock.show_interval(*ran))
+    }
+}
+
+fn as_millis<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(duration.as_secs_f64() * 1e3)
+}

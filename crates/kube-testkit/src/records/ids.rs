@@ -1,0 +1,111 @@
+//! The ids that occur in records.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident($inner:ty)) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(pub $inner);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    };
+}
+
+id!(
+    /// One operator process: its holderIdentity, `<pod>_<uuid>`.
+    Replica(String)
+);
+id!(
+    /// The uid of a CR.
+    Uid(String)
+);
+id!(
+    /// One boot of one machine, as in `/proc/sys/kernel/random/boot_id`.
+    BootId(String)
+);
+id!(
+    /// The number of a shard.
+    #[derive(Copy)]
+    Shard(u32)
+);
+id!(
+    /// A fencing token: of two holds of one shard, the later has the larger.
+    #[derive(Copy)]
+    Token(u64)
+);
+id!(
+    /// The number of a reconcile, unique among those of one process.
+    #[derive(Copy)]
+    ReconcileId(u64)
+);
+
+impl Replica {
+    /// The Pod's part of the identity, as `awk -F_ '{print $1}'` gives it.
+    pub fn pod(&self) -> &str {
+        self.0.split('_').next().unwrap_or(&self.0)
+    }
+}
+
+/// Namespace and name of a CR; `namespace/name` on the wire.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct CrKey {
+    /// The namespace; empty for a cluster-scoped CR.
+    pub namespace: String,
+    /// The name.
+    pub name: String,
+}
+
+/// A CR was not written as `namespace/name`.
+#[derive(Debug, thiserror::Error)]
+#[error("{0:?} is no CR key: it must read \"namespace/name\"")]
+pub struct NotACrKey(String);
+
+impl CrKey {
+    /// The key of a CR.
+    pub fn new(namespace: impl Into<String>, name: impl Into<String>) -> Self {
+        Self { namespace: namespace.into(), name: name.into() }
+    }
+}
+
+impl FromStr for CrKey {
+    type Err = NotACrKey;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.split_once('/') {
+            Some((namespace, name)) if !name.is_empty() && !name.contains('/') => {
+                Ok(Self::new(namespace, name))
+            }
+            _ => Err(NotACrKey(text.to_owned())),
+        }
+    }
+}
+
+impl TryFrom<String> for CrKey {
+    type Error = NotACrKey;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl From<CrKey> for String {
+    fn from(key: CrKey) -> Self {
+        key.to_string()
+    }
+}
+
+impl fmt::Display for CrKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.namespace, self.name)
+    }
+}
