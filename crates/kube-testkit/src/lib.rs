@@ -15,6 +15,7 @@
 mod access;
 pub mod backend;
 pub mod binaries;
+pub mod checker;
 mod cluster;
 mod control_plane;
 mod error;
@@ -22,6 +23,7 @@ pub mod guard;
 mod pki;
 mod ports;
 mod real;
+pub mod records;
 mod user;
 pub mod versions;
 
