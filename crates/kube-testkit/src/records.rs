@@ -65,9 +65,9 @@ pub enum Body {
         /// When the acquisition was sent: validity counts from there.
         #[serde(default, rename = "sent_boot_ns")]
         sent: Option<BootTime>,
-        /// When the hold ends unless it is renewed.
-        #[serde(rename = "valid_until_boot_ns")]
-        valid_until: BootTime,
+        /// When the hold ends unless it is renewed; none when it was over before it could be written down.
+        #[serde(default, rename = "valid_until_boot_ns")]
+        valid_until: Option<BootTime>,
     },
     /// A renewal was answered.
     HoldRenewed {

@@ -118,7 +118,7 @@ impl Builder {
         match &record.body {
             Body::HoldBegin { shard: Some(shard), token, sent, valid_until, .. } => {
                 let from = sent.map_or(at, on_clock).min(at);
-                let valid = Interval::new(from, on_clock(*valid_until));
+                let valid = Interval::new(from, valid_until.map_or(at, on_clock));
                 self.begin_hold(Hold {
                     replica: replica.clone(),
                     shard: *shard,
