@@ -9,7 +9,7 @@ use crate::user::TestUser;
 /// Who vouches for users.
 pub(crate) enum Access {
     /// A control plane of our own: client certificates by our own authority.
-    Certificates(Authority),
+    Certificates(Box<Authority>),
     /// Somebody else's cluster: its administrator impersonates users.
     Impersonation(Box<kube::Config>, Box<Kubeconfig>),
 }

@@ -1,12 +1,14 @@
 //! The ways to get an API server.
 
 pub(crate) mod auto;
+pub(crate) mod existing;
 pub(crate) mod local;
 
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+pub use existing::ExistingOptions;
 use futures::future::BoxFuture;
 
 use crate::error::{OperationError, StartError};

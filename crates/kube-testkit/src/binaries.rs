@@ -37,6 +37,16 @@ pub fn can_find(program: Program) -> Result<(), StartError> {
     }
 }
 
+/// Finds a `kubectl`: as [`find`] does, but rather takes the one in `PATH` than build one.
+///
+/// # Errors
+///
+/// [`StartError::Unavailable`] if there is none at hand.
+pub fn find_kubectl() -> Result<PathBuf, StartError> {
+    let found = find_in(Program::Kubectl, std::env::var_os("KUBEBUILDER_ASSETS"), &cache_dir()?, None);
+    found.or_else(|error| in_path("kubectl").ok_or(error))
+}
+
 /// Where built programs are kept: `$KUBE_TESTKIT_CACHE`, else `kube-testkit` in the user's cache directory, and in it
 /// a directory for each Kubernetes release.
 pub fn cache_dir() -> Result<PathBuf, StartError> {

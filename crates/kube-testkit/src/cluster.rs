@@ -8,9 +8,11 @@ use std::time::Duration;
 use kube::Client;
 
 use crate::access::Access;
-use crate::backend::{Backend, BackendChoice, auto, local};
+use crate::backend::existing::ExistingOptions;
+use crate::backend::{Backend, BackendChoice, auto, existing, local};
 use crate::error::{OperationError, StartError, io_error};
 use crate::guard::WorkDir;
+use crate::proxy::Proxy;
 use crate::user::TestUser;
 
 /// What to start.
@@ -22,6 +24,8 @@ pub struct ClusterOptions {
     pub audit: bool,
     /// More arguments for `kube-apiserver`, after those given to it anyway. Ignored by `existing`.
     pub api_server_args: Vec<String>,
+    /// Which cluster `existing` connects to.
+    pub existing: ExistingOptions,
     /// How long the API server may take to become ready, after its programs were found.
     pub ready_within: Duration,
 }
@@ -32,6 +36,7 @@ impl Default for ClusterOptions {
             backend: None,
             audit: true,
             api_server_args: Vec::new(),
+            existing: ExistingOptions::default(),
             ready_within: Duration::from_secs(90),
         }
     }
@@ -99,7 +104,11 @@ impl Cluster {
                 let (backend, access) = local::start(options, &dir).await?;
                 (Box::new(backend), access)
             }
-            BackendChoice::Testcontainers | BackendChoice::Existing => {
+            BackendChoice::Existing => {
+                let (backend, access) = existing::start(&options.existing).await?;
+                (Box::new(backend), access)
+            }
+            BackendChoice::Testcontainers => {
                 let reason = "it is not there yet".to_owned();
                 return Err(StartError::Unavailable { backend: choice, reason });
             }
@@ -129,12 +138,25 @@ impl Cluster {
         self.access.config(self.server(), user)
     }
 
-    /// The same, but connecting to `port` on 127.0.0.1, where a [`Proxy`](crate::Proxy) listens.
-    pub fn config_via(&self, port: u16, user: &TestUser) -> kube::Config {
-        self.access.config(local::local_uri(port), user)
+    /// The same, but connecting through a [`proxy`](Self::proxy).
+    pub fn config_via(&self, proxy: &Proxy, user: &TestUser) -> kube::Config {
+        self.access.config(local::local_uri(proxy.port()), user)
+    }
+
+    /// A new [`Proxy`] in front of the API server.
+    pub fn proxy(&self) -> Result<Proxy, StartError> {
+        let server = self.server();
+        let upstream =
+            format!("{}:{}", server.host().unwrap_or("127.0.0.1"), server.port_u16().unwrap_or(443));
+        Proxy::start(upstream)
+            .map_err(|error| io_error("start a proxy in front of", server.to_string().as_ref(), error))
     }
 
     /// A client for this user. It belongs to the async runtime within which it is made.
+    ///
+    /// # Panics
+    ///
+    /// Outside of an async runtime.
     pub fn client(&self, user: &TestUser) -> Client {
         Client::try_from(self.config(user)).expect("a configuration made here is complete")
     }
@@ -149,9 +171,9 @@ impl Cluster {
         self.write_kubeconfig(&self.server(), user)
     }
 
-    /// The same, but connecting to `port` on 127.0.0.1, where a [`Proxy`](crate::Proxy) listens.
-    pub fn kubeconfig_via(&self, port: u16, user: &TestUser) -> Result<PathBuf, StartError> {
-        self.write_kubeconfig(&local::local_uri(port), user)
+    /// The same, but connecting through a [`proxy`](Self::proxy).
+    pub fn kubeconfig_via(&self, proxy: &Proxy, user: &TestUser) -> Result<PathBuf, StartError> {
+        self.write_kubeconfig(&local::local_uri(proxy.port()), user)
     }
 
     fn write_kubeconfig(&self, server: &http::Uri, user: &TestUser) -> Result<PathBuf, StartError> {

@@ -72,7 +72,7 @@ fn launch(
     let etcd = spawn(&etcd)?;
     let apiserver = spawn(&command)?;
     let local = Local { apiserver: Mutex::new(apiserver), etcd, command, port: seat.port, files };
-    Ok((local, Access::Certificates(authority)))
+    Ok((local, Access::Certificates(Box::new(authority))))
 }
 
 impl Local {

@@ -1,5 +1,7 @@
 //! The programs that can be built, as a table.
 
+use std::fmt::Write as _;
+
 use crate::versions;
 
 /// A program of the control plane, or one to talk to it.
@@ -66,7 +68,7 @@ impl Recipe {
             let mut numbers = self.version.trim_start_matches('v').split('.');
             let (major, minor) = (numbers.next().unwrap_or("1"), numbers.next().unwrap_or("0"));
             for (name, value) in [("gitVersion", self.version), ("gitMajor", major), ("gitMinor", minor)] {
-                flags += &format!(" -X k8s.io/component-base/version.{name}={value}");
+                let _ = write!(flags, " -X k8s.io/component-base/version.{name}={value}");
             }
         }
         flags
