@@ -1,2 +1,4 @@
 //! Placeholder.
-fn main() {}
+fn main() {
+    print!("{}", memcached_operator::crd::to_yaml().expect("crd"));
+}

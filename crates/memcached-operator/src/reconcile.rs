@@ -1,0 +1,21 @@
+//! One reconcile, as a pipeline: fetch → validate → build → apply → status.
+//!
+//! `validate` and `build` are pure functions and take no client. The raw spec stops at `validate`.
+
+pub mod apply;
+pub mod build;
+mod error;
+mod events;
+pub mod fetch;
+mod quantity;
+mod run;
+pub mod status;
+#[cfg(test)]
+mod testing;
+pub mod validate;
+
+pub use error::ReconcileError;
+pub use run::{MemcachedReconciler, retry_after};
+
+/// The one field manager of everything that this operator applies.
+pub const FIELD_MANAGER: &str = "memcached-operator";

@@ -1,0 +1,88 @@
+//! Why a reconcile did not get to its end.
+
+use crate::crd::Memcached;
+
+/// A failed reconcile. All but [`NotOurs`](Self::NotOurs) pass by themselves; the router tries again, more and more
+/// seldom.
+#[derive(Debug, thiserror::Error)]
+pub enum ReconcileError {
+    /// A child could not be read.
+    #[error("could not read {child}: {}", sentence(.source))]
+    Read {
+        /// Kind and name.
+        child: String,
+        /// The API server's answer, or why there was none.
+        source: kube::Error,
+    },
+    /// A child could not be written.
+    #[error("could not apply {child}: {}", sentence(.source))]
+    Apply {
+        /// Kind and name.
+        child: String,
+        /// The API server's answer, or why there was none.
+        source: kube::Error,
+    },
+    /// Somebody else's object bears the name of a child. Taking it over might break what it belongs to.
+    #[error(
+        "{child} exists and does not belong to this Memcached ({owner}); rename this Memcached, or delete or rename \
+         that object"
+    )]
+    NotOurs {
+        /// Kind and name.
+        child: String,
+        /// Whose it is, as a phrase.
+        owner: String,
+    },
+    /// A child is being deleted; its successor has to wait until it is gone.
+    #[error("{child} is being deleted; it is made again as soon as it is gone")]
+    Terminating {
+        /// Kind and name.
+        child: String,
+    },
+    /// The status could not be written.
+    #[error("could not write the status: {}", sentence(.0))]
+    Status(#[source] kube::Error),
+}
+
+impl ReconcileError {
+    /// Whether a write lost against another: news rather than a fault, and soon mended by looking again.
+    pub fn is_conflict(&self) -> bool {
+        match self {
+            Self::Apply { source, .. } | Self::Status(source) => code(source) == Some(409),
+            Self::Terminating { .. } => true,
+            Self::Read { .. } | Self::NotOurs { .. } => false,
+        }
+    }
+
+    /// Whether the status was to be written to a resource that is gone, or was made anew under the same name.
+    pub(super) fn is_moot(&self) -> bool {
+        matches!(self, Self::Status(source) if matches!(code(source), Some(404 | 409)))
+    }
+
+    /// Whether a user has to know: the API server understood and said no, and will say so again.
+    pub(super) fn is_refusal(&self) -> bool {
+        match self {
+            Self::NotOurs { .. } => true,
+            Self::Apply { source, .. } => matches!(code(source), Some(400 | 403 | 404 | 405 | 422)),
+            Self::Read { .. } | Self::Terminating { .. } | Self::Status(_) => false,
+        }
+    }
+}
+
+fn code(error: &kube::Error) -> Option<u16> {
+    if let kube::Error::Api(status) = error { Some(status.code) } else { None }
+}
+
+/// The API server's own words without the debug print around them.
+fn sentence(error: &kube::Error) -> String {
+    match error {
+        kube::Error::Api(status) => status.message.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// For logs: `namespace/name`.
+pub(super) fn key(memcached: &Memcached) -> String {
+    let meta = &memcached.metadata;
+    format!("{}/{}", meta.namespace.as_deref().unwrap_or_default(), meta.name.as_deref().unwrap_or_default())
+}

@@ -1,0 +1,92 @@
+//! What the operator reports: pure functions from what was seen to a status, and the one write of it.
+
+mod conditions;
+mod write;
+
+use k8s_openapi::api::apps::v1::StatefulSet;
+use k8s_openapi::jiff::Timestamp;
+
+use super::build::selector;
+use super::validate::{Problem, image};
+use crate::crd::{Memcached, MemcachedStatus};
+use conditions::Verdict;
+
+pub use conditions::{AVAILABLE, DEGRADED, PROGRESSING, condition};
+pub use write::{needs_writing, write};
+
+/// The longest message of a condition that the API server accepts is far longer; this is what people read.
+const LONGEST_MESSAGE: usize = 1024;
+
+/// What a reconcile came to, as far as the status is concerned.
+#[derive(Clone, Debug)]
+pub enum Outcome<'a> {
+    /// The children are as they should be.
+    Applied,
+    /// The spec makes no sense; nothing was changed.
+    Invalid(&'a [Problem]),
+    /// The API server, or the presence of a stranger, keeps a child from being as it should be.
+    Refused(&'a str),
+}
+
+/// The status to report; `servers` is the StatefulSet if there is one. Without `bucket`, which is the router's.
+pub fn status(
+    memcached: &Memcached,
+    servers: Option<&StatefulSet>,
+    outcome: &Outcome<'_>,
+    now: Timestamp,
+) -> MemcachedStatus {
+    let seen = servers.and_then(|servers| servers.status.as_ref());
+    let (replicas, ready) = seen.map_or((0, 0), |seen| (seen.replicas, seen.ready_replicas.unwrap_or(0)));
+    let desired = memcached.spec.replicas;
+    let name = memcached.metadata.name.as_deref().unwrap_or_default();
+    let degraded = match outcome {
+        Outcome::Applied => Verdict::no("AsExpected", "Every child is as it should be.".into()),
+        Outcome::Invalid(problems) => Verdict::yes("ValidationFailed", sentences(problems)),
+        Outcome::Refused(reason) => {
+            Verdict::yes("ApplyFailed", shortened(&format!("{}.", capitalised(reason))))
+        }
+    };
+    let verdicts = [
+        (AVAILABLE, conditions::available(desired, ready)),
+        (PROGRESSING, conditions::progressing(desired, servers, outcome)),
+        (DEGRADED, degraded),
+    ];
+    let generation = memcached.metadata.generation;
+    let before = memcached.status.as_ref().map_or(&[][..], |status| &status.conditions);
+    MemcachedStatus {
+        observed_generation: generation,
+        replicas,
+        ready_replicas: ready,
+        ready: Some(format!("{ready}/{desired}")),
+        selector: Some(selector(name).iter().map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>().join(",")),
+        image: Some(image(&memcached.spec)),
+        bucket: None,
+        conditions: verdicts
+            .map(|(type_, verdict)| verdict.into_condition(type_, generation, before, now))
+            .into(),
+    }
+}
+
+fn sentences(problems: &[Problem]) -> String {
+    let sentences = problems.iter().map(|problem| format!("{}.", capitalised(&problem.to_string())));
+    shortened(&sentences.collect::<Vec<_>>().join(" "))
+}
+
+fn capitalised(text: &str) -> String {
+    // Names of fields keep their spelling.
+    let mut letters = text.chars();
+    match letters.next() {
+        Some(first) if !text.starts_with("spec.") => first.to_uppercase().chain(letters).collect(),
+        _ => text.to_owned(),
+    }
+}
+
+fn shortened(text: &str) -> String {
+    if text.chars().count() <= LONGEST_MESSAGE {
+        return text.to_owned();
+    }
+    text.chars().take(LONGEST_MESSAGE - 1).chain(['…']).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,100 @@
+use super::*;
+use crate::reconcile::testing::memcached;
+use serde_json::{Value, json};
+
+const NOW: &str = "2026-01-02T03:04:05Z";
+
+fn servers(status: impl Into<Value>) -> StatefulSet {
+    let set = json!({
+        "metadata": {"name": "sessions", "generation": 2},
+        "spec": {"selector": {}, "serviceName": "sessions", "template": {}},
+        "status": status.into(),
+    });
+    serde_json::from_value(set).expect("a StatefulSet")
+}
+
+fn reported(memcached: &Memcached, servers: Option<&StatefulSet>, outcome: &Outcome<'_>) -> MemcachedStatus {
+    status(memcached, servers, outcome, NOW.parse().expect("a time"))
+}
+
+fn summary(status: &MemcachedStatus) -> String {
+    let each = status.conditions.iter().map(|c| format!("{}={} {}", c.type_, c.status, c.reason));
+    each.collect::<Vec<_>>().join(", ")
+}
+
+#[test]
+fn a_new_resource_is_on_its_way() {
+    let status = reported(&memcached(json!({"replicas": 3})), None, &Outcome::Applied);
+    assert_eq!(
+        summary(&status),
+        "Available=False TooFewReady, Progressing=True RollingOut, Degraded=False AsExpected"
+    );
+    assert_eq!(status.ready.as_deref(), Some("0/3"));
+    assert_eq!(status.observed_generation, Some(3));
+    assert_eq!(status.bucket, None);
+    let selector = "app.kubernetes.io/instance=sessions,app.kubernetes.io/name=memcached";
+    assert_eq!(status.selector.as_deref(), Some(selector));
+}
+
+#[test]
+fn the_stages_of_a_rollout() {
+    let resource = memcached(json!({"replicas": 3}));
+    for (seen, expected) in [
+        (
+            json!({"replicas": 3, "readyReplicas": 3, "updatedReplicas": 3, "observedGeneration": 1}),
+            "Available=True AllReady, Progressing=True RollingOut",
+        ),
+        (
+            json!({"replicas": 3, "readyReplicas": 2, "updatedReplicas": 1, "observedGeneration": 2}),
+            "Available=True EnoughReady, Progressing=True RollingOut",
+        ),
+        (
+            json!({"replicas": 3, "readyReplicas": 3, "updatedReplicas": 1, "observedGeneration": 2,
+                   "currentRevision": "a", "updateRevision": "b"}),
+            "Available=True AllReady, Progressing=True RollingOut",
+        ),
+        (
+            json!({"replicas": 3, "readyReplicas": 3, "updatedReplicas": 3, "observedGeneration": 2}),
+            "Available=True AllReady, Progressing=False RolledOut",
+        ),
+    ] {
+        let status = reported(&resource, Some(&servers(seen)), &Outcome::Applied);
+        assert!(summary(&status).starts_with(expected), "{} is not {expected}", summary(&status));
+    }
+}
+
+#[test]
+fn nothing_asked_for_is_available() {
+    let seen = servers(json!({"replicas": 0, "observedGeneration": 2}));
+    let status = reported(&memcached(json!({"replicas": 0})), Some(&seen), &Outcome::Applied);
+    assert!(summary(&status).starts_with("Available=True ScaledToZero, Progressing=False RolledOut"));
+    assert_eq!(status.ready.as_deref(), Some("0/0"));
+}
+
+#[test]
+fn an_invalid_spec_is_explained() {
+    let status = reported(&memcached(json!({})), None, &Outcome::Invalid(&[Problem::ImageAndVersion]));
+    let degraded = condition(&status.conditions, DEGRADED).expect("Degraded");
+    assert_eq!((degraded.status.as_str(), degraded.reason.as_str()), ("True", "ValidationFailed"));
+    assert!(degraded.message.contains("remove one"), "{}", degraded.message);
+}
+
+#[test]
+fn transition_times_move_with_transitions_only() {
+    let mut resource = memcached(json!({}));
+    let mut first = reported(&resource, None, &Outcome::Applied);
+    for condition in &mut first.conditions {
+        condition.last_transition_time.0 = "2025-01-01T00:00:00Z".parse().expect("a time");
+    }
+    resource.status = Some(MemcachedStatus { bucket: Some(17), ..first.clone() });
+    let again = reported(&resource, None, &Outcome::Applied);
+    assert_eq!(again, first);
+    assert!(!needs_writing(&resource, &again), "the router's bucket is no difference");
+
+    let seen =
+        servers(json!({"replicas": 1, "readyReplicas": 1, "updatedReplicas": 1, "observedGeneration": 2}));
+    let ready = reported(&resource, Some(&seen), &Outcome::Applied);
+    let time = |type_| condition(&ready.conditions, type_).expect(type_).last_transition_time.0.to_string();
+    assert_eq!((time(AVAILABLE), time(DEGRADED)), (NOW.into(), "2025-01-01T00:00:00Z".into()));
+    assert!(needs_writing(&resource, &ready));
+}
