@@ -1,1 +1,36 @@
-//! The driver.
+//! The driver: the state machine, connected to an API server with kube.
+//!
+//! [`Elections`] is made once per process. It owns a thread with a runtime of its own, a client of its own and one
+//! watch on all Leases of the operator, and it makes [`Candidate`]s: one task each, that feeds an
+//! [`Elector`](crate::Elector) and does what it asks for. What the user wants to run while a Lease is held runs on the
+//! user's runtime, with a [`Term`] in hand.
+
+mod announce;
+mod candidate;
+mod clock;
+mod elections;
+mod environment;
+mod feed;
+mod health;
+mod lease_api;
+mod options;
+mod runtime;
+mod task;
+mod term;
+mod vital;
+mod wire;
+mod work;
+
+pub use candidate::{Candidate, CandidateStatus, NotLeading};
+pub use clock::{Clock, SystemClock};
+pub use elections::{Connection, Elections, StartError};
+pub use environment::{EnvironmentError, identity_from_env, namespace_from_env};
+pub use feed::LeaseView;
+pub use health::{Health, Trouble};
+pub use lease_api::{LeaseApi, RequestError};
+pub use options::{CandidateOptions, ElectionsOptions, OnOverrun};
+pub use runtime::LeaseRuntime;
+pub use term::Term;
+pub use vital::Tracked;
+pub use wire::{BadLease, observed, released_lease};
+pub use work::Work;

@@ -137,7 +137,7 @@ impl Timings {
     /// The longest that a request about a Lease may take: short enough that after one that hangs there is room for two
     /// more before RenewDeadline.
     pub fn request_timeout(&self) -> Duration {
-        (self.renew_deadline - self.retry_period) / 3
+        self.renew_deadline.saturating_sub(self.retry_period) / 3
     }
 
     /// How soon a leader tries again after a request failed at once.

@@ -1,0 +1,124 @@
+//! The handle of one election.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
+
+use super::term::Term;
+use crate::elector::State;
+use crate::identity::Identity;
+use crate::name::LeaseName;
+use crate::revision::Revision;
+
+/// Annotations to set, or with `None` to remove.
+pub(super) type Annotations = BTreeMap<String, Option<String>>;
+
+/// What a candidate's task is asked to do.
+#[derive(Debug)]
+pub(super) enum Command {
+    Patience(Duration),
+    Stand(bool),
+    StepDown(Option<Identity>),
+    Annotate(Annotations, oneshot::Sender<Result<Revision, NotLeading>>),
+    Shutdown,
+}
+
+/// This process does not hold the Lease, or lost it before the annotation was certain to have been written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "this replica does not hold the Lease, so what it wanted to note there was not, or not certainly, written"
+)]
+pub struct NotLeading;
+
+/// Where a candidate stands.
+#[derive(Clone, Debug)]
+pub struct CandidateStatus {
+    /// The state machine's state.
+    pub state: State,
+    /// Who holds the Lease, as last seen; may be a holder that is long dead.
+    pub holder: Option<Identity>,
+    /// The present term of this process.
+    pub term: Option<Term>,
+}
+
+/// One candidate for one Lease: a handle to its task. Dropping it is like [`shutdown`](Self::shutdown) without waiting.
+#[derive(Debug)]
+pub struct Candidate {
+    pub(super) lease: LeaseName,
+    pub(super) commands: mpsc::UnboundedSender<Command>,
+    pub(super) status: watch::Receiver<CandidateStatus>,
+    pub(super) task: JoinHandle<()>,
+}
+
+impl Candidate {
+    /// Which Lease.
+    pub fn lease(&self) -> &LeaseName {
+        &self.lease
+    }
+
+    /// How long to leave a free Lease to others from now on.
+    pub fn set_patience(&self, patience: Duration) {
+        self.tell(Command::Patience(patience));
+    }
+
+    /// Contend from now on, or do not. A leader goes on leading.
+    pub fn stand(&self, standing: bool) {
+        self.tell(Command::Stand(standing));
+    }
+
+    /// If this process leads: let the work finish, then release the Lease in favour of `successor`. It contends again
+    /// afterwards, after the others.
+    pub fn step_down(&self, successor: Option<Identity>) {
+        self.tell(Command::StepDown(successor));
+    }
+
+    /// Sets annotations on the Lease, in one write with the next renewal, which is brought forward. They can only be
+    /// written while this process holds the Lease.
+    ///
+    /// # Errors
+    ///
+    /// [`NotLeading`] if it does not hold the Lease, or lost it before the answer came.
+    pub async fn annotate(
+        &self,
+        annotations: BTreeMap<String, Option<String>>,
+    ) -> Result<Revision, NotLeading> {
+        let (tell, outcome) = oneshot::channel();
+        self.tell(Command::Annotate(annotations, tell));
+        outcome.await.unwrap_or(Err(NotLeading))
+    }
+
+    /// Where it stands, now and with every change.
+    pub fn status(&self) -> watch::Receiver<CandidateStatus> {
+        self.status.clone()
+    }
+
+    /// The present term of this process, if it leads.
+    pub fn term(&self) -> Option<Term> {
+        self.status.borrow().term.clone()
+    }
+
+    /// Ready once this process leads. For ever pending if the task has ended.
+    pub async fn leading(&self) -> Term {
+        let mut status = self.status.clone();
+        match status.wait_for(|status| status.term.is_some()).await.map(|status| status.term.clone()) {
+            Ok(Some(term)) => term,
+            _ => std::future::pending().await,
+        }
+    }
+
+    /// Stops contending; if it leads, lets the work finish and releases the Lease (ReleaseOnCancel). Returns when all of
+    /// that is done.
+    pub async fn shutdown(self) {
+        self.tell(Command::Shutdown);
+        if self.task.await.is_err_and(|error| error.is_panic()) {
+            tracing::error!("the task that contended for lease {} had panicked", self.lease);
+        }
+    }
+
+    fn tell(&self, command: Command) {
+        // The task ends only with the process' elections; then there is nothing left to ask for.
+        let _ = self.commands.send(command);
+    }
+}

@@ -1,0 +1,230 @@
+//! Everything that the elections of one process share.
+
+use std::sync::Arc;
+
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, watch};
+use tokio_util::task::TaskTracker;
+
+use super::announce::Announcer;
+use super::candidate::{Candidate, CandidateStatus};
+use super::feed::{Feed, LeaseView};
+use super::health::{Health, Journal};
+use super::lease_api::LeaseApi;
+use super::options::{CandidateOptions, ElectionsOptions};
+use super::runtime::RunningRuntime;
+use super::task::{Surroundings, Task};
+use super::vital::Pulse;
+use super::wire::{Dress, Marks};
+use super::work::Work;
+use crate::config::ElectorConfig;
+use crate::elector::{Elector, State};
+use crate::identity::Identity;
+use crate::name::LeaseName;
+
+/// How the API server is reached.
+#[derive(Clone)]
+pub enum Connection {
+    /// By a client of the elections' own, made for Lease traffic. The usual way.
+    Config(Box<kube::Config>),
+    /// By a client that is given. For simulations; it must not retry by itself.
+    Client(kube::Client),
+}
+
+impl From<kube::Config> for Connection {
+    fn from(config: kube::Config) -> Self {
+        Self::Config(Box::new(config))
+    }
+}
+
+impl From<kube::Client> for Connection {
+    fn from(client: kube::Client) -> Self {
+        Self::Client(client)
+    }
+}
+
+/// Why elections cannot begin. Each is fatal.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// No thread for Lease traffic.
+    #[error("no thread for Lease traffic could be started: {0}; look at the limits of this container")]
+    Thread(#[source] std::io::Error),
+    /// No client.
+    #[error("no client could be made from the kubeconfig or the service account: {0}")]
+    Client(#[source] kube::Error),
+}
+
+/// All elections of one process: a thread, a client and a watch that its [`Candidate`]s share. Cheap to clone.
+#[derive(Clone)]
+pub struct Elections {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    options: ElectionsOptions,
+    around: Arc<Surroundings>,
+    journal: Arc<Journal>,
+    // Ends with the last clone.
+    runtime: RunningRuntime,
+    pulse_task: tokio::task::AbortHandle,
+    feed_task: tokio::task::AbortHandle,
+    seeds: std::sync::Mutex<fastrand::Rng>,
+}
+
+impl Elections {
+    /// Begins. To be called inside a tokio runtime: that is where [`Work`] will run.
+    pub async fn start(
+        connection: impl Into<Connection>,
+        options: ElectionsOptions,
+    ) -> Result<Self, StartError> {
+        for warning in options.warnings() {
+            tracing::warn!("{warning}");
+        }
+        let runtime = RunningRuntime::start(options.runtime).map_err(StartError::Thread)?;
+        let client = connect(connection.into(), runtime.handle()).await.map_err(StartError::Client)?;
+
+        let clock = Arc::clone(&options.clock);
+        let timings = options.timings;
+        let timeout = timings.request_timeout();
+        let marks = Marks::new(&options.domain, &options.id);
+        let journal = Arc::new(Journal::default());
+        journal.contact(clock.now().monotonic);
+        let api = LeaseApi::new(
+            client.clone(),
+            &options.namespace,
+            timeout,
+            marks.clone(),
+            Arc::clone(&journal),
+            Arc::clone(&clock),
+        );
+        let announcer = Announcer {
+            client,
+            namespace: options.namespace.clone(),
+            id: options.id.clone(),
+            identity: options.identity.clone(),
+            timeout,
+            journal: Arc::clone(&journal),
+            clock: Arc::clone(&clock),
+        };
+        let user_runtime = Handle::current();
+        let pulse = Pulse::new(Arc::clone(&clock));
+        let pulse_task = user_runtime.spawn(Arc::clone(&pulse).beat(timings.hurried_retry())).abort_handle();
+        let feed = Feed::new();
+        let watching = Arc::clone(&feed).run(
+            api.clone(),
+            marks.selector(),
+            timings,
+            Arc::clone(&clock),
+            Arc::clone(&journal),
+        );
+        let feed_task = runtime.handle().spawn(watching).abort_handle();
+        let around = Arc::new(Surroundings {
+            api,
+            marks,
+            feed,
+            pulse,
+            clock,
+            user_runtime,
+            announcer,
+            identity: options.identity.clone(),
+            timings,
+            on_overrun: options.on_overrun.clone(),
+            announcements: TaskTracker::new(),
+        });
+        let seeds = std::sync::Mutex::new(fastrand::Rng::with_seed(options.seed));
+        let inner = Inner { options, around, journal, runtime, pulse_task, feed_task, seeds };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// Contends for the un-suffixed Lease, and runs `work` whenever this process holds it.
+    pub fn lead(&self, work: impl Work) -> Candidate {
+        self.candidate(self.inner.options.id.lease_name(), CandidateOptions::default(), work)
+    }
+
+    /// Contends for a Lease, and runs `work` whenever this process holds it.
+    pub fn candidate(&self, lease: LeaseName, options: CandidateOptions, work: impl Work) -> Candidate {
+        let shared = &self.inner.options;
+        let elector = Elector::new(ElectorConfig {
+            identity: shared.identity.clone(),
+            timings: shared.timings,
+            creation: options.creation,
+            release: options.release_style(shared.release_on_cancel),
+            drain_timeout: options.drain_timeout,
+            patience: options.patience,
+            standing: options.standing,
+        });
+        let dress = Dress { owner: options.owner, labels: options.labels, annotations: options.annotations };
+        let first = CandidateStatus { state: State::Starting, holder: None, term: None };
+        let (publish, status) = watch::channel(first);
+        let seed = self.inner.seeds.lock().unwrap_or_else(std::sync::PoisonError::into_inner).u64(..);
+        let task = Task::new(
+            Arc::clone(&self.inner.around),
+            lease.clone(),
+            dress,
+            options.announce,
+            elector,
+            Arc::new(work),
+            publish,
+            seed,
+        );
+        let (commands, orders) = mpsc::unbounded_channel();
+        let task = self.inner.runtime.handle().spawn(task.run(orders));
+        Candidate { lease, commands, status, task }
+    }
+
+    /// All Leases of this operator, as the watch last showed them.
+    pub fn leases(&self) -> LeaseView {
+        self.inner.around.feed.view()
+    }
+
+    /// Requests about Leases, with consistent reads.
+    pub fn client(&self) -> LeaseApi {
+        self.inner.around.api.clone()
+    }
+
+    /// holderIdentity of this process.
+    pub fn identity(&self) -> &Identity {
+        &self.inner.options.identity
+    }
+
+    /// What the elections were started with.
+    pub fn options(&self) -> &ElectionsOptions {
+        &self.inner.options
+    }
+
+    /// How Lease traffic fares.
+    pub fn health(&self) -> Health {
+        let around = &self.inner.around;
+        self.inner.journal.health(around.clock.now().monotonic, around.feed.is_healthy())
+    }
+
+    /// Ends the shared parts, once the last events are written. Shut the candidates down first.
+    pub async fn shutdown(&self) {
+        let announcements = &self.inner.around.announcements;
+        announcements.close();
+        announcements.wait().await;
+        self.inner.runtime.stop();
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.pulse_task.abort();
+        self.feed_task.abort();
+    }
+}
+
+/// The client is made on the Lease runtime, where its connections are to live, and does not retry by itself: kube would
+/// repeat a write minutes later, honouring Retry-After, when it may long be wrong.
+async fn connect(connection: Connection, runtime: &Handle) -> kube::Result<kube::Client> {
+    match connection {
+        Connection::Client(client) => Ok(client),
+        Connection::Config(mut config) => {
+            config.default_retry = false;
+            match runtime.spawn(async move { kube::Client::try_from(*config) }).await {
+                Ok(client) => client,
+                Err(error) => Err(kube::Error::Service(Box::new(error))),
+            }
+        }
+    }
+}

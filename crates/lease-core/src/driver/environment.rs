@@ -1,0 +1,60 @@
+//! What a Pod is told about itself.
+
+use std::path::Path;
+
+use crate::identity::{EmptyIdentity, Identity};
+
+const NAMESPACE_FILE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
+
+/// This process cannot tell where, or who, it is.
+#[derive(Debug, thiserror::Error)]
+pub enum EnvironmentError {
+    /// Neither the environment nor a service account names a namespace.
+    #[error(
+        "LeaderElectionNamespace is not set, POD_NAMESPACE is empty and there is no service account in this \
+         container; set POD_NAMESPACE by the Downward API (metadata.namespace), or LeaderElectionNamespace"
+    )]
+    NoNamespace,
+    /// Neither POD_NAME nor a hostname.
+    #[error(transparent)]
+    NoIdentity(#[from] EmptyIdentity),
+}
+
+/// LeaderElectionNamespace's default: POD_NAMESPACE, else the namespace of the mounted service account.
+pub fn namespace_from_env() -> Result<String, EnvironmentError> {
+    namespace(std::env::var("POD_NAMESPACE").ok(), Path::new(NAMESPACE_FILE))
+}
+
+/// `<POD_NAME or hostname>_<uuid>`.
+#[expect(clippy::disallowed_methods, reason = "an identity has to be unique, and this is where it is made")]
+pub fn identity_from_env() -> Result<Identity, EnvironmentError> {
+    let pod = std::env::var("POD_NAME").ok().filter(|name| !name.trim().is_empty());
+    let pod = pod.unwrap_or_else(|| rustix::system::uname().nodename().to_string_lossy().into_owned());
+    Ok(Identity::of_pod(&pod, &uuid::Uuid::new_v4().to_string())?)
+}
+
+fn namespace(variable: Option<String>, file: &Path) -> Result<String, EnvironmentError> {
+    let from_file = || std::fs::read_to_string(file).ok();
+    variable
+        .map(|text| text.trim().to_owned())
+        .filter(|text| !text.is_empty())
+        .or_else(|| from_file().map(|text| text.trim().to_owned()).filter(|text| !text.is_empty()))
+        .ok_or(EnvironmentError::NoNamespace)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_variable_comes_first_then_the_file_then_advice() {
+        let nowhere = Path::new("/nonexistent");
+        assert_eq!(namespace(Some(" prod\n".into()), nowhere).expect("given"), "prod");
+        let message = namespace(Some(String::new()), nowhere).expect_err("nothing").to_string();
+        assert!(message.contains("set POD_NAMESPACE"), "{message}");
+        let file = std::env::temp_dir().join(format!("lease-core-namespace-{}", std::process::id()));
+        std::fs::write(&file, "team-a\n").expect("write");
+        assert_eq!(namespace(None, &file).expect("file"), "team-a");
+        std::fs::remove_file(&file).expect("remove");
+    }
+}

@@ -1,0 +1,256 @@
+//! One watch on all Leases of an operator, and a check that it is alive.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
+
+use futures::StreamExt;
+use k8s_openapi::api::coordination::v1::Lease;
+use kube::runtime::watcher::{self, Event};
+use tokio::sync::{Notify, mpsc, watch};
+
+use super::clock::Clock;
+use super::health::Journal;
+use super::lease_api::LeaseApi;
+use crate::name::LeaseName;
+use crate::revision::{ResourceVersion, Uid};
+use crate::timings::Timings;
+
+/// What a candidate hears of its Lease.
+#[derive(Clone, Debug)]
+pub(super) enum News {
+    Lease(Arc<Lease>),
+    Gone(Uid),
+    WatchHealthy(bool),
+}
+
+/// All Leases of the operator as the watch last showed them. May lag; what matters is checked by the API server.
+#[derive(Clone, Debug)]
+pub struct LeaseView {
+    leases: Arc<RwLock<BTreeMap<LeaseName, Arc<Lease>>>>,
+    /// Counts changes; 0 until the first list is complete.
+    changes: watch::Receiver<u64>,
+}
+
+impl LeaseView {
+    /// Every Lease that carries the operator's election label.
+    pub fn snapshot(&self) -> Vec<Arc<Lease>> {
+        self.leases.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
+    /// One of them.
+    pub fn get(&self, name: &LeaseName) -> Option<Arc<Lease>> {
+        self.leases.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+    }
+
+    /// Ready when something has changed since this view was made or last said so.
+    pub async fn changed(&mut self) {
+        if self.changes.changed().await.is_err() {
+            // The watch has ended with its process' elections: nothing will change any more.
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Ready once the first list is complete.
+    pub async fn synced(&mut self) {
+        if self.changes.wait_for(|changes| *changes > 0).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// The watch, and those who listen.
+#[derive(Debug)]
+pub(super) struct Feed {
+    leases: Arc<RwLock<BTreeMap<LeaseName, Arc<Lease>>>>,
+    changes: watch::Sender<u64>,
+    listeners: Mutex<HashMap<LeaseName, Vec<mpsc::UnboundedSender<News>>>>,
+    expected: Mutex<Option<Expected>>,
+    healthy: watch::Sender<bool>,
+    restart: Notify,
+}
+
+/// A write of our own that the watch has to show soon, or it hangs.
+#[derive(Debug)]
+struct Expected {
+    name: LeaseName,
+    version: ResourceVersion,
+    by: Duration,
+}
+
+impl Feed {
+    pub(super) fn new() -> Arc<Self> {
+        Arc::new(Self {
+            leases: Arc::default(),
+            changes: watch::Sender::new(0),
+            listeners: Mutex::default(),
+            expected: Mutex::default(),
+            healthy: watch::Sender::new(true),
+            restart: Notify::new(),
+        })
+    }
+
+    pub(super) fn view(&self) -> LeaseView {
+        LeaseView { leases: Arc::clone(&self.leases), changes: self.changes.subscribe() }
+    }
+
+    pub(super) fn is_healthy(&self) -> bool {
+        *self.healthy.borrow()
+    }
+
+    /// News of one Lease, beginning with what is known of it.
+    pub(super) fn listen(&self, name: &LeaseName) -> mpsc::UnboundedReceiver<News> {
+        let (tell, news) = mpsc::unbounded_channel();
+        let mut listeners = self.lock_listeners();
+        if let Some(lease) = self.leases.read().unwrap_or_else(PoisonError::into_inner).get(name) {
+            let _ = tell.send(News::Lease(Arc::clone(lease)));
+        }
+        listeners.entry(name.clone()).or_default().push(tell);
+        news
+    }
+
+    /// A write of ours has landed: the watch has to show it by then.
+    pub(super) fn expect(&self, name: &LeaseName, version: ResourceVersion, by: Duration) {
+        let mut expected = self.expected.lock().unwrap_or_else(PoisonError::into_inner);
+        if expected.is_none() {
+            *expected = Some(Expected { name: name.clone(), version, by });
+        }
+    }
+
+    /// Watches until the process' elections end.
+    pub(super) async fn run(
+        self: Arc<Self>,
+        api: LeaseApi,
+        selector: String,
+        timings: Timings,
+        clock: Arc<dyn Clock>,
+        journal: Arc<Journal>,
+    ) {
+        loop {
+            let config = watcher::Config::default().labels(&selector);
+            let mut stream = watcher::watcher(api.kube().clone(), config).boxed();
+            let mut listed = BTreeSet::new();
+            loop {
+                let check = clock.sleep(timings.hurried_retry());
+                tokio::select! {
+                    event = stream.next() => match event {
+                        Some(Ok(event)) => {
+                            journal.contact(clock.now().monotonic);
+                            self.take(event, &mut listed);
+                        }
+                        Some(Err(error)) => {
+                            tracing::debug!("watching the Leases: {error}");
+                            self.set_healthy(false);
+                            clock.sleep(timings.hurried_retry()).await;
+                        }
+                        None => break,
+                    },
+                    () = check => {}
+                    () = self.restart.notified() => break,
+                }
+                self.check_expected(clock.now().monotonic, timings.retry_period());
+            }
+        }
+    }
+
+    /// Marks the watch as hanging when it has not shown what it had to, and begins another.
+    fn check_expected(&self, now: Duration, period: Duration) {
+        let mut expected = self.expected.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(waiting) = expected.as_mut() else { return };
+        let leases = self.leases.read().unwrap_or_else(PoisonError::into_inner);
+        let shown = leases.get(&waiting.name).and_then(|lease| version(lease));
+        drop(leases);
+        if shown.is_some_and(|shown| shown >= waiting.version) {
+            *expected = None;
+            drop(expected);
+            self.set_healthy(true);
+        } else if waiting.by <= now {
+            waiting.by = now + period;
+            drop(expected);
+            tracing::warn!(
+                "the watch on Leases does not show what this replica wrote: polling until it does"
+            );
+            self.set_healthy(false);
+            self.restart.notify_one();
+        }
+    }
+
+    fn take(&self, event: Event<Lease>, listed: &mut BTreeSet<LeaseName>) {
+        match event {
+            Event::Init => listed.clear(),
+            Event::InitApply(lease) => {
+                listed.insert(name(&lease));
+                self.show(lease);
+            }
+            Event::InitDone => {
+                let leases = self.leases.read().unwrap_or_else(PoisonError::into_inner);
+                let gone: Vec<_> = leases
+                    .iter()
+                    .filter(|(name, _)| !listed.contains(*name))
+                    .map(|(_, lease)| Arc::clone(lease))
+                    .collect();
+                drop(leases);
+                for lease in gone {
+                    self.hide(&lease);
+                }
+                self.changes.send_modify(|changes| *changes += 1);
+            }
+            Event::Apply(lease) => {
+                self.show(lease);
+                self.changes.send_modify(|changes| *changes += 1);
+            }
+            Event::Delete(lease) => {
+                self.hide(&lease);
+                self.changes.send_modify(|changes| *changes += 1);
+            }
+        }
+    }
+
+    fn show(&self, lease: Lease) {
+        let name = name(&lease);
+        let lease = Arc::new(lease);
+        let listeners = self.lock_listeners();
+        self.leases.write().unwrap_or_else(PoisonError::into_inner).insert(name.clone(), Arc::clone(&lease));
+        tell(listeners, &name, &News::Lease(lease));
+    }
+
+    fn hide(&self, lease: &Lease) {
+        let name = name(lease);
+        let listeners = self.lock_listeners();
+        self.leases.write().unwrap_or_else(PoisonError::into_inner).remove(&name);
+        let uid = Uid(lease.metadata.uid.clone().unwrap_or_default());
+        tell(listeners, &name, &News::Gone(uid));
+    }
+
+    fn set_healthy(&self, healthy: bool) {
+        if self.healthy.send_replace(healthy) == healthy {
+            return;
+        }
+        for senders in self.lock_listeners().values() {
+            for sender in senders {
+                let _ = sender.send(News::WatchHealthy(healthy));
+            }
+        }
+    }
+
+    fn lock_listeners(&self) -> Listeners<'_> {
+        self.listeners.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+type Listeners<'a> = std::sync::MutexGuard<'a, HashMap<LeaseName, Vec<mpsc::UnboundedSender<News>>>>;
+
+/// Tells everyone who still listens. Held under the same lock as [`Feed::listen`], so that nobody misses a change.
+fn tell(mut listeners: Listeners<'_>, name: &LeaseName, news: &News) {
+    if let Some(senders) = listeners.get_mut(name) {
+        senders.retain(|sender| sender.send(news.clone()).is_ok());
+    }
+}
+
+fn name(lease: &Lease) -> LeaseName {
+    LeaseName::from_server(lease.metadata.name.clone().unwrap_or_default())
+}
+
+fn version(lease: &Lease) -> Option<ResourceVersion> {
+    lease.metadata.resource_version.as_deref()?.parse().ok()
+}

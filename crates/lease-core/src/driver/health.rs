@@ -1,0 +1,162 @@
+//! What is wrong at the moment, in sentences.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use super::lease_api::RequestError;
+
+/// A request that the API server keeps refusing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    /// What is wrong, where, and what to do about it.
+    pub sentence: String,
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.sentence)
+    }
+}
+
+/// How Lease traffic fares.
+#[derive(Clone, Debug)]
+pub struct Health {
+    /// What the API server keeps refusing, such as for want of RBAC.
+    pub troubles: Vec<Trouble>,
+    /// How long ago anything came from the API server. A replica that hears nothing for longer than LeaseDuration is a
+    /// zombie, however alive it looks.
+    pub silent_for: Duration,
+    /// Whether the watch is known to be live.
+    pub watch_is_live: bool,
+}
+
+/// Collects what requests met with. A verb's trouble is over when that verb succeeds.
+#[derive(Debug, Default)]
+pub(super) struct Journal {
+    inner: Mutex<Entries>,
+}
+
+#[derive(Debug, Default)]
+struct Entries {
+    troubles: BTreeMap<(&'static str, &'static str), Trouble>,
+    last_contact: Duration,
+}
+
+impl Journal {
+    pub(super) fn contact(&self, now: Duration) {
+        let mut inner = self.lock();
+        inner.last_contact = inner.last_contact.max(now);
+    }
+
+    /// Notes the outcome of a request. Says it in the log when a trouble begins and when it ends.
+    pub(super) fn note<T>(
+        &self,
+        verb: &'static str,
+        resource: &'static str,
+        namespace: &str,
+        outcome: &Result<T, RequestError>,
+        now: Duration,
+    ) {
+        let mut inner = self.lock();
+        match outcome {
+            Ok(_) | Err(RequestError::Conflict | RequestError::NotFound) => {
+                inner.last_contact = inner.last_contact.max(now);
+                if inner.troubles.remove(&(resource, verb)).is_some() {
+                    tracing::info!("{verb} of {resource} in namespace {namespace} is permitted again");
+                }
+            }
+            Err(RequestError::Rejected { code, message, .. }) => {
+                inner.last_contact = inner.last_contact.max(now);
+                // Overload passes by itself; what else is rejected stays so until someone acts.
+                if *code != 429 {
+                    let trouble = Trouble { sentence: sentence(verb, resource, namespace, *code, message) };
+                    let known = inner.troubles.insert((resource, verb), trouble.clone());
+                    if known.as_ref() != Some(&trouble) {
+                        tracing::error!("{trouble}");
+                    }
+                }
+            }
+            Err(RequestError::Unknown(_)) => {}
+        }
+    }
+
+    pub(super) fn health(&self, now: Duration, watch_is_live: bool) -> Health {
+        let inner = self.lock();
+        Health {
+            troubles: inner.troubles.values().cloned().collect(),
+            silent_for: now.saturating_sub(inner.last_contact),
+            watch_is_live,
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Entries> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn sentence(verb: &str, resource: &str, namespace: &str, code: u16, message: &str) -> String {
+    if code != 403 {
+        return format!(
+            "the API server refuses to {verb} {resource} in namespace {namespace} ({code}): {message}"
+        );
+    }
+    let account = message.split_once("User \"").and_then(|(_, rest)| rest.split('"').next());
+    let account = account.unwrap_or("this account");
+    let (group, plural) = match resource.split_once('.') {
+        Some((plural, group)) => (group, plural),
+        None => ("", resource),
+    };
+    format!(
+        "{account} may not {verb} {resource} in namespace {namespace}; grant it with a Role in that namespace \
+         (apiGroups [\"{group}\"], resources [\"{plural}\"], verbs [\"{verb}\"]) and a RoleBinding; this is retried"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LEASES: &str = "leases.coordination.k8s.io";
+
+    fn forbidden() -> Result<(), RequestError> {
+        Err(RequestError::Rejected {
+            code: 403,
+            message: "leases.coordination.k8s.io \"x\" is forbidden: User \"system:serviceaccount:a:op\" cannot get \
+                      resource \"leases\" in API group \"coordination.k8s.io\" in the namespace \"a\""
+                .into(),
+            retry_after: None,
+        })
+    }
+
+    #[test]
+    fn missing_rbac_names_verb_resource_namespace_and_account() {
+        let journal = Journal::default();
+        journal.note("get", LEASES, "a", &forbidden(), Duration::ZERO);
+        let health = journal.health(Duration::ZERO, true);
+        let sentence = &health.troubles[0].sentence;
+        assert!(
+            sentence.starts_with(
+                "system:serviceaccount:a:op may not get leases.coordination.k8s.io in namespace a"
+            ),
+            "{sentence}"
+        );
+        assert!(
+            sentence.contains("apiGroups [\"coordination.k8s.io\"], resources [\"leases\"]"),
+            "{sentence}"
+        );
+    }
+
+    #[test]
+    fn a_trouble_ends_with_the_next_success_of_its_verb() {
+        let journal = Journal::default();
+        journal.note("get", LEASES, "a", &forbidden(), Duration::ZERO);
+        journal.note("update", LEASES, "a", &Ok(()), Duration::ZERO);
+        assert_eq!(journal.health(Duration::ZERO, true).troubles.len(), 1);
+        journal.note("get", LEASES, "a", &Ok(()), Duration::from_secs(3));
+        let health = journal.health(Duration::from_secs(5), true);
+        assert!(health.troubles.is_empty());
+        assert_eq!(health.silent_for, Duration::from_secs(2));
+    }
+}

@@ -1,0 +1,159 @@
+//! Requests about Leases: each with a timeout, none retried behind our back.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use k8s_openapi::api::coordination::v1::Lease;
+use kube::api::{Api, DeleteParams, ListParams, PostParams, Preconditions};
+
+use super::clock::Clock;
+use super::health::Journal;
+use super::wire::Marks;
+use crate::name::LeaseName;
+use crate::revision::Revision;
+
+const LEASES: &str = "leases.coordination.k8s.io";
+
+/// Why a request failed, by what it means for the one who asked.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum RequestError {
+    /// The object is not in the state that the request named (409). Not carried out.
+    #[error("somebody else was faster: the Lease is not in the expected state any more")]
+    Conflict,
+    /// There is no such object. Not carried out.
+    #[error("there is no such Lease")]
+    NotFound,
+    /// The API server said no. Not carried out.
+    #[error("the API server refused the request ({code}): {message}")]
+    Rejected {
+        /// The HTTP status.
+        code: u16,
+        /// What it said.
+        message: String,
+        /// When it wants to be asked again.
+        retry_after: Option<Duration>,
+    },
+    /// No answer, or one that does not tell. It may have been carried out, and may yet be.
+    #[error("nobody can tell whether the request was carried out: {0}")]
+    Unknown(String),
+}
+
+/// The Leases of one namespace. Reads are consistent; a request takes at most
+/// [`Timings::request_timeout`](crate::Timings::request_timeout).
+#[derive(Clone, Debug)]
+pub struct LeaseApi {
+    api: Api<Lease>,
+    namespace: String,
+    timeout: Duration,
+    marks: Marks,
+    journal: Arc<Journal>,
+    clock: Arc<dyn Clock>,
+}
+
+impl LeaseApi {
+    pub(super) fn new(
+        client: kube::Client,
+        namespace: &str,
+        timeout: Duration,
+        marks: Marks,
+        journal: Arc<Journal>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        let api = Api::namespaced(client, namespace);
+        Self { api, namespace: namespace.to_owned(), timeout, marks, journal, clock }
+    }
+
+    /// Reads one Lease; `None` where there is none.
+    pub async fn get(&self, name: &LeaseName) -> Result<Option<Lease>, RequestError> {
+        match self.bounded("get", self.api.get(name.as_str())).await {
+            Ok(lease) => Ok(Some(lease)),
+            Err(RequestError::NotFound) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Lists the Leases of this operator.
+    pub async fn list(&self) -> Result<Vec<Lease>, RequestError> {
+        let params = ListParams::default().labels(&self.marks.selector());
+        Ok(self.bounded("list", self.api.list(&params)).await?.items)
+    }
+
+    /// Creates a Lease, labelled as one of this operator's.
+    pub async fn create(&self, mut lease: Lease) -> Result<Lease, RequestError> {
+        self.marks.label(&mut lease);
+        self.bounded("create", self.api.create(&PostParams::default(), &lease)).await
+    }
+
+    /// Replaces a Lease that is still in the state that `lease.metadata` names by uid and resourceVersion.
+    pub async fn update(&self, lease: &Lease) -> Result<Lease, RequestError> {
+        let name = lease.metadata.name.as_deref().unwrap_or_default();
+        self.bounded("update", self.api.replace(name, &PostParams::default(), lease)).await
+    }
+
+    /// Deletes a Lease that is still in this state.
+    pub async fn delete(&self, name: &LeaseName, revision: &Revision) -> Result<(), RequestError> {
+        let preconditions = Preconditions {
+            uid: Some(revision.uid.0.clone()),
+            resource_version: Some(revision.version.to_string()),
+        };
+        let params = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() };
+        self.bounded("delete", self.api.delete(name.as_str(), &params)).await.map(drop)
+    }
+
+    /// Where the Leases are.
+    pub fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    pub(super) fn kube(&self) -> &Api<Lease> {
+        &self.api
+    }
+
+    pub(super) async fn bounded<T>(
+        &self,
+        verb: &'static str,
+        request: impl Future<Output = kube::Result<T>>,
+    ) -> Result<T, RequestError> {
+        bounded(&self.journal, self.clock.as_ref(), (verb, LEASES, &self.namespace), self.timeout, request)
+            .await
+    }
+}
+
+/// Waits for an answer, no longer than the timeout, and notes what came of it.
+pub(super) async fn bounded<T>(
+    journal: &Journal,
+    clock: &dyn Clock,
+    (verb, resource, namespace): (&'static str, &'static str, &str),
+    timeout: Duration,
+    request: impl Future<Output = kube::Result<T>>,
+) -> Result<T, RequestError> {
+    let outcome = tokio::select! {
+        answer = request => answer.map_err(meaning),
+        () = clock.sleep(timeout) => Err(RequestError::Unknown(format!("no answer within {timeout:?}"))),
+    };
+    journal.note(verb, resource, namespace, &outcome, clock.now().monotonic);
+    outcome
+}
+
+fn meaning(error: kube::Error) -> RequestError {
+    let kube::Error::Api(status) = error else { return RequestError::Unknown(error.to_string()) };
+    let retry_after = status.details.as_ref().map(|details| u64::from(details.retry_after_seconds));
+    match status.code {
+        409 => RequestError::Conflict,
+        404 if status.details.as_ref().is_some_and(|details| details.kind == "namespaces") => {
+            rejected(&status)
+        }
+        404 => RequestError::NotFound,
+        // 408 and 499 are timeouts in disguise; and of a 5xx nobody knows how far it got.
+        400..=407 | 410..=498 => RequestError::Rejected {
+            code: status.code,
+            message: status.message.clone(),
+            retry_after: retry_after.filter(|seconds| *seconds > 0).map(Duration::from_secs),
+        },
+        _ => RequestError::Unknown(status.message.clone()),
+    }
+}
+
+fn rejected(status: &kube::core::Status) -> RequestError {
+    RequestError::Rejected { code: status.code, message: status.message.clone(), retry_after: None }
+}

@@ -1,0 +1,168 @@
+//! What the driver is told once, at its start.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+
+use super::clock::{Clock, SystemClock};
+use super::environment::{EnvironmentError, identity_from_env, namespace_from_env};
+use super::runtime::LeaseRuntime;
+use crate::config::{Creation, ReleaseStyle};
+use crate::identity::Identity;
+use crate::name::LeaderElectionId;
+use crate::timings::Timings;
+
+/// What stands before the `/` of this crate's labels and annotations where the operator has no domain of its own.
+const DEFAULT_DOMAIN: &str = "lease-core.dev";
+
+/// Settings that all elections of one process share.
+#[derive(Clone, Debug)]
+pub struct ElectionsOptions {
+    /// LeaderElectionID.
+    pub id: LeaderElectionId,
+    /// LeaderElectionNamespace: where the Leases are.
+    pub namespace: String,
+    /// holderIdentity.
+    pub identity: Identity,
+    /// LeaseDuration, RenewDeadline, RetryPeriod.
+    pub timings: Timings,
+    /// The prefix of labels and annotations on Leases, such as the operator's API group.
+    pub domain: String,
+    /// ReleaseOnCancel: whether a Lease is released when its holder stops in good order. Default true.
+    pub release_on_cancel: bool,
+    /// What to do when work cannot be stopped before others may act.
+    pub on_overrun: OnOverrun,
+    /// Where Lease traffic runs.
+    pub runtime: LeaseRuntime,
+    /// Where the time comes from.
+    pub clock: Arc<dyn Clock>,
+    /// Seeds the jitter.
+    pub seed: u64,
+}
+
+impl ElectionsOptions {
+    /// Settings with the defaults for everything else.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "replicas should not draw the same jitter; a simulation sets its own seed"
+    )]
+    pub fn new(id: LeaderElectionId, namespace: impl Into<String>, identity: Identity) -> Self {
+        Self {
+            id,
+            namespace: namespace.into(),
+            identity,
+            timings: Timings::standard(),
+            domain: DEFAULT_DOMAIN.to_owned(),
+            release_on_cancel: true,
+            on_overrun: OnOverrun::ExitProcess,
+            runtime: LeaseRuntime::Dedicated,
+            clock: Arc::new(SystemClock),
+            seed: uuid::Uuid::new_v4().as_u64_pair().0,
+        }
+    }
+
+    /// Namespace and identity from the environment that a Pod has.
+    pub fn from_env(id: LeaderElectionId) -> Result<Self, EnvironmentError> {
+        Ok(Self::new(id, namespace_from_env()?, identity_from_env()?))
+    }
+
+    /// What a careful operator would rather know, a sentence each.
+    pub fn warnings(&self) -> Vec<String> {
+        let mut warnings: Vec<String> = self.timings.warnings().iter().map(ToString::to_string).collect();
+        if !self.id.has_group() {
+            warnings.push(format!(
+                "the LeaderElectionID {:?} carries no API group; another operator in namespace {} may well use the \
+                 same, so prefer one like \"{}.example.com\"",
+                self.id.as_str(),
+                self.namespace,
+                self.id
+            ));
+        }
+        warnings
+    }
+}
+
+/// What to do when work that lost its Lease cannot be stopped before LeaseDuration is over: from then on, two replicas
+/// might act.
+#[derive(Clone)]
+pub enum OnOverrun {
+    /// End the process with exit code 70, after a message.
+    ExitProcess,
+    /// Call this instead. For tests.
+    Call(Arc<dyn Fn(&str) + Send + Sync>),
+}
+
+impl OnOverrun {
+    pub(super) fn act(&self, message: &str) {
+        tracing::error!("{message}");
+        match self {
+            Self::ExitProcess => {
+                // The log's writer may be behind; this line has to get out.
+                eprintln!("{message}");
+                std::process::exit(70);
+            }
+            Self::Call(call) => call(message),
+        }
+    }
+}
+
+impl fmt::Debug for OnOverrun {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ExitProcess => "ExitProcess",
+            Self::Call(_) => "Call",
+        })
+    }
+}
+
+/// Settings of one election.
+#[derive(Clone, Debug)]
+pub struct CandidateOptions {
+    /// What to do where there is no Lease. Default: wait LeaseDuration, then create it.
+    pub creation: Creation,
+    /// How long to leave a free Lease to others before taking it. Default: not at all.
+    pub patience: Duration,
+    /// How long running work may take to finish when asked to. Default 30 s.
+    pub drain_timeout: Duration,
+    /// Whether to contend from the start. Default true.
+    pub standing: bool,
+    /// Whether to leave events on the Lease ("… became leader", "… stopped leading"). Default true.
+    pub announce: bool,
+    /// Delete the Lease where others would release it. Default false.
+    pub delete_on_release: bool,
+    /// Put on the Lease with each write, so that it is collected with its owner.
+    pub owner: Option<OwnerReference>,
+    /// Put on the Lease with each write.
+    pub labels: BTreeMap<String, String>,
+    /// Put on the Lease with each write.
+    pub annotations: BTreeMap<String, String>,
+}
+
+impl Default for CandidateOptions {
+    fn default() -> Self {
+        Self {
+            creation: Creation::AfterWaiting,
+            patience: Duration::ZERO,
+            drain_timeout: Duration::from_secs(30),
+            standing: true,
+            announce: true,
+            delete_on_release: false,
+            owner: None,
+            labels: BTreeMap::new(),
+            annotations: BTreeMap::new(),
+        }
+    }
+}
+
+impl CandidateOptions {
+    pub(super) fn release_style(&self, release_on_cancel: bool) -> ReleaseStyle {
+        match (self.delete_on_release, release_on_cancel) {
+            (true, _) => ReleaseStyle::Delete,
+            (false, true) => ReleaseStyle::Vacate,
+            (false, false) => ReleaseStyle::LetExpire,
+        }
+    }
+}

@@ -1,0 +1,292 @@
+//! The task of one candidate: events in, effects out.
+
+mod annotations;
+mod objects;
+mod requests;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, watch};
+
+use super::announce::Announcer;
+use super::candidate::{CandidateStatus, Command};
+use super::clock::Clock;
+use super::feed::{Feed, News};
+use super::lease_api::LeaseApi;
+use super::options::OnOverrun;
+use super::term::Term;
+use super::vital::Pulse;
+use super::wire::{Dress, Marks};
+use super::work::{RunningWork, Work};
+use crate::effect::{Effect, EndReason};
+use crate::elector::Elector;
+use crate::event::{Context, Event};
+use crate::identity::Identity;
+use crate::name::LeaseName;
+use crate::revision::FencingToken;
+use crate::time::{Now, Validity};
+use crate::timings::Timings;
+
+use annotations::PendingAnnotations;
+use objects::Objects;
+use requests::{Outcome, Request};
+
+/// What every candidate of a process has in common.
+pub(super) struct Surroundings {
+    pub(super) api: LeaseApi,
+    pub(super) marks: Marks,
+    pub(super) feed: Arc<Feed>,
+    pub(super) pulse: Arc<Pulse>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) user_runtime: Handle,
+    pub(super) announcer: Announcer,
+    pub(super) identity: Identity,
+    pub(super) timings: Timings,
+    pub(super) on_overrun: OnOverrun,
+    /// Events on Leases that are still being written.
+    pub(super) announcements: tokio_util::task::TaskTracker,
+}
+
+pub(super) struct Task {
+    around: Arc<Surroundings>,
+    lease: LeaseName,
+    dress: Dress,
+    announce: bool,
+    elector: Elector,
+    work: Arc<dyn Work>,
+    running: Option<RunningWork>,
+    term: Option<Term>,
+    /// When the write in flight was handed out; the term that it may begin is dated by it.
+    acquisition_sent: Now,
+    objects: Objects,
+    pending: PendingAnnotations,
+    requests: FuturesUnordered<Request>,
+    status: watch::Sender<CandidateStatus>,
+    rng: fastrand::Rng,
+    stopping: bool,
+}
+
+impl Task {
+    #[expect(clippy::too_many_arguments, reason = "called once, by the one who gathered them")]
+    pub(super) fn new(
+        around: Arc<Surroundings>,
+        lease: LeaseName,
+        dress: Dress,
+        announce: bool,
+        elector: Elector,
+        work: Arc<dyn Work>,
+        status: watch::Sender<CandidateStatus>,
+        seed: u64,
+    ) -> Self {
+        Self {
+            around,
+            lease,
+            dress,
+            announce,
+            elector,
+            work,
+            running: None,
+            term: None,
+            acquisition_sent: Now::default(),
+            objects: Objects::default(),
+            pending: PendingAnnotations::default(),
+            requests: FuturesUnordered::new(),
+            status,
+            rng: fastrand::Rng::with_seed(seed),
+            stopping: false,
+        }
+    }
+
+    /// Contends until told to stop, and then until everything is given up.
+    pub(super) async fn run(mut self, mut commands: mpsc::UnboundedReceiver<Command>) {
+        let mut news = self.around.feed.listen(&self.lease);
+        self.feed(Event::WatchHealthy(self.around.feed.is_healthy()));
+        while !(self.stopping && self.elector.is_at_rest()) {
+            let clock = Arc::clone(&self.around.clock);
+            let timeout = self.elector.next_timeout();
+            tokio::select! {
+                Some(outcome) = self.requests.next() => self.answered(outcome),
+                command = commands.recv(), if !self.stopping => self.obey(command.unwrap_or(Command::Shutdown)),
+                Some(news) = news.recv() => self.hear(news),
+                () = work_ended(&mut self.running) => {
+                    self.running = None;
+                    self.feed(Event::WorkEnded);
+                }
+                () = sleep_until(clock, timeout) => self.feed(Event::Timeout),
+            }
+        }
+    }
+
+    fn obey(&mut self, command: Command) {
+        match command {
+            Command::Patience(patience) => self.feed(Event::Patience(patience)),
+            Command::Stand(standing) => self.feed(Event::Stand(standing)),
+            Command::StepDown(successor) => self.feed(Event::StepDown { successor }),
+            Command::Annotate(annotations, tell) => {
+                if self.term.is_some() {
+                    self.pending.add(annotations, tell);
+                    self.feed(Event::RenewSoon);
+                } else {
+                    let _ = tell.send(Err(super::candidate::NotLeading));
+                }
+            }
+            Command::Shutdown => {
+                self.stopping = true;
+                self.feed(Event::Stand(false));
+                self.feed(Event::StepDown { successor: None });
+            }
+        }
+    }
+
+    fn hear(&mut self, news: News) {
+        match news {
+            News::Lease(lease) => {
+                if let Some(observed) = self.remember(&lease) {
+                    self.feed(Event::Watched(observed));
+                }
+            }
+            News::Gone(uid) => self.feed(Event::Vanished(uid)),
+            News::WatchHealthy(healthy) => self.feed(Event::WatchHealthy(healthy)),
+        }
+    }
+
+    fn answered(&mut self, outcome: Outcome) {
+        let event = self.settle(outcome);
+        self.feed(event);
+    }
+
+    /// Hands an event to the state machine and does what follows from it. Validity comes first: nobody may act on an old
+    /// one while the effects are carried out.
+    fn feed(&mut self, event: Event) {
+        let cx = self.context();
+        self.elector.handle(event, &cx);
+        if let Some(term) = &self.term {
+            term.set_validity(self.elector.validity().unwrap_or_else(Validity::over));
+        }
+        while let Some(effect) = self.elector.poll_effect() {
+            self.carry_out(effect, cx.now);
+        }
+        self.publish();
+    }
+
+    fn context(&mut self) -> Context {
+        let limit = self.around.timings.retry_period();
+        let term_lives = self.term.as_ref().is_none_or(|term| term.shows_life(limit));
+        Context {
+            now: self.around.clock.now(),
+            wall: self.around.clock.wall(),
+            roll: self.rng.f64(),
+            work_alive: term_lives && self.around.pulse.beats(limit),
+        }
+    }
+
+    fn carry_out(&mut self, effect: Effect, now: Now) {
+        match effect {
+            Effect::Read => self.read(),
+            Effect::Write(write) => {
+                if write.kind == crate::effect::WriteKind::Acquire {
+                    self.acquisition_sent = now;
+                }
+                self.write(write);
+            }
+            Effect::StartWork(token) => self.start_work(token),
+            Effect::DrainWork => {
+                if let Some(term) = &self.term {
+                    term.drain();
+                }
+            }
+            Effect::AbortWork(reason) => self.abort_work(&reason),
+            Effect::Ended(reason) => self.end_term(&reason),
+            Effect::EndProcess => self.around.on_overrun.act(&format!(
+                "{}: what runs under lease {} could not be stopped before LeaseDuration was over, and another replica \
+                 may act from now on, so this process has to end; look for a reconcile that blocks its thread",
+                self.around.identity, self.lease
+            )),
+        }
+    }
+
+    fn start_work(&mut self, token: FencingToken) {
+        let validity = self.elector.validity().unwrap_or_else(Validity::over);
+        let term = Term::new(
+            self.lease.clone(),
+            self.around.identity.clone(),
+            token,
+            validity,
+            self.acquisition_sent,
+            Arc::clone(&self.around.clock),
+        );
+        tracing::info!(lease = %self.lease, %token, "became leader");
+        self.announce("became leader");
+        self.running = Some(RunningWork::start(&self.work, &term, &self.around.user_runtime));
+        self.term = Some(term);
+    }
+
+    fn abort_work(&mut self, reason: &EndReason) {
+        tracing::warn!(lease = %self.lease, "stopping what runs under the Lease: {reason}");
+        if let Some(term) = &self.term {
+            term.drain();
+        }
+        if let Some(running) = &self.running {
+            running.abort();
+        }
+    }
+
+    fn end_term(&mut self, reason: &EndReason) {
+        if *reason == EndReason::Released {
+            tracing::info!(lease = %self.lease, "stopped leading: {reason}");
+        } else {
+            tracing::warn!(lease = %self.lease, "stopped leading: {reason}");
+        }
+        if let Some(term) = self.term.take() {
+            term.set_validity(Validity::over());
+            term.drain();
+        }
+        self.pending.fail();
+        self.announce("stopped leading");
+    }
+
+    fn announce(&self, what: &'static str) {
+        if self.announce {
+            let revision = self.elector.lease().map(|lease| lease.revision.clone());
+            let event = self.around.announcer.clone().announce(self.lease.clone(), revision, what);
+            self.around.announcements.spawn(event);
+        }
+    }
+
+    fn publish(&self) {
+        let lease = self.elector.lease();
+        let status = CandidateStatus {
+            state: self.elector.state(),
+            holder: lease.and_then(|lease| lease.record.holder.clone()),
+            term: self.term.clone(),
+        };
+        self.status.send_if_modified(|current| {
+            let token = |status: &CandidateStatus| status.term.as_ref().map(Term::token);
+            let changed = current.state != status.state
+                || current.holder != status.holder
+                || token(current) != token(&status);
+            *current = status;
+            changed
+        });
+    }
+}
+
+/// Ready when the work has ended and been joined; never, while none runs.
+async fn work_ended(running: &mut Option<RunningWork>) {
+    match running {
+        // An error would mean that the one who tells was dropped, with its runtime: then nothing runs either.
+        Some(running) => drop((&mut running.ended).await),
+        None => std::future::pending().await,
+    }
+}
+
+async fn sleep_until(clock: Arc<dyn Clock>, instant: Option<Duration>) {
+    match instant {
+        Some(instant) => clock.sleep(instant.saturating_sub(clock.now().monotonic)).await,
+        None => std::future::pending().await,
+    }
+}

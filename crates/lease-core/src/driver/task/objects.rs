@@ -1,0 +1,48 @@
+//! The Lease objects behind the records that the state machine speaks of.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use k8s_openapi::api::coordination::v1::Lease;
+
+use super::Task;
+use crate::record::ObservedLease;
+use crate::revision::Revision;
+
+/// The state machine writes on top of the newest state it has seen. A few are kept, as a late one may come in between.
+const KEPT: usize = 4;
+
+/// Lately seen objects. An update replaces the whole object, so that what others wrote on it has to be at hand.
+#[derive(Debug, Default)]
+pub(super) struct Objects {
+    seen: VecDeque<(Revision, Arc<Lease>)>,
+}
+
+impl Objects {
+    pub(super) fn keep(&mut self, revision: Revision, lease: Arc<Lease>) {
+        if self.get(&revision).is_none() {
+            self.seen.push_front((revision, lease));
+            self.seen.truncate(KEPT);
+        }
+    }
+
+    pub(super) fn get(&self, revision: &Revision) -> Option<&Arc<Lease>> {
+        self.seen.iter().find(|(kept, _)| kept == revision).map(|(_, lease)| lease)
+    }
+}
+
+impl Task {
+    /// Keeps an object and tells what the state machine needs to know of it.
+    pub(super) fn remember(&mut self, lease: &Arc<Lease>) -> Option<ObservedLease> {
+        match self.around.marks.observed(lease) {
+            Ok(observed) => {
+                self.objects.keep(observed.revision.clone(), Arc::clone(lease));
+                Some(observed)
+            }
+            Err(error) => {
+                tracing::error!(lease = %self.lease, "{error}");
+                None
+            }
+        }
+    }
+}

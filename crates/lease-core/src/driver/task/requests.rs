@@ -1,0 +1,128 @@
+//! Requests that the state machine asked for, and what their answers mean.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use k8s_openapi::api::coordination::v1::Lease;
+use kube::api::{Patch, PatchParams};
+
+use super::Task;
+use crate::driver::lease_api::{LeaseApi, RequestError};
+use crate::driver::wire::dressed;
+use crate::effect::{AttemptId, Write, WriteKind};
+use crate::event::{Event, Refusal};
+use crate::mutants::{Mutant, active};
+use crate::name::LeaseName;
+
+pub(super) type Request = BoxFuture<'static, Outcome>;
+
+/// The answer to one request.
+pub(super) enum Outcome {
+    Read(Result<Option<Lease>, RequestError>),
+    Write(AttemptId, Result<Option<Lease>, RequestError>),
+}
+
+impl Task {
+    pub(super) fn read(&mut self) {
+        let (api, name) = (self.around.api.clone(), self.lease.clone());
+        self.requests.push(async move { Outcome::Read(api.get(&name).await) }.boxed());
+    }
+
+    pub(super) fn write(&mut self, write: Write) {
+        let attempt = write.attempt;
+        let base = write.base.as_ref().and_then(|revision| self.objects.get(revision)).map(Arc::clone);
+        if base.is_none() && write.base.is_some() {
+            // The object behind that state is gone from memory; a conflict makes the state machine look again.
+            let outcome = Outcome::Write(attempt, Err(RequestError::Conflict));
+            self.requests.push(std::future::ready(outcome).boxed());
+            return;
+        }
+        let mut lease = dressed(&write, base.as_deref(), &self.lease, &self.around.marks, &self.dress);
+        if matches!(write.kind, WriteKind::Renew | WriteKind::Acquire) {
+            self.pending.put_on(&mut lease, attempt);
+        }
+        let (api, name) = (self.around.api.clone(), self.lease.clone());
+        self.requests
+            .push(async move { Outcome::Write(attempt, send(&api, &name, &write, lease).await) }.boxed());
+    }
+
+    pub(super) fn settle(&mut self, outcome: Outcome) -> Event {
+        match outcome {
+            Outcome::Read(Ok(lease)) => match lease.map(Arc::new) {
+                None => Event::Read(None),
+                Some(lease) => match self.remember(&lease) {
+                    Some(observed) => Event::Read(Some(observed)),
+                    None => Event::ReadFailed { retry_after: None },
+                },
+            },
+            Outcome::Read(Err(error)) => Event::ReadFailed { retry_after: retry_after(&error) },
+            Outcome::Write(attempt, Ok(lease)) => {
+                let observed = lease.map(Arc::new).and_then(|lease| self.remember(&lease));
+                if let Some(lease) = &observed {
+                    self.pending.landed(attempt, &lease.revision);
+                    let by = self.around.clock.now().monotonic + self.around.timings.retry_period();
+                    self.around.feed.expect(&self.lease, lease.revision.version, by);
+                }
+                Event::WriteLanded(attempt, observed)
+            }
+            Outcome::Write(attempt, Err(error)) => {
+                self.pending.failed(attempt);
+                match error {
+                    RequestError::Conflict | RequestError::NotFound => {
+                        Event::WriteRefused(attempt, Refusal::Conflict)
+                    }
+                    RequestError::Rejected { .. } => {
+                        let retry_after = retry_after(&error);
+                        Event::WriteRefused(attempt, Refusal::Rejected { retry_after })
+                    }
+                    RequestError::Unknown(why) => {
+                        tracing::debug!(lease = %self.lease, "no certain answer to a write: {why}");
+                        Event::WriteUnknown(attempt)
+                    }
+                }
+            }
+        }
+    }
+}
+
+async fn send(
+    api: &LeaseApi,
+    name: &LeaseName,
+    write: &Write,
+    mut lease: Lease,
+) -> Result<Option<Lease>, RequestError> {
+    let unseen = active(Mutant::TakeoverWithoutVersion) && write.kind == WriteKind::Acquire
+        || active(Mutant::ReleaseUnseen) && write.kind == WriteKind::Release;
+    if active(Mutant::UpdateWithoutUid) {
+        lease.metadata.uid = None;
+    }
+    match (&write.base, write.kind) {
+        (Some(revision), WriteKind::Delete) => api.delete(name, revision).await.map(|()| None),
+        (Some(_), _) if unseen => patch_whatever_is_there(api, name, lease).await.map(Some),
+        (Some(_), _) => api.update(&lease).await.map(Some),
+        (None, _) => api.create(lease).await.map(Some),
+    }
+}
+
+/// What a published crate does: of two candidates that race for an expired Lease, both get a 200. Mutants only.
+async fn patch_whatever_is_there(
+    api: &LeaseApi,
+    name: &LeaseName,
+    mut lease: Lease,
+) -> Result<Lease, RequestError> {
+    lease.metadata.resource_version = None;
+    lease.metadata.uid = None;
+    lease.metadata.managed_fields = None;
+    let params = PatchParams::default();
+    let patch = Patch::Merge(&lease);
+    api.bounded("patch", api.kube().patch(name.as_str(), &params, &patch)).await
+}
+
+fn retry_after(error: &RequestError) -> Option<Duration> {
+    match error {
+        RequestError::Rejected { retry_after, .. } => *retry_after,
+        RequestError::Conflict | RequestError::NotFound | RequestError::Unknown(_) => None,
+    }
+}

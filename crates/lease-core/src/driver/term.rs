@@ -1,0 +1,160 @@
+//! One continuous holding of one Lease, as those see it who work under it.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::clock::Clock;
+use super::vital::{Tracked, Vital};
+use crate::identity::Identity;
+use crate::name::LeaseName;
+use crate::revision::FencingToken;
+use crate::time::{Now, Validity};
+
+/// One continuous holding of one Lease by this process. Cheap to clone; a clone kept beyond the end only says that it is
+/// over.
+#[derive(Clone)]
+pub struct Term {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    lease: LeaseName,
+    identity: Identity,
+    token: FencingToken,
+    sent: Now,
+    clock: Arc<dyn Clock>,
+    validity: watch::Sender<Validity>,
+    drain: CancellationToken,
+    tracker: TaskTracker,
+    vital: Arc<Vital>,
+}
+
+impl Term {
+    pub(super) fn new(
+        lease: LeaseName,
+        identity: Identity,
+        token: FencingToken,
+        validity: Validity,
+        sent: Now,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                lease,
+                identity,
+                token,
+                sent,
+                vital: Vital::new(Arc::clone(&clock)),
+                clock,
+                validity: watch::Sender::new(validity),
+                drain: CancellationToken::new(),
+                tracker: TaskTracker::new(),
+            }),
+        }
+    }
+
+    /// Which Lease.
+    pub fn lease(&self) -> &LeaseName {
+        &self.shared.lease
+    }
+
+    /// Who holds it: this process.
+    pub fn identity(&self) -> &Identity {
+        &self.shared.identity
+    }
+
+    /// Larger than that of every earlier holder of this Lease.
+    pub fn token(&self) -> FencingToken {
+        self.shared.token
+    }
+
+    /// When the machine decided to send the request by which the Lease was acquired, at the latest: validity counts from
+    /// then.
+    pub fn acquisition_sent(&self) -> Now {
+        self.shared.sent
+    }
+
+    /// Whether this process may act. Reads the clock.
+    pub fn is_valid(&self) -> bool {
+        self.remaining().is_some()
+    }
+
+    /// How much longer this process may act if no renewal succeeds; `None` once it is over.
+    pub fn remaining(&self) -> Option<Duration> {
+        self.validity().remaining(self.shared.clock.now())
+    }
+
+    /// Until when this process may act, as things stand.
+    pub fn validity(&self) -> Validity {
+        *self.shared.validity.borrow()
+    }
+
+    /// Every extension of the validity, and its end ([`Validity::over`]).
+    pub fn renewals(&self) -> watch::Receiver<Validity> {
+        self.shared.validity.subscribe()
+    }
+
+    /// Ready once the validity is over.
+    pub async fn ended(&self) {
+        let mut renewals = self.renewals();
+        while let Some(remaining) = self.remaining() {
+            tokio::select! {
+                () = self.shared.clock.sleep(remaining) => {}
+                changed = renewals.changed() => if changed.is_err() { return },
+            }
+        }
+    }
+
+    /// Whether nothing new should be begun: the Lease is about to be given up, or lost.
+    pub fn is_draining(&self) -> bool {
+        self.shared.drain.is_cancelled()
+    }
+
+    /// Ready when nothing new should be begun. Finish what runs, and return.
+    pub async fn draining(&self) {
+        self.shared.drain.cancelled().await;
+    }
+
+    /// Ties a future to the term: the Lease is given up only after it was dropped, and is not renewed while it blocks its
+    /// thread for longer than RetryPeriod. It is not cancelled by this; that is for the one who polls it.
+    pub fn track<F: Future>(&self, future: F) -> Tracked<F> {
+        Tracked::new(future, &self.shared.vital, self.shared.tracker.token())
+    }
+
+    pub(super) fn set_validity(&self, validity: Validity) {
+        self.shared.validity.send_if_modified(|current| {
+            let changed = *current != validity;
+            *current = validity;
+            changed
+        });
+    }
+
+    pub(super) fn drain(&self) {
+        self.shared.drain.cancel();
+    }
+
+    pub(super) fn shows_life(&self, limit: Duration) -> bool {
+        self.shared.vital.shows(limit)
+    }
+
+    /// Ready once every tracked future has been dropped.
+    pub(super) async fn joined(&self) {
+        self.shared.tracker.close();
+        self.shared.tracker.wait().await;
+    }
+}
+
+impl fmt::Debug for Term {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Term")
+            .field("lease", &self.shared.lease)
+            .field("token", &self.shared.token)
+            .field("remaining", &self.remaining())
+            .finish_non_exhaustive()
+    }
+}

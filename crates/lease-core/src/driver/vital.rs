@@ -1,0 +1,120 @@
+//! Signs of life: whether what runs under a Lease still makes progress.
+//!
+//! A leader whose work is wedged must lose its Lease, although the Lease traffic runs on a thread of its own and would
+//! go on for ever. Two signs are watched: the user's runtime has to wake a small task now and then, and no single poll of a
+//! tracked future may take longer than RetryPeriod, because a future that blocks its thread can be neither cancelled nor
+//! joined.
+
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio_util::task::task_tracker::TaskTrackerToken;
+
+use super::clock::Clock;
+
+/// The instant at which the present poll began, in nanoseconds; 0 between polls.
+type PollingSince = AtomicU64;
+
+/// The sign of life of the user's runtime: when a task of it last ran.
+#[derive(Debug)]
+pub(super) struct Pulse {
+    clock: Arc<dyn Clock>,
+    last_beat: AtomicU64,
+}
+
+impl Pulse {
+    pub(super) fn new(clock: Arc<dyn Clock>) -> Arc<Self> {
+        let last_beat = AtomicU64::new(nanos(clock.now().monotonic));
+        Arc::new(Self { clock, last_beat })
+    }
+
+    /// Beats on the runtime that it is spawned on.
+    pub(super) async fn beat(self: Arc<Self>, period: Duration) {
+        loop {
+            self.last_beat.store(nanos(self.clock.now().monotonic), Ordering::Relaxed);
+            self.clock.sleep(period).await;
+        }
+    }
+
+    pub(super) fn beats(&self, limit: Duration) -> bool {
+        within(self.last_beat.load(Ordering::Relaxed), self.clock.now().monotonic, limit)
+    }
+}
+
+/// The signs of life of one term.
+#[derive(Debug)]
+pub(super) struct Vital {
+    clock: Arc<dyn Clock>,
+    polls: Mutex<Vec<Weak<PollingSince>>>,
+}
+
+impl Vital {
+    pub(super) fn new(clock: Arc<dyn Clock>) -> Arc<Self> {
+        Arc::new(Self { clock, polls: Mutex::default() })
+    }
+
+    /// Whether no poll has been running for longer than `limit`.
+    pub(super) fn shows(&self, limit: Duration) -> bool {
+        let now = self.clock.now().monotonic;
+        let mut polls = self.polls.lock().unwrap_or_else(PoisonError::into_inner);
+        polls.retain(|poll| poll.strong_count() > 0);
+        polls.iter().filter_map(Weak::upgrade).all(|poll| match poll.load(Ordering::Relaxed) {
+            0 => true,
+            since => within(since, now, limit),
+        })
+    }
+
+    fn watch(&self) -> Arc<PollingSince> {
+        let poll = Arc::new(PollingSince::new(0));
+        let mut polls = self.polls.lock().unwrap_or_else(PoisonError::into_inner);
+        if polls.len() == polls.capacity() {
+            polls.retain(|poll| poll.strong_count() > 0);
+        }
+        polls.push(Arc::downgrade(&poll));
+        poll
+    }
+}
+
+/// A future that runs under a Lease: the Lease is not given up before it has been dropped, and it is not renewed while
+/// it blocks its thread.
+#[derive(Debug)]
+pub struct Tracked<F> {
+    future: Pin<Box<F>>,
+    polling_since: Arc<PollingSince>,
+    clock: Arc<dyn Clock>,
+    // Dropped last, as the field order has it: the future is gone when this says so.
+    _token: TaskTrackerToken,
+}
+
+impl<F: Future> Tracked<F> {
+    pub(super) fn new(future: F, vital: &Vital, token: TaskTrackerToken) -> Self {
+        Self {
+            future: Box::pin(future),
+            polling_since: vital.watch(),
+            clock: Arc::clone(&vital.clock),
+            _token: token,
+        }
+    }
+}
+
+impl<F: Future> Future for Tracked<F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.polling_since.store(nanos(self.clock.now().monotonic).max(1), Ordering::Relaxed);
+        let poll = self.future.as_mut().poll(cx);
+        self.polling_since.store(0, Ordering::Relaxed);
+        poll
+    }
+}
+
+fn nanos(instant: Duration) -> u64 {
+    u64::try_from(instant.as_nanos()).unwrap_or(u64::MAX)
+}
+
+fn within(since: u64, now: Duration, limit: Duration) -> bool {
+    now.saturating_sub(Duration::from_nanos(since)) <= limit
+}

@@ -1,0 +1,234 @@
+//! Lease objects, as kube knows them, and records, as the state machine knows them.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta, OwnerReference};
+
+use crate::effect::Write;
+use crate::identity::Identity;
+use crate::name::{LeaderElectionId, LeaseName};
+use crate::record::{LeaseRecord, ObservedLease};
+use crate::revision::{OpaqueVersion, Revision, Uid};
+
+/// A label value may have this many characters; a LeaderElectionID may have more.
+const MAX_LABEL_VALUE: usize = 63;
+
+/// What the API server sent is no Lease that one could work with.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadLease {
+    /// No API server sends an object without these.
+    #[error("the API server sent a Lease without metadata.{0}; is there a proxy that cuts it out?")]
+    Without(&'static str),
+    /// See [`OpaqueVersion`].
+    #[error(transparent)]
+    Version(#[from] OpaqueVersion),
+}
+
+/// What stands before the `/`, and which election's Leases these are.
+#[derive(Clone, Debug)]
+pub(super) struct Marks {
+    election_key: String,
+    election_value: String,
+    successor_key: String,
+}
+
+impl Marks {
+    pub(super) fn new(domain: &str, id: &LeaderElectionId) -> Self {
+        Self {
+            election_key: format!("{domain}/election"),
+            election_value: label_value(id.as_str()),
+            successor_key: format!("{domain}/successor"),
+        }
+    }
+
+    /// The selector of the one watch on all Leases of an operator.
+    pub(super) fn selector(&self) -> String {
+        format!("{}={}", self.election_key, self.election_value)
+    }
+
+    pub(super) fn observed(&self, lease: &Lease) -> Result<ObservedLease, BadLease> {
+        observed(lease, &self.successor_key)
+    }
+}
+
+/// What one candidate puts on its Lease besides the record.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Dress {
+    pub(super) owner: Option<OwnerReference>,
+    pub(super) labels: BTreeMap<String, String>,
+    pub(super) annotations: BTreeMap<String, String>,
+}
+
+/// Reads a Lease. `successor_key` is the annotation in which a releasing holder names its successor.
+pub fn observed(lease: &Lease, successor_key: &str) -> Result<ObservedLease, BadLease> {
+    let meta = &lease.metadata;
+    let name = meta.name.as_deref().ok_or(BadLease::Without("name"))?;
+    let uid = meta.uid.clone().ok_or(BadLease::Without("uid"))?;
+    let version = meta.resource_version.as_deref().ok_or(BadLease::Without("resourceVersion"))?.parse()?;
+    let successor = meta.annotations.as_ref().and_then(|annotations| annotations.get(successor_key));
+    Ok(ObservedLease {
+        name: LeaseName::from_server(name),
+        revision: Revision { uid: Uid(uid), version },
+        record: lease.spec.as_ref().map(record).unwrap_or_default(),
+        successor: successor.and_then(|successor| Identity::new(successor.clone()).ok()),
+    })
+}
+
+/// A new Lease that nobody holds, in the form that a release writes: whoever comes first may take it.
+pub fn released_lease(name: &LeaseName, at: Timestamp) -> Lease {
+    let metadata = ObjectMeta { name: Some(name.as_str().to_owned()), ..ObjectMeta::default() };
+    let mut lease = Lease { metadata, spec: None };
+    write_record(&LeaseRecord::released(at, 0), &mut lease);
+    lease
+}
+
+/// The object that carries out `write` on `base`: everything that others wrote is kept.
+pub(super) fn dressed(
+    write: &Write,
+    base: Option<&Lease>,
+    name: &LeaseName,
+    marks: &Marks,
+    dress: &Dress,
+) -> Lease {
+    let mut lease = base.cloned().unwrap_or_default();
+    lease.metadata.name = Some(name.as_str().to_owned());
+    write_record(&write.record, &mut lease);
+    let labels = lease.metadata.labels.get_or_insert_default();
+    labels.insert(marks.election_key.clone(), marks.election_value.clone());
+    labels.extend(dress.labels.clone());
+    let annotations = lease.metadata.annotations.get_or_insert_default();
+    annotations.extend(dress.annotations.clone());
+    match &write.successor {
+        Some(successor) => annotations.insert(marks.successor_key.clone(), successor.to_string()),
+        None => annotations.remove(&marks.successor_key),
+    };
+    if let Some(owner) = &dress.owner {
+        let owners = lease.metadata.owner_references.get_or_insert_default();
+        owners.retain(|other| other.uid != owner.uid);
+        owners.push(owner.clone());
+    }
+    lease
+}
+
+impl Marks {
+    /// Labels a Lease as one of this election's.
+    pub(super) fn label(&self, lease: &mut Lease) {
+        let labels = lease.metadata.labels.get_or_insert_default();
+        labels.insert(self.election_key.clone(), self.election_value.clone());
+    }
+}
+
+fn record(spec: &LeaseSpec) -> LeaseRecord {
+    let seconds = spec.lease_duration_seconds.and_then(|seconds| u64::try_from(seconds).ok());
+    LeaseRecord {
+        holder: spec.holder_identity.clone().and_then(|holder| Identity::new(holder).ok()),
+        lease_duration: seconds.filter(|seconds| *seconds > 0).map(Duration::from_secs),
+        acquire_time: spec.acquire_time.as_ref().map(|time| time.0),
+        renew_time: spec.renew_time.as_ref().map(|time| time.0),
+        transitions: spec.lease_transitions.and_then(|count| u32::try_from(count).ok()).unwrap_or_default(),
+    }
+}
+
+fn write_record(record: &LeaseRecord, lease: &mut Lease) {
+    let spec = lease.spec.get_or_insert_default();
+    // client-go writes an empty string, not an absent field, and reads both as nobody.
+    spec.holder_identity = Some(record.holder.as_ref().map(ToString::to_string).unwrap_or_default());
+    spec.lease_duration_seconds =
+        record.lease_duration.map(|duration| i32::try_from(duration.as_secs()).unwrap_or(i32::MAX));
+    spec.acquire_time = record.acquire_time.map(MicroTime);
+    spec.renew_time = record.renew_time.map(MicroTime);
+    spec.lease_transitions = Some(i32::try_from(record.transitions).unwrap_or(i32::MAX));
+}
+
+/// The ID itself where it fits into a label, so that people can select by it; else its beginning and a hash of it.
+fn label_value(id: &str) -> String {
+    if id.len() <= MAX_LABEL_VALUE {
+        return id.to_owned();
+    }
+    // FNV-1a: no more is asked of it than to tell apart the few operators of one namespace.
+    let hash = id.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    });
+    format!("{}-{hash:016x}", id[..40].trim_end_matches(['-', '.']))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::effect::{AttemptId, WriteKind};
+
+    fn marks() -> Marks {
+        Marks::new("cache.example.com", &LeaderElectionId::new("a.example.com").expect("valid"))
+    }
+
+    fn write(successor: Option<&str>) -> Write {
+        Write {
+            attempt: AttemptId(1),
+            kind: WriteKind::Renew,
+            base: None,
+            record: LeaseRecord {
+                holder: Some(Identity::new("pod_1").expect("valid")),
+                lease_duration: Some(Duration::from_secs(15)),
+                acquire_time: None,
+                renew_time: Timestamp::from_microsecond(1_700_000_000_123_456).ok(),
+                transitions: 3,
+            },
+            successor: successor.map(|successor| Identity::new(successor).expect("valid")),
+        }
+    }
+
+    #[test]
+    fn what_is_written_reads_back() {
+        let mut lease = dressed(
+            &write(Some("pod_2")),
+            None,
+            &LeaseName::from_server("a.example.com"),
+            &marks(),
+            &Dress::default(),
+        );
+        lease.metadata.uid = Some("u".into());
+        lease.metadata.resource_version = Some("7".into());
+        let read = marks().observed(&lease).expect("complete");
+        assert_eq!(read.record, write(None).record);
+        assert_eq!(read.successor.expect("named").as_str(), "pod_2");
+    }
+
+    #[test]
+    fn what_others_wrote_is_kept() {
+        let mut base = Lease::default();
+        base.metadata.labels = Some([("team".to_owned(), "a".to_owned())].into());
+        base.metadata.annotations =
+            Some([("note".to_owned(), "b".to_owned()), (marks().successor_key, "old_1".to_owned())].into());
+        base.spec = Some(LeaseSpec { strategy: Some("Coordinated".into()), ..LeaseSpec::default() });
+        let name = LeaseName::from_server("a");
+        let lease = dressed(&write(None), Some(&base), &name, &marks(), &Dress::default());
+        assert_eq!(lease.metadata.labels.expect("labels")["team"], "a");
+        let annotations = lease.metadata.annotations.expect("annotations");
+        assert_eq!(annotations.into_iter().collect::<Vec<_>>(), [("note".to_owned(), "b".to_owned())]);
+        assert_eq!(lease.spec.expect("spec").strategy.as_deref(), Some("Coordinated"));
+    }
+
+    #[test]
+    fn a_blank_holder_is_nobody_and_an_odd_duration_is_none() {
+        let spec = LeaseSpec {
+            holder_identity: Some(String::new()),
+            lease_duration_seconds: Some(-5),
+            ..LeaseSpec::default()
+        };
+        assert_eq!(record(&spec), LeaseRecord::default());
+        let lease = released_lease(&LeaseName::from_server("a"), Timestamp::UNIX_EPOCH);
+        assert!(record(&lease.spec.expect("spec")).is_released());
+    }
+
+    #[test]
+    fn a_long_id_becomes_a_valid_label_value() {
+        let long = format!("{}.example.com", "a".repeat(200));
+        let value = label_value(&long);
+        assert!(value.len() <= MAX_LABEL_VALUE && value.starts_with("aaaa"), "{value}");
+        assert_ne!(value, label_value(&format!("{}.example.org", "a".repeat(200))));
+        assert_eq!(label_value("backup.example.com"), "backup.example.com");
+    }
+}

@@ -1,0 +1,127 @@
+//! One Lease on an API server in memory: uid and resourceVersion preconditions, and a log that watches follow.
+
+use jiff::{SignedDuration, Timestamp};
+use lease_core::effect::WriteKind;
+use lease_core::mutants::{Mutant, active};
+use lease_core::{Identity, LeaseName, LeaseRecord, ObservedLease, ResourceVersion, Revision, Uid, Write};
+
+/// One entry of what a watch shows.
+#[derive(Clone, Debug)]
+pub(crate) enum Change {
+    State(ObservedLease),
+    Gone(Uid),
+}
+
+/// The API server.
+#[derive(Debug)]
+pub(crate) struct Api {
+    name: LeaseName,
+    lease: Option<ObservedLease>,
+    version: u64,
+    uids: u64,
+    /// Every change, with its version. Versions start at 1 and have no gaps: entry n has version n + 1.
+    log: Vec<Change>,
+}
+
+impl Api {
+    pub(crate) fn new() -> Self {
+        Self { name: LeaseName::from_server("example.com"), lease: None, version: 0, uids: 0, log: Vec::new() }
+    }
+
+    /// A consistent read.
+    pub(crate) fn read(&self) -> Option<&ObservedLease> {
+        self.lease.as_ref()
+    }
+
+    /// The version of the last change.
+    pub(crate) fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// All changes so far.
+    pub(crate) fn log(&self) -> &[Change] {
+        &self.log
+    }
+
+    /// Carries a write out, or refuses it with a conflict. `Ok` is what stands there now.
+    pub(crate) fn write(&mut self, write: &Write) -> Result<Option<ObservedLease>, ()> {
+        if !self.admits(write) {
+            return Err(());
+        }
+        if write.kind == WriteKind::Delete {
+            self.delete();
+            return Ok(None);
+        }
+        self.put(write.record.clone(), write.successor.clone());
+        Ok(self.lease.clone())
+    }
+
+    fn admits(&self, write: &Write) -> bool {
+        let current = self.lease.as_ref().map(|lease| &lease.revision);
+        match (&write.base, current) {
+            (None, None) => true,
+            // A Lease may be created by an update: it is the uid in it that says "not this way".
+            (Some(_), None) => write.kind != WriteKind::Delete && active(Mutant::UpdateWithoutUid),
+            (None, Some(_)) => false,
+            (Some(base), Some(current)) => {
+                base == current
+                    || write.kind == WriteKind::Acquire && active(Mutant::TakeoverWithoutVersion)
+                    || write.kind == WriteKind::Release && active(Mutant::ReleaseUnseen)
+            }
+        }
+    }
+
+    /// Writes the record over whatever is there; creates the Lease where there is none.
+    pub(crate) fn put(&mut self, record: LeaseRecord, successor: Option<Identity>) {
+        self.version += 1;
+        let uid = self.lease.as_ref().map(|lease| lease.revision.uid.clone()).unwrap_or_else(|| {
+            self.uids += 1;
+            Uid(format!("uid-{}", self.uids))
+        });
+        let revision = Revision { uid, version: ResourceVersion(self.version) };
+        let lease = ObservedLease { name: self.name.clone(), revision, record, successor };
+        self.log.push(Change::State(lease.clone()));
+        self.lease = Some(lease);
+    }
+
+    /// Deletes the Lease, if there is one.
+    pub(crate) fn delete(&mut self) -> bool {
+        let Some(lease) = self.lease.take() else { return false };
+        self.version += 1;
+        self.log.push(Change::Gone(lease.revision.uid));
+        true
+    }
+
+    /// A foreign hand takes the holder out and leaves the rest.
+    pub(crate) fn blank(&mut self) -> bool {
+        self.edit(|record| record.holder = None)
+    }
+
+    /// A foreign hand puts another holder in, who never renews.
+    pub(crate) fn overwrite(&mut self, holder: Identity) -> bool {
+        self.edit(|record| {
+            record.holder = Some(holder);
+            let later = |time: Timestamp| time + SignedDuration::from_micros(1);
+            record.renew_time = record.renew_time.map(later);
+        })
+    }
+
+    /// A foreign hand edits a label: only the version changes.
+    pub(crate) fn touch(&mut self) -> bool {
+        self.edit(|_| {})
+    }
+
+    /// Edits the Lease, unless it is in the form of a release: to forge or to undo one is out of scope.
+    fn edit(&mut self, change: impl FnOnce(&mut LeaseRecord)) -> bool {
+        let Some(lease) = &self.lease else { return false };
+        let mut record = lease.record.clone();
+        let successor = lease.successor.clone();
+        if record.is_released() {
+            self.put(record, successor);
+            return true;
+        }
+        change(&mut record);
+        self.put(record, successor);
+        true
+    }
+}
