@@ -24,8 +24,10 @@ pub(crate) enum Happening {
     WorkEnd { node: usize, work: u64 },
     /// The plan wants another fault.
     NextFault,
-    /// Something that a fault began is over.
-    Remedy { node: usize, fault: Fault, number: u64 },
+    /// A fault strikes this node, or whatever it strikes.
+    Strike { node: usize, fault: Fault },
+    /// Something that a fault began at this node may be over.
+    Remedy { node: usize },
     /// No more faults from here on.
     Calm,
 }
@@ -38,8 +40,6 @@ pub(crate) struct Request {
     pub(crate) writer: Identity,
     /// `None` is a read.
     pub(crate) write: Option<Write>,
-    /// How long the answer takes; `None` loses it.
-    pub(crate) back: Option<Duration>,
 }
 
 /// What the API server answers.

@@ -1,0 +1,170 @@
+//! One replica: its clocks, its watch, the process that runs on it, and the process's work.
+
+use std::time::Duration;
+
+use lease_core::{
+    Elector, ElectorConfig, Event, Identity, ReleaseStyle, Revision, Timings, Validity,
+    effect::AttemptId,
+};
+
+use super::clocks::Clocks;
+use super::queue::Answer;
+
+/// One replica.
+#[derive(Debug)]
+pub(crate) struct Node {
+    pub(crate) clocks: Clocks,
+    pub(crate) settings: Settings,
+    /// `None` between a crash and the restart.
+    pub(crate) process: Option<Process>,
+    /// How many processes have run here.
+    pub(crate) lives: u64,
+    pub(crate) watch: Watch,
+    /// Stopped, with its clocks going on, until then.
+    pub(crate) paused_until: Option<Duration>,
+    /// Suspended until then.
+    pub(crate) suspended_until: Option<Duration>,
+    /// Crashed until then.
+    pub(crate) down_until: Option<Duration>,
+    /// The alarm that counts; an earlier one was reset.
+    pub(crate) alarm: u64,
+}
+
+/// What stays the same from one process of a node to the next.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) timings: Timings,
+    pub(crate) patience: Duration,
+    pub(crate) drain_timeout: Duration,
+    pub(crate) release: ReleaseStyle,
+}
+
+/// How far a node's watch has come.
+#[derive(Debug, Default)]
+pub(crate) struct Watch {
+    /// The next entry of the API server's log.
+    pub(crate) cursor: usize,
+    /// Whether an entry is on its way.
+    pub(crate) showing: bool,
+    /// Shows nothing until then, without closing.
+    pub(crate) hung_until: Option<Duration>,
+}
+
+/// One process.
+#[derive(Debug)]
+pub(crate) struct Process {
+    pub(crate) identity: Identity,
+    pub(crate) elector: Elector,
+    /// What came while the process was stopped.
+    pub(crate) inbox: Vec<Inward>,
+    pub(crate) request: Option<Pending>,
+    pub(crate) work: Option<Work>,
+    /// Whether the work shows signs of life, and if not, until when.
+    pub(crate) wedged_until: Option<Duration>,
+    /// Does not stand until then.
+    pub(crate) sits_until: Option<Duration>,
+    pub(crate) ledger: Ledger,
+}
+
+/// Something for a process.
+#[derive(Debug)]
+pub(crate) enum Inward {
+    Answer { request: u64, answer: Answer },
+    Told(Event),
+    WorkEnded(u64),
+}
+
+/// The request that a process waits for.
+#[derive(Debug)]
+pub(crate) struct Pending {
+    pub(crate) id: u64,
+    /// When it gives up, on its monotonic clock.
+    pub(crate) deadline: Duration,
+    /// Which write it is; `None` is a read.
+    pub(crate) write: Option<AttemptId>,
+}
+
+/// What runs under the Lease.
+#[derive(Debug)]
+pub(crate) struct Work {
+    pub(crate) number: u64,
+    /// Whether it was asked to end.
+    pub(crate) ending: bool,
+}
+
+/// What the checks know of a process, from the API server's point of view and from what was delivered to it.
+#[derive(Debug, Default)]
+pub(crate) struct Ledger {
+    pub(crate) since: Duration,
+    /// The state that its last accepted write left behind.
+    pub(crate) landed: Option<Revision>,
+    /// The newest state it was shown in which somebody else holds the Lease, or nobody.
+    pub(crate) shown_other: u64,
+    pub(crate) most_transitions: Option<u32>,
+    /// Its validity after the last event.
+    pub(crate) validity: Option<Validity>,
+    pub(crate) requests: u64,
+    /// Events that entitle it to a request.
+    pub(crate) news: u64,
+}
+
+impl Node {
+    pub(crate) fn new(clocks: Clocks, settings: Settings) -> Self {
+        Self {
+            clocks,
+            settings,
+            process: None,
+            lives: 0,
+            watch: Watch::default(),
+            paused_until: None,
+            suspended_until: None,
+            down_until: None,
+            alarm: 0,
+        }
+    }
+
+    /// Starts a process, with an identity that none had before.
+    pub(crate) fn start(&mut self, index: usize, at: Duration) {
+        self.lives += 1;
+        let identity = Identity::of_pod(&format!("pod-{index}"), &self.lives.to_string()).expect("not empty");
+        let config = ElectorConfig {
+            patience: self.settings.patience,
+            drain_timeout: self.settings.drain_timeout,
+            release: self.settings.release,
+            ..ElectorConfig::new(identity.clone(), self.settings.timings)
+        };
+        self.process = Some(Process {
+            identity,
+            elector: Elector::new(config),
+            inbox: Vec::new(),
+            request: None,
+            work: None,
+            wedged_until: None,
+            sits_until: None,
+            ledger: Ledger { since: at, ..Ledger::default() },
+        });
+    }
+
+    /// Whether the process does nothing at present, whatever comes.
+    pub(crate) fn is_frozen(&self) -> bool {
+        self.paused_until.is_some() || self.clocks.is_suspended()
+    }
+
+    /// Whether its process believes in its validity at the true time `at`.
+    pub(crate) fn is_valid(&self, at: Duration) -> bool {
+        let validity = self.process.as_ref().and_then(|process| process.elector.validity());
+        validity.is_some_and(|validity| validity.holds_at(self.clocks.now(at)))
+    }
+
+    pub(crate) fn has_write_in_flight(&self) -> bool {
+        let request = self.process.as_ref().and_then(|process| process.request.as_ref());
+        request.is_some_and(|request| request.write.is_some())
+    }
+
+    /// When its process wants to be called, on its monotonic clock.
+    pub(crate) fn next_alarm(&self) -> Option<Duration> {
+        let process = self.process.as_ref()?;
+        let gives_up = process.request.as_ref().map(|request| request.deadline);
+        [gives_up, process.elector.next_timeout()].into_iter().flatten().min()
+    }
+}
