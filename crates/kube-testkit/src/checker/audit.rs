@@ -13,7 +13,7 @@ use crate::records::Replica;
 pub struct AuditEvent {
     /// `create`, `update`, `patch`, `delete`, `deletecollection`, ….
     pub verb: String,
-    /// The authenticated user.
+    /// The user that the API server authorised: the impersonated one, where the client impersonates.
     pub user: String,
     /// What the client says it is.
     pub user_agent: String,
@@ -103,6 +103,7 @@ struct Wire {
     stage: String,
     verb: String,
     user: WireUser,
+    impersonated_user: Option<WireUser>,
     #[serde(default)]
     user_agent: String,
     #[serde(default, rename = "requestURI")]
@@ -141,7 +142,7 @@ impl From<Wire> for AuditEvent {
     fn from(wire: Wire) -> Self {
         Self {
             verb: wire.verb,
-            user: wire.user.username,
+            user: wire.impersonated_user.unwrap_or(wire.user).username,
             user_agent: wire.user_agent,
             uri: wire.uri,
             group: wire.object_ref.api_group,

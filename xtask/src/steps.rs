@@ -1,0 +1,80 @@
+//! The steps of `cargo xtask test`, one file each.
+//!
+//! All of them name the same packages and features (`--workspace --all-features`), so that cargo builds nothing twice.
+
+mod api_server;
+mod build;
+mod deny;
+mod doc;
+mod fmt;
+pub(crate) mod generate;
+mod lint;
+mod mutants;
+mod purity;
+mod targets;
+mod unit;
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+use crate::cargo::{Cargo, TestRun};
+use crate::outcome::Outcome;
+
+/// One step.
+pub(crate) struct Step {
+    /// The verb that runs it alone.
+    pub(crate) name: &'static str,
+    /// Whether a developer in a hurry wants it as well.
+    pub(crate) fast: bool,
+    pub(crate) run: fn(&mut Bench) -> Result<Outcome>,
+}
+
+/// In the order of running: what is quick and fails often comes first.
+pub(crate) const ALL: [Step; 10] = [
+    Step { name: "fmt", fast: true, run: fmt::run },
+    Step { name: "purity", fast: true, run: purity::run },
+    Step { name: "lint", fast: true, run: lint::run },
+    Step { name: "doc", fast: false, run: doc::run },
+    Step { name: "deny", fast: false, run: deny::run },
+    Step { name: "build", fast: true, run: build::run },
+    Step { name: "generate", fast: true, run: generate::check },
+    Step { name: "unit", fast: true, run: unit::run },
+    Step { name: "mutants", fast: false, run: mutants::run },
+    Step { name: "api-server", fast: false, run: api_server::run },
+];
+
+/// What steps share: how tests are to be run, and what was skipped.
+#[derive(Debug, Default)]
+pub(crate) struct Bench {
+    /// Where tests write down that they could not run.
+    pub(crate) skip_file: Option<PathBuf>,
+    /// Tests that need a real API server fail rather than skip.
+    pub(crate) require_real: bool,
+    /// Tests that could not run, one line each with the reason.
+    pub(crate) skips: Vec<String>,
+}
+
+impl Bench {
+    /// Runs tests and judges them.
+    fn test<'a>(&mut self, which: impl IntoIterator<Item = &'a str>) -> Result<Outcome> {
+        let run = self.run_tests(which)?;
+        self.judge(run)
+    }
+
+    fn run_tests<'a>(&self, which: impl IntoIterator<Item = &'a str>) -> Result<TestRun> {
+        let mut cargo = Cargo::new(["test", "--workspace", "--all-features", "--no-fail-fast"]).args(which);
+        if let Some(file) = &self.skip_file {
+            cargo = cargo.env("KUBE_TESTKIT_SKIPS", file);
+        }
+        if self.require_real {
+            cargo = cargo.env("KUBE_TESTKIT_REQUIRE", "real");
+        }
+        cargo.run_tests()
+    }
+
+    fn judge(&mut self, run: TestRun) -> Result<Outcome> {
+        self.skips.extend(run.ignored);
+        run.counts.outcome(run.ok)
+    }
+}

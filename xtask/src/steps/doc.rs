@@ -1,0 +1,14 @@
+//! The documentation builds, and every link in it leads somewhere.
+
+use anyhow::Result;
+
+use super::Bench;
+use crate::cargo::Cargo;
+use crate::outcome::Outcome;
+
+pub(super) fn run(_: &mut Bench) -> Result<Outcome> {
+    Cargo::new(["doc", "--workspace", "--all-features", "--no-deps"])
+        .env("RUSTDOCFLAGS", "-D warnings")
+        .run()?;
+    Ok(Outcome::Passed(String::new()))
+}

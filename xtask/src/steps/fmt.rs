@@ -1,0 +1,12 @@
+//! Formatting.
+
+use anyhow::Result;
+
+use super::Bench;
+use crate::cargo::Cargo;
+use crate::outcome::Outcome;
+
+pub(super) fn run(_: &mut Bench) -> Result<Outcome> {
+    Cargo::new(["fmt", "--all", "--check"]).run()?;
+    Ok(Outcome::Passed(String::new()))
+}

@@ -1,0 +1,13 @@
+//! Clippy on everything.
+
+use anyhow::Result;
+
+use super::Bench;
+use crate::cargo::Cargo;
+use crate::outcome::Outcome;
+
+pub(super) fn run(_: &mut Bench) -> Result<Outcome> {
+    // Denied on clippy's command line, not in RUSTFLAGS, which would build every dependency anew.
+    Cargo::new(["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"]).run()?;
+    Ok(Outcome::Passed(String::new()))
+}
