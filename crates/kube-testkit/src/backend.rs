@@ -3,6 +3,7 @@
 pub(crate) mod auto;
 pub(crate) mod existing;
 pub(crate) mod local;
+pub(crate) mod testcontainers;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -30,7 +31,7 @@ pub trait Backend: Send + Sync {
     fn server_log(&self) -> Option<PathBuf>;
 
     /// Why the API server cannot become ready any more, if that is known.
-    fn dead(&self) -> Option<String>;
+    fn dead(&self) -> BoxFuture<'_, Option<String>>;
 
     /// Kills the API server without warning and starts it again on the same data and port; does not wait for it.
     fn restart(&self) -> BoxFuture<'_, Result<(), OperationError>>;

@@ -20,7 +20,7 @@ use crate::versions;
 /// [`StartError::Unavailable`] if `KUBEBUILDER_ASSETS` is set and lacks the program, or if it would have to be built and
 /// there is no `go` in `PATH`.
 pub fn find(program: Program) -> Result<PathBuf, StartError> {
-    find_in(program, std::env::var_os("KUBEBUILDER_ASSETS"), &cache_dir()?, go())
+    find_in(program, non_empty("KUBEBUILDER_ASSETS"), &cache_dir()?, go())
 }
 
 /// Whether [`find`] has a chance, without building anything.
@@ -30,7 +30,7 @@ pub fn find(program: Program) -> Result<PathBuf, StartError> {
 /// As for [`find`].
 pub fn can_find(program: Program) -> Result<(), StartError> {
     let cached = cache_dir()?.join(program.name()).exists();
-    match std::env::var_os("KUBEBUILDER_ASSETS") {
+    match non_empty("KUBEBUILDER_ASSETS") {
         Some(assets) => from_assets(program, &assets).map(drop),
         None if cached || go().is_some() => Ok(()),
         None => Err(no_go(program)),
@@ -43,7 +43,7 @@ pub fn can_find(program: Program) -> Result<(), StartError> {
 ///
 /// [`StartError::Unavailable`] if there is none at hand.
 pub fn find_kubectl() -> Result<PathBuf, StartError> {
-    let found = find_in(Program::Kubectl, std::env::var_os("KUBEBUILDER_ASSETS"), &cache_dir()?, None);
+    let found = find_in(Program::Kubectl, non_empty("KUBEBUILDER_ASSETS"), &cache_dir()?, None);
     found.or_else(|error| in_path("kubectl").ok_or(error))
 }
 
@@ -64,7 +64,7 @@ fn find_in(
     cache: &Path,
     go: Option<PathBuf>,
 ) -> Result<PathBuf, StartError> {
-    if let Some(assets) = assets.filter(|assets| !assets.is_empty()) {
+    if let Some(assets) = assets {
         return from_assets(program, &assets);
     }
     let cached = cache.join(program.name());

@@ -9,7 +9,7 @@ use kube::Client;
 
 use crate::access::Access;
 use crate::backend::existing::ExistingOptions;
-use crate::backend::{Backend, BackendChoice, auto, existing, local};
+use crate::backend::{Backend, BackendChoice, auto, existing, local, testcontainers};
 use crate::error::{OperationError, StartError, io_error};
 use crate::guard::WorkDir;
 use crate::proxy::Proxy;
@@ -68,7 +68,7 @@ impl Cluster {
             return Self::start_as(choice, &options).await;
         }
         let mut reasons = Vec::new();
-        for (choice, why) in auto::candidates()? {
+        for (choice, why) in auto::candidates().await? {
             match Self::start_as(choice, &options).await {
                 Err(error) if error.is_unavailable() => reasons.push(error.to_string()),
                 Ok(cluster) => {
@@ -88,7 +88,7 @@ impl Cluster {
         loop {
             match Self::start_once(choice, options).await {
                 // Between finding a free port and listening on it, somebody else took it.
-                Err(error) if attempt < ATTEMPTS && error.to_string().contains("address already in use") => {
+                Err(error) if attempt < ATTEMPTS && port_taken(&error) => {
                     attempt += 1;
                 }
                 other => return other,
@@ -109,8 +109,8 @@ impl Cluster {
                 (Box::new(backend), access)
             }
             BackendChoice::Testcontainers => {
-                let reason = "it is not there yet".to_owned();
-                return Err(StartError::Unavailable { backend: choice, reason });
+                let (backend, access) = testcontainers::start(options, &dir).await?;
+                (Box::new(backend), access)
             }
         };
         let cluster = Self { backend, access, options: options.clone(), dir };
@@ -235,6 +235,12 @@ impl Cluster {
     async fn await_ready(&self) -> Result<(), StartError> {
         ready::await_ready(&self.admin(), self.backend.as_ref(), self.options.ready_within).await
     }
+}
+
+/// As Go's listener and docker say it.
+fn port_taken(error: &StartError) -> bool {
+    let text = error.to_string();
+    ["address already in use", "port is already allocated"].iter().any(|sign| text.contains(sign))
 }
 
 impl std::fmt::Debug for Cluster {

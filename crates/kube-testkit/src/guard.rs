@@ -6,6 +6,7 @@
 
 mod child;
 mod command;
+pub(crate) mod farewell;
 mod work_dir;
 
 pub use child::{Exit, GuardedChild, SignalError};

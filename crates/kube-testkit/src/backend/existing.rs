@@ -94,8 +94,8 @@ impl Backend for Existing {
         None
     }
 
-    fn dead(&self) -> Option<String> {
-        None
+    fn dead(&self) -> BoxFuture<'_, Option<String>> {
+        Box::pin(std::future::ready(None))
     }
 
     fn restart(&self) -> BoxFuture<'_, Result<(), OperationError>> {

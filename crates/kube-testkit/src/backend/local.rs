@@ -10,7 +10,7 @@ use crate::access::Access;
 use crate::binaries::{self, Program};
 use crate::cluster::ClusterOptions;
 use crate::control_plane::{AUDIT_LOG, Seat, apiserver_args, etcd_args, write_files};
-use crate::error::{OperationError, StartError, io_error};
+use crate::error::{OperationError, StartError, io_error, tail_of};
 use crate::guard::{GuardedChild, GuardedCommand, Signal, WorkDir};
 use crate::ports;
 
@@ -76,6 +76,14 @@ fn launch(
 }
 
 impl Local {
+    fn ended(&self) -> Option<String> {
+        if let Some(exit) = self.etcd.try_exit() {
+            return Some(format!("etcd ended with {exit}: {}", tail_of(&self.files.etcd_log)));
+        }
+        let exit = self.apiserver.lock().unwrap_or_else(PoisonError::into_inner).try_exit();
+        exit.map(|exit| format!("kube-apiserver ended with {exit}"))
+    }
+
     fn signal(&self, signal: Signal) -> Result<(), OperationError> {
         Ok(self.apiserver.lock().unwrap_or_else(PoisonError::into_inner).signal(signal)?)
     }
@@ -98,13 +106,8 @@ impl Backend for Local {
         Some(self.files.apiserver_log.clone())
     }
 
-    fn dead(&self) -> Option<String> {
-        if let Some(exit) = self.etcd.try_exit() {
-            let tail = crate::error::tail_of(&self.files.etcd_log);
-            return Some(format!("etcd ended with {exit}: {tail}"));
-        }
-        let apiserver = self.apiserver.lock().unwrap_or_else(PoisonError::into_inner);
-        apiserver.try_exit().map(|exit| format!("kube-apiserver ended with {exit}"))
+    fn dead(&self) -> BoxFuture<'_, Option<String>> {
+        Box::pin(std::future::ready(self.ended()))
     }
 
     fn restart(&self) -> BoxFuture<'_, Result<(), OperationError>> {

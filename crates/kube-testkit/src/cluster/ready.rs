@@ -22,7 +22,7 @@ pub(super) async fn await_ready(
             Ok(Err(error)) => error,
             Err(_) => "no answer for 5 s".to_owned(),
         };
-        let dead = backend.dead();
+        let dead = backend.dead().await;
         if dead.is_some() || started.elapsed() >= within {
             let log = backend.server_log().unwrap_or_default();
             return Err(StartError::NotReady {
