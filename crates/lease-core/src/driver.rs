@@ -17,6 +17,7 @@ mod options;
 mod runtime;
 mod task;
 mod term;
+mod unelected;
 mod vital;
 mod wire;
 mod work;

@@ -39,6 +39,11 @@ impl Validity {
         Self { end: sent.after(span) }
     }
 
+    /// Without an end, for a process that has no rival.
+    pub fn unlimited() -> Self {
+        Self { end: Now { monotonic: Duration::MAX, boottime: Duration::MAX } }
+    }
+
     /// Over since for ever.
     pub fn over() -> Self {
         Self { end: Now::default() }

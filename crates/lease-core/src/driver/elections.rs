@@ -14,6 +14,7 @@ use super::lease_api::LeaseApi;
 use super::options::{CandidateOptions, ElectionsOptions};
 use super::runtime::RunningRuntime;
 use super::task::{Surroundings, Task};
+use super::unelected::Unelected;
 use super::vital::Pulse;
 use super::wire::{Dress, Marks};
 use super::work::Work;
@@ -67,7 +68,7 @@ struct Inner {
     // Ends with the last clone.
     runtime: RunningRuntime,
     pulse_task: tokio::task::AbortHandle,
-    feed_task: tokio::task::AbortHandle,
+    feed_task: Option<tokio::task::AbortHandle>,
     seeds: std::sync::Mutex<fastrand::Rng>,
 }
 
@@ -117,7 +118,8 @@ impl Elections {
             Arc::clone(&clock),
             Arc::clone(&journal),
         );
-        let feed_task = runtime.handle().spawn(watching).abort_handle();
+        // Without election there are no Leases to watch, and perhaps no permission to.
+        let feed_task = options.leader_election.then(|| runtime.handle().spawn(watching).abort_handle());
         let around = Arc::new(Surroundings {
             api,
             marks,
@@ -144,6 +146,23 @@ impl Elections {
     /// Contends for a Lease, and runs `work` whenever this process holds it.
     pub fn candidate(&self, lease: LeaseName, options: CandidateOptions, work: impl Work) -> Candidate {
         let shared = &self.inner.options;
+        let work: Arc<dyn Work> = Arc::new(work);
+        let first = CandidateStatus { state: State::Starting, holder: None, term: None };
+        let (publish, status) = watch::channel(first);
+        let (commands, orders) = mpsc::unbounded_channel();
+        if !shared.leader_election {
+            let unelected = Unelected {
+                lease: lease.clone(),
+                identity: shared.identity.clone(),
+                clock: Arc::clone(&self.inner.around.clock),
+                user_runtime: self.inner.around.user_runtime.clone(),
+                drain_timeout: options.drain_timeout,
+                work,
+                status: publish,
+            };
+            let task = self.inner.runtime.handle().spawn(unelected.run(orders));
+            return Candidate { lease, commands, status, task };
+        }
         let elector = Elector::new(ElectorConfig {
             identity: shared.identity.clone(),
             timings: shared.timings,
@@ -154,8 +173,6 @@ impl Elections {
             standing: options.standing,
         });
         let dress = Dress { owner: options.owner, labels: options.labels, annotations: options.annotations };
-        let first = CandidateStatus { state: State::Starting, holder: None, term: None };
-        let (publish, status) = watch::channel(first);
         let seed = self.inner.seeds.lock().unwrap_or_else(std::sync::PoisonError::into_inner).u64(..);
         let task = Task::new(
             Arc::clone(&self.inner.around),
@@ -163,11 +180,10 @@ impl Elections {
             dress,
             options.announce,
             elector,
-            Arc::new(work),
+            work,
             publish,
             seed,
         );
-        let (commands, orders) = mpsc::unbounded_channel();
         let task = self.inner.runtime.handle().spawn(task.run(orders));
         Candidate { lease, commands, status, task }
     }
@@ -210,7 +226,9 @@ impl Elections {
 impl Drop for Inner {
     fn drop(&mut self) {
         self.pulse_task.abort();
-        self.feed_task.abort();
+        if let Some(feed_task) = &self.feed_task {
+            feed_task.abort();
+        }
     }
 }
 

@@ -21,6 +21,9 @@ const DEFAULT_DOMAIN: &str = "lease-core.dev";
 /// Settings that all elections of one process share.
 #[derive(Clone, Debug)]
 pub struct ElectionsOptions {
+    /// LeaderElection on or off. Off, this process takes itself for the only one: every candidate leads at once, without
+    /// a Lease and for ever. Then there must be exactly one replica, and a Deployment must not surge. Default on.
+    pub leader_election: bool,
     /// LeaderElectionID.
     pub id: LeaderElectionId,
     /// LeaderElectionNamespace: where the Leases are.
@@ -51,6 +54,7 @@ impl ElectionsOptions {
     )]
     pub fn new(id: LeaderElectionId, namespace: impl Into<String>, identity: Identity) -> Self {
         Self {
+            leader_election: true,
             id,
             namespace: namespace.into(),
             identity,

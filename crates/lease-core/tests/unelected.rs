@@ -1,0 +1,33 @@
+//! LeaderElection off.
+#![cfg(feature = "kube")]
+
+use std::convert::Infallible;
+
+use kube::client::Body;
+use lease_core::{Elections, ElectionsOptions, Identity, LeaderElectionId};
+
+/// A client of which nothing may be asked.
+fn no_api_server() -> kube::Client {
+    let refuse = |request: http::Request<Body>| async move {
+        panic!("{} {} without leader election", request.method(), request.uri());
+        #[expect(unreachable_code, reason = "the service needs an answer type")]
+        Ok::<_, Infallible>(http::Response::new(Body::empty()))
+    };
+    kube::Client::new(tower::service_fn(refuse), "default")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_without_rivals_leads_at_once_and_asks_for_no_lease() {
+    let id = LeaderElectionId::new("solo.example.com").expect("a valid ID");
+    let identity = Identity::of_pod("pod", "1").expect("not empty");
+    let mut options = ElectionsOptions::new(id, "default", identity);
+    options.leader_election = false;
+    let elections = Elections::start(no_api_server(), options).await.expect("a thread is to be had");
+
+    let leader = elections.lead(|term: lease_core::Term| async move { term.draining().await });
+    let term = leader.leading().await;
+    assert!(term.is_valid() && !term.is_draining());
+    leader.shutdown().await;
+    assert!(!term.is_valid(), "a term ends with its candidate");
+    elections.shutdown().await;
+}
