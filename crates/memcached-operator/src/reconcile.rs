@@ -4,18 +4,22 @@
 
 pub mod apply;
 pub mod build;
+mod delay;
 mod error;
 mod events;
 pub mod fetch;
 mod quantity;
 mod run;
+mod sharded;
 pub mod status;
 #[cfg(test)]
 mod testing;
 pub mod validate;
 
+pub use delay::Delay;
 pub use error::ReconcileError;
-pub use run::{MemcachedReconciler, retry_after};
+pub use run::MemcachedReconciler;
+pub use sharded::retry;
 
 /// The one field manager of everything that this operator applies.
 pub const FIELD_MANAGER: &str = "memcached-operator";

@@ -1,7 +1,6 @@
 //! The pipeline, put together.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use k8s_openapi::jiff::Timestamp;
 use kube::Client;
@@ -9,6 +8,7 @@ use kube::runtime::controller::Action;
 
 use super::apply::{Applied, apply};
 use super::build::build;
+use super::delay::Delay;
 use super::error::{ReconcileError, key};
 use super::events;
 use super::fetch::{Observed, fetch};
@@ -16,20 +16,24 @@ use super::status::{Outcome, status, write};
 use super::validate::validate;
 use crate::crd::Memcached;
 
-/// How soon after a conflict to look again: what won is in the cache by then.
-const AFTER_CONFLICT: Duration = Duration::from_millis(500);
-
 /// Reconciles one `Memcached` after the other. Holds no client: each reconcile gets one that works only as long as this
 /// replica holds the resource's shard.
 #[derive(Clone, Debug)]
 pub struct MemcachedReconciler {
     replica: Arc<str>,
+    delay: Option<Delay>,
 }
 
 impl MemcachedReconciler {
     /// `replica` is named in events as the reporting instance.
     pub fn new(replica: &str) -> Self {
-        Self { replica: replica.into() }
+        Self { replica: replica.into(), delay: None }
+    }
+
+    /// Makes each reconcile wait between reading and writing. For tests, which need reconciles that take their time.
+    #[must_use]
+    pub fn with_delay(self, delay: Option<Delay>) -> Self {
+        Self { delay, ..self }
     }
 
     /// One reconcile with this client; `bucket` is the label for the children, as key and value.
@@ -48,6 +52,9 @@ impl MemcachedReconciler {
         }
         let (observed, result) = match fetch(client, memcached).await {
             Ok(observed) => {
+                if let Some(delay) = &self.delay {
+                    delay.wait(memcached).await;
+                }
                 let result = converge(memcached, client, bucket, &observed).await;
                 (observed, result)
             }
@@ -100,11 +107,6 @@ impl MemcachedReconciler {
         events::publish(client, memcached, &self.replica, &events).await;
         Ok(())
     }
-}
-
-/// When to try again after a failure, given the router's growing backoff. A conflict is no reason to be slow.
-pub fn retry_after(error: &ReconcileError, backoff: Duration) -> Duration {
-    if error.is_conflict() { backoff.min(AFTER_CONFLICT) } else { backoff }
 }
 
 enum Failure {

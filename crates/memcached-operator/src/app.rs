@@ -1,0 +1,97 @@
+//! The wiring: settings in, a running replica out.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use http::HeaderValue;
+use http::header::USER_AGENT;
+use k8s_openapi::api::apps::v1::StatefulSet;
+use k8s_openapi::api::core::v1::Service;
+use k8s_openapi::api::policy::v1::PodDisruptionBudget;
+use prometheus_client::registry::Registry;
+use shard_router::{Metrics, Readiness, RunError, ShardedController};
+
+use crate::admin::{Admin, AdminError};
+use crate::cli::{PRODUCT, RunArgs, Settings, Stop};
+use crate::crd::Memcached;
+use crate::reconcile::{Delay, MemcachedReconciler, retry};
+use crate::{signals, telemetry};
+
+/// Why a replica ended other than by being asked to.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// Neither a kubeconfig nor a service account.
+    #[error("no API server is known ({0}); set KUBECONFIG, or run in a Pod with a service account")]
+    Config(#[from] kube::config::InferConfigError),
+    /// The listeners.
+    #[error(transparent)]
+    Admin(#[from] AdminError),
+    /// Signals cannot be received.
+    #[error("signals cannot be received: {0}")]
+    Signals(#[source] std::io::Error),
+    /// The router gave up.
+    #[error(transparent)]
+    Run(#[from] RunError),
+}
+
+/// Runs a replica until it is told to stop. Says what went wrong on stderr; the exit code is 2 for settings that will not
+/// do and 1 for all else.
+pub fn run(args: &RunArgs) -> ExitCode {
+    if let Err(error) = telemetry::init(args.log_format, &args.log_level) {
+        return Stop { text: format!("{error}\n"), exit_code: 2 }.print();
+    }
+    let settings = match Settings::new(args) {
+        Ok(settings) => settings,
+        Err(error) => return Stop::from(error).print(),
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&format!("no threads to run on: {error}")),
+    };
+    match runtime.block_on(replica(args, settings)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failed(&error.to_string()),
+    }
+}
+
+async fn replica(args: &RunArgs, settings: Settings) -> Result<(), AppError> {
+    let Settings { options, warnings } = settings;
+    let identity = options.elections.identity.to_string();
+    tracing::info!(replica = identity, version = PRODUCT, shards = %args.shards, "starting");
+    for warning in warnings {
+        tracing::warn!("{warning}");
+    }
+    let stop = signals::listen().map_err(AppError::Signals)?;
+    let mut config = kube::Config::infer().await?;
+    // The router gives its own clients a finer one; this is for all the others.
+    if let Ok(user_agent) = HeaderValue::from_str(&format!("{PRODUCT} ({identity})")) {
+        config.headers.push((USER_AGENT, user_agent));
+    }
+
+    let mut registry = Registry::default();
+    let controller = ShardedController::<Memcached>::new(config, options)
+        .owns::<StatefulSet>()
+        .owns::<Service>()
+        .owns::<PodDisruptionBudget>()
+        .metrics(Metrics::register(&mut registry))
+        .error_policy(retry);
+    let probe = controller.readiness();
+    let readiness = Arc::new(move || match probe.get() {
+        Readiness::Ready => Ok(()),
+        Readiness::NotReady { because } => Err(because),
+    });
+    // Kept until the end: a draining replica can still be watched.
+    let _admin = Admin::start(args, registry, readiness).await?;
+
+    let seed = args.reconcile_delay_seed;
+    let delay = args.reconcile_delay.map(|(min, max)| Delay { min, max, seed });
+    let reconciler = MemcachedReconciler::new(&identity).with_delay(delay);
+    controller.run(reconciler, stop.cancelled_owned()).await?;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+fn failed(message: &str) -> ExitCode {
+    eprintln!("error: {message}");
+    ExitCode::FAILURE
+}

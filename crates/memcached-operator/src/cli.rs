@@ -1,0 +1,104 @@
+//! The command line. Every flag is an environment variable too; what cannot be used is answered with one sentence.
+
+mod args;
+mod duration;
+mod settings;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{Parser, Subcommand};
+
+pub use args::{LogFormat, Preset, RunArgs};
+pub use duration::parse_duration;
+pub use settings::{Settings, UsageError};
+
+/// What stands before the `/` of the user agent, and of its version.
+pub const PRODUCT: &str = concat!("memcached-operator/", env!("CARGO_PKG_VERSION"));
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "memcached-operator",
+    version,
+    about = "Runs Memcached fleets on Kubernetes; several replicas share the work",
+    args_conflicts_with_subcommands = true
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    run: RunArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the operator. The default
+    Run(Box<RunArgs>),
+    /// Print the custom resource definition as YAML
+    Crd,
+}
+
+/// What this process is to do.
+#[derive(Debug)]
+pub enum Task {
+    /// Run the operator.
+    Run(Box<RunArgs>),
+    /// Print the custom resource definition.
+    Crd,
+}
+
+/// Reads a command line, with the environment for what it leaves out.
+///
+/// # Errors
+/// What to print and how to exit: 2 for what cannot be used, 0 for `--help` and `--version`.
+pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Task, Stop> {
+    match Cli::try_parse_from(args).map_err(|error| Stop::new(&error))? {
+        Cli { command: Some(Command::Crd), .. } => Ok(Task::Crd),
+        Cli { command: Some(Command::Run(run)), .. } => Ok(Task::Run(run)),
+        Cli { command: None, run } => Ok(Task::Run(Box::new(run))),
+    }
+}
+
+/// Nothing to run: something to print instead.
+#[derive(Debug)]
+pub struct Stop {
+    /// For people.
+    pub text: String,
+    /// 0 or 2.
+    pub exit_code: u8,
+}
+
+impl Stop {
+    fn new(error: &clap::Error) -> Self {
+        let rendered = error.render().to_string();
+        if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+            return Self { text: rendered, exit_code: 0 };
+        }
+        // The first paragraph is the sentence; usage and tips would bury it.
+        let first = rendered.split("\n\n").next().unwrap_or_default();
+        let sentence = first.split_whitespace().collect::<Vec<_>>().join(" ");
+        Self { text: format!("{sentence}; see memcached-operator --help\n"), exit_code: 2 }
+    }
+}
+
+impl Stop {
+    /// Prints the text where it belongs, and gives the exit code.
+    pub fn print(&self) -> ExitCode {
+        if self.exit_code == 0 {
+            print!("{}", self.text);
+        } else {
+            eprint!("{}", self.text);
+        }
+        ExitCode::from(self.exit_code)
+    }
+}
+
+impl From<UsageError> for Stop {
+    fn from(error: UsageError) -> Self {
+        Self { text: format!("error: {error}; see memcached-operator --help\n"), exit_code: 2 }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,141 @@
+//! From flags to settings: what no single flag can tell is checked here, before anything starts.
+
+use std::time::Duration;
+
+use lease_core::{
+    ElectionsOptions, EnvironmentError, LeaderElectionId, NameError, TimingError, Timings, identity_from_env,
+    namespace_from_env,
+};
+use shard_router::{Backoff, Options, RecordTarget};
+
+use super::PRODUCT;
+use super::args::{Preset, RunArgs};
+use crate::crd::DOMAIN;
+
+/// Settings that go together.
+pub struct Settings {
+    /// For the router.
+    pub options: Options,
+    /// Sentences for the log.
+    pub warnings: Vec<String>,
+}
+
+/// Flags that do not go together, or an environment that lacks something. Fatal at start-up.
+#[derive(Debug, thiserror::Error)]
+pub enum UsageError {
+    /// LeaderElectionID.
+    #[error("--leader-election-id cannot be used: {0}")]
+    Id(#[from] NameError),
+    /// LeaseDuration, RenewDeadline and RetryPeriod.
+    #[error("the timings cannot be used: {0}")]
+    Timings(#[from] TimingError),
+    /// Neither flag nor Pod tells the namespace, or who this is.
+    #[error(transparent)]
+    Environment(#[from] EnvironmentError),
+    /// A label key.
+    #[error("--shard-key-label is {0:?}, which is no label key; write it like tenant or example.com/tenant")]
+    KeyLabel(String),
+    /// A namespace.
+    #[error("{flag} is {value:?}, which is no namespace; use lower case letters, digits and '-', at most 63")]
+    Namespace {
+        /// Which flag.
+        flag: &'static str,
+        /// What was given.
+        value: String,
+    },
+    /// No wait at all would be a hot loop.
+    #[error("--retry-max-backoff is shorter than the first wait of {}s; set it to that or more", .0.as_secs())]
+    Backoff(Duration),
+    /// The file of the reconcile records.
+    #[error(
+        "--reconcile-records is {target:?}, which cannot be written to ({source}); use off, stdout, stderr or a path"
+    )]
+    Records {
+        /// What was given.
+        target: String,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+impl Settings {
+    /// Checks the flags against each other and against the environment of this process (`POD_NAME`, `POD_NAMESPACE`).
+    ///
+    /// # Errors
+    /// The first thing that will not do.
+    pub fn new(args: &RunArgs) -> Result<Self, UsageError> {
+        let id = LeaderElectionId::new(&args.leader_election_id)?;
+        let namespace = match given(args.leader_election_namespace.as_deref()) {
+            Some(namespace) => checked_namespace("--leader-election-namespace", namespace)?,
+            None => namespace_from_env()?,
+        };
+        let mut elections = ElectionsOptions::new(id, namespace, identity_from_env()?);
+        elections.timings = timings(args)?;
+        elections.release_on_cancel = args.release_on_cancel;
+        DOMAIN.clone_into(&mut elections.domain);
+        let warnings = elections.warnings();
+
+        let mut options = Options::new(elections);
+        PRODUCT.clone_into(&mut options.product);
+        options.leader_elect = args.leader_elect;
+        options.shards = args.shards;
+        options.key_label = given(args.shard_key_label.as_deref()).map(checked_label).transpose()?;
+        options.watch_namespace = given(args.watch_namespace.as_deref())
+            .map(|namespace| checked_namespace("--watch-namespace", namespace))
+            .transpose()?;
+        options.concurrency_per_shard = usize::from(args.concurrency);
+        options.resync = Some(args.resync_interval).filter(|interval| !interval.is_zero());
+        options.drain_timeout = args.drain_timeout;
+        options.backoff = backoff(args)?;
+        options.records = args
+            .reconcile_records
+            .parse::<RecordTarget>()
+            .unwrap_or_else(|never| match never {})
+            .open()
+            .map_err(|source| UsageError::Records { target: args.reconcile_records.clone(), source })?;
+        Ok(Self { options, warnings })
+    }
+}
+
+fn timings(args: &RunArgs) -> Result<Timings, TimingError> {
+    let preset = match args.preset {
+        Preset::Standard => Timings::standard(),
+        Preset::Fast => Timings::fast(),
+        Preset::Lazy => Timings::lazy(),
+    };
+    Timings::new(
+        args.lease_duration.unwrap_or(preset.lease_duration()),
+        args.renew_deadline.unwrap_or(preset.renew_deadline()),
+        args.retry_period.unwrap_or(preset.retry_period()),
+    )
+}
+
+fn backoff(args: &RunArgs) -> Result<Backoff, UsageError> {
+    let backoff = Backoff { cap: args.retry_max_backoff, ..Backoff::default() };
+    if backoff.cap < backoff.base { Err(UsageError::Backoff(backoff.base)) } else { Ok(backoff) }
+}
+
+/// An empty environment variable says as little as an absent one.
+fn given(text: Option<&str>) -> Option<&str> {
+    text.map(str::trim).filter(|text| !text.is_empty())
+}
+
+fn checked_namespace(flag: &'static str, value: &str) -> Result<String, UsageError> {
+    let fine = value.len() <= 63
+        && value.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        && !value.starts_with('-')
+        && !value.ends_with('-');
+    if fine { Ok(value.to_owned()) } else { Err(UsageError::Namespace { flag, value: value.to_owned() }) }
+}
+
+fn checked_label(key: &str) -> Result<String, UsageError> {
+    let (prefix, name) = key.rsplit_once('/').unwrap_or(("prefix.is.optional", key));
+    let inner = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
+    let fine = |part: &str, longest: usize| {
+        let ends = |b: Option<&u8>| b.is_some_and(u8::is_ascii_alphanumeric);
+        let bytes = part.as_bytes();
+        bytes.len() <= longest && bytes.iter().all(|b| inner(*b)) && ends(bytes.first()) && ends(bytes.last())
+    };
+    let fine = fine(prefix, 253) && fine(name, 63);
+    if fine { Ok(key.to_owned()) } else { Err(UsageError::KeyLabel(key.to_owned())) }
+}

@@ -1,0 +1,108 @@
+use super::*;
+use clap::{Args, CommandFactory};
+
+fn parsed(args: &[&str]) -> Result<Task, Stop> {
+    parse(std::iter::once("memcached-operator").chain(args.iter().copied()).map(OsString::from))
+}
+
+fn run_args(args: &[&str]) -> RunArgs {
+    match parsed(args) {
+        Ok(Task::Run(args)) => *args,
+        other => panic!("{args:?} gave {other:?}"),
+    }
+}
+
+/// Why these flags are refused, by the parser or by the checks after it.
+fn refusal(args: &[&str]) -> String {
+    let mut all = vec!["--leader-election-namespace=operators"];
+    all.extend(args);
+    let stop = match parsed(&all) {
+        Err(stop) => stop,
+        Ok(Task::Run(args)) => Settings::new(&args).map(|_| ()).expect_err("refused").into(),
+        Ok(Task::Crd) => panic!("{args:?} prints the definition"),
+    };
+    assert_eq!(stop.exit_code, 2, "{}", stop.text);
+    assert_eq!(stop.text.trim_end().lines().count(), 1, "{:?} is one line", stop.text);
+    stop.text
+}
+
+#[test]
+fn the_command_is_consistent() {
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn run_is_the_default() {
+    assert_eq!(run_args(&["--shards=4"]).shards.to_string(), "4");
+    assert_eq!(run_args(&["run", "--shards=4"]).shards.to_string(), "4");
+    assert!(matches!(parsed(&["crd"]), Ok(Task::Crd)));
+}
+
+#[test]
+fn every_flag_is_an_environment_variable() {
+    for arg in RunArgs::augment_args(clap::Command::new("run")).get_arguments() {
+        let flag = arg.get_long().expect("a long flag");
+        let expected =
+            if flag == "log-level" { "RUST_LOG".into() } else { flag.replace('-', "_").to_uppercase() };
+        assert_eq!(arg.get_env().and_then(|env| env.to_str()), Some(expected.as_str()), "--{flag}");
+        assert!(arg.get_help().is_some(), "--{flag} is explained");
+    }
+}
+
+#[test]
+fn switches_may_be_bare() {
+    assert!(run_args(&[]).leader_elect);
+    assert!(run_args(&["--leader-elect"]).leader_elect);
+    assert!(!run_args(&["--leader-elect=false"]).leader_elect);
+    assert!(!run_args(&["--release-on-cancel=false"]).release_on_cancel);
+}
+
+#[test]
+fn single_durations_override_the_preset() {
+    let args = run_args(&["--leader-election-namespace=o", "--preset=fast", "--lease-duration=9s"]);
+    let timings = Settings::new(&args).map_err(|e| e.to_string()).expect("sound").options.elections.timings;
+    assert_eq!(timings.lease_duration().as_secs(), 9);
+    assert_eq!(timings.renew_deadline().as_secs(), 3);
+}
+
+#[test]
+fn settings_arrive_where_they_belong() {
+    let args = run_args(&[
+        "--leader-election-namespace=operators",
+        "--shards=16",
+        "--shard-key-label=example.com/tenant",
+        "--watch-namespace=",
+        "--resync-interval=0",
+        "--concurrency=3",
+    ]);
+    let options = Settings::new(&args).map_err(|e| e.to_string()).expect("sound").options;
+    assert_eq!(options.elections.namespace, "operators");
+    assert_eq!(options.elections.domain, "cache.example.com");
+    assert_eq!(options.key_label.as_deref(), Some("example.com/tenant"));
+    assert_eq!((options.watch_namespace, options.resync), (None, None));
+    assert_eq!(options.concurrency_per_shard, 3);
+    assert!(options.product.starts_with("memcached-operator/"));
+}
+
+#[test]
+fn bad_values_are_answered_with_one_sentence() {
+    for (args, phrase) in [
+        (&["--shards=0"][..], "between 1 and 256; set a number in that range"),
+        (&["--shards=many"], "'many' for '--shards <N>'"),
+        (&["--lease-duration=15"], "the unit is missing; write it with units, such as 15s"),
+        (&["--lease-duration=5s"], "RenewDeadline (10s) has to be shorter than LeaseDuration (5s)"),
+        (&["--retry-period=9s"], "raise RenewDeadline or lower RetryPeriod"),
+        (&["--leader-election-id=Memcached"], "use lower-case letters"),
+        (&["--leader-election-id="], "set one such as"),
+        (&["--preset=swift"], "possible values: standard, fast, lazy"),
+        (&["--metrics-addr=here"], "write it as 0.0.0.0:8080"),
+        (&["--shard-key-label=a/b/c"], "no label key; write it like tenant"),
+        (&["--watch-namespace=Team_A"], "no namespace; use lower case letters"),
+        (&["--retry-max-backoff=1ms"], "set it to that or more"),
+        (&["--reconcile-records=/nonexistent/x"], "use off, stdout, stderr or a path"),
+        (&["--shrads=4"], "unexpected argument '--shrads'"),
+    ] {
+        let text = refusal(args);
+        assert!(text.contains(phrase), "{args:?}: {phrase:?} is missing in {text}");
+    }
+}

@@ -1,0 +1,46 @@
+//! What the shard router wants to know. The only place of the pipeline that knows of shards.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kube::runtime::controller::Action;
+use shard_router::{Failure, Held, Reconciler, Sharded};
+
+use super::error::ReconcileError;
+use super::run::MemcachedReconciler;
+use crate::crd::Memcached;
+
+/// How soon after a conflict to look again: what won is in the cache by then.
+const AFTER_CONFLICT: Duration = Duration::from_millis(500);
+
+impl Sharded for Memcached {
+    fn recorded_bucket(&self) -> Option<u8> {
+        self.status.as_ref().and_then(|status| status.bucket)
+    }
+}
+
+impl Reconciler<Memcached> for MemcachedReconciler {
+    type Error = ReconcileError;
+
+    async fn reconcile(&self, memcached: Arc<Memcached>, held: Held) -> Result<Action, ReconcileError> {
+        Box::pin(self.run(&memcached, &held.client(), &held.bucket_label())).await
+    }
+}
+
+/// When to try again after a failure, given the router's growing backoff. A conflict is no reason to be slow.
+pub fn retry(
+    memcached: &Memcached,
+    failure: &Failure<ReconcileError>,
+    attempt: u32,
+    backoff: Duration,
+) -> Action {
+    let name = super::error::key(memcached);
+    if let Failure::Error(error) = failure
+        && error.is_conflict()
+    {
+        tracing::debug!(memcached = name, attempt, %error, "looking again");
+        return Action::requeue(backoff.min(AFTER_CONFLICT));
+    }
+    tracing::warn!(memcached = name, attempt, error = %failure, again_in = ?backoff, "a reconcile failed");
+    Action::requeue(backoff)
+}
