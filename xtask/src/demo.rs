@@ -1,12 +1,67 @@
-//! `cargo xtask demo`.
+//! `cargo xtask demo`: three replicas share the shards of a Memcached fleet on a real API server; one is killed, one
+//! is terminated gently, and what happened is judged.
 
-use anyhow::Result;
+mod fleet;
+mod installation;
+mod judgement;
+mod leases;
+mod preset;
+mod records;
+mod resources;
+mod scenario;
+mod screen;
+mod stage;
+mod takeover;
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
 use clap::Args;
+use kube_testkit::BackendChoice;
+use tokio::signal::unix::{SignalKind, signal};
+
+use preset::Preset;
 
 /// What to show.
-#[derive(Args)]
-pub(crate) struct DemoOptions {}
+#[derive(Args, Clone)]
+pub(crate) struct DemoOptions {
+    /// How many operator processes
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(2..=16))]
+    replicas: u32,
+    /// How many shards they share
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=256))]
+    shards: u32,
+    /// How many Memcached resources
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    resources: u32,
+    /// The timings of the election
+    #[arg(long, value_enum, default_value_t = Preset::Fast)]
+    preset: Preset,
+    /// Where the API server comes from: auto, local, testcontainers or existing [default: auto, or KUBE_TESTKIT_BACKEND]
+    #[arg(long)]
+    backend: Option<BackendChoice>,
+    /// Write the result to this file as well
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Stay up after the verdict, until Ctrl-C
+    #[arg(long)]
+    keep: bool,
+}
 
-pub(crate) fn run(_: &DemoOptions) -> Result<()> {
-    Ok(())
+/// Runs the demo. Whatever it started has ended when this returns.
+pub(crate) fn run(options: &DemoOptions) -> Result<()> {
+    println!("Building the operator …");
+    let operator = crate::cargo::build_operator()?;
+    let runtime = tokio::runtime::Runtime::new().context("no async runtime could be started")?;
+    runtime.block_on(scenario::play(options, operator))
+}
+
+/// Runs `future` unless this process is asked to end first.
+async fn unless_interrupted<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
+    let mut terminate = signal(SignalKind::terminate()).context("SIGTERM could not be listened for")?;
+    tokio::select! {
+        result = future => result,
+        _ = tokio::signal::ctrl_c() => bail!("ended by Ctrl-C; nothing was left running"),
+        _ = terminate.recv() => bail!("ended by SIGTERM; nothing was left running"),
+    }
 }

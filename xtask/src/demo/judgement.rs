@@ -1,0 +1,165 @@
+//! The end of the demo: the verdict over all evidence, for people and as JSON.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use kube_testkit::checker::{AuditLog, Evidence, Judged, Owner, Rules, Verdict, WriteRules, judge};
+use kube_testkit::records::{RecordLog, Shard, Stamp};
+use serde::Serialize;
+
+use super::DemoOptions;
+use super::fleet::pod_name;
+use super::stage::Stage;
+use super::takeover::{Loss, millis};
+
+/// The longest that a new resource may be unstamped or un-reconciled here, where all of them are created at once.
+pub(super) const WAITING_BOUND: Duration = Duration::from_secs(120);
+
+/// What `--json` writes.
+#[derive(Serialize)]
+pub(super) struct Summary {
+    passed: bool,
+    /// Why not, one sentence each.
+    failures: Vec<String>,
+    backend: String,
+    preset: String,
+    replicas: u32,
+    shards: u32,
+    resources: u32,
+    reconciled: usize,
+    overlaps: usize,
+    /// From the kill to the next valid holder, for each shard of the killed replica.
+    failover_ms: Vec<f64>,
+    /// From the kill to the first reconcile of the last affected resource, for each of these shards.
+    failover_reconciled_ms: Vec<f64>,
+    /// From SIGTERM to the next valid holder, for each shard of the terminated replica.
+    handoff_ms: Vec<f64>,
+    /// From SIGTERM to the first reconcile of the last affected resource, for each of these shards.
+    handoff_reconciled_ms: Vec<f64>,
+    bound_ms: f64,
+    bound_formula: String,
+    /// What the checker found, in full.
+    verdict: Verdict,
+}
+
+/// What was measured while it ran.
+pub(super) struct Measured {
+    pub(super) failover: Loss,
+    pub(super) handoff: Loss,
+    pub(super) reconciled: usize,
+    /// Whatever else went wrong, one sentence each.
+    pub(super) failures: Vec<String>,
+}
+
+/// Judges the records of all replicas and the API server's audit log.
+pub(super) fn verdict(stage: &Stage, options: &DemoOptions, until: Stamp) -> Result<Verdict> {
+    // The audit log first: with replicas still running, the records then explain every write that was read.
+    let audit = stage.cluster.audit_log().map(|path| AuditLog::read_file(&path)).transpose();
+    let audit = audit.context("the audit log could not be read")?;
+    let mut records = RecordLog::default();
+    for path in stage.fleet.records() {
+        records.read_file(&path).with_context(|| format!("{} could not be read", path.display()))?;
+    }
+    let evidence = Evidence {
+        records,
+        audit,
+        faults: stage.faults.clone(),
+        crs: stage.crs.clone(),
+        shards: (0..stage.shards).map(Shard).collect(),
+        since: None,
+        until: Some(until),
+    };
+    let group = "cache.example.com";
+    let rules = Rules {
+        writes: WriteRules {
+            judged: vec![
+                Judged::new(group, "memcacheds", Owner::Itself),
+                Judged::new("apps", "statefulsets", Owner::SameName),
+                Judged::new("", "services", Owner::SameName),
+                Judged::new("policy", "poddisruptionbudgets", Owner::SameName),
+            ],
+            users: (0..options.replicas).map(|number| (pod_name(number), pod_name(number))).collect(),
+            ..WriteRules::default()
+        },
+        unowned_bound: Some(options.preset.bound()),
+        waiting_bound: Some(WAITING_BOUND),
+        ..Rules::default()
+    };
+    Ok(judge(&evidence, &rules))
+}
+
+impl Summary {
+    pub(super) fn new(stage: &Stage, options: &DemoOptions, measured: Measured, verdict: Verdict) -> Self {
+        let bound = options.preset.bound();
+        let Measured { failover, handoff, reconciled, mut failures } = measured;
+        failures.extend(failover.failures(bound));
+        failures.extend(handoff.failures(bound));
+        if reconciled < options.resources as usize {
+            failures.push(format!("Only {reconciled} of {} resources were reconciled.", options.resources));
+        }
+        if !verdict.passed() {
+            failures.push("The checker did not pass the run; see the verdict.".to_owned());
+        }
+        Self {
+            passed: failures.is_empty(),
+            failures,
+            backend: stage.cluster.backend().to_string(),
+            preset: options.preset.name().to_owned(),
+            replicas: options.replicas,
+            shards: options.shards,
+            resources: options.resources,
+            reconciled,
+            overlaps: verdict.overlaps(),
+            failover_ms: failover.owned_ms(),
+            failover_reconciled_ms: failover.reconciled_ms(),
+            handoff_ms: handoff.owned_ms(),
+            handoff_reconciled_ms: handoff.reconciled_ms(),
+            bound_ms: millis(bound),
+            bound_formula: options.preset.formula(),
+            verdict,
+        }
+    }
+
+    /// The result for people.
+    pub(super) fn print(&self) {
+        let list = |times: &[f64]| {
+            let times: Vec<_> = times.iter().map(|time| format!("{time:.0}")).collect();
+            if times.is_empty() { "-".to_owned() } else { times.join(", ") }
+        };
+        println!("\nVerdict of the overlap checker (records of all replicas, audit log of the API server):");
+        print!("{}", self.verdict);
+        println!(
+            "\n{} of {} resources reconciled, {} overlaps",
+            self.reconciled, self.resources, self.overlaps
+        );
+        println!("bound: {}", self.bound_formula);
+        println!("killed:     new owners after {} ms", list(&self.failover_ms));
+        println!("            all resources reconciled after {} ms", list(&self.failover_reconciled_ms));
+        println!("terminated: new owners after {} ms", list(&self.handoff_ms));
+        println!("            all resources reconciled after {} ms", list(&self.handoff_reconciled_ms));
+        for failure in &self.failures {
+            println!("FAILED: {failure}");
+        }
+        if self.passed {
+            println!(
+                "PASSED: every resource had one owner at a time, and every shard an owner within the bound."
+            );
+        }
+    }
+
+    /// The result for machines.
+    pub(super) fn write(&self, path: &Path) -> Result<()> {
+        let json = serde_json::to_string_pretty(self).context("the result could not be serialised")?;
+        std::fs::write(path, json + "\n").with_context(|| format!("{} could not be written", path.display()))
+    }
+
+    /// An error unless everything was as promised.
+    pub(super) fn into_result(self) -> Result<()> {
+        match self.failures.len() {
+            0 => Ok(()),
+            1 => bail!("the demo failed: {}", self.failures[0]),
+            more => bail!("the demo failed for {more} reasons, the first being: {}", self.failures[0]),
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! Everything that is running, and the way to watch it.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+use kube::Client;
+use kube_testkit::checker::{CreatedCr, Fault};
+use kube_testkit::records::Stamp;
+use kube_testkit::{Cluster, WorkDir, WorkloadStandIn};
+
+use super::fleet::{Fleet, State};
+use super::installation::Installation;
+use super::leases::{ShardLease, shard_leases};
+use super::records::Records;
+use super::resources;
+use super::screen::Screen;
+
+/// How often the picture is renewed.
+const EVERY: Duration = Duration::from_millis(300);
+
+/// Everything that is running. Fields are dropped in this order: replicas before the API server, files last.
+pub(super) struct Stage {
+    pub(super) fleet: Fleet,
+    pub(super) stand_in: Option<WorkloadStandIn>,
+    pub(super) installation: Installation,
+    pub(super) client: Client,
+    pub(super) cluster: Cluster,
+    pub(super) dir: WorkDir,
+    pub(super) screen: Screen,
+    pub(super) records: Records,
+    pub(super) crs: Vec<CreatedCr>,
+    pub(super) faults: Vec<Fault>,
+    pub(super) since: Stamp,
+    pub(super) shards: u32,
+}
+
+/// What can be seen at one moment.
+pub(super) struct View {
+    pub(super) leases: Vec<ShardLease>,
+    /// How many resources each shard reconciled last.
+    pub(super) crs: HashMap<u32, usize>,
+    pub(super) reconciled: usize,
+    pub(super) resources: usize,
+    /// Each Pod, with a remark if it does not run.
+    pub(super) pods: Vec<(String, &'static str)>,
+}
+
+impl Stage {
+    /// Looks once.
+    pub(super) async fn look(&mut self) -> Result<View> {
+        let namespace = &self.installation.namespace;
+        let (leases, reconciled) = tokio::try_join!(
+            shard_leases(&self.client, namespace),
+            resources::reconciled(&self.client, namespace)
+        )?;
+        self.records.follow(&self.fleet.records())?;
+        let pods = self.fleet.replicas.iter().map(|replica| {
+            let remark = match replica.state {
+                State::Running => "",
+                State::Killed => " (killed)",
+                State::Terminated => " (terminated)",
+            };
+            (replica.pod.clone(), remark)
+        });
+        Ok(View {
+            leases,
+            crs: self.records.crs_by_shard().into_iter().map(|(shard, count)| (shard.0, count)).collect(),
+            reconciled,
+            resources: self.crs.len(),
+            pods: pods.collect(),
+        })
+    }
+
+    /// Shows the state until it is as wanted; false if it was not `within`.
+    pub(super) async fn watch(
+        &mut self,
+        what: &str,
+        within: Duration,
+        mut done: impl FnMut(&View, &Records) -> bool,
+    ) -> Result<bool> {
+        let started = Instant::now();
+        loop {
+            let view = self.look().await?;
+            if done(&view, &self.records) {
+                return Ok(true);
+            }
+            self.fleet.check()?;
+            if started.elapsed() > within {
+                return Ok(false);
+            }
+            self.screen.show(what, &view);
+            tokio::time::sleep(EVERY).await;
+        }
+    }
+
+    /// Like [`Self::watch`]; not to see it is an error.
+    pub(super) async fn await_view(
+        &mut self,
+        what: &str,
+        within: Duration,
+        done: impl FnMut(&View, &Records) -> bool,
+    ) -> Result<()> {
+        if !self.watch(what, within, done).await? {
+            bail!("waited {within:?} in vain for {what}");
+        }
+        Ok(())
+    }
+
+    /// Puts the table where it stays.
+    pub(super) async fn keep_table(&mut self) -> Result<()> {
+        let view = self.look().await?;
+        self.screen.keep(&view);
+        Ok(())
+    }
+}
+
+impl View {
+    /// Whether each shard has a holder among these Pods, and no Pod more than its share.
+    pub(super) fn settled(&self, shards: u32, running: &[String]) -> bool {
+        let held = super::leases::held_by_pod(&self.leases);
+        let share = shards.div_ceil(u32::try_from(running.len()).unwrap_or(1).max(1));
+        held.values().sum::<u32>() == shards
+            && held.iter().all(|(pod, held)| running.iter().any(|name| name == pod) && *held <= share)
+    }
+}
