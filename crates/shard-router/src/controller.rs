@@ -1,0 +1,178 @@
+//! [`ShardedController`]: where a user puts an operator together.
+
+use std::{
+    fmt::Debug,
+    future::Future,
+    sync::{Arc, atomic::AtomicU64},
+};
+
+use k8s_openapi::NamespaceResourceScope;
+use kube::Resource;
+use lease_core::{NameError, StartError};
+use serde::de::DeserializeOwned;
+use tokio::sync::Semaphore;
+
+use crate::{
+    gate::{Base, BaseError},
+    metrics::Metrics,
+    options::Options,
+    readiness::{ReadinessProbe, ReadinessSwitch},
+    reconciler::Reconciler,
+    records::Recorder,
+    replica,
+    setup::{Dice, OwnedWatch, Setup, owned_watch},
+    sharded::Sharded,
+    sole,
+    stamper::Rules,
+    task::{NamedTask, TaskContext},
+};
+
+/// One replica of a sharded operator: a kube-runtime controller for each shard it holds.
+///
+/// ```no_run
+/// # use std::{convert::Infallible, sync::Arc, time::Duration};
+/// # use k8s_openapi::api::apps::v1::StatefulSet;
+/// # use shard_router::{Action, Held, Options, ShardedController, Sharded};
+/// # async fn example<Cache: Sharded>(
+/// #     config: kube::Config, options: Options,
+/// # ) -> Result<(), Box<dyn std::error::Error>> {
+/// let controller = ShardedController::<Cache>::new(config, options).owns::<StatefulSet>();
+/// let reconcile = |cache: Arc<Cache>, held: Held| async move {
+///     let _client = held.client(); // works only while this replica holds the shard
+///     Ok::<_, Infallible>(Action::await_change())
+/// };
+/// controller.run(reconcile, async { tokio::signal::ctrl_c().await.unwrap_or_default() }).await?;
+/// # Ok(())
+/// # }
+/// ```
+pub struct ShardedController<K: Sharded> {
+    config: kube::Config,
+    options: Options,
+    owned: Vec<OwnedWatch<K>>,
+    metrics: Metrics,
+    readiness: ReadinessSwitch,
+    replica_tasks: Vec<NamedTask>,
+    coordinator_tasks: Vec<NamedTask>,
+}
+
+/// A replica could not start. Each is fatal.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// See [`BaseError`].
+    #[error(transparent)]
+    Client(#[from] BaseError),
+    /// See [`StartError`].
+    #[error(transparent)]
+    Elections(#[from] StartError),
+    /// The LeaderElectionID leaves no room for the names of shard or member Leases.
+    #[error(transparent)]
+    Name(#[from] NameError),
+}
+
+impl<K: Sharded> ShardedController<K> {
+    /// A replica that reaches the API server by this configuration.
+    pub fn new(config: kube::Config, options: Options) -> Self {
+        Self {
+            config,
+            options,
+            owned: Vec::new(),
+            metrics: Metrics::default(),
+            readiness: ReadinessSwitch::starting(),
+            replica_tasks: Vec::new(),
+            coordinator_tasks: Vec::new(),
+        }
+    }
+
+    /// Reconciles a resource also when a child of this type changes: one that has it as controlling owner and carries the
+    /// bucket label, see [`Held::label_child`](crate::Held::label_child).
+    #[must_use]
+    pub fn owns<C>(mut self) -> Self
+    where
+        C: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+            + Clone
+            + Debug
+            + DeserializeOwned
+            + Send
+            + Sync
+            + 'static,
+    {
+        self.owned.push(owned_watch::<K, C>());
+        self
+    }
+
+    /// Counts into these metrics.
+    #[must_use]
+    pub fn metrics(mut self, metrics: Metrics) -> Self {
+        self.metrics = metrics;
+        self
+    }
+
+    /// A task that runs on every replica, from its start to its shutdown (RunNonLeaderElected).
+    #[must_use]
+    pub fn run_on_every_replica<F, Fut>(mut self, name: &str, task: F) -> Self
+    where
+        F: Fn(TaskContext) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        self.replica_tasks.push(NamedTask::new(name, task));
+        self
+    }
+
+    /// A task that runs once per operator: on the replica that holds the coordinator Lease, for as long as it does.
+    #[must_use]
+    pub fn run_on_coordinator<F, Fut>(mut self, name: &str, task: F) -> Self
+    where
+        F: Fn(TaskContext) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        self.coordinator_tasks.push(NamedTask::new(name, task));
+        self
+    }
+
+    /// For a readiness endpoint.
+    pub fn readiness(&self) -> ReadinessProbe {
+        self.readiness.probe()
+    }
+
+    /// Works until `shutdown` resolves, then drains, releases and returns. To be called inside a tokio runtime; reconciles
+    /// run there. To abort a shutdown that takes too long, drop this future and end the process.
+    pub async fn run<R: Reconciler<K>>(
+        self,
+        reconciler: R,
+        shutdown: impl Future<Output = ()> + Send,
+    ) -> Result<(), RunError> {
+        let options = self.options;
+        let base = Base::new(self.config.clone(), &options.user_agent())?;
+        let stamper_base = Base::new(self.config.clone(), &options.stamper_user_agent())?;
+        let identity = options.elections.identity.clone();
+        let clock = options.elections.clock.clone();
+        let recorder = Recorder::new(options.records.clone(), clock.clone(), identity.as_str());
+        recorder.replica_start(identity.pod(), &options.user_agent());
+        let setup = Arc::new(Setup {
+            names: options.names(),
+            layout: options.layout(),
+            reconciler,
+            owned: self.owned,
+            base,
+            stamper_base,
+            rules: Arc::new(Rules::new(&options.names(), options.key_label.clone())),
+            recorder: recorder.clone(),
+            metrics: self.metrics,
+            clock,
+            starts: Arc::new(Semaphore::new(options.concurrent_starts.max(1))),
+            dice: Dice::seeded(options.seed),
+            reconciles: AtomicU64::new(1),
+            options,
+        });
+        if setup.options.leader_elect {
+            let tasks =
+                replica::Tasks { every_replica: self.replica_tasks, coordinator: self.coordinator_tasks };
+            replica::run(setup, self.config, tasks, self.readiness, shutdown).await?;
+        } else {
+            let tasks = self.replica_tasks.into_iter().chain(self.coordinator_tasks).collect();
+            sole::run(setup, tasks, self.readiness, shutdown).await;
+        }
+        recorder.replica_end("clean");
+        Ok(())
+    }
+}

@@ -1,0 +1,128 @@
+//! The coordinator's loop: plan, shard Leases, dead members.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    future::Future,
+    sync::Arc,
+    time::Duration,
+};
+
+use futures::{FutureExt, future::pending};
+use lease_core::{Clock, LeaseApi, LeaseView, RequestError, Term};
+
+use super::{
+    birth::{self, Births},
+    gc,
+};
+use crate::{bucket::ShardId, layout::Layout, names::Names, plan::Plan, world::World};
+
+pub(super) struct Steward<'a> {
+    pub(super) layout: Layout,
+    pub(super) names: Names,
+    pub(super) api: LeaseApi,
+    pub(super) settle: Duration,
+    pub(super) lease_duration: Duration,
+    pub(super) retry: Duration,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) births: &'a Births,
+    pub(super) term: Term,
+}
+
+impl Steward<'_> {
+    /// Never ends by itself.
+    pub(super) async fn run<F>(
+        &self,
+        mut world: World,
+        mut leases: LeaseView,
+        annotate: impl Fn(BTreeMap<String, Option<String>>) -> F,
+    ) where
+        F: Future<Output = bool>,
+    {
+        leases.synced().await;
+        let mut published: Option<Plan> = None;
+        loop {
+            let now = self.clock.now().monotonic;
+            world.observe(now, &leases.snapshot());
+            let mut soon = self.publish(now, &world, &mut published, &annotate).await;
+            // On a first install nobody should win a shard before there is a plan to say whose it should be.
+            if published.is_some() {
+                soon |= !self.create_missing(&world).await;
+            }
+            soon |= !gc::collect(&self.api, &world.membership, now, 10 * self.lease_duration).await;
+            let wait = self.wait(now, &world, soon);
+            tokio::select! {
+                () = leases.changed() => {}
+                () = wait => {}
+            }
+        }
+    }
+
+    /// Publishes the next plan once membership has been stable for long enough. Returns whether to look again soon.
+    async fn publish<F: Future<Output = bool>>(
+        &self,
+        now: Duration,
+        world: &World,
+        published: &mut Option<Plan>,
+        annotate: impl Fn(BTreeMap<String, Option<String>>) -> F,
+    ) -> bool {
+        let before = published.clone().or_else(|| world.plan.clone()).unwrap_or_default();
+        let next = before.next(self.layout.generation, self.layout.shards, world.membership.members());
+        if before.layout == next.layout && before.same_assignments(&next) {
+            *published = Some(before);
+            return false;
+        }
+        if world.membership.stable_for(now) < self.settle {
+            return false;
+        }
+        let json = serde_json::to_string(&next).expect("a plan is plain data");
+        if !annotate([(self.names.plan_annotation(), Some(json))].into()).await {
+            return true;
+        }
+        tracing::info!(
+            plan = next.generation,
+            members = world.membership.members().len(),
+            "published a plan"
+        );
+        *published = Some(next);
+        false
+    }
+
+    /// Creates the shard Leases that do not exist. Returns whether all is well.
+    async fn create_missing(&self, world: &World) -> bool {
+        let existing: BTreeSet<ShardId> = world.holders.keys().copied().collect();
+        let missing: Vec<_> = self.layout.shards.shards().filter(|shard| !existing.contains(shard)).collect();
+        if missing.is_empty() {
+            return true;
+        }
+        self.births.existed(existing);
+        for shard in missing {
+            let Ok(name) = self.names.shard(shard) else { continue };
+            if !self.term.is_valid() {
+                return false;
+            }
+            let released = self.births.may_be_released(shard, &self.term).await;
+            let lease = birth::newborn(&name, released, self.lease_duration, self.clock.wall());
+            // From the sending on it may exist, be taken and be deleted again by hand.
+            self.births.existed([shard]);
+            match self.api.create(lease).await {
+                // A conflict says that it exists: then it is older than our view.
+                Ok(_) | Err(RequestError::Conflict) => {}
+                Err(error) => {
+                    tracing::warn!(lease = %name, %error, "a shard Lease could not be created; retrying");
+                    return false;
+                }
+            }
+        }
+        true
+    }
+
+    /// Until something is due by the clock alone.
+    fn wait(&self, now: Duration, world: &World, soon: bool) -> futures::future::BoxFuture<'static, ()> {
+        let settled = Some(self.settle.saturating_sub(world.membership.stable_for(now)));
+        let settled = settled.filter(|left| !left.is_zero());
+        let expiry = world.membership.next_expiry(now).map(|expiry| expiry.saturating_sub(now));
+        let soon = soon.then_some(self.retry);
+        let next = [settled, expiry, soon].into_iter().flatten().min();
+        next.map_or_else(|| pending().boxed(), |next| self.clock.sleep(next))
+    }
+}

@@ -1,0 +1,157 @@
+//! The gate: a [`kube::Client`] that stops sending the moment its holder may no longer act.
+//!
+//! What it does, per request:
+//!
+//! 1. reads the clock and refuses with [`GateClosed`] if validity is over;
+//! 2. adds the server-side `timeout` that is left to the holder (watches and other long-running requests excepted).
+//!    The server counts it from receipt, and a request that it answers with 504 may still land: a help, not a proof;
+//! 3. stops waiting for the answer when validity ends;
+//! 4. reads the clock again in the lowest layer that kube lets us add, behind the queue in front of the connection, where
+//!    the request could have waited.
+//!
+//! What remains possible until the API server itself fences: below that layer there are still the authentication
+//! layer (which may fetch a token), the connection pool (which may open a connection) and the network. A process that is
+//! paused exactly there, or a request that is held up there for longer than LeaseDuration − RenewDeadline, can be accepted after
+//! another replica has taken over.
+//!
+//! kube's own retries (429, 503, 504, honouring Retry-After) are switched off below the gate: a retry must pass the
+//! gate again.
+
+mod deadline;
+mod wire;
+
+use std::{sync::Arc, time::Duration};
+
+use futures::future::BoxFuture;
+use http::{Request, Response};
+use kube::{
+    Client,
+    client::{Body, ClientBuilder},
+};
+use tower::BoxError;
+
+use crate::mutants::{Mutant, active};
+
+/// The authority to send was over, so the request was not sent, or its answer was not waited for.
+#[derive(Debug, thiserror::Error)]
+pub enum GateClosed {
+    /// Certainly not sent.
+    #[error(
+        "{method} {path} was not sent: this replica no longer holds {lease}; its next holder will reconcile"
+    )]
+    NotSent {
+        /// The HTTP method.
+        method: String,
+        /// The path, without its query.
+        path: String,
+        /// The Lease that gave the authority.
+        lease: String,
+    },
+    /// Sent while valid; nobody can tell here whether it landed.
+    #[error(
+        "{method} {path} was sent, but the hold on {lease} ended before the answer came; it may have landed"
+    )]
+    Unanswered {
+        /// The HTTP method.
+        method: String,
+        /// The path, without its query.
+        path: String,
+        /// The Lease that gave the authority.
+        lease: String,
+    },
+}
+
+/// What a gate asks before it lets a request pass.
+pub(crate) trait Authority: Send + Sync + 'static {
+    /// What is left, by the clock as it reads now; `None` once over.
+    fn remaining(&self) -> Option<Duration>;
+    /// Resolves when nothing is left.
+    fn over(&self) -> BoxFuture<'_, ()>;
+    /// The Lease's name, for messages.
+    fn lease(&self) -> String;
+}
+
+/// The authority that travels with a request in its extensions, down to the last check.
+#[derive(Clone)]
+pub(crate) struct Pass(pub(crate) Arc<dyn Authority>);
+
+/// Clients that go through one connection pool, without retries: the ground on which gates stand.
+#[derive(Clone)]
+pub(crate) struct Base {
+    client: Client,
+}
+
+impl Base {
+    /// A pool that introduces itself to the API server as `user_agent`.
+    pub(crate) fn new(mut config: kube::Config, user_agent: &str) -> Result<Self, BaseError> {
+        config.default_retry = false;
+        config.headers.retain(|(name, _)| *name != http::header::USER_AGENT);
+        let user_agent = user_agent.parse().map_err(|_| BaseError::UserAgent(user_agent.to_owned()))?;
+        config.headers.push((http::header::USER_AGENT, user_agent));
+        let client = ClientBuilder::try_from(config)?.with_layer(&wire::LastCheck).build();
+        Ok(Self { client })
+    }
+
+    /// For reads and for writes that need no shard.
+    pub(crate) fn ungated(&self) -> Client {
+        self.client.clone()
+    }
+
+    /// A client that sends only while the authority lasts.
+    pub(crate) fn gated(&self, pass: &Pass) -> Client {
+        let (base, pass) = (self.client.clone(), pass.clone());
+        let namespace = base.default_namespace().to_owned();
+        let gate = move |request| send(base.clone(), pass.clone(), request);
+        Client::new(tower::service_fn(gate), namespace)
+    }
+}
+
+/// The connection to the API server could not be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum BaseError {
+    /// The configuration is unusable.
+    #[error("the client for the API server could not be set up: {0}")]
+    Kube(#[from] kube::Error),
+    /// The user agent has characters that no HTTP header may have.
+    #[error("{0:?} cannot be a User-Agent header; use visible ASCII in the product name and the identity")]
+    UserAgent(String),
+}
+
+async fn send(base: Client, pass: Pass, mut request: Request<Body>) -> Result<Response<Body>, BoxError> {
+    let said = Said::of(&request);
+    if active(Mutant::OpenGate) {
+        return Ok(base.send(request).await?);
+    }
+    let remaining = pass.0.remaining().ok_or_else(|| said.not_sent(&pass))?;
+    deadline::limit(&mut request, remaining);
+    request.extensions_mut().insert(pass.clone());
+    tokio::select! {
+        // An answer that is there counts, even if it arrived together with the end.
+        biased;
+        answer = base.send(request) => Ok(answer?),
+        () = pass.0.over() => Err(said.unanswered(&pass).into()),
+    }
+}
+
+/// What a request was, for messages.
+struct Said {
+    method: String,
+    path: String,
+}
+
+impl Said {
+    fn of<B>(request: &Request<B>) -> Self {
+        Self { method: request.method().to_string(), path: request.uri().path().to_owned() }
+    }
+
+    fn not_sent(&self, pass: &Pass) -> GateClosed {
+        GateClosed::NotSent { method: self.method.clone(), path: self.path.clone(), lease: pass.0.lease() }
+    }
+
+    fn unanswered(&self, pass: &Pass) -> GateClosed {
+        GateClosed::Unanswered { method: self.method.clone(), path: self.path.clone(), lease: pass.0.lease() }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,105 @@
+use std::{
+    sync::Mutex,
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+use futures::FutureExt;
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::Api;
+use tokio::sync::Notify;
+
+use super::*;
+
+/// An authority that ends when the test says so.
+#[derive(Default)]
+struct Authorised {
+    left_millis: AtomicU64,
+    ended: Notify,
+}
+
+impl Authority for Authorised {
+    fn remaining(&self) -> Option<Duration> {
+        Some(Duration::from_millis(self.left_millis.load(Ordering::SeqCst))).filter(|left| !left.is_zero())
+    }
+
+    fn over(&self) -> BoxFuture<'_, ()> {
+        self.ended.notified().boxed()
+    }
+
+    fn lease(&self) -> String {
+        "op-shard-3".into()
+    }
+}
+
+/// A server that answers after the test lets it, and notes what reached it.
+#[derive(Clone, Default)]
+struct Server {
+    seen: Arc<Mutex<Vec<String>>>,
+    answers: Arc<Notify>,
+}
+
+fn setting(left_millis: u64) -> (Arc<Authorised>, Server, Client) {
+    let authority = Arc::new(Authorised { left_millis: left_millis.into(), ..Authorised::default() });
+    let server = Server::default();
+    let answering = server.clone();
+    let service = tower::service_fn(move |request: Request<Body>| {
+        let server = answering.clone();
+        async move {
+            server.seen.lock().unwrap().push(request.uri().to_string());
+            server.answers.notified().await;
+            let object = r#"{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"x"}}"#;
+            Ok::<_, BoxError>(Response::new(Body::from(object.as_bytes().to_vec())))
+        }
+    });
+    let checked = wire::LastCheck.layer(service);
+    let base = Base { client: Client::new(checked, "default") };
+    let client = base.gated(&Pass(authority.clone()));
+    (authority, server, client)
+}
+
+use tower::Layer;
+
+#[tokio::test]
+async fn a_valid_holder_sends_with_the_time_that_is_left() {
+    let (_authority, server, client) = setting(1500);
+    server.answers.notify_one();
+    Api::<ConfigMap>::default_namespaced(client).get("x").await.unwrap();
+    let seen = server.seen.lock().unwrap().clone();
+    assert_eq!(seen, ["/api/v1/namespaces/default/configmaps/x?&timeout=1500ms"]);
+}
+
+#[tokio::test]
+async fn nothing_is_sent_after_the_end_and_the_error_says_so() {
+    let (_authority, server, client) = setting(0);
+    let error = Api::<ConfigMap>::default_namespaced(client).get("x").await.unwrap_err();
+    let sentence = error.to_string();
+    assert!(sentence.contains("was not sent") && sentence.contains("op-shard-3"), "{sentence}");
+    assert!(server.seen.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn an_answer_is_not_waited_for_beyond_the_end() {
+    let (authority, _server, client) = setting(1500);
+    authority.ended.notify_one();
+    let error = Api::<ConfigMap>::default_namespaced(client).get("x").await.unwrap_err();
+    assert!(error.to_string().contains("it may have landed"), "{error}");
+}
+
+/// The queue in front of the connection: the first check passes, the request waits, and the second check stops it.
+#[tokio::test]
+async fn a_request_that_waited_too_long_in_the_queue_is_stopped_behind_it() {
+    let (authority, server, _) = setting(1500);
+    let mut checked = wire::LastCheck.layer(tower::service_fn({
+        let server = server.clone();
+        move |request: Request<Body>| {
+            server.seen.lock().unwrap().push(request.uri().to_string());
+            async { Ok::<_, BoxError>(Response::new(Body::empty())) }
+        }
+    }));
+    let mut request = Request::get("/api").body(Body::empty()).unwrap();
+    request.extensions_mut().insert(Pass(authority.clone()));
+    authority.left_millis.store(0, Ordering::SeqCst);
+    let error = tower::Service::call(&mut checked, request).await.unwrap_err();
+    assert!(error.to_string().contains("was not sent"), "{error}");
+    assert!(server.seen.lock().unwrap().is_empty());
+}

@@ -1,0 +1,182 @@
+//! The layout: how many shards there are, and which shard each bucket belongs to.
+
+use std::sync::LazyLock;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    bucket::{BUCKETS, Bucket, ShardCount, ShardId},
+    hash::HASH_VERSION,
+};
+
+/// What the coordinator commits on its Lease and every replica must agree with before it runs a shard.
+///
+/// JSON, in the annotation `<domain>/layout` of the coordinator Lease.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Layout {
+    /// Grows by one with each change.
+    pub generation: u64,
+    /// The number of shards.
+    pub shards: ShardCount,
+    /// The label that shard keys come from; without one they are `namespace/name`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_label: Option<String>,
+    /// Which hash stamped the buckets.
+    pub hash_version: u32,
+    /// The number of shards before the last change, where it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous: Option<u16>,
+    /// Whether every shard has acknowledged this generation. The first one has nobody to wait for.
+    pub settled: bool,
+}
+
+impl Layout {
+    /// Generation 1, as committed when an operator is installed.
+    pub fn first(shards: ShardCount, key_label: Option<String>) -> Self {
+        Self { generation: 1, shards, key_label, hash_version: HASH_VERSION, previous: None, settled: true }
+    }
+
+    /// The shard that a bucket belongs to. Pure: every replica of every version that knows the number of shards
+    /// gives the same answer.
+    pub fn shard_of(&self, bucket: Bucket) -> ShardId {
+        shard_of(self.shards, bucket)
+    }
+
+    /// The buckets of a shard, ascending.
+    pub fn buckets_of(&self, shard: ShardId) -> Vec<Bucket> {
+        Bucket::all().filter(|bucket| self.shard_of(*bucket) == shard).collect()
+    }
+
+    /// In one sentence, how a replica's settings differ from this layout; `None` if it may work.
+    pub fn mismatch(&self, configured: &Layout) -> Option<String> {
+        let say = |what: &str, committed: String, here: String| {
+            Some(format!(
+                "this replica is set to {what} {here}, but the committed layout (generation {}) says {committed}; \
+                 it does no work until the two agree: start it with {committed}, or change the layout first",
+                self.generation
+            ))
+        };
+        let label = |label: &Option<String>| label.clone().unwrap_or_else(|| "namespace/name".to_owned());
+        if self.shards != configured.shards {
+            say("shards", self.shards.to_string(), configured.shards.to_string())
+        } else if self.key_label != configured.key_label {
+            say("shard key", label(&self.key_label), label(&configured.key_label))
+        } else if self.hash_version != configured.hash_version {
+            say("hash version", self.hash_version.to_string(), configured.hash_version.to_string())
+        } else if !self.settled {
+            Some(format!("layout generation {} is not settled yet; waiting for it", self.generation))
+        } else {
+            None
+        }
+    }
+}
+
+/// The label selector of a set of buckets: `key in (1,2,3)`; at most 1.5 KB of URL for half of all buckets.
+pub fn selector(label: &str, buckets: &[Bucket]) -> String {
+    format!("{label} in ({})", join(buckets.iter().copied()))
+}
+
+/// The label selector of everything that carries no valid bucket, whether the label is missing or garbage.
+pub fn unstamped_selector(label: &str) -> String {
+    format!("{label} notin ({})", join(Bucket::all()))
+}
+
+fn join(buckets: impl Iterator<Item = Bucket>) -> String {
+    buckets.map(|bucket| bucket.to_string()).collect::<Vec<_>>().join(",")
+}
+
+fn shard_of(shards: ShardCount, bucket: Bucket) -> ShardId {
+    let row = usize::from(shards.get() - 1) * usize::from(BUCKETS);
+    ShardId(u16::from(TABLE[row + usize::from(bucket.0)]))
+}
+
+/// One row of 256 bytes for each number of shards.
+static TABLE: LazyLock<Vec<u8>> = LazyLock::new(table);
+
+/// Row S + 1 is row S, except that the new shard takes one bucket at a time from the shard that then has the most
+/// (the lowest number among equals; its highest bucket) until it has ⌊256 / (S + 1)⌋. So only the new shard
+/// receives anything, and since the tallest are cut first, all stay within one of each other.
+fn table() -> Vec<u8> {
+    let buckets = usize::from(BUCKETS);
+    let mut rows = vec![0_u8; buckets];
+    let mut row = rows.clone();
+    for newcomer in 1..BUCKETS {
+        let mut sizes = vec![0_u16; usize::from(newcomer)];
+        for shard in &row {
+            sizes[usize::from(*shard)] += 1;
+        }
+        let newcomer_id = u8::try_from(newcomer).expect("there are 256 shards at most");
+        for _ in 0..BUCKETS / (newcomer + 1) {
+            let donor = tallest(&sizes);
+            let taken = row.iter().rposition(|shard| usize::from(*shard) == donor);
+            row[taken.expect("the tallest shard has a bucket")] = newcomer_id;
+            sizes[donor] -= 1;
+        }
+        rows.extend_from_slice(&row);
+    }
+    rows
+}
+
+fn tallest(sizes: &[u16]) -> usize {
+    let tallest = sizes.iter().enumerate().max_by_key(|(shard, size)| (**size, std::cmp::Reverse(*shard)));
+    tallest.expect("there is a shard").0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn count(shards: u16) -> ShardCount {
+        shards.try_into().unwrap()
+    }
+
+    #[test]
+    fn every_layout_is_balanced_to_one_and_growth_moves_only_to_the_new_shard() {
+        for shards in 1..=BUCKETS {
+            let layout = Layout::first(count(shards), None);
+            let sizes: Vec<_> = layout.shards.shards().map(|shard| layout.buckets_of(shard).len()).collect();
+            let (min, max) = (sizes.iter().min().unwrap(), sizes.iter().max().unwrap());
+            assert!(max - min <= 1 && *min >= 1, "{shards} shards hold {min} to {max} buckets");
+            if shards == BUCKETS {
+                break;
+            }
+            let grown = Layout::first(count(shards + 1), None);
+            for bucket in Bucket::all() {
+                let (before, after) = (layout.shard_of(bucket), grown.shard_of(bucket));
+                assert!(before == after || after == ShardId(shards), "{bucket}: {before} -> {after}");
+            }
+        }
+    }
+
+    /// Replicas of two builds must agree on who owns what: the table is part of the protocol.
+    #[test]
+    fn the_table_is_pinned() {
+        assert_eq!(crate::hash::hash(&TABLE), 0x1ab4_98af_5dc7_9271);
+    }
+
+    #[test]
+    fn selectors_stay_within_a_url() {
+        let half = Layout::first(count(2), None).buckets_of(ShardId(1));
+        assert!(selector("cache.example.com/bucket", &half).len() < 1536);
+        assert!(unstamped_selector("cache.example.com/bucket").len() < 1536);
+        let label = unstamped_selector("d/bucket");
+        assert!(label.starts_with("d/bucket notin (0,1,2,") && label.ends_with(",255)"), "{label}");
+    }
+
+    #[test]
+    fn a_mismatch_says_what_differs() {
+        let committed = Layout::first(count(8), None);
+        assert_eq!(committed.mismatch(&Layout::first(count(8), None)), None);
+        let sentence = committed.mismatch(&Layout::first(count(4), None)).unwrap();
+        assert!(sentence.contains("shards 4") && sentence.contains("says 8"), "{sentence}");
+        let sentence = committed.mismatch(&Layout::first(count(8), Some("tenant".into()))).unwrap();
+        assert!(sentence.contains("tenant") && sentence.contains("namespace/name"), "{sentence}");
+    }
+
+    #[test]
+    fn the_wire_form_is_pinned() {
+        let json = serde_json::to_string(&Layout::first(count(8), Some("tenant".into()))).unwrap();
+        assert_eq!(json, r#"{"generation":1,"shards":8,"keyLabel":"tenant","hashVersion":1,"settled":true}"#);
+    }
+}

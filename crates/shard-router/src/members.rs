@@ -1,0 +1,144 @@
+//! Membership: which replicas are alive, as far as this one can tell from their member Leases. Pure; leases and time come
+//! in as arguments.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use k8s_openapi::api::coordination::v1::Lease;
+use lease_core::{Identity, Revision, observed};
+
+use crate::{names::Names, plan::Candidacy};
+
+/// One member Lease as the watch shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct MemberLease {
+    pub(crate) revision: Revision,
+    holder: Option<Identity>,
+    duration: Duration,
+    draining: bool,
+}
+
+impl MemberLease {
+    /// Reads a member Lease; `None` if it is not one, or is no Lease one could work with.
+    pub(crate) fn read(names: &Names, lease: &Lease) -> Option<(String, Self)> {
+        let name = lease.metadata.name.clone()?;
+        if !names.is_member(&name) {
+            return None;
+        }
+        let seen = observed(lease, "").ok()?;
+        let annotations = lease.metadata.annotations.as_ref();
+        let draining = annotations.is_some_and(|all| all.contains_key(&names.draining_annotation()));
+        let duration = seen.record.lease_duration.unwrap_or_default();
+        Some((name, Self { revision: seen.revision, holder: seen.record.holder, duration, draining }))
+    }
+}
+
+/// Judges members by this replica's monotonic clock, from the moment it last saw the record change, for the duration
+/// that the record itself states. A replica that has just started takes everyone for alive at first.
+#[derive(Debug, Default)]
+pub(crate) struct Membership {
+    seen: BTreeMap<String, Seen>,
+    members: Vec<Candidacy>,
+    unchanged_since: Duration,
+}
+
+#[derive(Debug)]
+struct Seen {
+    lease: MemberLease,
+    changed: Duration,
+}
+
+impl Seen {
+    fn expires(&self) -> Duration {
+        self.changed + self.lease.duration
+    }
+}
+
+impl Membership {
+    /// Takes in what the watch shows now.
+    pub(crate) fn observe(&mut self, now: Duration, leases: impl IntoIterator<Item = (String, MemberLease)>) {
+        let mut before = std::mem::take(&mut self.seen);
+        self.seen = leases
+            .into_iter()
+            .map(|(name, lease)| {
+                let known = before.remove(&name).filter(|seen| seen.lease.revision == lease.revision);
+                let changed = known.map_or(now, |seen| seen.changed);
+                (name, Seen { lease, changed })
+            })
+            .collect();
+        let mut members: Vec<_> = self
+            .seen
+            .values()
+            .filter(|seen| now < seen.expires())
+            .filter_map(|seen| {
+                Some(Candidacy { identity: seen.lease.holder.clone()?, draining: seen.lease.draining })
+            })
+            .collect();
+        members.sort();
+        if members != self.members {
+            self.members = members;
+            self.unchanged_since = now;
+        }
+    }
+
+    /// The members that are alive, as of the last observation.
+    pub(crate) fn members(&self) -> &[Candidacy] {
+        &self.members
+    }
+
+    /// For how long the members have been these.
+    pub(crate) fn stable_for(&self, now: Duration) -> Duration {
+        now.saturating_sub(self.unchanged_since)
+    }
+
+    /// When the next member will be taken for dead unless it renews: time to observe again.
+    pub(crate) fn next_expiry(&self, now: Duration) -> Option<Duration> {
+        self.seen.values().map(Seen::expires).filter(|expires| now < *expires).min()
+    }
+
+    /// Leases that have not changed for `grace` beyond their own duration, or that nobody holds.
+    pub(crate) fn long_dead(&self, now: Duration, grace: Duration) -> Vec<(String, Revision)> {
+        let dead = self.seen.iter().filter(|(_, seen)| now >= seen.expires() + grace);
+        dead.map(|(name, seen)| (name.clone(), seen.lease.revision.clone())).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lease_core::{ResourceVersion, Uid};
+
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn lease(name: &str, version: u64, draining: bool) -> (String, MemberLease) {
+        let revision = Revision { uid: Uid(name.into()), version: ResourceVersion(version) };
+        let holder = Identity::new(format!("{name}_x")).ok();
+        (name.into(), MemberLease { revision, holder, duration: 5 * SECOND, draining })
+    }
+
+    #[test]
+    fn a_member_lives_for_its_own_duration_after_its_last_change_as_seen_here() {
+        let mut membership = Membership::default();
+        membership.observe(SECOND, [lease("a", 1, false), lease("b", 2, false)]);
+        assert_eq!(membership.members().len(), 2);
+        assert_eq!(membership.next_expiry(SECOND), Some(6 * SECOND));
+        membership.observe(4 * SECOND, [lease("a", 3, false), lease("b", 2, false)]);
+        membership.observe(6 * SECOND, [lease("a", 3, false), lease("b", 2, false)]);
+        let alive: Vec<_> = membership.members().iter().map(|member| member.identity.pod()).collect();
+        assert_eq!(alive, ["a"]);
+        assert_eq!(membership.stable_for(8 * SECOND), 2 * SECOND);
+        assert!(membership.long_dead(10 * SECOND, 10 * SECOND).is_empty());
+        assert_eq!(membership.long_dead(16 * SECOND, 10 * SECOND)[0].0, "b");
+    }
+
+    #[test]
+    fn renewals_do_not_disturb_stability_and_draining_does() {
+        let mut membership = Membership::default();
+        membership.observe(SECOND, [lease("a", 1, false)]);
+        membership.observe(3 * SECOND, [lease("a", 2, false)]);
+        assert_eq!(membership.stable_for(4 * SECOND), 3 * SECOND);
+        membership.observe(5 * SECOND, [lease("a", 3, true)]);
+        assert_eq!(membership.stable_for(5 * SECOND), Duration::ZERO);
+        assert!(membership.members()[0].draining);
+    }
+}

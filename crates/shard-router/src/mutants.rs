@@ -1,0 +1,112 @@
+//! Deliberate faults. Each breaks one rule, so that the tests can prove that they would see it.
+//!
+//! Without the feature `mutants` (that is: everywhere but in tests) no mutant exists at run time: [`active`] is
+//! `false` and the compiler drops the broken branch. [`pause`] is the second test hook here: a place to stop a process
+//! between the gate's last check and the sending.
+
+/// One rule, broken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Mutant {
+    /// A shard is released without draining: running reconciles go on, and nothing cuts their validity.
+    SkipDrain = 1,
+    /// Reconciles start before the cache has reached a list taken after the acquisition, from a list that may be old.
+    NoBarrier,
+    /// A label is restored from the key as it reads now, and not from the bucket recorded in status.
+    StampFromKeyAgain,
+    /// The gated client sends whatever it is given, valid or not.
+    OpenGate,
+    /// A replica works although the committed layout differs from its settings.
+    IgnoreLayout,
+    /// A reconciler's panic is not caught.
+    LetPanicsThrough,
+    /// A deleted resource's name is freed before its owner's last reconcile has ended.
+    NoOwnerFinalizer,
+}
+
+impl Mutant {
+    /// Every mutant there is, with its name in `SHARD_ROUTER_MUTANT`.
+    pub const ALL: [(Self, &'static str); 7] = [
+        (Self::SkipDrain, "skip-drain"),
+        (Self::NoBarrier, "no-barrier"),
+        (Self::StampFromKeyAgain, "stamp-from-key-again"),
+        (Self::OpenGate, "open-gate"),
+        (Self::IgnoreLayout, "ignore-layout"),
+        (Self::LetPanicsThrough, "let-panics-through"),
+        (Self::NoOwnerFinalizer, "no-owner-finalizer"),
+    ];
+}
+
+/// Whether this fault is switched on.
+#[cfg(not(feature = "mutants"))]
+#[inline]
+pub const fn active(_: Mutant) -> bool {
+    false
+}
+
+#[cfg(feature = "mutants")]
+pub use switch::{activate, active};
+
+/// Waits here while the file named by `SHARD_ROUTER_PAUSE_BEFORE_SEND` exists (`<file>.reached` then says so), so that a
+/// test can stop the process where no check comes between waking and sending. Does nothing without the feature `mutants`.
+#[cfg(not(feature = "mutants"))]
+#[inline]
+pub fn pause() {}
+
+#[cfg(feature = "mutants")]
+pub use switch::pause;
+
+#[cfg(feature = "mutants")]
+mod switch {
+    use std::{
+        path::PathBuf,
+        sync::{
+            OnceLock,
+            atomic::{AtomicU8, Ordering},
+        },
+        time::Duration,
+    };
+
+    use super::Mutant;
+
+    static ACTIVE: AtomicU8 = AtomicU8::new(0);
+    static FROM_ENVIRONMENT: OnceLock<Option<Mutant>> = OnceLock::new();
+    static PAUSE_FILE: OnceLock<Option<PathBuf>> = OnceLock::new();
+
+    /// Switches one fault on, or all off, for the whole process.
+    pub fn activate(mutant: Option<Mutant>) {
+        ACTIVE.store(mutant.map_or(0, |mutant| mutant as u8), Ordering::SeqCst);
+    }
+
+    /// Whether this fault is switched on, by [`activate`] or by `SHARD_ROUTER_MUTANT=<name>`.
+    pub fn active(mutant: Mutant) -> bool {
+        ACTIVE.load(Ordering::Relaxed) == mutant as u8
+            || *FROM_ENVIRONMENT.get_or_init(from_environment) == Some(mutant)
+    }
+
+    /// See the stand-in of the same name. Blocks the thread: a stopped process does no more than that.
+    pub fn pause() {
+        let file =
+            PAUSE_FILE.get_or_init(|| std::env::var_os("SHARD_ROUTER_PAUSE_BEFORE_SEND").map(PathBuf::from));
+        let Some(file) = file.as_ref().filter(|file| file.exists()) else { return };
+        let mut reached = file.clone().into_os_string();
+        reached.push(".reached");
+        if let Err(error) = std::fs::write(&reached, std::process::id().to_string()) {
+            tracing::error!(%error, "the pause point before sending could not be announced");
+        }
+        while file.exists() {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    fn from_environment() -> Option<Mutant> {
+        let name = std::env::var("SHARD_ROUTER_MUTANT").ok()?;
+        let mutant = Mutant::ALL.into_iter().find(|(_, known)| *known == name);
+        assert!(
+            mutant.is_some(),
+            "SHARD_ROUTER_MUTANT={name} names no mutant; there are {:?}",
+            Mutant::ALL.map(|(_, name)| name)
+        );
+        mutant.map(|(mutant, _)| mutant)
+    }
+}

@@ -1,0 +1,109 @@
+//! Every name that ends up in the cluster: Leases, labels, annotations, the finalizer.
+
+use lease_core::{Identity, LeaderElectionId, LeaseName, NameError};
+
+use crate::{bucket::ShardId, hash::hash};
+
+/// The names that belong to one operator. Two operators in one namespace differ by the LeaderElectionID; two
+/// operators on one object differ by the domain.
+#[derive(Debug, Clone)]
+pub struct Names {
+    id: LeaderElectionId,
+    domain: String,
+}
+
+impl Names {
+    /// Names under this LeaderElectionID, and labels and annotations under `<domain>/`.
+    pub fn new(id: LeaderElectionId, domain: impl Into<String>) -> Self {
+        Self { id, domain: domain.into() }
+    }
+
+    /// The coordinator Lease: the un-suffixed one, which an unsharded predecessor would hold too.
+    pub fn coordinator(&self) -> LeaseName {
+        self.id.lease_name()
+    }
+
+    /// `<LeaderElectionID>-shard-<n>`.
+    pub fn shard(&self, shard: ShardId) -> Result<LeaseName, NameError> {
+        self.id.suffixed(&format!("shard-{shard}"))
+    }
+
+    /// The shard whose Lease this is.
+    pub fn shard_of(&self, lease: &str) -> Option<ShardId> {
+        let number = lease.strip_prefix(self.id.as_str())?.strip_prefix("-shard-")?;
+        let shard = ShardId(number.parse().ok()?);
+        (shard.to_string() == number).then_some(shard)
+    }
+
+    /// `<LeaderElectionID>-member-<12 hex digits>`, the digits being a hash of the identity: short whatever the Pod
+    /// is called, and different for each process.
+    pub fn member(&self, identity: &Identity) -> Result<LeaseName, NameError> {
+        self.id.suffixed(&format!("member-{:012x}", hash(identity.as_str().as_bytes()) >> 16))
+    }
+
+    /// Whether this is the name of a member Lease.
+    pub fn is_member(&self, lease: &str) -> bool {
+        lease.strip_prefix(self.id.as_str()).is_some_and(|rest| rest.starts_with("-member-"))
+    }
+
+    /// The label on custom resources and their children: `<domain>/bucket`.
+    pub fn bucket_label(&self) -> String {
+        self.under_domain("bucket")
+    }
+
+    /// The annotation of the coordinator Lease that carries the [layout](crate::Layout).
+    pub fn layout_annotation(&self) -> String {
+        self.under_domain("layout")
+    }
+
+    /// The annotation of the coordinator Lease that carries the [plan](crate::Plan).
+    pub fn plan_annotation(&self) -> String {
+        self.under_domain("plan")
+    }
+
+    /// The annotation of a member Lease that says its replica is terminating.
+    pub fn draining_annotation(&self) -> String {
+        self.under_domain("draining")
+    }
+
+    /// The finalizer that keeps a deleted resource's name taken until its owner's last reconcile has ended. Used
+    /// only where buckets come from a key label: with `namespace/name` a namesake falls to the same owner anyway.
+    pub fn owner_finalizer(&self) -> String {
+        self.under_domain("shard-owner")
+    }
+
+    fn under_domain(&self, name: &str) -> String {
+        format!("{}/{name}", self.domain)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names() -> Names {
+        Names::new(LeaderElectionId::new("memcached.cache.example.com").unwrap(), "cache.example.com")
+    }
+
+    #[test]
+    fn shards_are_found_by_name_and_nothing_else_is_taken_for_one() {
+        let names = names();
+        let lease = names.shard(ShardId(17)).unwrap();
+        assert_eq!(lease.as_str(), "memcached.cache.example.com-shard-17");
+        assert_eq!(names.shard_of(lease.as_str()), Some(ShardId(17)));
+        for other in ["memcached.cache.example.com", "other-shard-1", "memcached.cache.example.com-shard-01"]
+        {
+            assert_eq!(names.shard_of(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn two_processes_of_one_pod_are_two_members() {
+        let names = names();
+        let lease = |identity| names.member(&Identity::new(identity).unwrap()).unwrap();
+        assert_ne!(lease("pod-0_a"), lease("pod-0_b"));
+        assert!(names.is_member(lease("pod-0_a").as_str()));
+        assert!(!names.is_member("memcached.cache.example.com-shard-1"));
+        assert_eq!(names.bucket_label(), "cache.example.com/bucket");
+    }
+}

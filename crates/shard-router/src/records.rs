@@ -1,0 +1,117 @@
+//! The reconcile record: evidence, as JSON lines, that outside tools judge the promise by.
+//!
+//! A `begin` line is flushed before the first request of its reconcile, so that whatever a request does to the
+//! cluster, the record of who did it exists. Instants are `CLOCK_BOOTTIME` in nanoseconds, comparable between the
+//! processes of one machine, beside the wall clock for human readers.
+
+mod line;
+mod sink;
+
+use std::{sync::Arc, time::Duration};
+
+use lease_core::{Clock, Now, Validity};
+use serde_json::{Map, Value, json};
+
+pub(crate) use line::{HoldFacts, ReconcileFacts};
+pub use sink::{FileSink, RecordSink, RecordTarget, StandardSink};
+
+/// Writes the records of one replica.
+#[derive(Clone)]
+pub(crate) struct Recorder {
+    sink: Option<Arc<dyn RecordSink>>,
+    clock: Arc<dyn Clock>,
+    replica: Arc<str>,
+    boot_id: Arc<str>,
+}
+
+impl Recorder {
+    pub(crate) fn new(sink: Option<Arc<dyn RecordSink>>, clock: Arc<dyn Clock>, replica: &str) -> Self {
+        Self { sink, clock, replica: replica.into(), boot_id: boot_id().into() }
+    }
+
+    /// A reading of the clocks that the records are stamped with.
+    pub(crate) fn now(&self) -> Now {
+        self.clock.now()
+    }
+
+    pub(crate) fn replica_start(&self, pod: &str, user_agent: &str) {
+        let pid = std::process::id();
+        let version = env!("CARGO_PKG_VERSION");
+        self.write(
+            "replica-start",
+            json!({"pid": pid, "pod": pod, "user_agent": user_agent, "version": version}),
+        );
+    }
+
+    pub(crate) fn replica_end(&self, exit: &str) {
+        self.write("replica-end", json!({ "exit": exit }));
+    }
+
+    /// A hold counts from the sending of the request that acquired it. Both instants are absent without a Lease.
+    pub(crate) fn hold_begin(&self, hold: &HoldFacts, sent: Option<Now>, validity: Option<Validity>) {
+        let end = validity.map(|validity| nanos(validity.end().boottime));
+        let sent = sent.map(|sent| nanos(sent.boottime));
+        self.write("hold-begin", hold.with(json!({"valid_until_boot_ns": end, "sent_boot_ns": sent})));
+    }
+
+    pub(crate) fn hold_renewed(&self, hold: &HoldFacts, validity: Validity) {
+        let end = nanos(validity.end().boottime);
+        self.write("hold-renewed", hold.with(json!({ "valid_until_boot_ns": end })));
+    }
+
+    pub(crate) fn hold_end(&self, hold: &HoldFacts, reason: &str) {
+        self.write("hold-end", hold.with(json!({ "reason": reason })));
+    }
+
+    pub(crate) fn start_ready(&self, hold: &HoldFacts, objects: usize) {
+        self.write("start-ready", hold.with(json!({ "objects": objects })));
+    }
+
+    /// The stamp is the one that validity was just checked against, so that no `begin` ever carries an instant at
+    /// which its hold was over.
+    pub(crate) fn begin(&self, reconcile: &ReconcileFacts, at: Now) {
+        self.write_at(at, "begin", reconcile.opening());
+    }
+
+    pub(crate) fn end(&self, reconcile: &ReconcileFacts, outcome: &str, took: Duration) {
+        let took = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        self.write("end", reconcile.with(json!({"outcome": outcome, "duration_ms": took})));
+    }
+
+    pub(crate) fn aborted(&self, reconcile: &ReconcileFacts) {
+        self.write("aborted", reconcile.with(json!({})));
+    }
+
+    /// A record that cannot be written is reported and does not stop the work: the evidence is incomplete then, and
+    /// whoever judges it sees that from the audit log.
+    fn write(&self, record: &str, fields: Value) {
+        self.write_at(self.clock.now(), record, fields);
+    }
+
+    fn write_at(&self, at: Now, record: &str, fields: Value) {
+        let Some(sink) = &self.sink else { return };
+        let mut line = Map::new();
+        line.insert("record".into(), record.into());
+        line.insert("replica".into(), self.replica.as_ref().into());
+        line.insert("wall".into(), format!("{:.6}", self.clock.wall()).into());
+        line.insert("boot_ns".into(), nanos(at.boottime).into());
+        line.insert("boot_id".into(), self.boot_id.as_ref().into());
+        if let Value::Object(fields) = fields {
+            line.extend(fields);
+        }
+        if let Err(error) = sink.write_line(&Value::Object(line).to_string()) {
+            tracing::error!(%error, record, "a reconcile record could not be written; the evidence has a gap");
+        }
+    }
+}
+
+fn nanos(span: Duration) -> u64 {
+    u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// Which boot of which machine `boot_ns` counts from; empty where the system has no such file.
+fn boot_id() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/random/boot_id")
+        .map(|id| id.trim().to_owned())
+        .unwrap_or_default()
+}

@@ -1,0 +1,250 @@
+//! One replica under leader election: its candidates, and the loop that decides what they contend for.
+
+mod farewell;
+mod intent;
+mod report;
+mod seats;
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use futures::FutureExt;
+use kube::Api;
+use lease_core::{Candidate, CandidateOptions, Creation, Elections, Term};
+use tokio::{
+    sync::{Notify, watch},
+    task::JoinSet,
+};
+use tokio_util::sync::CancellationToken;
+
+use self::seats::Seats;
+use crate::{
+    controller::RunError,
+    coordinator::{Coordinator, birth::Births},
+    readiness::{Readiness, ReadinessSwitch},
+    reconciler::Reconciler,
+    setup::Setup,
+    sharded::Sharded,
+    task::NamedTask,
+    world::{Verdict, World},
+};
+
+/// The user's tasks besides reconciling.
+pub(crate) struct Tasks {
+    pub(crate) every_replica: Vec<NamedTask>,
+    pub(crate) coordinator: Vec<NamedTask>,
+}
+
+/// Runs until `shutdown`, then drains, releases and returns.
+pub(crate) async fn run<K: Sharded, R: Reconciler<K>>(
+    setup: Arc<Setup<K, R>>,
+    config: kube::Config,
+    tasks: Tasks,
+    readiness: ReadinessSwitch,
+    shutdown: impl Future<Output = ()> + Send,
+) -> Result<(), RunError> {
+    let stop = CancellationToken::new();
+    let mut background = JoinSet::new();
+    for task in tasks.every_replica {
+        let stopped = stop.clone().cancelled_owned().boxed();
+        background.spawn(task.start(setup.base.ungated(), None, stopped));
+    }
+    let births = births(&setup);
+    let elections = Elections::start(config, setup.options.elections.clone());
+    // A shutdown asked for before anything is held has nothing to drain.
+    let (births, elections) = futures::join!(births, elections);
+    let elections = elections?;
+    background.spawn(backup_stamper(setup.clone(), stop.clone()));
+
+    let replica = Replica::new(setup, elections, births, tasks.coordinator, readiness)?;
+    tokio::select! {
+        () = shutdown => {}
+        () = replica.attend() => {}
+    }
+    stop.cancel();
+    replica.leave().await;
+    background.shutdown().await;
+    Ok(())
+}
+
+struct Replica<K: Sharded, R: Reconciler<K>> {
+    setup: Arc<Setup<K, R>>,
+    elections: Elections,
+    coordinator: Arc<Candidate>,
+    member: Candidate,
+    seats: Seats,
+    nudge: Arc<Notify>,
+    readiness: ReadinessSwitch,
+    /// Ends with the replica.
+    _watchers: JoinSet<()>,
+}
+
+impl<K: Sharded, R: Reconciler<K>> Replica<K, R> {
+    fn new(
+        setup: Arc<Setup<K, R>>,
+        elections: Elections,
+        births: Births,
+        coordinator_tasks: Vec<NamedTask>,
+        readiness: ReadinessSwitch,
+    ) -> Result<Self, RunError> {
+        let nudge = Arc::new(Notify::new());
+        let mut watchers = JoinSet::new();
+        let coordinator = stand_for_coordinator(&setup, &elections, births, coordinator_tasks);
+        watchers.spawn(report::follow(setup.clone(), None, &coordinator, nudge.clone()));
+        let member = stand_for_member(&setup, &elections)?;
+        watchers.spawn(report::follow(setup.clone(), None, &member, nudge.clone()));
+        let mut seats = Seats::new(elections.identity().clone(), setup.clock.clone());
+        for shard in setup.layout.shards.shards() {
+            let candidate = elections.candidate(
+                setup.names.shard(shard)?,
+                CandidateOptions {
+                    creation: Creation::Never,
+                    standing: false,
+                    drain_timeout: setup.options.drain_timeout,
+                    ..CandidateOptions::default()
+                },
+                shard_work(setup.clone(), elections.clone(), shard),
+            );
+            watchers.spawn(report::follow(setup.clone(), Some(shard), &candidate, nudge.clone()));
+            seats.add(shard, candidate);
+        }
+        Ok(Self { setup, elections, coordinator, member, seats, nudge, readiness, _watchers: watchers })
+    }
+
+    /// Follows what the Leases say, for as long as it is polled.
+    async fn attend(&self) {
+        let mut leases = self.elections.leases();
+        let timings = self.elections.options().timings;
+        let mut world = World::new(self.setup.names.clone());
+        // Until the Leases are known, nobody can say whether this replica may contend for anything.
+        while !self.synced(&mut leases, timings.retry_period()).await {
+            self.assess(None);
+        }
+        loop {
+            let now = self.setup.clock.now().monotonic;
+            world.observe(now, &leases.snapshot());
+            let verdict = world.verdict(&self.setup.layout);
+            self.contend(&verdict);
+            self.assess(Some(&verdict));
+            if verdict == Verdict::Work {
+                let settled = world.membership.stable_for(now) >= self.setup.options.membership_settle();
+                let current = settled && self.elections.health().watch_is_live;
+                self.seats.follow(&world, current, timings);
+            }
+            tokio::select! {
+                () = leases.changed() => {}
+                () = self.nudge.notified() => {}
+                () = self.setup.clock.sleep(timings.hurried_retry()) => {}
+            }
+        }
+    }
+
+    async fn synced(&self, leases: &mut lease_core::LeaseView, patience: Duration) -> bool {
+        tokio::select! {
+            () = leases.synced() => true,
+            () = self.setup.clock.sleep(patience) => false,
+        }
+    }
+
+    /// A replica that is refused contends for nothing: as a member it would be planned for, as coordinator it would commit
+    /// what the others must not follow.
+    fn contend(&self, verdict: &Verdict) {
+        let refused = matches!(verdict, Verdict::Refuse(_));
+        self.coordinator.stand(!refused);
+        self.member.stand(!refused);
+        if refused {
+            self.coordinator.step_down(None);
+            self.member.step_down(None);
+        }
+        self.seats.stand(*verdict == Verdict::Work, refused);
+    }
+
+    fn assess(&self, verdict: Option<&Verdict>) {
+        let health = self.elections.health();
+        let lease_duration = self.elections.options().timings.lease_duration();
+        let because = match verdict {
+            Some(Verdict::Refuse(sentence)) => Some(sentence.clone()),
+            _ if !health.troubles.is_empty() => Some(health.troubles[0].sentence.clone()),
+            None => Some("the Leases have not been listed yet; is the API server reachable?".to_owned()),
+            _ if health.silent_for > lease_duration => Some(format!(
+                "nothing was heard from the API server for {} s; is it reachable from this Pod?",
+                health.silent_for.as_secs()
+            )),
+            _ => None,
+        };
+        self.readiness.set(because.map_or(Readiness::Ready, |because| Readiness::NotReady { because }));
+    }
+}
+
+async fn births<K: Sharded, R: Reconciler<K>>(setup: &Setup<K, R>) -> Births {
+    let elections = &setup.options.elections;
+    let api = Api::namespaced(setup.base.ungated(), &elections.namespace);
+    let duration = elections.timings.lease_duration();
+    Births::witness(api, setup.names.clone(), setup.clock.clone(), duration).await
+}
+
+/// Every replica watches for resources that stay without a bucket, in case nobody coordinates for long.
+async fn backup_stamper<K: Sharded, R: Reconciler<K>>(setup: Arc<Setup<K, R>>, stop: CancellationToken) {
+    let stamper = setup.stamper(setup.stamper_base.ungated(), setup.options.stamp_patience());
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = stamper.run::<K>(setup.options.watch_namespace.as_deref()) => {}
+    }
+}
+
+fn stand_for_coordinator<K: Sharded, R: Reconciler<K>>(
+    setup: &Arc<Setup<K, R>>,
+    elections: &Elections,
+    births: Births,
+    tasks: Vec<NamedTask>,
+) -> Arc<Candidate> {
+    let (tell, candidate) = watch::channel(None);
+    let coordinator = Arc::new(Coordinator {
+        setup: setup.clone(),
+        elections: elections.clone(),
+        candidate,
+        births,
+        tasks,
+    });
+    let work = move |term: Term| coordinator.clone().run(term);
+    let options = CandidateOptions {
+        creation: Creation::AfterWaiting,
+        standing: false,
+        drain_timeout: setup.options.drain_timeout,
+        ..CandidateOptions::default()
+    };
+    let candidate = Arc::new(elections.candidate(setup.names.coordinator(), options, work));
+    // Weak, or the work would keep alive the handle whose drop ends it.
+    tell.send_replace(Some(Arc::downgrade(&candidate)));
+    candidate
+}
+
+fn stand_for_member<K: Sharded, R: Reconciler<K>>(
+    setup: &Setup<K, R>,
+    elections: &Elections,
+) -> Result<Candidate, RunError> {
+    let options = CandidateOptions {
+        creation: Creation::AtOnce,
+        standing: false,
+        announce: false,
+        delete_on_release: true,
+        owner: setup.options.pod.as_ref().map(crate::options::Pod::owner),
+        ..CandidateOptions::default()
+    };
+    let name = setup.names.member(elections.identity())?;
+    // To be a member is only to hold the Lease.
+    Ok(elections.candidate(name, options, |term: Term| async move { term.draining().await }))
+}
+
+fn shard_work<K: Sharded, R: Reconciler<K>>(
+    setup: Arc<Setup<K, R>>,
+    elections: Elections,
+    shard: crate::bucket::ShardId,
+) -> impl lease_core::Work {
+    move |term: Term| {
+        let (setup, elections) = (setup.clone(), elections.clone());
+        async move {
+            let confirmed = intent::confirm_layout(setup.clone(), elections);
+            crate::shard::runner::run(setup, shard, crate::hold::Hold::Elected(term), confirmed).await;
+        }
+    }
+}

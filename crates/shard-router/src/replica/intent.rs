@@ -1,0 +1,131 @@
+//! What a replica wants of each shard, as plan and membership stand. Pure, but for the one consistent read that every
+//! shard waits for.
+
+use std::{sync::Arc, time::Duration};
+
+use lease_core::{Elections, Identity, Timings};
+
+use crate::{
+    bucket::ShardId,
+    plan::{Candidacy, Plan, patience, rank},
+    reconciler::Reconciler,
+    setup::Setup,
+    sharded::Sharded,
+    world::{Committed, Verdict},
+};
+
+/// How long to leave a free shard to others: not at all for the planned member, by rank for everyone else. Where no plan
+/// names a living member, the ranks alone decide.
+pub(super) fn patience_for(
+    shard: ShardId,
+    me: &Identity,
+    plan: Option<&Plan>,
+    members: &[Candidacy],
+    timings: Timings,
+) -> Duration {
+    let able: Vec<&Identity> =
+        members.iter().filter(|member| !member.draining).map(|member| &member.identity).collect();
+    let planned = plan.and_then(|plan| plan.member(shard)).filter(|planned| able.contains(&planned));
+    if planned.as_ref() == Some(me) {
+        return Duration::ZERO;
+    }
+    let behind_the_planned = usize::from(planned.is_some());
+    let rank = rank(shard, me, able.iter().copied().filter(|member| Some(*member) != planned.as_ref()));
+    patience(rank + behind_the_planned, able.len() + 1, timings.retry_period())
+}
+
+/// The next shard to hand over, and to whom: one that this replica holds and the plan gives to another member that is
+/// alive and staying.
+pub(super) fn next_handover(
+    held: &[ShardId],
+    me: &Identity,
+    plan: &Plan,
+    members: &[Candidacy],
+) -> Option<(ShardId, Identity)> {
+    held.iter().find_map(|shard| {
+        let planned = plan.member(*shard).filter(|planned| planned != me)?;
+        let alive = members.iter().any(|member| member.identity == planned && !member.draining);
+        alive.then_some((*shard, planned))
+    })
+}
+
+/// Having won a shard, reads the coordinator Lease before anything starts: the view that made this replica contend may
+/// have been old. `false` if the shard must be given up.
+pub(super) async fn confirm_layout<K: Sharded, R: Reconciler<K>>(
+    setup: Arc<Setup<K, R>>,
+    elections: Elections,
+) -> bool {
+    let retry = elections.options().timings.hurried_retry();
+    loop {
+        match elections.client().get(&setup.names.coordinator()).await {
+            Ok(lease) => match Committed::read(&setup.names, lease.as_ref()).verdict(&setup.layout) {
+                Verdict::Work => return true,
+                Verdict::Wait | Verdict::Refuse(_) => {
+                    tracing::warn!(
+                        "won a shard, but the committed layout is not this replica's; giving it up"
+                    );
+                    // The watch will say so too; until then, winning it again at once would be in vain.
+                    setup.clock.sleep(retry).await;
+                    return false;
+                }
+            },
+            Err(error) => {
+                tracing::warn!(%error, "the layout could not be confirmed; the shard waits");
+                setup.clock.sleep(retry).await;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn identity(name: &str) -> Identity {
+        Identity::new(name).unwrap()
+    }
+
+    fn fleet(names: &[&str]) -> Vec<Candidacy> {
+        names.iter().map(|name| Candidacy { identity: identity(name), draining: false }).collect()
+    }
+
+    #[test]
+    fn the_planned_member_does_not_wait_and_the_others_wait_in_turn() {
+        let members = fleet(&["a", "b", "c"]);
+        let plan = Plan::default().next(1, 4.try_into().unwrap(), &members);
+        for shard in (0..4).map(ShardId) {
+            let mut waits: Vec<_> = members
+                .iter()
+                .map(|me| patience_for(shard, &me.identity, Some(&plan), &members, Timings::standard()))
+                .collect();
+            let planned = plan.member(shard).unwrap();
+            let mine = patience_for(shard, &planned, Some(&plan), &members, Timings::standard());
+            assert_eq!(mine, Duration::ZERO);
+            waits.sort_unstable();
+            waits.dedup();
+            assert_eq!(waits.len(), 3, "no two wait equally long: {waits:?}");
+            assert!(waits[2] < Timings::standard().retry_period() / 2);
+        }
+    }
+
+    #[test]
+    fn a_planned_member_that_is_gone_holds_nobody_up() {
+        let plan = Plan::default().next(1, 1.try_into().unwrap(), &fleet(&["dead"]));
+        let left = fleet(&["a"]);
+        let wait = patience_for(ShardId(0), &identity("a"), Some(&plan), &left, Timings::standard());
+        assert_eq!(wait, Duration::ZERO);
+    }
+
+    #[test]
+    fn shards_go_only_where_the_plan_says_and_only_to_the_living() {
+        let members = fleet(&["a", "b"]);
+        let plan = Plan::default().next(1, 2.try_into().unwrap(), &members);
+        let both = [ShardId(0), ShardId(1)];
+        let (shard, to) = next_handover(&both, &identity("a"), &plan, &members).unwrap();
+        assert_eq!((plan.member(shard), to.as_str()), (Some(to.clone()), "b"));
+        assert_eq!(next_handover(&both, &identity("a"), &plan, &fleet(&["a"])), None);
+        let mut leaving = members;
+        leaving[1].draining = true;
+        assert_eq!(next_handover(&both, &identity("a"), &plan, &leaving), None);
+    }
+}

@@ -1,0 +1,89 @@
+//! What a candidate goes through, as metrics; and a nudge to the replica's loop with every change.
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use lease_core::{Candidate, State};
+use tokio::sync::Notify;
+
+use crate::{bucket::ShardId, reconciler::Reconciler, setup::Setup, sharded::Sharded};
+
+/// Follows one candidate until its task ends.
+pub(super) fn follow<K: Sharded, R: Reconciler<K>>(
+    setup: Arc<Setup<K, R>>,
+    shard: Option<ShardId>,
+    candidate: &Candidate,
+    nudge: Arc<Notify>,
+) -> impl Future<Output = ()> + Send + use<K, R> {
+    let (lease, mut status) = (candidate.lease().clone(), candidate.status());
+    async move {
+        let mut story = Story::default();
+        loop {
+            let state = status.borrow_and_update().state;
+            setup.metrics.holds(lease.as_str(), shard, matches!(state, State::Leader | State::Releasing));
+            let latency = story.turn(state, setup.clock.now().monotonic);
+            match latency.filter(|_| shard.is_some()) {
+                Some(Latency::Acquired(took)) => setup.metrics.acquired(took),
+                Some(Latency::HandedOver(took)) => setup.metrics.handed_over(took),
+                None => {}
+            }
+            nudge.notify_one();
+            if status.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+/// Since when the Lease was free, or has been on its way out. Pure.
+#[derive(Debug, Default)]
+struct Story {
+    free_since: Option<Duration>,
+    leaving_since: Option<Duration>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Latency {
+    Acquired(Duration),
+    HandedOver(Duration),
+}
+
+impl Story {
+    fn turn(&mut self, state: State, now: Duration) -> Option<Latency> {
+        match state {
+            State::Expired | State::Acquiring => {
+                self.free_since.get_or_insert(now);
+            }
+            State::Releasing => {
+                self.leaving_since.get_or_insert(now);
+            }
+            State::Leader => {
+                return Some(Latency::Acquired(now.saturating_sub(self.free_since.take()?)));
+            }
+            State::Starting | State::Standby => self.free_since = None,
+        }
+        if state == State::Releasing {
+            None
+        } else {
+            Some(Latency::HandedOver(now.saturating_sub(self.leaving_since.take()?)))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn latencies_run_from_free_to_held_and_from_drain_to_release() {
+        let mut story = Story::default();
+        assert_eq!(story.turn(State::Standby, SECOND), None);
+        assert_eq!(story.turn(State::Expired, 2 * SECOND), None);
+        assert_eq!(story.turn(State::Acquiring, 3 * SECOND), None);
+        assert_eq!(story.turn(State::Leader, 4 * SECOND), Some(Latency::Acquired(2 * SECOND)));
+        assert_eq!(story.turn(State::Leader, 5 * SECOND), None);
+        assert_eq!(story.turn(State::Releasing, 6 * SECOND), None);
+        assert_eq!(story.turn(State::Standby, 9 * SECOND), Some(Latency::HandedOver(3 * SECOND)));
+    }
+}

@@ -1,0 +1,116 @@
+//! The candidates for the shard Leases: one each.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use lease_core::{Candidate, Clock, Identity, Timings};
+
+use super::intent::{next_handover, patience_for};
+use crate::{bucket::ShardId, plan::Plan, world::World};
+
+/// One candidate for each shard, and the handover that is under way.
+pub(super) struct Seats {
+    me: Identity,
+    clock: Arc<dyn Clock>,
+    candidates: BTreeMap<ShardId, Candidate>,
+    memory: Mutex<Memory>,
+}
+
+#[derive(Default)]
+struct Memory {
+    standing: bool,
+    patience: BTreeMap<ShardId, Duration>,
+    handover: Option<Handover>,
+}
+
+struct Handover {
+    shard: ShardId,
+    begun: Duration,
+}
+
+impl Seats {
+    pub(super) fn new(me: Identity, clock: Arc<dyn Clock>) -> Self {
+        Self { me, clock, candidates: BTreeMap::new(), memory: Mutex::default() }
+    }
+
+    pub(super) fn add(&mut self, shard: ShardId, candidate: Candidate) {
+        self.candidates.insert(shard, candidate);
+    }
+
+    /// Contends for all shards, or for none; with `leave` gives up what is held.
+    pub(super) fn stand(&self, standing: bool, leave: bool) {
+        let changed = {
+            let mut memory = self.lock();
+            std::mem::replace(&mut memory.standing, standing) != standing
+        };
+        for candidate in self.candidates.values() {
+            if changed {
+                candidate.stand(standing);
+            }
+            if leave && candidate.term().is_some_and(|term| !term.is_draining()) {
+                candidate.step_down(None);
+            }
+        }
+    }
+
+    /// Adjusts patience to the plan, and hands over what the plan gives to others, one shard at a time. `current`: the
+    /// own view is known to be up to date, and membership has been stable for a while.
+    pub(super) fn follow(&self, world: &World, current: bool, timings: Timings) {
+        let (plan, members) = (world.current_plan(), world.membership.members());
+        let mut memory = self.lock();
+        for (shard, candidate) in &self.candidates {
+            let patience = patience_for(*shard, &self.me, plan, members, timings);
+            if memory.patience.insert(*shard, patience) != Some(patience) {
+                candidate.set_patience(patience);
+            }
+        }
+        let now = self.clock.now().monotonic;
+        if let Some(handover) = &memory.handover {
+            // Done when another holds it. A successor that does not come must not stop the others for ever.
+            let holder = world.holders.get(&handover.shard).and_then(Option::as_ref);
+            let done = self.held(handover.shard).is_none() && holder.is_some_and(|holder| *holder != self.me);
+            let stuck = now.saturating_sub(handover.begun) > timings.lease_duration()
+                && self.held(handover.shard).is_none_or(|term| !term.is_draining());
+            if !done && !stuck {
+                return;
+            }
+            memory.handover = None;
+        }
+        let Some(plan) = plan.filter(|_| current) else { return };
+        let held: Vec<ShardId> = self
+            .candidates
+            .keys()
+            .copied()
+            .filter(|shard| self.held(*shard).is_some_and(|term| !term.is_draining()))
+            .collect();
+        if let Some((shard, successor)) = next_handover(&held, &self.me, plan, members) {
+            tracing::info!(%shard, %successor, plan = plan.generation, "handing a shard over");
+            memory.handover = Some(Handover { shard, begun: now });
+            self.candidates[&shard].step_down(Some(successor));
+        }
+    }
+
+    /// Gives everything up at once, in favour of whom the next plan will name: the coordinator computes the same.
+    pub(super) async fn leave(self, next: Option<Plan>) {
+        let leaving = self.candidates.into_iter().map(|(shard, candidate)| {
+            let successor = next.as_ref().and_then(|plan| plan.member(shard));
+            async move {
+                candidate.stand(false);
+                candidate.step_down(successor);
+                candidate.shutdown().await;
+            }
+        });
+        futures::future::join_all(leaving).await;
+    }
+
+    fn held(&self, shard: ShardId) -> Option<lease_core::Term> {
+        self.candidates.get(&shard).and_then(Candidate::term)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

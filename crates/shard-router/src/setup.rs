@@ -1,0 +1,112 @@
+//! What all shards of one replica share.
+
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use k8s_openapi::NamespaceResourceScope;
+use kube::{
+    Api, Client, Resource,
+    core::PartialObjectMeta,
+    runtime::{Controller, WatchStreamExt, watcher},
+};
+use lease_core::Clock;
+use serde::de::DeserializeOwned;
+use tokio::sync::Semaphore;
+
+use crate::{
+    gate::Base,
+    layout::Layout,
+    metrics::Metrics,
+    names::Names,
+    options::Options,
+    reconciler::Reconciler,
+    records::Recorder,
+    sharded::Sharded,
+    stamper::{Rules, Stamper},
+};
+
+/// Everything a shard runner needs besides its hold.
+pub(crate) struct Setup<K: Sharded, R: Reconciler<K>> {
+    pub(crate) options: Options,
+    pub(crate) names: Names,
+    pub(crate) layout: Layout,
+    pub(crate) reconciler: R,
+    pub(crate) owned: Vec<OwnedWatch<K>>,
+    /// For requests of reconcilers.
+    pub(crate) base: Base,
+    /// For writes on custom resources that are no reconcile.
+    pub(crate) stamper_base: Base,
+    pub(crate) rules: Arc<Rules>,
+    pub(crate) recorder: Recorder,
+    pub(crate) metrics: Metrics,
+    pub(crate) clock: Arc<dyn Clock>,
+    /// Bounds concurrent starts.
+    pub(crate) starts: Arc<Semaphore>,
+    pub(crate) dice: Dice,
+    pub(crate) reconciles: AtomicU64,
+}
+
+impl<K: Sharded, R: Reconciler<K>> Setup<K, R> {
+    /// The number of the next reconcile.
+    pub(crate) fn next_reconcile(&self) -> u64 {
+        self.reconciles.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// A stamper that writes through `client`.
+    pub(crate) fn stamper(&self, client: Client, delay: Duration) -> Stamper {
+        Stamper {
+            rules: self.rules.clone(),
+            client,
+            clock: self.clock.clone(),
+            metrics: self.metrics.clone(),
+            delay,
+        }
+    }
+}
+
+/// Seeded randomness, shared.
+pub(crate) struct Dice(Mutex<fastrand::Rng>);
+
+impl Dice {
+    pub(crate) fn seeded(seed: u64) -> Self {
+        Self(Mutex::new(fastrand::Rng::with_seed(seed)))
+    }
+
+    /// From 0 to 1.
+    pub(crate) fn roll(&self) -> f64 {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).f64()
+    }
+}
+
+/// Adds the watch of one owned type to a shard's controller. Arguments: controller, client, namespace, selector.
+pub(crate) type OwnedWatch<K> =
+    Box<dyn Fn(Controller<K>, Client, Option<&str>, &str) -> Controller<K> + Send + Sync>;
+
+/// The watch of one owned type: the same buckets as the custom resources, and only the metadata, since what triggers a
+/// reconcile is that a child has changed and not how.
+pub(crate) fn owned_watch<K, C>() -> OwnedWatch<K>
+where
+    K: Sharded,
+    C: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+        + Clone
+        + std::fmt::Debug
+        + DeserializeOwned
+        + Send
+        + Sync
+        + 'static,
+{
+    Box::new(|controller, client, namespace, selector| {
+        let api: Api<PartialObjectMeta<C>> = match namespace {
+            Some(namespace) => Api::namespaced(client, namespace),
+            None => Api::all(client),
+        };
+        let config = watcher::Config::default().labels(selector);
+        let children = watcher::watcher(api, config).default_backoff().touched_objects();
+        controller.owns_stream::<PartialObjectMeta<C>>(children)
+    })
+}

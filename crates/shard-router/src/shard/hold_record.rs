@@ -1,0 +1,50 @@
+//! The records of one hold: begun, extended, ended.
+
+use std::sync::Arc;
+
+use crate::{
+    hold::Hold,
+    records::{HoldFacts, Recorder},
+};
+
+/// Writes `hold-begin` when made and `hold-end` when the last clone of its [`Arc`] is dropped. The runner and each
+/// reconcile have one, so `hold-end` comes after every `end` and `aborted` of the hold, whatever ends it.
+pub(crate) struct HoldRecord {
+    recorder: Recorder,
+    pub(crate) facts: HoldFacts,
+    hold: Hold,
+}
+
+impl HoldRecord {
+    pub(crate) fn begin(recorder: Recorder, facts: HoldFacts, hold: Hold) -> Arc<Self> {
+        recorder.hold_begin(&facts, hold.sent(), hold.validity());
+        Arc::new(Self { recorder, facts, hold })
+    }
+
+    /// Writes `hold-renewed` for each extension. Never ends by itself.
+    pub(crate) async fn follow_renewals(&self) {
+        if let Some(mut renewals) = self.hold.renewals() {
+            while renewals.changed().await.is_ok() {
+                let validity = *renewals.borrow_and_update();
+                // The last word is that it is over; `hold-end` says so.
+                if validity.holds_at(self.recorder.now()) {
+                    self.recorder.hold_renewed(&self.facts, validity);
+                }
+            }
+        }
+        std::future::pending::<()>().await;
+    }
+}
+
+impl Drop for HoldRecord {
+    fn drop(&mut self) {
+        let reason = if self.hold.remaining().is_none() {
+            "lost"
+        } else if self.hold.is_draining() {
+            "released"
+        } else {
+            "stopped"
+        };
+        self.recorder.hold_end(&self.facts, reason);
+    }
+}

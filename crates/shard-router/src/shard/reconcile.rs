@@ -1,0 +1,204 @@
+//! One reconcile, from the wait for its turn to its record's end.
+
+mod failures;
+mod running;
+
+use std::{panic::AssertUnwindSafe, sync::Arc};
+
+use futures::FutureExt;
+use kube::{
+    Api, ResourceExt,
+    api::{Patch, PatchParams},
+    runtime::{
+        controller::Action,
+        reflector::{ObjectRef, Store},
+    },
+};
+use prometheus_client::metrics::gauge::Gauge;
+use serde_json::json;
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+use self::{failures::Failures, running::Running};
+use super::{hold_record::HoldRecord, tracker::Tracker};
+use crate::{
+    held::{Held, HeldShard},
+    mutants::{Mutant, active},
+    reconciler::{Failure, Reconciler},
+    records::ReconcileFacts,
+    setup::Setup,
+    sharded::{Fitness, Sharded, cr_name, fitness},
+};
+
+/// A shard that is being worked on.
+pub(crate) struct ActiveShard<K: Sharded, R: Reconciler<K>> {
+    pub(crate) setup: Arc<Setup<K, R>>,
+    pub(crate) held: Arc<HeldShard>,
+    pub(crate) tracker: Arc<Tracker>,
+    pub(crate) record: Arc<HoldRecord>,
+    store: Store<K>,
+    /// kube-runtime starts a task for whatever is due, and the turn is taken here: so the queue can be measured, it
+    /// empties at once when the shard drains, and an object is read from the cache when its turn comes.
+    turns: Semaphore,
+    queue: Gauge,
+    failures: Failures,
+}
+
+impl<K: Sharded, R: Reconciler<K>> ActiveShard<K, R> {
+    pub(crate) fn new(
+        setup: Arc<Setup<K, R>>,
+        held: Arc<HeldShard>,
+        tracker: Arc<Tracker>,
+        record: Arc<HoldRecord>,
+        store: Store<K>,
+    ) -> Arc<Self> {
+        let turns = Semaphore::new(setup.options.concurrency_per_shard.max(1));
+        let queue = setup.metrics.queue(held.shard);
+        Arc::new(Self { setup, held, tracker, record, store, turns, queue, failures: Failures::default() })
+    }
+
+    /// What kube-runtime calls for each object that is due.
+    pub(crate) async fn reconcile(self: Arc<Self>, object: Arc<K>) -> Result<Action, Failure<R::Error>> {
+        let reference = ObjectRef::from_obj(object.as_ref());
+        // The cache may move on while this waits for its turn; it is asked again then.
+        drop(object);
+        let Some((running, object, _turn)) = self.admit(&reference).await else {
+            return Ok(Action::await_change());
+        };
+        let started = self.setup.clock.now().monotonic;
+        let result = self.run(&object, self.held.for_bucket(running.facts.bucket)).await;
+        let took = self.setup.clock.now().monotonic.saturating_sub(started);
+        let outcome = match &result {
+            Ok(_) => "ok",
+            Err(Failure::Panicked(_)) => "panic",
+            Err(_) => "error",
+        };
+        // From here on nothing of the user's code runs. The ticket goes on until the name is freed.
+        let ticket = running.end(outcome, took);
+        self.setup.metrics.reconciled(outcome, took);
+        let action = match result {
+            Ok(action) => self.free_name(&object).await.map(|()| action),
+            Err(failure) => Err(failure),
+        };
+        drop(ticket);
+        if action.is_ok() {
+            self.failures.forget(&cr_name(object.as_ref()));
+        }
+        action.map(|action| self.with_resync(action))
+    }
+
+    /// What kube-runtime calls after a failure.
+    pub(crate) fn after_failure(&self, object: &K, failure: &Failure<R::Error>) -> Action {
+        let cr = cr_name(object);
+        let failures = self.failures.count(&cr);
+        let delay = self.setup.options.backoff.delay(failures, self.setup.dice.roll());
+        tracing::warn!(%cr, shard = %self.held.shard, failures, %failure, "a reconcile failed");
+        self.setup.reconciler.after_failure(object, failure, failures, delay)
+    }
+
+    /// Waits for a turn and opens the record; `None` if the reconcile must not begin.
+    async fn admit(&self, reference: &ObjectRef<K>) -> Option<(Running, Arc<K>, SemaphorePermit<'_>)> {
+        let turn = {
+            let _queued = Queued::new(&self.queue);
+            tokio::select! {
+                biased;
+                () = self.tracker.closed() => return None,
+                turn = self.turns.acquire() => turn.ok()?,
+            }
+        };
+        let object = self.store.get(reference)?;
+        let rules = &self.setup.rules;
+        let Fitness::Fit(bucket) = fitness(object.as_ref(), &rules.bucket_label, rules.finalizer.as_deref())
+        else {
+            return None;
+        };
+        let (cr, uid) = (cr_name(object.as_ref()), object.uid()?);
+        let ticket = self.tracker.begin(&cr, &uid)?;
+        let facts = ReconcileFacts {
+            cr,
+            uid,
+            generation: object.meta().generation,
+            bucket,
+            shard: self.held.shard,
+            token: self.held.hold.token(),
+            number: self.setup.next_reconcile(),
+        };
+        // The record carries the very instant at which validity was checked.
+        let now = self.setup.recorder.now();
+        if !self.held.hold.holds_at(now) {
+            return None;
+        }
+        self.setup.recorder.begin(&facts, now);
+        let running = Running::new(self.setup.recorder.clone(), facts, ticket, self.record.clone());
+        Some((running, object, turn))
+    }
+
+    async fn run(&self, object: &Arc<K>, held: Held) -> Result<Action, Failure<R::Error>> {
+        // The call itself may panic too, before there is a future.
+        let work = async { self.setup.reconciler.reconcile(object.clone(), held).await };
+        match AssertUnwindSafe(work).catch_unwind().await {
+            Ok(result) => result.map_err(Failure::Error),
+            Err(panic) if active(Mutant::LetPanicsThrough) => std::panic::resume_unwind(panic),
+            Err(panic) => Err(Failure::Panicked(message(panic.as_ref()))),
+        }
+    }
+
+    /// After the last reconcile of a deleted object: takes away the finalizer that kept its name, if no other is left.
+    /// While there is another, there will be another reconcile.
+    async fn free_name(&self, object: &Arc<K>) -> Result<(), Failure<R::Error>> {
+        let Some(finalizer) = &self.setup.rules.finalizer else { return Ok(()) };
+        let meta = object.meta();
+        if meta.deletion_timestamp.is_none() || object.finalizers() != [finalizer.as_str()] {
+            return Ok(());
+        }
+        let namespace = meta.namespace.clone().unwrap_or_default();
+        let api: Api<K> = Api::namespaced(self.held.housekeeping(), &namespace);
+        let patch = json!({"metadata": {
+            "uid": meta.uid, "resourceVersion": meta.resource_version, "finalizers": [],
+        }});
+        // From the sending on, the name may be somebody else's, whatever the cache says.
+        let uid = meta.uid.clone().unwrap_or_default();
+        self.tracker.finish(&uid);
+        match api.patch(&object.name_any(), &PatchParams::default(), &Patch::Merge(patch)).await {
+            Ok(_) => Ok(()),
+            Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
+            Err(error) => {
+                if matches!(error, kube::Error::Api(_)) {
+                    // Refused, so the object is still there and needs another reconcile.
+                    self.tracker.forget(&uid);
+                }
+                Err(Failure::NameNotFreed(error))
+            }
+        }
+    }
+
+    /// A reconcile that asks for nothing is repeated after the resync interval.
+    fn with_resync(&self, action: Action) -> Action {
+        match self.setup.options.resync {
+            Some(interval) if action == Action::await_change() => {
+                Action::requeue(interval.mul_f64(0.9 + 0.2 * self.setup.dice.roll()))
+            }
+            _ => action,
+        }
+    }
+}
+
+/// Counts as waiting while it lives.
+struct Queued<'a>(&'a Gauge);
+
+impl<'a> Queued<'a> {
+    fn new(gauge: &'a Gauge) -> Self {
+        gauge.inc();
+        Self(gauge)
+    }
+}
+
+impl Drop for Queued<'_> {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+fn message(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".to_owned())
+}

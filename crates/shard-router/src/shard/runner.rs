@@ -1,0 +1,188 @@
+//! The work of a shard Lease: what happens between its acquisition and its release.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use futures::{StreamExt, stream};
+use kube::runtime::{Controller, controller, reflector::Store};
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
+
+use super::{
+    hold_record::HoldRecord,
+    reconcile::ActiveShard,
+    reflect::{Observer, reflect},
+    tracker::Tracker,
+};
+use crate::{
+    bucket::ShardId,
+    held::HeldShard,
+    hold::Hold,
+    layout::selector,
+    mutants::{Mutant, active},
+    reconciler::Reconciler,
+    records::HoldFacts,
+    setup::Setup,
+    sharded::{Fitness, Sharded, cr_name, fitness},
+    stamper::{Change, scoped},
+};
+
+/// Runs a shard for as long as it is held, or until it has drained. Cancelled by being dropped.
+///
+/// `confirmed` is awaited before anything starts; `false` gives the shard up.
+pub(crate) async fn run<K: Sharded, R: Reconciler<K>>(
+    setup: Arc<Setup<K, R>>,
+    shard: ShardId,
+    hold: Hold,
+    confirmed: impl Future<Output = bool> + Send,
+) {
+    let facts = HoldFacts { lease: hold.lease().to_owned(), shard, token: hold.token() };
+    let record = HoldRecord::begin(setup.recorder.clone(), facts, hold.clone());
+    let held_since = setup.clock.now().monotonic;
+    let start =
+        async { if confirmed.await { setup.starts.clone().acquire_owned().await.ok() } else { None } };
+    let permit = tokio::select! {
+        biased;
+        // A drain before the start has nothing to wait for, however long a first list would take.
+        () = hold.draining() => return,
+        () = record.follow_renewals() => return,
+        permit = start => permit,
+    };
+    let Some(permit) = permit else { return };
+    let starting = Starting { permit: Some(permit), held_since };
+    work(setup, shard, hold, record, starting).await;
+}
+
+struct Starting {
+    permit: Option<OwnedSemaphorePermit>,
+    held_since: Duration,
+}
+
+async fn work<K: Sharded, R: Reconciler<K>>(
+    setup: Arc<Setup<K, R>>,
+    shard: ShardId,
+    hold: Hold,
+    record: Arc<HoldRecord>,
+    starting: Starting,
+) {
+    let label: Arc<str> = setup.rules.bucket_label.as_str().into();
+    let held = HeldShard::new(shard, hold.clone(), &setup.base, &setup.stamper_base, label);
+    let tracker = Arc::new(Tracker::default());
+    let (repairs, repair_queue) = mpsc::unbounded_channel();
+    let selector = selector(&setup.rules.bucket_label, &setup.layout.buckets_of(shard));
+    let namespace = setup.options.watch_namespace.clone();
+    let eyes = Eyes {
+        setup: setup.clone(),
+        record: record.clone(),
+        tracker: tracker.clone(),
+        ready: AtomicBool::new(false),
+        starting: std::sync::Mutex::new(starting),
+    };
+    let (store, triggers) = reflect(scoped(held.client(), namespace.as_deref()), &selector, eyes, repairs);
+    let shard = ActiveShard::new(setup.clone(), held.clone(), tracker.clone(), record.clone(), store.clone());
+    let mut controlling = Box::pin(control(shard, store, triggers, selector));
+    let stamper = setup.stamper(held.housekeeping(), Duration::ZERO);
+    let repairing =
+        stamper.restore(receiver_stream(repair_queue), |object: &K| !tracker.is_running(&cr_name(object)));
+    tokio::select! {
+        () = drained(&hold, &tracker) => {}
+        () = &mut controlling => tracing::error!(lease = hold.lease(), "the controller of a shard has ended by itself"),
+        () = repairing => {}
+        () = record.follow_renewals() => {}
+    }
+    if active(Mutant::SkipDrain) {
+        // The reconciles run on, and no record says that their hold is over.
+        std::mem::forget(record);
+        drop(tokio::spawn(controlling));
+        return;
+    }
+    held.close();
+}
+
+/// Resolves when the shard was asked to drain and the last reconcile has ended.
+async fn drained(hold: &Hold, tracker: &Tracker) {
+    hold.draining().await;
+    if active(Mutant::SkipDrain) {
+        return;
+    }
+    tracker.close();
+    tracker.idle().await;
+}
+
+/// Drives a kube-runtime controller. Dropping this aborts its reconciles; the tracked futures tell when they are gone.
+async fn control<K: Sharded, R: Reconciler<K>>(
+    shard: Arc<ActiveShard<K, R>>,
+    store: Store<K>,
+    triggers: impl stream::Stream<Item = Result<K, kube::runtime::watcher::Error>> + Send + 'static,
+    selector: String,
+) {
+    let namespace = shard.setup.options.watch_namespace.clone();
+    // Turns are given by the shard itself, so the runner gets no limit of its own.
+    let config = controller::Config::default().concurrency(0);
+    let mut controller = Controller::for_stream(triggers, store).with_config(config);
+    for owned in &shard.setup.owned {
+        controller = owned(controller, shard.held.client(), namespace.as_deref(), &selector);
+    }
+    let reconcile = |object: Arc<K>, shard: Arc<ActiveShard<K, R>>| {
+        let hold = shard.held.hold.clone();
+        let reconcile = Box::pin(shard.reconcile(object));
+        if active(Mutant::SkipDrain) {
+            Hold::Sole(Default::default()).track(reconcile)
+        } else {
+            hold.track(reconcile)
+        }
+    };
+    let policy =
+        |object: Arc<K>, failure: &_, shard: Arc<ActiveShard<K, R>>| shard.after_failure(&object, failure);
+    let mut outcomes = std::pin::pin!(controller.run(reconcile, policy, shard));
+    while let Some(outcome) = outcomes.next().await {
+        match outcome {
+            // Failures were reported where they were counted; an object that left the cache is nobody's failure.
+            Ok(_) | Err(controller::Error::ReconcilerFailed(..) | controller::Error::ObjectNotFound(_)) => {}
+            Err(error) => tracing::warn!(%error, "a watch of a shard has failed; it is retried"),
+        }
+    }
+}
+
+fn receiver_stream<K: Send>(
+    mut receiver: mpsc::UnboundedReceiver<Change<K>>,
+) -> impl stream::Stream<Item = Change<K>> {
+    stream::poll_fn(move |cx| receiver.poll_recv(cx))
+}
+
+/// What the reflector of a shard reports to.
+struct Eyes<K: Sharded, R: Reconciler<K>> {
+    setup: Arc<Setup<K, R>>,
+    record: Arc<HoldRecord>,
+    tracker: Arc<Tracker>,
+    ready: AtomicBool,
+    starting: std::sync::Mutex<Starting>,
+}
+
+impl<K: Sharded, R: Reconciler<K>> Observer<K> for Eyes<K, R> {
+    fn fitness(&self, object: &K) -> Fitness {
+        fitness(object, &self.setup.rules.bucket_label, self.setup.rules.finalizer.as_deref())
+    }
+
+    fn listed(&self, objects: usize) {
+        self.setup.metrics.objects(self.record.facts.shard, objects);
+        if self.ready.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        self.setup.recorder.start_ready(&self.record.facts, objects);
+        let mut starting = self.starting.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        self.setup.metrics.started(self.setup.clock.now().monotonic.saturating_sub(starting.held_since));
+        // The next shard may fill its cache now.
+        starting.permit = None;
+    }
+
+    fn left(&self, object: &K) {
+        if let Some(uid) = &object.meta().uid {
+            self.tracker.forget(uid);
+        }
+    }
+}

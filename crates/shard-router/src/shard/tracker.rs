@@ -1,0 +1,121 @@
+//! What is running in a shard right now, and whether anything may still begin.
+//!
+//! kube-runtime keeps such a set too, but its graceful shutdown waits for the first list, however long that takes, and
+//! nobody outside can ask it about one object.
+
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+/// Admits reconciles one by one until it is closed.
+#[derive(Default)]
+pub(crate) struct Tracker {
+    state: Mutex<State>,
+    ended: Notify,
+    closing: CancellationToken,
+}
+
+#[derive(Default)]
+struct State {
+    closed: bool,
+    running: HashSet<String>,
+    finished: HashSet<String>,
+}
+
+impl Tracker {
+    /// Notes that a reconcile of `cr` runs, until the ticket is dropped. `None` if it must not begin: the intake is
+    /// closed, another one of the same resource runs, or this object (by uid) is finished for good.
+    pub(crate) fn begin(self: &Arc<Self>, cr: &str, uid: &str) -> Option<Ticket> {
+        let mut state = self.lock();
+        if state.closed || state.finished.contains(uid) || !state.running.insert(cr.to_owned()) {
+            return None;
+        }
+        Some(Ticket { tracker: self.clone(), cr: cr.to_owned() })
+    }
+
+    /// Closes the intake. Closing and admitting are decided under one lock: what [`begin`](Self::begin) lets in before
+    /// is waited for, and nothing comes after.
+    pub(crate) fn close(&self) {
+        self.lock().closed = true;
+        self.closing.cancel();
+    }
+
+    /// Resolves when the intake is closed.
+    pub(crate) async fn closed(&self) {
+        self.closing.cancelled().await;
+    }
+
+    /// Resolves when nothing runs. Meaningful after [`close`](Self::close).
+    pub(crate) async fn idle(&self) {
+        loop {
+            let ended = self.ended.notified();
+            if self.lock().running.is_empty() {
+                return;
+            }
+            ended.await;
+        }
+    }
+
+    /// Whether a reconcile of this resource runs.
+    pub(crate) fn is_running(&self, cr: &str) -> bool {
+        self.lock().running.contains(cr)
+    }
+
+    /// Never again begins a reconcile of the object with this uid: its name may be somebody else's from now on.
+    pub(crate) fn finish(&self, uid: &str) {
+        self.lock().finished.insert(uid.to_owned());
+    }
+
+    /// The cache has caught up with the end of this object; nothing would begin anyway.
+    pub(crate) fn forget(&self, uid: &str) {
+        self.lock().finished.remove(uid);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A running reconcile; its end is the drop.
+pub(crate) struct Ticket {
+    tracker: Arc<Tracker>,
+    cr: String,
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        self.tracker.lock().running.remove(&self.cr);
+        self.tracker.ended.notify_waiters();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt;
+
+    use super::*;
+
+    #[test]
+    fn nothing_begins_after_the_close_and_what_began_is_waited_for() {
+        let tracker = Arc::new(Tracker::default());
+        let ticket = tracker.begin("ns/a", "1").unwrap();
+        assert!(tracker.begin("ns/a", "1").is_none(), "one at a time");
+        tracker.close();
+        assert!(tracker.begin("ns/b", "2").is_none());
+        assert!(tracker.idle().now_or_never().is_none());
+        drop(ticket);
+        assert!(tracker.idle().now_or_never().is_some());
+    }
+
+    #[test]
+    fn a_finished_object_never_begins_again_but_its_namesake_does() {
+        let tracker = Arc::new(Tracker::default());
+        tracker.finish("1");
+        assert!(tracker.begin("ns/a", "1").is_none());
+        assert!(tracker.begin("ns/a", "2").is_some());
+    }
+}

@@ -1,0 +1,73 @@
+//! What a custom resource must bring to be sharded.
+
+use std::fmt::Debug;
+
+use k8s_openapi::NamespaceResourceScope;
+use kube::{Resource, ResourceExt};
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::{bucket::Bucket, mutants};
+
+/// A CEL rule that every sharded CRD should carry at its root: once recorded, the bucket stays.
+///
+/// With it the API server itself refuses whatever would move an object between shards behind its owner's back, such as
+/// an edit of the recorded bucket together with the label, or a status that leaves the bucket out. With kube-derive:
+/// `#[kube(validation = Rule::new(BUCKET_IMMUTABLE_RULE).message("status.bucket cannot be changed"))]`.
+pub const BUCKET_IMMUTABLE_RULE: &str = "!has(oldSelf.status) || !has(oldSelf.status.bucket) || \
+     (has(self.status) && has(self.status.bucket) && self.status.bucket == oldSelf.status.bucket)";
+
+/// A namespaced custom resource with a status subresource that records the bucket as `status.bucket`.
+///
+/// The router writes that field, once, before it puts the label on. A label can be edited or lost in a replace; a status
+/// cannot be reached that way, so labels are restored from it. The reconciler's own status writes must leave the field
+/// alone: patch your own fields, and make the field immutable with [`BUCKET_IMMUTABLE_RULE`].
+pub trait Sharded:
+    Resource<DynamicType = (), Scope = NamespaceResourceScope>
+    + Clone
+    + Debug
+    + Serialize
+    + DeserializeOwned
+    + Send
+    + Sync
+    + 'static
+{
+    /// `status.bucket`.
+    fn recorded_bucket(&self) -> Option<u8>;
+}
+
+/// `namespace/name`: how records, messages and the tracker call a custom resource.
+pub(crate) fn cr_name<K: ResourceExt>(object: &K) -> String {
+    format!("{}/{}", object.namespace().unwrap_or_default(), object.name_any())
+}
+
+/// Whether an object may be reconciled, as its label, its status and its finalizers stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fitness {
+    /// Label and record agree.
+    Fit(Bucket),
+    /// Something is missing or differs; it has to be written before anybody reconciles the object.
+    NeedsStamp,
+    /// It is being deleted without the finalizer that would keep its name taken, and the API server lets none be added.
+    /// Reconciling it could overlap with the reconcile of a namesake, on another replica.
+    Unprotected,
+}
+
+/// Judges an object. `finalizer` is the one it must have; `None` where buckets come from `namespace/name`.
+pub(crate) fn fitness<K: Sharded>(object: &K, bucket_label: &str, finalizer: Option<&str>) -> Fitness {
+    let labelled = object.labels().get(bucket_label).and_then(|value| Bucket::from_label(value));
+    let finalizer = finalizer.filter(|_| !mutants::active(mutants::Mutant::NoOwnerFinalizer));
+    let protected =
+        finalizer.is_none_or(|finalizer| object.finalizers().iter().any(|existing| existing == finalizer));
+    match labelled {
+        Some(bucket) if object.recorded_bucket().map(Bucket) == Some(bucket) => {
+            if protected {
+                Fitness::Fit(bucket)
+            } else if object.meta().deletion_timestamp.is_some() {
+                Fitness::Unprotected
+            } else {
+                Fitness::NeedsStamp
+            }
+        }
+        _ => Fitness::NeedsStamp,
+    }
+}

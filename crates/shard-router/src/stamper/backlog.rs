@@ -1,0 +1,136 @@
+//! Which objects wait for a stamp, and until when. Pure: time comes in as an argument.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use kube::ResourceExt;
+
+use super::{Change, Outcome};
+use crate::sharded::cr_name;
+
+const FIRST_RETRY: Duration = Duration::from_millis(50);
+const LAST_RETRY: Duration = Duration::from_secs(30);
+const NOT_YET: Duration = Duration::from_millis(100);
+
+pub(super) struct Backlog<K> {
+    delay: Duration,
+    waiting: BTreeMap<String, Entry<K>>,
+}
+
+struct Entry<K> {
+    object: K,
+    due: Duration,
+    attempts: u32,
+    running: bool,
+    /// Changed while an attempt ran: what came of that attempt is out of date.
+    renewed: bool,
+}
+
+impl<K: ResourceExt + Clone> Backlog<K> {
+    pub(super) fn new(delay: Duration) -> Self {
+        Self { delay, waiting: BTreeMap::new() }
+    }
+
+    pub(super) fn change(&mut self, change: Change<K>, now: Duration) {
+        match change {
+            Change::Seen(object) => {
+                let known = self.waiting.get_mut(&cr_name(&object));
+                if let Some(entry) = known.filter(|entry| entry.object.uid() == object.uid()) {
+                    entry.renewed = entry.running;
+                    entry.object = object;
+                } else {
+                    let entry =
+                        Entry { object, due: now + self.delay, attempts: 0, running: false, renewed: false };
+                    self.waiting.insert(cr_name(&entry.object), entry);
+                }
+            }
+            Change::Gone(object) => {
+                self.waiting.remove(&cr_name(&object));
+            }
+        }
+    }
+
+    /// An object whose time has come. It is not handed out again before [`settle`](Self::settle).
+    pub(super) fn take_due(&mut self, now: Duration) -> Option<(String, K)> {
+        let (cr, entry) = self.waiting.iter_mut().find(|(_, entry)| !entry.running && entry.due <= now)?;
+        entry.running = true;
+        entry.renewed = false;
+        Some((cr.clone(), entry.object.clone()))
+    }
+
+    pub(super) fn next_due(&self) -> Option<Duration> {
+        self.waiting.values().filter(|entry| !entry.running).map(|entry| entry.due).min()
+    }
+
+    pub(super) fn settle(&mut self, cr: &str, outcome: Outcome, now: Duration) {
+        let Some(entry) = self.waiting.get_mut(cr) else { return };
+        entry.running = false;
+        entry.due = now
+            + match outcome {
+                Outcome::Done if !entry.renewed => {
+                    self.waiting.remove(cr);
+                    return;
+                }
+                Outcome::Done | Outcome::Conflict if entry.renewed => Duration::ZERO,
+                Outcome::NotYet => NOT_YET,
+                Outcome::Done | Outcome::Conflict | Outcome::Failed => {
+                    entry.attempts += 1;
+                    (FIRST_RETRY * 2_u32.pow(entry.attempts.min(12))).min(LAST_RETRY)
+                }
+            };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::api::core::v1::ConfigMap;
+
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn object(version: &str) -> ConfigMap {
+        let mut object = ConfigMap::default();
+        object.metadata.name = Some("a".into());
+        object.metadata.namespace = Some("ns".into());
+        object.metadata.uid = Some("1".into());
+        object.metadata.resource_version = Some(version.into());
+        object
+    }
+
+    #[test]
+    fn an_object_is_left_to_others_for_the_delay_and_edits_do_not_prolong_it() {
+        let mut backlog = Backlog::new(3 * SECOND);
+        backlog.change(Change::Seen(object("1")), SECOND);
+        backlog.change(Change::Seen(object("2")), 2 * SECOND);
+        assert!(backlog.take_due(3 * SECOND).is_none());
+        let (_, due) = backlog.take_due(4 * SECOND).unwrap();
+        assert_eq!(due.metadata.resource_version.as_deref(), Some("2"));
+        assert!(backlog.take_due(9 * SECOND).is_none(), "one attempt at a time");
+    }
+
+    #[test]
+    fn what_left_the_watch_is_forgotten() {
+        let mut backlog = Backlog::new(Duration::ZERO);
+        backlog.change(Change::Seen(object("1")), SECOND);
+        backlog.change(Change::Gone(object("2")), SECOND);
+        assert_eq!(backlog.next_due(), None);
+    }
+
+    #[test]
+    fn a_conflict_waits_for_news_and_a_failure_backs_off_with_a_cap() {
+        let mut backlog = Backlog::new(Duration::ZERO);
+        backlog.change(Change::Seen(object("1")), SECOND);
+        backlog.take_due(SECOND).unwrap();
+        backlog.change(Change::Seen(object("2")), SECOND);
+        backlog.settle("ns/a", Outcome::Conflict, SECOND);
+        let (_, again) = backlog.take_due(SECOND).expect("the news is there already");
+        assert_eq!(again.metadata.resource_version.as_deref(), Some("2"));
+        backlog.settle("ns/a", Outcome::Failed, SECOND);
+        assert!(backlog.next_due().unwrap() > SECOND);
+        for _ in 0..40 {
+            backlog.take_due(99 * SECOND).unwrap();
+            backlog.settle("ns/a", Outcome::Failed, SECOND);
+        }
+        assert_eq!(backlog.next_due(), Some(SECOND + LAST_RETRY));
+    }
+}

@@ -1,0 +1,76 @@
+//! The two writes of a stamp.
+
+use kube::{
+    Api, ResourceExt,
+    api::{Patch, PatchParams},
+};
+use serde_json::{Value, json};
+
+use crate::{
+    bucket::Bucket,
+    key::ShardKey,
+    mutants::{Mutant, active},
+    names::Names,
+    sharded::Sharded,
+};
+
+/// What a stamp consists of.
+#[derive(Debug, Clone)]
+pub(crate) struct Rules {
+    pub(crate) bucket_label: String,
+    pub(crate) key_label: Option<String>,
+    /// The finalizer that goes on with the label; only with a key label.
+    pub(crate) finalizer: Option<String>,
+}
+
+impl Rules {
+    pub(crate) fn new(names: &Names, key_label: Option<String>) -> Self {
+        let finalizer = key_label.is_some().then(|| names.owner_finalizer());
+        Self { bucket_label: names.bucket_label(), key_label, finalizer }
+    }
+
+    /// The bucket as recorded, else as the key gives it. A recorded one stands whatever the key reads now.
+    pub(super) fn bucket<K: Sharded>(&self, object: &K) -> Bucket {
+        let recorded = object.recorded_bucket().filter(|_| !active(Mutant::StampFromKeyAgain)).map(Bucket);
+        recorded.unwrap_or_else(|| ShardKey::of(object.meta(), self.key_label.as_deref()).bucket())
+    }
+}
+
+/// Records the bucket in status, then puts the label (and the finalizer) on, each write conditional on the state it was
+/// decided upon.
+///
+/// In this order: a label without a record could be edited before there is anything to restore it from, whereas a
+/// record without a label only waits for the next stamper. An object whose two disagree is reconciled by nobody.
+pub(super) async fn stamp<K: Sharded>(api: &Api<K>, rules: &Rules, object: &K) -> Result<(), kube::Error> {
+    let params = PatchParams { field_manager: Some("shard-router".into()), ..PatchParams::default() };
+    let name = object.name_any();
+    let bucket = rules.bucket(object);
+    let recorded;
+    let object = if object.recorded_bucket().is_some() {
+        object
+    } else {
+        let patch = json!({"metadata": precondition(object), "status": {"bucket": bucket}});
+        recorded = api.patch_status(&name, &params, &Patch::Merge(patch)).await?;
+        &recorded
+    };
+    let mut metadata = precondition(object);
+    metadata["labels"] = json!({&rules.bucket_label: bucket.to_string()});
+    if let Some(finalizers) = finalizers(rules, object) {
+        metadata["finalizers"] = json!(finalizers);
+    }
+    api.patch(&name, &params, &Patch::Merge(json!({ "metadata": metadata }))).await.map(drop)
+}
+
+fn precondition<K: Sharded>(object: &K) -> Value {
+    json!({"uid": object.meta().uid, "resourceVersion": object.meta().resource_version})
+}
+
+/// The list with our finalizer added. A merge patch replaces the list, which the resourceVersion makes safe. The API
+/// server permits no new finalizer on an object that is being deleted.
+fn finalizers<K: Sharded>(rules: &Rules, object: &K) -> Option<Vec<String>> {
+    let ours = rules.finalizer.as_ref().filter(|_| !active(Mutant::NoOwnerFinalizer))?;
+    if object.meta().deletion_timestamp.is_some() || object.finalizers().contains(ours) {
+        return None;
+    }
+    Some(object.finalizers().iter().chain([ours]).cloned().collect())
+}

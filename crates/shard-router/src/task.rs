@@ -1,0 +1,69 @@
+//! Tasks besides reconciling: on every replica, or wherever the coordinator is.
+
+use std::{future::Future, sync::Arc};
+
+use futures::{
+    FutureExt,
+    future::{BoxFuture, Shared},
+};
+use kube::Client;
+
+use crate::hold::Hold;
+
+/// What a task gets.
+#[derive(Clone)]
+pub struct TaskContext {
+    client: Client,
+    hold: Option<Hold>,
+    shutdown: Shared<BoxFuture<'static, ()>>,
+}
+
+impl TaskContext {
+    /// On the coordinator: gated by its Lease. On every replica: an ordinary client.
+    pub fn client(&self) -> Client {
+        self.client.clone()
+    }
+
+    /// Whether the coordinator Lease is still held; always true for tasks of every replica.
+    pub fn is_valid(&self) -> bool {
+        self.hold.as_ref().is_none_or(|hold| hold.remaining().is_some())
+    }
+
+    /// Ready when the task should end. One that does not is aborted.
+    pub async fn shutdown(&self) {
+        self.shutdown.clone().await;
+    }
+}
+
+/// A task and its name in the log.
+#[derive(Clone)]
+pub(crate) struct NamedTask {
+    name: Arc<str>,
+    start: Arc<dyn Fn(TaskContext) -> BoxFuture<'static, ()> + Send + Sync>,
+}
+
+impl NamedTask {
+    pub(crate) fn new<F, Fut>(name: &str, task: F) -> Self
+    where
+        F: Fn(TaskContext) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        Self { name: name.into(), start: Arc::new(move |context| task(context).boxed()) }
+    }
+
+    pub(crate) fn start(
+        &self,
+        client: Client,
+        hold: Option<Hold>,
+        shutdown: BoxFuture<'static, ()>,
+    ) -> BoxFuture<'static, ()> {
+        let (name, task) =
+            (self.name.clone(), (self.start)(TaskContext { client, hold, shutdown: shutdown.shared() }));
+        async move {
+            tracing::info!(task = %name, "started");
+            task.await;
+            tracing::info!(task = %name, "ended");
+        }
+        .boxed()
+    }
+}

@@ -1,0 +1,178 @@
+//! What one replica knows of the others, folded from the Leases. Pure.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use k8s_openapi::api::coordination::v1::Lease;
+use lease_core::Identity;
+
+use crate::{
+    bucket::ShardId,
+    layout::Layout,
+    members::{MemberLease, Membership},
+    mutants::{Mutant, active},
+    names::Names,
+    plan::Plan,
+};
+
+/// The Leases of an operator, understood.
+#[derive(Debug)]
+pub(crate) struct World {
+    names: Names,
+    pub(crate) membership: Membership,
+    /// The plan as last published.
+    pub(crate) plan: Option<Plan>,
+    /// Who holds each shard, for every shard Lease that exists.
+    pub(crate) holders: BTreeMap<ShardId, Option<Identity>>,
+    committed: Committed,
+}
+
+/// What the coordinator Lease says about the layout.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Committed {
+    /// Nothing: there is no Lease, or it carries no layout. An unsharded predecessor holds one like that.
+    Nothing,
+    /// A layout.
+    Layout(Layout),
+    /// Something that this version cannot read.
+    Garbled(String),
+}
+
+/// What a replica may do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Contend for shards.
+    Work,
+    /// Contend for coordination only; no shard starts before a layout is committed.
+    Wait,
+    /// Contend for nothing, for this reason.
+    Refuse(String),
+}
+
+impl Committed {
+    /// Reads the annotation of the coordinator Lease.
+    pub(crate) fn read(names: &Names, coordinator: Option<&Lease>) -> Self {
+        let annotations = coordinator.and_then(|lease| lease.metadata.annotations.as_ref());
+        match annotations.and_then(|all| all.get(&names.layout_annotation())) {
+            None => Self::Nothing,
+            Some(json) => serde_json::from_str(json).map_or_else(
+                |error| {
+                    Self::Garbled(format!(
+                        "the annotation {} of lease {} cannot be read ({error}); run the version that wrote it, or \
+                         restore the annotation",
+                        names.layout_annotation(),
+                        names.coordinator()
+                    ))
+                },
+                Self::Layout,
+            ),
+        }
+    }
+
+    /// What follows from it for a replica with this configured layout.
+    pub(crate) fn verdict(&self, configured: &Layout) -> Verdict {
+        match self {
+            Self::Nothing => Verdict::Wait,
+            Self::Layout(_) if active(Mutant::IgnoreLayout) => Verdict::Work,
+            Self::Layout(committed) => committed.mismatch(configured).map_or(Verdict::Work, Verdict::Refuse),
+            Self::Garbled(sentence) => Verdict::Refuse(sentence.clone()),
+        }
+    }
+}
+
+impl World {
+    pub(crate) fn new(names: Names) -> Self {
+        Self {
+            names,
+            membership: Membership::default(),
+            plan: None,
+            holders: BTreeMap::new(),
+            committed: Committed::Nothing,
+        }
+    }
+
+    /// Takes in what the watch shows now.
+    pub(crate) fn observe(&mut self, now: Duration, leases: &[Arc<Lease>]) {
+        let names = &self.names;
+        let members = leases.iter().filter_map(|lease| MemberLease::read(names, lease));
+        self.membership.observe(now, members);
+        let name = |lease: &Lease| lease.metadata.name.clone().unwrap_or_default();
+        self.holders =
+            leases.iter().filter_map(|lease| Some((names.shard_of(&name(lease))?, holder(lease)))).collect();
+        let coordinator = leases.iter().find(|lease| name(lease) == names.coordinator().as_str());
+        self.committed = Committed::read(names, coordinator.map(AsRef::as_ref));
+        self.plan = coordinator.and_then(|lease| {
+            let json = lease.metadata.annotations.as_ref()?.get(&names.plan_annotation())?;
+            serde_json::from_str(json).ok()
+        });
+    }
+
+    /// What a replica with this configured layout may do.
+    pub(crate) fn verdict(&self, configured: &Layout) -> Verdict {
+        self.committed.verdict(configured)
+    }
+
+    /// The plan, if it was made for the committed layout.
+    pub(crate) fn current_plan(&self) -> Option<&Plan> {
+        let Committed::Layout(layout) = &self.committed else { return None };
+        self.plan.as_ref().filter(|plan| plan.layout == layout.generation)
+    }
+}
+
+fn holder(lease: &Lease) -> Option<Identity> {
+    Identity::new(lease.spec.as_ref()?.holder_identity.clone()?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use lease_core::LeaderElectionId;
+
+    use super::*;
+
+    fn names() -> Names {
+        Names::new(LeaderElectionId::new("op.example.com").unwrap(), "example.com")
+    }
+
+    fn lease(name: &str, holder: &str, annotations: &[(&str, String)]) -> Arc<Lease> {
+        let mut lease = Lease::default();
+        lease.metadata.name = Some(name.into());
+        lease.metadata.annotations =
+            Some(annotations.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect());
+        lease.spec.get_or_insert_default().holder_identity = Some(holder.into());
+        Arc::new(lease)
+    }
+
+    #[test]
+    fn an_unsharded_predecessor_keeps_the_shards_closed() {
+        let mut world = World::new(names());
+        world.observe(Duration::ZERO, &[lease("op.example.com", "old_1", &[])]);
+        assert_eq!(world.verdict(&Layout::first(8.try_into().unwrap(), None)), Verdict::Wait);
+    }
+
+    #[test]
+    fn a_layout_that_differs_or_cannot_be_read_is_refused_with_a_reason() {
+        let mut world = World::new(names());
+        let committed = Layout::first(8.try_into().unwrap(), None);
+        let json = serde_json::to_string(&committed).unwrap();
+        world.observe(Duration::ZERO, &[lease("op.example.com", "", &[("example.com/layout", json)])]);
+        assert_eq!(world.verdict(&committed), Verdict::Work);
+        let other = Layout::first(4.try_into().unwrap(), None);
+        assert!(matches!(world.verdict(&other), Verdict::Refuse(why) if why.contains("shards 4")));
+        world.observe(Duration::ZERO, &[lease("op.example.com", "", &[("example.com/layout", "{".into())])]);
+        assert!(matches!(world.verdict(&committed), Verdict::Refuse(why) if why.contains("cannot be read")));
+    }
+
+    #[test]
+    fn holders_and_plan_are_read_off() {
+        let mut world = World::new(names());
+        let plan = Plan::default().next(1, 1.try_into().unwrap(), &[]);
+        let layout = serde_json::to_string(&Layout::first(1.try_into().unwrap(), None)).unwrap();
+        let annotations =
+            [("example.com/layout", layout), ("example.com/plan", serde_json::to_string(&plan).unwrap())];
+        world.observe(
+            Duration::ZERO,
+            &[lease("op.example.com", "a_1", &annotations), lease("op.example.com-shard-0", "b_1", &[])],
+        );
+        assert_eq!(world.current_plan(), Some(&plan));
+        assert_eq!(world.holders[&ShardId(0)].as_ref().unwrap().pod(), "b");
+    }
+}
