@@ -25,7 +25,13 @@ pub(crate) struct Api {
 
 impl Api {
     pub(crate) fn new() -> Self {
-        Self { name: LeaseName::from_server("example.com"), lease: None, version: 0, uids: 0, log: Vec::new() }
+        Self {
+            name: LeaseName::from_server("example.com"),
+            lease: None,
+            version: 0,
+            uids: 0,
+            log: Vec::new(),
+        }
     }
 
     /// A consistent read.

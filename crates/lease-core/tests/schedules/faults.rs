@@ -8,7 +8,7 @@ use lease_core::{Event, Identity};
 use super::network::{Spell, SpellKind, any_trouble};
 use super::node::Inward;
 use super::queue::Happening;
-use super::world::{Violation, World};
+use super::{Violation, World};
 
 /// A kind of fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

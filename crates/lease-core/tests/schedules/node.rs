@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use lease_core::{
-    Elector, ElectorConfig, Event, Identity, ReleaseStyle, Revision, Timings, Validity,
-    effect::AttemptId,
-};
+use lease_core::effect::AttemptId;
+use lease_core::{Elector, ElectorConfig, Event, Identity, ReleaseStyle, Timings};
 
+use super::checks::Ledger;
 use super::clocks::Clocks;
 use super::queue::Answer;
 
@@ -92,22 +91,6 @@ pub(crate) struct Work {
     pub(crate) ending: bool,
 }
 
-/// What the checks know of a process, from the API server's point of view and from what was delivered to it.
-#[derive(Debug, Default)]
-pub(crate) struct Ledger {
-    pub(crate) since: Duration,
-    /// The state that its last accepted write left behind.
-    pub(crate) landed: Option<Revision>,
-    /// The newest state it was shown in which somebody else holds the Lease, or nobody.
-    pub(crate) shown_other: u64,
-    pub(crate) most_transitions: Option<u32>,
-    /// Its validity after the last event.
-    pub(crate) validity: Option<Validity>,
-    pub(crate) requests: u64,
-    /// Events that entitle it to a request.
-    pub(crate) news: u64,
-}
-
 impl Node {
     pub(crate) fn new(clocks: Clocks, settings: Settings) -> Self {
         Self {
@@ -141,7 +124,7 @@ impl Node {
             work: None,
             wedged_until: None,
             sits_until: None,
-            ledger: Ledger { since: at, ..Ledger::default() },
+            ledger: Ledger::new(at),
         });
     }
 

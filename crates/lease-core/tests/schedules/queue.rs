@@ -45,8 +45,11 @@ pub(crate) struct Request {
 /// What the API server answers.
 #[derive(Debug)]
 pub(crate) enum Answer {
-    Read(Option<ObservedLease>),
-    ReadFailed { retry_after: Option<Duration> },
+    /// What stood there, and as of which version of the API server.
+    Read(u64, Option<ObservedLease>),
+    ReadFailed {
+        retry_after: Option<Duration>,
+    },
     Landed(AttemptId, Option<ObservedLease>),
     Refused(AttemptId, Refusal),
     Unknown(AttemptId),

@@ -1,0 +1,182 @@
+//! A deterministic world of several candidates, one API server and a network, all made from one seed.
+//!
+//! The electors are the real ones. Time is simulated: the world takes the earliest thing on its agenda, sets the
+//! true time to it, lets it happen and checks the promises. First everything that the seed's plan holds goes wrong,
+//! then nothing does: safety is checked throughout, liveness from then on.
+
+mod act;
+mod api;
+mod checks;
+mod clocks;
+mod faults;
+mod network;
+mod node;
+mod plan;
+mod queue;
+mod serve;
+pub(crate) mod stats;
+
+use std::fmt;
+use std::time::Duration;
+
+use api::Api;
+use clocks::Clocks;
+use faults::Fault;
+use network::{LATENCY, Network};
+use node::{Inward, Node};
+use plan::{DRIFT, Plan};
+use queue::{Happening, Queue};
+use stats::Stats;
+
+/// A promise that was broken.
+#[derive(Clone, Debug)]
+pub(crate) struct Violation {
+    pub(crate) rule: &'static str,
+    pub(crate) at: Duration,
+    pub(crate) what: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} (at {:?}): {}", self.rule, self.at, self.what)
+    }
+}
+
+/// The name of the environment variable that replays one seed, and prints what happens.
+pub(crate) const SEED: &str = "LEASE_CORE_SEED";
+
+/// Plays the schedule of one seed.
+pub(crate) fn run(seed: u64) -> Result<Stats, Violation> {
+    let mut world = World::new(seed);
+    world.play()?;
+    Ok(world.stats)
+}
+
+/// Everything there is.
+#[derive(Debug)]
+pub(crate) struct World {
+    rng: fastrand::Rng,
+    plan: Plan,
+    /// The true time.
+    now: Duration,
+    queue: Queue,
+    api: Api,
+    network: Network,
+    nodes: Vec<Node>,
+    /// Strikes with the next write that is sent.
+    ambush: Option<Fault>,
+    /// Whether the time of faults is over.
+    calm: bool,
+    requests: u64,
+    works: u64,
+    watcher: checks::Watcher,
+    stats: Stats,
+    tracing: bool,
+}
+
+impl World {
+    fn new(seed: u64) -> Self {
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let plan = Plan::new(&mut rng);
+        let nodes = plan.nodes.iter().map(|node| Node::new(Clocks::new(&mut rng, DRIFT), node.clone()));
+        let nodes = nodes.collect();
+        let mut api = Api::new();
+        if let Some(record) = &plan.first {
+            api.put(record.clone(), None);
+        }
+        Self {
+            network: Network::new(plan.weather),
+            rng,
+            plan,
+            now: Duration::ZERO,
+            queue: Queue::default(),
+            api,
+            nodes,
+            ambush: None,
+            calm: false,
+            requests: 0,
+            works: 0,
+            watcher: checks::Watcher::default(),
+            stats: Stats::default(),
+            tracing: std::env::var_os(SEED).is_some(),
+        }
+    }
+
+    fn play(&mut self) -> Result<(), Violation> {
+        self.trace(|| String::from("start"));
+        self.queue.push(self.plan.calm_at, Happening::Calm);
+        self.queue.push(self.plan.every, Happening::NextFault);
+        for node in 0..self.nodes.len() {
+            // They need not start together.
+            self.nodes[node].down_until = Some(Duration::ZERO);
+            let at = if self.rng.bool() { Duration::ZERO } else { self.plan.every.mul_f64(self.rng.f64()) };
+            self.queue.push(at, Happening::Remedy { node });
+        }
+        let end = self.plan.calm_at + self.plan.takeover_bound() + self.plan.quiet();
+        while let Some((at, happening)) = self.queue.pop() {
+            if at > end {
+                break;
+            }
+            self.now = at.max(self.now);
+            self.happen(happening)?;
+            self.check()?;
+        }
+        self.now = end;
+        self.check()?;
+        self.check_quiet()
+    }
+
+    fn happen(&mut self, happening: Happening) -> Result<(), Violation> {
+        match happening {
+            Happening::Alarm { node, number } => self.alarm(node, number),
+            Happening::Arrival(request) => self.arrive(request),
+            Happening::Answer { node, request, answer } => {
+                self.receive(node, Inward::Answer { request, answer })
+            }
+            Happening::Watch { node } => self.show(node),
+            Happening::WorkEnd { node, work } => self.receive(node, Inward::WorkEnded(work)),
+            Happening::NextFault => self.next_fault(),
+            Happening::Strike { node, fault } => self.strike(node, fault),
+            Happening::Remedy { node } => self.remedy(node),
+            Happening::Calm => self.become_calm(),
+        }
+    }
+
+    /// From here on nothing goes wrong: whoever was stopped goes on, whatever was held up arrives.
+    fn become_calm(&mut self) -> Result<(), Violation> {
+        self.trace(|| String::from("calm"));
+        self.calm = true;
+        self.network.calm();
+        self.queue.hasten_messages(self.now + LATENCY);
+        for node in 0..self.nodes.len() {
+            self.remedy(node)?;
+            let work = self.nodes[node].process.as_ref().and_then(|process| process.work.as_ref());
+            if let Some(work) = work.filter(|work| work.ending) {
+                let work = work.number;
+                self.queue.push(self.now + LATENCY, Happening::WorkEnd { node, work });
+            }
+        }
+        self.watcher.become_calm(self.now);
+        Ok(())
+    }
+
+    fn start(&mut self, node: usize) -> Result<(), Violation> {
+        let log = self.api.log().len();
+        let at = &mut self.nodes[node];
+        at.start(node, self.now);
+        // The first list shows the last state only.
+        at.watch = node::Watch { cursor: log.saturating_sub(1), ..node::Watch::default() };
+        self.stir_watches();
+        self.tell(node, lease_core::Event::Timeout)
+    }
+
+    fn violation(&self, rule: &'static str, what: String) -> Violation {
+        Violation { rule, at: self.now, what }
+    }
+
+    fn trace(&self, what: impl FnOnce() -> String) {
+        if self.tracing {
+            println!("{:>12.6} {}", self.now.as_secs_f64(), what());
+        }
+    }
+}
