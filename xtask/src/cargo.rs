@@ -29,7 +29,8 @@ pub(crate) fn root() -> &'static Path {
 
 /// Builds the operator and says where it is.
 ///
-/// Features are resolved for xtask as well, so that the dependencies which `cargo xtask` was built with are the same.
+/// Features are resolved for xtask as well, so that the dependencies which `cargo xtask` was built with are
+/// the same.
 pub(crate) fn build_operator() -> Result<PathBuf> {
     Cargo::new([
         "build",

@@ -1,5 +1,5 @@
-//! `cargo xtask demo`: three replicas share the shards of a Memcached fleet on a real API server; one is killed, one
-//! is terminated gently, and what happened is judged.
+//! `cargo xtask demo`: three replicas share the shards of a Memcached fleet on a real API server; one is
+//! killed, one is terminated gently, and what happened is judged.
 
 mod fleet;
 mod installation;
@@ -37,7 +37,8 @@ pub(crate) struct DemoOptions {
     /// The timings of the election
     #[arg(long, value_enum, default_value_t = Preset::Fast)]
     preset: Preset,
-    /// Where the API server comes from: auto, local, testcontainers or existing [default: auto, or KUBE_TESTKIT_BACKEND]
+    /// Where the API server comes from: auto, local, testcontainers or existing [default: auto, or
+    /// KUBE_TESTKIT_BACKEND]
     #[arg(long)]
     backend: Option<BackendChoice>,
     /// Write the result to this file as well

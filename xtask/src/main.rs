@@ -20,9 +20,11 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Verb {
-    /// See three replicas share the shards of a Memcached fleet on a real API server, and take over from each other
+    /// See three replicas share the shards of a Memcached fleet on a real API server, and take over from each
+    /// other
     Demo(demo::DemoOptions),
-    /// Run everything: lints, docs, generated files, all tests; what cannot run here is listed with its reason
+    /// Run everything: lints, docs, generated files, all tests; what cannot run here is listed with its
+    /// reason
     Test(suite::TestOptions),
     /// Check the formatting (cargo fmt --check)
     Fmt,

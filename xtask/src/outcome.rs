@@ -20,7 +20,8 @@ pub(crate) struct Counts {
 }
 
 impl Counts {
-    /// Adds the closing line of a test binary, `test result: ok. 3 passed; 0 failed; 1 ignored; …`; false for other lines.
+    /// Adds the closing line of a test binary, `test result: ok. 3 passed; 0 failed; 1 ignored; …`; false for
+    /// other lines.
     pub(crate) fn add_line(&mut self, line: &str) -> bool {
         let Some(rest) = line.strip_prefix("test result: ") else { return false };
         for part in rest.split([';', '.']) {

@@ -1,6 +1,7 @@
 //! The steps of `cargo xtask test`, one file each.
 //!
-//! All of them name the same packages and features (`--workspace --all-features`), so that cargo builds nothing twice.
+//! All of them name the same packages and features (`--workspace --all-features`), so that cargo builds
+//! nothing twice.
 
 mod api_server;
 mod build;

@@ -75,7 +75,8 @@ impl Fleet {
         };
         for number in 0..options.replicas {
             let pod = pod_name(number);
-            // A user of its own for each replica, so that the audit log tells them apart whatever they call themselves.
+            // A user of its own for each replica, so that the audit log tells them apart whatever they call
+            // themselves.
             let user = TestUser::new(&pod).in_group(GROUP);
             let kubeconfig = cluster.kubeconfig(&user).context("no kubeconfig could be written")?;
             let child = fleet.spawn(&pod, &kubeconfig, dir)?;

@@ -43,7 +43,8 @@ impl Installation {
         Ok(installation)
     }
 
-    /// Removes the namespace and the binding. The CRD stays: to remove it would remove all resources of its kind.
+    /// Removes the namespace and the binding. The CRD stays: to remove it would remove all resources of its
+    /// kind.
     pub(super) async fn remove(&self) -> Result<()> {
         let params = DeleteParams::default();
         Api::<ClusterRoleBinding>::all(self.client.clone()).delete(GROUP, &params).await?;

@@ -13,7 +13,8 @@ use super::fleet::pod_name;
 use super::stage::Stage;
 use super::takeover::{Loss, millis};
 
-/// The longest that a new resource may be unstamped or un-reconciled here, where all of them are created at once.
+/// The longest that a new resource may be unstamped or un-reconciled here, where all of them are created at
+/// once.
 pub(super) const WAITING_BOUND: Duration = Duration::from_secs(120);
 
 /// What `--json` writes.

@@ -23,7 +23,8 @@ pub(super) struct Records {
 }
 
 impl Records {
-    /// Reads what was appended since the last call. A line that is still being written is left for the next one.
+    /// Reads what was appended since the last call. A line that is still being written is left for the next
+    /// one.
     pub(super) fn follow(&mut self, files: &[PathBuf]) -> Result<()> {
         for path in files {
             let read = self.read.entry(path.clone()).or_default();

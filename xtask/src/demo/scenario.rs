@@ -94,8 +94,8 @@ async fn raise(options: &DemoOptions, operator: PathBuf) -> Result<Stage> {
     })
 }
 
-/// The play itself: what came of it, and which replica was terminated. An error means that it could not be played to its
-/// end.
+/// The play itself: what came of it, and which replica was terminated. An error means that it could not be
+/// played to its end.
 async fn act(stage: &mut Stage, options: &DemoOptions) -> Result<(Summary, usize)> {
     let mut failures = Vec::new();
     stage.crs = resources::create(&stage.client, &stage.installation.namespace, options.resources).await?;
@@ -130,7 +130,8 @@ async fn act(stage: &mut Stage, options: &DemoOptions) -> Result<(Summary, usize
     Ok((Summary::new(stage, options, measured, verdict), terminated))
 }
 
-/// Waits until the shards are spread evenly. That they are is a preference: if not, it is said and nothing more.
+/// Waits until the shards are spread evenly. That they are is a preference: if not, it is said and nothing
+/// more.
 async fn settle(stage: &mut Stage, options: &DemoOptions) -> Result<()> {
     let running: Vec<_> =
         stage.fleet.running().into_iter().map(|index| stage.fleet.replicas[index].pod.clone()).collect();
@@ -144,35 +145,35 @@ async fn settle(stage: &mut Stage, options: &DemoOptions) -> Result<()> {
 
 /// Kills the replica with most shards, watches the takeover, and starts it again as a kubelet would.
 async fn kill_busiest(stage: &mut Stage, options: &DemoOptions) -> Result<Loss> {
-    let (index, lost) = busiest(stage).await?;
+    let (index, victim) = busiest(stage).await?;
     let at = stage.fleet.kill(index)?;
-    stage.faults.push(Fault { replica: lost.clone(), at: at.clone() });
-    stage.screen.say(&format!("Killed {} (kill -9). bound: {}", lost.pod(), options.preset.formula()));
-    let loss = watch_takeover(stage, options, &lost, &at).await?;
+    stage.faults.push(Fault { replica: victim.clone(), at: at.clone() });
+    stage.screen.say(&format!("Killed {} (kill -9). bound: {}", victim.pod(), options.preset.formula()));
+    let loss = watch_takeover(stage, options, &victim, &at).await?;
     stage.fleet.restart(index, &stage.dir)?;
-    stage.screen.say(&format!("Started {} again, as a kubelet would.", lost.pod()));
+    stage.screen.say(&format!("Started {} again, as a kubelet would.", victim.pod()));
     Ok(loss)
 }
 
 /// Terminates the replica that now has most shards, with SIGTERM, and watches the handoff.
 async fn terminate_another(stage: &mut Stage, options: &DemoOptions) -> Result<(Loss, usize)> {
-    let (index, lost) = busiest(stage).await?;
+    let (index, victim) = busiest(stage).await?;
     let at = stage.fleet.terminate(index)?;
-    stage.screen.say(&format!("Terminated {} gently (SIGTERM).", lost.pod()));
-    let loss = watch_takeover(stage, options, &lost, &at).await?;
+    stage.screen.say(&format!("Terminated {} gently (SIGTERM).", victim.pod()));
+    let loss = watch_takeover(stage, options, &victim, &at).await?;
     Ok((loss, index))
 }
 
 async fn watch_takeover(
     stage: &mut Stage,
     options: &DemoOptions,
-    lost: &Replica,
+    victim: &Replica,
     at: &Stamp,
 ) -> Result<Loss> {
     let within = options.preset.bound() + PATIENCE;
-    let over = |_: &super::stage::View, records: &Records| Loss::measure(&records.log, lost, at).is_over();
+    let over = |_: &super::stage::View, records: &Records| Loss::measure(&records.log, victim, at).is_over();
     stage.watch("its shards to be taken over", within, over).await?;
-    let loss = Loss::measure(&stage.records.log, lost, at);
+    let loss = Loss::measure(&stage.records.log, victim, at);
     stage.screen.say(&loss.describe(options.preset.bound()));
     Ok(loss)
 }

@@ -38,7 +38,8 @@ impl Screen {
         println!("{message}");
     }
 
-    /// Shows the present state: the whole table on a terminal; elsewhere one line now and then, when it has changed.
+    /// Shows the present state: the whole table on a terminal; elsewhere one line now and then, when it has
+    /// changed.
     pub(super) fn show(&mut self, waiting_for: &str, view: &View) {
         if self.terminal {
             let table = format!("{}\n{}", table(view), status(waiting_for, view));

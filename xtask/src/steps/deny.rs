@@ -15,7 +15,8 @@ pub(super) fn run(_: &mut Bench) -> Result<Outcome> {
         let how = "cargo-deny is not installed; `cargo install --locked cargo-deny` installs it";
         return Ok(Outcome::Skipped(how.to_owned()));
     }
-    // Not `advisories`: they come from a database that changes by itself, and a build must not fail overnight.
+    // Not `advisories`: they come from a database that changes by itself, and a build must not fail
+    // overnight.
     Cargo::new(["deny", "--all-features", "check", "bans", "licenses", "sources"]).run()?;
     Ok(Outcome::Passed(String::new()))
 }

@@ -9,7 +9,7 @@ use crate::outcome::Outcome;
 pub(super) fn run(bench: &mut Bench) -> Result<Outcome> {
     let targets = Targets::find()?.mutants;
     if targets.is_empty() {
-        bail!("there is no integration test whose name begins with \"mutants\"");
+        bail!("there is no integration test whose name contains \"mutants\"");
     }
     bench.test(as_args(&targets))
 }

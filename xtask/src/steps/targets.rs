@@ -8,7 +8,7 @@ use crate::cargo::Cargo;
 /// Integration tests (`crates/*/tests/NAME.rs`) by what they need.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Targets {
-    /// Names that begin with `mutants`: they switch deliberate faults on, for their whole process.
+    /// Names that contain `mutants`: they switch deliberate faults on, for their whole process.
     pub(super) mutants: Vec<String>,
     /// All others: they may use a real API server.
     pub(super) others: Vec<String>,
@@ -25,7 +25,7 @@ impl Targets {
             serde_json::from_str(metadata).context("cargo metadata has a form that is unknown here")?;
         let targets = metadata.packages.into_iter().flat_map(|package| package.targets);
         let tests = targets.filter(|target| target.kind.iter().any(|kind| kind == "test"));
-        let (mutants, others) = tests.map(|target| target.name).partition(|name| name.starts_with("mutants"));
+        let (mutants, others) = tests.map(|target| target.name).partition(|name| name.contains("mutants"));
         Ok(Self { mutants, others })
     }
 }
@@ -59,9 +59,9 @@ mod tests {
     fn targets_are_told_apart_by_name() {
         let metadata = r#"{"packages": [{"targets": [
             {"kind": ["lib"], "name": "lease_core"},
-            {"kind": ["test"], "name": "mutants_real"},
+            {"kind": ["test"], "name": "real_mutants"},
             {"kind": ["test"], "name": "race"}]}]}"#;
-        let expected = Targets { mutants: vec!["mutants_real".into()], others: vec!["race".into()] };
+        let expected = Targets { mutants: vec!["real_mutants".into()], others: vec!["race".into()] };
         assert_eq!(Targets::of(metadata).unwrap(), expected);
     }
 }
