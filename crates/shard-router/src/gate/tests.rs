@@ -65,7 +65,7 @@ async fn a_valid_holder_sends_with_the_time_that_is_left() {
     server.answers.notify_one();
     Api::<ConfigMap>::default_namespaced(client).get("x").await.unwrap();
     let seen = server.seen.lock().unwrap().clone();
-    assert_eq!(seen, ["/api/v1/namespaces/default/configmaps/x?&timeout=1500ms"]);
+    assert_eq!(seen, ["/api/v1/namespaces/default/configmaps/x?timeout=1500ms"]);
 }
 
 #[tokio::test]

@@ -1,0 +1,17 @@
+//! The router against a real API server, with replicas that live in this process.
+
+#[path = "real_api/fleet.rs"]
+mod fleet;
+#[path = "real_api/widget.rs"]
+mod widget;
+
+#[path = "real_api/balance.rs"]
+mod balance;
+#[path = "real_api/faults.rs"]
+mod faults;
+#[path = "real_api/layout.rs"]
+mod layout;
+#[path = "real_api/namesakes.rs"]
+mod namesakes;
+#[path = "real_api/stamping.rs"]
+mod stamping;

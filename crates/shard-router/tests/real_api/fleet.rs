@@ -1,0 +1,180 @@
+//! Replicas in this process: each with an identity, a client and records of its own.
+
+use std::{
+    collections::BTreeMap,
+    io,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use k8s_openapi::api::coordination::v1::Lease;
+use kube::{Api, ResourceExt, api::ListParams};
+use kube_testkit::{RealEnv, TestUser, eventually, records::RecordLog};
+use lease_core::{ElectionsOptions, Identity, LeaderElectionId, OnOverrun, Timings};
+use shard_router::{
+    Options, Readiness, ReadinessProbe, Reconciler, RecordSink, RunError, ShardedController,
+};
+use tokio::{sync::oneshot, task::JoinHandle};
+
+use crate::widget::{Widget, install};
+
+pub(crate) const ID: &str = "widgets.test.shard-router.dev";
+/// Longer than anything here should take, with two cores that others use too.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// One operator in the namespace of one test.
+pub(crate) struct Fleet {
+    pub(crate) env: RealEnv,
+    pub(crate) widgets: Api<Widget>,
+    pub(crate) leases: Api<Lease>,
+    pub(crate) records: Records,
+}
+
+/// Records of all replicas of a fleet.
+#[derive(Clone, Default)]
+pub(crate) struct Records(Arc<Mutex<Vec<String>>>);
+
+impl RecordSink for Records {
+    fn write_line(&self, line: &str) -> io::Result<()> {
+        self.0.lock().unwrap().push(line.to_owned());
+        Ok(())
+    }
+}
+
+impl Records {
+    pub(crate) fn lines(&self) -> Vec<serde_json::Value> {
+        self.0.lock().unwrap().iter().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    pub(crate) fn of(&self, record: &str) -> Vec<serde_json::Value> {
+        self.lines().into_iter().filter(|line| line["record"] == record).collect()
+    }
+
+    pub(crate) fn log(&self) -> RecordLog {
+        let mut log = RecordLog::default();
+        log.read_str("memory", &self.0.lock().unwrap().join("\n"));
+        log
+    }
+}
+
+/// A replica that runs.
+pub(crate) struct Running {
+    pub(crate) identity: String,
+    pub(crate) readiness: ReadinessProbe,
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<Result<(), RunError>>,
+}
+
+impl Running {
+    /// As on SIGTERM: resolves when everything is drained and released.
+    pub(crate) async fn terminate(self) {
+        let _ = self.stop.send(());
+        tokio::time::timeout(PATIENCE, self.task).await.expect("a termination ends").unwrap().unwrap();
+    }
+
+    pub(crate) async fn ready(&self) {
+        tokio::time::timeout(PATIENCE, self.readiness.ready()).await.expect("the replica gets ready");
+    }
+
+    /// The sentence for which it is not ready.
+    pub(crate) async fn unready_because(&self, part: &str) -> String {
+        eventually(&format!("a replica to be unready because of {part:?}"), PATIENCE, || async {
+            match self.readiness.get() {
+                Readiness::NotReady { because } if because.contains(part) => Some(because),
+                _ => None,
+            }
+        })
+        .await
+    }
+}
+
+impl Fleet {
+    pub(crate) async fn new(why: &str) -> Option<Self> {
+        drop(
+            tracing_subscriber::fmt()
+                .with_test_writer()
+                .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
+                .try_init(),
+        );
+        let env = kube_testkit::real(why).await?;
+        let client = env.admin();
+        install(&client).await;
+        let widgets = Api::namespaced(client.clone(), env.namespace());
+        let leases = Api::namespaced(client, env.namespace());
+        Some(Self { env, widgets, leases, records: Records::default() })
+    }
+
+    /// Settings that make a test short.
+    pub(crate) fn options(&self, pod: &str, shards: u16) -> Options {
+        let id = LeaderElectionId::new(ID).unwrap();
+        let identity = Identity::of_pod(pod, &format!("{:08x}", fastrand::u32(..))).unwrap();
+        let mut elections = ElectionsOptions::new(id, self.env.namespace(), identity);
+        elections.timings = Timings::fast();
+        elections.on_overrun = OnOverrun::Call(Arc::new(|why| panic!("{why}")));
+        let mut options = Options::for_crd::<Widget>(elections);
+        options.shards = shards.try_into().unwrap();
+        options.watch_namespace = Some(self.env.namespace().to_owned());
+        options.records = Some(Arc::new(self.records.clone()));
+        options.product = "widget-operator/0".into();
+        options.drain_timeout = Duration::from_secs(5);
+        options
+    }
+
+    pub(crate) fn start(&self, options: Options, reconciler: impl Reconciler<Widget>) -> Running {
+        let identity = options.elections.identity.to_string();
+        let controller =
+            ShardedController::<Widget>::new(self.env.config(&TestUser::admin()), options);
+        let readiness = controller.readiness();
+        let (stop, stopped) = oneshot::channel();
+        let shutdown = async move { drop(stopped.await) };
+        let task = tokio::spawn(controller.run(reconciler, shutdown));
+        Running { identity, readiness, stop, task }
+    }
+
+    /// Who holds each shard; a shard that is free is not in the map.
+    pub(crate) async fn holders(&self) -> BTreeMap<String, String> {
+        let leases = self.leases.list(&ListParams::default()).await.unwrap();
+        let held = leases.iter().filter(|lease| lease.name_any().contains("-shard-")).filter_map(|lease| {
+            let holder = lease.spec.as_ref()?.holder_identity.clone()?;
+            Some((lease.name_any(), holder)).filter(|(_, holder)| holder.contains('_'))
+        });
+        held.collect()
+    }
+
+    /// How many shards each replica holds, descending, once the shares are these.
+    pub(crate) async fn settle_at(&self, shares: &[usize]) {
+        let what = format!("shares to settle at {shares:?}");
+        eventually(&what, PATIENCE, || async { (self.shares().await == shares).then_some(()) }).await;
+    }
+
+    pub(crate) async fn shares(&self) -> Vec<usize> {
+        let mut counts = BTreeMap::<String, usize>::new();
+        for holder in self.holders().await.into_values() {
+            *counts.entry(holder).or_default() += 1;
+        }
+        let mut shares: Vec<_> = counts.into_values().collect();
+        shares.sort_unstable_by(|a, b| b.cmp(a));
+        shares
+    }
+
+    /// Resolves when each of these widgets has had a reconcile that ended well.
+    pub(crate) async fn reconciled(&self, names: &[String]) {
+        eventually(&format!("{} widgets to be reconciled", names.len()), PATIENCE, || async {
+            let ends = self.records.of("end");
+            let done = |name: &String| {
+                let cr = format!("{}/{name}", self.env.namespace());
+                ends.iter().any(|end| end["cr"] == cr && end["outcome"] == "ok")
+            };
+            names.iter().all(done).then_some(())
+        })
+        .await;
+    }
+}
+
+/// Panics with what the checker found, if it found anything in the records.
+pub(crate) fn assert_no_violations(records: &Records) {
+    let evidence = kube_testkit::checker::Evidence { records: records.log(), ..Default::default() };
+    let verdict = kube_testkit::checker::judge(&evidence, &kube_testkit::checker::Rules::default());
+    let violations: Vec<_> = verdict.violations().map(|violation| format!("{violation:?}")).collect();
+    assert!(violations.is_empty(), "{}", violations.join("\n"));
+}

@@ -1,0 +1,101 @@
+//! Replicas that do not agree with the committed layout, and predecessors that know of none.
+
+use std::{convert::Infallible, sync::Arc};
+
+use k8s_openapi::{
+    api::coordination::v1::{Lease, LeaseSpec},
+    apimachinery::pkg::apis::meta::v1::MicroTime,
+};
+use kube::{
+    ResourceExt,
+    api::{ListParams, ObjectMeta, Patch, PatchParams, PostParams},
+};
+use kube_testkit::eventually;
+use serde_json::json;
+use shard_router::{Action, Held, Layout};
+
+use crate::{
+    fleet::{Fleet, ID, PATIENCE, assert_no_violations},
+    widget::{Widget, create},
+};
+
+async fn quick(_widget: Arc<Widget>, _held: Held) -> Result<Action, Infallible> {
+    Ok(Action::await_change())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replica_with_another_shard_count_contends_for_nothing_until_the_layout_matches() {
+    let Some(fleet) = Fleet::new("the committed layout lives there").await else { return };
+    let first = fleet.start(fleet.options("pod-a", 4), quick);
+    fleet.settle_at(&[4]).await;
+    let other = fleet.start(fleet.options("pod-b", 2), quick);
+    let because = other.unready_because("shards 2").await;
+    assert!(because.contains("says 4"), "{because}");
+    first.terminate().await;
+    // Everything is free now, and it still takes nothing.
+    other.unready_because("shards 2").await;
+    let leases = fleet.leases.list(&ListParams::default()).await.unwrap();
+    let taken = leases.iter().any(|lease| {
+        lease.spec.as_ref().and_then(|spec| spec.holder_identity.as_deref()) == Some(&other.identity)
+    });
+    assert!(!taken, "a refused replica holds a Lease");
+
+    // A layout change comes with a later version; here a hand does what it would do. Two of the Leases stay unused.
+    let layout = serde_json::to_string(&Layout::first(2.try_into().unwrap(), None)).unwrap();
+    let patch = json!({"metadata": {"annotations": {"test.shard-router.dev/layout": layout}}});
+    fleet.leases.patch(ID, &PatchParams::default(), &Patch::Merge(patch)).await.unwrap();
+    fleet.settle_at(&[2]).await;
+    other.ready().await;
+    other.terminate().await;
+    assert_no_violations(&fleet.records);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_shard_starts_while_an_unsharded_predecessor_holds_the_lease() {
+    let Some(fleet) = Fleet::new("the predecessor's Lease lives there").await else { return };
+    let lease = Lease {
+        metadata: ObjectMeta { name: Some(ID.into()), ..ObjectMeta::default() },
+        spec: Some(LeaseSpec {
+            holder_identity: Some("old-operator_1".into()),
+            lease_duration_seconds: Some(5),
+            renew_time: Some(MicroTime(jiff::Timestamp::now())),
+            ..LeaseSpec::default()
+        }),
+    };
+    fleet.leases.create(&PostParams::default(), &lease).await.unwrap();
+    create(&fleet.widgets, "w", &[]).await;
+    let replica = fleet.start(fleet.options("pod-a", 2), quick);
+    replica.ready().await;
+    // The predecessor renews three times over; then it is gone and its Lease expires.
+    for _ in 0..3 {
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        let renewed = json!({"spec": {"renewTime": MicroTime(jiff::Timestamp::now())}});
+        fleet.leases.patch(ID, &PatchParams::default(), &Patch::Merge(renewed)).await.unwrap();
+        assert!(fleet.holders().await.is_empty(), "a shard is held beside the predecessor");
+        assert!(fleet.records.of("begin").is_empty());
+    }
+    fleet.settle_at(&[2]).await;
+    fleet.reconciled(&["w".to_owned()]).await;
+    replica.terminate().await;
+    assert_no_violations(&fleet.records);
+}
+
+/// A shard Lease that vanishes under its holder comes back with a placeholder, which has to expire.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_deleted_shard_lease_comes_back_and_has_to_expire_first() {
+    let Some(fleet) = Fleet::new("the Lease is deleted there").await else { return };
+    let replica = fleet.start(fleet.options("pod-a", 2), quick);
+    fleet.settle_at(&[2]).await;
+    let name = format!("{ID}-shard-1");
+    let old = fleet.leases.get(&name).await.unwrap();
+    fleet.leases.delete(&name, &kube::api::DeleteParams::default()).await.unwrap();
+    let holder = eventually("the shard Lease to come back", PATIENCE, || async {
+        let new = fleet.leases.get_opt(&name).await.unwrap().filter(|new| new.uid() != old.uid())?;
+        new.spec?.holder_identity
+    })
+    .await;
+    assert_eq!(holder, "nobody-before-it-expires");
+    fleet.settle_at(&[2]).await;
+    replica.terminate().await;
+    assert_no_violations(&fleet.records);
+}
