@@ -1,12 +1,13 @@
 //! A network fault on demand: a TCP proxy in front of the API server.
 
+mod freeze;
 mod pump;
 mod relay;
 
 use std::io;
 use std::net::TcpListener;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -18,7 +19,8 @@ use tokio::sync::watch;
 /// configuration that goes through it. It runs in a thread of its own: a test may block its own runtime and the proxy
 /// still behaves. Dropping it closes all of its connections.
 ///
-/// - A watch that hangs without closing: [`hang_answers`](Self::hang_answers).
+/// - A watch that hangs without closing: [`hang_answers`](Self::hang_answers), or
+///   [`freeze_connections`](Self::freeze_connections) where requests on new connections are to be answered.
 /// - A write that took effect though its answer was lost: `hang_answers`, wait for the effect by another way, then
 ///   [`cut`](Self::cut).
 /// - A partition: [`hang`](Self::hang); new connections are accepted then too and lead nowhere.
@@ -27,6 +29,7 @@ pub struct Proxy {
     port: u16,
     settings: watch::Sender<Settings>,
     connections: Arc<AtomicUsize>,
+    accepted: Arc<AtomicU64>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -39,6 +42,8 @@ struct Settings {
     refuse: bool,
     /// Connections made under another number are closed.
     generation: u64,
+    /// Connections numbered below this pass nothing on, in either direction.
+    frozen_below: u64,
     stopped: bool,
 }
 
@@ -66,12 +71,17 @@ impl Proxy {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (settings, seen) = watch::channel(Settings::default());
         let connections = Arc::new(AtomicUsize::new(0));
-        let relay =
-            relay::Relay { upstream: upstream.into(), settings: seen, connections: connections.clone() };
+        let accepted = Arc::new(AtomicU64::new(0));
+        let relay = relay::Relay {
+            upstream: upstream.into(),
+            settings: seen,
+            connections: connections.clone(),
+            accepted: accepted.clone(),
+        };
         let thread = std::thread::Builder::new()
             .name(format!("proxy-{port}"))
             .spawn(move || runtime.block_on(relay.run(listener)))?;
-        Ok(Self { port, settings, connections, thread: Some(thread) })
+        Ok(Self { port, settings, connections, accepted, thread: Some(thread) })
     }
 
     /// The port on 127.0.0.1.

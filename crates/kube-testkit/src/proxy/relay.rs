@@ -1,7 +1,7 @@
 //! Accepts connections and ties each to one upstream.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -14,6 +14,8 @@ pub(super) struct Relay {
     pub(super) upstream: String,
     pub(super) settings: watch::Receiver<Settings>,
     pub(super) connections: Arc<AtomicUsize>,
+    /// How many connections there ever were; numbers them.
+    pub(super) accepted: Arc<AtomicU64>,
 }
 
 impl Relay {
@@ -39,7 +41,8 @@ impl Relay {
     fn connection(&self, client: TcpStream, generation: u64) -> impl Future<Output = ()> + use<> {
         let (upstream, mut settings) = (self.upstream.clone(), self.settings.clone());
         let open = Open::count(self.connections.clone());
-        let forwarding = forward(client, upstream, settings.clone());
+        let number = self.accepted.fetch_add(1, Ordering::SeqCst);
+        let forwarding = forward(number, client, upstream, settings.clone());
         async move {
             let _open = open;
             tokio::select! {
@@ -50,13 +53,13 @@ impl Relay {
     }
 }
 
-async fn forward(client: TcpStream, upstream: String, settings: watch::Receiver<Settings>) {
+async fn forward(number: u64, client: TcpStream, upstream: String, settings: watch::Receiver<Settings>) {
     let Ok(server) = TcpStream::connect(upstream).await else { return };
     let _ = (client.set_nodelay(true), server.set_nodelay(true));
     let (from_client, to_client) = client.into_split();
     let (from_server, to_server) = server.into_split();
-    let requests = |settings: &Settings| -> Flow { settings.requests };
-    let answers = |settings: &Settings| -> Flow { settings.answers };
+    let requests = |settings: &Settings| -> Flow { settings.of_connection(number, settings.requests) };
+    let answers = |settings: &Settings| -> Flow { settings.of_connection(number, settings.answers) };
     // When one direction has failed the connection is of no more use; an orderly end of one leaves the other open.
     let _ = tokio::try_join!(
         pump(from_client, to_server, settings.clone(), requests),

@@ -66,6 +66,25 @@ fn a_delay_holds_each_piece_up_by_the_same_time() {
 }
 
 #[test]
+fn frozen_connections_pass_nothing_on_while_new_ones_work() {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let proxy = Proxy::start(listener.local_addr().unwrap().to_string()).unwrap();
+    let connect = || {
+        let client = TcpStream::connect(("127.0.0.1", proxy.port())).unwrap();
+        let (server, _) = listener.accept().unwrap();
+        client.set_read_timeout(Some(NOTHING_CAME)).unwrap();
+        (client, server)
+    };
+    let (mut old, mut old_server) = connect();
+    proxy.freeze_connections();
+    let (mut new, mut new_server) = connect();
+    assert_eq!(through(&mut old_server, &mut old), "nothing");
+    assert_eq!(through(&mut new_server, &mut new), "x");
+    proxy.resume();
+    assert_eq!(receive(&mut old), "x");
+}
+
+#[test]
 fn dropping_it_closes_its_connections() {
     let (proxy, mut client, _server) = pair();
     drop(proxy);
