@@ -8,8 +8,9 @@ use crate::timings::Timings;
 /// What to do about a Lease that does not exist.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Creation {
-    /// Wait for LeaseDuration, then create it. Whoever held a Lease that someone deleted may still believe in it, and a
-    /// process that has just started cannot know whether there was one.
+    /// Create it in nobody's name, and take it when it has expired like any other. Whoever held a Lease that someone
+    /// deleted may still believe in it, and nobody can know whether there was one: an absence has no version, and
+    /// between two looks that found none a Lease may have come and gone.
     AfterWaiting,
     /// Create it at once. For names that nobody else ever uses, such as one derived from the identity.
     AtOnce,

@@ -47,6 +47,8 @@ pub struct Write {
 /// What a write is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WriteKind {
+    /// Create the Lease, in nobody's name: it has to expire before anyone may take it.
+    Reserve,
     /// Take the Lease.
     Acquire,
     /// Keep it.

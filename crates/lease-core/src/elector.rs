@@ -65,6 +65,8 @@ pub struct Elector {
     successor: Option<Identity>,
     /// A read is owed before the next write: what is known may be out of date.
     must_read: bool,
+    /// A write has failed, and the read that follows may not show why.
+    write_failed: bool,
     /// No request before this instant, after a failure.
     retry_at: Duration,
     /// Read, to be sure that nothing was missed, if the watch shows nothing until then.
@@ -86,6 +88,7 @@ impl Elector {
             vacating: None,
             successor: None,
             must_read: true,
+            write_failed: false,
             retry_at: Duration::ZERO,
             poll_at: Duration::ZERO,
             watch_healthy: true,
@@ -141,6 +144,9 @@ impl Elector {
             }
         }
         self.advance(cx);
+        if let Some(holding) = &mut self.holding {
+            holding.foresee_the_end(cx.now);
+        }
     }
 
     /// The next thing to do.
@@ -151,7 +157,7 @@ impl Elector {
     /// When to call [`handle`](Self::handle) with [`Event::Timeout`] if nothing happens before, on `CLOCK_MONOTONIC`.
     pub fn next_timeout(&self) -> Option<Duration> {
         let requests = if self.attempts.outstanding() { None } else { self.next_request_at() };
-        let validity = self.holding.as_ref().map(|holding| holding.validity.end().monotonic);
+        let validity = self.holding.as_ref().map(|holding| holding.lapses_at);
         [requests, validity, self.work.deadline()].into_iter().flatten().min()
     }
 
@@ -207,12 +213,13 @@ impl Elector {
     /// Sends the read that is owed, once a failure's pause is over.
     fn read_if_due(&mut self, cx: &Context) {
         if cx.now.monotonic >= self.retry_at {
-            self.attempts.begin_read();
+            self.attempts.begin_read(self.view.version());
             self.effects.push_back(Effect::Read);
         }
     }
 
     fn send(&mut self, write: Write, cx: &Context) {
+        self.view.wrote(write.record.renew_time);
         self.attempts.begin_write(&write, cx.now);
         self.effects.push_back(Effect::Write(write));
     }

@@ -17,7 +17,18 @@ pub struct Identity(String);
 )]
 pub struct EmptyIdentity;
 
+/// The holder of a Lease that nobody may take before it has expired like any other.
+///
+/// A Lease that vanished may have a holder that does not know it yet. Whoever creates it anew therefore writes this
+/// name into it, and not its own.
+pub const NOBODY: &str = "nobody-before-it-expires";
+
 impl Identity {
+    /// [`NOBODY`].
+    pub fn nobody() -> Self {
+        Self(NOBODY.to_owned())
+    }
+
     /// An identity as it stands.
     pub fn new(identity: impl Into<String>) -> Result<Self, EmptyIdentity> {
         let identity = identity.into();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::identity::Identity;
+use crate::identity::{Identity, NOBODY};
 use crate::name::LeaseName;
 use crate::revision::Revision;
 
@@ -44,6 +44,23 @@ impl LeaseRecord {
     /// Whether the last holder gave the Lease up in good order.
     pub fn is_released(&self) -> bool {
         self.holder.is_none() && self.lease_duration == Some(RELEASED_LEASE_DURATION)
+    }
+
+    /// The record of a new Lease that nobody holds, but that has to expire before anyone may.
+    pub fn reserved(at: Timestamp, lease_duration: Duration, transitions: u32) -> Self {
+        Self {
+            holder: Some(Identity::nobody()),
+            lease_duration: Some(lease_duration),
+            acquire_time: Some(at),
+            renew_time: Some(at),
+            transitions,
+        }
+    }
+
+    /// Whether [`NOBODY`](crate::identity::NOBODY) holds the Lease. Its leaseTransitions is then that of the holder
+    /// to come.
+    pub fn is_reserved(&self) -> bool {
+        self.holder.as_ref().is_some_and(|holder| holder.as_str() == NOBODY)
     }
 
     /// Whether this is the holder.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::hold::{Holding, Work};
 use super::{Elector, State};
+use crate::config::Creation;
 use crate::effect::{Effect, Write, WriteKind};
 use crate::event::Context;
 use crate::mutants::{Mutant, active};
@@ -58,6 +59,12 @@ impl Elector {
 
     /// An update of the observed state with no read before it: if that state is stale, the answer is a conflict.
     fn acquire(&mut self, cx: &Context) {
+        self.state = State::Acquiring;
+        let waits = self.config.creation == Creation::AfterWaiting && !active(Mutant::VanishedIsFree);
+        if waits && self.view.lease().is_none() {
+            self.reserve(cx);
+            return;
+        }
         let renew_time = self.view.next_renew_time(cx.wall);
         let own = self.view.lease().filter(|lease| lease.record.is_held_by(&self.config.identity));
         let (acquire_time, transitions) = match own {
@@ -73,8 +80,17 @@ impl Elector {
         };
         let base = self.view.lease().map(|lease| lease.revision.clone());
         let attempt = self.attempts.next_id();
-        self.state = State::Acquiring;
         self.send(Write { attempt, kind: WriteKind::Acquire, base, record, successor: None }, cx);
+    }
+
+    /// Creates the Lease without taking it. Only a state that has a version can prove that nothing came in between,
+    /// so the wait for whoever held a vanished Lease is the wait for this one to expire.
+    fn reserve(&mut self, cx: &Context) {
+        let renew_time = self.view.next_renew_time(cx.wall);
+        let wait = self.view.wait_for_the_unknown(&self.config.timings);
+        let record = LeaseRecord::reserved(renew_time, wait, self.view.next_transitions());
+        let attempt = self.attempts.next_id();
+        self.send(Write { attempt, kind: WriteKind::Reserve, base: None, record, successor: None }, cx);
     }
 
     /// The acquisition landed. It counts from its sending; if that is too long ago, or the candidate has changed its

@@ -2,6 +2,7 @@
 
 use crate::effect::{AttemptId, Write, WriteKind};
 use crate::record::LeaseRecord;
+use crate::revision::ResourceVersion;
 use crate::time::Now;
 
 /// One write that may land, or may have.
@@ -11,6 +12,8 @@ pub(super) struct Attempt {
     pub(super) kind: WriteKind,
     pub(super) record: LeaseRecord,
     pub(super) sent: Now,
+    /// Whether it creates the Lease. If not, it cannot land on another state than the one that it names.
+    pub(super) creates: bool,
 }
 
 impl Attempt {
@@ -25,7 +28,8 @@ impl Attempt {
 enum Request {
     #[default]
     None,
-    Read,
+    /// A read, sent when this was the version last seen.
+    Read(Option<ResourceVersion>),
     Write(Attempt),
 }
 
@@ -47,13 +51,18 @@ impl Attempts {
         !matches!(self.request, Request::None)
     }
 
-    pub(super) fn begin_read(&mut self) {
-        self.request = Request::Read;
+    pub(super) fn begin_read(&mut self, seen: Option<ResourceVersion>) {
+        self.request = Request::Read(seen);
     }
 
-    pub(super) fn end_read(&mut self) {
-        if matches!(self.request, Request::Read) {
-            self.request = Request::None;
+    /// The answer to the read has come: gives the version that was the last seen when it was sent.
+    pub(super) fn end_read(&mut self) -> Option<ResourceVersion> {
+        match std::mem::take(&mut self.request) {
+            Request::Read(seen) => seen,
+            other => {
+                self.request = other;
+                None
+            }
         }
     }
 
@@ -63,6 +72,7 @@ impl Attempts {
             kind: write.kind,
             record: write.record.clone(),
             sent,
+            creates: write.base.is_none(),
         });
     }
 
@@ -97,6 +107,11 @@ impl Attempts {
         let found = found.map(|index| self.doubtful.swap_remove(index));
         self.doubtful.clear();
         found
+    }
+
+    /// A write of ours has landed after all that were in doubt: none of these can land any more.
+    pub(super) fn settle(&mut self) {
+        self.doubtful.clear();
     }
 
     /// Drops doubtful writes that would be too old to count even if they landed.

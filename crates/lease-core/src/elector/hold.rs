@@ -19,11 +19,19 @@ pub(super) struct Holding {
     /// When the last successful write was sent.
     sent: Now,
     renew_at: Duration,
+    /// When validity ends on the monotonic clock, if from now on the machine stays awake.
+    pub(super) lapses_at: Duration,
 }
 
 impl Holding {
     pub(super) fn new(uid: Uid, sent: Now, answered: Now, timings: &Timings) -> Self {
-        let mut holding = Self { uid, validity: Validity::over(), sent, renew_at: Duration::ZERO };
+        let mut holding = Self {
+            uid,
+            validity: Validity::over(),
+            sent,
+            renew_at: Duration::ZERO,
+            lapses_at: Duration::ZERO,
+        };
         holding.extend(sent, answered, timings);
         holding
     }
@@ -39,6 +47,11 @@ impl Holding {
         self.sent = sent;
         self.validity = Validity::starting(from, span);
         self.renew_at = sent.monotonic + timings.retry_period();
+    }
+
+    /// Timers go by the monotonic clock, and a suspended machine has less of it left than that clock says.
+    pub(super) fn foresee_the_end(&mut self, now: Now) {
+        self.lapses_at = now.monotonic + self.validity.remaining(now).unwrap_or_default();
     }
 
     /// From this instant on others may lead, so nothing of the work may run any more.

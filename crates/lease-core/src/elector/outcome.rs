@@ -12,8 +12,14 @@ use crate::time::Validity;
 
 impl Elector {
     pub(super) fn read_landed(&mut self, lease: Option<ObservedLease>, cx: &Context) {
-        self.attempts.end_read();
+        let asked_at = self.attempts.end_read();
         self.must_read = false;
+        let before = self.view.version();
+        if lease.is_none() && before > asked_at {
+            // A watch was faster. That there was no Lease may have been true before it, so look again.
+            self.must_read = true;
+            return;
+        }
         self.confirm_vacating();
         self.forget_what_is_too_old(cx);
         match lease {
@@ -23,10 +29,15 @@ impl Elector {
             }
             None => self.note_missing(cx),
         }
+        if std::mem::take(&mut self.write_failed) && self.view.version() == before {
+            // Nothing that was read says why the write failed, so the next would fail as well: not at once, then.
+            self.pause(None, cx);
+            self.postpone_renewal(None, cx);
+        }
     }
 
     pub(super) fn read_failed(&mut self, retry_after: Option<Duration>, cx: &Context) {
-        self.attempts.end_read();
+        let _version = self.attempts.end_read();
         self.must_read = true;
         self.pause(retry_after, cx);
     }
@@ -34,7 +45,11 @@ impl Elector {
     pub(super) fn write_landed(&mut self, id: AttemptId, lease: Option<ObservedLease>, cx: &Context) {
         if let Some(attempt) = self.attempts.end_write(id) {
             self.schedule_poll(cx);
-            self.landed(&attempt, lease, cx);
+            let version = lease.as_ref().map(|lease| lease.revision.version);
+            // A watch that was faster may have shown what came after: then this is old news, and so is its answer.
+            if version.is_none_or(|version| Some(version) > self.view.version()) {
+                self.landed(&attempt, lease, cx);
+            }
         }
     }
 
@@ -48,6 +63,7 @@ impl Elector {
             // News: somebody else wrote. What it was decides what follows.
             Refusal::Conflict => {
                 self.must_read = true;
+                self.write_failed = true;
                 self.retry_at = cx.now.monotonic;
             }
             Refusal::Rejected { retry_after } => {
@@ -68,6 +84,7 @@ impl Elector {
         }
         // It may have landed, or land yet: look before deciding.
         self.must_read = true;
+        self.write_failed = true;
         self.retry_at = cx.now.monotonic;
         self.attempts.doubt(attempt);
         self.postpone_renewal(None, cx);
@@ -77,11 +94,16 @@ impl Elector {
     pub(super) fn landed(&mut self, attempt: &Attempt, lease: Option<ObservedLease>, cx: &Context) {
         self.retry_at = cx.now.monotonic;
         self.must_read = false;
+        self.attempts.settle();
         let Some(lease) = lease else {
-            self.vacated();
             self.note_missing(cx);
+            self.released(cx);
             return;
         };
+        if attempt.kind == WriteKind::Reserve {
+            self.note(lease, cx);
+            return;
+        }
         self.view.adopt(lease.clone());
         match attempt.kind {
             WriteKind::Acquire => self.acquired(&lease, attempt.sent, cx),
@@ -93,6 +115,7 @@ impl Elector {
                 }
             }
             WriteKind::Release | WriteKind::Delete => self.released(cx),
+            WriteKind::Reserve => {}
         }
     }
 
@@ -101,6 +124,7 @@ impl Elector {
         if !active(Mutant::ReleaseBeforeDrain) {
             self.vacated();
         }
+        self.view.honour(cx.now.monotonic);
         self.retry_at = cx.now.monotonic + self.config.timings.retry_period();
     }
 

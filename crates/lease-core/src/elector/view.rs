@@ -10,7 +10,8 @@ use crate::effect::EndReason;
 use crate::event::Context;
 use crate::mutants::{Mutant, active};
 use crate::record::{LeaseRecord, ObservedLease};
-use crate::revision::Uid;
+use crate::revision::{ResourceVersion, Uid};
+use crate::timings::Timings;
 
 /// The Lease as last seen.
 #[derive(Debug, Default)]
@@ -44,6 +45,11 @@ impl View {
         }
     }
 
+    /// The version of what was last seen; `None` where nothing was.
+    pub(super) fn version(&self) -> Option<ResourceVersion> {
+        self.lease().map(|lease| lease.revision.version)
+    }
+
     /// A renewTime that nobody wrote before: the wall clock's, or a microsecond more than the latest.
     pub(super) fn next_renew_time(&self, wall: Timestamp) -> Timestamp {
         // The wire has microseconds, and what was written must read back the same.
@@ -72,14 +78,33 @@ impl View {
     }
 
     fn remember(&mut self, record: &LeaseRecord) {
-        self.latest_renewal = self.latest_renewal.max(record.renew_time);
-        self.most_transitions = self.most_transitions.max(Some(record.transitions));
+        self.count(record);
         if record.holder.is_some() {
             self.stated = record.lease_duration.or(self.stated);
         }
     }
 
-    fn honour(&mut self, until: Duration) {
+    /// Keeps the largest of what only grows; an old state, shown late, counts as well.
+    pub(super) fn count(&mut self, record: &LeaseRecord) {
+        self.latest_renewal = self.latest_renewal.max(record.renew_time);
+        // A reserved Lease carries the number of the holder to come.
+        let used =
+            if record.is_reserved() { record.transitions.checked_sub(1) } else { Some(record.transitions) };
+        self.most_transitions = self.most_transitions.max(used);
+    }
+
+    /// A write of this process goes out. No later one may carry its renewTime, or the two could not be told apart.
+    pub(super) fn wrote(&mut self, renew_time: Option<Timestamp>) {
+        self.latest_renewal = self.latest_renewal.max(renew_time);
+    }
+
+    /// How long whoever held a Lease that vanished may believe in it: what was stated counts, and a process that saw
+    /// no Lease goes by its own setting.
+    pub(super) fn wait_for_the_unknown(&self, timings: &Timings) -> Duration {
+        self.stated.unwrap_or_default().max(timings.lease_duration())
+    }
+
+    pub(super) fn honour(&mut self, until: Duration) {
         // What was seen before is honoured until it expires, whatever somebody wrote over it.
         self.honour_until = self.honour_until.max(until);
     }
@@ -92,10 +117,12 @@ impl Elector {
             && lease.revision.version <= known.revision.version
             && !active(Mutant::BelievesOldNews)
         {
+            self.view.count(&lease.record);
             return;
         }
         self.schedule_poll(cx);
         self.must_read = false;
+        self.write_failed = false;
         if let Some(attempt) = self.attempts.recognise(&lease.record) {
             self.landed(&attempt, Some(lease), cx);
             return;
@@ -121,21 +148,16 @@ impl Elector {
     /// A consistent read found no Lease.
     pub(super) fn note_missing(&mut self, cx: &Context) {
         self.schedule_poll(cx);
+        // An update that landed is gone with the Lease; only one that creates it may be found yet.
+        self.attempts.forget(|attempt| attempt.creates);
         if matches!(self.view.seen, Seen::Missing) {
             return;
-        }
-        // Whoever held it may not know yet. What it stated counts; a process that saw none goes by its own setting.
-        let own = self.config.timings.lease_duration();
-        let wait = self.view.stated.unwrap_or(own).max(own);
-        self.view.honour(cx.now.monotonic + wait);
-        if active(Mutant::VanishedIsFree) {
-            self.view.honour_until = cx.now.monotonic;
         }
         self.view.seen = Seen::Missing;
         self.lose(EndReason::Vanished);
     }
 
-    fn note(&mut self, lease: ObservedLease, cx: &Context) {
+    pub(super) fn note(&mut self, lease: ObservedLease, cx: &Context) {
         let now = cx.now.monotonic;
         let record = &lease.record;
         let first_sight = !self.view.is_known();
@@ -173,8 +195,8 @@ impl Elector {
     pub(super) fn free_at(&self) -> Option<Duration> {
         match (&self.view.seen, self.config.creation) {
             (Seen::Nothing, _) | (Seen::Missing, Creation::Never) => None,
-            (Seen::Missing, Creation::AtOnce) => Some(Duration::ZERO),
-            (Seen::Missing, Creation::AfterWaiting) | (Seen::Lease(_), _) => Some(self.view.honour_until),
+            (Seen::Missing, Creation::AtOnce | Creation::AfterWaiting) => Some(Duration::ZERO),
+            (Seen::Lease(_), _) => Some(self.view.honour_until),
         }
     }
 

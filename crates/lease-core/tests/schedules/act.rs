@@ -133,7 +133,11 @@ impl World {
             }
             Effect::AbortWork(reason) => {
                 let overran = reason == EndReason::DrainTimeout;
-                self.stats.count(if overran { "work aborted after the drain timeout" } else { "work aborted" });
+                self.stats.count(if overran {
+                    "work aborted after the drain timeout"
+                } else {
+                    "work aborted"
+                });
                 self.trace(|| format!("node {node} aborts its work: {reason}"));
                 let late = !self.calm && self.rng.u8(0..10) == 0;
                 let span = if late { self.plan.longest_lease().mul_f64(1.5) } else { LATENCY };

@@ -72,7 +72,9 @@ impl Ledger {
         else {
             return;
         };
-        self.most_transitions = self.most_transitions.max(Some(lease.record.transitions));
+        // A Lease in nobody's name carries the number of the holder to come.
+        let unused = u32::from(lease.record.is_reserved());
+        self.most_transitions = self.most_transitions.max(lease.record.transitions.checked_sub(unused));
         if !lease.record.is_held_by(identity) {
             self.shown_other = self.shown_other.max(lease.revision.version.0);
         }
@@ -176,7 +178,7 @@ impl World {
         }
         let own = process.elector.lease().is_some_and(|lease| lease.record.is_held_by(&process.identity));
         let most = process.ledger.most_transitions;
-        if kind == WriteKind::Acquire && !own && most.is_some_and(|most| write.record.transitions <= most) {
+        if matches!(kind, WriteKind::Reserve | WriteKind::Acquire) && !own && most.is_some_and(|most| write.record.transitions <= most) {
             let what = format!("node {node} saw {most:?} and writes {}", write.record.transitions);
             return Err(self.violation("leaseTransitions grows", what));
         }
@@ -198,7 +200,7 @@ impl World {
                 return Err(self.violation("renewTime grows", what));
             }
             let taken = write.kind == WriteKind::Acquire && !before.is_held_by(writer);
-            if taken && write.record.transitions <= before.transitions {
+            if taken && write.record.transitions + u32::from(before.is_reserved()) <= before.transitions {
                 let what = format!("{writer} wrote {} over {}", write.record.transitions, before.transitions);
                 return Err(self.violation("leaseTransitions grows", what));
             }
