@@ -14,7 +14,7 @@ use shard_router::{Metrics, Readiness, RunError, ShardedController};
 use crate::admin::{Admin, AdminError};
 use crate::cli::{PRODUCT, RunArgs, Settings, Stop};
 use crate::crd::Memcached;
-use crate::reconcile::{Delay, MemcachedReconciler, retry};
+use crate::reconcile::{Delay, MemcachedReconciler};
 use crate::{signals, telemetry};
 
 /// Why a replica ended other than by being asked to.
@@ -73,8 +73,7 @@ async fn replica(args: &RunArgs, settings: Settings) -> Result<(), AppError> {
         .owns::<StatefulSet>()
         .owns::<Service>()
         .owns::<PodDisruptionBudget>()
-        .metrics(Metrics::register(&mut registry))
-        .error_policy(retry);
+        .metrics(Metrics::register(&mut registry));
     let probe = controller.readiness();
     let readiness = Arc::new(move || match probe.get() {
         Readiness::Ready => Ok(()),

@@ -19,7 +19,6 @@ pub mod validate;
 pub use delay::Delay;
 pub use error::ReconcileError;
 pub use run::MemcachedReconciler;
-pub use sharded::retry;
 
 /// The one field manager of everything that this operator applies.
 pub const FIELD_MANAGER: &str = "memcached-operator";

@@ -6,10 +6,6 @@
 use kube::core::{Rule, validate};
 use schemars::{Schema, SchemaGenerator, json_schema};
 
-/// The bucket decides who may reconcile, so a change of it under a running reconcile would let two replicas in.
-pub(super) const BUCKET_IS_FIXED: &str = "!has(oldSelf.status) || !has(oldSelf.status.bucket) || (has(self.status) && \
-    has(self.status.bucket) && self.status.bucket == oldSelf.status.bucket)";
-
 /// The memory for items has to be smaller than what the container may use. Compared as numbers: a quantity made of a
 /// number's digits has no known length, and so no known cost.
 pub(super) const MEMORY_FITS: &str = "!has(self.resources) || !has(self.resources.limits) || \

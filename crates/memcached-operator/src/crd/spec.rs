@@ -57,7 +57,7 @@ use super::{MemcachedStatus, schema};
         priority = 1
     ),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
-    validation = Rule::new(schema::BUCKET_IS_FIXED)
+    validation = Rule::new(shard_router::BUCKET_IMMUTABLE_RULE)
         .message("status.bucket is set once and never changes: it decides which replica reconciles this resource"),
     validation = Rule::new("self.metadata.name.matches('^[a-z]([-a-z0-9]{0,50}[a-z0-9])?$')").message(
         "metadata.name names a Service and a StatefulSet as well: use at most 52 lower case letters, digits and '-', \

@@ -48,25 +48,29 @@ impl ReconcileError {
     /// Whether a write lost against another: news rather than a fault, and soon mended by looking again.
     pub fn is_conflict(&self) -> bool {
         match self {
-            Self::Apply { source, .. } | Self::Status(source) => code(source) == Some(409),
+            Self::Apply { source, .. } | Self::Status(source) => is_conflict(source),
             Self::Terminating { .. } => true,
             Self::Read { .. } | Self::NotOurs { .. } => false,
         }
-    }
-
-    /// Whether the status was to be written to a resource that is gone, or was made anew under the same name.
-    pub(super) fn is_moot(&self) -> bool {
-        matches!(self, Self::Status(source) if matches!(code(source), Some(404 | 409)))
     }
 
     /// Whether a user has to know: the API server understood and said no, and will say so again.
     pub(super) fn is_refusal(&self) -> bool {
         match self {
             Self::NotOurs { .. } => true,
-            Self::Apply { source, .. } => matches!(code(source), Some(400 | 403 | 404 | 405 | 422)),
+            Self::Apply { source, .. } => {
+                !is_conflict(source) && matches!(code(source), Some(400 | 403 | 404 | 405 | 422))
+            }
             Self::Read { .. } | Self::Terminating { .. } | Self::Status(_) => false,
         }
     }
+}
+
+/// Whether a precondition failed. Another uid than that of the object there is reported as a field that cannot change.
+pub(super) fn is_conflict(error: &kube::Error) -> bool {
+    let kube::Error::Api(status) = error else { return false };
+    let causes = status.details.iter().flat_map(|details| &details.causes);
+    status.code == 409 || (status.code == 422 && causes.clone().any(|cause| cause.field == "metadata.uid"))
 }
 
 fn code(error: &kube::Error) -> Option<u16> {

@@ -50,12 +50,12 @@ impl MemcachedReconciler {
             // The children go by their owner references.
             return Ok(Action::await_change());
         }
-        let (observed, result) = match fetch(client, memcached).await {
+        let (observed, result) = match Box::pin(fetch(client, memcached)).await {
             Ok(observed) => {
                 if let Some(delay) = &self.delay {
                     delay.wait(memcached).await;
                 }
-                let result = converge(memcached, client, bucket, &observed).await;
+                let result = Box::pin(converge(memcached, client, bucket, &observed)).await;
                 (observed, result)
             }
             Err(error) => (Observed::default(), Err(Failure::Error(error))),
@@ -103,8 +103,8 @@ impl MemcachedReconciler {
     ) -> Result<(), ReconcileError> {
         let status = status(memcached, servers, outcome, Timestamp::now());
         let events = events::of_reconcile(memcached, applied, &status);
-        write(client, memcached, &status).await?;
-        events::publish(client, memcached, &self.replica, &events).await;
+        Box::pin(write(client, memcached, &status)).await?;
+        Box::pin(events::publish(client, memcached, &self.replica, &events)).await;
         Ok(())
     }
 }

@@ -23,24 +23,20 @@ impl Reconciler<Memcached> for MemcachedReconciler {
     type Error = ReconcileError;
 
     async fn reconcile(&self, memcached: Arc<Memcached>, held: Held) -> Result<Action, ReconcileError> {
-        Box::pin(self.run(&memcached, &held.client(), &held.bucket_label())).await
+        self.run(&memcached, &held.client(), &held.bucket_label()).await
     }
-}
 
-/// When to try again after a failure, given the router's growing backoff. A conflict is no reason to be slow.
-pub fn retry(
-    memcached: &Memcached,
-    failure: &Failure<ReconcileError>,
-    attempt: u32,
-    backoff: Duration,
-) -> Action {
-    let name = super::error::key(memcached);
-    if let Failure::Error(error) = failure
-        && error.is_conflict()
-    {
-        tracing::debug!(memcached = name, attempt, %error, "looking again");
-        return Action::requeue(backoff.min(AFTER_CONFLICT));
+    /// A conflict is no reason to be slow; all else follows the growing backoff.
+    fn after_failure(
+        &self,
+        _: &Memcached,
+        failure: &Failure<ReconcileError>,
+        _: u32,
+        backoff: Duration,
+    ) -> Action {
+        match failure {
+            Failure::Error(error) if error.is_conflict() => Action::requeue(backoff.min(AFTER_CONFLICT)),
+            _ => Action::requeue(backoff),
+        }
     }
-    tracing::warn!(memcached = name, attempt, error = %failure, again_in = ?backoff, "a reconcile failed");
-    Action::requeue(backoff)
 }

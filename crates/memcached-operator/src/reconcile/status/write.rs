@@ -9,7 +9,10 @@ use serde_json::json;
 
 use crate::crd::{Memcached, MemcachedStatus};
 use crate::reconcile::FIELD_MANAGER;
-use crate::reconcile::error::ReconcileError;
+use crate::reconcile::error::{ReconcileError, is_conflict};
+
+/// How often a write is tried when the resource keeps changing meanwhile.
+const ATTEMPTS: usize = 3;
 
 /// Whether the status differs from what was last seen, the router's part aside.
 pub fn needs_writing(memcached: &Memcached, status: &MemcachedStatus) -> bool {
@@ -17,8 +20,11 @@ pub fn needs_writing(memcached: &Memcached, status: &MemcachedStatus) -> bool {
     MemcachedStatus { bucket: None, ..before } != *status
 }
 
-/// Writes the status to the resource of this uid, and to no namesake. Says whether it wrote; a resource that is gone
+/// Writes the status to the resource that was seen, and to no namesake. Says whether it wrote; a resource that is gone
 /// needs no status.
+///
+/// The status subresource of a custom resource ignores a uid in the body, so the precondition is the version, and the
+/// uid is compared here whenever that version is no longer the newest.
 pub async fn write(
     client: &Client,
     memcached: &Memcached,
@@ -30,16 +36,27 @@ pub async fn write(
     let meta = &memcached.metadata;
     let name = meta.name.as_deref().unwrap_or_default();
     let api: Api<Memcached> = Api::namespaced(client.clone(), meta.namespace.as_deref().unwrap_or_default());
-    let body = json!({
-        "apiVersion": Memcached::api_version(&()),
-        "kind": Memcached::kind(&()),
-        "metadata": {"name": name, "uid": meta.uid},
-        "status": status,
-    });
-    let params = PatchParams::apply(FIELD_MANAGER).force();
-    match api.patch_status(name, &params, &Patch::Apply(&body)).await.map_err(ReconcileError::Status) {
-        Ok(_) => Ok(true),
-        Err(error) if error.is_moot() => Ok(false),
-        Err(error) => Err(error),
+    let mut version = meta.resource_version.clone();
+    let mut attempt = 1;
+    loop {
+        let body = json!({
+            "apiVersion": Memcached::api_version(&()),
+            "kind": Memcached::kind(&()),
+            "metadata": {"name": name, "uid": meta.uid, "resourceVersion": version},
+            "status": status,
+        });
+        let params = PatchParams::apply(FIELD_MANAGER).force();
+        match api.patch_status(name, &params, &Patch::Apply(&body)).await {
+            Ok(_) => return Ok(true),
+            Err(kube::Error::Api(answer)) if answer.code == 404 => return Ok(false),
+            Err(error) if attempt == ATTEMPTS || !is_conflict(&error) => {
+                return Err(ReconcileError::Status(error));
+            }
+            Err(_) => attempt += 1,
+        }
+        match api.get_metadata_opt(name).await.map_err(ReconcileError::Status)? {
+            Some(newer) if newer.metadata.uid == meta.uid => version = newer.metadata.resource_version,
+            _ => return Ok(false),
+        }
     }
 }

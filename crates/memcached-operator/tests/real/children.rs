@@ -1,0 +1,147 @@
+//! Children: made, mended, left alone.
+
+use k8s_openapi::api::apps::v1::StatefulSet;
+use k8s_openapi::api::core::v1::Service;
+use k8s_openapi::api::policy::v1::PodDisruptionBudget;
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
+use kube::{Resource, ResourceExt};
+use memcached_operator::crd::Memcached;
+use memcached_operator::reconcile::status::{DEGRADED, condition};
+use serde_json::json;
+
+use crate::support::{Stage, stage};
+
+#[tokio::test]
+async fn children_are_made_and_then_left_alone() {
+    let Some(stage) = stage("the API server merges what is applied").await else { return };
+    let memcached = stage.create("sessions", json!({"replicas": 3})).await.expect("created");
+    stage.reconcile("sessions").await.expect("reconciled");
+    let before = versions(&stage, "sessions").await;
+    let set: StatefulSet = stage.api().get("sessions").await.expect("a StatefulSet");
+    let service: Service = stage.api().get("sessions").await.expect("a Service");
+    let budget: PodDisruptionBudget = stage.api().get("sessions").await.expect("a PodDisruptionBudget");
+    for meta in [set.meta(), service.meta(), budget.meta()] {
+        let owner = &meta.owner_references.as_ref().expect("an owner")[0];
+        assert_eq!((Some(&owner.uid), owner.controller), (memcached.metadata.uid.as_ref(), Some(true)));
+        assert_eq!(meta.labels.as_ref().expect("labels")["cache.example.com/bucket"], "17");
+    }
+    for _ in 0..3 {
+        stage.reconcile("sessions").await.expect("reconciled again");
+    }
+    assert_eq!(versions(&stage, "sessions").await, before, "a resync writes nothing");
+    assert_eq!(stage.events("sessions").await, ["Created"], "and tells nothing");
+}
+
+#[tokio::test]
+async fn drift_is_healed_and_what_others_add_is_kept() {
+    let Some(stage) = stage("the API server merges what is applied").await else { return };
+    stage.create("drifting", json!({"replicas": 3})).await.expect("created");
+    stage.reconcile("drifting").await.expect("reconciled");
+    let drift = json!({
+        "metadata": {"annotations": {"example.com/note": "kept"}, "labels": {"cache.example.com/bucket": "99"}},
+        "spec": {"replicas": 1, "template": {"spec": {"terminationGracePeriodSeconds": 77}}},
+    });
+    let sets = stage.api::<StatefulSet>();
+    sets.patch("drifting", &PatchParams::default(), &Patch::Merge(&drift)).await.expect("drifted");
+    stage.api::<Service>().delete("drifting", &DeleteParams::default()).await.expect("deleted");
+
+    stage.reconcile("drifting").await.expect("reconciled");
+    let set = sets.get("drifting").await.expect("there");
+    let spec = set.spec.clone().expect("a spec");
+    assert_eq!(spec.replicas, Some(3));
+    assert_eq!(spec.template.spec.expect("a pod").termination_grace_period_seconds, Some(10));
+    assert_eq!(set.labels()["cache.example.com/bucket"], "17");
+    assert_eq!(set.annotations()["example.com/note"], "kept");
+    assert!(
+        stage.api::<Service>().get_opt("drifting").await.expect("asked").is_some(),
+        "the Service is back"
+    );
+    assert_eq!(stage.events("drifting").await, ["Created", "Created", "DriftHealed"]);
+}
+
+#[tokio::test]
+async fn a_change_of_memory_rolls_the_pods() {
+    let Some(stage) = stage("the API server counts generations").await else { return };
+    stage.create("growing", json!({})).await.expect("created");
+    stage.reconcile("growing").await.expect("reconciled");
+    stage.change("growing", json!({"memoryLimitMegabytes": 1024})).await.expect("changed");
+    stage.reconcile("growing").await.expect("reconciled");
+    let set = stage.api::<StatefulSet>().get("growing").await.expect("there");
+    assert_eq!(set.metadata.generation, Some(2));
+    let pod = set.spec.and_then(|spec| spec.template.spec).expect("a pod");
+    let container = &pod.containers[0];
+    assert_eq!(container.args.as_ref().expect("arguments")[..2], ["-m", "1024"]);
+    let limits = container.resources.as_ref().and_then(|r| r.limits.as_ref()).expect("limits");
+    assert_eq!(limits["memory"].0, "1180Mi");
+    assert_eq!(stage.events("growing").await, ["Created", "Updated"]);
+}
+
+#[tokio::test]
+async fn a_strangers_object_is_not_taken_over() {
+    let Some(stage) = stage("the API server keeps a stranger's object").await else { return };
+    let stranger: Service = serde_json::from_value(json!({
+        "metadata": {"name": "taken"},
+        "spec": {"ports": [{"port": 80}], "selector": {"app": "other"}},
+    }))
+    .expect("a Service");
+    stage.api::<Service>().create(&PostParams::default(), &stranger).await.expect("created");
+    stage.create("taken", json!({})).await.expect("created");
+    let error = stage.reconcile("taken").await.expect_err("refused").to_string();
+    assert!(error.contains("does not belong to this Memcached"), "{error}");
+    let service = stage.api::<Service>().get("taken").await.expect("there");
+    assert_eq!(service.spec.and_then(|spec| spec.selector).expect("a selector")["app"], "other");
+    let status = stage.status("taken").await;
+    let degraded = condition(&status.conditions, DEGRADED).expect("Degraded");
+    assert_eq!((degraded.status.as_str(), degraded.reason.as_str()), ("True", "ApplyFailed"));
+    assert!(stage.api::<StatefulSet>().get_opt("taken").await.expect("asked").is_none());
+    let _ = stage.reconcile("taken").await;
+    assert_eq!(stage.events("taken").await, ["ApplyFailed"], "told once");
+}
+
+#[tokio::test]
+async fn a_resource_that_goes_is_let_go() {
+    let Some(stage) = stage("the API server deletes").await else { return };
+    stage.create("leaving", json!({})).await.expect("created");
+    let api = stage.api::<Memcached>();
+    let hold = json!({"metadata": {"finalizers": ["example.com/hold"]}});
+    api.patch("leaving", &PatchParams::default(), &Patch::Merge(&hold)).await.expect("held");
+    api.delete("leaving", &DeleteParams::default()).await.expect("deleted");
+    stage.reconcile("leaving").await.expect("nothing to do");
+    assert!(stage.api::<StatefulSet>().get_opt("leaving").await.expect("asked").is_none());
+    assert_eq!(stage.status("leaving").await.conditions.len(), 0);
+    let free = json!({"metadata": {"finalizers": null}});
+    api.patch("leaving", &PatchParams::default(), &Patch::Merge(&free)).await.expect("freed");
+}
+
+#[tokio::test]
+async fn a_namesake_gets_neither_status_nor_children_of_its_predecessor() {
+    let Some(stage) = stage("the API server compares uids").await else { return };
+    let old = stage.create("again", json!({"replicas": 9})).await.expect("created");
+    stage.reconcile("again").await.expect("reconciled");
+    stage.api::<Memcached>().delete("again", &DeleteParams::default()).await.expect("deleted");
+    stage.create("again", json!({"replicas": 2})).await.expect("created again");
+
+    // The view of yesterday.
+    stage.reconcile_as_seen(&old).await.expect("moot");
+    assert_eq!(stage.status("again").await.observed_generation, None, "the namesake's status is untouched");
+
+    // No garbage collector runs here: the predecessor's children are still there, and are waited for.
+    let error = stage.reconcile("again").await.expect_err("has to wait");
+    assert!(error.is_conflict(), "{error}");
+    stage.api::<StatefulSet>().delete("again", &DeleteParams::default()).await.expect("collected");
+    stage.api::<Service>().delete("again", &DeleteParams::default()).await.expect("collected");
+    stage.api::<PodDisruptionBudget>().delete("again", &DeleteParams::default()).await.expect("collected");
+    stage.reconcile("again").await.expect("reconciled");
+    let set = stage.api::<StatefulSet>().get("again").await.expect("there");
+    assert_eq!(set.spec.and_then(|spec| spec.replicas), Some(2));
+}
+
+/// Versions of the resource and of its children.
+async fn versions(stage: &Stage, name: &str) -> [Option<String>; 4] {
+    [
+        stage.api::<Memcached>().get(name).await.expect("there").resource_version(),
+        stage.api::<StatefulSet>().get(name).await.expect("there").resource_version(),
+        stage.api::<Service>().get(name).await.expect("there").resource_version(),
+        stage.api::<PodDisruptionBudget>().get(name).await.expect("there").resource_version(),
+    ]
+}

@@ -1,0 +1,96 @@
+//! What the API server makes of the definition.
+
+use kube::api::{Patch, PatchParams};
+use memcached_operator::crd::Memcached;
+use serde_json::{Value, json};
+
+use crate::support::stage;
+
+#[tokio::test]
+async fn defaults_are_filled_in() {
+    let Some(stage) = stage("the API server fills in defaults").await else { return };
+    let created = stage.create("plain", json!({})).await.expect("an empty spec is fine");
+    let spec = serde_json::to_value(&created.spec).expect("JSON");
+    let expected = json!({"replicas": 1, "memoryLimitMegabytes": 64, "maxConnections": 1024, "threads": 4});
+    assert_eq!(spec, expected);
+}
+
+#[tokio::test]
+async fn nonsense_is_refused_with_a_sentence() {
+    let Some(stage) = stage("only the API server evaluates CEL rules").await else { return };
+    let cases: Vec<(Value, &str)> = vec![
+        (json!({"image": "a:1", "version": "1.6.39"}), "set either image or version, not both"),
+        (
+            json!({"memoryLimitMegabytes": 512, "resources": {"limits": {"memory": "512Mi"}}}),
+            "memoryLimitMegabytes must be smaller than resources.limits.memory",
+        ),
+        (json!({"extraArgs": ["-m", "5"]}), "extraArgs may not set what the operator manages"),
+        (json!({"extraArgs": ["-vm512"]}), "extraArgs may not set what the operator manages"),
+        (json!({"extraArgs": ["--port=1"]}), "extraArgs may not set what the operator manages"),
+        (json!({"extraArgs": ["-c1"]}), "extraArgs may not set what the operator manages"),
+        (json!({"version": "latest"}), "version must look like 1.6.39"),
+        (json!({"replicas": -1}), "should be greater than or equal to 0"),
+        (json!({"replicas": 101}), "should be less than or equal to 100"),
+        (json!({"threads": 0}), "should be greater than or equal to 1"),
+        (json!({"memoryLimitMegabytes": 7}), "should be greater than or equal to 8"),
+        (json!({"resources": {"limits": {"memory": "lots"}}}), "should match"),
+    ];
+    for (spec, phrase) in cases {
+        let error = stage.create("nonsense", spec.clone()).await.expect_err(phrase).to_string();
+        assert!(error.contains(phrase), "{spec}: {phrase:?} is missing in {error}");
+    }
+    let long = "a".repeat(53);
+    for name in ["1st", "with.dots", long.as_str()] {
+        let error = stage.create(name, json!({})).await.expect_err(name).to_string();
+        assert!(error.contains("use at most 52 lower case letters"), "{name}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn sense_is_accepted() {
+    let Some(stage) = stage("only the API server evaluates CEL rules").await else { return };
+    for (name, spec) in [
+        ("image", json!({"image": "registry.example.com:5000/team/memcached@sha256:0123"})),
+        ("version", json!({"version": "1.6.39-alpine3.22"})),
+        (
+            "memory",
+            json!({"memoryLimitMegabytes": 512, "resources": {"limits": {"memory": "600Mi", "cpu": 2}}}),
+        ),
+        ("args", json!({"extraArgs": ["-I", "4m", "-vv", "-o", "modern", "--max-reqs-per-event=50"]})),
+        ("none", json!({"replicas": 0})),
+    ] {
+        stage.create(name, spec).await.expect(name);
+    }
+}
+
+#[tokio::test]
+async fn the_bucket_is_written_once() {
+    let Some(stage) = stage("only the API server evaluates transition rules").await else { return };
+    stage.create("fixed", json!({})).await.expect("created");
+    let write = async |bucket: Value| {
+        let patch = json!({"status": {"bucket": bucket}});
+        stage.api::<Memcached>().patch_status("fixed", &PatchParams::default(), &Patch::Merge(&patch)).await
+    };
+    write(json!(17)).await.expect("the first write");
+    write(json!(17)).await.expect("the same again");
+    for other in [json!(18), Value::Null] {
+        let error = write(other).await.expect_err("another bucket").to_string();
+        assert!(error.contains("status.bucket is set once and never changes"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn scales_through_its_subresource() {
+    let Some(stage) = stage("the API server maps the scale subresource").await else { return };
+    stage.create("elastic", json!({"replicas": 2})).await.expect("created");
+    stage.reconcile("elastic").await.expect("reconciled");
+    let api = stage.api::<Memcached>();
+    let scale = api.get_scale("elastic").await.expect("a scale");
+    assert_eq!(scale.spec.and_then(|spec| spec.replicas), Some(2));
+    let selector = scale.status.and_then(|status| status.selector);
+    let expected = "app.kubernetes.io/instance=elastic,app.kubernetes.io/name=memcached";
+    assert_eq!(selector.as_deref(), Some(expected));
+    let patch = json!({"spec": {"replicas": 5}});
+    api.patch_scale("elastic", &PatchParams::default(), &Patch::Merge(&patch)).await.expect("scaled");
+    assert_eq!(api.get("elastic").await.expect("there").spec.replicas, 5);
+}

@@ -1,0 +1,6 @@
+//! The resource and its reconcile, on a real API server. The reconciler is called by hand: no router, no Leases.
+
+mod children;
+mod definition;
+mod status;
+mod support;

@@ -1,0 +1,106 @@
+//! An API server that knows the resource, and a namespace on it.
+
+use std::fmt::Debug;
+use std::time::Duration;
+
+use k8s_openapi::NamespaceResourceScope;
+use k8s_openapi::api::events::v1::Event;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::api::{ApiResource, DynamicObject, Patch, PatchParams, PostParams};
+use kube::runtime::conditions::is_crd_established;
+use kube::runtime::controller::Action;
+use kube::runtime::wait::await_condition;
+use kube::{Api, Client, CustomResourceExt, Resource};
+use kube_testkit::RealEnv;
+use memcached_operator::crd::{Memcached, MemcachedStatus};
+use memcached_operator::reconcile::{MemcachedReconciler, ReconcileError};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use tokio::sync::OnceCell;
+
+/// A test's own namespace, and what tests do in it.
+pub(crate) struct Stage {
+    pub(crate) client: Client,
+    pub(crate) env: RealEnv,
+}
+
+/// A stage, or a visible reason why there is none.
+pub(crate) async fn stage(why: &str) -> Option<Stage> {
+    static INSTALLED: OnceCell<()> = OnceCell::const_new();
+    let env = kube_testkit::real(why).await?;
+    let client = env.admin();
+    INSTALLED.get_or_init(|| install(client.clone())).await;
+    Some(Stage { client, env })
+}
+
+async fn install(client: Client) {
+    let definitions: Api<CustomResourceDefinition> = Api::all(client);
+    let definition = Memcached::crd();
+    let params = PatchParams::apply("tests").force();
+    definitions
+        .patch(Memcached::crd_name(), &params, &Patch::Apply(&definition))
+        .await
+        .expect("the CRD is accepted");
+    let established = await_condition(definitions, Memcached::crd_name(), is_crd_established());
+    tokio::time::timeout(Duration::from_secs(30), established)
+        .await
+        .expect("established in time")
+        .expect("watched");
+}
+
+impl Stage {
+    pub(crate) fn api<K>(&self) -> Api<K>
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned,
+    {
+        Api::namespaced(self.client.clone(), self.env.namespace())
+    }
+
+    /// Creates a resource from raw JSON, as a user would.
+    pub(crate) async fn create(&self, name: &str, spec: impl Into<Value>) -> Result<Memcached, kube::Error> {
+        let raw: Api<DynamicObject> = Api::namespaced_with(
+            self.client.clone(),
+            self.env.namespace(),
+            &ApiResource::erase::<Memcached>(&()),
+        );
+        let mut object = DynamicObject::new(name, &ApiResource::erase::<Memcached>(&()));
+        object.data = json!({"spec": spec.into()});
+        raw.create(&PostParams::default(), &object).await?;
+        self.api::<Memcached>().get(name).await
+    }
+
+    /// Reads the resource and reconciles it once.
+    pub(crate) async fn reconcile(&self, name: &str) -> Result<Action, ReconcileError> {
+        let memcached = self.api::<Memcached>().get(name).await.expect("the Memcached is there");
+        self.reconcile_as_seen(&memcached).await
+    }
+
+    /// Reconciles what was seen, however old.
+    pub(crate) async fn reconcile_as_seen(&self, memcached: &Memcached) -> Result<Action, ReconcileError> {
+        let bucket = ("cache.example.com/bucket".to_owned(), "17".to_owned());
+        MemcachedReconciler::new("tests_1").run(memcached, &self.client, &bucket).await
+    }
+
+    pub(crate) async fn status(&self, name: &str) -> MemcachedStatus {
+        self.api::<Memcached>().get(name).await.expect("the Memcached is there").status.unwrap_or_default()
+    }
+
+    /// Merges into the spec of a resource.
+    pub(crate) async fn change(&self, name: &str, spec: impl Into<Value>) -> Result<Memcached, kube::Error> {
+        let patch = json!({"spec": spec.into()});
+        self.api::<Memcached>().patch(name, &PatchParams::default(), &Patch::Merge(&patch)).await
+    }
+
+    /// Reasons of the events on a resource, oldest first.
+    pub(crate) async fn events(&self, name: &str) -> Vec<String> {
+        let events =
+            self.api::<Event>().list(&kube::api::ListParams::default()).await.expect("events are listed");
+        let mut events: Vec<_> = events
+            .items
+            .into_iter()
+            .filter(|event| event.regarding.as_ref().is_some_and(|on| on.name.as_deref() == Some(name)))
+            .collect();
+        events.sort_by_key(|event| event.event_time.as_ref().map(|time| time.0));
+        events.into_iter().filter_map(|event| event.reason).collect()
+    }
+}
