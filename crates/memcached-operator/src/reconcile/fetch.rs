@@ -100,7 +100,7 @@ mod tests {
     #[test]
     fn a_namesakes_child_is_waited_for() {
         let result = judged(|service| {
-            service.metadata.owner_references.as_mut().expect("owners")[0].uid = "old".into()
+            service.metadata.owner_references.as_mut().expect("owners")[0].uid = "old".into();
         });
         assert!(result.expect_err("another uid").is_conflict());
     }

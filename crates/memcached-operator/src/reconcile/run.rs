@@ -62,19 +62,19 @@ impl MemcachedReconciler {
         };
         match result {
             Ok(applied) => {
-                self.report(
+                Box::pin(self.report(
                     client,
                     memcached,
                     Some(&applied.stateful_set),
                     &Outcome::Applied,
                     Some(&applied),
-                )
+                ))
                 .await?;
                 Ok(Action::await_change())
             }
             Err(Failure::Invalid(problems)) => {
                 let servers = observed.stateful_set.as_ref();
-                self.report(client, memcached, servers, &Outcome::Invalid(&problems), None).await?;
+                Box::pin(self.report(client, memcached, servers, &Outcome::Invalid(&problems), None)).await?;
                 tracing::warn!(
                     memcached = key(memcached),
                     ?problems,
@@ -85,8 +85,14 @@ impl MemcachedReconciler {
             Err(Failure::Error(error)) => {
                 if error.is_refusal() {
                     let servers = observed.stateful_set.as_ref();
-                    self.report(client, memcached, servers, &Outcome::Refused(&error.to_string()), None)
-                        .await?;
+                    Box::pin(self.report(
+                        client,
+                        memcached,
+                        servers,
+                        &Outcome::Refused(&error.to_string()),
+                        None,
+                    ))
+                    .await?;
                 }
                 Err(error)
             }
@@ -103,8 +109,8 @@ impl MemcachedReconciler {
     ) -> Result<(), ReconcileError> {
         let status = status(memcached, servers, outcome, Timestamp::now());
         let events = events::of_reconcile(memcached, applied, &status);
-        Box::pin(write(client, memcached, &status)).await?;
-        Box::pin(events::publish(client, memcached, &self.replica, &events)).await;
+        write(client, memcached, &status).await?;
+        events::publish(client, memcached, &self.replica, &events).await;
         Ok(())
     }
 }

@@ -78,7 +78,7 @@ impl Stage {
     /// Reconciles what was seen, however old.
     pub(crate) async fn reconcile_as_seen(&self, memcached: &Memcached) -> Result<Action, ReconcileError> {
         let bucket = ("cache.example.com/bucket".to_owned(), "17".to_owned());
-        MemcachedReconciler::new("tests_1").run(memcached, &self.client, &bucket).await
+        Box::pin(MemcachedReconciler::new("tests_1").run(memcached, &self.client, &bucket)).await
     }
 
     pub(crate) async fn status(&self, name: &str) -> MemcachedStatus {
