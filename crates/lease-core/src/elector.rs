@@ -25,6 +25,7 @@ use crate::effect::{Effect, EndReason, Write};
 use crate::event::{Context, Event};
 use crate::identity::Identity;
 use crate::record::ObservedLease;
+use crate::revision::Revision;
 use crate::time::Validity;
 
 use attempts::Attempts;
@@ -63,6 +64,8 @@ pub struct Elector {
     work: Work,
     vacating: Option<Vacating>,
     successor: Option<Identity>,
+    /// The state of the Lease that this process gave up on releasing.
+    abandoned: Option<Revision>,
     /// A read is owed before the next write: what is known may be out of date.
     must_read: bool,
     /// A write has failed, and the read that follows may not show why.
@@ -87,6 +90,7 @@ impl Elector {
             work: Work::Idle,
             vacating: None,
             successor: None,
+            abandoned: None,
             must_read: true,
             write_failed: false,
             retry_at: Duration::ZERO,
@@ -139,8 +143,10 @@ impl Elector {
             Event::Patience(patience) => self.config.patience = patience,
             Event::RenewSoon => self.renew_soon(cx),
             Event::WatchHealthy(healthy) => {
-                self.watch_healthy = healthy;
-                self.schedule_poll(cx);
+                // Only a change counts: to be told so again and again must not put the next poll off.
+                if std::mem::replace(&mut self.watch_healthy, healthy) != healthy {
+                    self.schedule_poll(cx);
+                }
             }
         }
         self.advance(cx);

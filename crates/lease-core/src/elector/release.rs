@@ -58,7 +58,10 @@ impl Elector {
             && self.holding.is_none()
             && self.work == Work::Idle
             && self.config.release != ReleaseStyle::LetExpire
-            && self.view.lease().is_some_and(|lease| lease.record.is_held_by(&self.config.identity))
+            && self.view.lease().is_some_and(|lease| {
+                lease.record.is_held_by(&self.config.identity)
+                    && self.abandoned.as_ref() != Some(&lease.revision)
+            })
     }
 
     pub(super) fn begin_vacating(&mut self, cx: &Context) {
@@ -70,6 +73,8 @@ impl Elector {
 
     fn begin_vacating_object(&mut self, uid: Uid, cx: &Context) {
         if self.config.release == ReleaseStyle::LetExpire {
+            // Given up is given up: everyone else gets to see it expire first.
+            self.view.honour(cx.now.monotonic + self.config.timings.takeover_bound());
             self.state = State::Standby;
             return;
         }
@@ -90,7 +95,9 @@ impl Elector {
         let ours = self.view.lease().is_some_and(|lease| {
             lease.revision.uid == vacating.uid && lease.record.is_held_by(&self.config.identity)
         });
-        if cx.now.monotonic >= vacating.give_up_at || (vacating.confirmed && !ours) {
+        let too_late = cx.now.monotonic >= vacating.give_up_at;
+        if too_late || (vacating.confirmed && !ours) {
+            self.abandoned = self.view.lease().filter(|_| ours).map(|lease| lease.revision.clone());
             self.vacated();
         } else if self.must_read || !vacating.confirmed {
             self.read_if_due(cx);

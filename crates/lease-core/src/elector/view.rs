@@ -163,7 +163,7 @@ impl Elector {
         let first_sight = !self.view.is_known();
         if record.is_released() || (record.holder.is_none() && active(Mutant::BlankIsRelease)) {
             self.view.honour_until = now;
-        } else if !self.is_own_old_record(record) {
+        } else if !self.is_own_old_record(&lease) {
             let stated = record.lease_duration.or(self.view.stated);
             let own = self.config.timings.lease_duration();
             let duration = if active(Mutant::ExpiryByOwnDuration) { own } else { stated.unwrap_or(own) };
@@ -181,14 +181,15 @@ impl Elector {
     }
 
     /// Whether this is what this process itself wrote, perhaps with other labels: no reason to wait for anyone. A
-    /// record that names this process but was written by someone else does not pass.
-    fn is_own_old_record(&self, record: &LeaseRecord) -> bool {
-        record.is_held_by(&self.config.identity)
-            && (self.holding.is_some()
-                || self.view.lease().is_some_and(|known| {
-                    known.record.is_held_by(&self.config.identity)
-                        && known.record.renew_time == record.renew_time
-                }))
+    /// record that names this process but was written by someone else does not pass, nor does another object.
+    fn is_own_old_record(&self, lease: &ObservedLease) -> bool {
+        let identity = &self.config.identity;
+        let same = |known: &ObservedLease| {
+            known.revision.uid == lease.revision.uid
+                && known.record.is_held_by(identity)
+                && (self.holding.is_some() || known.record.renew_time == lease.record.renew_time)
+        };
+        lease.record.is_held_by(identity) && self.view.lease().is_some_and(same)
     }
 
     /// From when on the Lease may be taken; `None` while that is not for this process to do.

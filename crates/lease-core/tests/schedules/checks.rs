@@ -178,7 +178,10 @@ impl World {
         }
         let own = process.elector.lease().is_some_and(|lease| lease.record.is_held_by(&process.identity));
         let most = process.ledger.most_transitions;
-        if matches!(kind, WriteKind::Reserve | WriteKind::Acquire) && !own && most.is_some_and(|most| write.record.transitions <= most) {
+        if matches!(kind, WriteKind::Reserve | WriteKind::Acquire)
+            && !own
+            && most.is_some_and(|most| write.record.transitions <= most)
+        {
             let what = format!("node {node} saw {most:?} and writes {}", write.record.transitions);
             return Err(self.violation("leaseTransitions grows", what));
         }
