@@ -13,14 +13,14 @@ use serde::de::DeserializeOwned;
 use tokio::sync::Semaphore;
 
 use crate::{
-    gate::{Base, BaseError},
+    gate::{Base, BaseError, introduced},
     metrics::Metrics,
     options::Options,
     readiness::{ReadinessProbe, ReadinessSwitch},
     reconciler::Reconciler,
     records::Recorder,
     replica,
-    setup::{Dice, OwnedWatch, Setup, owned_watch},
+    setup::{Dice, OwnedWatch, Setup, Trouble, owned_watch},
     sharded::Sharded,
     sole,
     stamper::Rules,
@@ -144,6 +144,7 @@ impl<K: Sharded> ShardedController<K> {
         let options = self.options;
         let base = Base::new(self.config.clone(), &options.user_agent())?;
         let stamper_base = Base::new(self.config.clone(), &options.stamper_user_agent())?;
+        let config = introduced(self.config, &options.user_agent())?;
         let identity = options.elections.identity.clone();
         let clock = options.elections.clock.clone();
         let recorder = Recorder::new(options.records.clone(), clock.clone(), identity.as_str());
@@ -162,12 +163,13 @@ impl<K: Sharded> ShardedController<K> {
             starts: Arc::new(Semaphore::new(options.concurrent_starts.max(1))),
             dice: Dice::seeded(options.seed),
             reconciles: AtomicU64::new(1),
+            trouble: Trouble::default(),
             options,
         });
         if setup.options.leader_elect {
             let tasks =
                 replica::Tasks { every_replica: self.replica_tasks, coordinator: self.coordinator_tasks };
-            replica::run(setup, self.config, tasks, self.readiness, shutdown).await?;
+            replica::run(setup, config, tasks, self.readiness, shutdown).await?;
         } else {
             let tasks = self.replica_tasks.into_iter().chain(self.coordinator_tasks).collect();
             sole::run(setup, tasks, self.readiness, shutdown).await;

@@ -9,16 +9,25 @@ pub(crate) mod birth;
 mod gc;
 mod steward;
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use futures::FutureExt;
-use lease_core::{Candidate, Elections, Term};
+use kube::ResourceExt;
+use lease_core::{Candidate, Elections, RequestError, Term};
 use tokio::{sync::watch, task::JoinSet};
 
 use self::{birth::Births, steward::Steward};
 use crate::{
-    held::gated_by, hold::Hold, layout::Layout, reconciler::Reconciler, setup::Setup, sharded::Sharded,
-    task::NamedTask, world::World,
+    bucket::ShardId,
+    held::gated_by,
+    hold::Hold,
+    layout::Layout,
+    names::Names,
+    reconciler::Reconciler,
+    setup::Setup,
+    sharded::Sharded,
+    task::NamedTask,
+    world::{Committed, World},
 };
 
 /// The parts of one coordinator's work.
@@ -34,6 +43,12 @@ pub(crate) struct Coordinator<K: Sharded, R: Reconciler<K>> {
 impl<K: Sharded, R: Reconciler<K>> Coordinator<K, R> {
     /// The work of one term. Ends when the term drains, after the user's tasks have.
     pub(crate) async fn run(self: Arc<Self>, term: Term) {
+        // Nothing starts before the layout is known to be ours: a stamper with another key label would stamp wrongly.
+        let layout = tokio::select! {
+            () = term.draining() => return,
+            layout = self.commit_layout(&term) => layout,
+        };
+        let Some(layout) = layout else { return };
         let hold = Hold::Elected(term.clone());
         let mut tasks = JoinSet::new();
         for task in &self.tasks {
@@ -44,7 +59,7 @@ impl<K: Sharded, R: Reconciler<K>> Coordinator<K, R> {
         let namespace = self.setup.options.watch_namespace.clone();
         tokio::select! {
             () = term.draining() => {}
-            () = self.steward(&term) => return,
+            () = self.steward(&term, layout) => {}
             () = stamper.run::<K>(namespace.as_deref()) => {}
         }
         while let Some(ended) = tasks.join_next().await {
@@ -54,9 +69,8 @@ impl<K: Sharded, R: Reconciler<K>> Coordinator<K, R> {
         }
     }
 
-    /// Ends only if this replica must not coordinate.
-    async fn steward(&self, term: &Term) {
-        let Some(layout) = self.commit_layout(term).await else { return };
+    /// Never ends by itself.
+    async fn steward(&self, term: &Term, layout: Layout) {
         let options = self.elections.options();
         let steward = Steward {
             layout,
@@ -73,32 +87,49 @@ impl<K: Sharded, R: Reconciler<K>> Coordinator<K, R> {
         steward.run(world, self.elections.leases(), |annotations| self.annotate(annotations)).await;
     }
 
-    /// Reads the coordinator Lease and commits layout generation 1 if it carries none. `None` if the committed layout
-    /// is not ours: then this replica must not coordinate.
+    /// Reads the coordinator Lease and commits layout generation 1 if it carries none. `None` if this replica must not
+    /// coordinate.
     async fn commit_layout(&self, term: &Term) -> Option<Layout> {
-        let names = &self.setup.names;
-        let retry = self.elections.options().timings.hurried_retry();
+        let timings = self.elections.options().timings;
         loop {
-            match self.elections.client().get(term.lease()).await {
-                Ok(lease) => match crate::world::Committed::read(names, lease.as_ref()) {
-                    crate::world::Committed::Layout(layout) => {
-                        let differs = layout.mismatch(&self.setup.layout);
-                        return if differs.is_none() { Some(layout) } else { None };
-                    }
-                    crate::world::Committed::Garbled(_) => return None,
-                    crate::world::Committed::Nothing => {
-                        let json = serde_json::to_string(&self.setup.layout).expect("a layout is plain data");
-                        let annotation = (names.layout_annotation(), Some(json));
-                        if self.annotate([annotation].into()).await {
-                            tracing::info!(shards = %self.setup.layout.shards, "committed layout generation 1");
-                            return Some(self.setup.layout.clone());
-                        }
-                    }
-                },
-                Err(error) => tracing::warn!(%error, "the coordinator Lease could not be read; retrying"),
+            match self.try_commit(term).await {
+                Ok(Commit::Done(layout)) => {
+                    self.setup.trouble.clear();
+                    return Some(layout);
+                }
+                Ok(Commit::Again) => {}
+                Ok(Commit::Refused) => {
+                    // Others may fit better; without a pause this replica would win the Lease right back.
+                    self.setup.clock.sleep(timings.retry_period()).await;
+                    return None;
+                }
+                Err(error) => tracing::warn!(%error, "the layout could not be read; retrying"),
             }
-            self.setup.clock.sleep(retry).await;
+            self.setup.clock.sleep(timings.hurried_retry()).await;
         }
+    }
+
+    async fn try_commit(&self, term: &Term) -> Result<Commit, RequestError> {
+        let (names, ours) = (&self.setup.names, &self.setup.layout);
+        let api = self.elections.client();
+        let lease = api.get(term.lease()).await?;
+        match Committed::read(names, lease.as_ref()) {
+            Committed::Layout(layout) if layout.mismatch(ours).is_none() => return Ok(Commit::Done(layout)),
+            Committed::Layout(_) | Committed::Garbled(_) => return Ok(Commit::Refused),
+            Committed::Nothing => {}
+        }
+        let existing =
+            api.list().await?.iter().filter_map(|lease| names.shard_of(&lease.name_any())).collect();
+        if let Some(sentence) = lost_layout(&existing, ours, names) {
+            self.setup.trouble.set(sentence);
+            return Ok(Commit::Refused);
+        }
+        let json = serde_json::to_string(ours).expect("a layout is plain data");
+        if !self.annotate([(names.layout_annotation(), Some(json))].into()).await {
+            return Ok(Commit::Again);
+        }
+        tracing::info!(shards = %ours.shards, "committed layout generation 1");
+        Ok(Commit::Done(ours.clone()))
     }
 
     /// Whether the annotations were written, which can only happen while we hold the Lease.
@@ -112,7 +143,50 @@ impl<K: Sharded, R: Reconciler<K>> Coordinator<K, R> {
     }
 }
 
+enum Commit {
+    Done(Layout),
+    Again,
+    Refused,
+}
+
+/// In one sentence, why no layout may be committed although none is recorded: shard Leases exist, so there was one, and
+/// other replicas may be working by it this moment. Only the very layout that these Leases stand for can be
+/// recorded again without moving a bucket under somebody's hands.
+fn lost_layout(existing: &BTreeSet<ShardId>, ours: &Layout, names: &Names) -> Option<String> {
+    if existing.is_empty() || existing.iter().copied().eq(ours.shards.shards()) {
+        return None;
+    }
+    Some(format!(
+        "lease {} records no layout, but {} shard Leases exist and this replica is set to {} shards; start replicas with \
+         the former number of shards, or stop all of them and delete the shard Leases",
+        names.coordinator(),
+        existing.len(),
+        ours.shards
+    ))
+}
+
 fn draining(term: &Term) -> futures::future::BoxFuture<'static, ()> {
     let term = term.clone();
     async move { term.draining().await }.boxed()
+}
+
+#[cfg(test)]
+mod tests {
+    use lease_core::LeaderElectionId;
+
+    use super::*;
+
+    #[test]
+    fn a_lost_layout_is_recorded_again_only_as_the_shard_leases_stand_for_it() {
+        let names = Names::new(LeaderElectionId::new("op.example.com").unwrap(), "example.com");
+        let ours = Layout::first(4.try_into().unwrap(), None);
+        let refused = |shards: std::ops::Range<u16>| {
+            lost_layout(&shards.map(ShardId).collect(), &ours, &names).is_some()
+        };
+        assert!(!refused(0..0), "a first install");
+        assert!(!refused(0..4));
+        assert!(refused(0..2), "there may have been two");
+        assert!(refused(0..8));
+        assert!(refused(1..4));
+    }
 }

@@ -85,9 +85,7 @@ impl Base {
     /// A pool that introduces itself to the API server as `user_agent`.
     pub(crate) fn new(mut config: kube::Config, user_agent: &str) -> Result<Self, BaseError> {
         config.default_retry = false;
-        config.headers.retain(|(name, _)| *name != http::header::USER_AGENT);
-        let user_agent = user_agent.parse().map_err(|_| BaseError::UserAgent(user_agent.to_owned()))?;
-        config.headers.push((http::header::USER_AGENT, user_agent));
+        let config = introduced(config, user_agent)?;
         let client = ClientBuilder::try_from(config)?.with_layer(&wire::LastCheck).build();
         Ok(Self { client })
     }
@@ -104,6 +102,14 @@ impl Base {
         let gate = move |request| send(base.clone(), pass.clone(), request);
         Client::new(tower::service_fn(gate), namespace)
     }
+}
+
+/// The configuration with this User-Agent header and no other.
+pub(crate) fn introduced(mut config: kube::Config, user_agent: &str) -> Result<kube::Config, BaseError> {
+    let value = user_agent.parse().map_err(|_| BaseError::UserAgent(user_agent.to_owned()))?;
+    config.headers.retain(|(name, _)| *name != http::header::USER_AGENT);
+    config.headers.push((http::header::USER_AGENT, value));
+    Ok(config)
 }
 
 /// The connection to the API server could not be set up.

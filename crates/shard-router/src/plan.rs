@@ -69,10 +69,20 @@ impl Plan {
     /// Of N members that are not draining, exactly S mod N get ⌈S/N⌉ shards and the others ⌊S/N⌋. Every member
     /// keeps what it has, up to that; what is left over (shards of members that are gone or draining, and surplus)
     /// goes to the member with the best rendezvous score that still has room. So a member that comes takes only its
-    /// own share from the others, and of a member that goes only its shards move. Deterministic in its arguments;
-    /// the order of the members does not matter.
+    /// own share from the others, and of a member that goes only its shards move.
+    ///
+    /// `holders` says who holds each shard in fact. It counts where the plan has nobody: whoever has taken over a shard of
+    /// a dead member keeps it, as far as there is room, instead of handing it on at once.
+    ///
+    /// Deterministic in its arguments; the order of the members does not matter.
     #[must_use]
-    pub fn next(&self, layout: u64, shards: ShardCount, members: &[Candidacy]) -> Plan {
+    pub fn next(
+        &self,
+        layout: u64,
+        shards: ShardCount,
+        members: &[Candidacy],
+        holders: &BTreeMap<ShardId, Option<Identity>>,
+    ) -> Plan {
         let mut eligible: Vec<&str> =
             members.iter().filter(|member| !member.draining).map(|member| member.identity.as_str()).collect();
         eligible.sort_unstable();
@@ -80,7 +90,9 @@ impl Plan {
         let mut owners: BTreeMap<ShardId, &str> = shards
             .shards()
             .filter_map(|shard| {
-                let kept = eligible.binary_search(&self.name(shard)?).ok()?;
+                let number = |name: &str| eligible.binary_search(&name).ok();
+                let holder = || number(holders.get(&shard)?.as_ref()?.as_str());
+                let kept = self.name(shard).and_then(number).or_else(holder)?;
                 Some((shard, eligible[kept]))
             })
             .collect();

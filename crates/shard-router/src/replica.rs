@@ -28,6 +28,9 @@ use crate::{
     world::{Verdict, World},
 };
 
+/// With many shards, some Lease is renewed all the time: news is taken in together.
+const BREATH: Duration = Duration::from_millis(20);
+
 /// The user's tasks besides reconciling.
 pub(crate) struct Tasks {
     pub(crate) every_replica: Vec<NamedTask>,
@@ -48,14 +51,17 @@ pub(crate) async fn run<K: Sharded, R: Reconciler<K>>(
         let stopped = stop.clone().cancelled_owned().boxed();
         background.spawn(task.start(setup.base.ungated(), None, stopped));
     }
-    let births = births(&setup);
-    let elections = Elections::start(config, setup.options.elections.clone());
-    // A shutdown asked for before anything is held has nothing to drain.
-    let (births, elections) = futures::join!(births, elections);
-    let elections = elections?;
-    background.spawn(backup_stamper(setup.clone(), stop.clone()));
-
-    let replica = Replica::new(setup, elections, births, tasks.coordinator, readiness)?;
+    let mut shutdown = std::pin::pin!(shutdown);
+    let starting =
+        async { futures::join!(births(&setup), Elections::start(config, setup.options.elections.clone())) };
+    let (births, elections) = tokio::select! {
+        started = starting => started,
+        // Nothing is held yet, so there is nothing to drain.
+        () = &mut shutdown => return Ok(()),
+    };
+    let verdict = watch::Sender::new(Verdict::Wait);
+    background.spawn(backup_stamper(setup.clone(), verdict.subscribe()));
+    let replica = Replica::new(setup, elections?, births, tasks.coordinator, verdict, readiness)?;
     tokio::select! {
         () = shutdown => {}
         () = replica.attend() => {}
@@ -73,6 +79,7 @@ struct Replica<K: Sharded, R: Reconciler<K>> {
     member: Candidate,
     seats: Seats,
     nudge: Arc<Notify>,
+    verdict: watch::Sender<Verdict>,
     readiness: ReadinessSwitch,
     /// Ends with the replica.
     _watchers: JoinSet<()>,
@@ -84,6 +91,7 @@ impl<K: Sharded, R: Reconciler<K>> Replica<K, R> {
         elections: Elections,
         births: Births,
         coordinator_tasks: Vec<NamedTask>,
+        verdict: watch::Sender<Verdict>,
         readiness: ReadinessSwitch,
     ) -> Result<Self, RunError> {
         let nudge = Arc::new(Notify::new());
@@ -107,7 +115,8 @@ impl<K: Sharded, R: Reconciler<K>> Replica<K, R> {
             watchers.spawn(report::follow(setup.clone(), Some(shard), &candidate, nudge.clone()));
             seats.add(shard, candidate);
         }
-        Ok(Self { setup, elections, coordinator, member, seats, nudge, readiness, _watchers: watchers })
+        let _watchers = watchers;
+        Ok(Self { setup, elections, coordinator, member, seats, nudge, verdict, readiness, _watchers })
     }
 
     /// Follows what the Leases say, for as long as it is polled.
@@ -124,6 +133,7 @@ impl<K: Sharded, R: Reconciler<K>> Replica<K, R> {
             world.observe(now, &leases.snapshot());
             let verdict = world.verdict(&self.setup.layout);
             self.contend(&verdict);
+            self.verdict.send_replace(verdict.clone());
             self.assess(Some(&verdict));
             if verdict == Verdict::Work {
                 let settled = world.membership.stable_for(now) >= self.setup.options.membership_settle();
@@ -131,7 +141,7 @@ impl<K: Sharded, R: Reconciler<K>> Replica<K, R> {
                 self.seats.follow(&world, current, timings);
             }
             tokio::select! {
-                () = leases.changed() => {}
+                () = leases.changed() => self.setup.clock.sleep(BREATH).await,
                 () = self.nudge.notified() => {}
                 () = self.setup.clock.sleep(timings.hurried_retry()) => {}
             }
@@ -163,6 +173,7 @@ impl<K: Sharded, R: Reconciler<K>> Replica<K, R> {
         let lease_duration = self.elections.options().timings.lease_duration();
         let because = match verdict {
             Some(Verdict::Refuse(sentence)) => Some(sentence.clone()),
+            Some(Verdict::Wait) if self.setup.trouble.get().is_some() => self.setup.trouble.get(),
             _ if !health.troubles.is_empty() => Some(health.troubles[0].sentence.clone()),
             None => Some("the Leases have not been listed yet; is the API server reachable?".to_owned()),
             _ if health.silent_for > lease_duration => Some(format!(
@@ -182,12 +193,19 @@ async fn births<K: Sharded, R: Reconciler<K>>(setup: &Setup<K, R>) -> Births {
     Births::witness(api, setup.names.clone(), setup.clock.clone(), duration).await
 }
 
-/// Every replica watches for resources that stay without a bucket, in case nobody coordinates for long.
-async fn backup_stamper<K: Sharded, R: Reconciler<K>>(setup: Arc<Setup<K, R>>, stop: CancellationToken) {
+/// Every replica watches for resources that stay without a bucket, in case nobody coordinates for long; but only while the
+/// committed layout is its own, since the key label is part of it.
+async fn backup_stamper<K: Sharded, R: Reconciler<K>>(
+    setup: Arc<Setup<K, R>>,
+    mut verdict: watch::Receiver<Verdict>,
+) {
     let stamper = setup.stamper(setup.stamper_base.ungated(), setup.options.stamp_patience());
-    tokio::select! {
-        () = stop.cancelled() => {}
-        () = stamper.run::<K>(setup.options.watch_namespace.as_deref()) => {}
+    let mut otherwise = verdict.clone();
+    while verdict.wait_for(|verdict| *verdict == Verdict::Work).await.is_ok() {
+        tokio::select! {
+            () = stamper.run::<K>(setup.options.watch_namespace.as_deref()) => {}
+            _ = otherwise.wait_for(|verdict| *verdict != Verdict::Work) => {}
+        }
     }
 }
 

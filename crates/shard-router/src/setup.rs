@@ -49,6 +49,30 @@ pub(crate) struct Setup<K: Sharded, R: Reconciler<K>> {
     pub(crate) starts: Arc<Semaphore>,
     pub(crate) dice: Dice,
     pub(crate) reconciles: AtomicU64,
+    /// What keeps this replica from coordinating, for its readiness.
+    pub(crate) trouble: Trouble,
+}
+
+/// A sentence that stands until it is cleared.
+#[derive(Default)]
+pub(crate) struct Trouble(Mutex<Option<String>>);
+
+impl Trouble {
+    pub(crate) fn set(&self, sentence: String) {
+        *self.lock() = Some(sentence);
+    }
+
+    pub(crate) fn clear(&self) {
+        *self.lock() = None;
+    }
+
+    pub(crate) fn get(&self) -> Option<String> {
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<String>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl<K: Sharded, R: Reconciler<K>> Setup<K, R> {

@@ -19,11 +19,13 @@ use crate::{
 pub(crate) struct World {
     names: Names,
     pub(crate) membership: Membership,
+    /// Who holds the coordinator Lease.
+    pub(crate) coordinator: Option<Identity>,
     /// The plan as last published.
     pub(crate) plan: Option<Plan>,
     /// Who holds each shard, for every shard Lease that exists.
     pub(crate) holders: BTreeMap<ShardId, Option<Identity>>,
-    committed: Committed,
+    pub(crate) committed: Committed,
 }
 
 /// What the coordinator Lease says about the layout.
@@ -84,6 +86,7 @@ impl World {
         Self {
             names,
             membership: Membership::default(),
+            coordinator: None,
             plan: None,
             holders: BTreeMap::new(),
             committed: Committed::Nothing,
@@ -99,6 +102,7 @@ impl World {
         self.holders =
             leases.iter().filter_map(|lease| Some((names.shard_of(&name(lease))?, holder(lease)))).collect();
         let coordinator = leases.iter().find(|lease| name(lease) == names.coordinator().as_str());
+        self.coordinator = coordinator.and_then(|lease| holder(lease));
         self.committed = Committed::read(names, coordinator.map(AsRef::as_ref));
         self.plan = coordinator.and_then(|lease| {
             let json = lease.metadata.annotations.as_ref()?.get(&names.plan_annotation())?;
@@ -164,7 +168,7 @@ mod tests {
     #[test]
     fn holders_and_plan_are_read_off() {
         let mut world = World::new(names());
-        let plan = Plan::default().next(1, 1.try_into().unwrap(), &[]);
+        let plan = Plan::default().next(1, 1.try_into().unwrap(), &[], &BTreeMap::new());
         let layout = serde_json::to_string(&Layout::first(1.try_into().unwrap(), None)).unwrap();
         let annotations =
             [("example.com/layout", layout), ("example.com/plan", serde_json::to_string(&plan).unwrap())];

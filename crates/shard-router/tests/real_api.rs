@@ -2,6 +2,8 @@
 
 #[path = "real_api/fleet.rs"]
 mod fleet;
+#[path = "real_api/scenarios.rs"]
+mod scenarios;
 #[path = "real_api/widget.rs"]
 mod widget;
 

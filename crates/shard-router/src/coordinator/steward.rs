@@ -14,7 +14,16 @@ use super::{
     birth::{self, Births},
     gc,
 };
-use crate::{bucket::ShardId, layout::Layout, names::Names, plan::Plan, world::World};
+use crate::{
+    bucket::ShardId,
+    layout::Layout,
+    names::Names,
+    plan::Plan,
+    world::{Committed, World},
+};
+
+/// With many shards, some Lease is renewed all the time: news is taken in together.
+const BREATH: Duration = Duration::from_millis(20);
 
 pub(super) struct Steward<'a> {
     pub(super) layout: Layout,
@@ -43,7 +52,8 @@ impl Steward<'_> {
         loop {
             let now = self.clock.now().monotonic;
             world.observe(now, &leases.snapshot());
-            let mut soon = self.publish(now, &world, &mut published, &annotate).await;
+            let mut soon = !self.restore_layout(&world, &annotate).await;
+            soon |= self.publish(now, &world, &mut published, &annotate).await;
             // On a first install nobody should win a shard before there is a plan to say whose it should be.
             if published.is_some() {
                 soon |= !self.create_missing(&world).await;
@@ -51,10 +61,25 @@ impl Steward<'_> {
             soon |= !gc::collect(&self.api, &world.membership, now, 10 * self.lease_duration).await;
             let wait = self.wait(now, &world, soon);
             tokio::select! {
-                () = leases.changed() => {}
+                () = leases.changed() => self.clock.sleep(BREATH).await,
                 () = wait => {}
             }
         }
+    }
+
+    /// Puts the layout back if someone took it off the Lease while we hold it. Returns whether all is well.
+    async fn restore_layout<F: Future<Output = bool>>(
+        &self,
+        world: &World,
+        annotate: impl Fn(BTreeMap<String, Option<String>>) -> F,
+    ) -> bool {
+        // Our view may lag behind our own commit; to write the same once more does no harm.
+        let ours = world.coordinator.as_ref() == Some(self.term.identity());
+        if !ours || world.committed != Committed::Nothing {
+            return true;
+        }
+        let json = serde_json::to_string(&self.layout).expect("a layout is plain data");
+        annotate([(self.names.layout_annotation(), Some(json))].into()).await
     }
 
     /// Publishes the next plan once membership has been stable for long enough. Returns whether to look again soon.
@@ -66,7 +91,8 @@ impl Steward<'_> {
         annotate: impl Fn(BTreeMap<String, Option<String>>) -> F,
     ) -> bool {
         let before = published.clone().or_else(|| world.plan.clone()).unwrap_or_default();
-        let next = before.next(self.layout.generation, self.layout.shards, world.membership.members());
+        let members = world.membership.members();
+        let next = before.next(self.layout.generation, self.layout.shards, members, &world.holders);
         if before.layout == next.layout && before.same_assignments(&next) {
             *published = Some(before);
             return false;
@@ -78,11 +104,7 @@ impl Steward<'_> {
         if !annotate([(self.names.plan_annotation(), Some(json))].into()).await {
             return true;
         }
-        tracing::info!(
-            plan = next.generation,
-            members = world.membership.members().len(),
-            "published a plan"
-        );
+        tracing::info!(plan = next.generation, members = members.len(), "published a plan");
         *published = Some(next);
         false
     }

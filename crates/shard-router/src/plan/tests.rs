@@ -14,6 +14,10 @@ fn members(count: usize) -> Vec<Candidacy> {
     (0..count).map(|n| member(&format!("operator-7d9f-{n}_{n:08x}"))).collect()
 }
 
+fn nobody() -> BTreeMap<ShardId, Option<Identity>> {
+    BTreeMap::new()
+}
+
 fn count(shards: u16) -> ShardCount {
     shards.try_into().unwrap()
 }
@@ -31,25 +35,41 @@ fn moved(shards: ShardCount, before: &Plan, after: &Plan) -> usize {
 
 #[test]
 fn eight_shards_on_three_members_are_three_three_two() {
-    let plan = Plan::default().next(1, count(8), &members(3));
+    let plan = Plan::default().next(1, count(8), &members(3), &nobody());
     assert_eq!(shares(&plan, &members(3)), [3, 3, 2]);
     assert_eq!((plan.generation, plan.layout), (1, 1));
 }
 
 #[test]
 fn a_draining_member_keeps_nothing() {
-    let before = Plan::default().next(1, count(8), &members(3));
+    let before = Plan::default().next(1, count(8), &members(3), &nobody());
     let mut leaving = members(3);
     leaving[1].draining = true;
-    let after = before.next(1, count(8), &leaving);
+    let after = before.next(1, count(8), &leaving, &nobody());
     assert_eq!(after.share(&leaving[1].identity), 0);
     assert_eq!(shares(&after, &leaving), [4, 4, 0]);
 }
 
+/// After a takeover the plan follows, as far as the shares permit, whoever has taken over.
+#[test]
+fn who_took_over_from_the_dead_keeps_it_within_its_share() {
+    let (shards, before) = (count(9), Plan::default().next(1, count(9), &members(3), &nobody()));
+    let left = &members(3)[..2];
+    let orphans: Vec<_> = shards
+        .shards()
+        .filter(|shard| before.member(*shard).as_ref() == Some(&members(3)[2].identity))
+        .collect();
+    let heir = &left[1].identity;
+    let holders = orphans.iter().map(|shard| (*shard, Some(heir.clone()))).collect();
+    let after = before.next(1, shards, left, &holders);
+    let kept = orphans.iter().filter(|shard| after.gives(**shard, heir)).count();
+    assert_eq!((kept, shares(&after, left)), (2, vec![5, 4]));
+}
+
 #[test]
 fn nobody_is_planned_where_nobody_is() {
-    let before = Plan::default().next(1, count(2), &members(1));
-    let after = before.next(1, count(2), &[draining("operator-7d9f-0_00000000")]);
+    let before = Plan::default().next(1, count(2), &members(1), &nobody());
+    let after = before.next(1, count(2), &[draining("operator-7d9f-0_00000000")], &nobody());
     assert_eq!(after.member(ShardId(0)), None);
     assert_eq!(after.member(ShardId(7)), None, "a shard beyond the plan has no member");
 }
@@ -60,14 +80,14 @@ fn nobody_is_planned_where_nobody_is() {
 fn a_rolling_restart_moves_little() {
     let shards = count(64);
     let mut fleet = members(4);
-    let mut plan = Plan::default().next(1, shards, &fleet);
+    let mut plan = Plan::default().next(1, shards, &fleet, &nobody());
     let mut total = 0;
     for pod in 0..4 {
         fleet.push(member(&format!("operator-new-{pod}_{pod:08x}")));
-        let surged = plan.next(1, shards, &fleet);
+        let surged = plan.next(1, shards, &fleet, &nobody());
         total += moved(shards, &plan, &surged);
         fleet.remove(0);
-        plan = surged.next(1, shards, &fleet);
+        plan = surged.next(1, shards, &fleet, &nobody());
         total += moved(shards, &surged, &plan);
     }
     // Four times: a fifth of 64 to the newcomer, and a fifth of 64 from the one that leaves.
@@ -76,7 +96,7 @@ fn a_rolling_restart_moves_little() {
 
 #[test]
 fn the_wire_form_lists_members_once() {
-    let plan = Plan::default().next(1, count(2), &[member("a_1"), member("b_2")]);
+    let plan = Plan::default().next(1, count(2), &[member("a_1"), member("b_2")], &nobody());
     let json = serde_json::to_value(&plan).unwrap();
     assert_eq!(json["members"], serde_json::json!(["a_1", "b_2"]));
     assert_eq!(json["shards"].as_array().map(Vec::len), Some(2));
@@ -118,9 +138,9 @@ proptest! {
             let fleet: Vec<_> = step.iter().map(|(n, gone)| {
                 Candidacy { draining: *gone, ..member(&format!("pod-{n}_0")) }
             }).collect();
-            let next = plan.next(1, shards, &fleet);
+            let next = plan.next(1, shards, &fleet, &nobody());
             let reversed: Vec<_> = fleet.iter().rev().cloned().collect();
-            prop_assert_eq!(&next, &plan.next(1, shards, &reversed));
+            prop_assert_eq!(&next, &plan.next(1, shards, &reversed, &nobody()));
             let live: Vec<_> = fleet.iter().filter(|member| !member.draining).collect();
             if live.is_empty() {
                 prop_assert!(shards.shards().all(|shard| next.member(shard).is_none()));
@@ -139,7 +159,7 @@ proptest! {
             let kept: usize = held.iter().enumerate()
                 .map(|(n, held)| (*held).min(low + usize::from(n < larger))).sum();
             prop_assert_eq!(moved(shards, &plan, &next), total - kept);
-            prop_assert!(next.next(1, shards, &fleet).same_assignments(&next), "a settled plan stays");
+            prop_assert!(next.next(1, shards, &fleet, &nobody()).same_assignments(&next), "a settled plan stays");
             plan = next;
         }
     }

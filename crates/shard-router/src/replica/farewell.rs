@@ -45,7 +45,7 @@ impl<K: Sharded, R: Reconciler<K>> Replica<K, R> {
         let others: Vec<Candidacy> =
             world.membership.members().iter().filter(|member| member.identity != *me).cloned().collect();
         let layout = &self.setup.layout;
-        world.current_plan().map(|plan| plan.next(plan.layout, layout.shards, &others))
+        world.current_plan().map(|plan| plan.next(plan.layout, layout.shards, &others, &world.holders))
     }
 }
 

@@ -79,6 +79,8 @@ pub(super) async fn confirm_layout<K: Sharded, R: Reconciler<K>>(
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     fn identity(name: &str) -> Identity {
@@ -92,7 +94,7 @@ mod tests {
     #[test]
     fn the_planned_member_does_not_wait_and_the_others_wait_in_turn() {
         let members = fleet(&["a", "b", "c"]);
-        let plan = Plan::default().next(1, 4.try_into().unwrap(), &members);
+        let plan = Plan::default().next(1, 4.try_into().unwrap(), &members, &BTreeMap::new());
         for shard in (0..4).map(ShardId) {
             let mut waits: Vec<_> = members
                 .iter()
@@ -110,7 +112,7 @@ mod tests {
 
     #[test]
     fn a_planned_member_that_is_gone_holds_nobody_up() {
-        let plan = Plan::default().next(1, 1.try_into().unwrap(), &fleet(&["dead"]));
+        let plan = Plan::default().next(1, 1.try_into().unwrap(), &fleet(&["dead"]), &BTreeMap::new());
         let left = fleet(&["a"]);
         let wait = patience_for(ShardId(0), &identity("a"), Some(&plan), &left, Timings::standard());
         assert_eq!(wait, Duration::ZERO);
@@ -119,7 +121,7 @@ mod tests {
     #[test]
     fn shards_go_only_where_the_plan_says_and_only_to_the_living() {
         let members = fleet(&["a", "b"]);
-        let plan = Plan::default().next(1, 2.try_into().unwrap(), &members);
+        let plan = Plan::default().next(1, 2.try_into().unwrap(), &members, &BTreeMap::new());
         let both = [ShardId(0), ShardId(1)];
         let (shard, to) = next_handover(&both, &identity("a"), &plan, &members).unwrap();
         assert_eq!((plan.member(shard), to.as_str()), (Some(to.clone()), "b"));

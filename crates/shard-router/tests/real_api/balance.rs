@@ -1,22 +1,16 @@
 //! Who ends up with what.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
-
-use shard_router::{Action, Held};
-
 use crate::{
-    fleet::{Fleet, assert_no_violations},
-    widget::{Widget, create},
+    fleet::{Fleet, violations},
+    scenarios::{self, quick},
+    widget::create,
 };
-
-async fn quick(_widget: Arc<Widget>, _held: Held) -> Result<Action, Infallible> {
-    tokio::time::sleep(Duration::from_millis(20)).await;
-    Ok(Action::await_change())
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn three_replicas_with_eight_shards_settle_at_three_three_two_and_share_again_when_one_goes() {
-    let Some(fleet) = Fleet::new("the plan, the handovers and the takeovers meet there").await else { return };
+    let Some(fleet) = Fleet::new("the plan, the handovers and the takeovers meet there").await else {
+        return;
+    };
     let mut names = Vec::new();
     for n in 0..40 {
         names.push(create(&fleet.widgets, &format!("w{n}"), &[]).await.metadata.name.unwrap());
@@ -41,5 +35,19 @@ async fn three_replicas_with_eight_shards_settle_at_three_three_two_and_share_ag
     let leases = fleet.leases.list(&kube::api::ListParams::default()).await.unwrap();
     let members = leases.iter().filter(|lease| kube::ResourceExt::name_any(*lease).contains("-member-"));
     assert_eq!(members.count(), 0, "a member takes its Lease with it");
-    assert_no_violations(&fleet.records);
+    assert_eq!(violations(&fleet.records), [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn shards_change_hands_under_running_reconciles_without_an_overlap() {
+    let Some(fleet) = Fleet::new("the plan, the handovers and the takeovers meet there").await else {
+        return;
+    };
+    assert_eq!(scenarios::handover(&fleet).await, [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_is_kept_beyond_the_hold_does_not_send() {
+    let Some(fleet) = Fleet::new("it would accept the request").await else { return };
+    assert_eq!(scenarios::kept_client(&fleet).await, [""; 0]);
 }

@@ -9,41 +9,20 @@ use std::{
     time::Duration,
 };
 
-use kube::ResourceExt;
 use kube_testkit::eventually;
 use lease_core::OnOverrun;
-use shard_router::{Action, Backoff, Held};
+use shard_router::{Action, Held};
 
 use crate::{
-    fleet::{Fleet, PATIENCE, assert_no_violations},
+    fleet::{Fleet, PATIENCE},
+    scenarios::{self, quick},
     widget::{Widget, create},
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_panic_stays_with_its_resource_and_backs_off() {
     let Some(fleet) = Fleet::new("the whole path from watch to requeue is meant").await else { return };
-    let mut options = fleet.options("pod-a", 1);
-    options.backoff = Backoff { base: Duration::from_millis(200), cap: Duration::from_secs(1) };
-    let replica = fleet.start(options, |widget: Arc<Widget>, _held: Held| async move {
-        assert!(widget.name_any() != "poison", "this widget is poisonous");
-        tokio::time::sleep(Duration::from_millis(100)).await;
-        Ok::<_, Infallible>(Action::await_change())
-    });
-    create(&fleet.widgets, "poison", &[]).await;
-    let mut names = Vec::new();
-    for n in 0..20 {
-        names.push(create(&fleet.widgets, &format!("w{n}"), &[]).await.name_any());
-    }
-    fleet.reconciled(&names).await;
-    eventually("the panic to be tried again", PATIENCE, || async {
-        let ends = fleet.records.of("end");
-        (ends.iter().filter(|end| end["outcome"] == "panic").count() >= 3).then_some(())
-    })
-    .await;
-    assert!(fleet.records.of("aborted").is_empty(), "the panic took siblings with it");
-    assert_eq!(fleet.records.of("hold-begin").len(), 1, "the shard was lost over a panic");
-    replica.terminate().await;
-    assert_no_violations(&fleet.records);
+    assert_eq!(scenarios::panics(&fleet).await, [""; 0]);
 }
 
 /// A reconciler that blocks its thread can be neither aborted nor joined. Its Lease is not renewed any more, another
@@ -68,9 +47,7 @@ async fn a_reconciler_that_blocks_its_thread_beyond_the_lease_loses_the_shard() 
     });
     fleet.settle_at(&[1]).await;
     create(&fleet.widgets, "w", &[]).await;
-    let other = fleet.start(fleet.options("pod-b", 1), |_widget: Arc<Widget>, _held: Held| async {
-        Ok::<_, Infallible>(Action::await_change())
-    });
+    let other = fleet.start(fleet.options("pod-b", 1), quick);
     eventually("the other replica to hold the shard", PATIENCE, || async {
         fleet.holders().await.values().any(|holder| *holder == other.identity).then_some(())
     })

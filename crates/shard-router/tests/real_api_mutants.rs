@@ -1,0 +1,40 @@
+//! Faults switched on one at a time, for the whole process, to prove that the scenarios on a real API server see them.
+
+#[path = "real_api/fleet.rs"]
+#[expect(dead_code, reason = "shared with tests that need more of it")]
+mod fleet;
+#[path = "real_api/scenarios.rs"]
+mod scenarios;
+#[path = "real_api/widget.rs"]
+mod widget;
+
+use fleet::Fleet;
+use shard_router::mutants::{Mutant, activate};
+use tokio::sync::Mutex;
+
+/// One mutant at a time.
+static TURN: Mutex<()> = Mutex::const_new(());
+
+/// Runs a scenario with a mutant, which must be found out, by a sentence that contains `sign`.
+macro_rules! found_out {
+    ($name:ident, $mutant:ident, $scenario:ident, $sign:literal) => {
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $name() {
+            let _turn = TURN.lock().await;
+            let Some(fleet) = Fleet::new("the scenario needs one").await else { return };
+            activate(Some(Mutant::$mutant));
+            let found = scenarios::$scenario(&fleet).await;
+            activate(None);
+            println!("{} violations, such as {:?}", found.len(), found.first());
+            assert!(found.iter().any(|what| what.contains($sign)), "not found out: {found:?}");
+        }
+    };
+}
+
+found_out!(a_release_without_a_drain, SkipDrain, handover, "by two replicas at once");
+found_out!(a_start_before_the_barrier, NoBarrier, handover, "before the takeover barrier");
+found_out!(a_stamp_from_the_key_as_it_reads_now, StampFromKeyAgain, restamp, "came back as");
+found_out!(a_gate_that_stands_open, OpenGate, kept_client, "outlived its hold");
+found_out!(a_replica_that_ignores_the_layout, IgnoreLayout, other_count, "another layout");
+found_out!(a_panic_that_is_let_through, LetPanicsThrough, panics, "a panic took");
+found_out!(a_name_that_is_freed_too_early, NoOwnerFinalizer, namesakes, "two replicas reconciled one name");
