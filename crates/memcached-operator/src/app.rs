@@ -14,7 +14,7 @@ use shard_router::{Metrics, Readiness, RunError, ShardedController};
 use crate::admin::{Admin, AdminError};
 use crate::cli::{PRODUCT, RunArgs, Settings, Stop};
 use crate::crd::Memcached;
-use crate::reconcile::{Delay, MemcachedReconciler};
+use crate::reconcile::MemcachedReconciler;
 use crate::{signals, telemetry};
 
 /// Why a replica ended other than by being asked to.
@@ -82,10 +82,7 @@ async fn replica(args: &RunArgs, settings: Settings) -> Result<(), AppError> {
     // Kept until the end: a draining replica can still be watched.
     let _admin = Admin::start(args, registry, readiness).await?;
 
-    let seed = args.reconcile_delay_seed;
-    let delay = args.reconcile_delay.map(|(min, max)| Delay { min, max, seed });
-    let reconciler = MemcachedReconciler::new(&identity).with_delay(delay);
-    controller.run(reconciler, stop.cancelled_owned()).await?;
+    controller.run(MemcachedReconciler::new(&identity), stop.cancelled_owned()).await?;
     tracing::info!("stopped");
     Ok(())
 }

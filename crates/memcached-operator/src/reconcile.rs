@@ -16,7 +16,6 @@ pub mod status;
 mod testing;
 pub mod validate;
 
-pub use delay::Delay;
 pub use error::ReconcileError;
 pub use run::MemcachedReconciler;
 

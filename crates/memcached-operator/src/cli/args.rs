@@ -104,14 +104,6 @@ pub struct RunArgs {
     /// What is logged: a level, or directives such as info,kube=debug
     #[arg(long, env = "RUST_LOG", default_value = "info", value_name = "FILTER")]
     pub log_level: String,
-
-    /// For tests: how long each reconcile waits between reading and writing, as 200ms..3s
-    #[arg(long, env = "RECONCILE_DELAY", hide = true, value_parser = delay, value_name = "MIN..MAX")]
-    pub reconcile_delay: Option<(Duration, Duration)>,
-
-    /// For tests: what the delays are drawn from
-    #[arg(long, env = "RECONCILE_DELAY_SEED", hide = true, default_value_t = 0)]
-    pub reconcile_delay_seed: u64,
 }
 
 /// Timings that go together.
@@ -146,10 +138,4 @@ fn listen_address(text: &str) -> Result<Listen, String> {
     let full = if text.starts_with(':') { format!("0.0.0.0{text}") } else { text.to_owned() };
     let advice = "write it as 0.0.0.0:8080, [::]:8080 or :8080, or off to serve nothing";
     full.parse().map(|address| Listen(Some(address))).map_err(|_| format!("this is no address; {advice}"))
-}
-
-fn delay(text: &str) -> Result<(Duration, Duration), String> {
-    let (min, max) = text.split_once("..").ok_or("write it as 200ms..3s")?;
-    let (min, max) = (parse_duration(min)?, parse_duration(max)?);
-    if min <= max { Ok((min, max)) } else { Err("the first duration has to be the shorter one".into()) }
 }

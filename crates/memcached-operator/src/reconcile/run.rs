@@ -8,7 +8,7 @@ use kube::runtime::controller::Action;
 
 use super::apply::{Applied, apply};
 use super::build::build;
-use super::delay::Delay;
+use super::delay::delay;
 use super::error::{ReconcileError, key};
 use super::events;
 use super::fetch::{Observed, fetch};
@@ -21,19 +21,12 @@ use crate::crd::Memcached;
 #[derive(Clone, Debug)]
 pub struct MemcachedReconciler {
     replica: Arc<str>,
-    delay: Option<Delay>,
 }
 
 impl MemcachedReconciler {
     /// `replica` is named in events as the reporting instance.
     pub fn new(replica: &str) -> Self {
-        Self { replica: replica.into(), delay: None }
-    }
-
-    /// Makes each reconcile wait between reading and writing. For tests, which need reconciles that take their time.
-    #[must_use]
-    pub fn with_delay(self, delay: Option<Delay>) -> Self {
-        Self { delay, ..self }
+        Self { replica: replica.into() }
     }
 
     /// One reconcile with this client; `bucket` is the label for the children, as key and value.
@@ -52,9 +45,7 @@ impl MemcachedReconciler {
         }
         let (observed, result) = match Box::pin(fetch(client, memcached)).await {
             Ok(observed) => {
-                if let Some(delay) = &self.delay {
-                    delay.wait(memcached).await;
-                }
+                delay(memcached).await;
                 let result = Box::pin(converge(memcached, client, bucket, &observed)).await;
                 (observed, result)
             }
