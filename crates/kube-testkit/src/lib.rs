@@ -1,16 +1,25 @@
 //! Real Kubernetes API servers for tests, and the checkers that judge what ran against them.
 //!
-//! ```no_run
-//! # async fn test() {
+//! A test asks for an API server with [`real`], and for one of its own, to pause and restart, with [`exclusive`]:
+//!
+//! ```
 //! use k8s_openapi::api::core::v1::ConfigMap;
 //! use kube::Api;
+//! use kube::api::ListParams;
 //!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() {
 //! // One control plane for the whole test binary, a namespace for this test.
-//! let Some(env) = kube_testkit::real("shows that the API server answers").await else { return };
+//! let Some(env) = kube_testkit::real("it lists what is not there").await else { return };
 //! let maps: Api<ConfigMap> = Api::namespaced(env.admin(), env.namespace());
-//! assert!(maps.list(&Default::default()).await.is_ok());
+//! assert!(maps.list(&ListParams::default()).await.unwrap().items.is_empty());
 //! # }
 //! ```
+//!
+//! Which backend serves it is chosen by `KUBE_TESTKIT_BACKEND`, see [`BackendChoice`]; where none is possible the test is
+//! skipped with the reason. [`Proxy`] puts a faulty network in front of the API server, [`GuardedCommand`] starts
+//! programs that never outlive the test, [`WorkloadStandIn`] makes `StatefulSet`s ready, and [`checker`] judges the
+//! evidence that was collected.
 
 mod access;
 pub mod backend;

@@ -6,10 +6,11 @@ use std::io::{self, Write as _};
 use std::ops::Deref;
 
 use k8s_openapi::api::core::v1::Namespace;
-use kube::api::{ObjectMeta, PostParams};
+use kube::api::{DeleteParams, ObjectMeta, PostParams};
 use kube::{Api, Client};
 use tokio::sync::OnceCell;
 
+use crate::backend::BackendChoice;
 use crate::cluster::{Cluster, ClusterOptions};
 use crate::error::StartError;
 
@@ -81,6 +82,31 @@ impl Deref for RealEnv {
 
     fn deref(&self) -> &Cluster {
         self.cluster
+    }
+}
+
+impl Drop for RealEnv {
+    /// Removes the namespace from a cluster that stays; anywhere else it goes with the control plane.
+    fn drop(&mut self) {
+        if self.cluster.backend() != BackendChoice::Existing {
+            return;
+        }
+        let (cluster, name) = (self.cluster, self.namespace.clone());
+        // A thread of its own, as a destructor cannot wait within the test's runtime.
+        let removal = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            let removed = runtime.block_on(async {
+                Api::<Namespace>::all(cluster.admin()).delete(&name, &DeleteParams::default()).await
+            });
+            removed.map(drop).map_err(io::Error::other)
+        });
+        if let Ok(Err(error)) = removal.join() {
+            let _ = writeln!(
+                io::stderr(),
+                "kube-testkit: could not remove namespace {}: {error}",
+                self.namespace
+            );
+        }
     }
 }
 

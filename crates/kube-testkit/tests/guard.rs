@@ -15,28 +15,28 @@ const DEADLINE: Duration = Duration::from_secs(20);
 
 #[tokio::test]
 async fn a_killed_parent_takes_its_program_and_directory_with_it() {
-    let (parent, pid, dir) = start_parent("wait");
+    let (parent, pids, dir) = start_parent("wait");
     signal(&parent, rustix::process::Signal::KILL);
-    assert_gone(parent, pid, &dir).await;
+    assert_gone(parent, pids, &dir).await;
 }
 
 #[tokio::test]
 async fn an_interrupted_parent_takes_its_program_and_directory_with_it() {
-    let (parent, pid, dir) = start_parent("wait");
+    let (parent, pids, dir) = start_parent("wait");
     signal(&parent, rustix::process::Signal::INT);
-    assert_gone(parent, pid, &dir).await;
+    assert_gone(parent, pids, &dir).await;
 }
 
 #[tokio::test]
 async fn a_parent_that_panics_takes_its_program_and_directory_with_it() {
-    let (parent, pid, dir) = start_parent("panic");
-    assert_gone(parent, pid, &dir).await;
+    let (parent, pids, dir) = start_parent("panic");
+    assert_gone(parent, pids, &dir).await;
 }
 
 #[tokio::test]
 async fn a_parent_that_leaks_takes_its_program_and_directory_with_it() {
-    let (parent, pid, dir) = start_parent("leak");
-    assert_gone(parent, pid, &dir).await;
+    let (parent, pids, dir) = start_parent("leak");
+    assert_gone(parent, pids, &dir).await;
 }
 
 /// Not a test by itself: the process that the tests above start, which is this very program.
@@ -45,10 +45,14 @@ fn the_parent() {
     let Ok(role) = std::env::var(ROLE) else { return };
     let dir = WorkDir::create().expect("work directory");
     let log = dir.path().join("log");
-    let busy = "trap '' TERM; while :; do echo still here; sleep 0.05; done";
-    let child = GuardedCommand::new("sh").arg("-c").arg(busy).stdout(log).within(&dir);
+    // It ignores SIGTERM, writes all the time, and has a program of its own.
+    let busy = "trap '' TERM; sleep 600 & echo $! >own; while :; do echo still here; sleep 0.05; done";
+    let child =
+        GuardedCommand::new("sh").arg("-c").arg(busy).stdout(log).current_dir(dir.path()).within(&dir);
     let child = child.grace(Duration::from_millis(300)).spawn().expect("child");
-    println!("\nstarted {} {}", child.pid(), dir.path().display());
+    let own = || std::fs::read_to_string(dir.path().join("own")).ok().filter(|pid| pid.ends_with('\n'));
+    let own = std::iter::repeat_with(own).flatten().next().expect("it is repeated until it is there");
+    println!("\nstarted {} {} {}", child.pid(), own.trim(), dir.path().display());
     match role.as_str() {
         "panic" => panic!("as the test wants it"),
         "leak" => std::mem::forget((child, dir)),
@@ -97,7 +101,7 @@ fn a_program_that_is_not_there_is_named() {
     assert!(error.to_string().contains("/nowhere/etcd"), "{error}");
 }
 
-fn start_parent(role: &str) -> (Child, i32, PathBuf) {
+fn start_parent(role: &str) -> (Child, [i32; 2], PathBuf) {
     let mut parent = Command::new(std::env::current_exe().expect("this program"))
         .args(["--exact", "the_parent", "--nocapture"])
         .env(ROLE, role)
@@ -107,20 +111,23 @@ fn start_parent(role: &str) -> (Child, i32, PathBuf) {
         .expect("the parent starts");
     let lines = BufReader::new(parent.stdout.take().expect("it is piped")).lines();
     let started = lines.map_while(Result::ok).find_map(|line| {
-        let (pid, dir) = line.strip_prefix("started ")?.split_once(' ')?;
-        Some((pid.parse().ok()?, PathBuf::from(dir)))
+        let mut words = line.strip_prefix("started ")?.splitn(3, ' ');
+        let pids = [words.next()?.parse().ok()?, words.next()?.parse().ok()?];
+        Some((pids, PathBuf::from(words.next()?)))
     });
-    let (pid, dir) = started.expect("the parent says what it has started");
-    (parent, pid, dir)
+    let (pids, dir) = started.expect("the parent says what it has started");
+    (parent, pids, dir)
 }
 
 fn signal(parent: &Child, signal: rustix::process::Signal) {
     kill_process(Pid::from_child(parent), signal).expect("the parent runs");
 }
 
-async fn assert_gone(mut parent: Child, pid: i32, dir: &Path) {
+async fn assert_gone(mut parent: Child, pids: [i32; 2], dir: &Path) {
     parent.wait().expect("the parent ends");
-    eventually("the program to end", DEADLINE, || async { ended(pid).then_some(()) }).await;
+    for pid in pids {
+        eventually("the program to end", DEADLINE, || async { ended(pid).then_some(()) }).await;
+    }
     eventually("the directory to go", DEADLINE, || async { (!dir.exists()).then_some(()) }).await;
 }
 

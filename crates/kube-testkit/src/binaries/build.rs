@@ -7,7 +7,8 @@ use std::time::Instant;
 
 use super::progress::{say, watch};
 use super::recipe::{Program, Recipe, staged_modules};
-use crate::error::{StartError, io_error};
+use crate::error::{StartError, io_error, tail_of};
+use crate::guard::{Exit, GuardedCommand, WorkDir};
 use crate::versions;
 
 /// Builds `program` into `cache` and returns where it is.
@@ -21,14 +22,11 @@ pub(super) fn build(program: Program, go: &Path, cache: &Path) -> Result<PathBuf
     if target.exists() {
         return Ok(target);
     }
-    let scratch = tempfile::Builder::new()
-        .prefix(&format!("build-{}-", program.name()))
-        .tempdir_in(cache)
-        .map_err(|error| io_error("make a directory in", cache, error))?;
+    let scratch = WorkDir::create_in(cache).map_err(|error| io_error("make a directory in", cache, error))?;
     let recipe = program.recipe();
     let started = Instant::now();
     say(&format!("building {} {} (once; kept in {})", program.name(), recipe.version, cache.display()));
-    let workshop = Workshop { program, go, dir: scratch.path() };
+    let workshop = Workshop { program, go, scratch: &scratch };
     workshop.prepare(&recipe)?;
     let built = workshop.compile(&recipe)?;
     fs::rename(&built, &target).map_err(|error| io_error("move into place", &target, error))?;
@@ -46,10 +44,13 @@ fn lock(path: &Path, program: Program) -> Result<File, StartError> {
     Ok(file)
 }
 
+/// Static programs, so that they also run in an image made from scratch; and nothing of a workspace around the cache.
+const ENVIRONMENT: [(&str, &str); 3] = [("CGO_ENABLED", "0"), ("GOFLAGS", "-mod=mod"), ("GOWORK", "off")];
+
 struct Workshop<'a> {
     program: Program,
     go: &'a Path,
-    dir: &'a Path,
+    scratch: &'a WorkDir,
 }
 
 impl Workshop<'_> {
@@ -79,18 +80,22 @@ impl Workshop<'_> {
     }
 
     fn compile(&self, recipe: &Recipe) -> Result<PathBuf, StartError> {
-        let built = self.dir.join(self.program.name());
-        let mut command = self.command();
-        command.args(["build", "-v", "-trimpath", "-ldflags", &recipe.ldflags(), "-o"]);
-        command.arg(&built).arg(recipe.package);
-        let mut child = command
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .map_err(|error| io_error("run", self.go, error))?;
-        let output = child.stderr.take().map(|output| watch(self.program.name(), output)).unwrap_or_default();
-        let status = child.wait().map_err(|error| io_error("wait for", self.go, error))?;
-        if status.success() { Ok(built) } else { Err(self.failed("go build", &output)) }
+        let (built, log) = (self.path(self.program.name()), self.path("build.log"));
+        // Under a guardian, as it takes minutes, which are time enough to lose patience.
+        let command = GuardedCommand::new(self.go)
+            .args(["build", "-v", "-trimpath", "-ldflags", &recipe.ldflags(), "-o"])
+            .arg(&built)
+            .arg(recipe.package)
+            .current_dir(self.scratch.path())
+            .stderr(&log)
+            .within(self.scratch);
+        let command = ENVIRONMENT.iter().fold(command, |command, (name, value)| command.env(name, value));
+        let command = command.env("GOTMPDIR", self.scratch.path());
+        let child = command.spawn().map_err(|error| io_error("run", self.go, error))?;
+        match watch(self.program.name(), &child, &log) {
+            Exit::Code(0) => Ok(built),
+            exit => Err(self.failed(&format!("go build ({exit})"), &tail_of(&log))),
+        }
     }
 
     fn run(&self, args: &[&str]) -> Result<Output, StartError> {
@@ -104,19 +109,19 @@ impl Workshop<'_> {
 
     fn command(&self) -> Command {
         let mut command = Command::new(self.go);
-        // Static programs, so that they also run in an image made from scratch.
-        command.current_dir(self.dir).env("CGO_ENABLED", "0").env("GOFLAGS", "-mod=mod").stdin(Stdio::null());
-        command.env_remove("GOWORK");
+        command.current_dir(self.scratch.path()).envs(ENVIRONMENT).stdin(Stdio::null());
         command
     }
 
+    fn path(&self, name: &str) -> PathBuf {
+        self.scratch.path().join(name)
+    }
+
     fn failed(&self, step: &str, output: &str) -> StartError {
-        const LINES: usize = 20;
-        let lines: Vec<&str> = output.lines().collect();
         StartError::Build {
             program: self.program.name().to_owned(),
             step: step.to_owned(),
-            output: lines[lines.len().saturating_sub(LINES)..].join("\n"),
+            output: output.trim_end().to_owned(),
         }
     }
 }

@@ -128,14 +128,15 @@ impl GuardedChild {
         }
     }
 
-    /// Kills the program and blocks until it is gone, a few milliseconds.
+    /// Kills the program and what it has started, and blocks until it is gone, a few milliseconds.
     pub fn kill(&mut self) -> Exit {
-        // An error means that it has ended, which is what is wanted.
-        let _ = self.signal(Signal::Kill);
-        self.lifeline.take();
+        if let Err(SignalError::Refused { .. }) = self.signal(Signal::Kill) {
+            self.lifeline.take();
+        }
         if let Some(reader) = self.reader.take() {
             let _ = reader.join();
         }
+        self.lifeline.take();
         self.try_exit().unwrap_or(Exit::Unseen)
     }
 }

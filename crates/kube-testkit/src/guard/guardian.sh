@@ -29,9 +29,11 @@ echo "pid $child"
     done
     kill -KILL "$child"
 ) >/dev/null 2>&1 &
-watcher=$!
+# The parent may be gone when it is told how the program ended.
+trap '' PIPE
 wait "$child"
 status=$?
-kill "$watcher" 2>/dev/null
 [ -z "$mark" ] || rm -f "$mark"
-echo "exit $status"
+echo "exit $status" 2>/dev/null
+# Whatever the program has left behind is in this process group, and so are the watcher and this shell.
+kill -KILL -$$

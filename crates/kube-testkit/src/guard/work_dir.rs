@@ -20,7 +20,12 @@ pub struct WorkDir {
 impl WorkDir {
     /// Makes an empty directory under the system's directory for temporary files.
     pub fn create() -> io::Result<Self> {
-        let path = tempfile::Builder::new().prefix("kube-testkit-").tempdir()?.keep();
+        Self::create_in(&std::env::temp_dir())
+    }
+
+    /// Makes an empty directory in another one.
+    pub fn create_in(parent: &Path) -> io::Result<Self> {
+        let path = tempfile::Builder::new().prefix("kube-testkit-").tempdir_in(parent)?.keep();
         std::fs::create_dir(path.join(".guards"))?;
         let guardian = Command::new("sh")
             .arg("-c")
