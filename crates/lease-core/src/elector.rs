@@ -219,7 +219,7 @@ impl Elector {
     /// Sends the read that is owed, once a failure's pause is over.
     fn read_if_due(&mut self, cx: &Context) {
         if cx.now.monotonic >= self.retry_at {
-            self.attempts.begin_read(self.view.version());
+            self.attempts.begin_read(self.view.uid().cloned());
             self.effects.push_back(Effect::Read);
         }
     }

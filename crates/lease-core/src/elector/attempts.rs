@@ -2,7 +2,7 @@
 
 use crate::effect::{AttemptId, Write, WriteKind};
 use crate::record::LeaseRecord;
-use crate::revision::ResourceVersion;
+use crate::revision::Uid;
 use crate::time::Now;
 
 /// One write that may land, or may have.
@@ -28,8 +28,8 @@ impl Attempt {
 enum Request {
     #[default]
     None,
-    /// A read, sent when this was the version last seen.
-    Read(Option<ResourceVersion>),
+    /// A read, sent when this was the object last seen.
+    Read(Option<Uid>),
     Write(Attempt),
 }
 
@@ -51,12 +51,12 @@ impl Attempts {
         !matches!(self.request, Request::None)
     }
 
-    pub(super) fn begin_read(&mut self, seen: Option<ResourceVersion>) {
+    pub(super) fn begin_read(&mut self, seen: Option<Uid>) {
         self.request = Request::Read(seen);
     }
 
-    /// The answer to the read has come: gives the version that was the last seen when it was sent.
-    pub(super) fn end_read(&mut self) -> Option<ResourceVersion> {
+    /// The answer to the read has come: gives the object that was the last seen when it was sent.
+    pub(super) fn end_read(&mut self) -> Option<Uid> {
         match std::mem::take(&mut self.request) {
             Request::Read(seen) => seen,
             other => {

@@ -12,11 +12,11 @@ use crate::time::Validity;
 
 impl Elector {
     pub(super) fn read_landed(&mut self, lease: Option<ObservedLease>, cx: &Context) {
-        let asked_at = self.attempts.end_read();
+        let asked_about = self.attempts.end_read();
         self.must_read = false;
         let before = self.view.version();
-        if lease.is_none() && before > asked_at {
-            // A watch was faster. That there was no Lease may have been true before it, so look again.
+        if lease.is_none() && before.is_some() && self.view.uid() != asked_about.as_ref() {
+            // A watch was faster and showed an object made since the read was sent. There may have been none before it.
             self.must_read = true;
             return;
         }
@@ -37,7 +37,7 @@ impl Elector {
     }
 
     pub(super) fn read_failed(&mut self, retry_after: Option<Duration>, cx: &Context) {
-        let _version = self.attempts.end_read();
+        let _uid = self.attempts.end_read();
         self.must_read = true;
         self.pause(retry_after, cx);
     }
@@ -107,13 +107,13 @@ impl Elector {
         self.view.adopt(lease.clone());
         match attempt.kind {
             WriteKind::Acquire => self.acquired(&lease, attempt.sent, cx),
-            WriteKind::Renew => {
-                if let Some(holding) = &mut self.holding
-                    && holding.uid == lease.revision.uid
-                {
+            WriteKind::Renew => match &mut self.holding {
+                Some(holding) if holding.uid == lease.revision.uid => {
                     holding.extend(attempt.sent, cx.now, &self.config.timings);
                 }
-            }
+                // Not the Lease that the term began with, whoever let that happen.
+                _ => self.lose(EndReason::Vanished),
+            },
             WriteKind::Release | WriteKind::Delete => self.released(cx),
             WriteKind::Reserve => {}
         }

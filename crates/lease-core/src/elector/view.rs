@@ -45,6 +45,11 @@ impl View {
         }
     }
 
+    /// The object that was last seen; `None` where none was.
+    pub(super) fn uid(&self) -> Option<&Uid> {
+        self.lease().map(|lease| &lease.revision.uid)
+    }
+
     /// The version of what was last seen; `None` where nothing was.
     pub(super) fn version(&self) -> Option<ResourceVersion> {
         self.lease().map(|lease| lease.revision.version)

@@ -12,10 +12,10 @@ use lease_core::{
 /// The machine under test is `me`; its timings are client-go's 15, 10 and 2 seconds.
 pub(crate) struct Bench {
     pub(crate) elector: Elector,
-    /// Seconds since the start, on the monotonic clock.
-    seconds: f64,
-    /// Seconds that the machine was suspended.
-    suspended: f64,
+    /// Since the start, on the monotonic clock.
+    elapsed: Duration,
+    /// How long the machine was suspended.
+    suspended: Duration,
     pub(crate) wall: Timestamp,
     pub(crate) roll: f64,
     pub(crate) work_alive: bool,
@@ -31,8 +31,8 @@ impl Bench {
         adjust(&mut config);
         Self {
             elector: Elector::new(config),
-            seconds: 0.0,
-            suspended: 0.0,
+            elapsed: Duration::ZERO,
+            suspended: Duration::ZERO,
             wall: Timestamp::UNIX_EPOCH + SignedDuration::from_hours(500_000),
             roll: 0.0,
             work_alive: true,
@@ -63,21 +63,24 @@ impl Bench {
     }
 
     pub(crate) fn now(&self) -> Now {
-        let monotonic = Duration::from_secs_f64(self.seconds);
-        Now { monotonic, boottime: monotonic + Duration::from_secs_f64(self.suspended) }
+        Now { monotonic: self.elapsed, boottime: self.elapsed + self.suspended }
     }
 
     /// Sets the clocks, without calling the machine.
     pub(crate) fn at(&mut self, seconds: f64) -> &mut Self {
-        assert!(seconds >= self.seconds, "time goes on");
-        self.wall += SignedDuration::from_secs_f64(seconds - self.seconds);
-        self.seconds = seconds;
+        self.go_to(Duration::from_secs_f64(seconds))
+    }
+
+    fn go_to(&mut self, elapsed: Duration) -> &mut Self {
+        let passed = elapsed.checked_sub(self.elapsed).expect("time goes on");
+        self.wall += SignedDuration::try_from(passed).expect("a short time");
+        self.elapsed = elapsed;
         self
     }
 
     /// The machine sleeps for so long.
     pub(crate) fn suspend(&mut self, seconds: f64) {
-        self.suspended += seconds;
+        self.suspended += Duration::from_secs_f64(seconds);
     }
 
     pub(crate) fn tell(&mut self, event: Event) -> Vec<Effect> {
@@ -96,11 +99,15 @@ impl Bench {
 
     /// Lets time pass up to this instant, calling the machine whenever it wants to be called.
     pub(crate) fn pass_to(&mut self, seconds: f64) -> Vec<Effect> {
+        self.pass_until(Duration::from_secs_f64(seconds))
+    }
+
+    pub(crate) fn pass_until(&mut self, until: Duration) -> Vec<Effect> {
         let mut effects = Vec::new();
-        while let Some(alarm) = self.elector.next_timeout().filter(|alarm| alarm.as_secs_f64() <= seconds) {
-            effects.extend(self.at(alarm.as_secs_f64()).timeout());
+        while let Some(alarm) = self.elector.next_timeout().filter(|alarm| *alarm <= until) {
+            effects.extend(self.go_to(alarm).timeout());
         }
-        self.at(seconds);
+        self.go_to(until);
         effects
     }
 

@@ -37,6 +37,13 @@ fn a_lease_that_vanished_from_the_watch_is_read_and_an_absence_ends_the_term() {
     let effects = bench.tell(Event::Read(None));
     assert_eq!(effects, ended(&EndReason::Vanished));
 
+    // A watch that showed a renewal meanwhile makes no difference: the Lease is gone since.
+    let mut bench = Bench::leading();
+    let renewal = bench.renewal_at(2.0);
+    assert_eq!(bench.lose_answer(&renewal), [Effect::Read]);
+    bench.tell(Event::Watched(made_by(&renewal, 3)));
+    assert_eq!(bench.tell(Event::Read(None)), ended(&EndReason::Vanished));
+
     let mut bench = Bench::leading();
     bench.tell(Event::Vanished(uid));
     let known = own(&bench);
@@ -165,4 +172,13 @@ fn whoever_lost_a_lease_honours_who_has_it() {
         assert_eq!(bench.pass_to(at), [Effect::Read]);
         bench.tell(Event::Read(Some(held("thief", 3, 60))));
     }
+}
+
+#[test]
+fn a_renewal_that_lands_in_another_object_ends_the_term() {
+    // Rather than being repeated for ever, as one that does not extend anything.
+    let mut bench = Bench::leading();
+    let renewal = bench.renewal_at(2.0);
+    let landed = Event::WriteLanded(renewal.attempt, Some(anew(made_by(&renewal, 9), 9)));
+    assert_eq!(bench.tell(landed), ended(&EndReason::Vanished));
 }

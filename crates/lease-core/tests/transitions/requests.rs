@@ -1,5 +1,7 @@
 //! Failures of requests: how long the machine waits, and that it always goes on.
 
+use std::time::Duration;
+
 use lease_core::effect::WriteKind;
 use lease_core::{Effect, Event, Refusal, State};
 use proptest::prelude::*;
@@ -93,7 +95,6 @@ proptest! {
         let mut version = 1;
         let mut working = false;
         for next in moves {
-            let millis = |millis: u16| f64::from(millis) / 1000.0;
             version += 1;
             let effects = match next {
                 Move::Answer(kind) => match asked.pop() {
@@ -120,11 +121,11 @@ proptest! {
                     _ => bench.elector.lease().cloned().map_or(released(version), |known| again(known, version)),
                 })),
                 Move::Wait(by) => {
-                    let to = bench.now().monotonic.as_secs_f64() + millis(by);
-                    bench.pass_to(to)
+                    let until = bench.now().monotonic + Duration::from_millis(by.into());
+                    bench.pass_until(until)
                 }
                 Move::Suspend(by) => {
-                    bench.suspend(millis(by));
+                    bench.suspend(f64::from(by) / 1000.0);
                     vec![]
                 }
                 Move::Alive(alive) => {

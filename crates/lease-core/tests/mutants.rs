@@ -1,0 +1,46 @@
+//! Every rule of the protocol, broken on purpose: some schedule has to find it out.
+//!
+//! A mutant is a switch for the whole process, so this is a test binary of its own with one test, which takes the
+//! mutants one after another and prints which schedule found which.
+
+#[path = "schedules/world.rs"]
+mod world;
+
+use lease_core::mutants::{Mutant, activate};
+
+/// The schedules tried for each mutant; all of them keep every promise when no mutant is active.
+const SEEDS: u64 = 3000;
+
+/// A sample of them is played without a mutant first. `schedules.rs` plays all.
+const SAMPLE: u64 = 200;
+
+#[test]
+fn every_mutant_is_found_out() {
+    activate(None);
+    for seed in 0..SAMPLE {
+        if let Err(violation) = world::run(seed) {
+            panic!("without any mutant, seed {seed} breaks a promise: {violation}");
+        }
+    }
+    let mut survivors = Vec::new();
+    for mutant in Mutant::ALL {
+        activate(Some(mutant));
+        let found = (0..SEEDS).find_map(|seed| world::run(seed).err().map(|violation| (seed, violation)));
+        activate(None);
+        match found {
+            Some((seed, violation)) => {
+                println!(
+                    "{:<24} seed {seed:>4}: {}: {}",
+                    format!("{mutant:?}"),
+                    violation.rule,
+                    violation.what
+                );
+            }
+            None => {
+                println!("{:<24} survives {SEEDS} seeds", format!("{mutant:?}"));
+                survivors.push(mutant);
+            }
+        }
+    }
+    assert!(survivors.is_empty(), "no schedule finds out {survivors:?}");
+}
