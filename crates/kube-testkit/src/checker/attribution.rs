@@ -74,7 +74,7 @@ pub fn stamper_user_agent(event: &AuditEvent) -> bool {
     event.user_agent.split(['/', ' ']).next().is_some_and(|product| product.ends_with("-stamper"))
 }
 
-/// An accepted write of a replica.
+/// A write of a replica that was accepted, or may have been.
 #[derive(Debug, Clone)]
 pub struct Write {
     /// Who; none when the user agent does not say.
@@ -88,6 +88,11 @@ pub struct Write {
 }
 
 impl Write {
+    /// What the API server did with it.
+    pub fn answer(&self) -> &'static str {
+        if self.event.is_accepted() { "accepted" } else { "may have carried out" }
+    }
+
     /// The request in a few words.
     pub fn describe(&self) -> String {
         let AuditEvent { verb, resource, subresource, namespace, name, .. } = &self.event;
@@ -99,7 +104,7 @@ impl Write {
 /// The writes of a run, and what was left out.
 #[derive(Debug, Clone, Default)]
 pub struct Writes {
-    /// Accepted writes of replicas on judged resources.
+    /// Writes of replicas on judged resources: the accepted ones, and those of which nobody can say.
     pub accepted: Vec<Write>,
     /// What was counted only.
     pub left_out: LeftOut,
@@ -112,8 +117,6 @@ pub struct Writes {
 pub struct LeftOut {
     /// Refused by the API server.
     pub refused: u64,
-    /// Without a status: the API server cannot say whether they were carried out.
-    pub unanswered: u64,
     /// Dry runs.
     pub dry_run: u64,
     /// Accepted, on resources that are not judged, by resource.
@@ -148,11 +151,7 @@ impl Writes {
             self.left_out.dry_run += 1;
             return;
         }
-        if event.code == 0 {
-            self.left_out.unanswered += 1;
-            return;
-        }
-        if !event.is_accepted() {
+        if !event.is_accepted() && !event.is_uncertain() {
             self.left_out.refused += 1;
             return;
         }

@@ -48,6 +48,12 @@ impl AuditEvent {
         (200..300).contains(&self.code)
     }
 
+    /// Neither accepted nor refused: without an answer, or with one (504 above all) after which the write may
+    /// have landed.
+    pub fn is_uncertain(&self) -> bool {
+        self.code == 0 || self.code >= 500
+    }
+
     /// Changes nothing, whatever the answer.
     pub fn is_dry_run(&self) -> bool {
         self.uri.contains("dryRun=All")

@@ -71,7 +71,8 @@ fn judge(
     };
     Some(Violation {
         sentence: format!(
-            "The API server accepted a {} from {replica} at {}, {by:?} outside of its hold of shard {} (token {}, valid {}){since}.",
+            "The API server {} a {} from {replica} at {}, {by:?} outside of its hold of shard {} (token {}, valid {}){since}.",
+            write.answer(),
             write.describe(),
             timeline.clock.show(at),
             hold.shard,
@@ -99,7 +100,8 @@ fn unexplained(timeline: &Timeline, write: &Write, why: &str) -> Violation {
     let at: Moment = write.event.received;
     Violation {
         sentence: format!(
-            "The API server accepted a {} by {:?} (user {}) at {}, which {why}.",
+            "The API server {} a {} by {:?} (user {}) at {}, which {why}.",
+            write.answer(),
             write.describe(),
             write.event.user_agent,
             write.event.user,

@@ -64,6 +64,16 @@ fn a_refused_late_write_and_a_dry_run_are_no_writes() {
 }
 
 #[test]
+fn a_late_write_that_may_have_landed_is_caught() {
+    let mut story = story();
+    story.audited("a", "", "services", "m", 200, json!({"responseStatus": {"code": 504}}));
+    passes(&story);
+    story.audited("a", "", "services", "m", 4000, json!({"responseStatus": {"code": 504}}));
+    story.audited("a", "", "services", "m", 4000, json!({"responseStatus": {}}));
+    only(&story, "writes", 2);
+}
+
+#[test]
 fn leases_and_events_are_left_out_and_counted() {
     let mut story = story();
     story.audited("a", "coordination.k8s.io", "leases", "op-shard-0", 4000, json!({}));
