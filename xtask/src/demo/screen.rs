@@ -75,7 +75,7 @@ impl Screen {
 
 fn table(view: &View) -> Table {
     let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
+    table.load_style(presets::NOTHING);
     table.set_header(["SHARD", "HOLDER", "SINCE", "CRs", "TRANSITIONS"]);
     let now = Timestamp::now();
     let right = |text: String| Cell::new(text).set_alignment(CellAlignment::Right);
