@@ -1,7 +1,29 @@
 //! The driver against a real API server.
+#![expect(clippy::disallowed_methods, reason = "these tests run in real time, and measure it")]
 
+#[path = "real_api/chronicle.rs"]
+mod chronicle;
+#[path = "real_api/race.rs"]
+mod race;
+#[path = "real_api/referee.rs"]
+mod referee;
 #[path = "real_api/support.rs"]
 mod support;
+#[path = "real_api/waiting.rs"]
+mod waiting;
 
+#[path = "real_api/expiry.rs"]
+mod expiry;
+#[path = "real_api/foreign_hand.rs"]
+mod foreign_hand;
 #[path = "real_api/handoff.rs"]
 mod handoff;
+#[path = "real_api/network.rs"]
+mod network;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn eight_candidates_race_for_thirty_two_leases_and_each_goes_to_one() {
+    let Some(env) = kube_testkit::real("conditional updates decide the race").await else { return };
+    let violations = race::race(&env).await;
+    assert!(violations.is_empty(), "{}", violations.join("\n"));
+}

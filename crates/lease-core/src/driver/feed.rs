@@ -1,5 +1,7 @@
 //! One watch on all Leases of an operator, and a check that it is alive.
 
+mod trouble;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
@@ -70,7 +72,7 @@ pub(super) struct Feed {
     restart: Notify,
 }
 
-/// A write of our own that the watch has to show soon, or it hangs.
+/// A state of a Lease that the watch has to show soon, or it hangs.
 #[derive(Debug)]
 struct Expected {
     name: LeaseName,
@@ -109,7 +111,7 @@ impl Feed {
         news
     }
 
-    /// A write of ours has landed: the watch has to show it by then.
+    /// A write of ours has landed, or a read has shown this state: the watch has to show it by then.
     pub(super) fn expect(&self, name: &LeaseName, version: ResourceVersion, by: Duration) {
         let mut expected = self.expected.lock().unwrap_or_else(PoisonError::into_inner);
         if expected.is_none() {
@@ -135,13 +137,15 @@ impl Feed {
                 tokio::select! {
                     event = stream.next() => match event {
                         Some(Ok(event)) => {
-                            journal.contact(clock.now().monotonic);
+                            trouble::is_over(&event, &api, &journal, clock.now().monotonic);
                             self.take(event, &mut listed);
                         }
                         Some(Err(error)) => {
                             tracing::debug!("watching the Leases: {error}");
                             self.set_healthy(false);
-                            clock.sleep(timings.hurried_retry()).await;
+                            let refused = trouble::of(error, &api, &journal, clock.now().monotonic);
+                            let pause = if refused { timings.retry_period() } else { timings.hurried_retry() };
+                            clock.sleep(pause).await;
                         }
                         None => break,
                     },
@@ -167,11 +171,23 @@ impl Feed {
         } else if waiting.by <= now {
             waiting.by = now + period;
             drop(expected);
-            tracing::warn!(
-                "the watch on Leases does not show what this replica wrote: polling until it does"
-            );
+            if self.is_healthy() {
+                tracing::warn!(
+                    "the watch on Leases does not show what this replica wrote or read: polling until it does"
+                );
+            }
             self.set_healthy(false);
             self.restart.notify_one();
+        }
+    }
+
+    /// The Lease is gone from the watch's sight, so that no later state of it will be shown. To know that, the watch has
+    /// to be live.
+    fn expect_no_more(&self, is_gone: impl FnOnce(&LeaseName) -> bool) {
+        let mut expected = self.expected.lock().unwrap_or_else(PoisonError::into_inner);
+        if expected.take_if(|waiting| is_gone(&waiting.name)).is_some() {
+            drop(expected);
+            self.set_healthy(true);
         }
     }
 
@@ -193,6 +209,7 @@ impl Feed {
                 for lease in gone {
                     self.hide(&lease);
                 }
+                self.expect_no_more(|name| !listed.contains(name));
                 self.changes.send_modify(|changes| *changes += 1);
             }
             Event::Apply(lease) => {
@@ -220,6 +237,7 @@ impl Feed {
         self.leases.write().unwrap_or_else(PoisonError::into_inner).remove(&name);
         let uid = Uid(lease.metadata.uid.clone().unwrap_or_default());
         tell(listeners, &name, &News::Gone(uid));
+        self.expect_no_more(|expected| *expected == name);
     }
 
     fn set_healthy(&self, healthy: bool) {

@@ -12,7 +12,7 @@ use super::wire::Marks;
 use crate::name::LeaseName;
 use crate::revision::Revision;
 
-const LEASES: &str = "leases.coordination.k8s.io";
+pub(super) const LEASES: &str = "leases.coordination.k8s.io";
 
 /// Why a request failed, by what it means for the one who asked.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -135,7 +135,7 @@ pub(super) async fn bounded<T>(
     outcome
 }
 
-fn meaning(error: kube::Error) -> RequestError {
+pub(super) fn meaning(error: kube::Error) -> RequestError {
     let kube::Error::Api(status) = error else { return RequestError::Unknown(error.to_string()) };
     let retry_after = status.details.as_ref().map(|details| u64::from(details.retry_after_seconds));
     match status.code {

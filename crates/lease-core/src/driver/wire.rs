@@ -49,6 +49,12 @@ impl Marks {
         format!("{}={}", self.election_key, self.election_value)
     }
 
+    /// Whether the watch selects this Lease.
+    pub(super) fn are_on(&self, lease: &Lease) -> bool {
+        let labels = lease.metadata.labels.as_ref();
+        labels.and_then(|labels| labels.get(&self.election_key)) == Some(&self.election_value)
+    }
+
     pub(super) fn observed(&self, lease: &Lease) -> Result<ObservedLease, BadLease> {
         observed(lease, &self.successor_key)
     }

@@ -3,7 +3,8 @@
 use lease_core::State;
 use tokio::time::timeout;
 
-use crate::support::{ID, PATIENCE, idle, leases, replica};
+use crate::support::{ID, PATIENCE, leases, replica};
+use crate::waiting::idle;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_released_lease_is_taken_without_waiting_for_it_to_expire() {

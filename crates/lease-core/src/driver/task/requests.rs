@@ -15,6 +15,7 @@ use crate::effect::{AttemptId, Write, WriteKind};
 use crate::event::{Event, Refusal};
 use crate::mutants::{Mutant, active};
 use crate::name::LeaseName;
+use crate::revision::ResourceVersion;
 
 pub(super) type Request = BoxFuture<'static, Outcome>;
 
@@ -53,7 +54,13 @@ impl Task {
             Outcome::Read(Ok(lease)) => match lease.map(Arc::new) {
                 None => Event::Read(None),
                 Some(lease) => match self.remember(&lease) {
-                    Some(observed) => Event::Read(Some(observed)),
+                    Some(observed) => {
+                        // A candidate that only waits writes nothing; what it reads tells whether its watch is live.
+                        if self.around.marks.are_on(&lease) {
+                            self.expect_in_watch(observed.revision.version);
+                        }
+                        Event::Read(Some(observed))
+                    }
                     None => Event::ReadFailed { retry_after: None },
                 },
             },
@@ -62,8 +69,7 @@ impl Task {
                 let observed = lease.map(Arc::new).and_then(|lease| self.remember(&lease));
                 if let Some(lease) = &observed {
                     self.pending.landed(attempt, &lease.revision);
-                    let by = self.around.clock.now().monotonic + self.around.timings.retry_period();
-                    self.around.feed.expect(&self.lease, lease.revision.version, by);
+                    self.expect_in_watch(lease.revision.version);
                 }
                 Event::WriteLanded(attempt, observed)
             }
@@ -84,6 +90,13 @@ impl Task {
                 }
             }
         }
+    }
+}
+
+impl Task {
+    fn expect_in_watch(&self, version: ResourceVersion) {
+        let by = self.around.clock.now().monotonic + self.around.timings.retry_period();
+        self.around.feed.expect(&self.lease, version, by);
     }
 }
 

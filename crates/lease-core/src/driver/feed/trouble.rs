@@ -1,0 +1,34 @@
+//! What the API server refuses the watch, for [`Health`](crate::Health) to name.
+
+use std::time::Duration;
+
+use k8s_openapi::api::coordination::v1::Lease;
+use kube::runtime::watcher::{Error, Event};
+
+use super::super::health::Journal;
+use super::super::lease_api::{LEASES, LeaseApi, RequestError, meaning};
+
+/// Notes an error. Whether the API server refused, so that asking again soon is of no use.
+pub(super) fn of(error: Error, api: &LeaseApi, journal: &Journal, now: Duration) -> bool {
+    let (verb, error) = match error {
+        Error::InitialListFailed(error) => ("list", meaning(error)),
+        Error::WatchStartFailed(error) => ("watch", meaning(error)),
+        // Ends of a watch that every client meets now and then, such as a version that is too old by now.
+        Error::WatchError(_) | Error::WatchFailed(_) | Error::NoResourceVersion => return false,
+    };
+    // What is not permitted stays so until someone acts; a watch that is refused for another reason begins anew.
+    let refused = matches!(error, RequestError::Rejected { code: 401 | 403, .. });
+    if refused {
+        journal.note(verb, LEASES, api.namespace(), &Err::<(), _>(error), now);
+    }
+    refused
+}
+
+/// Notes what an event proves to be permitted.
+pub(super) fn is_over(event: &Event<Lease>, api: &LeaseApi, journal: &Journal, now: Duration) {
+    match event {
+        Event::Init => {}
+        Event::InitApply(_) | Event::InitDone => journal.note("list", LEASES, api.namespace(), &Ok(()), now),
+        Event::Apply(_) | Event::Delete(_) => journal.note("watch", LEASES, api.namespace(), &Ok(()), now),
+    }
+}

@@ -1,0 +1,202 @@
+//! Conflicts, lost answers, and a watch that hangs without closing.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use kube::api::{Patch, PatchParams};
+use kube_testkit::{TestUser, eventually};
+use lease_core::{CandidateOptions, Timings};
+use serde_json::json;
+
+use crate::chronicle::Chronicle;
+use crate::referee::Referee;
+use crate::support::{
+    ID, PATIENCE, create, held_by, id, leases, now, options, replica, replica_at, scribble, since, spec,
+};
+use crate::waiting::{MARGIN, leads, sees_holder};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_writer_who_hammers_the_lease_does_not_cost_it() {
+    let Some(env) = kube_testkit::real("it answers conflicts").await else { return };
+    let elections = replica(&env, "first").await;
+    let chronicle = Chronicle::of(leases(&env)).await;
+    let referee = Referee::new();
+    let leader = elections.lead(referee.work());
+    let term = leads(&leader, "the first leads").await;
+
+    let (api, stop, edits) = (leases(&env), Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+    let hammer = tokio::spawn({
+        let (stop, edits) = (Arc::clone(&stop), Arc::clone(&edits));
+        async move {
+            while !stop.load(Ordering::Relaxed) {
+                let count = edits.fetch_add(1, Ordering::Relaxed);
+                let edit = json!({ "metadata": { "labels": { "hammered": count.to_string() } } });
+                api.patch(ID, &PatchParams::default(), &Patch::Merge(&edit)).await.expect("an edit");
+            }
+        }
+    });
+    // Long enough for the validity to have ended several times over, had renewals not got through.
+    let span = 3 * Timings::fast().renew_deadline();
+    let began = now();
+    eventually("the hammering to have gone on for three RenewDeadlines", PATIENCE, || {
+        assert!(term.is_valid(), "the Lease was lost after {:?}", since(began));
+        std::future::ready((since(began) > span).then_some(()))
+    })
+    .await;
+    stop.store(true, Ordering::Relaxed);
+    hammer.await.expect("the hammer does not panic");
+    let renewals = distinct_renewals(&chronicle);
+    println!("{} edits against {renewals} renewals within {:?}", edits.load(Ordering::Relaxed), since(began));
+    assert_eq!(spec(&leases(&env), ID).await.lease_transitions, Some(0));
+    assert_eq!(chronicle.violations(), Vec::<String>::new());
+    leader.shutdown().await;
+}
+
+fn distinct_renewals(chronicle: &Chronicle) -> usize {
+    let mut times: Vec<_> =
+        chronicle.of_lease(ID).into_iter().filter_map(|entry| entry.spec.renew_time).collect();
+    times.dedup();
+    times.len()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_renewal_whose_answer_was_lost_is_recognised() {
+    let Some(env) = kube_testkit::real("a write takes effect though its answer is lost").await else {
+        return;
+    };
+    let proxy = env.proxy().expect("a proxy");
+    let elections = replica_at(env.config_via(&proxy, &TestUser::admin()), options(&env, "first")).await;
+    let referee = Referee::new();
+    let leader = elections.lead(referee.work());
+    let term = leads(&leader, "the first leads").await;
+
+    for round in 1..=3 {
+        let before = spec(&leases(&env), ID).await.renew_time;
+        proxy.hang_answers();
+        eventually("a renewal to land whose answer nobody gets", PATIENCE, || async {
+            (spec(&leases(&env), ID).await.renew_time > before).then_some(())
+        })
+        .await;
+        proxy.drop_connections();
+        proxy.resume();
+        let landed = spec(&leases(&env), ID).await.renew_time;
+        eventually("a renewal after the lost one", PATIENCE, || async {
+            (spec(&leases(&env), ID).await.renew_time > landed).then_some(())
+        })
+        .await;
+        assert!(term.is_valid(), "round {round}: its own write was taken for another's");
+    }
+    let spec = spec(&leases(&env), ID).await;
+    assert_eq!((spec.lease_transitions, spec.holder_identity.as_deref()), (Some(0), Some("first_1")));
+    assert_eq!(referee.terms().len(), 1, "one term throughout");
+    leader.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_acquisition_whose_answer_was_lost_is_recognised() {
+    let Some(env) = kube_testkit::real("a write takes effect though its answer is lost").await else {
+        return;
+    };
+    let proxy = env.proxy().expect("a proxy");
+    let elections = replica_at(env.config_via(&proxy, &TestUser::admin()), options(&env, "first")).await;
+    let referee = Referee::new();
+    let api = leases(&env);
+    create(&api, &held_by("stranger_1", ID, Duration::from_secs(1), 5)).await;
+    let candidate = elections.lead(referee.work());
+    sees_holder(&candidate, "stranger_1").await;
+    // There has to be an open connection for the request to travel on: a handshake needs answers.
+    elections.client().get(&id().lease_name()).await.expect("an answer");
+    // The last sign of the stranger; when it has expired the acquisition is sent, with no read before it.
+    scribble(&api, ID, json!({ "renewTime": format!("{:.6}", Timestamp::now()) })).await;
+    let last = spec(&api, ID).await.renew_time;
+    eventually("the stranger's last renewal to be seen", PATIENCE, || {
+        let lease = elections.leases().get(&id().lease_name());
+        let shown = lease.and_then(|lease| lease.spec.clone()).and_then(|spec| spec.renew_time);
+        std::future::ready((shown == last).then_some(()))
+    })
+    .await;
+    proxy.hang_answers();
+    eventually("the acquisition to land", PATIENCE, || async {
+        (spec(&api, ID).await.holder_identity.as_deref() == Some("first_1")).then_some(())
+    })
+    .await;
+    assert_eq!(referee.terms().len(), 0);
+    proxy.drop_connections();
+    proxy.resume();
+    let term = leads(&candidate, "it finds that it holds the Lease").await;
+    assert_eq!(spec(&api, ID).await.lease_transitions, Some(6), "one acquisition, not two");
+    assert!(term.is_valid());
+    candidate.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_standby_whose_watch_hangs_takes_a_released_lease_by_polling() {
+    let Some(env) = kube_testkit::real("a watch hangs without closing").await else { return };
+    let proxy = env.proxy().expect("a proxy");
+    let first = replica(&env, "first").await;
+    let second = replica_at(env.config_via(&proxy, &TestUser::admin()), options(&env, "second")).await;
+    let referee = Referee::new();
+    let leader = first.lead(referee.work());
+    leads(&leader, "the first leads").await;
+    let standby = second.lead(referee.work());
+    sees_holder(&standby, "first_1").await;
+
+    proxy.freeze_connections();
+    let released = now();
+    leader.shutdown().await;
+    leads(&standby, "the second leads by polling").await;
+    let took = since(released);
+    println!("handoff with a hanging watch took {took:?}");
+    // Twice RetryPeriod, stretched by the jitter of a fifth, and one request that has to time out on a dead connection.
+    let timings = Timings::fast();
+    let bound = timings.jittered_retry(1.0) * 2 + timings.request_timeout() + timings.retry_period();
+    assert!(took < bound + MARGIN, "{took:?}, where {bound:?} is the bound");
+    standby.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_watch_that_hangs_is_noticed_and_replaced() {
+    let Some(env) = kube_testkit::real("a watch hangs without closing").await else { return };
+    let proxy = env.proxy().expect("a proxy");
+    let first = replica(&env, "first").await;
+    let via = env.config_via(&proxy, &TestUser::admin());
+    let second = replica_at(via.clone(), options(&env, "second")).await;
+    let referee = Referee::new();
+    // One that leads, and so writes itself; one that only waits. Both have to notice.
+    let own =
+        second.candidate(id().suffixed("own").expect("valid"), CandidateOptions::default(), referee.work());
+    leads(&own, "the second holds a Lease of its own").await;
+    let third = replica_at(via, options(&env, "third")).await;
+    let leader = first.lead(referee.work());
+    leads(&leader, "the first leads").await;
+    let standby = third.lead(referee.work());
+    sees_holder(&standby, "first_1").await;
+
+    proxy.freeze_connections();
+    let frozen = now();
+    for (name, elections) in [("second", &second), ("third", &third)] {
+        let mut view = elections.leases();
+        let shown = |view: &lease_core::LeaseView| {
+            let lease = view.get(&id().lease_name());
+            lease.and_then(|lease| lease.spec.clone()).and_then(|spec| spec.renew_time)
+        };
+        let before = shown(&view);
+        let moves_on = async {
+            while shown(&view) == before {
+                view.changed().await;
+            }
+        };
+        let moved = tokio::time::timeout(PATIENCE, moves_on).await;
+        assert!(moved.is_ok(), "the watch of the {name} was not replaced");
+        println!("the watch of the {name} was replaced after {:?}", since(frozen));
+        eventually("the new watch to count as live", PATIENCE, || {
+            std::future::ready(elections.health().watch_is_live.then_some(()))
+        })
+        .await;
+    }
+    for candidate in [own, leader, standby] {
+        candidate.shutdown().await;
+    }
+}
