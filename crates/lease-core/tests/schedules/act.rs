@@ -93,11 +93,12 @@ impl World {
             work_alive: process.wedged_until.is_none(),
         };
         process.ledger.hears(&event, &process.identity);
-        process.elector.handle(event.clone(), &cx);
+        let heard = if self.tracing { format!("{event:?}") } else { String::new() };
+        process.elector.handle(event, &cx);
         let effects: Vec<_> = std::iter::from_fn(|| process.elector.poll_effect()).collect();
         if self.tracing {
             let state = process.elector.state();
-            self.trace(|| format!("node {node} {state:?} after {event:?}: {effects:?}"));
+            self.trace(|| format!("node {node} {state:?} after {heard}: {effects:?}"));
         }
         for effect in effects {
             self.perform(node, effect)?;

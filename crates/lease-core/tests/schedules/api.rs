@@ -80,10 +80,12 @@ impl Api {
     /// Writes the record over whatever is there; creates the Lease where there is none.
     pub(crate) fn put(&mut self, record: LeaseRecord, successor: Option<Identity>) {
         self.version += 1;
-        let uid = self.lease.as_ref().map(|lease| lease.revision.uid.clone()).unwrap_or_else(|| {
+        let uid = if let Some(lease) = &self.lease {
+            lease.revision.uid.clone()
+        } else {
             self.uids += 1;
             Uid(format!("uid-{}", self.uids))
-        });
+        };
         let revision = Revision { uid, version: ResourceVersion(self.version) };
         let lease = ObservedLease { name: self.name.clone(), revision, record, successor };
         self.log.push(Change::State(lease.clone()));

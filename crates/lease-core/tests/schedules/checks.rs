@@ -115,7 +115,7 @@ impl World {
 
     /// Once the bound has passed, somebody leads and goes on leading.
     fn check_settled(&mut self, valid: Option<usize>) -> Result<(), Violation> {
-        let bound = self.plan.takeover_bound();
+        let bound = self.plan.recovery_bound();
         if self.watcher.calm_since.is_none_or(|since| self.now < since + bound) {
             return Ok(());
         }
@@ -143,7 +143,7 @@ impl World {
     /// In quiet times a leader renews once per RetryPeriod, and the others watch.
     pub(crate) fn check_quiet(&mut self) -> Result<(), Violation> {
         let Some(settled) = &self.watcher.settled else { return Ok(()) };
-        let span = self.now - settled.since;
+        let span = self.now.saturating_sub(settled.since);
         for (index, node) in self.nodes.iter().enumerate() {
             let Some(process) = &node.process else { continue };
             let requests = process.ledger.requests - settled.requests[index];
@@ -161,6 +161,16 @@ impl World {
             }
         }
         Ok(())
+    }
+
+    /// The bound after the end of a leader has passed.
+    pub(crate) fn check_succession(&mut self, bound: Duration) -> Result<(), Violation> {
+        if (0..self.nodes.len()).any(|node| self.nodes[node].is_valid(self.now)) {
+            self.stats.count("succession in quiet times");
+            return Ok(());
+        }
+        let what = format!("nobody is valid {bound:?} after the leader died or was told to step down");
+        Err(self.violation("succession within the bound", what))
     }
 
     /// A write goes out.
@@ -277,7 +287,7 @@ impl World {
         let lapses = validity.and_then(|validity| validity.remaining(now)).map(|left| now.monotonic + left);
         let alarm = process.elector.next_timeout();
         let hurry = at.settings.timings.hurried_retry();
-        let lifetime = self.now - process.ledger.since;
+        let lifetime = self.now.saturating_sub(process.ledger.since);
         let (requests, news) = (process.ledger.requests, u64::from(process.ledger.news));
         // A leader whose renewals fail at once reads after each; everyone else is slower.
         let allowed = 2 * times(lifetime, hurry) + 2 * news + 4;

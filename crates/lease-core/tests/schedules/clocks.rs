@@ -34,7 +34,7 @@ impl Clocks {
 
     /// What the machine's clocks show at the true time `at`.
     pub(crate) fn now(&self, at: Duration) -> Now {
-        let awake = self.suspended_since.unwrap_or(at) - self.asleep;
+        let awake = self.suspended_since.unwrap_or(at).saturating_sub(self.asleep);
         Now {
             monotonic: self.monotonic_origin + awake.mul_f64(self.rate),
             boottime: self.boottime_origin + at.mul_f64(self.rate),
@@ -63,7 +63,7 @@ impl Clocks {
 
     pub(crate) fn wake(&mut self, at: Duration) {
         if let Some(since) = self.suspended_since.take() {
-            self.asleep += at - since;
+            self.asleep += at.saturating_sub(since);
         }
     }
 

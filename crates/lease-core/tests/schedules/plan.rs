@@ -60,11 +60,24 @@ impl Plan {
     /// A candidate that waits out the pause after its last failure, then reads (or is shown) a state that it did not
     /// know, honours it for LeaseDuration by a clock that may be slow, tries up to one jittered RetryPeriod and its
     /// patience later, and needs a few messages: read, write, a conflict with another candidate, read, write.
-    pub(crate) fn takeover_bound(&self) -> Duration {
+    pub(crate) fn recovery_bound(&self) -> Duration {
         let retry = self.longest(|settings| settings.timings.jittered_retry(1.0));
         let patience = self.longest(|settings| settings.patience);
         let by_clocks = LONGEST_RETRY_AFTER.max(retry) + self.longest_lease() + retry + patience;
         by_clocks.mul_f64(1.0 + 2.0 * DRIFT) + 12 * LATENCY
+    }
+
+    /// The promise: how long after the death of a leader, in quiet times, the next one is valid.
+    ///
+    /// `LeaseDuration + RetryPeriod`, by clocks that may be slow, and a few messages. Patience is within RetryPeriod.
+    pub(crate) fn takeover_bound(&self, dead: &Settings) -> Duration {
+        let retry = self.longest(|settings| settings.timings.retry_period());
+        (dead.timings.lease_duration() + retry).mul_f64(1.0 + 2.0 * DRIFT) + 12 * LATENCY
+    }
+
+    /// How long it takes from a request to step down to the next leader, if the work ends at once.
+    pub(crate) fn handover_bound(&self) -> Duration {
+        self.longest(|settings| settings.patience).mul_f64(1.0 + 2.0 * DRIFT) + 12 * LATENCY
     }
 
     /// How long it is watched after that.

@@ -68,7 +68,9 @@ impl Queue {
         self.heap.push(Reverse(Entry { at, sequence: self.sequence, happening }));
     }
 
-    pub(crate) fn pop(&mut self) -> Option<(Duration, Happening)> {
+    /// The next thing, if it is due by then.
+    pub(crate) fn pop_until(&mut self, until: Duration) -> Option<(Duration, Happening)> {
+        self.heap.peek().filter(|Reverse(entry)| entry.at <= until)?;
         self.heap.pop().map(|Reverse(entry)| (entry.at, entry.happening))
     }
 

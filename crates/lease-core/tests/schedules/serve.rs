@@ -10,7 +10,7 @@ use super::{Violation, World};
 
 impl World {
     /// A request reaches the API server.
-    pub(crate) fn arrive(&mut self, request: Request) -> Result<(), Violation> {
+    pub(crate) fn arrive(&mut self, request: &Request) -> Result<(), Violation> {
         let trouble = self.network.trouble(request.node, self.now, &mut self.rng);
         let answer = match &request.write {
             None => match trouble {
@@ -19,7 +19,7 @@ impl World {
                 Some(_) => Answer::ReadFailed { retry_after: None },
             },
             Some(write) => match trouble {
-                None => match self.carry_out(&request)? {
+                None => match self.carry_out(request)? {
                     Ok(lease) => Answer::Landed(write.attempt, lease),
                     Err(()) => Answer::Refused(write.attempt, Refusal::Conflict),
                 },
@@ -38,7 +38,7 @@ impl World {
                 Some(Trouble::Internal { done }) => {
                     if done {
                         self.stats.count("500 on a write that was carried out");
-                        let _landed = self.carry_out(&request)?;
+                        let _landed = self.carry_out(request)?;
                     } else {
                         self.stats.count("500 on a write that was not");
                     }

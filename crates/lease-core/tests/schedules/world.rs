@@ -19,6 +19,8 @@ pub(crate) mod stats;
 use std::fmt;
 use std::time::Duration;
 
+use lease_core::{Event, ReleaseStyle};
+
 use api::Api;
 use clocks::Clocks;
 use faults::Fault;
@@ -112,24 +114,42 @@ impl World {
             let at = if self.rng.bool() { Duration::ZERO } else { self.plan.every.mul_f64(self.rng.f64()) };
             self.queue.push(at, Happening::Remedy { node });
         }
-        let end = self.plan.calm_at + self.plan.takeover_bound() + self.plan.quiet();
-        while let Some((at, happening)) = self.queue.pop() {
-            if at > end {
-                break;
-            }
+        self.pass_to(self.plan.calm_at + self.plan.recovery_bound() + self.plan.quiet())?;
+        self.check_quiet()?;
+        let bound = self.depose()?;
+        self.pass_to(self.now + bound)?;
+        self.check_succession(bound)
+    }
+
+    fn pass_to(&mut self, end: Duration) -> Result<(), Violation> {
+        while let Some((at, happening)) = self.queue.pop_until(end) {
             self.now = at.max(self.now);
             self.happen(happening)?;
             self.check()?;
         }
         self.now = end;
-        self.check()?;
-        self.check_quiet()
+        self.check()
+    }
+
+    /// In quiet times, the leader dies or steps down. Says how long it may take until somebody else leads.
+    fn depose(&mut self) -> Result<Duration, Violation> {
+        let Some(leader) = (0..self.nodes.len()).find(|&node| self.nodes[node].is_valid(self.now)) else {
+            return Err(self.violation("somebody leads", String::from("nobody is valid at the end")));
+        };
+        self.watcher = checks::Watcher::default();
+        let settings = self.nodes[leader].settings.clone();
+        if settings.release == ReleaseStyle::Vacate && self.rng.bool() {
+            self.receive(leader, Inward::Told(Event::StepDown { successor: None }))?;
+            return Ok(self.plan.handover_bound());
+        }
+        self.nodes[leader].process = None;
+        Ok(self.plan.takeover_bound(&settings))
     }
 
     fn happen(&mut self, happening: Happening) -> Result<(), Violation> {
         match happening {
             Happening::Alarm { node, number } => self.alarm(node, number),
-            Happening::Arrival(request) => self.arrive(request),
+            Happening::Arrival(request) => self.arrive(&request),
             Happening::Answer { node, request, answer } => {
                 self.receive(node, Inward::Answer { request, answer })
             }
@@ -167,7 +187,7 @@ impl World {
         // The first list shows the last state only.
         at.watch = node::Watch { cursor: log.saturating_sub(1), ..node::Watch::default() };
         self.stir_watches();
-        self.tell(node, lease_core::Event::Timeout)
+        self.tell(node, Event::Timeout)
     }
 
     fn violation(&self, rule: &'static str, what: String) -> Violation {
