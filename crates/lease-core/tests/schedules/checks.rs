@@ -1,9 +1,10 @@
 //! The promises, each checked where it could be broken. The checks look at clocks, deliveries and the API server's log,
 //! and at nothing inside the electors but what they give out.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use lease_core::effect::{EndReason, WriteKind};
+use lease_core::effect::{AttemptId, EndReason, WriteKind};
 use lease_core::{Event, FencingToken, Identity, ObservedLease, Validity, Write};
 
 use super::api::Change;
@@ -38,6 +39,9 @@ pub(crate) struct Ledger {
     most_transitions: Option<u32>,
     /// The version of the acquisition that began its term.
     token: u64,
+    /// When its writes were sent, on its monotonic clock, and when the last of those that landed was.
+    sent: BTreeMap<AttemptId, Duration>,
+    last_sent: Duration,
     /// Its validity after the last event.
     validity: Option<Validity>,
     /// Events that entitle it to a request.
@@ -174,8 +178,11 @@ impl World {
     }
 
     /// A write goes out.
-    pub(crate) fn check_sent(&self, node: usize, write: &Write) -> Result<(), Violation> {
-        let Some(process) = &self.nodes[node].process else { return Ok(()) };
+    pub(crate) fn check_sent(&mut self, node: usize, write: &Write) -> Result<(), Violation> {
+        let at = &mut self.nodes[node];
+        let now = at.clocks.now(self.now).monotonic;
+        let Some(process) = &mut at.process else { return Ok(()) };
+        process.ledger.sent.insert(write.attempt, now);
         let kind = write.kind;
         if kind == WriteKind::Renew {
             if process.wedged_until.is_some() {
@@ -223,11 +230,17 @@ impl World {
             let what = format!("{writer} released {before:?}");
             return Err(self.violation("only the holder releases", what));
         }
+        if write.base.is_some() && before.is_none() {
+            let what = format!("{writer} updated a Lease that was deleted: {write:?}");
+            return Err(self.violation("what is deleted stays deleted", what));
+        }
         let version = self.api.version();
         if let Some(process) = &mut self.nodes[request.node].process
             && process.identity == *writer
         {
-            process.ledger.landed = Some(version);
+            let ledger = &mut process.ledger;
+            ledger.landed = Some(version);
+            ledger.last_sent = ledger.last_sent.max(ledger.sent[&write.attempt]);
         }
         Ok(())
     }
@@ -286,6 +299,7 @@ impl World {
         process.ledger.validity = validity;
         let lapses = validity.and_then(|validity| validity.remaining(now)).map(|left| now.monotonic + left);
         let alarm = process.elector.next_timeout();
+        let others_may = process.ledger.last_sent + at.settings.timings.lease_duration();
         let hurry = at.settings.timings.hurried_retry();
         let lifetime = self.now.saturating_sub(process.ledger.since);
         let (requests, news) = (process.ledger.requests, u64::from(process.ledger.news));
@@ -301,6 +315,11 @@ impl World {
             let what =
                 format!("node {node} wants to be called at {alarm:?}, its validity ends at {lapses:?}");
             return Err(self.violation("called at the end of validity", what));
+        }
+        if process.work.is_some() && validity.is_none() && now.monotonic >= others_may {
+            let what =
+                format!("node {node} still works at {:?}, others may since {others_may:?}", now.monotonic);
+            return Err(self.violation("work is gone by LeaseDuration", what));
         }
         if requests > allowed {
             let what = format!("node {node} sent {requests} requests in {lifetime:?} with {news} events");
