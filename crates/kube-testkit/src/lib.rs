@@ -44,7 +44,7 @@ pub use cluster::{Cluster, ClusterOptions};
 pub use error::{OperationError, StartError};
 pub use guard::{GuardedChild, GuardedCommand, Signal, WorkDir};
 pub use proxy::Proxy;
-pub use real::{RealEnv, exclusive, real};
+pub use real::{RealEnv, exclusive, real, skip};
 pub use user::TestUser;
 pub use wait::eventually;
 pub use workload::WorkloadStandIn;

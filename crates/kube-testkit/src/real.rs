@@ -44,7 +44,7 @@ pub async fn real(why: &str) -> Option<RealEnv> {
             Some(RealEnv { cluster, namespace })
         }
         Err(reason) => {
-            skip(why, reason);
+            skip_real(why, reason);
             None
         }
     }
@@ -59,7 +59,7 @@ pub async fn exclusive(why: &str, options: ClusterOptions) -> Option<Cluster> {
     match started(Cluster::start(options).await) {
         Ok(cluster) => Some(cluster),
         Err(reason) => {
-            skip(why, &reason);
+            skip_real(why, &reason);
             None
         }
     }
@@ -119,8 +119,21 @@ fn started(result: Result<Cluster, StartError>) -> Result<Cluster, String> {
     }
 }
 
-fn skip(why: &str, reason: &str) {
-    let line = skip_line(&test_name(), why, reason);
+/// Says that the calling test does not run here, for want of something other than an API server: prints
+/// `skipped: <test>: <reason>`, and notes the line as [`real`] does. The test then returns.
+///
+/// # Panics
+///
+/// With `KUBE_TESTKIT_REQUIRE=real`.
+pub fn skip(reason: &str) {
+    note_skip(&format!("skipped: {}: {reason}", test_name()));
+}
+
+fn skip_real(why: &str, reason: &str) {
+    note_skip(&skip_line(&test_name(), why, reason));
+}
+
+fn note_skip(line: &str) {
     let required = std::env::var("KUBE_TESTKIT_REQUIRE").is_ok_and(|value| value == "real");
     assert!(!required, "KUBE_TESTKIT_REQUIRE=real does not let a test be {line}");
     // Not `eprintln`, which the harness would swallow as the test passes.
