@@ -18,11 +18,15 @@ use tokio_util::sync::CancellationToken;
 
 use self::seats::Seats;
 use crate::{
+    bucket::ShardId,
     controller::RunError,
     coordinator::{Coordinator, birth::Births},
+    hold::Hold,
+    options::Pod,
     readiness::{Readiness, ReadinessSwitch},
     reconciler::Reconciler,
     setup::Setup,
+    shard::runner,
     sharded::Sharded,
     task::NamedTask,
     world::{Verdict, World},
@@ -81,8 +85,8 @@ struct Replica<K: Sharded, R: Reconciler<K>> {
     nudge: Arc<Notify>,
     verdict: watch::Sender<Verdict>,
     readiness: ReadinessSwitch,
-    /// Ends with the replica.
-    _watchers: JoinSet<()>,
+    /// Report what the candidates go through; end with the replica.
+    watchers: JoinSet<()>,
 }
 
 impl<K: Sharded, R: Reconciler<K>> Replica<K, R> {
@@ -115,8 +119,7 @@ impl<K: Sharded, R: Reconciler<K>> Replica<K, R> {
             watchers.spawn(report::follow(setup.clone(), Some(shard), &candidate, nudge.clone()));
             seats.add(shard, candidate);
         }
-        let _watchers = watchers;
-        Ok(Self { setup, elections, coordinator, member, seats, nudge, verdict, readiness, _watchers })
+        Ok(Self { setup, elections, coordinator, member, seats, nudge, verdict, readiness, watchers })
     }
 
     /// Follows what the Leases say, for as long as it is polled.
@@ -245,7 +248,7 @@ fn stand_for_member<K: Sharded, R: Reconciler<K>>(
         standing: false,
         announce: false,
         delete_on_release: true,
-        owner: setup.options.pod.as_ref().map(crate::options::Pod::owner),
+        owner: setup.options.pod.as_ref().map(Pod::owner),
         ..CandidateOptions::default()
     };
     let name = setup.names.member(elections.identity())?;
@@ -256,13 +259,13 @@ fn stand_for_member<K: Sharded, R: Reconciler<K>>(
 fn shard_work<K: Sharded, R: Reconciler<K>>(
     setup: Arc<Setup<K, R>>,
     elections: Elections,
-    shard: crate::bucket::ShardId,
+    shard: ShardId,
 ) -> impl lease_core::Work {
     move |term: Term| {
         let (setup, elections) = (setup.clone(), elections.clone());
         async move {
             let confirmed = intent::confirm_layout(setup.clone(), elections);
-            crate::shard::runner::run(setup, shard, crate::hold::Hold::Elected(term), confirmed).await;
+            Box::pin(runner::run(setup, shard, Hold::Elected(term), confirmed)).await;
         }
     }
 }

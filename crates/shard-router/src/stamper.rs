@@ -143,5 +143,8 @@ impl Outcome {
 
 /// The API of one namespace, or of all.
 pub(crate) fn scoped<K: Sharded>(client: Client, namespace: Option<&str>) -> Api<K> {
-    namespace.map_or_else(|| Api::all(client.clone()), |namespace| Api::namespaced(client.clone(), namespace))
+    match namespace {
+        Some(namespace) => Api::namespaced(client, namespace),
+        None => Api::all(client),
+    }
 }

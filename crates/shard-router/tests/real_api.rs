@@ -1,4 +1,5 @@
 //! The router against a real API server, with replicas that live in this process.
+#![expect(clippy::unwrap_used, reason = "a test panics with what went wrong")]
 
 #[path = "real_api/fleet.rs"]
 mod fleet;
@@ -9,11 +10,15 @@ mod widget;
 
 #[path = "real_api/balance.rs"]
 mod balance;
+#[path = "real_api/besides.rs"]
+mod besides;
 #[path = "real_api/faults.rs"]
 mod faults;
 #[path = "real_api/layout.rs"]
 mod layout;
 #[path = "real_api/namesakes.rs"]
 mod namesakes;
+#[path = "real_api/outage.rs"]
+mod outage;
 #[path = "real_api/stamping.rs"]
 mod stamping;

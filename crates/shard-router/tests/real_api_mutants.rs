@@ -1,4 +1,5 @@
 //! Faults switched on one at a time, for the whole process, to prove that the scenarios on a real API server see them.
+#![expect(clippy::unwrap_used, reason = "a test panics with what went wrong")]
 
 #[path = "real_api/fleet.rs"]
 #[expect(dead_code, reason = "shared with tests that need more of it")]

@@ -24,6 +24,7 @@ impl<K: Sharded, R: Reconciler<K>> Replica<K, R> {
         self.seats.leave(next).await;
         retire(self.coordinator).await;
         self.member.shutdown().await;
+        drop(self.watchers);
         self.elections.shutdown().await;
     }
 

@@ -48,8 +48,11 @@ pub(crate) fn reflect<K: Sharded>(
 where
     K::DynamicType: Default + Eq + Hash + Clone,
 {
-    let semantic = if active(Mutant::NoBarrier) { ListSemantic::Any } else { ListSemantic::MostRecent };
-    let config = watcher::Config::default().labels(selector).list_semantic(semantic);
+    let mut config = watcher::Config::default().labels(selector).list_semantic(ListSemantic::MostRecent);
+    if active(Mutant::NoBarrier) {
+        // Page by page, so that tests with few objects see it begin before the end of the list.
+        config = config.any_semantic().page_size(1);
+    }
     let mut writer = Writer::<K>::default();
     if active(Mutant::NoBarrier) {
         writer.apply_watcher_event(&Event::Init);

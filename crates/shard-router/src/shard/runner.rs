@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -11,6 +11,7 @@ use std::{
 use futures::{StreamExt, stream};
 use kube::runtime::{Controller, controller, reflector::Store};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio_util::sync::CancellationToken;
 
 use super::{
     hold_record::HoldRecord,
@@ -53,11 +54,12 @@ pub(crate) async fn run<K: Sharded, R: Reconciler<K>>(
         permit = start => permit,
     };
     let Some(permit) = permit else { return };
-    let starting = Starting { permit: Some(permit), held_since };
-    work(setup, shard, hold, record, starting).await;
+    let warming = WarmUp { permit: Some(permit), held_since };
+    work(setup, shard, hold, record, warming).await;
 }
 
-struct Starting {
+/// The time from holding a shard to its cache being complete.
+struct WarmUp {
     permit: Option<OwnedSemaphorePermit>,
     held_since: Duration,
 }
@@ -67,10 +69,10 @@ async fn work<K: Sharded, R: Reconciler<K>>(
     shard: ShardId,
     hold: Hold,
     record: Arc<HoldRecord>,
-    starting: Starting,
+    warm_up: WarmUp,
 ) {
     let label: Arc<str> = setup.rules.bucket_label.as_str().into();
-    let held = HeldShard::new(shard, hold.clone(), &setup.base, &setup.stamper_base, label);
+    let gated = HeldShard::new(shard, hold.clone(), &setup.base, &setup.stamper_base, label);
     let tracker = Arc::new(Tracker::default());
     let (repairs, repair_queue) = mpsc::unbounded_channel();
     let selector = selector(&setup.rules.bucket_label, &setup.layout.buckets_of(shard));
@@ -80,12 +82,13 @@ async fn work<K: Sharded, R: Reconciler<K>>(
         record: record.clone(),
         tracker: tracker.clone(),
         ready: AtomicBool::new(false),
-        starting: std::sync::Mutex::new(starting),
+        warm_up: Mutex::new(warm_up),
     };
-    let (store, triggers) = reflect(scoped(held.client(), namespace.as_deref()), &selector, eyes, repairs);
-    let shard = ActiveShard::new(setup.clone(), held.clone(), tracker.clone(), record.clone(), store.clone());
-    let mut controlling = Box::pin(control(shard, store, triggers, selector));
-    let stamper = setup.stamper(held.housekeeping(), Duration::ZERO);
+    let (store, triggers) = reflect(scoped(gated.client(), namespace.as_deref()), &selector, eyes, repairs);
+    let active_shard =
+        ActiveShard::new(setup.clone(), gated.clone(), tracker.clone(), record.clone(), store.clone());
+    let mut controlling = Box::pin(control(active_shard, store, triggers, selector));
+    let stamper = setup.stamper(gated.housekeeping(), Duration::ZERO);
     let repairing =
         stamper.restore(receiver_stream(repair_queue), |object: &K| !tracker.is_running(&cr_name(object)));
     tokio::select! {
@@ -100,7 +103,7 @@ async fn work<K: Sharded, R: Reconciler<K>>(
         drop(tokio::spawn(controlling));
         return;
     }
-    held.close();
+    gated.close();
 }
 
 /// Resolves when the shard was asked to drain and the last reconcile has ended.
@@ -131,7 +134,7 @@ async fn control<K: Sharded, R: Reconciler<K>>(
         let hold = shard.held.hold.clone();
         let reconcile = Box::pin(shard.reconcile(object));
         if active(Mutant::SkipDrain) {
-            Hold::Sole(Default::default()).track(reconcile)
+            Hold::Sole(CancellationToken::new()).track(reconcile)
         } else {
             hold.track(reconcile)
         }
@@ -160,7 +163,7 @@ struct Eyes<K: Sharded, R: Reconciler<K>> {
     record: Arc<HoldRecord>,
     tracker: Arc<Tracker>,
     ready: AtomicBool,
-    starting: std::sync::Mutex<Starting>,
+    warm_up: Mutex<WarmUp>,
 }
 
 impl<K: Sharded, R: Reconciler<K>> Observer<K> for Eyes<K, R> {
@@ -174,10 +177,10 @@ impl<K: Sharded, R: Reconciler<K>> Observer<K> for Eyes<K, R> {
             return;
         }
         self.setup.recorder.start_ready(&self.record.facts, objects);
-        let mut starting = self.starting.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        self.setup.metrics.started(self.setup.clock.now().monotonic.saturating_sub(starting.held_since));
+        let mut warm_up = self.warm_up.lock().unwrap_or_else(PoisonError::into_inner);
+        self.setup.metrics.started(self.setup.clock.now().monotonic.saturating_sub(warm_up.held_since));
         // The next shard may fill its cache now.
-        starting.permit = None;
+        warm_up.permit = None;
     }
 
     fn left(&self, object: &K) {

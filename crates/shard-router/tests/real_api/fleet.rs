@@ -124,8 +124,27 @@ impl Fleet {
     }
 
     pub(crate) fn start(&self, options: Options, reconciler: impl Reconciler<Widget>) -> Running {
+        self.assemble(self.controller(options), reconciler)
+    }
+
+    pub(crate) fn controller(&self, options: Options) -> (String, ShardedController<Widget>) {
+        self.controller_by(self.env.config(&TestUser::admin()), options)
+    }
+
+    pub(crate) fn controller_by(
+        &self,
+        config: kube::Config,
+        options: Options,
+    ) -> (String, ShardedController<Widget>) {
         let identity = options.elections.identity.to_string();
-        let controller = ShardedController::<Widget>::new(self.env.config(&TestUser::admin()), options);
+        (identity, ShardedController::new(config, options))
+    }
+
+    pub(crate) fn assemble(
+        &self,
+        (identity, controller): (String, ShardedController<Widget>),
+        reconciler: impl Reconciler<Widget>,
+    ) -> Running {
         let readiness = controller.readiness();
         let (stop, stopped) = oneshot::channel();
         let shutdown = async move { drop(stopped.await) };

@@ -23,15 +23,6 @@ use crate::{
 
 /// Reconciles that take a second go on while a second replica comes and is given its share.
 pub(crate) async fn handover(fleet: &Fleet) -> Vec<String> {
-    let slow = |widget: Arc<Widget>, held: Held| async move {
-        let patch = Patch::Merge(json!({"metadata": {"annotations": {"seen": held.token().to_string()}}}));
-        let api = kube::Api::<Widget>::namespaced(held.client(), &widget.namespace().unwrap());
-        for _ in 0..4 {
-            tokio::time::sleep(Duration::from_millis(300)).await;
-            api.patch(&widget.name_any(), &PatchParams::default(), &patch).await?;
-        }
-        Ok::<_, kube::Error>(Action::requeue(Duration::from_millis(100)))
-    };
     for n in 0..12 {
         create(&fleet.widgets, &format!("w{n}"), &[]).await;
     }
@@ -201,6 +192,17 @@ pub(crate) async fn other_count(fleet: &Fleet) -> Vec<String> {
     found
 }
 
+/// A reconciler that takes more than a second, writes to its widget now and then, and wants to be called again.
+pub(crate) async fn slow(widget: Arc<Widget>, held: Held) -> Result<Action, kube::Error> {
+    let patch = Patch::Merge(json!({"metadata": {"annotations": {"seen": held.token().to_string()}}}));
+    let api = kube::Api::<Widget>::namespaced(held.client(), &widget.namespace().unwrap());
+    for _ in 0..4 {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        api.patch(&widget.name_any(), &PatchParams::default(), &patch).await?;
+    }
+    Ok(Action::requeue(Duration::from_millis(100)))
+}
+
 /// A reconciler with nothing to do.
 pub(crate) async fn quick(_widget: Arc<Widget>, _held: Held) -> Result<Action, Infallible> {
     Ok(Action::await_change())
@@ -255,7 +257,7 @@ fn tenants_of_different_shards() -> (String, String) {
     let layout = shard_router::Layout::first(2.try_into().unwrap(), None);
     let shard = |tenant: &String| layout.shard_of(ShardKey::from(tenant.as_str()).bucket());
     let first = "tenant-0".to_owned();
-    let other = (1..).map(|n| format!("tenant-{n}")).find(|tenant| shard(tenant) != shard(&first));
+    let other = (1..1000).map(|n| format!("tenant-{n}")).find(|tenant| shard(tenant) != shard(&first));
     (first, other.unwrap())
 }
 
@@ -272,7 +274,7 @@ impl Fleet {
     }
 
     /// Resolves when so many reconciles have begun.
-    async fn begins(&self, count: usize) {
+    pub(crate) async fn begins(&self, count: usize) {
         eventually(&format!("{count} reconciles to begin"), PATIENCE, || async {
             (self.records.of("begin").len() >= count).then_some(())
         })
