@@ -6,11 +6,11 @@ use crate::crd::Memcached;
 /// seldom.
 #[derive(Debug, thiserror::Error)]
 pub enum ReconcileError {
-    /// A child could not be read.
-    #[error("could not read {child}: {}", sentence(.source))]
+    /// The resource or a child could not be read.
+    #[error("could not read {object}: {}", sentence(.source))]
     Read {
         /// Kind and name.
-        child: String,
+        object: String,
         /// The API server's answer, or why there was none.
         source: kube::Error,
     },

@@ -98,7 +98,7 @@ mod tests {
     fn a_failure_is_told_once_and_so_is_its_end() {
         let now = "2026-01-02T03:04:05Z".parse().expect("a time");
         let mut resource = memcached(json!({}));
-        let failed = status(&resource, None, &Outcome::Invalid(&[Problem::ImageAndVersion]), now);
+        let failed = status(&resource, None, &Outcome::Invalid(vec![Problem::ImageAndVersion]), now);
         assert_eq!(reasons(&resource, &failed), ["ValidationFailed"]);
         resource.status = Some(failed.clone());
         assert_eq!(reasons(&resource, &failed), [""; 0]);

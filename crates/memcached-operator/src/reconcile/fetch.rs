@@ -23,9 +23,24 @@ pub struct Observed {
     pub pod_disruption_budget: Option<PodDisruptionBudget>,
 }
 
-/// Reads the children. Not from a cache: the uids read here are preconditions of the writes that follow, and tell a
+/// The resource itself, if it is still the one that was seen and is to stay.
+///
+/// Not from the cache: a cache that does not show this operator's own last status yet would let a change go unreported,
+/// and an old version would be a precondition that fails.
+pub async fn current(client: &Client, seen: &Memcached) -> Result<Option<Memcached>, ReconcileError> {
+    let meta = &seen.metadata;
+    let name = meta.name.as_deref().unwrap_or_default();
+    let api: Api<Memcached> = Api::namespaced(client.clone(), meta.namespace.as_deref().unwrap_or_default());
+    let found = api.get_opt(name).await;
+    let found =
+        found.map_err(|source| ReconcileError::Read { object: format!("Memcached {name}"), source })?;
+    // A namesake is for a reconcile of its own. One that is being deleted needs nothing: its children go with it.
+    Ok(found.filter(|found| found.metadata.uid == meta.uid && found.metadata.deletion_timestamp.is_none()))
+}
+
+/// Reads the children. Not from a cache either: the uids read here are preconditions of the writes that follow, and tell a
 /// child apart from a stranger of the same name.
-pub async fn fetch(client: &Client, memcached: &Memcached) -> Result<Observed, ReconcileError> {
+pub async fn children(client: &Client, memcached: &Memcached) -> Result<Observed, ReconcileError> {
     let (stateful_set, service, pod_disruption_budget) =
         tokio::try_join!(one(client, memcached), one(client, memcached), one(client, memcached))?;
     Ok(Observed { stateful_set, service, pod_disruption_budget })
@@ -39,7 +54,7 @@ where
     let name = meta.name.as_deref().unwrap_or_default();
     let api: Api<K> = Api::namespaced(client.clone(), meta.namespace.as_deref().unwrap_or_default());
     let child = || format!("{} {name}", K::kind(&()));
-    let found = api.get_opt(name).await.map_err(|source| ReconcileError::Read { child: child(), source })?;
+    let found = api.get_opt(name).await.map_err(|source| ReconcileError::Read { object: child(), source })?;
     match &found {
         Some(object) => belongs(object, memcached, child()).map(|()| found),
         None => Ok(None),

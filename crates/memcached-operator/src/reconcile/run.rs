@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::jiff::Timestamp;
 use kube::Client;
 use kube::runtime::controller::Action;
@@ -11,9 +12,9 @@ use super::build::build;
 use super::delay::delay;
 use super::error::{ReconcileError, key};
 use super::events;
-use super::fetch::{Observed, fetch};
+use super::fetch::{self, Observed};
 use super::status::{Outcome, status, write};
-use super::validate::validate;
+use super::validate::{Problem, validate};
 use crate::crd::Memcached;
 
 /// Reconciles one `Memcached` after the other. Holds no client: each reconcile gets one that works only as long as this
@@ -29,61 +30,48 @@ impl MemcachedReconciler {
         Self { replica: replica.into() }
     }
 
-    /// One reconcile with this client; `bucket` is the label for the children, as key and value.
+    /// One reconcile with this client; `seen` is the resource as the cache has it, and `bucket` the label for the
+    /// children, as key and value.
     ///
     /// # Errors
     /// Whatever is worth another attempt. An invalid spec is not: it waits for a change.
     pub async fn run(
         &self,
-        memcached: &Memcached,
+        seen: &Memcached,
         client: &Client,
         bucket: &(String, String),
     ) -> Result<Action, ReconcileError> {
-        if memcached.metadata.deletion_timestamp.is_some() {
-            // The children go by their owner references.
-            return Ok(Action::await_change());
-        }
-        let (observed, result) = match Box::pin(fetch(client, memcached)).await {
+        let read = async { tokio::join!(fetch::current(client, seen), fetch::children(client, seen)) };
+        let (current, children) = Box::pin(read).await;
+        let Some(memcached) = current? else { return Ok(Action::await_change()) };
+        delay(&memcached).await;
+        let (observed, result) = match children {
             Ok(observed) => {
-                delay(memcached).await;
-                let result = Box::pin(converge(memcached, client, bucket, &observed)).await;
+                let result = Box::pin(converge(&memcached, client, bucket, &observed)).await;
                 (observed, result)
             }
             Err(error) => (Observed::default(), Err(Failure::Error(error))),
         };
+        let refused = |servers, outcome| Box::pin(self.report(client, &memcached, servers, outcome, None));
+        let servers = observed.stateful_set.as_ref();
         match result {
             Ok(applied) => {
-                Box::pin(self.report(
-                    client,
-                    memcached,
-                    Some(&applied.stateful_set),
-                    &Outcome::Applied,
-                    Some(&applied),
-                ))
-                .await?;
+                let servers = Some(&applied.stateful_set);
+                Box::pin(self.report(client, &memcached, servers, Outcome::Applied, Some(&applied))).await?;
                 Ok(Action::await_change())
             }
             Err(Failure::Invalid(problems)) => {
-                let servers = observed.stateful_set.as_ref();
-                Box::pin(self.report(client, memcached, servers, &Outcome::Invalid(&problems), None)).await?;
                 tracing::warn!(
-                    memcached = key(memcached),
+                    memcached = key(&memcached),
                     ?problems,
                     "the spec is invalid; waiting for a change"
                 );
+                refused(servers, Outcome::Invalid(problems)).await?;
                 Ok(Action::await_change())
             }
             Err(Failure::Error(error)) => {
                 if error.is_refusal() {
-                    let servers = observed.stateful_set.as_ref();
-                    Box::pin(self.report(
-                        client,
-                        memcached,
-                        servers,
-                        &Outcome::Refused(&error.to_string()),
-                        None,
-                    ))
-                    .await?;
+                    refused(servers, Outcome::Refused(error.to_string())).await?;
                 }
                 Err(error)
             }
@@ -94,11 +82,11 @@ impl MemcachedReconciler {
         &self,
         client: &Client,
         memcached: &Memcached,
-        servers: Option<&k8s_openapi::api::apps::v1::StatefulSet>,
-        outcome: &Outcome<'_>,
+        servers: Option<&StatefulSet>,
+        outcome: Outcome,
         applied: Option<&Applied>,
     ) -> Result<(), ReconcileError> {
-        let status = status(memcached, servers, outcome, Timestamp::now());
+        let status = status(memcached, servers, &outcome, Timestamp::now());
         let events = events::of_reconcile(memcached, applied, &status);
         write(client, memcached, &status).await?;
         events::publish(client, memcached, &self.replica, &events).await;
@@ -107,7 +95,7 @@ impl MemcachedReconciler {
 }
 
 enum Failure {
-    Invalid(Vec<super::validate::Problem>),
+    Invalid(Vec<Problem>),
     Error(ReconcileError),
 }
 

@@ -19,24 +19,30 @@ const LONGEST_MESSAGE: usize = 1024;
 
 /// What a reconcile came to, as far as the status is concerned.
 #[derive(Clone, Debug)]
-pub enum Outcome<'a> {
+pub enum Outcome {
     /// The children are as they should be.
     Applied,
     /// The spec makes no sense; nothing was changed.
-    Invalid(&'a [Problem]),
+    Invalid(Vec<Problem>),
     /// The API server, or the presence of a stranger, keeps a child from being as it should be.
-    Refused(&'a str),
+    Refused(String),
 }
 
 /// The status to report; `servers` is the StatefulSet if there is one. Without `bucket`, which is the router's.
 pub fn status(
     memcached: &Memcached,
     servers: Option<&StatefulSet>,
-    outcome: &Outcome<'_>,
+    outcome: &Outcome,
     now: Timestamp,
 ) -> MemcachedStatus {
     let seen = servers.and_then(|servers| servers.status.as_ref());
-    let (replicas, ready) = seen.map_or((0, 0), |seen| (seen.replicas, seen.ready_replicas.unwrap_or(0)));
+    let reported = memcached.status.as_ref();
+    let (replicas, ready) = match (seen, reported) {
+        (Some(seen), _) => (seen.replicas, seen.ready_replicas.unwrap_or(0)),
+        // Without a look at the servers the last one counts: they may well be there.
+        (None, Some(last)) if servers.is_none() => (last.replicas, last.ready_replicas),
+        (None, _) => (0, 0),
+    };
     let desired = memcached.spec.replicas;
     let name = memcached.metadata.name.as_deref().unwrap_or_default();
     let degraded = match outcome {
@@ -52,7 +58,7 @@ pub fn status(
         (DEGRADED, degraded),
     ];
     let generation = memcached.metadata.generation;
-    let before = memcached.status.as_ref().map_or(&[][..], |status| &status.conditions);
+    let before = reported.map_or(&[][..], |status| &status.conditions);
     MemcachedStatus {
         observed_generation: generation,
         replicas,

@@ -67,7 +67,7 @@ pub(super) fn available(desired: i32, ready: i32) -> Verdict {
     }
 }
 
-pub(super) fn progressing(desired: i32, servers: Option<&StatefulSet>, outcome: &Outcome<'_>) -> Verdict {
+pub(super) fn progressing(desired: i32, servers: Option<&StatefulSet>, outcome: &Outcome) -> Verdict {
     match outcome {
         Outcome::Invalid(_) => {
             return Verdict::no(

@@ -13,7 +13,7 @@ fn servers(status: impl Into<Value>) -> StatefulSet {
     serde_json::from_value(set).expect("a StatefulSet")
 }
 
-fn reported(memcached: &Memcached, servers: Option<&StatefulSet>, outcome: &Outcome<'_>) -> MemcachedStatus {
+fn reported(memcached: &Memcached, servers: Option<&StatefulSet>, outcome: &Outcome) -> MemcachedStatus {
     status(memcached, servers, outcome, NOW.parse().expect("a time"))
 }
 
@@ -73,7 +73,7 @@ fn nothing_asked_for_is_available() {
 
 #[test]
 fn an_invalid_spec_is_explained() {
-    let status = reported(&memcached(json!({})), None, &Outcome::Invalid(&[Problem::ImageAndVersion]));
+    let status = reported(&memcached(json!({})), None, &Outcome::Invalid(vec![Problem::ImageAndVersion]));
     let degraded = condition(&status.conditions, DEGRADED).expect("Degraded");
     assert_eq!((degraded.status.as_str(), degraded.reason.as_str()), ("True", "ValidationFailed"));
     assert!(degraded.message.contains("remove one"), "{}", degraded.message);
