@@ -15,7 +15,7 @@ mod takeover;
 
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::Args;
 use kube_testkit::BackendChoice;
 use tokio::signal::unix::{SignalKind, signal};
@@ -57,12 +57,17 @@ pub(crate) fn run(options: &DemoOptions) -> Result<()> {
     runtime.block_on(scenario::play(options, operator))
 }
 
+/// This process was asked to end.
+#[derive(Debug, thiserror::Error)]
+#[error("ended by {0}; nothing was left running")]
+struct Interrupted(&'static str);
+
 /// Runs `future` unless this process is asked to end first.
 async fn unless_interrupted<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
     let mut terminate = signal(SignalKind::terminate()).context("SIGTERM could not be listened for")?;
     tokio::select! {
         result = future => result,
-        _ = tokio::signal::ctrl_c() => bail!("ended by Ctrl-C; nothing was left running"),
-        _ = terminate.recv() => bail!("ended by SIGTERM; nothing was left running"),
+        _ = tokio::signal::ctrl_c() => Err(Interrupted("Ctrl-C").into()),
+        _ = terminate.recv() => Err(Interrupted("SIGTERM").into()),
     }
 }

@@ -17,7 +17,7 @@ use super::resources;
 use super::screen::Screen;
 use super::stage::Stage;
 use super::takeover::Loss;
-use super::{DemoOptions, unless_interrupted};
+use super::{DemoOptions, Interrupted, unless_interrupted};
 
 /// How long shards may take to spread over new replicas. Nothing but a remark hangs on it.
 const SETTLED_WITHIN: Duration = Duration::from_secs(60);
@@ -46,7 +46,7 @@ pub(super) async fn play(options: &DemoOptions, operator: PathBuf) -> Result<()>
         }
         Err(error) => Err(error),
     };
-    if result.is_err() {
+    if result.as_ref().is_err_and(|error| !error.is::<Interrupted>()) {
         keep_files(&mut stage);
     }
     strike(stage).await?;
