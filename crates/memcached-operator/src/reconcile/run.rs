@@ -13,7 +13,7 @@ use super::delay::delay;
 use super::error::{ReconcileError, key};
 use super::events;
 use super::fetch::{self, Observed};
-use super::status::{Outcome, status, write};
+use super::status::{Outcome, sentences, status, write};
 use super::validate::{Problem, validate};
 use crate::crd::Memcached;
 
@@ -61,9 +61,10 @@ impl MemcachedReconciler {
                 Ok(Action::await_change())
             }
             Err(Failure::Invalid(problems)) => {
+                let because = sentences(&problems);
                 tracing::warn!(
                     memcached = key(&memcached),
-                    ?problems,
+                    because,
                     "the spec is invalid; waiting for a change"
                 );
                 refused(servers, Outcome::Invalid(problems)).await?;

@@ -73,7 +73,8 @@ pub fn status(
     }
 }
 
-fn sentences(problems: &[Problem]) -> String {
+/// Problems as a person reads them, one sentence each.
+pub fn sentences(problems: &[Problem]) -> String {
     let sentences = problems.iter().map(|problem| format!("{}.", capitalised(&problem.to_string())));
     shortened(&sentences.collect::<Vec<_>>().join(" "))
 }
