@@ -14,6 +14,9 @@ use crate::backend::BackendChoice;
 use crate::cluster::{Cluster, ClusterOptions};
 use crate::error::StartError;
 
+/// What a test needs that is content with any backend.
+const REAL: &str = "real";
+
 /// The control plane that all tests of one binary share. It is never dropped: its guardians end it with the process.
 static SHARED: OnceCell<Result<Cluster, String>> = OnceCell::const_new();
 
@@ -34,7 +37,8 @@ pub struct RealEnv {
 ///
 /// # Panics
 ///
-/// If a backend is possible and fails; and with `KUBE_TESTKIT_REQUIRE=real` also where none is possible.
+/// If a backend is possible and fails; and also where none is possible, if `KUBE_TESTKIT_REQUIRE`, a list with commas,
+/// holds `real`.
 pub async fn real(why: &str) -> Option<RealEnv> {
     let shared =
         SHARED.get_or_init(|| async { started(Cluster::start(ClusterOptions::default()).await) }).await;
@@ -44,7 +48,7 @@ pub async fn real(why: &str) -> Option<RealEnv> {
             Some(RealEnv { cluster, namespace })
         }
         Err(reason) => {
-            skip_real(why, reason);
+            skip_real(REAL, why, reason);
             None
         }
     }
@@ -54,12 +58,13 @@ pub async fn real(why: &str) -> Option<RealEnv> {
 ///
 /// # Panics
 ///
-/// As [`real`] does.
+/// As [`real`] does; but where `options` name a backend it is that name which `KUBE_TESTKIT_REQUIRE` has to hold.
 pub async fn exclusive(why: &str, options: ClusterOptions) -> Option<Cluster> {
+    let need = options.backend.map_or_else(|| REAL.to_owned(), |backend| backend.to_string());
     match started(Cluster::start(options).await) {
         Ok(cluster) => Some(cluster),
         Err(reason) => {
-            skip_real(why, &reason);
+            skip_real(&need, why, &reason);
             None
         }
     }
@@ -124,18 +129,19 @@ fn started(result: Result<Cluster, StartError>) -> Result<Cluster, String> {
 ///
 /// # Panics
 ///
-/// With `KUBE_TESTKIT_REQUIRE=real`.
+/// If `KUBE_TESTKIT_REQUIRE` holds `real`.
 pub fn skip(reason: &str) {
-    note_skip(&format!("skipped: {}: {reason}", test_name()));
+    note_skip(REAL, &format!("skipped: {}: {reason}", test_name()));
 }
 
-fn skip_real(why: &str, reason: &str) {
-    note_skip(&skip_line(&test_name(), why, reason));
+fn skip_real(need: &str, why: &str, reason: &str) {
+    note_skip(need, &skip_line(&test_name(), why, reason));
 }
 
-fn note_skip(line: &str) {
-    let required = std::env::var("KUBE_TESTKIT_REQUIRE").is_ok_and(|value| value == "real");
-    assert!(!required, "KUBE_TESTKIT_REQUIRE=real does not let a test be {line}");
+fn note_skip(need: &str, line: &str) {
+    let required = std::env::var("KUBE_TESTKIT_REQUIRE").unwrap_or_default();
+    let needed = required.split(',').any(|word| word.trim() == need);
+    assert!(!needed, "KUBE_TESTKIT_REQUIRE={required} does not let a test be {line}");
     // Not `eprintln`, which the harness would swallow as the test passes.
     let _ = writeln!(io::stderr(), "{line}");
     if let Some(path) = std::env::var_os("KUBE_TESTKIT_SKIPS") {
