@@ -104,7 +104,7 @@ impl<K: Sharded, R: Reconciler<K>> Replica<K, R> {
         watchers.spawn(report::follow(setup.clone(), None, &coordinator, nudge.clone()));
         let member = stand_for_member(&setup, &elections)?;
         watchers.spawn(report::follow(setup.clone(), None, &member, nudge.clone()));
-        let mut seats = Seats::new(elections.identity().clone(), setup.clock.clone());
+        let mut seats = Seats::new(elections.identity().clone(), setup.clock.clone(), setup.layout.shards);
         for shard in setup.layout.shards.shards() {
             let candidate = elections.candidate(
                 setup.names.shard(shard)?,

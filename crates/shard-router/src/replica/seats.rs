@@ -9,12 +9,17 @@ use std::{
 use lease_core::{Candidate, Clock, Identity, Timings};
 
 use super::intent::{next_handover, patience_for};
-use crate::{bucket::ShardId, plan::Plan, world::World};
+use crate::{
+    bucket::{ShardCount, ShardId},
+    plan::Plan,
+    world::World,
+};
 
 /// One candidate for each shard, and the handover that is under way.
 pub(super) struct Seats {
     me: Identity,
     clock: Arc<dyn Clock>,
+    shards: ShardCount,
     candidates: BTreeMap<ShardId, Candidate>,
     memory: Mutex<Memory>,
 }
@@ -32,8 +37,8 @@ struct Handover {
 }
 
 impl Seats {
-    pub(super) fn new(me: Identity, clock: Arc<dyn Clock>) -> Self {
-        Self { me, clock, candidates: BTreeMap::new(), memory: Mutex::default() }
+    pub(super) fn new(me: Identity, clock: Arc<dyn Clock>, shards: ShardCount) -> Self {
+        Self { me, clock, shards, candidates: BTreeMap::new(), memory: Mutex::default() }
     }
 
     pub(super) fn add(&mut self, shard: ShardId, candidate: Candidate) {
@@ -60,9 +65,12 @@ impl Seats {
     /// own view is known to be up to date, and membership has been stable for a while.
     pub(super) fn follow(&self, world: &World, current: bool, timings: Timings) {
         let (plan, members) = (world.current_plan(), world.membership.members());
+        // Whom the coordinator would name if it looked now. So the shards of a member that has just died go at once to
+        // those who will keep them, rather than to whoever is first and then on to somebody else.
+        let expected = plan.map(|plan| plan.next(plan.layout, self.shards, members, &world.holders));
         let mut memory = self.lock();
         for (shard, candidate) in &self.candidates {
-            let patience = patience_for(*shard, &self.me, plan, members, timings);
+            let patience = patience_for(*shard, &self.me, expected.as_ref(), members, timings);
             if memory.patience.insert(*shard, patience) != Some(patience) {
                 candidate.set_patience(patience);
             }

@@ -52,7 +52,7 @@ async fn a_task_of_the_coordinator_runs_once_and_moves_and_one_of_every_replica_
         let controller = controller
             .run_on_coordinator("single", move |context| single.clone().run(context))
             .run_on_every_replica("every", move |context| every.clone().run(context));
-        fleet.assemble((identity, controller), quick)
+        Fleet::assemble((identity, controller), quick)
     };
     let a = start("pod-a");
     single.reaches(1, 1).await;
@@ -90,7 +90,7 @@ async fn the_metrics_tell_what_is_held_and_done() {
     let mut registry = Registry::default();
     let metrics = Metrics::register(&mut registry);
     let (identity, controller) = fleet.controller(fleet.options("pod-a", 2));
-    let replica = fleet.assemble((identity, controller.metrics(metrics)), quick);
+    let replica = Fleet::assemble((identity, controller.metrics(metrics)), quick);
     create(&fleet.widgets, "w", &[]).await;
     fleet.reconciled(&["w".to_owned()]).await;
     fleet.settle_at(&[2]).await;

@@ -124,15 +124,14 @@ impl Fleet {
     }
 
     pub(crate) fn start(&self, options: Options, reconciler: impl Reconciler<Widget>) -> Running {
-        self.assemble(self.controller(options), reconciler)
+        Self::assemble(self.controller(options), reconciler)
     }
 
     pub(crate) fn controller(&self, options: Options) -> (String, ShardedController<Widget>) {
-        self.controller_by(self.env.config(&TestUser::admin()), options)
+        Self::controller_by(self.env.config(&TestUser::admin()), options)
     }
 
     pub(crate) fn controller_by(
-        &self,
         config: kube::Config,
         options: Options,
     ) -> (String, ShardedController<Widget>) {
@@ -141,7 +140,6 @@ impl Fleet {
     }
 
     pub(crate) fn assemble(
-        &self,
         (identity, controller): (String, ShardedController<Widget>),
         reconciler: impl Reconciler<Widget>,
     ) -> Running {
