@@ -94,3 +94,12 @@ async fn scales_through_its_subresource() {
     api.patch_scale("elastic", &PatchParams::default(), &Patch::Merge(&patch)).await.expect("scaled");
     assert_eq!(api.get("elastic").await.expect("there").spec.replicas, 5);
 }
+
+#[tokio::test]
+async fn the_sample_is_accepted_and_valid() {
+    let Some(stage) = stage("the API server validates the sample").await else { return };
+    let sample: Value = serde_saphyr::from_str(include_str!("../../../../deploy/sample.yaml")).expect("YAML");
+    stage.create("sessions", sample["spec"].clone()).await.expect("accepted");
+    stage.reconcile("sessions").await.expect("reconciled");
+    assert_eq!(stage.status("sessions").await.ready.as_deref(), Some("0/3"));
+}
