@@ -27,6 +27,17 @@
 //! # }
 //! ```
 //!
+//! # What runs where
+//!
+//! | what | how |
+//! | --- | --- |
+//! | only on the leader | [`Elections::lead`], or [`Elections::candidate`] for a Lease of another name |
+//! | on every replica (controller-runtime's RunNonLeaderElected), such as `/metrics` | spawn it; nothing here stops it |
+//! | once per operator, beside sharded work | a candidate for the un-suffixed Lease: the coordinator's |
+//! | on the only replica there is | [`ElectionsOptions::leader_election`] off: leads at once, without a Lease |
+//!
+//! Losing the Lease ends the [`Term`] and what runs under it, not the process; the candidate contends again.
+//!
 //! # What is promised
 //!
 //! At no instant do two processes hold a [valid](Validity) term of one Lease, whatever the network delays, loses or
