@@ -1,6 +1,6 @@
 //! Calling cargo.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -27,22 +27,24 @@ pub(crate) fn root() -> &'static Path {
     xtask.parent().expect("xtask lies in the workspace")
 }
 
+/// Which features to build the operator with.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Features {
+    /// As it is shipped.
+    Default,
+    /// As the tests have just built it, deliberate faults included.
+    All,
+}
+
 /// Builds the operator and says where it is.
-///
-/// Features are resolved for xtask as well, so that the dependencies which `cargo xtask` was built with are
-/// the same.
-pub(crate) fn build_operator() -> Result<PathBuf> {
-    Cargo::new([
-        "build",
-        "--package",
-        "xtask",
-        "--package",
-        "memcached-operator",
-        "--bin",
-        "memcached-operator",
-    ])
-    .run()
-    .context("the operator could not be built")?;
+pub(crate) fn build_operator(features: Features) -> Result<PathBuf> {
+    // Naming xtask too gives the dependencies the features that they had when `cargo xtask` was built.
+    let packages: &[&str] = match features {
+        Features::Default => &["--package", "xtask", "--package", "memcached-operator"],
+        Features::All => &["--workspace", "--all-features"],
+    };
+    let cargo = Cargo::new(["build", "--bin", "memcached-operator"]).args(packages);
+    cargo.run().context("the operator could not be built")?;
     Ok(target_dir()?.join("debug/memcached-operator"))
 }
 
@@ -57,8 +59,15 @@ impl Cargo {
     pub(crate) fn new<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Self {
         let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         command.args(args).current_dir(root()).stdin(Stdio::null());
-        // Set by `cargo run` for xtask itself; inherited, they would make build scripts rerun.
-        for name in ["CARGO_MANIFEST_DIR", "CARGO_PKG_NAME", "CARGO_PKG_VERSION"] {
+        // Set by `cargo run` to describe xtask. Inherited, they make build scripts that look at them (ring's
+        // does) run again, and everything that depends on them is built anew, back and forth with each way of
+        // calling cargo.
+        let describes_xtask = |name: &OsString| {
+            let name = name.to_string_lossy();
+            name == "OUT_DIR"
+                || ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|prefix| name.starts_with(prefix))
+        };
+        for (name, _) in std::env::vars_os().filter(|(name, _)| describes_xtask(name)) {
             command.env_remove(name);
         }
         Self(command)

@@ -20,6 +20,7 @@ use clap::Args;
 use kube_testkit::BackendChoice;
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::cargo::{Features, build_operator};
 use preset::Preset;
 
 /// What to show.
@@ -52,9 +53,9 @@ pub(crate) struct DemoOptions {
 /// Runs the demo. Whatever it started has ended when this returns.
 pub(crate) fn run(options: &DemoOptions) -> Result<()> {
     println!("Building the operator …");
-    let operator = crate::cargo::build_operator()?;
+    let operator = build_operator(Features::Default)?;
     let runtime = tokio::runtime::Runtime::new().context("no async runtime could be started")?;
-    runtime.block_on(scenario::play(options, operator))
+    runtime.block_on(scenario::play(options, &operator))
 }
 
 /// This process was asked to end.

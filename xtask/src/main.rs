@@ -9,6 +9,7 @@ mod suite;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
 
 /// Every chore of this workspace.
 #[derive(Parser)]
@@ -51,6 +52,9 @@ enum Verb {
 }
 
 fn main() -> ExitCode {
+    // What kube-testkit has to say; RUST_LOG asks for more than warnings.
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     let result = match Cli::parse().verb {
         Verb::Demo(options) => demo::run(&options),
         Verb::Test(options) => suite::run(&options),

@@ -1,6 +1,6 @@
 //! What happens in the demo, in order.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -26,7 +26,7 @@ const SETTLED_WITHIN: Duration = Duration::from_secs(60);
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Plays it, and fails unless everything was as promised. Whatever was started has ended when this returns.
-pub(super) async fn play(options: &DemoOptions, operator: PathBuf) -> Result<()> {
+pub(super) async fn play(options: &DemoOptions, operator: &Path) -> Result<()> {
     let mut stage = unless_interrupted(raise(options, operator)).await?;
     let result = unless_interrupted(act(&mut stage, options)).await.and_then(|(summary, terminated)| {
         summary.print();
@@ -54,7 +54,7 @@ pub(super) async fn play(options: &DemoOptions, operator: PathBuf) -> Result<()>
 }
 
 /// Starts everything.
-async fn raise(options: &DemoOptions, operator: PathBuf) -> Result<Stage> {
+async fn raise(options: &DemoOptions, operator: &Path) -> Result<Stage> {
     let mut screen = Screen::new();
     screen.say("Starting an API server …");
     let backend = options.backend;
@@ -77,7 +77,10 @@ async fn raise(options: &DemoOptions, operator: PathBuf) -> Result<Stage> {
     let dir = WorkDir::create().context("no work directory could be made")?;
     let since = Stamp::now().context("the boot clock could not be read")?;
     screen.say(&format!("Starting {} replicas for {} shards …", options.replicas, options.shards));
-    let fleet = Fleet::start(options, operator, &cluster, &installation.namespace, &dir)?;
+    // A copy: a build meanwhile must not change what a restart starts.
+    let copy = dir.path().join("memcached-operator");
+    std::fs::copy(operator, &copy).context("the operator could not be copied into the work directory")?;
+    let fleet = Fleet::start(options, copy, &cluster, &installation.namespace, &dir)?;
     Ok(Stage {
         fleet,
         stand_in,

@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 use super::Bench;
-use crate::cargo::{build_operator, root};
+use crate::cargo::{Features, build_operator, root};
 use crate::outcome::Outcome;
 
 /// The CRD, for users who install with kubectl.
@@ -34,7 +34,7 @@ pub(crate) fn write() -> Result<()> {
 }
 
 fn crd() -> Result<String> {
-    let operator = build_operator()?;
+    let operator = build_operator(Features::All)?;
     let output = Command::new(&operator).arg("crd").output().context("the operator could not be started")?;
     if !output.status.success() {
         bail!("`memcached-operator crd` failed: {}", String::from_utf8_lossy(&output.stderr));
