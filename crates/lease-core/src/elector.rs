@@ -1,6 +1,6 @@
 //! The state machine of one candidate for one Lease.
 //!
-//! Events change what the machine knows; after each of them [`Elector::advance`] looks at the whole of it and decides
+//! Events change what the machine knows; after each of them `advance` looks at the whole of it and decides
 //! what follows. So a decision depends on what is known, never on the order in which it came to be known.
 //!
 //! ```text

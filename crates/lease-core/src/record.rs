@@ -57,7 +57,7 @@ impl LeaseRecord {
         }
     }
 
-    /// Whether [`NOBODY`](crate::identity::NOBODY) holds the Lease. Its leaseTransitions is then that of the holder
+    /// Whether [`NOBODY`] holds the Lease. Its leaseTransitions is then that of the holder
     /// to come.
     pub fn is_reserved(&self) -> bool {
         self.holder.as_ref().is_some_and(|holder| holder.as_str() == NOBODY)
