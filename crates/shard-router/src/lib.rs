@@ -39,6 +39,7 @@ mod sharded;
 mod sole;
 mod stamper;
 mod task;
+mod watch_backoff;
 mod world;
 
 pub use bucket::{Bucket, ShardCount, ShardCountError, ShardId};

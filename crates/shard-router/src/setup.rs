@@ -28,6 +28,7 @@ use crate::{
     records::Recorder,
     sharded::Sharded,
     stamper::{Rules, Stamper},
+    watch_backoff::WatchBackoff,
 };
 
 /// Everything a shard runner needs besides its hold.
@@ -89,7 +90,13 @@ impl<K: Sharded, R: Reconciler<K>> Setup<K, R> {
             clock: self.clock.clone(),
             metrics: self.metrics.clone(),
             delay,
+            backoff_seed: self.dice.seed(),
         }
+    }
+
+    /// For one watch.
+    pub(crate) fn watch_backoff(&self) -> WatchBackoff {
+        WatchBackoff::seeded(self.dice.seed())
     }
 }
 
@@ -105,11 +112,16 @@ impl Dice {
     pub(crate) fn roll(&self) -> f64 {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).f64()
     }
+
+    /// For randomness of one's own.
+    fn seed(&self) -> u64 {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).u64(..)
+    }
 }
 
-/// Adds the watch of one owned type to a shard's controller. Arguments: controller, client, namespace, selector.
+/// Adds the watch of one owned type to a shard's controller. Arguments: controller, client, namespace, selector, backoff.
 pub(crate) type OwnedWatch<K> =
-    Box<dyn Fn(Controller<K>, Client, Option<&str>, &str) -> Controller<K> + Send + Sync>;
+    Box<dyn Fn(Controller<K>, Client, Option<&str>, &str, WatchBackoff) -> Controller<K> + Send + Sync>;
 
 /// The watch of one owned type: the same buckets as the custom resources, and only the metadata, since what triggers a
 /// reconcile is that a child has changed and not how.
@@ -124,13 +136,13 @@ where
         + Sync
         + 'static,
 {
-    Box::new(|controller, client, namespace, selector| {
+    Box::new(|controller, client, namespace, selector, backoff| {
         let api: Api<PartialObjectMeta<C>> = match namespace {
             Some(namespace) => Api::namespaced(client, namespace),
             None => Api::all(client),
         };
         let config = watcher::Config::default().labels(selector);
-        let children = watcher::watcher(api, config).default_backoff().touched_objects();
+        let children = watcher::watcher(api, config).backoff(backoff).touched_objects();
         controller.owns_stream::<PartialObjectMeta<C>>(children)
     })
 }

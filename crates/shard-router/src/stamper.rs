@@ -18,7 +18,7 @@ use lease_core::Clock;
 
 use self::backlog::Backlog;
 pub(crate) use self::write::Rules;
-use crate::{layout::unstamped_selector, metrics::Metrics, sharded::Sharded};
+use crate::{layout::unstamped_selector, metrics::Metrics, sharded::Sharded, watch_backoff::WatchBackoff};
 
 /// What a watch of objects in need of a stamp has to say.
 #[derive(Debug)]
@@ -42,6 +42,8 @@ pub(crate) struct Stamper {
     pub(crate) metrics: Metrics,
     /// How long to leave an object to others.
     pub(crate) delay: Duration,
+    /// For the retries of its watch.
+    pub(crate) backoff_seed: u64,
 }
 
 impl Stamper {
@@ -49,7 +51,8 @@ impl Stamper {
     pub(crate) async fn run<K: Sharded>(&self, namespace: Option<&str>) {
         let api: Api<K> = scoped(self.client.clone(), namespace);
         let config = watcher::Config::default().labels(&unstamped_selector(&self.rules.bucket_label));
-        let changes = watcher::watcher(api, config).default_backoff().filter_map(|event| {
+        let backoff = WatchBackoff::seeded(self.backoff_seed);
+        let changes = watcher::watcher(api, config).backoff(backoff).filter_map(|event| {
             ready(match event {
                 Ok(watcher::Event::Apply(object) | watcher::Event::InitApply(object)) => {
                     Some(Change::Seen(object))

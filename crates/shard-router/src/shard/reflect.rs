@@ -21,6 +21,7 @@ use crate::{
     mutants::{Mutant, active},
     sharded::{Fitness, Sharded},
     stamper::Change,
+    watch_backoff::WatchBackoff,
 };
 
 /// The shard's part in what its reflector sees.
@@ -44,6 +45,7 @@ pub(crate) fn reflect<K: Sharded>(
     selector: &str,
     observer: impl Observer<K>,
     repairs: mpsc::UnboundedSender<Change<K>>,
+    backoff: WatchBackoff,
 ) -> (Store<K>, impl Stream<Item = Result<K, watcher::Error>> + Send + 'static)
 where
     K::DynamicType: Default + Eq + Hash + Clone,
@@ -60,7 +62,7 @@ where
     }
     let store = writer.as_reader();
     let mut reflector = Reflector { writer, store: store.clone(), observer, repairs };
-    let events = watcher::watcher(api, config).default_backoff();
+    let events = watcher::watcher(api, config).backoff(backoff);
     let triggers = events.filter_map(move |event| {
         ready(match event {
             Ok(event) => reflector.apply(event).map(Ok),

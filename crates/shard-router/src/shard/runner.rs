@@ -30,6 +30,7 @@ use crate::{
     setup::Setup,
     sharded::{Fitness, Sharded, cr_name, fitness},
     stamper::{Change, scoped},
+    watch_backoff::NoBackoff,
 };
 
 /// Runs a shard for as long as it is held, or until it has drained. Cancelled by being dropped.
@@ -84,7 +85,13 @@ async fn work<K: Sharded, R: Reconciler<K>>(
         ready: AtomicBool::new(false),
         warm_up: Mutex::new(warm_up),
     };
-    let (store, triggers) = reflect(scoped(gated.client(), namespace.as_deref()), &selector, eyes, repairs);
+    let (store, triggers) = reflect(
+        scoped(gated.client(), namespace.as_deref()),
+        &selector,
+        eyes,
+        repairs,
+        setup.watch_backoff(),
+    );
     let active_shard =
         ActiveShard::new(setup.clone(), gated.clone(), tracker.clone(), record.clone(), store.clone());
     let mut controlling = Box::pin(control(active_shard, store, triggers, selector));
@@ -126,9 +133,16 @@ async fn control<K: Sharded, R: Reconciler<K>>(
     let namespace = shard.setup.options.watch_namespace.clone();
     // Turns are given by the shard itself, so the runner gets no limit of its own.
     let config = controller::Config::default().concurrency(0);
-    let mut controller = Controller::for_stream(triggers, store).with_config(config);
+    let mut controller =
+        Controller::for_stream(triggers, store).with_config(config).trigger_backoff(NoBackoff);
     for owned in &shard.setup.owned {
-        controller = owned(controller, shard.held.client(), namespace.as_deref(), &selector);
+        controller = owned(
+            controller,
+            shard.held.client(),
+            namespace.as_deref(),
+            &selector,
+            shard.setup.watch_backoff(),
+        );
     }
     let reconcile = |object: Arc<K>, shard: Arc<ActiveShard<K, R>>| {
         let hold = shard.held.hold.clone();
