@@ -6,13 +6,13 @@
 //! 2. adds the server-side `timeout` that is left to the holder (watches and other long-running requests excepted).
 //!    The server counts it from receipt, and a request that it answers with 504 may still land: a help, not a proof;
 //! 3. stops waiting for the answer when validity ends;
-//! 4. reads the clock again in the lowest layer that kube lets us add, behind the queue in front of the connection, where
-//!    the request could have waited.
+//! 4. reads the clock again in the lowest layer that kube lets us add, behind the queue in front of the connection and before
+//!    each step that could be the one to hand the request to a connection.
 //!
-//! What remains possible until the API server itself fences: below that layer there are still the authentication
-//! layer (which may fetch a token), the connection pool (which may open a connection) and the network. A process that is
-//! paused exactly there, or a request that is held up there for longer than LeaseDuration − RenewDeadline, can be accepted after
-//! another replica has taken over.
+//! What remains possible until the API server itself fences: between that last look at the clock and the packet there are
+//! still some instructions, the task that owns the connection, and the network. If the process is paused exactly there, or
+//! the request is held up there for longer than LeaseDuration − RenewDeadline, it can be accepted after another
+//! replica has taken over: one request for each reconcile that was running, and no more, since the next one is checked again.
 //!
 //! kube's own retries (429, 503, 504, honouring Retry-After) are switched off below the gate: a retry must pass the
 //! gate again.
@@ -132,10 +132,10 @@ async fn send(base: Client, pass: Pass, mut request: Request<Body>) -> Result<Re
     deadline::limit(&mut request, remaining);
     request.extensions_mut().insert(pass.clone());
     tokio::select! {
-        // An answer that is there counts, even if it arrived together with the end.
+        // The end comes first: on waking from a pause, the request must not be sent by the poll that looks for its answer.
         biased;
-        answer = base.send(request) => Ok(answer?),
         () = pass.0.over() => Err(said.unanswered(&pass).into()),
+        answer = base.send(request) => Ok(answer?),
     }
 }
 

@@ -1,8 +1,8 @@
 //! Deliberate faults. Each breaks one rule, so that the tests can prove that they would see it.
 //!
 //! Without the feature `mutants` (that is: everywhere but in tests) no mutant exists at run time: [`active`] is
-//! `false` and the compiler drops the broken branch. [`pause`] is the second test hook here: a place to stop a process
-//! between the gate's last check and the sending.
+//! `false` and the compiler drops the broken branch. The second test hook here is a pause point between the
+//! gate's last check and the sending.
 
 /// One rule, broken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,14 +47,16 @@ pub const fn active(_: Mutant) -> bool {
 #[cfg(feature = "mutants")]
 pub use switch::{activate, active};
 
-/// Waits here while the file named by `SHARD_ROUTER_PAUSE_BEFORE_SEND` exists (`<file>.reached` then says so), so that a
-/// test can stop the process where no check comes between waking and sending. Does nothing without the feature `mutants`.
+/// The pause point between the gate's last check and the sending, for writes. Does nothing without the feature `mutants`;
+/// see [`PausedWrite`] and `SHARD_ROUTER_PAUSE_BEFORE_SEND`.
 #[cfg(not(feature = "mutants"))]
 #[inline]
-pub fn pause() {}
+pub(crate) fn pause() {}
 
 #[cfg(feature = "mutants")]
-pub use switch::pause;
+pub use switch::PausedWrite;
+#[cfg(feature = "mutants")]
+pub(crate) use switch::pause;
 
 #[cfg(feature = "mutants")]
 mod switch {
@@ -71,6 +73,10 @@ mod switch {
 
     static ACTIVE: AtomicU8 = AtomicU8::new(0);
     static FROM_ENVIRONMENT: OnceLock<Option<Mutant>> = OnceLock::new();
+    const OFF: u8 = 0;
+    const ARMED: u8 = 1;
+    const REACHED: u8 = 2;
+    static PAUSE: AtomicU8 = AtomicU8::new(OFF);
     static PAUSE_FILE: OnceLock<Option<PathBuf>> = OnceLock::new();
 
     /// Switches one fault on, or all off, for the whole process.
@@ -84,8 +90,40 @@ mod switch {
             || *FROM_ENVIRONMENT.get_or_init(from_environment) == Some(mutant)
     }
 
+    /// Stops the next write of this process between the gate's last check and its sending, where nothing looks at the
+    /// clock any more. It goes on when this is dropped.
+    #[derive(Debug)]
+    pub struct PausedWrite(());
+
+    impl PausedWrite {
+        /// Waits for the next write. At most one of these at a time.
+        pub fn next() -> Self {
+            PAUSE.store(ARMED, Ordering::SeqCst);
+            Self(())
+        }
+
+        /// Whether the write is there.
+        pub fn is_reached(&self) -> bool {
+            PAUSE.load(Ordering::SeqCst) == REACHED
+        }
+    }
+
+    impl Drop for PausedWrite {
+        fn drop(&mut self) {
+            PAUSE.store(OFF, Ordering::SeqCst);
+        }
+    }
+
     /// See the stand-in of the same name. Blocks the thread: a stopped process does no more than that.
-    pub fn pause() {
+    ///
+    /// With `SHARD_ROUTER_PAUSE_BEFORE_SEND=<file>` every write waits here while the file exists, and `<file>.reached` says
+    /// that one does: for processes that a test stops from outside.
+    pub(crate) fn pause() {
+        if PAUSE.compare_exchange(ARMED, REACHED, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
+            while PAUSE.load(Ordering::SeqCst) == REACHED {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        }
         let file =
             PAUSE_FILE.get_or_init(|| std::env::var_os("SHARD_ROUTER_PAUSE_BEFORE_SEND").map(PathBuf::from));
         let Some(file) = file.as_ref().filter(|file| file.exists()) else { return };

@@ -4,6 +4,8 @@
 #[path = "real_api/fleet.rs"]
 #[expect(dead_code, reason = "shared with tests that need more of it")]
 mod fleet;
+#[path = "real_api/late_write.rs"]
+mod late_write;
 #[path = "real_api/scenarios.rs"]
 mod scenarios;
 #[path = "real_api/widget.rs"]

@@ -7,6 +7,7 @@ use futures::FutureExt;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::Api;
 use tokio::sync::Notify;
+use tower::{Layer, Service};
 
 use super::*;
 
@@ -50,14 +51,13 @@ fn setting(left_millis: u64) -> (Arc<Authorised>, Server, Client) {
             let object = r#"{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"x"}}"#;
             Ok::<_, BoxError>(Response::new(Body::from(object.as_bytes().to_vec())))
         }
+        .boxed()
     });
     let checked = wire::LastCheck.layer(service);
     let base = Base { client: Client::new(checked, "default") };
     let client = base.gated(&Pass(authority.clone()));
     (authority, server, client)
 }
-
-use tower::Layer;
 
 #[tokio::test]
 async fn a_valid_holder_sends_with_the_time_that_is_left() {
@@ -85,21 +85,49 @@ async fn an_answer_is_not_waited_for_beyond_the_end() {
     assert!(error.to_string().contains("it may have landed"), "{error}");
 }
 
+/// A service that notes when a request would go to the wire: at its first poll.
+fn wire(
+    server: &Server,
+) -> impl Service<
+    Request<Body>,
+    Response = (),
+    Error = BoxError,
+    Future = BoxFuture<'static, Result<(), BoxError>>,
+> + use<> {
+    let server = server.clone();
+    tower::service_fn(move |request: Request<Body>| {
+        let server = server.clone();
+        async move {
+            server.seen.lock().unwrap().push(request.uri().to_string());
+            server.answers.notified().await;
+            Ok(())
+        }
+        .boxed()
+    })
+}
+
 /// The queue in front of the connection: the first check passes, the request waits, and the second check stops it.
 #[tokio::test]
 async fn a_request_that_waited_too_long_in_the_queue_is_stopped_behind_it() {
     let (authority, server, _) = setting(1500);
-    let mut checked = wire::LastCheck.layer(tower::service_fn({
-        let server = server.clone();
-        move |request: Request<Body>| {
-            server.seen.lock().unwrap().push(request.uri().to_string());
-            async { Ok::<_, BoxError>(Response::new(Body::empty())) }
-        }
-    }));
-    let mut request = Request::get("/api").body(Body::empty()).unwrap();
+    let mut request = Request::post("/api").body(Body::empty()).unwrap();
     request.extensions_mut().insert(Pass(authority.clone()));
+    let answer = wire::LastCheck.layer(wire(&server)).call(request);
     authority.left_millis.store(0, Ordering::SeqCst);
-    let error = tower::Service::call(&mut checked, request).await.unwrap_err();
+    let error = answer.await.unwrap_err();
     assert!(error.to_string().contains("was not sent"), "{error}");
     assert!(server.seen.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_request_under_way_is_not_driven_on_after_the_end() {
+    let (authority, server, _) = setting(1500);
+    let mut request = Request::post("/api").body(Body::empty()).unwrap();
+    request.extensions_mut().insert(Pass(authority.clone()));
+    let mut answer = wire::LastCheck.layer(wire(&server)).call(request);
+    assert!(futures::poll!(&mut answer).is_pending());
+    authority.left_millis.store(0, Ordering::SeqCst);
+    server.answers.notify_one();
+    let error = answer.await.unwrap_err();
+    assert!(error.to_string().contains("it may have landed"), "{error}");
 }

@@ -1,9 +1,12 @@
 //! The last check: a layer below kube's queue, as near to the wire as kube's builder permits.
 
-use std::task::{Context, Poll};
+use std::{
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+};
 
-use futures::future::{Either, FutureExt, Ready, ready};
-use http::Request;
+use http::{Method, Request};
 use tower::{BoxError, Layer, Service};
 
 use super::{Pass, Said};
@@ -26,23 +29,61 @@ pub(super) struct Checked<S>(S);
 impl<S, B> Service<Request<B>> for Checked<S>
 where
     S: Service<Request<B>, Error = BoxError>,
+    S::Future: Unpin,
 {
     type Response = S::Response;
     type Error = BoxError;
-    type Future = Either<Ready<Result<S::Response, BoxError>>, S::Future>;
+    type Future = Answer<S::Future>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         self.0.poll_ready(cx)
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let pass = request.extensions().get::<Pass>();
-        if let Some(pass) = pass.filter(|pass| pass.0.remaining().is_none()) {
-            return ready(Err(Said::of(&request).not_sent(pass).into())).left_future();
+        let pass = request.extensions().get::<Pass>().cloned();
+        let limit = pass.map(|pass| Limit {
+            pass,
+            said: Said::of(&request),
+            write: !matches!(*request.method(), Method::GET | Method::HEAD),
+            polled: false,
+        });
+        // Nothing is sent before the first poll: authentication, connection and request all happen in there.
+        Answer { inner: self.0.call(request), limit }
+    }
+}
+
+/// The answer, as long as its request's pass lasts. The clock is read before each poll, since any of them may be the one
+/// that hands the request to a connection: the first, or one after waiting for a token or for the connection.
+pub(super) struct Answer<F> {
+    inner: F,
+    limit: Option<Limit>,
+}
+
+struct Limit {
+    pass: Pass,
+    said: Said,
+    write: bool,
+    polled: bool,
+}
+
+impl<F, T> Future for Answer<F>
+where
+    F: Future<Output = Result<T, BoxError>> + Unpin,
+{
+    type Output = Result<T, BoxError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if let Some(limit) = &mut self.limit {
+            let first = !std::mem::replace(&mut limit.polled, true);
+            if limit.pass.0.remaining().is_none() {
+                let closed =
+                    if first { limit.said.not_sent(&limit.pass) } else { limit.said.unanswered(&limit.pass) };
+                return Poll::Ready(Err(closed.into()));
+            }
+            if first && limit.write {
+                pause();
+            }
         }
-        if pass.is_some() {
-            pause();
-        }
-        self.0.call(request).right_future()
+        Pin::new(&mut self.inner).poll(cx)
     }
 }
