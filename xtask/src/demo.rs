@@ -45,6 +45,10 @@ pub(crate) struct DemoOptions {
     /// Write the result to this file as well
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Break a rule of shard-router on purpose, such as skip-drain, and slow reconciles down, to see the
+    /// checker notice
+    #[arg(long, value_name = "NAME")]
+    mutant: Option<String>,
     /// Stay up after the verdict, until Ctrl-C
     #[arg(long)]
     keep: bool,
@@ -53,7 +57,8 @@ pub(crate) struct DemoOptions {
 /// Runs the demo. Whatever it started has ended when this returns.
 pub(crate) fn run(options: &DemoOptions) -> Result<()> {
     println!("Building the operator …");
-    let operator = build_operator(Features::Default)?;
+    let features = if options.mutant.is_some() { Features::All } else { Features::Default };
+    let operator = build_operator(features)?;
     let runtime = tokio::runtime::Runtime::new().context("no async runtime could be started")?;
     runtime.block_on(scenario::play(options, &operator))
 }

@@ -21,6 +21,7 @@ pub(super) struct Fleet {
     dir: PathBuf,
     args: Vec<String>,
     namespace: String,
+    mutant: Option<String>,
 }
 
 /// A replica: a Pod's name, and the process that plays it now.
@@ -72,6 +73,7 @@ impl Fleet {
             dir: dir.path().to_owned(),
             args: args.map(str::to_owned).to_vec(),
             namespace: namespace.to_owned(),
+            mutant: options.mutant.clone(),
         };
         for number in 0..options.replicas {
             let pod = pod_name(number);
@@ -95,7 +97,7 @@ impl Fleet {
 
     fn spawn(&self, pod: &str, kubeconfig: &Path, dir: &WorkDir) -> Result<GuardedChild> {
         let log = log_file(&self.dir, pod);
-        GuardedCommand::new(&self.operator)
+        let mut command = GuardedCommand::new(&self.operator)
             .args(&self.args)
             .arg("--reconcile-records")
             .arg(self.records_file(pod))
@@ -104,9 +106,12 @@ impl Fleet {
             .env("POD_NAMESPACE", &self.namespace)
             .stdout(&log)
             .stderr(&log)
-            .within(dir)
-            .spawn()
-            .with_context(|| format!("{} could not be started as {pod}", self.operator.display()))
+            .within(dir);
+        if let Some(mutant) = &self.mutant {
+            command =
+                command.env("SHARD_ROUTER_MUTANT", mutant).env("MEMCACHED_OPERATOR_TEST_DELAY", "200ms..3s");
+        }
+        command.spawn().with_context(|| format!("{} could not be started as {pod}", self.operator.display()))
     }
 
     /// Kills a replica and returns the instant just before.

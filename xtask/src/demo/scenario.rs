@@ -219,6 +219,9 @@ fn what_next(options: &DemoOptions) {
     }
     println!("  cargo xtask demo --replicas 5 --shards 32   more of everything");
     println!("  cargo xtask demo --preset standard          the timings that client-go uses");
+    println!(
+        "  cargo xtask demo --mutant skip-drain        a rule broken on purpose: see the checker notice"
+    );
     println!("  cargo xtask test                            all tests");
 }
 
