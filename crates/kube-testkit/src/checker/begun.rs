@@ -1,5 +1,6 @@
 //! Every reconcile begins under a valid hold of the shard that it names.
 
+use super::clock::short;
 use super::timeline::{Reconcile, Timeline};
 use super::verdict::{Check, Violation};
 
@@ -26,7 +27,7 @@ fn judge(timeline: &Timeline, reconcile: &Reconcile) -> Option<Violation> {
             (sentence, None, std::time::Duration::ZERO)
         }
         Some(hold) if *begun < hold.valid.from || *begun >= hold.valid.to => {
-            let by = begun.since(hold.valid.to).max(hold.valid.from.since(*begun));
+            let by = short(begun.since(hold.valid.to).max(hold.valid.from.since(*begun)));
             let sentence = format!(
                 "{replica} began a reconcile of {cr} at {at}, {by:?} outside of its hold of shard {shard} (token {token}, valid {}).",
                 timeline.clock.show_interval(hold.valid)

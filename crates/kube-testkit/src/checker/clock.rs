@@ -143,6 +143,11 @@ impl fmt::Display for Shown {
     }
 }
 
+/// A duration to the microsecond, which is what clocks and people make of it.
+pub(super) fn short(duration: Duration) -> Duration {
+    Duration::from_micros(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX))
+}
+
 fn boot_nanos(boot: BootTime) -> i64 {
     i64::try_from(boot.0).unwrap_or(i64::MAX)
 }

@@ -1,5 +1,6 @@
 //! No shard has two valid holders.
 
+use super::clock::short;
 use super::timeline::{Hold, Timeline};
 use super::verdict::{Check, Violation};
 
@@ -27,8 +28,9 @@ fn violation(timeline: &Timeline, first: &Hold, second: &Hold) -> Option<Violati
     let by = first.valid.overlap(&second.valid)?;
     Some(Violation {
         sentence: format!(
-            "Shard {} had two valid holders for {by:?}: {} and {}.",
+            "Shard {} had two valid holders for {:?}: {} and {}.",
             second.shard,
+            short(by),
             first.describe(&timeline.clock),
             second.describe(&timeline.clock)
         ),

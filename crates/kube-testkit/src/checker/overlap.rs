@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::hash::Hash;
 
+use super::clock::short;
 use super::timeline::{Reconcile, Timeline};
 use super::verdict::{Check, Violation};
 
@@ -50,8 +51,9 @@ fn violation(timeline: &Timeline, first: &Reconcile, second: &Reconcile) -> Viol
     let who = if first.replica == second.replica { "twice by one replica" } else { "by two replicas" };
     Violation {
         sentence: format!(
-            "{} was reconciled {who} at once for {by:?}: {} and {}.",
+            "{} was reconciled {who} at once for {:?}: {} and {}.",
             second.cr,
+            short(by),
             first.describe(&timeline.clock),
             second.describe(&timeline.clock)
         ),

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::clock::{Interval, Moment};
+use super::clock::{Interval, Moment, short};
 use super::timeline::{Hold, Timeline};
 use super::verdict::{Check, Violation};
 use super::{Evidence, Rules};
@@ -65,7 +65,7 @@ fn violation(
     next: Option<&Hold>,
     bound: Duration,
 ) -> Violation {
-    let long = gap.to.since(gap.from);
+    let long = short(gap.to.since(gap.from));
     let name =
         |hold: Option<&Hold>, none: &str| hold.map_or(none.to_owned(), |hold| hold.replica.to_string());
     Violation {

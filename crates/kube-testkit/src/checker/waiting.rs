@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use super::attribution::Writes;
-use super::clock::{Interval, Moment};
+use super::clock::{Interval, Moment, short};
 use super::timeline::{Reconcile, Timeline};
 use super::verdict::{Check, Violation};
 use super::{CreatedCr, Evidence, Rules};
@@ -110,7 +110,7 @@ fn violation(
     done: bool,
     bound: Duration,
 ) -> Violation {
-    let long = waited.to.since(waited.from);
+    let long = short(waited.to.since(waited.from));
     let end = if done { "" } else { " and still was at the end of the observation" };
     Violation {
         sentence: format!(

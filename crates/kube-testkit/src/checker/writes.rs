@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use super::attribution::{Write, Writes};
+use super::clock::short;
 use super::timeline::{Hold, Reconcile, Timeline};
 use super::verdict::{Check, Violation};
 use super::{Moment, Rules};
@@ -62,10 +63,10 @@ fn judge(
     if hold.valid.contains(at, rules.clock_slack + allowance) {
         return None;
     }
-    let by = at.since(hold.valid.to).max(hold.valid.from.since(at));
+    let by = short(at.since(hold.valid.to).max(hold.valid.from.since(at)));
     let since = match next {
         Some(next) if taken_over => {
-            format!("; {} had held the shard for {:?}", next.replica, at.since(next.valid.from))
+            format!("; {} had held the shard for {:?}", next.replica, short(at.since(next.valid.from)))
         }
         _ => "; nobody else held the shard yet".to_owned(),
     };
