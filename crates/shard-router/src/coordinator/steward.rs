@@ -93,13 +93,16 @@ impl Steward<'_> {
         let before = published.clone().or_else(|| world.plan.clone()).unwrap_or_default();
         let members = world.membership.members();
         let next = before.next(self.layout.generation, self.layout.shards, members, &world.holders);
-        if before.layout == next.layout && before.same_assignments(&next) {
+        let settled = before.layout == next.layout && before.same_assignments(&next);
+        if settled && world.plan.is_some() {
             *published = Some(before);
             return false;
         }
-        if world.membership.stable_for(now) < self.settle {
+        if !settled && world.membership.stable_for(now) < self.settle {
             return false;
         }
+        // A plan that someone took off the Lease comes back as it was.
+        let next = if settled { before } else { next };
         let json = serde_json::to_string(&next).expect("a plan is plain data");
         if !annotate([(self.names.plan_annotation(), Some(json))].into()).await {
             return true;

@@ -59,6 +59,10 @@ impl<K: Sharded, R: Reconciler<K>> ActiveShard<K, R> {
     /// What kube-runtime calls for each object that is due.
     pub(crate) async fn reconcile(self: Arc<Self>, object: Arc<K>) -> Result<Action, Failure<R::Error>> {
         let reference = ObjectRef::from_obj(object.as_ref());
+        if object.uid().is_some_and(|uid| self.tracker.is_finished(&uid)) {
+            // Its last reconcile is over, and nobody knows yet whether its name was freed.
+            return self.free_name(&object).await.map(|()| Action::await_change());
+        }
         // The cache may move on while this waits for its turn; it is asked again then.
         drop(object);
         let Some((running, object, _turn)) = self.admit(&reference).await else {
@@ -163,7 +167,8 @@ impl<K: Sharded, R: Reconciler<K>> ActiveShard<K, R> {
             Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
             Err(error) => {
                 if matches!(error, kube::Error::Api(_)) {
-                    // Refused, so the object is still there and needs another reconcile.
+                    // Refused, so the object is still there and needs another reconcile; and since this write named a
+                    // version, an earlier one that went unanswered cannot land any more either.
                     self.tracker.forget(&uid);
                 }
                 Err(Failure::NameNotFreed(error))

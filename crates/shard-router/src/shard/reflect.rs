@@ -140,3 +140,6 @@ where
         drop(self.repairs.send(change));
     }
 }
+
+#[cfg(test)]
+mod tests;

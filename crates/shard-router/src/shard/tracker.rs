@@ -70,6 +70,11 @@ impl Tracker {
         self.lock().finished.insert(uid.to_owned());
     }
 
+    /// Whether the last reconcile of this object is over.
+    pub(crate) fn is_finished(&self, uid: &str) -> bool {
+        self.lock().finished.contains(uid)
+    }
+
     /// The cache has caught up with the end of this object; nothing would begin anyway.
     pub(crate) fn forget(&self, uid: &str) {
         self.lock().finished.remove(uid);
@@ -115,6 +120,7 @@ mod tests {
     fn a_finished_object_never_begins_again_but_its_namesake_does() {
         let tracker = Arc::new(Tracker::default());
         tracker.finish("1");
+        assert!(tracker.is_finished("1") && !tracker.is_finished("2"));
         assert!(tracker.begin("ns/a", "1").is_none());
         assert!(tracker.begin("ns/a", "2").is_some());
     }
