@@ -7,8 +7,13 @@ mod chronicle;
 mod race;
 #[path = "real_api/referee.rs"]
 mod referee;
+#[path = "real_api/stranger.rs"]
+mod stranger;
 #[path = "real_api/support.rs"]
 mod support;
+
+#[path = "real_api/resurrection.rs"]
+mod resurrection;
 
 use lease_core::mutants::{Mutant, activate};
 use tokio::sync::Mutex;
@@ -28,4 +33,20 @@ async fn a_takeover_without_a_resource_version_is_found_out() {
         violations.iter().any(|what| what.contains("and these took it")),
         "no second winner was reported"
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_update_without_a_uid_brings_a_deleted_lease_back_and_is_found_out() {
+    let _turn = TURN.lock().await;
+    let Some(env) = kube_testkit::real("what it does with an update of a deleted Lease").await else {
+        return;
+    };
+    for mutant in [None, Some(Mutant::UpdateWithoutUid)] {
+        activate(mutant);
+        let violations =
+            resurrection::of(&env, &format!("{mutant:?}").to_lowercase().replace(['(', ')'], "")).await;
+        activate(None);
+        println!("{mutant:?}: {violations:?}");
+        assert_eq!(violations.is_empty(), mutant.is_none(), "{violations:?}");
+    }
 }

@@ -12,7 +12,8 @@ use serde_json::json;
 
 use crate::chronicle::Chronicle;
 use crate::referee::Referee;
-use crate::support::{ID, PATIENCE, leases, now, replica, scribble, spec};
+use crate::stranger::scribble;
+use crate::support::{ID, PATIENCE, leases, now, replica, spec};
 use crate::waiting::{MARGIN, leads, over, sees_holder};
 
 /// A leader and one who waits.

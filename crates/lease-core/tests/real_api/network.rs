@@ -12,9 +12,8 @@ use serde_json::json;
 
 use crate::chronicle::Chronicle;
 use crate::referee::Referee;
-use crate::support::{
-    ID, PATIENCE, create, held_by, id, leases, now, options, replica, replica_at, scribble, since, spec,
-};
+use crate::stranger::{create, held_by, scribble};
+use crate::support::{ID, PATIENCE, id, leases, now, options, replica, replica_at, since, spec};
 use crate::waiting::{MARGIN, leads, sees_holder};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -10,7 +10,8 @@ use serde_json::json;
 
 use crate::chronicle::Chronicle;
 use crate::referee::Referee;
-use crate::support::{PATIENCE, create, held_by, id, leases, now, replica, scribble, since, spec};
+use crate::stranger::{create, held_by, scribble};
+use crate::support::{PATIENCE, id, leases, now, replica, since, spec};
 
 const CANDIDATES: usize = 8;
 const LEASES: usize = 32;

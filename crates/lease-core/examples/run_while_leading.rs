@@ -1,0 +1,57 @@
+//! Run a future only while this process leads.
+//!
+//! Start it twice, in two terminals, against any cluster that your kubeconfig names:
+//!
+//! ```text
+//! POD_NAMESPACE=default cargo run -p lease-core --example run_while_leading
+//! kubectl get lease backup.example.com --watch
+//! ```
+//!
+//! One of them leads. End it with Ctrl-C and the other one leads within milliseconds; kill it with `kill -9` and the other
+//! one leads when the Lease has expired (LeaseDuration, 15 s).
+
+use std::time::Duration;
+
+use lease_core::{Clock, Elections, ElectionsOptions, LeaderElectionId, SystemClock, Term};
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    tracing_subscriber::fmt().init();
+
+    // Tasks for every replica, whether it leads or not, need nothing from here: spawn them.
+    tokio::spawn(serve_metrics());
+
+    // The five lines.
+    let options = ElectionsOptions::from_env(LeaderElectionId::new("backup.example.com")?)?;
+    let elections = Elections::start(kube::Config::infer().await?, options).await?;
+    let leader = elections.lead(back_up);
+    tokio::signal::ctrl_c().await?;
+    leader.shutdown().await; // the work finishes what it has begun, and then the Lease is released
+
+    // The last event ("… stopped leading") is still on its way.
+    elections.shutdown().await;
+    Ok(())
+}
+
+/// What only one replica may do at a time.
+async fn back_up(term: Term) {
+    println!("{} leads, with fencing token {}", term.identity(), term.token());
+    // A fresh check before each unit of work. Whatever holds the process up, an old check is no permission.
+    while term.is_valid() && !term.is_draining() {
+        // `track` holds the release back until this unit is done, and lets the Lease go if it blocks its thread.
+        term.track(back_up_one_table()).await;
+        tokio::select! {
+            () = SystemClock.sleep(Duration::from_secs(1)) => {}
+            () = term.draining() => {}
+        }
+    }
+    println!("{} leads no more", term.identity());
+}
+
+async fn back_up_one_table() {
+    println!("one more table is safe");
+}
+
+async fn serve_metrics() {
+    println!("metrics are served by every replica");
+}

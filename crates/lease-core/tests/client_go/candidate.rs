@@ -1,0 +1,69 @@
+//! A client-go candidate in a process of its own.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use kube_testkit::{GuardedChild, GuardedCommand, RealEnv, Signal, TestUser, eventually};
+
+use crate::support::{ID, PATIENCE};
+
+/// The process and what it prints.
+pub(crate) struct GoCandidate {
+    process: GuardedChild,
+    log: PathBuf,
+    kubeconfig: PathBuf,
+}
+
+impl GoCandidate {
+    /// Contends for the Lease of all these tests under `<name>_1`, with the timings of the Rust candidates but this
+    /// LeaseDuration.
+    pub(crate) fn start(env: &RealEnv, name: &str, lease_duration: Duration) -> Self {
+        let program = crate::build::program().expect("the caller has asked whether there is one");
+        let kubeconfig = env.kubeconfig(&TestUser::admin()).expect("a kubeconfig");
+        let log = env.dir().path().join(format!("{}-{name}.log", env.namespace()));
+        let process = GuardedCommand::new(program)
+            .arg("--kubeconfig")
+            .arg(&kubeconfig)
+            .args(["--namespace", env.namespace(), "--lease", ID, "--identity", &format!("{name}_1")])
+            .args(["--lease-duration", &format!("{}s", lease_duration.as_secs())])
+            .args(["--renew-deadline", "3s", "--retry-period", "1s"])
+            .stdout(&log)
+            .stderr(&log)
+            .spawn()
+            .expect("the candidate starts");
+        Self { process, log, kubeconfig }
+    }
+
+    /// When it first said this.
+    pub(crate) async fn says(&self, what: &str) -> Timestamp {
+        eventually(
+            &format!("the client-go candidate to say {what:?}, as in {}", self.log.display()),
+            PATIENCE,
+            || std::future::ready(self.said(what)),
+        )
+        .await
+    }
+
+    pub(crate) fn said(&self, what: &str) -> Option<Timestamp> {
+        let log = std::fs::read_to_string(&self.log).unwrap_or_default();
+        let line = log.lines().filter_map(|line| line.split_once(' ')).find(|(_, said)| *said == what)?;
+        Timestamp::from_nanosecond(line.0.parse().ok()?).ok()
+    }
+
+    /// Asks it to end in good order: it releases.
+    pub(crate) fn terminate(&self) {
+        self.process.signal(Signal::Terminate).expect("it runs");
+    }
+
+    pub(crate) fn kill(&mut self) {
+        self.process.kill();
+    }
+}
+
+impl Drop for GoCandidate {
+    fn drop(&mut self) {
+        self.process.kill();
+        let _ = std::fs::remove_file(&self.kubeconfig);
+    }
+}

@@ -1,0 +1,35 @@
+//! A Lease is deleted under a leader that cannot see it, because its watch hangs: the next renewal meets nothing.
+
+use kube::api::DeleteParams;
+use kube_testkit::{RealEnv, TestUser, eventually};
+use lease_core::LeaderElectionId;
+
+use crate::chronicle::Chronicle;
+use crate::referee::Referee;
+use crate::support::{PATIENCE, leases, now, options, replica_at, since};
+
+/// Lets it happen to a Lease of this name, and says what was wrong about the outcome.
+pub(crate) async fn of(env: &RealEnv, name: &str) -> Vec<String> {
+    let (api, proxy, referee) = (leases(env), env.proxy().expect("a proxy"), Referee::new());
+    let mut options = options(env, name);
+    options.id = LeaderElectionId::new(format!("{name}.example.com")).expect("valid");
+    let lease = options.id.lease_name();
+    let elections = replica_at(env.config_via(&proxy, &TestUser::admin()), options).await;
+    let leader = elections.lead(referee.work());
+    eventually("it to lead", PATIENCE, || std::future::ready(leader.term())).await;
+    let chronicle = Chronicle::of(api.clone()).await;
+
+    proxy.freeze_connections();
+    let old = api.get(lease.as_str()).await.expect("it exists").metadata.uid.expect("a uid");
+    api.delete(lease.as_str(), &DeleteParams::default()).await.expect("an administrator may");
+    let deleted = now();
+    eventually("the Lease to be there again", PATIENCE, || async {
+        let again = api.get_opt(lease.as_str()).await.expect("an answer")?;
+        (again.metadata.uid.as_ref() != Some(&old)).then_some(())
+    })
+    .await;
+    println!("{name}: there again after {:?}", since(deleted));
+    let violations = chronicle.violations();
+    leader.shutdown().await;
+    violations
+}
