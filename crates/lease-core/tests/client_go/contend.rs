@@ -34,12 +34,7 @@ async fn the_lease_goes_from_rust_to_client_go_and_back() {
     let go = GoCandidate::start(&env, "go", FIVE);
     go.says("observed rust_1").await;
     // It asks every RetryPeriod; after some of them it must still be waiting, with Rust's renewals going on.
-    let renewals = chronicle.of_lease(ID).len();
-    let what = "three renewals under the eyes of client-go";
-    kube_testkit::eventually(what, PATIENCE, || {
-        std::future::ready((chronicle.of_lease(ID).len() >= renewals + 3).then_some(()))
-    })
-    .await;
+    renewed(&chronicle, 3).await;
     assert!(term.is_valid() && go.said("leading").is_none(), "client-go waits while Rust holds");
 
     let released = Timestamp::now();
@@ -59,6 +54,8 @@ async fn the_lease_goes_from_rust_to_client_go_and_back() {
     sees(&rust, "Rust waits", |seen| seen.state == State::Standby && seen.term.is_none()).await;
 
     rust.stand(true);
+    // Whoever has just released leaves the Lease to others for a RetryPeriod; that is over after two renewals.
+    renewed(&chronicle, 2).await;
     let asked = now();
     go.terminate();
     let back = leads(&rust, "Rust leads again").await;
@@ -124,6 +121,14 @@ async fn client_go_takes_over_from_a_rust_holder_that_is_cut_off() {
     assert_eq!(chronicle.violations(), Vec::<String>::new());
     rust.shutdown().await;
     assert_holds(&spec(&leases(&env), ID).await, "go_1", 1);
+}
+
+pub(crate) async fn renewed(chronicle: &Chronicle, times: usize) {
+    let before = chronicle.of_lease(ID).len();
+    kube_testkit::eventually(&format!("{times} renewals"), PATIENCE, || {
+        std::future::ready((chronicle.of_lease(ID).len() >= before + times).then_some(()))
+    })
+    .await;
 }
 
 fn assert_holds(spec: &LeaseSpec, holder: &str, transitions: i32) {

@@ -8,7 +8,7 @@ use lease_core::identity::NOBODY;
 
 use crate::candidate::GoCandidate;
 use crate::chronicle::{Chronicle, Entry};
-use crate::contend::both;
+use crate::contend::{both, renewed};
 use crate::support::{ID, PATIENCE, leases, replica};
 use crate::waiting::{idle, leads, sees_holder};
 
@@ -43,10 +43,10 @@ async fn told_by_client_go(env: &RealEnv) -> Vec<Chapter> {
     one.says("leading").await;
     let two = GoCandidate::start(env, "two", duration);
     two.says("observed one_1").await;
-    renewed_twice(&chronicle).await;
+    renewed(&chronicle, 2).await;
     one.terminate();
     two.says("leading").await;
-    renewed_twice(&chronicle).await;
+    renewed(&chronicle, 2).await;
     two.terminate();
     two.says("stopped").await;
     told(&chronicle).await
@@ -59,20 +59,12 @@ async fn told_by_rust(env: &RealEnv) -> Vec<Chapter> {
     leads(&leader, "the first leads").await;
     let standby = two.lead(idle);
     sees_holder(&standby, "one_1").await;
-    renewed_twice(&chronicle).await;
+    renewed(&chronicle, 2).await;
     leader.shutdown().await;
     leads(&standby, "the second leads").await;
-    renewed_twice(&chronicle).await;
+    renewed(&chronicle, 2).await;
     standby.shutdown().await;
     told(&chronicle).await
-}
-
-async fn renewed_twice(chronicle: &Chronicle) {
-    let before = chronicle.of_lease(ID).len();
-    kube_testkit::eventually("two renewals", PATIENCE, || {
-        std::future::ready((chronicle.of_lease(ID).len() >= before + 2).then_some(()))
-    })
-    .await;
 }
 
 /// The story, once it has its four chapters.
