@@ -94,6 +94,11 @@ impl<K: Sharded, R: Reconciler<K>> Setup<K, R> {
         }
     }
 
+    /// In which order the objects of a first list are taken.
+    pub(crate) fn order(&self) -> fastrand::Rng {
+        fastrand::Rng::with_seed(self.dice.seed())
+    }
+
     /// For one watch.
     pub(crate) fn watch_backoff(&self) -> WatchBackoff {
         WatchBackoff::seeded(self.dice.seed())

@@ -6,7 +6,7 @@
 
 use std::hash::Hash;
 
-use futures::{Stream, StreamExt, future::ready};
+use futures::{Stream, StreamExt, stream};
 use kube::{
     Api, ResourceExt,
     runtime::{
@@ -46,6 +46,7 @@ pub(crate) fn reflect<K: Sharded>(
     observer: impl Observer<K>,
     repairs: mpsc::UnboundedSender<Change<K>>,
     backoff: WatchBackoff,
+    order: fastrand::Rng,
 ) -> (Store<K>, impl Stream<Item = Result<K, watcher::Error>> + Send + 'static)
 where
     K::DynamicType: Default + Eq + Hash + Clone,
@@ -61,12 +62,13 @@ where
         writer.apply_watcher_event(&Event::InitDone);
     }
     let store = writer.as_reader();
-    let mut reflector = Reflector { writer, store: store.clone(), observer, repairs };
+    let mut reflector =
+        Reflector { writer, store: store.clone(), observer, repairs, listed: Vec::new(), order };
     let events = watcher::watcher(api, config).backoff(backoff);
-    let triggers = events.filter_map(move |event| {
-        ready(match event {
-            Ok(event) => reflector.apply(event).map(Ok),
-            Err(error) => Some(Err(error)),
+    let triggers = events.flat_map(move |event| {
+        stream::iter(match event {
+            Ok(event) => reflector.apply(event).into_iter().map(Ok).collect(),
+            Err(error) => vec![Err(error)],
         })
     });
     (store, triggers)
@@ -77,34 +79,49 @@ struct Reflector<K: Sharded, O> {
     store: Store<K>,
     observer: O,
     repairs: mpsc::UnboundedSender<Change<K>>,
+    /// What a list under way has brought so far.
+    listed: Vec<K>,
+    order: fastrand::Rng,
 }
 
 impl<K: Sharded, O: Observer<K>> Reflector<K, O>
 where
     K::DynamicType: Default + Eq + Hash + Clone,
 {
-    /// Takes one event and returns the object to reconcile because of it, if any.
-    fn apply(&mut self, event: Event<K>) -> Option<K> {
+    /// Takes one event and returns the objects to reconcile because of it.
+    ///
+    /// Those of a list come in random order. The API server lists by name, and where shards change hands before all of
+    /// their objects have had a turn, whatever is late in the alphabet would wait for ever.
+    fn apply(&mut self, event: Event<K>) -> Vec<K> {
         match event {
             Event::Init => {
                 self.writer.apply_watcher_event(&Event::Init);
-                None
+                self.listed.clear();
+                Vec::new()
             }
-            Event::InitApply(object) if active(Mutant::NoBarrier) => self.applied(object, Event::Apply),
-            Event::InitApply(object) => self.applied(object, Event::InitApply),
+            Event::InitApply(object) if active(Mutant::NoBarrier) => {
+                self.applied(object, Event::Apply).into_iter().collect()
+            }
+            Event::InitApply(object) => {
+                let fit = self.applied(object, Event::InitApply);
+                self.listed.extend(fit);
+                Vec::new()
+            }
             Event::InitDone => {
                 if !active(Mutant::NoBarrier) {
                     self.writer.apply_watcher_event(&Event::InitDone);
                 }
                 self.observer.listed(self.store.len());
-                None
+                let mut listed = std::mem::take(&mut self.listed);
+                self.order.shuffle(&mut listed);
+                listed
             }
-            Event::Apply(object) => self.applied(object, Event::Apply),
+            Event::Apply(object) => self.applied(object, Event::Apply).into_iter().collect(),
             Event::Delete(object) => {
                 self.observer.left(&object);
                 self.repair(Change::Gone(object.clone()));
                 self.writer.apply_watcher_event(&Event::Delete(object));
-                None
+                Vec::new()
             }
         }
     }

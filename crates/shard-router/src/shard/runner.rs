@@ -91,6 +91,7 @@ async fn work<K: Sharded, R: Reconciler<K>>(
         eyes,
         repairs,
         setup.watch_backoff(),
+        setup.order(),
     );
     let active_shard =
         ActiveShard::new(setup.clone(), gated.clone(), tracker.clone(), record.clone(), store.clone());
