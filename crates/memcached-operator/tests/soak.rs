@@ -1,0 +1,108 @@
+//! Three replicas, 8 shards and 500 resources under faults: operator processes that are killed, terminated and stopped,
+//! an API server that restarts, and users who edit, delete and make anew meanwhile, while every reconcile takes a seeded
+//! 0.2–3 s. At the end everything has converged, and the checker has seen no resource with two owners.
+//!
+//! `SOAK_SEED` replays the script of a run: which faults when, and what the users do. `SOAK_SECONDS` and `SOAK_CRS`
+//! make it longer or larger. Run one with its summary shown:
+//!
+//! ```text
+//! SOAK_SEED=1 cargo test -p memcached-operator --features mutants --test soak -- --nocapture
+//! ```
+
+#[path = "soak/chaos.rs"]
+mod chaos;
+#[path = "soak/collector.rs"]
+mod collector;
+#[path = "soak/convergence.rs"]
+mod convergence;
+#[path = "soak/fleet.rs"]
+mod fleet;
+#[path = "soak/installation.rs"]
+mod installation;
+#[path = "soak/judgement.rs"]
+mod judgement;
+#[path = "soak/script.rs"]
+mod script;
+#[path = "soak/settings.rs"]
+mod settings;
+#[path = "soak/stage.rs"]
+mod stage;
+#[path = "soak/summary.rs"]
+mod summary;
+#[path = "soak/users.rs"]
+mod users;
+#[path = "soak/wishes.rs"]
+mod wishes;
+
+use std::time::{Duration, Instant};
+
+use kube_testkit::records::Stamp;
+use tokio::sync::Mutex;
+
+use crate::chaos::Chaos;
+use crate::judgement::Judgement;
+use crate::script::Script;
+use crate::settings::{Settings, say};
+use crate::stage::Stage;
+use crate::users::Users;
+
+/// Both tests load the machine as far as it goes, so one waits for the other.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
+
+/// From the end of the faults until everything is as asked for.
+const CONVERGED_WITHIN: Duration = Duration::from_secs(120);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_resource_has_two_owners_and_every_one_converges() {
+    let _alone = ONE_AT_A_TIME.lock().await;
+    let settings = Settings::from_env(500, Duration::from_secs(80));
+    let started = Instant::now();
+    let Some(mut stage) = Stage::raise(&settings, None).await else { return };
+    let script = Script::draw(settings.seed, settings.chaos);
+    say(&format!("{settings}\n{script}"));
+
+    let mut users = Users::new(&stage, settings.seed);
+    users.create(settings.crs).await;
+    let mut chaos = Chaos::default();
+    tokio::join!(users.keep_busy(settings.chaos), chaos.play(&script, &mut stage.fleet, &stage.cluster));
+    let calm = Instant::now();
+    convergence::reached(&stage, &users.wishes, CONVERGED_WITHIN).await;
+    let converged_after = calm.elapsed();
+
+    let until = Stamp::now().expect("the boot clock is there");
+    chaos.troubles.extend(stage.fleet.end().await);
+    let judgement = Judgement::new(&stage, &chaos, &users, until);
+    say(&summary::of(&judgement, &chaos, &users));
+    say(&format!("converged {converged_after:.1?} after the last fault; {:.0?} in all", started.elapsed()));
+    judgement.assert_kept(&chaos);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_drain_left_out_is_reported() {
+    const ROUNDS: u32 = 6;
+    let _alone = ONE_AT_A_TIME.lock().await;
+    let settings = Settings::from_env(120, Duration::ZERO);
+    let Some(mut stage) = Stage::raise(&settings, Some("skip-drain")).await else { return };
+    let mut users = Users::new(&stage, settings.seed);
+    users.create(settings.crs).await;
+    let mut chaos = Chaos::default();
+    for round in 1..=ROUNDS {
+        // The replica that comes back is given shards, by replicas that go on running.
+        let rebalance = Script::terminate(round, Duration::from_secs(12));
+        let during = rebalance.lasts();
+        tokio::join!(users.keep_busy(during), chaos.play(&rebalance, &mut stage.fleet, &stage.cluster));
+        let until = Stamp::now().expect("the boot clock is there");
+        let judgement = Judgement::new(&stage, &chaos, &users, until);
+        let overlaps = judgement.verdict.of("overlap");
+        if let Some(first) = overlaps.first() {
+            say(&format!(
+                "found in round {round}: {} overlaps, the first: {}",
+                overlaps.len(),
+                first.sentence
+            ));
+            assert!(!judgement.verdict.passed(), "overlaps were found, and the run was passed all the same");
+            return;
+        }
+    }
+    panic!("the drain was left out for {ROUNDS} rebalances, and the checker has reported no overlap");
+}

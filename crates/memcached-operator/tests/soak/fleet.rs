@@ -1,0 +1,203 @@
+//! The operator's replicas, each a process of its own.
+
+use std::collections::HashSet;
+use std::fs::File;
+use std::io::{Read as _, Seek as _, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use kube_testkit::guard::Exit;
+use kube_testkit::records::{Body, RecordLog, Stamp};
+use kube_testkit::{Cluster, GuardedChild, GuardedCommand, Signal, TestUser, WorkDir};
+
+use crate::installation::GROUP;
+use crate::settings::{DELAY, REPLICAS, SHARDS, Settings};
+
+/// What a kubelet gives a Pod by default. The operator's own drain timeout is below it.
+const GRACE: Duration = Duration::from_secs(30);
+
+/// All replicas, in the order of their numbers.
+pub(crate) struct Fleet {
+    replicas: Vec<Replica>,
+}
+
+struct Replica {
+    pod: String,
+    records: PathBuf,
+    command: GuardedCommand,
+    child: GuardedChild,
+    state: State,
+    /// This process has been stopped once, and may find that it has to end when it goes on.
+    was_frozen: bool,
+}
+
+/// How a process ends that was stopped beyond LeaseDuration with work under way: another replica may have acted, and what
+/// cannot be joined before LeaseDuration ends the process.
+const OVERRUN: Exit = Exit::Code(70);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Running,
+    Frozen,
+    Ending,
+    Killed,
+}
+
+impl Fleet {
+    /// Starts all replicas; `mutant` breaks one rule in each of them.
+    pub(crate) fn start(
+        settings: &Settings,
+        mutant: Option<&str>,
+        cluster: &Cluster,
+        namespace: &str,
+        dir: &WorkDir,
+    ) -> Self {
+        // A copy, as another build may replace the original while replicas are still to be started.
+        let operator = dir.path().join("memcached-operator");
+        std::fs::copy(env!("CARGO_BIN_EXE_memcached-operator"), &operator).expect("the operator is built");
+        let replicas = (0..REPLICAS).map(|number| {
+            let pod = pod_name(number);
+            // A user of its own, so that the audit log tells the replicas apart whatever they call themselves.
+            let user = TestUser::new(&pod).in_group(GROUP);
+            let kubeconfig = cluster.kubeconfig(&user).expect("a kubeconfig can be written");
+            let records = records_file(dir, number);
+            let log = dir.path().join(format!("{pod}.log"));
+            let mut command = GuardedCommand::new(&operator)
+                .args(["--preset", "fast", "--drain-timeout", "10s", "--watch-namespace", namespace])
+                .args(["--metrics-addr", "off", "--health-addr", "off", "--shards", &SHARDS.to_string()])
+                .arg("--reconcile-records")
+                .arg(&records)
+                .env("KUBECONFIG", kubeconfig)
+                .env("POD_NAME", &pod)
+                .env("POD_NAMESPACE", namespace)
+                .env("MEMCACHED_OPERATOR_TEST_DELAY", DELAY)
+                .env("MEMCACHED_OPERATOR_TEST_SEED", settings.seed.to_string())
+                .stdout(&log)
+                .stderr(&log)
+                .within(dir);
+            if let Some(mutant) = mutant {
+                command = command.env("SHARD_ROUTER_MUTANT", mutant);
+            }
+            let child = command.spawn().expect("the operator can be started");
+            Replica { pod, records, command, child, state: State::Running, was_frozen: false }
+        });
+        Self { replicas: replicas.collect() }
+    }
+
+    /// The numbers of the replicas that run, neither stopped nor on their way out.
+    pub(crate) fn running(&self) -> Vec<usize> {
+        (0..self.replicas.len()).filter(|index| self.replicas[*index].state == State::Running).collect()
+    }
+
+    pub(crate) fn pod(&self, index: usize) -> &str {
+        &self.replicas[index].pod
+    }
+
+    /// Whether its records say that a reconcile runs right now.
+    pub(crate) fn is_reconciling(&self, index: usize) -> bool {
+        reconciles_at_end(&self.replicas[index].records).unwrap_or(false)
+    }
+
+    /// Each of these returns the instant just before the signal; none if the process has just ended by itself.
+    pub(crate) fn kill(&mut self, index: usize) -> Option<Stamp> {
+        self.signal(index, Signal::Kill, State::Killed)
+    }
+
+    pub(crate) fn terminate(&mut self, index: usize) -> Option<Stamp> {
+        self.signal(index, Signal::Terminate, State::Ending)
+    }
+
+    pub(crate) fn freeze(&mut self, index: usize) -> Option<Stamp> {
+        self.replicas[index].was_frozen = true;
+        self.signal(index, Signal::Stop, State::Frozen)
+    }
+
+    pub(crate) fn thaw(&mut self, index: usize) -> Option<Stamp> {
+        self.signal(index, Signal::Continue, State::Running)
+    }
+
+    /// Starts a replica that has ended, or was told to, as a kubelet would. Says what was wrong with its end.
+    pub(crate) async fn restart(&mut self, index: usize) -> Option<String> {
+        let trouble = self.ended(index).await;
+        let replica = &mut self.replicas[index];
+        replica.child = replica.command.spawn().expect("the operator can be started again");
+        (replica.state, replica.was_frozen) = (State::Running, false);
+        trouble
+    }
+
+    /// Restarts replicas that have ended although nobody asked them to. Says which, unless they had to.
+    pub(crate) async fn mend(&mut self) -> Vec<String> {
+        let mut troubles = Vec::new();
+        for index in self.running() {
+            if self.replicas[index].child.try_exit().is_some() {
+                troubles.extend(self.restart(index).await);
+            }
+        }
+        troubles
+    }
+
+    /// Terminates all replicas, and says whose end was not clean.
+    pub(crate) async fn end(&mut self) -> Vec<String> {
+        let mut troubles = self.mend().await;
+        for index in self.running() {
+            self.terminate(index);
+        }
+        for index in 0..self.replicas.len() {
+            troubles.extend(self.ended(index).await);
+        }
+        troubles
+    }
+
+    fn signal(&mut self, index: usize, signal: Signal, state: State) -> Option<Stamp> {
+        let at = Stamp::now().expect("the boot clock is there");
+        let replica = &mut self.replicas[index];
+        replica.child.signal(signal).ok()?;
+        replica.state = state;
+        Some(at)
+    }
+
+    async fn ended(&self, index: usize) -> Option<String> {
+        let Replica { pod, child, state, was_frozen, .. } = &self.replicas[index];
+        let Ok(exit) = tokio::time::timeout(GRACE, child.wait()).await else {
+            return Some(format!("{pod} was still there {GRACE:?} after it was told to end"));
+        };
+        match state {
+            State::Killed => None,
+            _ if *was_frozen && exit == OVERRUN => None,
+            State::Ending if exit == Exit::Code(0) => None,
+            State::Ending => Some(format!("{pod} ended with {exit} on SIGTERM; it has to be exit code 0")),
+            State::Running | State::Frozen => Some(format!("{pod} ended by itself with {exit}")),
+        }
+    }
+}
+
+/// Looks at the last records only: what runs began seconds ago.
+fn reconciles_at_end(records: &Path) -> std::io::Result<bool> {
+    const LAST: u64 = 32 * 1024;
+    let mut file = File::open(records)?;
+    file.seek(SeekFrom::Start(file.metadata()?.len().saturating_sub(LAST)))?;
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    let mut log = RecordLog::default();
+    log.read_str("the last records", &String::from_utf8_lossy(&bytes));
+    let mut running = HashSet::new();
+    for record in log.records {
+        match record.body {
+            Body::ReplicaStart { .. } => running.clear(),
+            Body::Begin { reconcile, .. } => drop(running.insert(reconcile)),
+            Body::End { reconcile, .. } | Body::Aborted { reconcile, .. } => drop(running.remove(&reconcile)),
+            _ => {}
+        }
+    }
+    Ok(!running.is_empty())
+}
+
+/// The name of a replica's Pod, which is also its user's name.
+pub(crate) fn pod_name(number: u32) -> String {
+    format!("memcached-operator-{number}")
+}
+
+/// Where a Pod's processes write their records, one after the other.
+pub(crate) fn records_file(dir: &WorkDir, number: u32) -> PathBuf {
+    dir.path().join(format!("{}.records.jsonl", pod_name(number)))
+}

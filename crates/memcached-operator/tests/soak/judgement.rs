@@ -1,0 +1,167 @@
+//! The verdict over all evidence, and what the faults of the test itself excuse.
+
+use std::time::Duration;
+
+use kube_testkit::checker::{
+    AuditLog, Evidence, Fault, Interval, Judged, Moment, Owner, Rules, Timeline, Verdict, Violation,
+    WriteRules, judge,
+};
+use kube_testkit::records::{RecordLog, Replica, Shard, Stamp};
+
+use crate::chaos::{Chaos, Inflicted};
+use crate::fleet::{pod_name, records_file};
+use crate::script::Blow;
+use crate::settings::{REPLICAS, SHARDS, TRANSIT, UNOWNED_BOUND};
+use crate::stage::Stage;
+use crate::users::Users;
+
+/// The longest that a new resource may be unstamped or un-reconciled. Nothing is promised about that but that it ends: how
+/// long it takes follows from how many reconciles a shard has to do, and each handover begins anew.
+const WAITING_BOUND: Duration = Duration::from_secs(120);
+
+/// What the evidence shows.
+pub(crate) struct Judgement {
+    pub(crate) verdict: Verdict,
+    /// Writes that were on their way when validity ended, and arrived before anybody else held the shard.
+    pub(crate) in_transit: usize,
+    pub(crate) timeline: Timeline,
+    pub(crate) records: RecordLog,
+    /// Violations that nothing excuses.
+    pub(crate) violations: Vec<Violation>,
+    /// Shards without an owner while there was no API server to own them by.
+    pub(crate) outages: Vec<Violation>,
+}
+
+impl Judgement {
+    /// Judges the records of all replicas and the audit log.
+    pub(crate) fn new(stage: &Stage, chaos: &Chaos, users: &Users, until: Stamp) -> Self {
+        // The audit log first: with replicas still running, the records then explain every write that was read.
+        let audit = stage.cluster.audit_log().expect("an audit log is asked for by default");
+        let audit = AuditLog::read_file(&audit).expect("the audit log can be read");
+        let mut records = RecordLog::default();
+        for number in 0..REPLICAS {
+            records.read_file(&records_file(&stage.dir, number)).expect("records can be read");
+        }
+        let timeline = Timeline::new(&records.records);
+        let evidence = Evidence {
+            records: records.clone(),
+            audit: Some(audit),
+            faults: chaos.inflicted.iter().filter_map(|fault| taken_out(&timeline, fault)).collect(),
+            crs: users.wishes.history.clone(),
+            shards: (0..SHARDS).map(Shard).collect(),
+            since: None,
+            until: Some(until),
+        };
+        let verdict = judge(&evidence, &rules(TRANSIT));
+        let in_transit =
+            judge(&evidence, &rules(Duration::ZERO)).of("writes").len() - verdict.of("writes").len();
+        let outages = intervals(&timeline, chaos, Blow::RestartApi);
+        let (outages, violations) = verdict
+            .checks
+            .iter()
+            .flat_map(|check| check.violations.iter().map(|violation| (check.name, violation.clone())))
+            .partition::<Vec<_>, _>(|(check, violation)| *check == "unowned" && excused(violation, &outages));
+        let without_names =
+            |all: Vec<(_, Violation)>| all.into_iter().map(|(_, violation)| violation).collect();
+        Self {
+            verdict,
+            in_transit,
+            timeline,
+            records,
+            violations: without_names(violations),
+            outages: without_names(outages),
+        }
+    }
+
+    /// Panics unless the promise was kept, and every kind of fault has hit a reconcile.
+    pub(crate) fn assert_kept(&self, chaos: &Chaos) {
+        let sentences: Vec<_> = self.violations.iter().map(|violation| violation.sentence.as_str()).collect();
+        assert!(sentences.is_empty(), "the promise was broken:\n{}", sentences.join("\n"));
+        let troubles = &self.verdict.troubles;
+        assert!(troubles.is_empty(), "the evidence cannot be trusted:\n{}", troubles.join("\n"));
+        assert!(chaos.troubles.is_empty(), "replicas did not end well:\n{}", chaos.troubles.join("\n"));
+        assert!(
+            self.are_slow(),
+            "reconciles do not take their time; is the operator built with the feature mutants?"
+        );
+        for blow in Blow::ALL {
+            assert!(
+                self.hits(chaos, blow) > 0,
+                "no {blow:?} has hit a running reconcile, so it showed nothing"
+            );
+        }
+    }
+
+    /// Whether most reconciles take the time that they are made to take.
+    fn are_slow(&self) -> bool {
+        const SHORTEST: Duration = Duration::from_millis(200);
+        let ended = self.timeline.reconciles.iter().filter(|reconcile| reconcile.end.is_some());
+        let (slow, quick): (Vec<_>, Vec<_>) =
+            ended.partition(|reconcile| reconcile.ran.to.since(reconcile.ran.from) >= SHORTEST);
+        slow.len() > quick.len()
+    }
+
+    /// How many faults of this kind came while the victim (anyone, for the API server) was reconciling.
+    pub(crate) fn hits(&self, chaos: &Chaos, blow: Blow) -> usize {
+        let hit = |fault: &&Inflicted| {
+            let Some(at) = self.timeline.clock.of_stamp(&fault.at) else { return false };
+            let victim = |replica: &Replica| fault.pod.as_deref().is_none_or(|pod| replica.pod() == pod);
+            let mut running = self.timeline.reconciles.iter();
+            running.any(|one| victim(&one.replica) && one.ran.from <= at && at < one.ran.to)
+        };
+        chaos.inflicted.iter().filter(|fault| fault.blow == blow).filter(hit).count()
+    }
+}
+
+fn rules(transit: Duration) -> Rules {
+    let group = "cache.example.com";
+    Rules {
+        writes: WriteRules {
+            judged: vec![
+                Judged::new(group, "memcacheds", Owner::Itself),
+                Judged::new("apps", "statefulsets", Owner::SameName),
+                Judged::new("", "services", Owner::SameName),
+                Judged::new("policy", "poddisruptionbudgets", Owner::SameName),
+            ],
+            users: (0..REPLICAS).map(|number| (pod_name(number), pod_name(number))).collect(),
+            ..WriteRules::default()
+        },
+        transit,
+        unowned_bound: Some(UNOWNED_BOUND),
+        waiting_bound: Some(WAITING_BOUND),
+        ..Rules::default()
+    }
+}
+
+/// A process that was killed or stopped: the bound counts from there. None for one that had not begun to record.
+fn taken_out(timeline: &Timeline, fault: &Inflicted) -> Option<Fault> {
+    let at = timeline.clock.of_stamp(&fault.at)?;
+    if !matches!(fault.blow, Blow::Kill | Blow::Freeze) {
+        return None;
+    }
+    let of_pod = timeline.replicas.iter().filter(|(replica, _)| Some(replica.pod()) == fault.pod.as_deref());
+    let (replica, _) = of_pod.filter(|(_, seen)| seen.from <= at).max_by_key(|(_, seen)| seen.from)?;
+    Some(Fault { replica: replica.clone(), at: fault.at.clone() })
+}
+
+fn intervals(timeline: &Timeline, chaos: &Chaos, blow: Blow) -> Vec<Interval> {
+    let of_blow = chaos.inflicted.iter().filter(|fault| fault.blow == blow);
+    let interval = |fault: &Inflicted| {
+        let (from, over) =
+            (timeline.clock.of_stamp(&fault.at)?, timeline.clock.of_stamp(fault.over.as_ref()?)?);
+        Some(Interval::new(from, over))
+    };
+    of_blow.filter_map(interval).collect()
+}
+
+/// The bound assumes an API server. A gap that one without began or lasted into is measured from the moment that it
+/// answers again.
+fn excused(violation: &Violation, outages: &[Interval]) -> bool {
+    let (Some(before), Some(after)) = (violation.first, violation.second) else { return false };
+    // `by` is what the gap has in excess of the bound; it ends with the next acquisition.
+    let until: Moment = after.from;
+    outages.iter().any(|outage| {
+        let gap_touches = before.from < outage.to && outage.from < until;
+        gap_touches && until.since(outage.to) <= UNOWNED_BOUND
+    })
+}

@@ -1,0 +1,63 @@
+//! Everything that runs.
+
+use k8s_openapi::api::core::v1::Namespace;
+use kube::api::{ObjectMeta, PostParams};
+use kube::{Api, Client};
+use kube_testkit::{Cluster, ClusterOptions, WorkDir, WorkloadStandIn};
+
+use crate::collector::CollectorStandIn;
+use crate::fleet::Fleet;
+use crate::installation::install;
+use crate::settings::{Settings, say};
+
+const NAMESPACE: &str = "soak";
+
+/// Everything that runs. Fields are dropped in this order: replicas before the API server, files last.
+pub(crate) struct Stage {
+    pub(crate) fleet: Fleet,
+    _workloads: WorkloadStandIn,
+    _collector: CollectorStandIn,
+    pub(crate) client: Client,
+    pub(crate) namespace: &'static str,
+    pub(crate) cluster: Cluster,
+    pub(crate) dir: WorkDir,
+}
+
+impl Stage {
+    /// Starts an API server of its own and the replicas, or says visibly why it cannot.
+    pub(crate) async fn raise(settings: &Settings, mutant: Option<&str>) -> Option<Self> {
+        let why = "it restarts the API server, and its audit log is half of the evidence";
+        let cluster = kube_testkit::exclusive(why, ClusterOptions::default()).await?;
+        let client = cluster.admin();
+        let metadata = ObjectMeta { name: Some(NAMESPACE.to_owned()), ..ObjectMeta::default() };
+        let namespace = Namespace { metadata, ..Namespace::default() };
+        let namespaces: Api<Namespace> = Api::all(client.clone());
+        namespaces.create(&PostParams::default(), &namespace).await.expect("the namespace can be made");
+        install(&client, NAMESPACE).await;
+        let dir = WorkDir::create().expect("a work directory can be made");
+        Some(Self {
+            fleet: Fleet::start(settings, mutant, &cluster, NAMESPACE, &dir),
+            _workloads: WorkloadStandIn::start(client.clone(), std::time::Duration::ZERO),
+            _collector: CollectorStandIn::start(client.clone(), NAMESPACE),
+            client,
+            namespace: NAMESPACE,
+            cluster,
+            dir,
+        })
+    }
+}
+
+impl Drop for Stage {
+    /// After a failure, logs, records and the audit log are needed to find out what happened.
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            return;
+        }
+        self.dir.keep();
+        if let Some(audit) = self.cluster.audit_log()
+            && let Err(error) = std::fs::copy(&audit, self.dir.path().join("audit.jsonl"))
+        {
+            say(&format!("the audit log could not be kept: {error}"));
+        }
+    }
+}
