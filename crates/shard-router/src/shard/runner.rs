@@ -156,11 +156,14 @@ async fn control<K: Sharded, R: Reconciler<K>>(
     };
     let policy =
         |object: Arc<K>, failure: &_, shard: Arc<ActiveShard<K, R>>| shard.after_failure(&object, failure);
+    let hold = shard.held.hold.clone();
     let mut outcomes = std::pin::pin!(controller.run(reconcile, policy, shard));
     while let Some(outcome) = outcomes.next().await {
         match outcome {
             // Failures were reported where they were counted; an object that left the cache is nobody's failure.
             Ok(_) | Err(controller::Error::ReconcilerFailed(..) | controller::Error::ObjectNotFound(_)) => {}
+            // The gate has closed: all of this is about to be dropped.
+            Err(_) if hold.remaining().is_none() => {}
             Err(error) => tracing::warn!(%error, "a watch of a shard has failed; it is retried"),
         }
     }
