@@ -83,6 +83,7 @@ pub(super) fn verdict(stage: &Stage, options: &DemoOptions, until: Stamp) -> Res
             users: (0..options.replicas).map(|number| (pod_name(number), pod_name(number))).collect(),
             ..WriteRules::default()
         },
+        transit: options.preset.transit(),
         unowned_bound: Some(options.preset.bound()),
         waiting_bound: Some(WAITING_BOUND),
         ..Rules::default()

@@ -32,6 +32,14 @@ impl Preset {
         })
     }
 
+    fn renew_deadline(self) -> Duration {
+        Duration::from_secs(match self {
+            Self::Fast => 3,
+            Self::Standard => 10,
+            Self::Lazy => 40,
+        })
+    }
+
     fn retry_period(self) -> Duration {
         Duration::from_secs(match self {
             Self::Fast => 1,
@@ -43,6 +51,11 @@ impl Preset {
     /// From the fault to the next valid holder at most.
     pub(super) fn bound(self) -> Duration {
         self.lease_duration() + self.retry_period()
+    }
+
+    /// How long a request may be on its way: what the promise assumes until the API server itself fences.
+    pub(super) fn transit(self) -> Duration {
+        self.lease_duration() - self.renew_deadline()
     }
 
     /// The bound as a formula with its figures.

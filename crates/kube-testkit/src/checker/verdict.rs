@@ -37,6 +37,8 @@ pub struct Check {
     pub examined: u64,
     /// How many of these it could not decide, because the observation ended too early.
     pub undecided: u64,
+    /// How many of these only the allowance for requests in transit excused.
+    pub in_transit: u64,
     /// Why it did not run.
     pub not_run: Option<String>,
     /// What it found.
@@ -92,7 +94,7 @@ pub struct Coverage {
 impl Check {
     /// A check that ran, with nothing looked at yet.
     pub fn new(name: &'static str, of: &'static str) -> Self {
-        Self { name, of, examined: 0, undecided: 0, not_run: None, violations: Vec::new() }
+        Self { name, of, examined: 0, undecided: 0, in_transit: 0, not_run: None, violations: Vec::new() }
     }
 
     /// A check that did not run.
@@ -175,6 +177,9 @@ impl fmt::Display for Check {
         write!(f, "  {:<14} {found} ({} {}", self.name, self.examined, self.of)?;
         if self.undecided > 0 {
             write!(f, ", {} undecided at the end", self.undecided)?;
+        }
+        if self.in_transit > 0 {
+            write!(f, ", {} in transit when validity ended", self.in_transit)?;
         }
         writeln!(f, ")")?;
         for violation in self.violations.iter().take(PRINTED) {

@@ -1,7 +1,6 @@
 //! No write of a holder is accepted once its validity has ended.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
 use super::attribution::{Write, Writes};
 use super::clock::short;
@@ -28,30 +27,40 @@ pub(super) fn check(timeline: &Timeline, writes: Option<&Writes>, rules: &Rules)
     }
     for write in writes.accepted.iter().filter(|write| !write.upkeep) {
         check.examined += 1;
-        check.violations.extend(judge(timeline, &reconciles, write, rules));
+        match judge(timeline, &reconciles, write, rules) {
+            Finding::InTime => {}
+            Finding::InTransit => check.in_transit += 1,
+            Finding::Violation(violation) => check.violations.push(violation),
+        }
     }
     check
 }
 
-fn judge(
-    timeline: &Timeline,
-    reconciles: &Reconciles<'_>,
-    write: &Write,
-    rules: &Rules,
-) -> Option<Violation> {
+enum Finding {
+    InTime,
+    /// After validity, but within what the rules allow for the way, and before anybody else held the shard.
+    InTransit,
+    Violation(Violation),
+}
+
+fn judge(timeline: &Timeline, reconciles: &Reconciles<'_>, write: &Write, rules: &Rules) -> Finding {
     let at = write.event.received;
     let (Some(replica), Some(cr)) = (&write.replica, &write.cr) else {
-        return Some(unexplained(timeline, write, "names no replica or leads to no CR"));
+        return Finding::Violation(unexplained(timeline, write, "names no replica or leads to no CR"));
     };
     let begun_by = at.plus(rules.clock_slack);
     let Some(reconcile) = reconciles
         .get(&(replica, cr))
         .and_then(|all| all[..all.partition_point(|reconcile| reconcile.begun <= begun_by)].last())
     else {
-        return Some(unexplained(timeline, write, "comes before any reconcile of that CR by that replica"));
+        return Finding::Violation(unexplained(
+            timeline,
+            write,
+            "comes before any reconcile of that CR by that replica",
+        ));
     };
     let Some(hold) = reconcile.hold.map(|index| &timeline.holds[index]) else {
-        return Some(unexplained(
+        return Finding::Violation(unexplained(
             timeline,
             write,
             "belongs to a reconcile under a hold that was never recorded",
@@ -59,9 +68,12 @@ fn judge(
     };
     let next = next_holder(timeline, hold);
     let taken_over = next.is_some_and(|next| next.valid.from.plus(rules.clock_slack) <= at);
-    let allowance = if taken_over { Duration::ZERO } else { rules.transit };
-    if hold.valid.contains(at, rules.clock_slack + allowance) {
-        return None;
+    if hold.valid.contains(at, rules.clock_slack) {
+        return Finding::InTime;
+    }
+    // Only a late request can have been on its way; nothing excuses an early one.
+    if !taken_over && at >= hold.valid.to && at < hold.valid.to.plus(rules.clock_slack + rules.transit) {
+        return Finding::InTransit;
     }
     let by = short(at.since(hold.valid.to).max(hold.valid.from.since(at)));
     let since = match next {
@@ -70,7 +82,7 @@ fn judge(
         }
         _ => "; nobody else held the shard yet".to_owned(),
     };
-    Some(Violation {
+    Finding::Violation(Violation {
         sentence: format!(
             "The API server {} a {} from {replica} at {}, {by:?} outside of its hold of shard {} (token {}, valid {}){since}.",
             write.answer(),

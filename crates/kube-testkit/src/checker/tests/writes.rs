@@ -39,9 +39,21 @@ fn a_request_in_transit_is_allowed_for_until_the_next_holder() {
     story.rules.transit = ms(2500);
     story.write("a", "m", 4900);
     passes(&story);
+    assert_eq!(story.judge().checks.iter().map(|check| check.in_transit).sum::<u64>(), 1);
     story.write("a", "m", 5050);
     let sentences = only(&story, "writes", 1);
     assert!(sentences[0].contains("b_1 had held the shard for 50ms"), "{sentences:?}");
+}
+
+#[test]
+fn a_write_before_its_hold_was_not_in_transit() {
+    let mut story = story();
+    story.rules.transit = ms(2500);
+    story.begin("c", "m", 0, 3, 9100);
+    story.write("c", "m", 9150);
+    story.hold("c", 0, 3, 9500, 12_000);
+    let verdict = story.judge();
+    assert_eq!((verdict.of("writes").len(), verdict.of("begun-in-hold").len()), (1, 1), "{verdict}");
 }
 
 #[test]
