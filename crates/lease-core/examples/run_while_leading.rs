@@ -19,7 +19,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     tracing_subscriber::fmt().init();
 
     // Tasks for every replica, whether it leads or not, need nothing from here: spawn them.
-    tokio::spawn(serve_metrics());
+    tokio::spawn(async { println!("metrics are served by every replica") });
 
     // The five lines.
     let options = ElectionsOptions::from_env(LeaderElectionId::new("backup.example.com")?)?;
@@ -39,19 +39,11 @@ async fn back_up(term: Term) {
     // A fresh check before each unit of work. Whatever holds the process up, an old check is no permission.
     while term.is_valid() && !term.is_draining() {
         // `track` holds the release back until this unit is done, and lets the Lease go if it blocks its thread.
-        term.track(back_up_one_table()).await;
+        term.track(async { println!("one more table is safe") }).await;
         tokio::select! {
             () = SystemClock.sleep(Duration::from_secs(1)) => {}
             () = term.draining() => {}
         }
     }
     println!("{} leads no more", term.identity());
-}
-
-async fn back_up_one_table() {
-    println!("one more table is safe");
-}
-
-async fn serve_metrics() {
-    println!("metrics are served by every replica");
 }
