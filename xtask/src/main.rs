@@ -52,8 +52,9 @@ enum Verb {
 }
 
 fn main() -> ExitCode {
-    // What kube-testkit has to say; RUST_LOG asks for more than warnings.
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
+    // What kube-testkit warns of. kube itself calls every failed request an error, also those that are
+    // expected while an API server starts; RUST_LOG asks for them.
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("kube_testkit=warn"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     let result = match Cli::parse().verb {
         Verb::Demo(options) => demo::run(&options),
