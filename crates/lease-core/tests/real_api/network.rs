@@ -121,10 +121,10 @@ fn losing_the_first_answer_to_an_update(client: Client, namespace: &str, losses:
     let route = move |request: Request<Body>| {
         let (client, losses) = (client.clone(), Arc::clone(&losses));
         async move {
-            let loses = request.method() == Method::PUT
+            let swallow = request.method() == Method::PUT
                 && losses.compare_exchange(0, 1, Ordering::SeqCst, Ordering::SeqCst).is_ok();
             let answer = client.send(request).await;
-            if loses {
+            if swallow {
                 std::future::pending::<()>().await;
             }
             answer
