@@ -55,7 +55,7 @@ impl Preset {
 
     /// How long a request may be on its way: what the promise assumes until the API server itself fences.
     pub(super) fn transit(self) -> Duration {
-        self.lease_duration() - self.renew_deadline()
+        self.lease_duration().saturating_sub(self.renew_deadline())
     }
 
     /// The bound as a formula with its figures.
