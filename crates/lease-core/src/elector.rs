@@ -72,6 +72,8 @@ pub struct Elector {
     write_failed: bool,
     /// No request before this instant, after a failure.
     retry_at: Duration,
+    /// After a release of its own, others come first until then, or until one of them has held the Lease.
+    yield_until: Duration,
     /// Read, to be sure that nothing was missed, if the watch shows nothing until then.
     poll_at: Duration,
     watch_healthy: bool,
@@ -94,6 +96,7 @@ impl Elector {
             must_read: true,
             write_failed: false,
             retry_at: Duration::ZERO,
+            yield_until: Duration::ZERO,
             poll_at: Duration::ZERO,
             watch_healthy: true,
             effects: VecDeque::new(),

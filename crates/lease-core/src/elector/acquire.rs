@@ -45,7 +45,7 @@ impl Elector {
 
     /// When to try: once the Lease is free, those with a better claim have had their time, and a failure's pause is over.
     pub(super) fn attempt_at(&self) -> Option<Duration> {
-        Some((self.free_at()? + self.effective_patience()).max(self.retry_at))
+        Some((self.free_at()? + self.effective_patience()).max(self.retry_at).max(self.yield_until))
     }
 
     fn effective_patience(&self) -> Duration {

@@ -125,7 +125,7 @@ impl Elector {
             self.vacated();
         }
         self.view.honour(cx.now.monotonic);
-        self.retry_at = cx.now.monotonic + self.config.timings.retry_period();
+        self.yield_until = cx.now.monotonic + self.config.timings.retry_period();
     }
 
     fn pretend_landed(&mut self, attempt: &Attempt, cx: &Context) {

@@ -181,6 +181,9 @@ impl Elector {
                 self.view.honour_until = now + duration;
             }
         }
+        if record.holder.as_ref().is_some_and(|holder| *holder != self.config.identity) {
+            self.yield_until = Duration::ZERO;
+        }
         self.view.remember(record);
         self.view.seen = Seen::Lease(Box::new(lease));
     }

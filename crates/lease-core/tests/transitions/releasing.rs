@@ -3,7 +3,7 @@
 use lease_core::effect::WriteKind;
 use lease_core::{Effect, EndReason, Event, ObservedLease, ReleaseStyle, State};
 
-use crate::dsl::{Bench, again, held, made_by, seconds, who, write};
+use crate::dsl::{Bench, again, held, made_by, released, seconds, who, write};
 
 const STEP_DOWN: Event = Event::StepDown { successor: None };
 
@@ -40,6 +40,21 @@ fn after_a_release_the_others_come_first() {
     assert_eq!(bench.pass_to(2.4), []);
     let acquire = write(&bench.pass_to(2.5));
     assert_eq!(acquire.record.transitions, 7, "another acquisition");
+}
+
+#[test]
+fn once_another_has_held_the_lease_nobody_else_comes_first() {
+    let mut bench = vacating();
+    let lease = own(&bench);
+    let release = write(&bench.tell(Event::Read(Some(lease))));
+    bench.land(&release, 3);
+    assert_eq!(bench.at(0.6).tell(Event::Watched(held("other", 4, 15))), []);
+    let back = write(&bench.at(0.7).tell(Event::Watched(released(5))));
+    assert_eq!(
+        back.kind,
+        WriteKind::Acquire,
+        "at once, although the RetryPeriod after the release is not over"
+    );
 }
 
 #[test]
