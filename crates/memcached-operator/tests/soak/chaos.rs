@@ -53,6 +53,10 @@ impl Chaos {
         let last = self.recoveries.iter().map(|recovery| recovery.due).max();
         let end = started + script.lasts();
         self.wait_until(last.map_or(end, |last| last.max(end)), fleet).await;
+        // One that was stopped last may find that it has to end, and is started again too.
+        for _ in 0..2 {
+            self.wait_until(Instant::now() + Duration::from_millis(500), fleet).await;
+        }
     }
 
     /// Inflicts it, if there is somebody to inflict it on.
@@ -119,5 +123,9 @@ fn victim(cue: &Cue, choosy: bool, fleet: &Fleet) -> Option<usize> {
     }
     let first = cue.victim % running.len();
     let mut candidates = running[first..].iter().chain(&running[..first]).copied();
-    if choosy { candidates.find(|index| fleet.is_reconciling(*index)) } else { candidates.next() }
+    if choosy {
+        candidates.find(|index| fleet.is_reconciling(*index))
+    } else {
+        candidates.find(|index| fleet.has_begun(*index))
+    }
 }

@@ -19,11 +19,15 @@ const GRACE: Duration = Duration::from_secs(30);
 /// All replicas, in the order of their numbers.
 pub(crate) struct Fleet {
     replicas: Vec<Replica>,
+    /// How many processes had to end because they had been stopped beyond LeaseDuration.
+    pub(crate) overruns: u32,
 }
 
 struct Replica {
     pod: String,
     records: PathBuf,
+    /// How long the file was when this process began to add to it.
+    records_before: u64,
     command: GuardedCommand,
     child: GuardedChild,
     state: State,
@@ -79,9 +83,17 @@ impl Fleet {
                 command = command.env("SHARD_ROUTER_MUTANT", mutant);
             }
             let child = command.spawn().expect("the operator can be started");
-            Replica { pod, records, command, child, state: State::Running, was_frozen: false }
+            Replica {
+                pod,
+                records,
+                records_before: 0,
+                command,
+                child,
+                state: State::Running,
+                was_frozen: false,
+            }
         });
-        Self { replicas: replicas.collect() }
+        Self { replicas: replicas.collect(), overruns: 0 }
     }
 
     /// The numbers of the replicas that run, neither stopped nor on their way out.
@@ -93,9 +105,17 @@ impl Fleet {
         &self.replicas[index].pod
     }
 
+    /// Whether its process has got as far as to write records. One that a signal hits before it has said what to do on
+    /// signals just ends.
+    pub(crate) fn has_begun(&self, index: usize) -> bool {
+        let Replica { records, records_before, .. } = &self.replicas[index];
+        std::fs::metadata(records).is_ok_and(|file| file.len() > *records_before)
+    }
+
     /// Whether its records say that a reconcile runs right now.
     pub(crate) fn is_reconciling(&self, index: usize) -> bool {
-        reconciles_at_end(&self.replicas[index].records).unwrap_or(false)
+        let Replica { records, records_before, .. } = &self.replicas[index];
+        reconciles_at_end(records, *records_before).unwrap_or(false)
     }
 
     /// Each of these returns the instant just before the signal; none if the process has just ended by itself.
@@ -120,6 +140,7 @@ impl Fleet {
     pub(crate) async fn restart(&mut self, index: usize) -> Option<String> {
         let trouble = self.ended(index).await;
         let replica = &mut self.replicas[index];
+        replica.records_before = std::fs::metadata(&replica.records).map_or(0, |file| file.len());
         replica.child = replica.command.spawn().expect("the operator can be started again");
         (replica.state, replica.was_frozen) = (State::Running, false);
         trouble
@@ -138,9 +159,10 @@ impl Fleet {
 
     /// Terminates all replicas, and says whose end was not clean.
     pub(crate) async fn end(&mut self) -> Vec<String> {
-        let mut troubles = self.mend().await;
+        let mut troubles = Vec::new();
         for index in self.running() {
-            self.terminate(index);
+            // One that has ended by itself is told from the others below.
+            let _ = self.terminate(index);
         }
         for index in 0..self.replicas.len() {
             troubles.extend(self.ended(index).await);
@@ -156,14 +178,17 @@ impl Fleet {
         Some(at)
     }
 
-    async fn ended(&self, index: usize) -> Option<String> {
+    async fn ended(&mut self, index: usize) -> Option<String> {
         let Replica { pod, child, state, was_frozen, .. } = &self.replicas[index];
         let Ok(exit) = tokio::time::timeout(GRACE, child.wait()).await else {
             return Some(format!("{pod} was still there {GRACE:?} after it was told to end"));
         };
         match state {
             State::Killed => None,
-            _ if *was_frozen && exit == OVERRUN => None,
+            _ if *was_frozen && exit == OVERRUN => {
+                self.overruns += 1;
+                None
+            }
             State::Ending if exit == Exit::Code(0) => None,
             State::Ending => Some(format!("{pod} ended with {exit} on SIGTERM; it has to be exit code 0")),
             State::Running | State::Frozen => Some(format!("{pod} ended by itself with {exit}")),
@@ -172,10 +197,10 @@ impl Fleet {
 }
 
 /// Looks at the last records only: what runs began seconds ago.
-fn reconciles_at_end(records: &Path) -> std::io::Result<bool> {
+fn reconciles_at_end(records: &Path, from: u64) -> std::io::Result<bool> {
     const LAST: u64 = 32 * 1024;
     let mut file = File::open(records)?;
-    file.seek(SeekFrom::Start(file.metadata()?.len().saturating_sub(LAST)))?;
+    file.seek(SeekFrom::Start(file.metadata()?.len().saturating_sub(LAST).max(from)))?;
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes)?;
     let mut log = RecordLog::default();
@@ -183,7 +208,6 @@ fn reconciles_at_end(records: &Path) -> std::io::Result<bool> {
     let mut running = HashSet::new();
     for record in log.records {
         match record.body {
-            Body::ReplicaStart { .. } => running.clear(),
             Body::Begin { reconcile, .. } => drop(running.insert(reconcile)),
             Body::End { reconcile, .. } | Body::Aborted { reconcile, .. } => drop(running.remove(&reconcile)),
             _ => {}

@@ -8,6 +8,7 @@ use kube_testkit::{Cluster, ClusterOptions, WorkDir, WorkloadStandIn};
 use crate::collector::CollectorStandIn;
 use crate::fleet::Fleet;
 use crate::installation::install;
+use crate::probe::Probe;
 use crate::settings::{Settings, say};
 
 const NAMESPACE: &str = "soak";
@@ -17,6 +18,7 @@ pub(crate) struct Stage {
     pub(crate) fleet: Fleet,
     _workloads: WorkloadStandIn,
     _collector: CollectorStandIn,
+    pub(crate) probe: Probe,
     pub(crate) client: Client,
     pub(crate) namespace: &'static str,
     pub(crate) cluster: Cluster,
@@ -39,6 +41,7 @@ impl Stage {
             fleet: Fleet::start(settings, mutant, &cluster, NAMESPACE, &dir),
             _workloads: WorkloadStandIn::start(client.clone(), std::time::Duration::ZERO),
             _collector: CollectorStandIn::start(client.clone(), NAMESPACE),
+            probe: Probe::start(client.clone()),
             client,
             namespace: NAMESPACE,
             cluster,

@@ -1,10 +1,11 @@
 //! What happened, for people.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use kube_testkit::records::{Body, Outcome, Shard, Stamp};
+use kube_testkit::checker::Moment;
+use kube_testkit::records::{Body, Outcome, Shard, Stamp, Uid};
 
 use crate::chaos::{Chaos, Inflicted};
 use crate::judgement::Judgement;
@@ -13,7 +14,13 @@ use crate::settings::{TRANSIT, UNOWNED_BOUND};
 use crate::users::Users;
 
 /// The run in numbers, with the checker's verdict.
-pub(crate) fn of(judgement: &Judgement, chaos: &Chaos, users: &Users) -> String {
+pub(crate) fn of(
+    judgement: &Judgement,
+    chaos: &Chaos,
+    users: &Users,
+    overruns: u32,
+    slow_times: &[(Stamp, Stamp)],
+) -> String {
     let mut text = String::from("checker (records of all replicas, audit log of the API server):\n");
     let _ = write!(text, "{}", judgement.verdict);
     let _ = writeln!(text, "{}", reconciles(judgement));
@@ -24,20 +31,26 @@ pub(crate) fn of(judgement: &Judgement, chaos: &Chaos, users: &Users) -> String 
         let hits = judgement.hits(chaos, blow);
         let _ = writeln!(text, "fault {blow:?}: {inflicted} inflicted, {hits} of them on running reconciles");
     }
+    let _ = writeln!(
+        text,
+        "of those stopped, {overruns} had to end when they went on, with work that was not joined in time"
+    );
     let _ = writeln!(text, "{}", story(judgement, chaos));
+    let _ = writeln!(text, "{}", takeovers(judgement));
+    let _ = writeln!(text, "{}", waits(judgement, users));
     let _ = writeln!(text, "{}", unowned(judgement));
     let late = judgement.in_transit;
     let _ = writeln!(
         text,
         "writes that arrived after the end of validity, within the {TRANSIT:?} assumed: {late}"
     );
-    if !judgement.outages.is_empty() {
-        let _ = writeln!(
-            text,
-            "besides, {} gaps that a restart of the API server lasted into: measured from its readiness",
-            judgement.outages.len()
-        );
-    }
+    let _ = writeln!(text, "writes that a stopped process sent when it went on: {}", judgement.woken.len());
+    let _ = writeln!(
+        text,
+        "longer gaps that began or lasted while the API server did not answer (for {SLOW_FROM} or longer: {}): {}",
+        slow(slow_times),
+        judgement.outages.len()
+    );
     text
 }
 
@@ -72,6 +85,49 @@ fn story(judgement: &Judgement, chaos: &Chaos) -> String {
         format!("  {at} {:?} {pod}{}", fault.blow, over.unwrap_or_default())
     };
     chaos.inflicted.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+const SLOW_FROM: &str = "1s";
+
+fn slow(times: &[(Stamp, Stamp)]) -> String {
+    let lengths = times.iter().map(|(from, to)| to.boot.since(from.boot));
+    format!("{} times, longest {:.1?}", times.len(), lengths.max().unwrap_or_default())
+}
+
+/// What the bound is about.
+fn takeovers(judgement: &Judgement) -> String {
+    let owned = judgement.takeovers.iter().filter_map(|takeover| takeover.owned_after);
+    let mut owned: Vec<Duration> = owned.collect();
+    owned.sort_unstable();
+    let (count, longest) = (owned.len(), owned.last().copied().unwrap_or_default());
+    let median = owned.get(count / 2).copied().unwrap_or_default();
+    format!(
+        "from a kill or stop to the next owner: {count} shards, median {median:.1?}, longest {longest:.1?} \
+         (bound {UNOWNED_BOUND:?})"
+    )
+}
+
+/// No bound is promised here.
+fn waits(judgement: &Judgement, users: &Users) -> String {
+    let timeline = &judgement.timeline;
+    let mut first: HashMap<&Uid, Moment> = HashMap::new();
+    for reconcile in &timeline.reconciles {
+        if let Some((at, Outcome::Ok)) = reconcile.end {
+            let known = first.entry(&reconcile.uid).or_insert(at);
+            *known = at.min(*known);
+        }
+    }
+    let waited = users.wishes.history.iter().filter_map(|created| {
+        let done = first.get(created.uid.as_ref()?)?;
+        Some(done.since(timeline.clock.of_stamp(&created.created)?))
+    });
+    let mut waited: Vec<Duration> = waited.collect();
+    waited.sort_unstable();
+    let (count, longest) = (waited.len(), waited.last().copied().unwrap_or_default());
+    let median = waited.get(count / 2).copied().unwrap_or_default();
+    format!(
+        "from a creation to its first good reconcile: {count}, median {median:.1?}, longest {longest:.1?}"
+    )
 }
 
 /// The longest time from the end of a hold to the next one, by shard. From the end of validity: the checker counts from
