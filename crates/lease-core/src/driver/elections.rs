@@ -14,6 +14,7 @@ use super::lease_api::LeaseApi;
 use super::options::{CandidateOptions, ElectionsOptions};
 use super::runtime::RunningRuntime;
 use super::task::{Surroundings, Task};
+use super::term::Term;
 use super::unelected::Unelected;
 use super::vital::Pulse;
 use super::wire::{Dress, Marks};
@@ -139,7 +140,10 @@ impl Elections {
     }
 
     /// Contends for the un-suffixed Lease, and runs `work` whenever this process holds it.
-    pub fn lead(&self, work: impl Work) -> Candidate {
+    pub fn lead<F>(&self, work: impl Fn(Term) -> F + Send + Sync + 'static) -> Candidate
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
         self.candidate(self.inner.options.id.lease_name(), CandidateOptions::default(), work)
     }
 
