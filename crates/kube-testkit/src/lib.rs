@@ -27,6 +27,7 @@ pub mod binaries;
 pub mod checker;
 mod cluster;
 mod control_plane;
+pub mod embedded;
 mod error;
 pub mod guard;
 mod pki;

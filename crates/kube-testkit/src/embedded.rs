@@ -1,0 +1,61 @@
+//! An API server in memory, for simulations and for trying things out: no process, no port, no clock but the one it is given.
+//!
+//! ```
+//! use k8s_openapi::api::core::v1::ConfigMap;
+//! use kube::api::{Api, ListParams};
+//! use kube_testkit::embedded::{EmbeddedServer, WallSeams};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() {
+//! let server = EmbeddedServer::new(WallSeams::new(7));
+//! let maps: Api<ConfigMap> = Api::namespaced(server.client("default"), "default");
+//! assert!(maps.list(&ListParams::default()).await.unwrap().items.is_empty());
+//! # }
+//! ```
+//!
+//! [`Machine`] is the server without a network: a request in, an answer out, and for watches the events that follow.
+//! [`EmbeddedServer`] makes it a `tower` service, and with it a `kube::Client`; faults belong into layers around that
+//! service. [`EmbeddedServer::listen`] serves plain HTTP, for `kubectl`.
+//!
+//! # What it does
+//!
+//! It behaves as kube-apiserver 1.37 does, without controllers, for Namespaces, `ConfigMaps`, Events (of both groups),
+//! Services, `StatefulSets`, `PodDisruptionBudgets`, Leases, `CustomResourceDefinitions` and the custom resources that these
+//! define: get, list (selectors, pages, older states), watch (initial events, bookmarks, selectors that objects enter and
+//! leave, 410 Gone), create, update, delete, JSON, merge and strategic merge patch, server-side apply with ownership and
+//! conflicts, the status and scale subresources, preconditions, dry runs, finalizers; of custom resources pruning, defaults,
+//! validation and CEL rules. The conformance suite (`tests/conformance.rs`) runs the same cases here and on the real
+//! server.
+//!
+//! # What it does not
+//!
+//! - There is no authentication, authorization or admission; everybody may do everything.
+//! - Built-in objects are read by the real types, but of their validation only what `kinds` lists is checked: an object that
+//!   the real server finds invalid may be accepted.
+//! - Garbage collection and the end of namespaces happen only [on demand](EmbeddedServer::with_garbage_collection).
+//! - What it does not know answers 501 with the reason `NotSupportedByEmbeddedServer`: other built-in resources, further
+//!   subresources, definitions with several versions, and so on.
+
+mod catalogue;
+mod collector;
+mod discovery;
+mod http_port;
+mod kinds;
+mod machine;
+mod ownership;
+mod present;
+mod refusal;
+mod request;
+mod resource;
+mod schema;
+mod seams;
+mod selector;
+mod server;
+mod store;
+mod strategic;
+
+pub use http_port::HttpPort;
+pub use machine::{Answer, Machine, Reply, Watch};
+pub use seams::{Seams, WallSeams};
+pub use server::{AnswerBody, EmbeddedServer, EmbeddedService};
+pub use store::Revision;

@@ -1,0 +1,87 @@
+//! What the API server does for single built-in kinds: defaults, fields that it sets, and the rules that the project meets.
+
+mod event;
+mod lease;
+mod pod_template;
+mod service;
+mod stateful_set;
+
+use serde_json::{Value, json};
+
+use super::refusal::Fault;
+use super::resource::ResourceType;
+
+/// From what was sent to the form in which objects are kept. Events of the newer group are kept as those of the core.
+pub(crate) fn to_internal(kind: &ResourceType, object: Value) -> Value {
+    if kind.group == "events.k8s.io" { event::to_core(object) } else { object }
+}
+
+/// The reverse.
+pub(crate) fn from_internal(kind: &ResourceType, object: &Value) -> Value {
+    let mut object = object.clone();
+    if kind.group == "events.k8s.io" {
+        object = event::from_core(object);
+    }
+    object["apiVersion"] = json!(kind.api_version());
+    object["kind"] = json!(kind.kind);
+    object
+}
+
+/// Fills in what a user may leave out.
+pub(crate) fn set_defaults(kind: &ResourceType, object: &mut Value) {
+    match (kind.group.as_str(), kind.plural.as_str()) {
+        ("apps", "statefulsets") => stateful_set::set_defaults(object),
+        ("", "services") => service::set_defaults(object),
+        ("", "namespaces") => {
+            let name = object["metadata"]["name"].clone();
+            if name.is_string() {
+                object["metadata"]["labels"]["kubernetes.io/metadata.name"] = name;
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Gives a new object what only the server can give. `bits` are random.
+pub(crate) fn prepare_new(kind: &ResourceType, object: &mut Value, bits: u128) {
+    match (kind.group.as_str(), kind.plural.as_str()) {
+        ("", "services") => service::allocate(object, bits),
+        ("", "namespaces") => {
+            object["spec"]["finalizers"] = json!(["kubernetes"]);
+            object["status"] = json!({"phase": "Active"});
+        }
+        ("apps", "statefulsets") => object["status"] = json!({"replicas": 0, "availableReplicas": 0}),
+        ("coordination.k8s.io", "leases") => lease::drop_disabled(object),
+        _ => {}
+    }
+}
+
+/// Keeps what a change may not touch.
+pub(crate) fn prepare_changed(kind: &ResourceType, old: &Value, object: &mut Value) {
+    match (kind.group.as_str(), kind.plural.as_str()) {
+        ("", "services") => service::keep_addresses(old, object),
+        ("coordination.k8s.io", "leases") => lease::drop_disabled(object),
+        // Only the subresource `finalize` changes these.
+        ("", "namespaces") => object["spec"]["finalizers"] = old["spec"]["finalizers"].clone(),
+        _ => {}
+    }
+}
+
+/// The faults of a built-in object. Far from all that kube-apiserver finds: those that the project's requests can have.
+pub(crate) fn validate(kind: &ResourceType, object: &Value, old: Option<&Value>) -> Vec<Fault> {
+    match (kind.group.as_str(), kind.plural.as_str()) {
+        ("coordination.k8s.io", "leases") => lease::validate(object),
+        ("apps", "statefulsets") => stateful_set::validate(object, old),
+        ("", "services") => service::validate(object, old),
+        ("" | "events.k8s.io", "events") => event::validate(kind, object, old),
+        _ => Vec::new(),
+    }
+}
+
+/// Sets a field that is not there.
+fn default(object: &mut Value, field: &str, value: Value) {
+    let missing = object.get(field).is_none_or(Value::is_null);
+    if missing && (object.is_object() || object.is_null()) {
+        object[field] = value;
+    }
+}

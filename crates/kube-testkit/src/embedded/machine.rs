@@ -1,0 +1,262 @@
+//! The API server without its network: a request goes in, an answer comes out.
+//!
+//! It does no I/O and reads no clock: time and uids come from [`Seams`]. What a watch has to show is read from the log
+//! of changes, so that the layers above decide when, and whether, it arrives.
+
+mod apply;
+mod commit;
+mod create;
+mod delete;
+mod list;
+mod patch;
+mod read;
+mod scale;
+mod watch;
+mod write;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Method, Request};
+use serde_json::{Value, json};
+
+use super::catalogue::Catalogue;
+use super::refusal::Refusal;
+use super::request::{Form, Place, Query, Target, refuse_unknown_options};
+use super::resource::ResourceType;
+use super::seams::Seams;
+use super::store::{Key, Revision, Store};
+use super::{discovery, present};
+
+pub use watch::Watch;
+
+/// What the server says to a request.
+#[derive(Debug)]
+pub enum Reply {
+    /// All of it.
+    Answer(Answer),
+    /// A watch: its events come one by one, see [`Machine::next_events`].
+    Watch(Watch),
+}
+
+/// A complete answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The `Content-Type`.
+    pub content_type: &'static str,
+    /// What is sent.
+    pub body: Bytes,
+}
+
+/// The state of an API server, and the rules by which requests change it.
+pub struct Machine {
+    store: Store,
+    catalogue: Catalogue,
+    seams: Arc<dyn Seams>,
+}
+
+/// A request as far as it has been understood.
+struct Call<'a> {
+    request: &'a Request<Bytes>,
+    query: Query,
+    kind: Arc<ResourceType>,
+    place: Place,
+}
+
+impl Machine {
+    /// A server with its first namespaces and nothing in them.
+    pub fn new(seams: Arc<dyn Seams>) -> Self {
+        let mut machine = Self { store: Store::new(), catalogue: Catalogue::new(), seams };
+        for name in ["default", "kube-node-lease", "kube-public", "kube-system"] {
+            let kind = machine.catalogue.find("", "v1", "namespaces").expect("namespaces are built in");
+            let namespace = machine
+                .decode(&kind, json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}))
+                .expect("a namespace with a name is sound");
+            let namespace = machine.prepare_new(&kind, namespace);
+            machine.store.put(machine.key(&kind, None, name), namespace);
+        }
+        machine
+    }
+
+    /// Carries out one request.
+    pub fn handle(&mut self, request: &Request<Bytes>) -> Reply {
+        match self.try_handle(request) {
+            Ok(reply) => reply,
+            Err(refusal) => {
+                let (body, content_type) = refusal.rendered();
+                Reply::Answer(Answer { status: refusal.code, content_type, body: body.into() })
+            }
+        }
+    }
+
+    /// The number of the last write.
+    pub fn revision(&self) -> Revision {
+        self.store.revision()
+    }
+
+    /// Forgets all changes up to a revision: watches and lists that go on from an earlier one get 410 Gone.
+    pub fn compact(&mut self, revision: Revision) {
+        self.store.compact(revision);
+    }
+
+    /// How many objects there are, of all kinds.
+    pub fn len(&self) -> usize {
+        self.store.len()
+    }
+
+    /// Whether there is nothing at all, which is never so: some namespaces always are.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    pub(super) fn stored(&self) -> impl Iterator<Item = (&Key, &Arc<Value>)> {
+        self.store.all()
+    }
+
+    pub(super) fn catalogue(&self) -> &Catalogue {
+        &self.catalogue
+    }
+
+    /// Keeps an object as it is.
+    pub(super) fn keep(&mut self, key: &Key, object: Value) -> Value {
+        (*self.store.put(key.clone(), object)).clone()
+    }
+
+    fn try_handle(&mut self, request: &Request<Bytes>) -> Result<Reply, Refusal> {
+        let query = Query::of(request.uri().query());
+        let place = match Target::of(request.uri().path()) {
+            Target::Resource(place) => place,
+            Target::Other(parts) => {
+                return discovery::answer(&self.catalogue, request, &parts).map(Reply::Answer);
+            }
+        };
+        let kind = self.kind_at(&place)?;
+        if kind.namespaced != place.namespace.is_some() && (place.name.is_some() || place.namespace.is_some())
+        {
+            return Err(Refusal::no_such_resource());
+        }
+        refuse_unknown_options(request.method(), &query)?;
+        let call = Call { request, query, kind, place };
+        if let Some(subresource) = call.place.subresource.clone() {
+            return self.subresource(&call, &subresource);
+        }
+        match (request.method(), &call.place.name) {
+            (&Method::GET, None) if call.query.is_set("watch") => self.watch(&call).map(Reply::Watch),
+            (&Method::GET, None) => self.list(&call).map(|body| self.answer(&call, 200, body)),
+            (&Method::GET, Some(name)) => {
+                let object = self.read(&call, name)?;
+                Ok(self.answer_object(&call, 200, &object))
+            }
+            (&Method::POST, None) => self.create(&call).map(|object| self.answer_object(&call, 201, &object)),
+            (&Method::PUT, Some(name)) => {
+                let (status, object) = self.replace(&call, name)?;
+                Ok(self.answer_object(&call, status, &object))
+            }
+            (&Method::PATCH, Some(name)) => {
+                let (status, object) = self.patch(&call, name)?;
+                Ok(self.answer_object(&call, status, &object))
+            }
+            (&Method::DELETE, Some(name)) => self.delete(&call, name),
+            (&Method::DELETE, None) => self.delete_collection(&call),
+            _ => Err(Refusal::method_not_allowed()),
+        }
+    }
+
+    fn subresource(&mut self, call: &Call<'_>, subresource: &str) -> Result<Reply, Refusal> {
+        let name = call.place.name.clone().expect("a path with a subresource has a name");
+        let served = match subresource {
+            "status" => call.kind.status,
+            "scale" => call.kind.scale.is_some(),
+            _ => false,
+        };
+        if !served {
+            return Err(if call.kind.custom.is_some() {
+                Refusal::not_found(&call.kind, &name)
+            } else if is_real_subresource(subresource) {
+                Refusal::not_supported(&format!("{}/{subresource}", call.kind.qualified()))
+            } else {
+                Refusal::no_such_resource()
+            });
+        }
+        if subresource == "scale" {
+            return self.scale(call, &name);
+        }
+        let (status, object) = match *call.request.method() {
+            Method::GET => (200, self.read(call, &name)?),
+            Method::PUT => self.replace(call, &name)?,
+            Method::PATCH => self.patch(call, &name)?,
+            _ => return Err(Refusal::method_not_allowed()),
+        };
+        Ok(self.answer_object(call, status, &object))
+    }
+
+    fn kind_at(&self, place: &Place) -> Result<Arc<ResourceType>, Refusal> {
+        if let Some(kind) = self.catalogue.find(&place.group, &place.version, &place.plural) {
+            return Ok(kind);
+        }
+        if Catalogue::is_real_group(&place.group) {
+            return Err(Refusal::not_supported(&format!("the resource {}/{}", place.group, place.plural)));
+        }
+        Err(Refusal::no_such_path())
+    }
+
+    fn key(&self, kind: &ResourceType, namespace: Option<&str>, name: &str) -> Key {
+        Key {
+            storage: Arc::clone(&kind.storage),
+            namespace: namespace.unwrap_or_default().to_owned(),
+            name: name.to_owned(),
+        }
+    }
+
+    fn key_of(&self, call: &Call<'_>, name: &str) -> Key {
+        self.key(&call.kind, call.place.namespace.as_deref(), name)
+    }
+
+    fn now(&self) -> String {
+        super::seams::wire_time(self.seams.now())
+    }
+
+    fn answer_object(&self, call: &Call<'_>, status: u16, object: &Value) -> Reply {
+        let now = self.seams.now();
+        let body = match Form::of(call.request.headers()) {
+            Form::Whole => present::whole(&call.kind, object),
+            Form::Metadata => present::metadata(object),
+            Form::Table => {
+                present::table(&call.kind, std::slice::from_ref(object), &json!({}), now, "Metadata")
+            }
+        };
+        self.answer(call, status, body)
+    }
+
+    fn answer(&self, _: &Call<'_>, status: u16, body: Value) -> Reply {
+        Reply::Answer(Answer { status, content_type: "application/json", body: body.to_string().into() })
+    }
+}
+
+fn is_real_subresource(name: &str) -> bool {
+    [
+        "scale",
+        "status",
+        "finalize",
+        "approve",
+        "binding",
+        "eviction",
+        "exec",
+        "log",
+        "attach",
+        "portforward",
+        "proxy",
+        "token",
+        "resize",
+        "ephemeralcontainers",
+    ]
+    .contains(&name)
+}
+
+impl std::fmt::Debug for Machine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Machine").field("revision", &self.revision()).field("objects", &self.len()).finish()
+    }
+}

@@ -1,0 +1,184 @@
+//! Lists: at the newest state, at an older one, in pages, of what selectors select.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+use serde_json::{Value, json};
+
+use super::{Call, Machine};
+use crate::embedded::present;
+use crate::embedded::refusal::{Fault, Refusal};
+use crate::embedded::request::Form;
+use crate::embedded::selector::Selection;
+use crate::embedded::store::{Key, Revision};
+
+/// Where a page begins.
+struct Continue {
+    revision: Revision,
+    /// The last key of the page before.
+    after: (String, String),
+}
+
+impl Machine {
+    pub(super) fn list(&self, call: &Call<'_>) -> Result<Value, Refusal> {
+        let form = Form::of(call.request.headers());
+        let (objects, metadata) = self.page(call)?;
+        Ok(match form {
+            Form::Whole => present::list(&call.kind, &objects, &metadata),
+            Form::Metadata => present::metadata_list(&objects, &metadata),
+            Form::Table => {
+                let objects: Vec<Value> = objects.iter().map(|object| (**object).clone()).collect();
+                let include = call.query.get("includeObject").unwrap_or("Metadata");
+                present::table(&call.kind, &objects, &metadata, self.seams.now(), include)
+            }
+        })
+    }
+
+    /// All objects that the request selects, at the newest state.
+    pub(super) fn selected(&self, call: &Call<'_>) -> Result<Vec<Arc<Value>>, Refusal> {
+        let selection = self.selection(call)?;
+        let all = self.store.list(&call.kind.storage);
+        Ok(all
+            .filter(|(key, object)| in_namespace(&selection, key) && selection.matches(object))
+            .map(|(_, object)| Arc::clone(object))
+            .collect())
+    }
+
+    pub(super) fn selection(&self, call: &Call<'_>) -> Result<Selection, Refusal> {
+        Selection::new(
+            &call.kind,
+            call.place.namespace.clone(),
+            call.query.get("labelSelector"),
+            call.query.get("fieldSelector"),
+        )
+    }
+
+    fn page(&self, call: &Call<'_>) -> Result<(Vec<Arc<Value>>, Value), Refusal> {
+        let query = &call.query;
+        let selection = self.selection(call)?;
+        check_match(call)?;
+        let from = query.get("continue").map(decode_token).transpose()?;
+        let asked = self.check_version_asked(call)?;
+        let exact = query.get("resourceVersionMatch") == Some("Exact");
+        let revision = match (&from, asked) {
+            (Some(from), _) => from.revision,
+            (None, Some(asked)) if exact => asked,
+            _ => self.store.revision(),
+        };
+        let Some(all) = self.store.list_at(&call.kind.storage, revision) else {
+            return Err(self.forgotten(call, from.as_ref(), revision));
+        };
+        let limit = query.get("limit").and_then(|text| text.parse::<usize>().ok()).filter(|limit| *limit > 0);
+        let (page, remaining) = cut(&all, &selection, from.as_ref(), limit);
+        let mut metadata = json!({"resourceVersion": revision.to_string()});
+        if let Some((last, _)) = page.last().filter(|_| remaining > 0) {
+            metadata["continue"] = json!(encode_token(revision, last, selection.namespace.is_some()));
+            // With a selector the real server cannot tell without looking, and does not.
+            if query.get("labelSelector").is_none() && query.get("fieldSelector").is_none() {
+                metadata["remainingItemCount"] = json!(remaining);
+            }
+        } else if call.kind.custom.is_some() {
+            metadata["continue"] = json!("");
+        }
+        Ok((page.into_iter().map(|(_, object)| object).collect(), metadata))
+    }
+
+    fn forgotten(&self, call: &Call<'_>, from: Option<&Continue>, revision: Revision) -> Refusal {
+        let Some(from) = from else {
+            return Refusal::expired(&format!(
+                "The resourceVersion for the provided list is too old: {revision} is before {}",
+                self.store.compacted()
+            ));
+        };
+        let key = Key {
+            storage: Arc::clone(&call.kind.storage),
+            namespace: from.after.0.clone(),
+            name: from.after.1.clone(),
+        };
+        let token = encode_token(self.store.revision(), &key, call.place.namespace.is_some());
+        Refusal::expired_page(&token)
+    }
+}
+
+pub(super) fn in_namespace(selection: &Selection, key: &Key) -> bool {
+    selection.namespace.as_ref().is_none_or(|namespace| *namespace == key.namespace)
+}
+
+fn check_match(call: &Call<'_>) -> Result<(), Refusal> {
+    let Some(how) = call.query.get("resourceVersionMatch") else { return Ok(()) };
+    let forbidden = |why: &str| {
+        Err(Refusal::invalid_options("ListOptions", Fault::forbidden("resourceVersionMatch", why)))
+    };
+    if call.query.get("continue").is_some() {
+        return forbidden("resourceVersionMatch is forbidden for continue");
+    }
+    match (how, call.query.get("resourceVersion")) {
+        (_, None) => forbidden("resourceVersionMatch is forbidden unless resourceVersion is provided"),
+        ("Exact", Some("0")) => {
+            forbidden("resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\"")
+        }
+        ("Exact" | "NotOlderThan", Some(_)) => Ok(()),
+        (other, Some(_)) => Err(Refusal::invalid_options(
+            "ListOptions",
+            Fault::of(
+                "FieldValueNotSupported",
+                "resourceVersionMatch",
+                format!("Unsupported value: {other:?}: supported values: \"Exact\", \"NotOlderThan\""),
+            ),
+        )),
+    }
+}
+
+type Page = Vec<(Key, Arc<Value>)>;
+
+/// One page, and how many more there are.
+fn cut(
+    all: &BTreeMap<Key, Arc<Value>>,
+    selection: &Selection,
+    from: Option<&Continue>,
+    limit: Option<usize>,
+) -> (Page, usize) {
+    let is_later =
+        |key: &Key| from.is_none_or(|from| (&key.namespace, &key.name) > (&from.after.0, &from.after.1));
+    let mut page: Page = all
+        .iter()
+        .filter(|(key, object)| in_namespace(selection, key) && is_later(key) && selection.matches(object))
+        .map(|(key, object)| (key.clone(), Arc::clone(object)))
+        .collect();
+    let whole = page.len();
+    page.truncate(limit.unwrap_or(whole));
+    let remaining = whole - page.len();
+    (page, remaining)
+}
+
+/// As the real one: base64 of JSON with the revision and the key to start from.
+fn encode_token(revision: Revision, last: &Key, within_namespace: bool) -> String {
+    let start = if within_namespace || last.namespace.is_empty() {
+        format!("/{}\0", last.name)
+    } else {
+        format!("/{}/{}\0", last.namespace, last.name)
+    };
+    let namespace = if within_namespace { last.namespace.as_str() } else { "" };
+    STANDARD_NO_PAD.encode(
+        json!({"v": "meta.k8s.io/v1", "rv": revision, "start": start, "embeddedNamespace": namespace})
+            .to_string(),
+    )
+}
+
+fn decode_token(token: &str) -> Result<Continue, Refusal> {
+    let invalid = |why: &str| {
+        Refusal::bad_request(&format!("invalid continue token: continue key is not valid: {why}"))
+    };
+    let bytes = STANDARD_NO_PAD.decode(token).map_err(|error| invalid(&error.to_string()))?;
+    let token: Value = serde_json::from_slice(&bytes).map_err(|error| invalid(&error.to_string()))?;
+    let start = token["start"].as_str().unwrap_or_default().trim_matches(['/', '\0']).to_owned();
+    let within = token["embeddedNamespace"].as_str().unwrap_or_default().to_owned();
+    let after = match start.split_once('/') {
+        Some((namespace, name)) if within.is_empty() => (namespace.to_owned(), name.to_owned()),
+        _ => (within, start),
+    };
+    let revision = token["rv"].as_u64().ok_or_else(|| invalid("it has no revision"))?;
+    Ok(Continue { revision, after })
+}

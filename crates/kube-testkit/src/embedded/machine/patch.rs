@@ -1,0 +1,76 @@
+//! `PATCH`: JSON patch, merge patch, and the way to server-side apply.
+
+use serde_json::{Map, Value, json};
+
+use super::commit::check_name;
+use super::{Call, Machine};
+use crate::embedded::kinds;
+use crate::embedded::refusal::{Fault, Refusal};
+use crate::embedded::request::content_type;
+use crate::embedded::strategic;
+
+impl Machine {
+    /// Returns 200 or 201, and the object.
+    pub(super) fn patch(&mut self, call: &Call<'_>, name: &str) -> Result<(u16, Value), Refusal> {
+        let media = content_type(call.request);
+        if media == "application/apply-patch+yaml" {
+            return self.apply(call, name);
+        }
+        if call.query.get("force").is_some() {
+            return Err(Refusal::invalid_options(
+                "PatchOptions",
+                Fault::forbidden("force", "may not be specified for non-apply patch"),
+            ));
+        }
+        if ![
+            "application/json-patch+json",
+            "application/merge-patch+json",
+            "application/strategic-merge-patch+json",
+        ]
+        .contains(&media)
+        {
+            return Err(Refusal::unsupported_media_type());
+        }
+        if media == "application/strategic-merge-patch+json" && call.kind.custom.is_some() {
+            return Err(Refusal::unsupported_patch());
+        }
+        let old = self.existing(call, name)?;
+        let patch: Value = serde_json::from_slice(call.request.body())
+            .map_err(|error| Refusal::bad_request(&format!("the patch is no JSON: {error}")))?;
+        let mut object = kinds::from_internal(&call.kind, &old);
+        match media {
+            "application/json-patch+json" => {
+                let patch: json_patch::Patch = serde_json::from_value(patch)
+                    .map_err(|error| Refusal::bad_request(&format!("error decoding patch: {error}")))?;
+                json_patch::patch(&mut object, &patch).map_err(|_| Refusal::patch_failed())?;
+            }
+            "application/merge-patch+json" => merge_patch(&mut object, &patch),
+            _ => object = strategic::patch(&call.kind.schema, &object, &patch)?,
+        }
+        let mut object = self.decode(&call.kind, object)?;
+        check_name(&object, name)?;
+        self.place_in_namespace(call, &mut object)?;
+        self.own_update(call, &old, &mut object);
+        let object = self.commit(call, name, &old, object)?;
+        Ok((200, object))
+    }
+}
+
+/// RFC 7386.
+pub(crate) fn merge_patch(target: &mut Value, patch: &Value) {
+    let Some(patch) = patch.as_object() else {
+        *target = patch.clone();
+        return;
+    };
+    if !target.is_object() {
+        *target = Value::Object(Map::new());
+    }
+    let fields = target.as_object_mut().expect("made one above");
+    for (name, value) in patch {
+        if value.is_null() {
+            fields.remove(name);
+        } else {
+            merge_patch(fields.entry(name.clone()).or_insert(json!(null)), value);
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! Watches: what was, what is, and what comes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::list::in_namespace;
+use super::{Call, Machine};
+use crate::embedded::present;
+use crate::embedded::refusal::{Fault, Refusal};
+use crate::embedded::request::Form;
+use crate::embedded::resource::ResourceType;
+use crate::embedded::selector::Selection;
+use crate::embedded::store::{Change, Revision};
+
+/// One client's watch, and how far it has come.
+#[derive(Debug)]
+pub struct Watch {
+    kind: Arc<ResourceType>,
+    selection: Selection,
+    form: Form,
+    include: String,
+    bookmarks: bool,
+    timeout: Option<Duration>,
+    /// Everything up to here has been shown.
+    position: Revision,
+    start: Start,
+    ended: bool,
+}
+
+/// What a watch shows first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Start {
+    /// Changes only.
+    Changes,
+    /// The present objects, and then, if so wanted, a bookmark that says that these were all.
+    Objects { marked: bool },
+}
+
+impl Watch {
+    /// How long the client wants it to last.
+    pub fn timeout(&self) -> Option<Duration> {
+        self.timeout
+    }
+
+    /// Whether bookmarks are welcome.
+    pub fn wants_bookmarks(&self) -> bool {
+        self.bookmarks
+    }
+
+    /// Whether it has shown an error, after which nothing comes.
+    pub fn has_ended(&self) -> bool {
+        self.ended
+    }
+}
+
+impl Machine {
+    pub(super) fn watch(&self, call: &Call<'_>) -> Result<Watch, Refusal> {
+        let query = &call.query;
+        let selection = self.selection(call)?;
+        let initial = check_initial(call)?;
+        let asked = match query.get("resourceVersion") {
+            None | Some("0") => None,
+            Some(text) => Some(text.parse::<Revision>().map_err(|_| {
+                Refusal::internal(&format!(
+                    "resourceVersion: Invalid value: {text:?}: strconv.ParseUint: parsing {text:?}: invalid syntax"
+                ))
+            })?),
+        };
+        let bookmarks = query.is_set("allowWatchBookmarks");
+        let from_cache = query.get("resourceVersion") == Some("0");
+        let start = match (initial, asked) {
+            (Some(true), _) => Start::Objects { marked: bookmarks },
+            // From "0" with bookmarks, the real server marks the end of the initial events unasked.
+            (None, None) => Start::Objects { marked: bookmarks && from_cache },
+            (Some(false), None) | (_, Some(_)) => Start::Changes,
+        };
+        Ok(Watch {
+            kind: Arc::clone(&call.kind),
+            selection,
+            form: Form::of(call.request.headers()),
+            include: query.get("includeObject").unwrap_or("Metadata").to_owned(),
+            bookmarks,
+            timeout: query.get("timeoutSeconds").and_then(|text| text.parse().ok()).map(Duration::from_secs),
+            position: asked.unwrap_or(self.store.revision()),
+            start,
+            ended: false,
+        })
+    }
+
+    /// What the watch has to show now: JSON objects, to be sent one a line.
+    pub fn next_events(&self, watch: &mut Watch) -> Vec<Value> {
+        if watch.ended {
+            return Vec::new();
+        }
+        let mut events = Vec::new();
+        if let Start::Objects { marked } = watch.start {
+            watch.start = Start::Changes;
+            watch.position = self.store.revision();
+            for (key, object) in self.store.list(&watch.kind.storage) {
+                if in_namespace(&watch.selection, key) && watch.selection.matches(object) {
+                    events.push(self.event(watch, "ADDED", object));
+                }
+            }
+            if marked {
+                events.push(self.bookmark_of(watch, true));
+            }
+            return events;
+        }
+        if watch.position < self.store.compacted() {
+            watch.ended = true;
+            let message =
+                format!("too old resource version: {} ({})", watch.position, self.store.compacted() + 1);
+            return vec![json!({"type": "ERROR", "object": Refusal::expired(&message).as_status()})];
+        }
+        for change in self.store.changes_since(watch.position) {
+            if change.key.storage == watch.kind.storage && in_namespace(&watch.selection, &change.key) {
+                events.extend(self.event_of(watch, change));
+            }
+        }
+        watch.position = watch.position.max(self.store.revision());
+        events
+    }
+
+    /// A bookmark at the present state. Ask for the events first.
+    pub fn bookmark(&self, watch: &mut Watch) -> Value {
+        watch.position = watch.position.max(self.store.revision());
+        self.bookmark_of(watch, false)
+    }
+
+    /// A change as this watch sees it: what leaves a selector is gone for it.
+    fn event_of(&self, watch: &Watch, change: &Change) -> Option<Value> {
+        let matching = |object: &Option<Arc<Value>>| {
+            object.as_ref().filter(|object| watch.selection.matches(object)).cloned()
+        };
+        match (matching(&change.before), matching(&change.after)) {
+            (None, None) => None,
+            (None, Some(after)) => Some(self.event(watch, "ADDED", &after)),
+            (Some(_), Some(after)) => Some(self.event(watch, "MODIFIED", &after)),
+            (Some(before), None) => {
+                // The last state that matched, with the version of the change that ended it.
+                let mut before = (*before).clone();
+                before["metadata"]["resourceVersion"] = json!(change.revision.to_string());
+                Some(self.event(watch, "DELETED", &before))
+            }
+        }
+    }
+
+    fn event(&self, watch: &Watch, what: &str, object: &Value) -> Value {
+        let object = match watch.form {
+            Form::Whole => present::whole(&watch.kind, object),
+            Form::Metadata => present::metadata(object),
+            Form::Table => present::table(
+                &watch.kind,
+                std::slice::from_ref(object),
+                &json!({"resourceVersion": object["metadata"]["resourceVersion"]}),
+                self.seams.now(),
+                &watch.include,
+            ),
+        };
+        json!({"type": what, "object": object})
+    }
+
+    fn bookmark_of(&self, watch: &Watch, end_of_initial: bool) -> Value {
+        let mut object = self.nothing(&watch.kind);
+        object["apiVersion"] = json!(watch.kind.api_version());
+        object["kind"] = json!(watch.kind.kind);
+        object["metadata"] = json!({"resourceVersion": watch.position.to_string()});
+        if end_of_initial {
+            object["metadata"]["annotations"] = json!({"k8s.io/initial-events-end": "true"});
+        }
+        self.event(watch, "BOOKMARK", &object)
+    }
+}
+
+fn check_initial(call: &Call<'_>) -> Result<Option<bool>, Refusal> {
+    let query = &call.query;
+    let forbidden =
+        |why: &str| Refusal::invalid_options("ListOptions", Fault::forbidden("resourceVersionMatch", why));
+    let how = query.get("resourceVersionMatch");
+    if query.get("sendInitialEvents").is_none() {
+        return match how {
+            Some(_) => Err(forbidden(
+                "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided",
+            )),
+            None => Ok(None),
+        };
+    }
+    if how != Some("NotOlderThan") {
+        return Err(forbidden("sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"));
+    }
+    Ok(Some(query.is_set("sendInitialEvents")))
+}

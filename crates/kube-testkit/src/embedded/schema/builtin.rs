@@ -1,0 +1,55 @@
+//! The schemas of built-in kinds.
+//!
+//! `builtin.json` holds the definitions of kube-apiserver 1.37's `/openapi/v3` that the kinds served here need, without
+//! their descriptions; `x-go-zero` adds what the Go types in k8s.io/api say about zero values. The conformance suite compares
+//! it with the documents of a running server.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock};
+
+use serde_json::Value;
+
+use super::Schema;
+use super::parse::parse;
+
+static DEFINITIONS: LazyLock<BTreeMap<String, Value>> = LazyLock::new(|| {
+    serde_json::from_str(include_str!("builtin.json")).expect("builtin.json is a map of definitions")
+});
+
+static OBJECT_META: LazyLock<Arc<Schema>> = LazyLock::new(|| resolve("meta.v1.ObjectMeta"));
+
+/// The schema of a kind by its definition's name, `apps.v1.StatefulSet` for instance.
+pub(crate) fn builtin(definition: &str) -> Arc<Schema> {
+    resolve(definition)
+}
+
+/// The schema of every object's `metadata`.
+pub(crate) fn object_meta() -> Arc<Schema> {
+    Arc::clone(&OBJECT_META)
+}
+
+fn resolve(definition: &str) -> Arc<Schema> {
+    let node = DEFINITIONS.get(definition).expect("every definition that is referred to is in builtin.json");
+    Arc::new(parse(node, &resolve_node))
+}
+
+/// Follows a reference; what stands beside it (a default, for instance) counts more.
+fn resolve_node(name: &str) -> Value {
+    DEFINITIONS.get(name).expect("every definition that is referred to is in builtin.json").clone()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Relation, Shape};
+    use super::*;
+
+    #[test]
+    fn lists_know_how_their_items_are_told_apart() {
+        let set = builtin("apps.v1.StatefulSet");
+        let containers = ["spec", "template", "spec", "containers"]
+            .iter()
+            .fold(set, |schema, field| Arc::clone(schema.field(field).expect("a field")));
+        let Shape::List(list) = &containers.shape else { panic!("a list") };
+        assert_eq!(list.relation, Relation::Map(vec!["name".into()]));
+    }
+}

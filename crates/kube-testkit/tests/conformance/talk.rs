@@ -1,0 +1,145 @@
+//! Talking to a server, and keeping what it said.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use http::Request;
+use jiff::Timestamp;
+use kube::Client;
+use kube::client::Body;
+use kube_testkit::embedded::Seams;
+use serde_json::{Value, json};
+use tokio::task::JoinHandle;
+
+use crate::script::{Script, Step};
+use crate::transcript::Entry;
+
+/// One conversation.
+pub(crate) struct Talk {
+    client: Client,
+    namespace: String,
+    uids: BTreeMap<String, String>,
+    versions: BTreeMap<String, String>,
+    token: String,
+}
+
+/// An answer.
+pub(crate) struct Said {
+    pub(crate) status: u16,
+    pub(crate) body: Value,
+    pub(crate) raw: String,
+}
+
+impl Talk {
+    pub(crate) fn new(client: Client, namespace: String) -> Self {
+        Self { client, namespace, uids: BTreeMap::new(), versions: BTreeMap::new(), token: String::new() }
+    }
+
+    /// Sends every request of the script, in a namespace of its own.
+    pub(crate) async fn run(mut self, script: &Script) -> Vec<Entry> {
+        let namespace = json!({"metadata": {"name": self.namespace}});
+        self.send("POST", "/api/v1/namespaces", Some(&namespace), None).await;
+        let mut entries = Vec::new();
+        let mut watches: Vec<(Step, JoinHandle<Said>)> = Vec::new();
+        for step in &script.steps {
+            if step.background {
+                let (client, request) = (self.client.clone(), self.request(step));
+                watches.push((step.clone(), tokio::spawn(async move { ask(&client, request).await })));
+                // The watch has to be there before what it is to see.
+                tokio::time::sleep(Duration::from_millis(300)).await;
+                continue;
+            }
+            let said = ask(&self.client, self.request(step)).await;
+            self.learn(&said.body);
+            entries.push(Entry::new(step, said));
+        }
+        for (step, watch) in watches {
+            entries.push(Entry::new(&step, watch.await.expect("a watch ends")));
+        }
+        for entry in &mut entries {
+            entry.normalise(&self.namespace);
+        }
+        entries
+    }
+
+    /// Sends one request.
+    pub(crate) async fn send(&mut self, method: &str, path: &str, body: Option<&Value>, _: Option<()>) -> Said {
+        let step = Step {
+            method: method.into(),
+            path: path.into(),
+            media: "application/json",
+            accept: "application/json",
+            body: body.map(ToString::to_string).unwrap_or_default(),
+            ..Step::default()
+        };
+        ask(&self.client, self.request(&step)).await
+    }
+
+    fn request(&self, step: &Step) -> Request<Body> {
+        Request::builder()
+            .method(step.method.as_str())
+            .uri(self.filled(&step.path).replace(' ', "%20"))
+            .header("content-type", step.media)
+            .header("accept", step.accept)
+            .header("user-agent", "conformance/1")
+            .header("accept-encoding", "identity")
+            .body(Body::from(self.filled(&step.body).into_bytes()))
+            .expect("a script has sound requests")
+    }
+
+    fn filled(&self, text: &str) -> String {
+        let mut text = text.replace("{ns}", &self.namespace).replace("{continue}", &self.token);
+        for (what, known) in [("uid", &self.uids), ("rv", &self.versions)] {
+            for (name, value) in known {
+                text = text.replace(&format!("{{{what}:{name}}}"), value);
+            }
+        }
+        text
+    }
+
+    fn learn(&mut self, body: &Value) {
+        let metadata = &body["metadata"];
+        if let Some(token) = metadata["continue"].as_str() {
+            token.clone_into(&mut self.token);
+        }
+        let name = metadata["name"].as_str().unwrap_or("list").to_owned();
+        if let Some(uid) = metadata["uid"].as_str() {
+            self.uids.insert(name.clone(), uid.to_owned());
+        }
+        if let Some(version) = metadata["resourceVersion"].as_str() {
+            self.versions.insert(name, version.to_owned());
+        }
+    }
+}
+
+async fn ask(client: &Client, request: Request<Body>) -> Said {
+    let response = client.send(request).await.expect("the server answers");
+    let status = response.status().as_u16();
+    let bytes = response.into_body().collect_bytes().await.expect("an answer is complete");
+    let raw = String::from_utf8_lossy(&bytes).into_owned();
+    let body = serde_json::from_str(&raw).unwrap_or_else(|_| {
+        let lines: Option<Vec<Value>> = raw.lines().map(|line| serde_json::from_str(line).ok()).collect();
+        lines.map_or_else(|| json!(raw), Value::Array)
+    });
+    Said { status, body, raw }
+}
+
+/// A clock that stands, with uids that count.
+#[derive(Default)]
+pub(crate) struct StandingClock(AtomicU64);
+
+impl Seams for StandingClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::UNIX_EPOCH
+    }
+
+    fn bits(&self) -> u128 {
+        u128::from(self.0.fetch_add(1, Ordering::Relaxed))
+    }
+
+    fn sleep(&self, _: Duration) -> BoxFuture<'static, ()> {
+        Box::pin(std::future::pending())
+    }
+}
