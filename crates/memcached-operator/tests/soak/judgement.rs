@@ -23,8 +23,6 @@ const WAITING_BOUND: Duration = Duration::from_secs(200);
 /// What the evidence shows.
 pub(crate) struct Judgement {
     pub(crate) verdict: Verdict,
-    /// Writes that were on their way when validity ended, and arrived before anybody else held the shard.
-    pub(crate) in_transit: usize,
     pub(crate) timeline: Timeline,
     pub(crate) records: RecordLog,
     /// Violations that nothing excuses.
@@ -58,9 +56,7 @@ impl Judgement {
             since: None,
             until: Some(until),
         };
-        let verdict = judge(&evidence, &rules(TRANSIT));
-        let in_transit =
-            judge(&evidence, &rules(Duration::ZERO)).of("writes").len() - verdict.of("writes").len();
+        let verdict = judge(&evidence, &rules());
         let faults = evidence.faults.iter();
         let takeovers = faults.filter_map(|fault| takeovers(&timeline, &fault.replica, &fault.at)).flatten();
         let takeovers = takeovers.collect();
@@ -76,7 +72,7 @@ impl Judgement {
                 pile.push(violation.clone());
             }
         }
-        Self { verdict, in_transit, timeline, records, violations, outages, woken, takeovers }
+        Self { verdict, timeline, records, violations, outages, woken, takeovers }
     }
 
     /// Panics unless the promise was kept, and every kind of fault has hit a reconcile.
@@ -119,7 +115,7 @@ impl Judgement {
     }
 }
 
-fn rules(transit: Duration) -> Rules {
+fn rules() -> Rules {
     let group = "cache.example.com";
     Rules {
         writes: WriteRules {
@@ -132,7 +128,7 @@ fn rules(transit: Duration) -> Rules {
             users: (0..REPLICAS).map(|number| (pod_name(number), pod_name(number))).collect(),
             ..WriteRules::default()
         },
-        transit,
+        transit: TRANSIT,
         unowned_bound: Some(UNOWNED_BOUND),
         waiting_bound: Some(WAITING_BOUND),
         ..Rules::default()

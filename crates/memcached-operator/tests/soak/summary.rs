@@ -10,7 +10,7 @@ use kube_testkit::records::{Body, Outcome, Shard, Stamp, Uid};
 use crate::chaos::{Chaos, Inflicted};
 use crate::judgement::Judgement;
 use crate::script::Blow;
-use crate::settings::{TRANSIT, UNOWNED_BOUND};
+use crate::settings::UNOWNED_BOUND;
 use crate::users::Users;
 
 /// The run in numbers, with the checker's verdict.
@@ -39,11 +39,6 @@ pub(crate) fn of(
     let _ = writeln!(text, "{}", takeovers(judgement));
     let _ = writeln!(text, "{}", waits(judgement, users));
     let _ = writeln!(text, "{}", unowned(judgement));
-    let late = judgement.in_transit;
-    let _ = writeln!(
-        text,
-        "writes that arrived after the end of validity, within the {TRANSIT:?} assumed: {late}"
-    );
     let _ = writeln!(text, "writes that a stopped process sent when it went on: {}", judgement.woken.len());
     let _ = writeln!(
         text,
