@@ -30,7 +30,9 @@ async fn the_embedded_server_answers_as_the_real_one() {
     let only = std::env::var("CONFORMANCE_ONLY").unwrap_or_default();
     let scripts: Vec<&Script> = scripts.iter().filter(|script| script.name.contains(&only)).collect();
     let ours = join_all(scripts.iter().map(|script| run_embedded(script))).await;
-    let Some(env) = kube_testkit::real("its answers are compared with the embedded server's").await else { return };
+    let Some(env) = kube_testkit::real("its answers are compared with the embedded server's").await else {
+        return;
+    };
     install(&env.admin(), &definition()).await;
     let theirs = join_all(scripts.iter().map(async |script| {
         let namespace = format!("{}-{}", env.namespace(), script.name);
@@ -90,10 +92,10 @@ fn definition() -> Value {
 async fn install(client: &Client, definition: &Value) {
     let path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
     let mut talk = Talk::new(client.clone(), "default".into());
-    talk.send("POST", path, Some(definition), None).await;
+    talk.send("POST", path, Some(definition)).await;
     kube_testkit::eventually("the definition is established", DEADLINE, async || {
         let mut talk = Talk::new(client.clone(), "default".into());
-        let list = talk.send("GET", "/apis/cache.example.com/v1alpha1/memcacheds", None, None).await;
+        let list = talk.send("GET", "/apis/cache.example.com/v1alpha1/memcacheds", None).await;
         (list.status == 200 && list.body["kind"] == json!("MemcachedList")).then_some(())
     })
     .await;

@@ -4,6 +4,7 @@ mod custom;
 
 use std::sync::Arc;
 
+use super::kinds::event_schema;
 use super::resource::{NameRule, ResourceType, Traits};
 use super::schema::{Schema, builtin};
 
@@ -115,7 +116,7 @@ fn builtins() -> Vec<ResourceType> {
             short_names: vec!["svc".into()],
             categories: vec!["all".into()],
             status: true,
-            traits: Traits { create_on_update: true, name: NameRule::ServiceName, ..free },
+            traits: Traits { create_on_update: true, name: NameRule::Label, ..free },
             ..kind("", "v1", "services", "Service", builtin("core.v1.Service"))
         },
         ResourceType {
@@ -148,6 +149,7 @@ fn builtins() -> Vec<ResourceType> {
             short_names: vec!["ev".into()],
             traits: Traits { create_on_update: true, fields: NEW_EVENT_FIELDS, ..free },
             storage: "/events".into(),
+            shown: Some(Arc::new(event_schema(&builtin("core.v1.Event")))),
             ..kind("events.k8s.io", "v1", "events", "Event", builtin("core.v1.Event"))
         },
         ResourceType {
@@ -207,6 +209,7 @@ fn kind(group: &str, version: &str, plural: &str, kind: &str, schema: Arc<Schema
         scale: None,
         storage: format!("{group}/{plural}").into(),
         schema,
+        shown: None,
         traits: Traits::default(),
         custom: None,
     }

@@ -11,6 +11,8 @@ use serde_json::{Value, json};
 use super::refusal::Fault;
 use super::resource::ResourceType;
 
+pub(crate) use event::shown_schema as event_schema;
+
 /// From what was sent to the form in which objects are kept. Events of the newer group are kept as those of the core.
 pub(crate) fn to_internal(kind: &ResourceType, object: Value) -> Value {
     if kind.group == "events.k8s.io" { event::to_core(object) } else { object }

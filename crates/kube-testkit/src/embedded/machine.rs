@@ -67,15 +67,21 @@ struct Call<'a> {
 
 impl Machine {
     /// A server with its first namespaces and nothing in them.
+    ///
+    /// # Panics
+    ///
+    /// Never: what it makes of itself is sound.
     pub fn new(seams: Arc<dyn Seams>) -> Self {
         let mut machine = Self { store: Store::new(), catalogue: Catalogue::new(), seams };
         for name in ["default", "kube-node-lease", "kube-public", "kube-system"] {
             let kind = machine.catalogue.find("", "v1", "namespaces").expect("namespaces are built in");
-            let namespace = machine
-                .decode(&kind, json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}))
-                .expect("a namespace with a name is sound");
+            let namespace = Self::decode(
+                &kind,
+                json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}),
+            )
+            .expect("a namespace with a name is sound");
             let namespace = machine.prepare_new(&kind, namespace);
-            machine.store.put(machine.key(&kind, None, name), namespace);
+            machine.store.put(Self::key(&kind, None, name), namespace);
         }
         machine
     }
@@ -144,7 +150,7 @@ impl Machine {
         }
         match (request.method(), &call.place.name) {
             (&Method::GET, None) if call.query.is_set("watch") => self.watch(&call).map(Reply::Watch),
-            (&Method::GET, None) => self.list(&call).map(|body| self.answer(&call, 200, body)),
+            (&Method::GET, None) => self.list(&call).map(|body| Self::answer(200, &body)),
             (&Method::GET, Some(name)) => {
                 let object = self.read(&call, name)?;
                 Ok(self.answer_object(&call, 200, &object))
@@ -202,7 +208,7 @@ impl Machine {
         Err(Refusal::no_such_path())
     }
 
-    fn key(&self, kind: &ResourceType, namespace: Option<&str>, name: &str) -> Key {
+    fn key(kind: &ResourceType, namespace: Option<&str>, name: &str) -> Key {
         Key {
             storage: Arc::clone(&kind.storage),
             namespace: namespace.unwrap_or_default().to_owned(),
@@ -210,8 +216,8 @@ impl Machine {
         }
     }
 
-    fn key_of(&self, call: &Call<'_>, name: &str) -> Key {
-        self.key(&call.kind, call.place.namespace.as_deref(), name)
+    fn key_of(call: &Call<'_>, name: &str) -> Key {
+        Self::key(&call.kind, call.place.namespace.as_deref(), name)
     }
 
     fn now(&self) -> String {
@@ -227,10 +233,10 @@ impl Machine {
                 present::table(&call.kind, std::slice::from_ref(object), &json!({}), now, "Metadata")
             }
         };
-        self.answer(call, status, body)
+        Self::answer(status, &body)
     }
 
-    fn answer(&self, _: &Call<'_>, status: u16, body: Value) -> Reply {
+    fn answer(status: u16, body: &Value) -> Reply {
         Reply::Answer(Answer { status, content_type: "application/json", body: body.to_string().into() })
     }
 }

@@ -22,7 +22,10 @@ pub(crate) struct ResourceType {
     pub(crate) scale: Option<ScalePaths>,
     /// Where its objects are kept: the same for two API groups that show the same objects.
     pub(crate) storage: Arc<str>,
+    /// The schema of the form in which objects are kept.
     pub(crate) schema: Arc<Schema>,
+    /// The schema of the form in which they are shown, if that is another.
+    pub(crate) shown: Option<Arc<Schema>>,
     pub(crate) traits: Traits,
     /// Set for custom resources.
     pub(crate) custom: Option<Arc<Custom>>,
@@ -51,8 +54,6 @@ pub(crate) enum NameRule {
     Subdomain,
     /// Without dots, up to 63 characters.
     Label,
-    /// As a label, and not beginning with a digit.
-    ServiceName,
 }
 
 /// Where a custom resource's `scale` subresource finds its numbers, as paths of field names.
@@ -75,6 +76,11 @@ pub(crate) struct Custom {
 }
 
 impl ResourceType {
+    /// The schema of the objects as clients see them.
+    pub(crate) fn shown_schema(&self) -> &Schema {
+        self.shown.as_deref().unwrap_or(&self.schema)
+    }
+
     /// `group/version`, or only the version in the core group.
     pub(crate) fn api_version(&self) -> String {
         if self.group.is_empty() { self.version.clone() } else { format!("{}/{}", self.group, self.version) }

@@ -89,9 +89,21 @@ fn parse_labels(text: &str) -> Result<Vec<Requirement>, Refusal> {
                     unable(&format!("found '{part}', which is no requirement"))
                 }
             })?;
+            check_values(&key, &demand)?;
             Ok(Requirement { key, demand })
         })
         .collect()
+}
+
+/// What cannot be a label's value cannot be looked for.
+fn check_values(key: &str, demand: &Demand) -> Result<(), Refusal> {
+    let (Demand::In(values) | Demand::NotIn(values)) = demand else { return Ok(()) };
+    match values.iter().enumerate().find(|(_, value)| value.len() > 63) {
+        Some((index, value)) => Err(Refusal::bad_request(&format!(
+            "unable to parse requirement: values[{index}][{key}]: Invalid value: {value:?}: must be no more than 63 bytes"
+        ))),
+        None => Ok(()),
+    }
 }
 
 fn split_outside_parentheses(text: &str) -> Vec<&str> {
@@ -166,7 +178,7 @@ fn parse_fields(kind: &ResourceType, text: &str) -> Result<Vec<Requirement>, Ref
             }
             let value = vec![value.to_owned()];
             let demand = if sign == "!=" { Demand::NotIn(value) } else { Demand::In(value) };
-            Ok(Requirement { key: internal(key).to_owned(), demand })
+            Ok(Requirement { key: internal(key), demand })
         })
         .collect()
 }

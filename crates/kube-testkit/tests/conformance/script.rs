@@ -57,12 +57,8 @@ impl Script {
 
 impl Step {
     fn begin(line: &str, number: usize) -> Option<Self> {
-        let mut step = Self {
-            line: number,
-            media: "application/json",
-            accept: "application/json",
-            ..Self::default()
-        };
+        let mut step =
+            Self { line: number, media: "application/json", accept: "application/json", ..Self::default() };
         let mut words = line.split_whitespace();
         loop {
             match words.next()? {

@@ -40,7 +40,7 @@ impl Talk {
     /// Sends every request of the script, in a namespace of its own.
     pub(crate) async fn run(mut self, script: &Script) -> Vec<Entry> {
         let namespace = json!({"metadata": {"name": self.namespace}});
-        self.send("POST", "/api/v1/namespaces", Some(&namespace), None).await;
+        self.send("POST", "/api/v1/namespaces", Some(&namespace)).await;
         let mut entries = Vec::new();
         let mut watches: Vec<(Step, JoinHandle<Said>)> = Vec::new();
         for step in &script.steps {
@@ -65,7 +65,7 @@ impl Talk {
     }
 
     /// Sends one request.
-    pub(crate) async fn send(&mut self, method: &str, path: &str, body: Option<&Value>, _: Option<()>) -> Said {
+    pub(crate) async fn send(&mut self, method: &str, path: &str, body: Option<&Value>) -> Said {
         let step = Step {
             method: method.into(),
             path: path.into(),

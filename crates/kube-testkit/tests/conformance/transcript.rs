@@ -1,6 +1,7 @@
 //! What was said, without what cannot be equal.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
@@ -27,7 +28,9 @@ impl Entry {
         let mut uids = BTreeMap::new();
         if let Value::Array(events) = &mut self.body {
             // When bookmarks come depends on the clock, but for the one that ends the initial events.
-            events.retain(|event| event["type"] != "BOOKMARK" || !event["object"]["metadata"]["annotations"].is_null());
+            events.retain(|event| {
+                event["type"] != "BOOKMARK" || !event["object"]["metadata"]["annotations"].is_null()
+            });
         }
         let is_list = self.body.get("items").is_some();
         walk(&mut self.body, "", namespace, &mut uids);
@@ -46,6 +49,17 @@ fn walk(value: &mut Value, key: &str, namespace: &str, uids: &mut BTreeMap<Strin
         Value::Object(fields) => {
             for (key, field) in fields.iter_mut() {
                 walk(field, key, namespace, uids);
+            }
+            if let Some(entries) = fields.get_mut("managedFields").and_then(Value::as_array_mut) {
+                // They are sorted by time, in seconds: which falls into the same one differs from run to run.
+                entries.sort_by_key(|entry| {
+                    ["operation", "manager", "subresource", "apiVersion"]
+                        .map(|field| entry[field].to_string())
+                });
+            }
+            if let Some(causes) = fields.get_mut("causes").and_then(Value::as_array_mut) {
+                // Conflicts come in the order of a Go map.
+                causes.sort_by_key(ToString::to_string);
             }
         }
         Value::Array(items) => {
@@ -69,12 +83,11 @@ fn walk(value: &mut Value, key: &str, namespace: &str, uids: &mut BTreeMap<Strin
 fn plain(text: &str, namespace: &str, uids: &mut BTreeMap<String, usize>) -> String {
     let text = text.replace(namespace, "<ns>");
     let mut out = String::new();
-    for (index, word) in split_keeping(&text).into_iter().enumerate() {
-        let _ = index;
+    for word in split_keeping(&text) {
         if is_uid(word) {
             let count = uids.len();
             let number = *uids.entry(word.to_owned()).or_insert(count);
-            out.push_str(&format!("<uid {number}>"));
+            let _ = write!(out, "<uid {number}>");
         } else if word.len() >= 20 && word.ends_with('Z') && word.parse::<jiff::Timestamp>().is_ok() {
             out.push_str(if word.contains('.') { "<micro time>" } else { "<time>" });
         } else if word.chars().all(|c| c.is_ascii_digit()) && out.ends_with('(') {

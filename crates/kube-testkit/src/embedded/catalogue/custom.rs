@@ -49,6 +49,7 @@ fn one(spec: &Value, version: &Value) -> Result<ResourceType, String> {
         scale,
         storage: format!("{group}/{plural}").into(),
         schema: Arc::new(schema),
+        shown: None,
         traits: Traits { generation: true, name: NameRule::Subdomain, ..Traits::default() },
         custom: Some(Arc::new(Custom {
             has_rules: open_api.to_string().contains("x-kubernetes-validations"),

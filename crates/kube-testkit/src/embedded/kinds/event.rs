@@ -1,9 +1,12 @@
 //! Events, which two API groups show in two ways.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use crate::embedded::refusal::Fault;
 use crate::embedded::resource::ResourceType;
+use crate::embedded::schema::{Object, Schema, Shape};
 
 /// Names in `events.k8s.io`, and the same in the core group.
 const RENAMED: [(&str, &str); 7] = [
@@ -15,6 +18,18 @@ const RENAMED: [(&str, &str); 7] = [
     ("deprecatedLastTimestamp", "lastTimestamp"),
     ("deprecatedCount", "count"),
 ];
+
+/// The schema of an event in `events.k8s.io`, made of that in the core group.
+pub(crate) fn shown_schema(core: &Schema) -> Schema {
+    let Shape::Object(object) = &core.shape else { return Schema::default() };
+    let named = |name: &String| {
+        let renamed = RENAMED.iter().find(|(_, core)| core == name).map(|(new, _)| (*new).to_owned());
+        renamed.unwrap_or_else(|| name.clone())
+    };
+    let properties =
+        object.properties.iter().map(|(name, schema)| (named(name), Arc::clone(schema))).collect();
+    Schema { shape: Shape::Object(Object { properties, ..Object::default() }), ..Schema::default() }
+}
 
 pub(super) fn to_core(mut event: Value) -> Value {
     if let Some(fields) = event.as_object_mut() {

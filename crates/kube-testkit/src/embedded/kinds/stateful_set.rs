@@ -15,23 +15,19 @@ pub(super) fn set_defaults(set: &mut Value) {
         default(&mut spec["persistentVolumeClaimRetentionPolicy"], field, json!("Retain"));
     }
     let strategy = &mut spec["updateStrategy"];
-    default(strategy, "type", json!("RollingUpdate"));
-    if strategy["type"] == "RollingUpdate" {
-        default(&mut strategy["rollingUpdate"], "partition", json!(0));
+    if strategy.get("type").is_none_or(Value::is_null) {
+        strategy["type"] = json!("RollingUpdate");
+        default(strategy, "rollingUpdate", json!({}));
+    }
+    if let Some(rolling) = strategy.get_mut("rollingUpdate") {
+        default(rolling, "partition", json!(0));
+        default(rolling, "maxUnavailable", json!(1));
     }
     pod_template::set_defaults(&mut spec["template"]["spec"]);
 }
 
 pub(super) fn validate(set: &Value, old: Option<&Value>) -> Vec<Fault> {
-    const CHANGEABLE: [&str; 7] = [
-        "minReadySeconds",
-        "ordinals",
-        "persistentVolumeClaimRetentionPolicy",
-        "replicas",
-        "revisionHistoryLimit",
-        "template",
-        "updateStrategy",
-    ];
+    const FIXED: [&str; 4] = ["selector", "volumeClaimTemplates", "serviceName", "podManagementPolicy"];
     let mut faults = Vec::new();
     let spec = &set["spec"];
     if spec["replicas"].as_i64().is_some_and(|replicas| replicas < 0) {
@@ -45,22 +41,23 @@ pub(super) fn validate(set: &Value, old: Option<&Value>) -> Vec<Fault> {
         let detail = format!("Invalid value: {shown}: `selector` does not match template `labels`");
         faults.push(Fault::of("FieldValueInvalid", "spec.template.metadata.labels", detail));
     }
-    if let Some(old) = old {
-        let fixed = |set: &Value| {
-            let mut spec = set["spec"].clone();
-            if let Some(fields) = spec.as_object_mut() {
-                fields.retain(|name, _| !CHANGEABLE.contains(&name.as_str()));
-            }
-            spec
-        };
-        if fixed(set) != fixed(old) {
-            faults.push(Fault::forbidden(
-                "spec",
-                "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', \
-                 'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and \
-                 'minReadySeconds' are forbidden",
-            ));
+    for field in FIXED {
+        if old.is_some_and(|old| old["spec"][field] != spec[field]) {
+            faults.push(Fault::invalid(format!("spec.{field}"), &spec[field], "field is immutable"));
         }
     }
+    faults.extend(status_faults(&set["status"]));
     faults
+}
+
+fn status_faults(status: &Value) -> Vec<Fault> {
+    let count = |field: &str| status[field].as_i64().unwrap_or_default();
+    let above = |field: &str, other: &str| {
+        let detail = format!("cannot be greater than status.{other}");
+        (count(field) > count(other))
+            .then(|| Fault::invalid(format!("status.{field}"), &status[field], &detail))
+    };
+    let fields = ["readyReplicas", "currentReplicas", "updatedReplicas", "availableReplicas"];
+    let of_replicas = fields.into_iter().filter_map(|field| above(field, "replicas"));
+    of_replicas.chain(above("availableReplicas", "readyReplicas")).collect()
 }

@@ -12,9 +12,9 @@ use crate::embedded::refusal::{Fault, Refusal};
 impl Machine {
     /// Returns 200 or 201, and the object.
     pub(super) fn apply(&mut self, call: &Call<'_>, name: &str) -> Result<(u16, Value), Refusal> {
-        let config = self.configuration(call, name)?;
+        let config = Self::configuration(call, name)?;
         let kind = &call.kind;
-        let old = self.store.get(&self.key_of(call, name)).cloned();
+        let old = self.store.get(&Self::key_of(call, name)).cloned();
         if old.is_none() && call.place.subresource.is_some() {
             return Err(Refusal::not_found(kind, name));
         }
@@ -25,37 +25,37 @@ impl Machine {
             );
             return Err(Refusal::conflict(kind, name, &why));
         }
-        let live = old.as_ref().map_or_else(|| self.nothing(kind), |old| (**old).clone());
+        let live = old.as_ref().map_or_else(|| Self::nothing(kind), |old| (**old).clone());
         let mut managers = Managers::of(&live);
         let before = managers.clone();
-        let ignored = self.ignored_fields(kind, call.place.subresource.as_deref());
+        let ignored = Self::ignored_fields(kind, call.place.subresource.as_deref());
         if managers.0.is_empty() && old.is_some() {
             // What was there before anybody applied belongs to somebody all the same.
             let first = Manager {
                 name: "before-first-apply".into(),
                 subresource: String::new(),
-                ..self.manager(call, Operation::Update)
+                ..Self::manager(call, Operation::Update)
             };
-            update(&kind.schema, (&self.nothing(kind), &live), &mut managers, &first, &ignored, &self.now());
+            update(&kind.schema, (&Self::nothing(kind), &live), &mut managers, &first, &ignored, &self.now());
         }
-        let manager = self.manager(call, Operation::Apply);
+        let manager = Self::manager(call, Operation::Apply);
         let force = call.query.is_set("force");
         let applier = (&manager, kind.api_version());
         let result =
             apply(&kind.schema, (&live, &config), &mut managers, (applier.0, &applier.1), force, &ignored);
         let object = result.map_err(|ApplyError(conflicts)| {
             let told: Vec<_> =
-                conflicts.iter().map(|(manager, fields)| (told(manager, &managers), fields.told())).collect();
+                conflicts.iter().map(|(manager, fields)| (told(manager), fields.told())).collect();
             Refusal::owned_by_others(&told)
         })?;
-        let mut object = self.decode(kind, kinds::from_internal(kind, &object))?;
+        let mut object = Self::decode(kind, kinds::from_internal(kind, &object))?;
         if let (true, Some(owned)) = (changed(&live, &object) || old.is_none(), managers.0.get_mut(&manager))
         {
             owned.time = Some(self.now());
         }
         let managers = if changed(&live, &object) || managers != before { managers } else { before };
         set_managers(&mut object, &managers);
-        self.place_in_namespace(call, &mut object)?;
+        Self::place_in_namespace(call, &mut object)?;
         match old {
             Some(old) => Ok((200, self.commit(call, name, &old, object)?)),
             None => Ok((201, self.insert(call, object)?)),
@@ -63,7 +63,7 @@ impl Machine {
     }
 
     /// The body, as far as its type is concerned; what is not in it is not applied, so it gets no defaults.
-    fn configuration(&self, call: &Call<'_>, name: &str) -> Result<Value, Refusal> {
+    fn configuration(call: &Call<'_>, name: &str) -> Result<Value, Refusal> {
         let kind = &call.kind;
         if call.query.get("fieldManager").is_none() {
             return Err(Refusal::invalid_options(
@@ -92,7 +92,7 @@ impl Machine {
             config["metadata"]["name"] = json!(name);
         }
         check_name(&config, name)?;
-        self.place_in_namespace(call, &mut config)?;
+        Self::place_in_namespace(call, &mut config)?;
         Ok(config)
     }
 }
@@ -109,17 +109,13 @@ fn changed(live: &Value, object: &Value) -> bool {
 }
 
 /// A manager as the message about a conflict names it.
-fn told(manager: &Manager, managers: &Managers) -> String {
+fn told(manager: &Manager) -> String {
     let mut told = format!("{:?}", manager.name);
     if !manager.subresource.is_empty() {
         told = format!("{told} with subresource {:?}", manager.subresource);
     }
     if manager.operation == Operation::Update {
         told = format!("{told} using {}", manager.api_version);
-        // The time tells updates apart.
-        if let Some(time) = managers.0.get(manager).and_then(|owned| owned.time.as_ref()) {
-            told = format!("{told} at {time}");
-        }
     }
     told
 }

@@ -14,13 +14,13 @@ use crate::embedded::resource::ResourceType;
 impl Machine {
     /// Returns 200 or 201, and the object.
     pub(super) fn replace(&mut self, call: &Call<'_>, name: &str) -> Result<(u16, Value), Refusal> {
-        let mut object = self.body(call)?;
+        let mut object = Self::body(call)?;
         check_name(&object, name)?;
-        self.place_in_namespace(call, &mut object)?;
+        Self::place_in_namespace(call, &mut object)?;
         let (kind, metadata) = (&call.kind, &object["metadata"]);
         let asked_uid = metadata["uid"].as_str().unwrap_or_default().to_owned();
         let asked_version = metadata["resourceVersion"].as_str().unwrap_or_default().to_owned();
-        let old = self.store.get(&self.key_of(call, name)).cloned();
+        let old = self.store.get(&Self::key_of(call, name)).cloned();
         let found_uid = old.as_ref().and_then(|old| old["metadata"]["uid"].as_str()).unwrap_or_default();
         if !asked_uid.is_empty() && asked_uid != found_uid {
             return Err(uid_precondition(call, name, &asked_uid, found_uid));
@@ -54,9 +54,11 @@ impl Machine {
             set_managers(object, &managers);
             return;
         }
-        let manager = self.manager(call, Operation::Update);
-        let ignored = self.ignored_fields(&call.kind, call.place.subresource.as_deref());
-        update(&call.kind.schema, (old, object), &mut managers, &manager, &ignored, &self.now());
+        let manager = Self::manager(call, Operation::Update);
+        let ignored = Self::ignored_fields(&call.kind, call.place.subresource.as_deref());
+        let kind = &call.kind;
+        let (before, after) = (kinds::from_internal(kind, old), kinds::from_internal(kind, object));
+        update(kind.shown_schema(), (&before, &after), &mut managers, &manager, &ignored, &self.now());
         set_managers(object, &managers);
     }
 
@@ -73,15 +75,15 @@ impl Machine {
         if !asked.is_empty() && old["metadata"]["resourceVersion"] != asked {
             return Err(Refusal::modified(kind, name));
         }
-        self.prepare_changed(call, old, &mut object);
-        self.validate(kind, &object, Some(old))?;
+        Self::prepare_changed(call, old, &mut object);
+        Self::validate(kind, &object, Some(old))?;
         if object == **old {
             return Ok(object);
         }
         if Self::is_dry_run(call)? {
             return Ok(object);
         }
-        let key = self.key_of(call, name);
+        let key = Self::key_of(call, name);
         if is_finished(&object) {
             self.store.delete(&key);
             self.undefined(kind, &object);
@@ -91,12 +93,11 @@ impl Machine {
         Ok((*self.store.put(key, object)).clone())
     }
 
-    fn prepare_changed(&self, call: &Call<'_>, old: &Value, object: &mut Value) {
+    fn prepare_changed(call: &Call<'_>, old: &Value, object: &mut Value) {
         let kind = &call.kind;
         match (call.place.subresource.as_deref(), kind.custom.is_some()) {
             (Some("status"), true) => {
                 let (status, managers) = (object.get("status").cloned(), Managers::of(object));
-                let uid = object["metadata"]["uid"].clone();
                 *object = old.clone();
                 match status {
                     Some(status) => object["status"] = status,
@@ -104,7 +105,7 @@ impl Machine {
                         object.as_object_mut().expect("an object").remove("status");
                     }
                 }
-                object["metadata"]["uid"] = uid;
+                // Whatever uid was sent is forgotten here, so that it is no precondition.
                 set_managers(object, &managers);
             }
             (Some("status"), false) => carry_over(object, old, "spec"),
@@ -138,7 +139,7 @@ impl Machine {
     }
 
     /// Fields that nobody comes to own through this endpoint, as it does not write them.
-    pub(super) fn ignored_fields(&self, kind: &ResourceType, subresource: Option<&str>) -> FieldSet {
+    pub(super) fn ignored_fields(kind: &ResourceType, subresource: Option<&str>) -> FieldSet {
         match subresource {
             Some("status") if kind.custom.is_some() => {
                 FieldSet::of_fields(&["apiVersion", "kind", "metadata", "spec"])

@@ -15,14 +15,14 @@ impl Machine {
         if call.kind.namespaced && call.place.namespace.is_none() {
             return Err(Refusal::method_not_allowed());
         }
-        let mut object = self.body(call)?;
-        self.place_in_namespace(call, &mut object)?;
+        let mut object = Self::body(call)?;
+        Self::place_in_namespace(call, &mut object)?;
         self.own_new(call, &mut object);
         self.insert(call, object)
     }
 
     /// The namespace of the path, which the body may repeat but not contradict.
-    pub(super) fn place_in_namespace(&self, call: &Call<'_>, object: &mut Value) -> Result<(), Refusal> {
+    pub(super) fn place_in_namespace(call: &Call<'_>, object: &mut Value) -> Result<(), Refusal> {
         let Some(namespace) = &call.place.namespace else { return Ok(()) };
         let said = object["metadata"]["namespace"].as_str().unwrap_or_default();
         if !said.is_empty() && said != namespace {
@@ -37,10 +37,12 @@ impl Machine {
     /// All that a new object sets is its creator's.
     pub(super) fn own_new(&self, call: &Call<'_>, object: &mut Value) {
         let mut managers = Managers::default();
-        let manager = self.manager(call, Operation::Update);
-        let nothing = self.nothing(&call.kind);
-        let ignored = self.ignored_fields(&call.kind, call.place.subresource.as_deref());
-        update(&call.kind.schema, (&nothing, object), &mut managers, &manager, &ignored, &self.now());
+        let manager = Self::manager(call, Operation::Update);
+        let kind = &call.kind;
+        let nothing = kinds::from_internal(kind, &Self::nothing(kind));
+        let shown = kinds::from_internal(kind, object);
+        let ignored = Self::ignored_fields(&call.kind, call.place.subresource.as_deref());
+        update(kind.shown_schema(), (&nothing, &shown), &mut managers, &manager, &ignored, &self.now());
         set_managers(object, &managers);
     }
 
@@ -52,9 +54,9 @@ impl Machine {
             return Err(Refusal::internal("resourceVersion should not be set on objects to be created"));
         }
         let mut object = self.prepare_new(kind, object);
-        self.validate(kind, &object, None)?;
+        Self::validate(kind, &object, None)?;
         let name = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
-        let key = self.key_of(call, &name);
+        let key = Self::key_of(call, &name);
         if self.store.get(&key).is_some() {
             return Err(Refusal::already_exists(kind, &name));
         }
@@ -84,7 +86,7 @@ impl Machine {
             metadata.insert("generation".into(), json!(1));
         }
         if kind.status {
-            let nothing = self.nothing(kind);
+            let nothing = Self::nothing(kind);
             match nothing.get("status") {
                 Some(empty) => object["status"] = empty.clone(),
                 None => {
@@ -99,7 +101,7 @@ impl Machine {
     fn check_namespace(&self, call: &Call<'_>, object: &Value) -> Result<(), Refusal> {
         let Some(namespace) = &call.place.namespace else { return Ok(()) };
         let kind = self.catalogue.find("", "v1", "namespaces").expect("namespaces are built in");
-        let found = self.store.get(&self.key(&kind, None, namespace));
+        let found = self.store.get(&Self::key(&kind, None, namespace));
         let found = found.ok_or_else(|| Refusal::not_found(&kind, namespace))?;
         if found["metadata"].get("deletionTimestamp").is_none() {
             return Ok(());

@@ -16,9 +16,10 @@ impl Machine {
         check_preconditions(&call.kind, name, &options, &old)?;
         let dry_run =
             Self::is_dry_run(call)? || options["dryRun"].as_array().is_some_and(|all| !all.is_empty());
-        let key = self.key_of(call, name);
+        let key = Self::key_of(call, name);
         let (object, gone) = self.remove_or_mark(&call.kind, &key, &old, finalizer(call, &options)?, dry_run);
-        if !gone {
+        // Some kinds' strategies give back what was deleted.
+        if !gone || call.kind.plural == "services" && call.kind.group.is_empty() {
             return Ok(self.answer_object(call, 200, &object));
         }
         let mut details = call.kind.details(name, &call.kind.plural);
@@ -26,7 +27,7 @@ impl Machine {
         let status = json!({
             "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details,
         });
-        Ok(self.answer(call, 200, status))
+        Ok(Self::answer(200, &status))
     }
 
     pub(super) fn delete_collection(&mut self, call: &Call<'_>) -> Result<Reply, Refusal> {
@@ -36,10 +37,10 @@ impl Machine {
         let listed = self.list(call)?;
         for object in self.selected(call)? {
             let name = object["metadata"]["name"].as_str().unwrap_or_default();
-            let key = self.key(&call.kind, object["metadata"]["namespace"].as_str(), name);
+            let key = Self::key(&call.kind, object["metadata"]["namespace"].as_str(), name);
             self.remove_or_mark(&call.kind, &key, &object, finalizer, dry_run);
         }
-        Ok(self.answer(call, 200, listed))
+        Ok(Self::answer(200, &listed))
     }
 
     /// Removes the object, or marks it where finalizers keep it. Returns its last state and whether it is gone.
@@ -74,7 +75,6 @@ impl Machine {
         }
         let gone = is_finished(&object);
         match (dry_run, gone) {
-            (true, _) => {}
             (false, true) => {
                 self.store.delete(key);
                 self.undefined(kind, old);
@@ -83,7 +83,7 @@ impl Machine {
             (false, false) if object != *old => {
                 object = (*self.store.put(key.clone(), object)).clone();
             }
-            (false, false) => {}
+            _ => {}
         }
         (object, gone)
     }

@@ -38,7 +38,7 @@ impl Machine {
 
     /// All objects that the request selects, at the newest state.
     pub(super) fn selected(&self, call: &Call<'_>) -> Result<Vec<Arc<Value>>, Refusal> {
-        let selection = self.selection(call)?;
+        let selection = Self::selection(call)?;
         let all = self.store.list(&call.kind.storage);
         Ok(all
             .filter(|(key, object)| in_namespace(&selection, key) && selection.matches(object))
@@ -46,7 +46,7 @@ impl Machine {
             .collect())
     }
 
-    pub(super) fn selection(&self, call: &Call<'_>) -> Result<Selection, Refusal> {
+    pub(super) fn selection(call: &Call<'_>) -> Result<Selection, Refusal> {
         Selection::new(
             &call.kind,
             call.place.namespace.clone(),
@@ -57,7 +57,7 @@ impl Machine {
 
     fn page(&self, call: &Call<'_>) -> Result<(Vec<Arc<Value>>, Value), Refusal> {
         let query = &call.query;
-        let selection = self.selection(call)?;
+        let selection = Self::selection(call)?;
         check_match(call)?;
         let from = query.get("continue").map(decode_token).transpose()?;
         let asked = self.check_version_asked(call)?;

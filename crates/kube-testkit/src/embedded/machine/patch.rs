@@ -47,9 +47,9 @@ impl Machine {
             "application/merge-patch+json" => merge_patch(&mut object, &patch),
             _ => object = strategic::patch(&call.kind.schema, &object, &patch)?,
         }
-        let mut object = self.decode(&call.kind, object)?;
+        let mut object = Self::decode(&call.kind, object)?;
         check_name(&object, name)?;
-        self.place_in_namespace(call, &mut object)?;
+        Self::place_in_namespace(call, &mut object)?;
         self.own_update(call, &old, &mut object);
         let object = self.commit(call, name, &old, object)?;
         Ok((200, object))

@@ -14,7 +14,7 @@ impl Machine {
     }
 
     pub(super) fn existing(&self, call: &Call<'_>, name: &str) -> Result<Arc<Value>, Refusal> {
-        let found = self.store.get(&self.key_of(call, name)).cloned();
+        let found = self.store.get(&Self::key_of(call, name)).cloned();
         found.ok_or_else(|| Refusal::not_found(&call.kind, name))
     }
 

@@ -4,8 +4,10 @@ use http::Method;
 use serde_json::{Map, Value, json};
 
 use super::commit::check_name;
+use super::create::set_managers;
 use super::patch::merge_patch;
 use super::{Answer, Call, Machine, Reply};
+use crate::embedded::ownership::Managers;
 use crate::embedded::refusal::Refusal;
 use crate::embedded::request::{content_type, json_body};
 use crate::embedded::resource::{ResourceType, ScalePaths};
@@ -23,15 +25,30 @@ impl Machine {
         };
         check_name(&wanted, name)?;
         let mut object = (*old).clone();
-        *at(&mut object, &paths.spec_replicas) = json!(wanted["spec"]["replicas"].as_i64().unwrap_or(0));
+        let replicas = wanted["spec"]["replicas"].as_i64().unwrap_or(0);
+        *at(&mut object, &paths.spec_replicas) = json!(replicas);
         let metadata = &wanted["metadata"];
         if let Some(version) = metadata["resourceVersion"].as_str() {
             object["metadata"]["resourceVersion"] = json!(version);
         }
         self.own_update(call, &old, &mut object);
+        tidy_ownership(&old, &mut object, &paths.spec_replicas, replicas);
         let object = self.commit(call, name, &old, object)?;
         Ok(answer(&show(&call.kind, &paths, &object)))
     }
+}
+
+/// What a scale owns it owns without a time; nothing if it is zero, which a Scale does not write; and nothing if nobody
+/// was recorded as the owner before.
+fn tidy_ownership(old: &Value, object: &mut Value, path: &[String], replicas: i64) {
+    let mut managers = Managers::of(object);
+    let before = Managers::of(old);
+    let was_owned = before.0.values().any(|owned| owned.fields.has_fields(path));
+    managers.0.retain(|manager, _| manager.subresource != "scale" || (was_owned && replicas != 0));
+    for (_, owned) in managers.0.iter_mut().filter(|(manager, _)| manager.subresource == "scale") {
+        owned.time = None;
+    }
+    set_managers(object, &managers);
 }
 
 fn patched(call: &Call<'_>, mut scale: Value) -> Result<Value, Refusal> {

@@ -58,7 +58,7 @@ impl Watch {
 impl Machine {
     pub(super) fn watch(&self, call: &Call<'_>) -> Result<Watch, Refusal> {
         let query = &call.query;
-        let selection = self.selection(call)?;
+        let selection = Self::selection(call)?;
         let initial = check_initial(call)?;
         let asked = match query.get("resourceVersion") {
             None | Some("0") => None,
@@ -163,7 +163,7 @@ impl Machine {
     }
 
     fn bookmark_of(&self, watch: &Watch, end_of_initial: bool) -> Value {
-        let mut object = self.nothing(&watch.kind);
+        let mut object = Self::nothing(&watch.kind);
         object["apiVersion"] = json!(watch.kind.api_version());
         object["kind"] = json!(watch.kind.kind);
         object["metadata"] = json!({"resourceVersion": watch.position.to_string()});

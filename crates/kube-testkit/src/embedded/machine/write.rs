@@ -6,12 +6,12 @@ use super::{Call, Machine};
 use crate::embedded::refusal::{Fault, Refusal};
 use crate::embedded::request::{field_manager, json_body};
 use crate::embedded::resource::{NameRule, ResourceType};
-use crate::embedded::schema::{apply_defaults, check_rules, decode, tidy_metadata, validate};
+use crate::embedded::schema::{Schema, Shape, apply_defaults, check_rules, decode, tidy_metadata, validate};
 use crate::embedded::{kinds, ownership::Manager, ownership::Operation};
 
 impl Machine {
     /// The object in the body.
-    pub(super) fn body(&self, call: &Call<'_>) -> Result<Value, Refusal> {
+    pub(super) fn body(call: &Call<'_>) -> Result<Value, Refusal> {
         let kind = &call.kind;
         let unrecognized = |why: &str| {
             Refusal::bad_request(&format!(
@@ -36,11 +36,30 @@ impl Machine {
                 )));
             }
         }
-        self.decode(kind, object)
+        if call.query.get("fieldValidation") == Some("Strict") {
+            Self::refuse_unknown_fields(kind, &object)?;
+        }
+        Self::decode(kind, object)
+    }
+
+    /// `fieldValidation=Strict`: what decoding would drop is an error.
+    fn refuse_unknown_fields(kind: &ResourceType, object: &Value) -> Result<(), Refusal> {
+        let mut unknown = Vec::new();
+        unknown_fields(&kind.schema, &kinds::to_internal(kind, object.clone()), "", &mut unknown);
+        if unknown.is_empty() {
+            return Ok(());
+        }
+        Err(Refusal::bad_request(&format!(
+            "{} in version {:?} cannot be handled as a {}: strict decoding error: {}",
+            kind.kind,
+            kind.version,
+            kind.kind,
+            unknown.join(", ")
+        )))
     }
 
     /// The object as its type takes it, with defaults.
-    pub(super) fn decode(&self, kind: &ResourceType, object: Value) -> Result<Value, Refusal> {
+    pub(super) fn decode(kind: &ResourceType, object: Value) -> Result<Value, Refusal> {
         let unreadable = |why: String| {
             let version = &kind.version;
             Refusal::bad_request(&format!(
@@ -71,7 +90,7 @@ impl Machine {
     }
 
     /// The object that a new one is compared with to find what its creator owns.
-    pub(super) fn nothing(&self, kind: &ResourceType) -> Value {
+    pub(super) fn nothing(kind: &ResourceType) -> Value {
         if kind.custom.is_some() || kind.plural == "customresourcedefinitions" {
             return json!({"apiVersion": kind.api_version(), "kind": kind.kind});
         }
@@ -79,7 +98,7 @@ impl Machine {
     }
 
     /// Who writes.
-    pub(super) fn manager(&self, call: &Call<'_>, operation: Operation) -> Manager {
+    pub(super) fn manager(call: &Call<'_>, operation: Operation) -> Manager {
         let api_version = match operation {
             Operation::Apply => String::new(),
             Operation::Update => call.kind.api_version(),
@@ -101,12 +120,7 @@ impl Machine {
     }
 
     /// Refuses an object that is not valid.
-    pub(super) fn validate(
-        &self,
-        kind: &ResourceType,
-        object: &Value,
-        old: Option<&Value>,
-    ) -> Result<(), Refusal> {
+    pub(super) fn validate(kind: &ResourceType, object: &Value, old: Option<&Value>) -> Result<(), Refusal> {
         let name = object["metadata"]["name"].as_str().unwrap_or_default();
         let mut faults = name_faults(kind, name);
         if let Some(old) = old {
@@ -132,6 +146,27 @@ impl Machine {
             None => faults.extend(kinds::validate(kind, object, old)),
         }
         if faults.is_empty() { Ok(()) } else { Err(Refusal::invalid(kind, name, &faults)) }
+    }
+}
+
+fn unknown_fields(schema: &Schema, value: &Value, path: &str, unknown: &mut Vec<String>) {
+    match (&schema.shape, value) {
+        (Shape::Object(object), Value::Object(fields)) => {
+            for (name, field) in fields {
+                let inner = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+                match schema.field(name) {
+                    Some(child) => unknown_fields(child, field, &inner, unknown),
+                    None if object.preserve => {}
+                    None => unknown.push(format!("unknown field {inner:?}")),
+                }
+            }
+        }
+        (Shape::List(list), Value::Array(items)) => {
+            for (index, item) in items.iter().enumerate() {
+                unknown_fields(&list.items, item, &format!("{path}[{index}]"), unknown);
+            }
+        }
+        _ => {}
     }
 }
 
@@ -170,9 +205,6 @@ fn name_faults(kind: &ResourceType, name: &str) -> Vec<Fault> {
     let (fine, longest, rule) = match kind.traits.name {
         NameRule::Subdomain => (name.split('.').all(label), 253, SUBDOMAIN),
         NameRule::Label => (label(name), 63, LABEL),
-        NameRule::ServiceName => {
-            (label(name) && name.starts_with(|c: char| c.is_ascii_lowercase()), 63, SERVICE)
-        }
     };
     let mut faults = Vec::new();
     if name.len() > longest {
@@ -191,6 +223,3 @@ const SUBDOMAIN: &str = "a lowercase RFC 1123 subdomain must consist of lower ca
 const LABEL: &str = "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must \
     start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is \
     '[a-z0-9]([-a-z0-9]*[a-z0-9])?')";
-const SERVICE: &str = "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an \
-    alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for \
-    validation is '[a-z]([-a-z0-9]*[a-z0-9])?')";

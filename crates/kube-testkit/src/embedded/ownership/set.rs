@@ -40,6 +40,17 @@ impl FieldSet {
         }
     }
 
+    /// Whether this path of fields is a member.
+    pub(crate) fn has_fields(&self, path: &[String]) -> bool {
+        match path {
+            [] => false,
+            [last] => self.members.contains(&Element::Field(last.clone())),
+            [first, rest @ ..] => {
+                self.children.get(&Element::Field(first.clone())).is_some_and(|child| child.has_fields(rest))
+            }
+        }
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.members.is_empty() && self.children.values().all(Self::is_empty)
     }

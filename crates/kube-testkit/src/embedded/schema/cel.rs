@@ -51,8 +51,7 @@ fn fault(reason: &str, field: &str, message: &str, object: &Value) -> Fault {
 fn shown(field: &str, object: &Value) -> String {
     let found = field.split('.').try_fold(object, |value, name| value.get(name));
     match found {
-        Some(Value::Object(_)) | None => String::new(),
-        Some(Value::Array(_)) => String::new(),
+        Some(Value::Object(_) | Value::Array(_)) | None => String::new(),
         Some(value) => format!("{value}: "),
     }
 }

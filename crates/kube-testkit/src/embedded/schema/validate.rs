@@ -93,11 +93,7 @@ fn limits(schema: &Schema, value: &Value, path: &str, faults: &mut Vec<Fault>) {
             bad(format!("should be less than or equal to {maximum}"));
         }
     }
-    if let Some(text) = value.as_str() {
-        if let Some(fault) = text_fault(checks, value, text, path) {
-            faults.push(fault);
-        }
-    }
+    faults.extend(value.as_str().and_then(|text| text_fault(checks, value, text, path)));
     if !checks.allowed.is_empty() && !checks.allowed.contains(value) {
         let known: Vec<String> = checks.allowed.iter().map(ToString::to_string).collect();
         let detail = format!("Unsupported value: {value}: supported values: {}", known.join(", "));
