@@ -13,8 +13,8 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use futures::FutureExt;
 use kube::ResourceExt;
-use lease_core::{Candidate, Elections, RequestError, Term};
-use tokio::{sync::watch, task::JoinSet};
+use lease_core::{Elections, RequestError, Term};
+use tokio::task::JoinSet;
 
 use self::{birth::Births, steward::Steward};
 use crate::{
@@ -34,8 +34,6 @@ use crate::{
 pub(crate) struct Coordinator<K: Sharded, R: Reconciler<K>> {
     pub(crate) setup: Arc<Setup<K, R>>,
     pub(crate) elections: Elections,
-    /// Our own candidate for the coordinator Lease, once there is one.
-    pub(crate) candidate: watch::Receiver<Option<std::sync::Weak<Candidate>>>,
     pub(crate) births: Births,
     pub(crate) tasks: Vec<NamedTask>,
 }
@@ -84,7 +82,7 @@ impl<K: Sharded, R: Reconciler<K>> Coordinator<K, R> {
             term: term.clone(),
         };
         let world = World::new(self.setup.names.clone());
-        steward.run(world, self.elections.leases(), |annotations| self.annotate(annotations)).await;
+        steward.run(world, self.elections.leases()).await;
     }
 
     /// Reads the coordinator Lease and commits layout generation 1 if it carries none. `None` if this replica must not
@@ -125,21 +123,11 @@ impl<K: Sharded, R: Reconciler<K>> Coordinator<K, R> {
             return Ok(Commit::Refused);
         }
         let json = serde_json::to_string(ours).expect("a layout is plain data");
-        if !self.annotate([(names.layout_annotation(), Some(json))].into()).await {
+        if term.annotate([(names.layout_annotation(), Some(json))].into()).await.is_err() {
             return Ok(Commit::Again);
         }
         tracing::info!(shards = %ours.shards, "committed layout generation 1");
         Ok(Commit::Done(ours.clone()))
-    }
-
-    /// Whether the annotations were written, which can only happen while we hold the Lease.
-    async fn annotate(&self, annotations: std::collections::BTreeMap<String, Option<String>>) -> bool {
-        let mut candidate = self.candidate.clone();
-        let known = candidate.wait_for(Option::is_some).await.ok().and_then(|known| known.clone());
-        match known.and_then(|known| known.upgrade()) {
-            Some(candidate) => candidate.annotate(annotations).await.is_ok(),
-            None => false,
-        }
     }
 }
 

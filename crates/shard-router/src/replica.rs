@@ -79,7 +79,7 @@ pub(crate) async fn run<K: Sharded, R: Reconciler<K>>(
 struct Replica<K: Sharded, R: Reconciler<K>> {
     setup: Arc<Setup<K, R>>,
     elections: Elections,
-    coordinator: Arc<Candidate>,
+    coordinator: Candidate,
     member: Candidate,
     seats: Seats,
     nudge: Arc<Notify>,
@@ -217,15 +217,9 @@ fn stand_for_coordinator<K: Sharded, R: Reconciler<K>>(
     elections: &Elections,
     births: Births,
     tasks: Vec<NamedTask>,
-) -> Arc<Candidate> {
-    let (tell, candidate) = watch::channel(None);
-    let coordinator = Arc::new(Coordinator {
-        setup: setup.clone(),
-        elections: elections.clone(),
-        candidate,
-        births,
-        tasks,
-    });
+) -> Candidate {
+    let coordinator =
+        Arc::new(Coordinator { setup: setup.clone(), elections: elections.clone(), births, tasks });
     let work = move |term: Term| coordinator.clone().run(term);
     let options = CandidateOptions {
         creation: Creation::AfterWaiting,
@@ -233,10 +227,7 @@ fn stand_for_coordinator<K: Sharded, R: Reconciler<K>>(
         drain_timeout: setup.options.drain_timeout,
         ..CandidateOptions::default()
     };
-    let candidate = Arc::new(elections.candidate(setup.names.coordinator(), options, work));
-    // Weak, or the work would keep alive the handle whose drop ends it.
-    tell.send_replace(Some(Arc::downgrade(&candidate)));
-    candidate
+    elections.candidate(setup.names.coordinator(), options, work)
 }
 
 fn stand_for_member<K: Sharded, R: Reconciler<K>>(

@@ -25,6 +25,24 @@ pub(super) enum Command {
     Shutdown,
 }
 
+/// Where those who work under a Lease leave notes on it. Weak, as they must not keep its candidate alive.
+#[derive(Clone, Debug)]
+pub(super) struct Notes(mpsc::WeakUnboundedSender<Command>);
+
+impl Notes {
+    pub(super) fn to(commands: &mpsc::UnboundedSender<Command>) -> Self {
+        Self(commands.downgrade())
+    }
+
+    pub(super) async fn write(&self, annotations: Annotations) -> Result<Revision, NotLeading> {
+        let (tell, outcome) = oneshot::channel();
+        let commands = self.0.upgrade().ok_or(NotLeading)?;
+        commands.send(Command::Annotate(annotations, tell)).map_err(|_| NotLeading)?;
+        drop(commands);
+        outcome.await.unwrap_or(Err(NotLeading))
+    }
+}
+
 /// This process does not hold the Lease, or lost it before the annotation was certain to have been written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
@@ -84,9 +102,7 @@ impl Candidate {
         &self,
         annotations: BTreeMap<String, Option<String>>,
     ) -> Result<Revision, NotLeading> {
-        let (tell, outcome) = oneshot::channel();
-        self.tell(Command::Annotate(annotations, tell));
-        outcome.await.unwrap_or(Err(NotLeading))
+        Notes::to(&self.commands).write(annotations).await
     }
 
     /// Where it stands, now and with every change.

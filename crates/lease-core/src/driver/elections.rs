@@ -7,7 +7,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::task::TaskTracker;
 
 use super::announce::Announcer;
-use super::candidate::{Candidate, CandidateStatus};
+use super::candidate::{Candidate, CandidateStatus, Notes};
 use super::feed::{Feed, LeaseView};
 use super::health::{Health, Journal};
 use super::lease_api::LeaseApi;
@@ -162,6 +162,7 @@ impl Elections {
                 user_runtime: self.inner.around.user_runtime.clone(),
                 drain_timeout: options.drain_timeout,
                 work,
+                notes: Notes::to(&commands),
                 status: publish,
             };
             let task = self.inner.runtime.handle().spawn(unelected.run(orders));
@@ -183,6 +184,7 @@ impl Elections {
             lease.clone(),
             dress,
             options.announce,
+            Notes::to(&commands),
             elector,
             work,
             publish,

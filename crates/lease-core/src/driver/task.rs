@@ -13,7 +13,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 
 use super::announce::Announcer;
-use super::candidate::{CandidateStatus, Command};
+use super::candidate::{CandidateStatus, Command, Notes};
 use super::clock::Clock;
 use super::feed::{Feed, News};
 use super::lease_api::LeaseApi;
@@ -56,6 +56,7 @@ pub(super) struct Task {
     lease: LeaseName,
     dress: Dress,
     announce: bool,
+    notes: Notes,
     elector: Elector,
     work: Arc<dyn Work>,
     running: Option<RunningWork>,
@@ -77,6 +78,7 @@ impl Task {
         lease: LeaseName,
         dress: Dress,
         announce: bool,
+        notes: Notes,
         elector: Elector,
         work: Arc<dyn Work>,
         status: watch::Sender<CandidateStatus>,
@@ -87,6 +89,7 @@ impl Task {
             lease,
             dress,
             announce,
+            notes,
             elector,
             work,
             running: None,
@@ -218,6 +221,7 @@ impl Task {
             validity,
             self.acquisition_sent,
             Arc::clone(&self.around.clock),
+            self.notes.clone(),
         );
         tracing::info!(lease = %self.lease, %token, "became leader");
         self.announce("became leader");

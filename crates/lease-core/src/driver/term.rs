@@ -1,5 +1,6 @@
 //! One continuous holding of one Lease, as those see it who work under it.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,11 +9,12 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::candidate::{NotLeading, Notes};
 use super::clock::Clock;
 use super::vital::{Tracked, Vital};
 use crate::identity::Identity;
 use crate::name::LeaseName;
-use crate::revision::FencingToken;
+use crate::revision::{FencingToken, Revision};
 use crate::time::{Now, Validity};
 
 /// One continuous holding of one Lease by this process. Cheap to clone; a clone kept beyond the end only says that it is
@@ -32,6 +34,7 @@ struct Shared {
     drain: CancellationToken,
     tracker: TaskTracker,
     vital: Arc<Vital>,
+    notes: Notes,
 }
 
 impl Term {
@@ -42,6 +45,7 @@ impl Term {
         validity: Validity,
         sent: Now,
         clock: Arc<dyn Clock>,
+        notes: Notes,
     ) -> Self {
         Self {
             shared: Arc::new(Shared {
@@ -54,6 +58,7 @@ impl Term {
                 validity: watch::Sender::new(validity),
                 drain: CancellationToken::new(),
                 tracker: TaskTracker::new(),
+                notes,
             }),
         }
     }
@@ -124,6 +129,19 @@ impl Term {
     /// thread for longer than RetryPeriod. It is not cancelled by this; that is for the one who polls it.
     pub fn track<F: Future>(&self, future: F) -> Tracked<F> {
         Tracked::new(future, &self.shared.vital, self.shared.tracker.token())
+    }
+
+    /// Sets annotations on the Lease (with `None`, removes them), in one write with the next renewal, which is brought
+    /// forward. They can only be written while this process holds the Lease.
+    ///
+    /// # Errors
+    ///
+    /// [`NotLeading`] if the term is over, or was before the answer came.
+    pub async fn annotate(
+        &self,
+        annotations: BTreeMap<String, Option<String>>,
+    ) -> Result<Revision, NotLeading> {
+        if self.is_valid() { self.shared.notes.write(annotations).await } else { Err(NotLeading) }
     }
 
     pub(super) fn set_validity(&self, validity: Validity) {

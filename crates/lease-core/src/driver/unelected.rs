@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 
-use super::candidate::{CandidateStatus, Command, NotLeading};
+use super::candidate::{CandidateStatus, Command, NotLeading, Notes};
 use super::clock::Clock;
 use super::term::Term;
 use super::work::{RunningWork, Work};
@@ -24,6 +24,7 @@ pub(super) struct Unelected {
     pub(super) user_runtime: Handle,
     pub(super) drain_timeout: Duration,
     pub(super) work: Arc<dyn Work>,
+    pub(super) notes: Notes,
     pub(super) status: watch::Sender<CandidateStatus>,
 }
 
@@ -37,6 +38,7 @@ impl Unelected {
             Validity::unlimited(),
             self.clock.now(),
             Arc::clone(&self.clock),
+            self.notes.clone(),
         );
         self.publish(State::Leader, Some(&term));
         let mut running = RunningWork::start(&self.work, &term, &self.user_runtime);

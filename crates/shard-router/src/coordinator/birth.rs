@@ -45,12 +45,9 @@ use kube::{
     api::{ListParams, WatchEvent, WatchParams},
     core::ObjectMeta,
 };
-use lease_core::{Clock, LeaseName, Term, released_lease};
+use lease_core::{Clock, LeaseName, Term, identity::NOBODY, released_lease};
 
 use crate::{bucket::ShardId, names::Names};
-
-/// The holder of a Lease that nobody may take before LeaseDuration has passed.
-pub(crate) const PLACEHOLDER: &str = "nobody-before-it-expires";
 
 /// What this replica knows about which shard Leases ever existed.
 pub(crate) struct Births {
@@ -163,7 +160,7 @@ pub(super) fn newborn(name: &LeaseName, released: bool, lease_duration: Duration
     Lease {
         metadata: ObjectMeta { name: Some(name.as_str().to_owned()), ..ObjectMeta::default() },
         spec: Some(LeaseSpec {
-            holder_identity: Some(PLACEHOLDER.to_owned()),
+            holder_identity: Some(NOBODY.to_owned()),
             lease_duration_seconds: Some(i32::try_from(lease_duration.as_secs()).unwrap_or(i32::MAX)),
             acquire_time: Some(MicroTime(at)),
             renew_time: Some(MicroTime(at)),
@@ -193,6 +190,6 @@ mod tests {
         let record = born(false);
         assert!(!record.is_released());
         assert_eq!(record.lease_duration, Some(Duration::from_secs(15)));
-        assert_eq!(record.holder.unwrap().as_str(), PLACEHOLDER);
+        assert_eq!(record.holder.unwrap().as_str(), NOBODY);
     }
 }

@@ -1,11 +1,6 @@
 //! The coordinator's loop: plan, shard Leases, dead members.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    future::Future,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use futures::{FutureExt, future::pending};
 use lease_core::{Clock, LeaseApi, LeaseView, RequestError, Term};
@@ -39,21 +34,14 @@ pub(super) struct Steward<'a> {
 
 impl Steward<'_> {
     /// Never ends by itself.
-    pub(super) async fn run<F>(
-        &self,
-        mut world: World,
-        mut leases: LeaseView,
-        annotate: impl Fn(BTreeMap<String, Option<String>>) -> F,
-    ) where
-        F: Future<Output = bool>,
-    {
+    pub(super) async fn run(&self, mut world: World, mut leases: LeaseView) {
         leases.synced().await;
         let mut published: Option<Plan> = None;
         loop {
             let now = self.clock.now().monotonic;
             world.observe(now, &leases.snapshot());
-            let mut soon = !self.restore_layout(&world, &annotate).await;
-            soon |= self.publish(now, &world, &mut published, &annotate).await;
+            let mut soon = !self.restore_layout(&world).await;
+            soon |= self.publish(now, &world, &mut published).await;
             // On a first install nobody should win a shard before there is a plan to say whose it should be.
             if published.is_some() {
                 soon |= !self.create_missing(&world).await;
@@ -68,28 +56,18 @@ impl Steward<'_> {
     }
 
     /// Puts the layout back if someone took it off the Lease while we hold it. Returns whether all is well.
-    async fn restore_layout<F: Future<Output = bool>>(
-        &self,
-        world: &World,
-        annotate: impl Fn(BTreeMap<String, Option<String>>) -> F,
-    ) -> bool {
+    async fn restore_layout(&self, world: &World) -> bool {
         // Our view may lag behind our own commit; to write the same once more does no harm.
         let ours = world.coordinator.as_ref() == Some(self.term.identity());
         if !ours || world.committed != Committed::Nothing {
             return true;
         }
         let json = serde_json::to_string(&self.layout).expect("a layout is plain data");
-        annotate([(self.names.layout_annotation(), Some(json))].into()).await
+        self.term.annotate([(self.names.layout_annotation(), Some(json))].into()).await.is_ok()
     }
 
     /// Publishes the next plan once membership has been stable for long enough. Returns whether to look again soon.
-    async fn publish<F: Future<Output = bool>>(
-        &self,
-        now: Duration,
-        world: &World,
-        published: &mut Option<Plan>,
-        annotate: impl Fn(BTreeMap<String, Option<String>>) -> F,
-    ) -> bool {
+    async fn publish(&self, now: Duration, world: &World, published: &mut Option<Plan>) -> bool {
         let before = published.clone().or_else(|| world.plan.clone()).unwrap_or_default();
         let members = world.membership.members();
         let next = before.next(self.layout.generation, self.layout.shards, members, &world.holders);
@@ -104,7 +82,7 @@ impl Steward<'_> {
         // A plan that someone took off the Lease comes back as it was.
         let next = if settled { before } else { next };
         let json = serde_json::to_string(&next).expect("a plan is plain data");
-        if !annotate([(self.names.plan_annotation(), Some(json))].into()).await {
+        if self.term.annotate([(self.names.plan_annotation(), Some(json))].into()).await.is_err() {
             return true;
         }
         tracing::info!(plan = next.generation, members = members.len(), "published a plan");

@@ -1,8 +1,6 @@
 //! The end of a replica in good order: say so, hand everything over, release, go.
 
-use std::{sync::Arc, time::Duration};
-
-use lease_core::{Candidate, State};
+use std::time::Duration;
 
 use super::Replica;
 use crate::{
@@ -22,7 +20,7 @@ impl<K: Sharded, R: Reconciler<K>> Replica<K, R> {
         self.announce_drain().await;
         let next = self.next_plan();
         self.seats.leave(next).await;
-        retire(self.coordinator).await;
+        self.coordinator.shutdown().await;
         self.member.shutdown().await;
         drop(self.watchers);
         self.elections.shutdown().await;
@@ -47,20 +45,5 @@ impl<K: Sharded, R: Reconciler<K>> Replica<K, R> {
             world.membership.members().iter().filter(|member| member.identity != *me).cloned().collect();
         let layout = &self.setup.layout;
         world.current_plan().map(|plan| plan.next(plan.layout, layout.shards, &others, &world.holders))
-    }
-}
-
-/// Gives the coordinator Lease up. The work may have the handle in use for a moment, so it has to end first.
-async fn retire(candidate: Arc<Candidate>) {
-    candidate.stand(false);
-    candidate.step_down(None);
-    let mut status = candidate.status();
-    let out = |status: &lease_core::CandidateStatus| {
-        status.term.is_none() && !matches!(status.state, State::Leader | State::Releasing)
-    };
-    // An error says that the task has ended, which is as good.
-    drop(status.wait_for(out).await.map(drop));
-    if let Some(candidate) = Arc::into_inner(candidate) {
-        candidate.shutdown().await;
     }
 }
