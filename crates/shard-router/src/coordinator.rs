@@ -27,13 +27,14 @@ use crate::{
     setup::Setup,
     sharded::Sharded,
     task::NamedTask,
-    world::{Committed, World},
+    world::{Committed, SharedWorld},
 };
 
 /// The parts of one coordinator's work.
 pub(crate) struct Coordinator<K: Sharded, R: Reconciler<K>> {
     pub(crate) setup: Arc<Setup<K, R>>,
     pub(crate) elections: Elections,
+    pub(crate) world: SharedWorld,
     pub(crate) births: Births,
     pub(crate) tasks: Vec<NamedTask>,
 }
@@ -81,8 +82,7 @@ impl<K: Sharded, R: Reconciler<K>> Coordinator<K, R> {
             births: &self.births,
             term: term.clone(),
         };
-        let world = World::new(self.setup.names.clone());
-        steward.run(world, self.elections.leases()).await;
+        steward.run(&self.world, self.elections.leases()).await;
     }
 
     /// Reads the coordinator Lease and commits layout generation 1 if it carries none. `None` if this replica must not

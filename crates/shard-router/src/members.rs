@@ -34,14 +34,14 @@ impl MemberLease {
 
 /// Judges members by this replica's monotonic clock, from the moment it last saw the record change, for the duration
 /// that the record itself states. A replica that has just started takes everyone for alive at first.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Membership {
     seen: BTreeMap<String, Seen>,
     members: Vec<Candidacy>,
     unchanged_since: Duration,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Seen {
     lease: MemberLease,
     changed: Duration,

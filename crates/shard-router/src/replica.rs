@@ -29,7 +29,7 @@ use crate::{
     shard::runner,
     sharded::Sharded,
     task::NamedTask,
-    world::{Verdict, World},
+    world::{SharedWorld, Verdict},
 };
 
 /// With many shards, some Lease is renewed all the time: news is taken in together.
@@ -79,6 +79,7 @@ pub(crate) async fn run<K: Sharded, R: Reconciler<K>>(
 struct Replica<K: Sharded, R: Reconciler<K>> {
     setup: Arc<Setup<K, R>>,
     elections: Elections,
+    world: SharedWorld,
     coordinator: Candidate,
     member: Candidate,
     seats: Seats,
@@ -100,7 +101,14 @@ impl<K: Sharded, R: Reconciler<K>> Replica<K, R> {
     ) -> Result<Self, RunError> {
         let nudge = Arc::new(Notify::new());
         let mut watchers = JoinSet::new();
-        let coordinator = stand_for_coordinator(&setup, &elections, births, coordinator_tasks);
+        let world = SharedWorld::new(setup.names.clone());
+        let coordinator = stand_for_coordinator(Coordinator {
+            setup: setup.clone(),
+            elections: elections.clone(),
+            world: world.clone(),
+            births,
+            tasks: coordinator_tasks,
+        });
         watchers.spawn(report::follow(setup.clone(), None, &coordinator, nudge.clone()));
         let member = stand_for_member(&setup, &elections)?;
         watchers.spawn(report::follow(setup.clone(), None, &member, nudge.clone()));
@@ -119,21 +127,20 @@ impl<K: Sharded, R: Reconciler<K>> Replica<K, R> {
             watchers.spawn(report::follow(setup.clone(), Some(shard), &candidate, nudge.clone()));
             seats.add(shard, candidate);
         }
-        Ok(Self { setup, elections, coordinator, member, seats, nudge, verdict, readiness, watchers })
+        Ok(Self { setup, elections, world, coordinator, member, seats, nudge, verdict, readiness, watchers })
     }
 
     /// Follows what the Leases say, for as long as it is polled.
     async fn attend(&self) {
         let mut leases = self.elections.leases();
         let timings = self.elections.options().timings;
-        let mut world = World::new(self.setup.names.clone());
         // Until the Leases are known, nobody can say whether this replica may contend for anything.
         while !self.synced(&mut leases, timings.retry_period()).await {
             self.assess(None);
         }
         loop {
             let now = self.setup.clock.now().monotonic;
-            world.observe(now, &leases.snapshot());
+            let world = self.world.observe(now, &leases.snapshot());
             let verdict = world.verdict(&self.setup.layout);
             self.contend(&verdict);
             self.verdict.send_replace(verdict.clone());
@@ -212,14 +219,9 @@ async fn backup_stamper<K: Sharded, R: Reconciler<K>>(
     }
 }
 
-fn stand_for_coordinator<K: Sharded, R: Reconciler<K>>(
-    setup: &Arc<Setup<K, R>>,
-    elections: &Elections,
-    births: Births,
-    tasks: Vec<NamedTask>,
-) -> Candidate {
-    let coordinator =
-        Arc::new(Coordinator { setup: setup.clone(), elections: elections.clone(), births, tasks });
+fn stand_for_coordinator<K: Sharded, R: Reconciler<K>>(coordinator: Coordinator<K, R>) -> Candidate {
+    let (setup, elections) = (coordinator.setup.clone(), coordinator.elections.clone());
+    let coordinator = Arc::new(coordinator);
     let work = move |term: Term| coordinator.clone().run(term);
     let options = CandidateOptions {
         creation: Creation::AfterWaiting,

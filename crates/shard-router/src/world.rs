@@ -1,6 +1,10 @@
 //! What one replica knows of the others, folded from the Leases. Pure.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use k8s_openapi::api::coordination::v1::Lease;
 use lease_core::Identity;
@@ -14,8 +18,26 @@ use crate::{
     plan::Plan,
 };
 
+/// What this replica knows, for all of its parts: how long a member has been silent can only be told by whoever has
+/// listened all the while.
+#[derive(Debug, Clone)]
+pub(crate) struct SharedWorld(Arc<Mutex<World>>);
+
+impl SharedWorld {
+    pub(crate) fn new(names: Names) -> Self {
+        Self(Arc::new(Mutex::new(World::new(names))))
+    }
+
+    /// Takes in what the watch shows now, and returns what follows from it.
+    pub(crate) fn observe(&self, now: Duration, leases: &[Arc<Lease>]) -> World {
+        let mut world = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        world.observe(now, leases);
+        world.clone()
+    }
+}
+
 /// The Leases of an operator, understood.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct World {
     names: Names,
     pub(crate) membership: Membership,
@@ -163,6 +185,20 @@ mod tests {
         assert!(matches!(world.verdict(&other), Verdict::Refuse(why) if why.contains("shards 4")));
         world.observe(Duration::ZERO, &[lease("op.example.com", "", &[("example.com/layout", "{".into())])]);
         assert!(matches!(world.verdict(&committed), Verdict::Refuse(why) if why.contains("cannot be read")));
+    }
+
+    #[test]
+    fn who_was_seen_to_be_silent_is_dead_to_every_part_of_the_replica() {
+        let world = SharedWorld::new(names());
+        let mut member = lease("op.example.com-member-1", "dead_1", &[]).as_ref().clone();
+        member.metadata.uid = Some("u".into());
+        member.metadata.resource_version = Some("7".into());
+        member.spec.get_or_insert_default().lease_duration_seconds = Some(5);
+        let leases = [Arc::new(member)];
+        let at_first = world.observe(Duration::from_secs(1), &leases);
+        assert_eq!(at_first.membership.members().len(), 1);
+        let elsewhere = world.clone().observe(Duration::from_secs(7), &leases);
+        assert!(elsewhere.membership.members().is_empty());
     }
 
     #[test]

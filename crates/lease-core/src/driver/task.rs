@@ -206,7 +206,8 @@ impl Task {
             Effect::Ended(reason) => self.end_term(&reason),
             Effect::EndProcess => self.around.on_overrun.act(&format!(
                 "{}: what runs under lease {} could not be stopped before LeaseDuration was over, and another replica \
-                 may act from now on, so this process has to end; look for a reconcile that blocks its thread",
+                 may act from now on, so this process has to end; it was stopped for longer than that, or a reconcile blocks \
+                 its thread",
                 self.around.identity, self.lease
             )),
         }

@@ -14,7 +14,7 @@ use crate::{
     layout::Layout,
     names::Names,
     plan::Plan,
-    world::{Committed, World},
+    world::{Committed, SharedWorld, World},
 };
 
 /// With many shards, some Lease is renewed all the time: news is taken in together.
@@ -34,12 +34,12 @@ pub(super) struct Steward<'a> {
 
 impl Steward<'_> {
     /// Never ends by itself.
-    pub(super) async fn run(&self, mut world: World, mut leases: LeaseView) {
+    pub(super) async fn run(&self, world: &SharedWorld, mut leases: LeaseView) {
         leases.synced().await;
         let mut published: Option<Plan> = None;
         loop {
             let now = self.clock.now().monotonic;
-            world.observe(now, &leases.snapshot());
+            let world = world.observe(now, &leases.snapshot());
             let mut soon = !self.restore_layout(&world).await;
             soon |= self.publish(now, &world, &mut published).await;
             // On a first install nobody should win a shard before there is a plan to say whose it should be.

@@ -8,7 +8,6 @@ use crate::{
     readiness::Readiness,
     reconciler::Reconciler,
     sharded::Sharded,
-    world::World,
 };
 
 impl<K: Sharded, R: Reconciler<K>> Replica<K, R> {
@@ -38,8 +37,8 @@ impl<K: Sharded, R: Reconciler<K>> Replica<K, R> {
 
     /// The plan without this replica.
     fn next_plan(&self) -> Option<Plan> {
-        let mut world = World::new(self.setup.names.clone());
-        world.observe(self.setup.clock.now().monotonic, &self.elections.leases().snapshot());
+        let now = self.setup.clock.now().monotonic;
+        let world = self.world.observe(now, &self.elections.leases().snapshot());
         let me = self.elections.identity();
         let others: Vec<Candidacy> =
             world.membership.members().iter().filter(|member| member.identity != *me).cloned().collect();
