@@ -12,12 +12,15 @@ pub(crate) enum Access {
     Certificates(Box<Authority>),
     /// Somebody else's cluster: its administrator impersonates users.
     Impersonation(Box<kube::Config>, Box<Kubeconfig>),
+    /// Nobody: the server asks for no credentials, and speaks plain HTTP.
+    Open,
 }
 
 impl Access {
     /// A configuration for this user, talking to `server`, or for the cluster's own address if that is none.
     pub(crate) fn config(&self, server: http::Uri, user: &TestUser) -> kube::Config {
         match self {
+            Self::Open => kube::Config::new(plain(&server)),
             Self::Certificates(authority) => {
                 let mut config = kube::Config::new(server);
                 config.root_cert = Some(vec![authority.root_der()]);
@@ -40,8 +43,14 @@ impl Access {
 
     /// The same as a kubeconfig.
     pub(crate) fn kubeconfig(&self, server: &http::Uri, user: &TestUser) -> Kubeconfig {
+        let address = server;
         let server = server.to_string();
         match self {
+            Self::Open => {
+                let server = Some(plain(address).to_string());
+                let cluster = kube::config::Cluster { server, ..kube::config::Cluster::default() };
+                assemble(cluster, AuthInfo::default())
+            }
             Self::Certificates(authority) => {
                 let cluster = kube::config::Cluster {
                     server: Some(server),
@@ -62,6 +71,12 @@ impl Access {
             }
         }
     }
+}
+
+/// The address without encryption.
+fn plain(server: &http::Uri) -> http::Uri {
+    let authority = server.authority().expect("a server's address has a host");
+    format!("http://{authority}/").parse().expect("a host and a port make a URI")
 }
 
 fn auth_info(authority: &Authority, user: &TestUser) -> AuthInfo {

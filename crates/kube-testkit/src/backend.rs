@@ -1,6 +1,7 @@
 //! The ways to get an API server.
 
 pub(crate) mod auto;
+pub(crate) mod embedded;
 pub(crate) mod existing;
 pub(crate) mod local;
 pub(crate) mod testcontainers;
@@ -55,11 +56,13 @@ pub enum BackendChoice {
     Testcontainers,
     /// A cluster that is there already, by its kubeconfig.
     Existing,
+    /// [An API server in memory](crate::embedded), within this process and without access control. Never taken by `auto`.
+    Embedded,
 }
 
 impl BackendChoice {
     /// The names that [`FromStr`] takes.
-    pub const NAMES: [&str; 4] = ["auto", "local", "testcontainers", "existing"];
+    pub const NAMES: [&str; 5] = ["auto", "local", "testcontainers", "existing", "embedded"];
 
     /// The choice made by `KUBE_TESTKIT_BACKEND`, or [`Self::Auto`] where it is not set.
     pub fn from_env() -> Result<Self, StartError> {
@@ -79,6 +82,7 @@ impl FromStr for BackendChoice {
             "local" => Ok(Self::Local),
             "testcontainers" => Ok(Self::Testcontainers),
             "existing" => Ok(Self::Existing),
+            "embedded" => Ok(Self::Embedded),
             _ => Err(StartError::UnknownBackend { name: name.to_owned() }),
         }
     }
@@ -91,6 +95,7 @@ impl fmt::Display for BackendChoice {
             Self::Local => "local",
             Self::Testcontainers => "testcontainers",
             Self::Existing => "existing",
+            Self::Embedded => "embedded",
         })
     }
 }

@@ -9,7 +9,7 @@ use kube::Client;
 
 use crate::access::Access;
 use crate::backend::existing::ExistingOptions;
-use crate::backend::{Backend, BackendChoice, auto, existing, local, testcontainers};
+use crate::backend::{Backend, BackendChoice, auto, embedded, existing, local, testcontainers};
 use crate::error::{OperationError, StartError, io_error};
 use crate::guard::WorkDir;
 use crate::proxy::Proxy;
@@ -106,6 +106,10 @@ impl Cluster {
             }
             BackendChoice::Existing => {
                 let (backend, access) = existing::start(&options.existing).await?;
+                (Box::new(backend), access)
+            }
+            BackendChoice::Embedded => {
+                let (backend, access) = embedded::start()?;
                 (Box::new(backend), access)
             }
             BackendChoice::Testcontainers => {

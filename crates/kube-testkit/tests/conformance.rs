@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use kube::Client;
+use kube_testkit::BackendChoice;
 use kube_testkit::embedded::{EmbeddedServer, WallSeams};
 use serde_json::{Value, json};
 
@@ -33,6 +34,10 @@ async fn the_embedded_server_answers_as_the_real_one() {
     let Some(env) = kube_testkit::real("its answers are compared with the embedded server's").await else {
         return;
     };
+    if env.backend() == BackendChoice::Embedded {
+        kube_testkit::skip("the embedded server would be compared with itself");
+        return;
+    }
     install(&env.admin(), &definition()).await;
     let theirs = join_all(scripts.iter().map(async |script| {
         let namespace = format!("{}-{}", env.namespace(), script.name);

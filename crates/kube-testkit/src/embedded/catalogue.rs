@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use super::kinds::event_schema;
 use super::resource::{NameRule, ResourceType, Traits};
-use super::schema::{Schema, builtin};
+use super::schema::{Schema, builtin, definition};
 
-pub(crate) use custom::{established, from_definition};
+pub(crate) use custom::{established, from_definition, set_defaults as set_definition_defaults, unaccepted};
 
 /// All resources, in the order of discovery.
 #[derive(Debug)]
@@ -130,7 +130,7 @@ fn builtins() -> Vec<ResourceType> {
                 "v1",
                 "customresourcedefinitions",
                 "CustomResourceDefinition",
-                Arc::new(Schema::default()),
+                definition(),
             )
         },
         ResourceType {

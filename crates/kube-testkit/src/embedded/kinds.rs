@@ -8,6 +8,7 @@ mod stateful_set;
 
 use serde_json::{Value, json};
 
+use super::catalogue::set_definition_defaults;
 use super::refusal::Fault;
 use super::resource::ResourceType;
 
@@ -34,6 +35,7 @@ pub(crate) fn set_defaults(kind: &ResourceType, object: &mut Value) {
     match (kind.group.as_str(), kind.plural.as_str()) {
         ("apps", "statefulsets") => stateful_set::set_defaults(object),
         ("", "services") => service::set_defaults(object),
+        ("apiextensions.k8s.io", _) => set_definition_defaults(object),
         ("", "namespaces") => {
             let name = object["metadata"]["name"].clone();
             if name.is_string() {

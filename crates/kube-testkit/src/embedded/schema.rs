@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-pub(crate) use builtin::{builtin, object_meta};
+pub(crate) use builtin::{builtin, definition, object_meta};
 pub(crate) use cel::check_rules;
 pub(crate) use decode::{decode, tidy_metadata};
 pub(crate) use defaults::apply_defaults;

@@ -5,6 +5,7 @@
 //!
 //! - `~`: only the status and the reason are compared, as the message repeats a parser's words;
 //! - `&`: a watch that goes on while the following requests run; its events are compared at the end;
+//! - `wait`: asked again until the answer is 200, and not compared;
 //! - `merge`, `json`, `strategic`, `apply` name the kind of a `PATCH`; `meta`, `table` the form of the answer.
 //!
 //! `{ns}` is the script's namespace, `{uid:NAME}` and `{rv:NAME}` are those of the object of that name as last answered,
@@ -30,6 +31,8 @@ pub(crate) struct Step {
     pub(crate) body: String,
     pub(crate) roughly: bool,
     pub(crate) background: bool,
+    /// Asked again until it is found; the answers are not compared.
+    pub(crate) until_found: bool,
 }
 
 impl Script {
@@ -64,6 +67,7 @@ impl Step {
             match words.next()? {
                 "~" => step.roughly = true,
                 "&" => step.background = true,
+                "wait" => step.until_found = true,
                 "merge" => step.media = "application/merge-patch+json",
                 "json" => step.media = "application/json-patch+json",
                 "strategic" => step.media = "application/strategic-merge-patch+json",

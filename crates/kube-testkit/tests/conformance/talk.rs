@@ -16,6 +16,8 @@ use tokio::task::JoinHandle;
 use crate::script::{Script, Step};
 use crate::transcript::Entry;
 
+const DEADLINE: Duration = Duration::from_secs(30);
+
 /// One conversation.
 pub(crate) struct Talk {
     client: Client,
@@ -49,6 +51,13 @@ impl Talk {
                 watches.push((step.clone(), tokio::spawn(async move { ask(&client, request).await })));
                 // The watch has to be there before what it is to see.
                 tokio::time::sleep(Duration::from_millis(300)).await;
+                continue;
+            }
+            if step.until_found {
+                kube_testkit::eventually(&step.path, DEADLINE, async || {
+                    (ask(&self.client, self.request(step)).await.status == 200).then_some(())
+                })
+                .await;
                 continue;
             }
             let said = ask(&self.client, self.request(step)).await;

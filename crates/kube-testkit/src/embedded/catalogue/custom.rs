@@ -68,37 +68,42 @@ pub(super) fn scale_paths(spec: &str, status: &str, selector: Option<&str>) -> S
     ScalePaths { spec_replicas: path(spec), status_replicas: path(status), selector: selector.map(path) }
 }
 
-/// The definition with the status that the real server's controllers give it: accepted and established, at once.
-pub(crate) fn established(mut definition: Value, now: &str) -> Value {
-    let condition = |kind: &str, reason: &str, message: &str| json!({"type": kind, "status": "True", "lastTransitionTime": now, "reason": reason, "message": message});
-    {
-        let names = &mut definition["spec"]["names"];
-        let kind = names["kind"].as_str().unwrap_or_default().to_owned();
+/// Fills in what a definition may leave out.
+pub(crate) fn set_defaults(definition: &mut Value) {
+    let Some(spec) = definition.get_mut("spec").filter(|spec| spec.is_object()) else { return };
+    if let Some(kind) = spec["names"]["kind"].as_str().map(str::to_owned) {
         for (field, value) in [("singular", kind.to_lowercase()), ("listKind", format!("{kind}List"))] {
-            if names.get(field).is_none() {
-                names[field] = json!(value);
+            if spec["names"].get(field).is_none() {
+                spec["names"][field] = json!(value);
             }
         }
     }
-    let spec = &mut definition["spec"];
     if spec.get("conversion").is_none() {
         spec["conversion"] = json!({"strategy": "None"});
     }
-    let stored: Vec<Value> = spec["versions"]
-        .as_array()
-        .into_iter()
-        .flatten()
+}
+
+/// A new definition's status: nothing is accepted yet.
+pub(crate) fn unaccepted(mut definition: Value) -> Value {
+    let versions = definition["spec"]["versions"].as_array().cloned().unwrap_or_default();
+    let stored: Vec<&Value> = versions
+        .iter()
         .filter(|version| version["storage"] == true)
-        .map(|version| version["name"].clone())
+        .map(|version| &version["name"])
         .collect();
-    let names = spec["names"].clone();
     definition["status"] = json!({
-        "acceptedNames": names,
-        "conditions": [
-            condition("NamesAccepted", "NoConflicts", "no conflicts found"),
-            condition("Established", "InitialNamesAccepted", "the initial names have been accepted"),
-        ],
-        "storedVersions": stored,
+        "acceptedNames": {"kind": "", "plural": ""}, "conditions": null, "storedVersions": stored,
     });
+    definition
+}
+
+/// The definition with the status that the real server's controllers give it soon after.
+pub(crate) fn established(mut definition: Value, now: &str) -> Value {
+    let condition = |kind: &str, reason: &str, message: &str| json!({"type": kind, "status": "True", "lastTransitionTime": now, "reason": reason, "message": message});
+    definition["status"]["acceptedNames"] = definition["spec"]["names"].clone();
+    definition["status"]["conditions"] = json!([
+        condition("NamesAccepted", "NoConflicts", "no conflicts found"),
+        condition("Established", "InitialNamesAccepted", "the initial names have been accepted"),
+    ]);
     definition
 }

@@ -71,7 +71,7 @@ impl Machine {
                 Fault::required("fieldManager", "is required for apply patch"),
             ));
         }
-        if kind.plural == "customresourcedefinitions" || kind.group == "events.k8s.io" {
+        if kind.group == "events.k8s.io" {
             return Err(Refusal::not_supported(&format!("server-side apply of {}", kind.qualified())));
         }
         let mut config: Value = serde_json::from_slice(call.request.body()).map_err(|error| {

@@ -61,13 +61,18 @@ impl Machine {
             return Err(Refusal::already_exists(kind, &name));
         }
         if kind.plural == "customresourcedefinitions" {
-            object = catalogue::established(object, &self.now());
+            object = catalogue::unaccepted(object);
         }
         if Self::is_dry_run(call)? {
             return Ok(object);
         }
         self.defined(kind, &object)?;
-        Ok((*self.store.put(key, object)).clone())
+        let kept = (*self.store.put(key.clone(), object)).clone();
+        if kind.plural == "customresourcedefinitions" {
+            // What controllers do a moment later on the real server, is done at once.
+            self.store.put(key, catalogue::established(kept.clone(), &self.now()));
+        }
+        Ok(kept)
     }
 
     pub(super) fn prepare_new(&self, kind: &ResourceType, mut object: Value) -> Value {

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::Schema;
 use super::parse::parse;
@@ -26,6 +26,32 @@ pub(crate) fn builtin(definition: &str) -> Arc<Schema> {
 /// The schema of every object's `metadata`.
 pub(crate) fn object_meta() -> Arc<Schema> {
     Arc::clone(&OBJECT_META)
+}
+
+/// The schema of `CustomResourceDefinition`, as far as ownership asks: its versions are owned as one, so that what is in
+/// them does not matter.
+pub(crate) fn definition() -> Arc<Schema> {
+    let text = json!({"type": "string"});
+    let texts = json!({"type": "array", "items": text, "x-kubernetes-list-type": "atomic"});
+    let names = json!({"type": "object", "properties": {
+        "categories": texts, "kind": text, "listKind": text, "plural": text, "shortNames": texts, "singular": text,
+    }});
+    let any = json!({});
+    let spec = json!({"type": "object", "properties": {
+        "conversion": {"type": "object", "properties": {"strategy": text, "webhook": any}},
+        "group": text, "names": names, "preserveUnknownFields": {"type": "boolean"}, "scope": text,
+        "versions": {"type": "array", "items": any, "x-kubernetes-list-type": "atomic"},
+    }});
+    let conditions = json!({
+        "type": "array", "items": any, "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"],
+    });
+    let status = json!({"type": "object", "properties": {
+        "acceptedNames": names, "conditions": conditions, "observedGeneration": {"type": "integer"}, "storedVersions": texts,
+    }});
+    let root = json!({"type": "object", "properties": {
+        "apiVersion": text, "kind": text, "metadata": {"$ref": "meta.v1.ObjectMeta"}, "spec": spec, "status": status,
+    }});
+    Arc::new(parse(&root, &resolve_node))
 }
 
 fn resolve(definition: &str) -> Arc<Schema> {

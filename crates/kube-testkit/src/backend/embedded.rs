@@ -1,0 +1,150 @@
+//! `embedded`: an API server within this process, over plain HTTP. Everybody may do everything there.
+
+use std::net::SocketAddr;
+use std::sync::mpsc as blocking;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::{io, path::PathBuf};
+
+use futures::future::BoxFuture;
+use tokio::sync::mpsc;
+
+use super::{Backend, BackendChoice};
+use crate::access::Access;
+use crate::embedded::{EmbeddedServer, WallSeams};
+use crate::error::{OperationError, StartError, io_error};
+
+/// The server, and the thread that listens for it. A restart replaces the thread, with all its connections, and keeps
+/// the server.
+pub(crate) struct Embedded {
+    server: EmbeddedServer,
+    listening: Mutex<Option<Listening>>,
+    address: SocketAddr,
+}
+
+struct Listening {
+    orders: mpsc::UnboundedSender<Order>,
+    /// Ends a pause, when dropped too.
+    resume: Option<blocking::Sender<()>>,
+    thread: JoinHandle<()>,
+}
+
+/// What the thread is told.
+enum Order {
+    /// Do nothing until this is answered or dropped.
+    Pause(blocking::Receiver<()>),
+    End,
+}
+
+pub(crate) fn start() -> Result<(Embedded, Access), StartError> {
+    let server = EmbeddedServer::new(WallSeams::new(fastrand::u64(..)));
+    let (listening, address) =
+        listen(&server, 0).map_err(|error| io_error("listen on", "a free port".as_ref(), error))?;
+    Ok((Embedded { server, listening: Mutex::new(Some(listening)), address }, Access::Open))
+}
+
+fn listen(server: &EmbeddedServer, port: u16) -> io::Result<(Listening, SocketAddr)> {
+    let (tell, told) = blocking::channel();
+    let (orders, received) = mpsc::unbounded_channel();
+    let server = server.clone();
+    let thread = std::thread::Builder::new().name("embedded API server".into()).spawn(move || {
+        let outcome = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        match outcome {
+            Ok(runtime) => runtime.block_on(serve(&server, port, &tell, received)),
+            Err(error) => drop(tell.send(Err(error))),
+        }
+    })?;
+    let address = told.recv().map_err(|_| io::Error::other("the thread that should listen has ended"))??;
+    Ok((Listening { orders, resume: None, thread }, address))
+}
+
+/// Listens until told to end; connections end with the runtime.
+async fn serve(
+    server: &EmbeddedServer,
+    port: u16,
+    tell: &blocking::Sender<io::Result<SocketAddr>>,
+    mut orders: mpsc::UnboundedReceiver<Order>,
+) {
+    let _port = match server.listen(port).await {
+        Ok(port) => {
+            let _ = tell.send(Ok(port.address()));
+            port
+        }
+        Err(error) => return drop(tell.send(Err(error))),
+    };
+    while let Some(Order::Pause(end)) = orders.recv().await {
+        // Blocks the only thread, so that connections stay open and nothing is answered.
+        let _ = end.recv();
+    }
+}
+
+impl Embedded {
+    fn lock(&self) -> MutexGuard<'_, Option<Listening>> {
+        self.listening.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn end(listening: Option<Listening>) {
+        if let Some(Listening { orders, resume, thread }) = listening {
+            drop(resume);
+            let _ = orders.send(Order::End);
+            // A panic there has been printed, and is no reason for another one here.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Backend for Embedded {
+    fn choice(&self) -> BackendChoice {
+        BackendChoice::Embedded
+    }
+
+    fn server(&self) -> http::Uri {
+        format!("http://{}/", self.address).parse().expect("an address and a port make a URI")
+    }
+
+    fn audit_log(&self) -> Option<PathBuf> {
+        None
+    }
+
+    fn server_log(&self) -> Option<PathBuf> {
+        None
+    }
+
+    fn dead(&self) -> BoxFuture<'_, Option<String>> {
+        let ended = self.lock().as_ref().is_none_or(|listening| listening.thread.is_finished());
+        Box::pin(std::future::ready(ended.then(|| "the embedded API server has ended".to_owned())))
+    }
+
+    fn restart(&self) -> BoxFuture<'_, Result<(), OperationError>> {
+        Box::pin(async {
+            let mut slot = self.lock();
+            Self::end(slot.take());
+            let (listening, _) = listen(&self.server, self.address.port())
+                .map_err(|error| io_error("listen again on", self.address.to_string().as_ref(), error))?;
+            *slot = Some(listening);
+            Ok(())
+        })
+    }
+
+    fn pause(&self) -> BoxFuture<'_, Result<(), OperationError>> {
+        if let Some(listening) = self.lock().as_mut() {
+            let (resume, end) = blocking::channel();
+            listening.resume = Some(resume);
+            let _ = listening.orders.send(Order::Pause(end));
+        }
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn resume(&self) -> BoxFuture<'_, Result<(), OperationError>> {
+        if let Some(listening) = self.lock().as_mut() {
+            listening.resume = None;
+        }
+        Box::pin(std::future::ready(Ok(())))
+    }
+}
+
+impl Drop for Embedded {
+    fn drop(&mut self) {
+        Self::end(self.lock().take());
+    }
+}
