@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use lease_core::{LeaseName, Term, Work};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use lease_core::{LeaseName, Term};
 
 /// Between two looks.
 const EVERY: Duration = Duration::from_micros(500);
@@ -39,12 +41,12 @@ impl Referee {
     }
 
     /// Work that is known to the referee and otherwise idle.
-    pub(crate) fn work(&self) -> impl Work + use<> {
+    pub(crate) fn work(&self) -> impl Fn(Term) -> BoxFuture<'static, ()> + Send + Sync + use<> {
         let shared = Arc::clone(&self.shared);
         move |term: Term| {
             shared.terms.lock().expect("no panic").push(term.clone());
             shared.look();
-            async move { term.draining().await }
+            async move { term.draining().await }.boxed()
         }
     }
 
