@@ -4,6 +4,8 @@
 //! against kube-apiserver, and the two transcripts are compared, but for what cannot be equal: uids, times and the
 //! numbers of versions.
 
+#[path = "conformance/documents.rs"]
+mod documents;
 #[path = "conformance/script.rs"]
 mod script;
 #[path = "conformance/talk.rs"]
@@ -52,6 +54,19 @@ async fn the_embedded_server_answers_as_the_real_one() {
     }
     println!("{} scripts, {steps} requests, {} differences", scripts.len(), differences.len());
     assert!(differences.is_empty(), "the embedded server differs:\n{}", differences.join("\n"));
+}
+
+#[tokio::test]
+async fn built_in_schemas_are_those_of_the_real_server() {
+    let Some(env) = kube_testkit::real("its documents are compared with those carried here").await else {
+        return;
+    };
+    if env.backend() == BackendChoice::Embedded {
+        kube_testkit::skip("the embedded server has no documents of its own");
+        return;
+    }
+    let differences = documents::differences(&env.admin()).await;
+    assert!(differences.is_empty(), "src/embedded/schema/builtin.json differs:\n{}", differences.join("\n"));
 }
 
 #[tokio::test]
