@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, mpsc};
 
 use kube_testkit::{TestUser, eventually};
 use lease_core::{OnOverrun, Term, Timings};
+use tokio::runtime::{Builder, Runtime};
 
 use crate::chronicle::Chronicle;
 use crate::referee::Referee;
@@ -20,7 +21,9 @@ async fn a_reconcile_that_blocks_its_thread_loses_the_lease_and_the_overrun_is_r
         let overruns = Arc::clone(&overruns);
         move |message: &str| overruns.lock().expect("no panic").push(message.to_owned())
     }));
-    let first = replica_at(env.config(&TestUser::admin()), watched).await;
+    let elsewhere = Elsewhere::new();
+    let first = elsewhere.runtime().spawn(replica_at(env.config(&TestUser::admin()), watched)).await;
+    let first = first.expect("it does not panic");
     let second = replica(&env, "second").await;
     let chronicle = Chronicle::of(leases(&env)).await;
     let referee = Referee::new();
@@ -72,12 +75,34 @@ async fn a_reconcile_that_blocks_its_thread_loses_the_lease_and_the_overrun_is_r
     leader.shutdown().await;
 }
 
+/// A runtime for the work that blocks: a blocked thread keeps the task that it would have run next, and that must not be
+/// one of those that watch.
+struct Elsewhere(Option<Runtime>);
+
+impl Elsewhere {
+    fn new() -> Self {
+        let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build();
+        Self(Some(runtime.expect("a runtime")))
+    }
+
+    fn runtime(&self) -> &Runtime {
+        self.0.as_ref().expect("it is taken only by the drop")
+    }
+}
+
+impl Drop for Elsewhere {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
 #[test]
 fn a_runtime_that_stands_still_loses_the_lease_too() {
     // The work's runtime has one thread, and that one blocks in a future that nobody tracks.
-    let own = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    let other =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("one");
+    let own = Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let other = Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("one");
     let Some(env) = other.block_on(kube_testkit::real("a Lease has to expire")) else { return };
     let (unblock, blocked) = mpsc::channel::<()>();
     let blocked = Arc::new(Mutex::new(blocked));
