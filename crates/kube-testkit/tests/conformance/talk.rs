@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use http::Request;
+use http::{Request, Response};
 use jiff::Timestamp;
 use kube::Client;
 use kube::client::Body;
@@ -47,10 +47,9 @@ impl Talk {
         let mut watches: Vec<(Step, JoinHandle<Said>)> = Vec::new();
         for step in &script.steps {
             if step.background {
-                let (client, request) = (self.client.clone(), self.request(step));
-                watches.push((step.clone(), tokio::spawn(async move { ask(&client, request).await })));
-                // The watch has to be there before what it is to see.
-                tokio::time::sleep(Duration::from_millis(300)).await;
+                // The watch has to be there before what it is to see: it is, once its status has come.
+                let watch = begin(&self.client, self.request(step)).await;
+                watches.push((step.clone(), tokio::spawn(hear_out(watch))));
                 continue;
             }
             if step.until_found {
@@ -124,7 +123,14 @@ impl Talk {
 }
 
 async fn ask(client: &Client, request: Request<Body>) -> Said {
-    let response = client.send(request).await.expect("the server answers");
+    hear_out(begin(client, request).await).await
+}
+
+async fn begin(client: &Client, request: Request<Body>) -> Response<Body> {
+    client.send(request).await.expect("the server answers")
+}
+
+async fn hear_out(response: Response<Body>) -> Said {
     let status = response.status().as_u16();
     let bytes = response.into_body().collect_bytes().await.expect("an answer is complete");
     let raw = String::from_utf8_lossy(&bytes).into_owned();
