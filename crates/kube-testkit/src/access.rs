@@ -111,7 +111,8 @@ fn current(config: &Kubeconfig) -> (kube::config::Cluster, AuthInfo) {
     (cluster.unwrap_or_default(), auth.unwrap_or_default())
 }
 
-fn assemble(cluster: kube::config::Cluster, auth: AuthInfo) -> Kubeconfig {
+/// A kubeconfig with one context: this cluster, by this user.
+pub(crate) fn assemble(cluster: kube::config::Cluster, auth: AuthInfo) -> Kubeconfig {
     let name = "kube-testkit".to_owned();
     let context =
         Context { cluster: name.clone(), user: Some(name.clone()), namespace: None, ..Context::default() };

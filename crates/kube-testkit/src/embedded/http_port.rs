@@ -3,11 +3,12 @@
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 
-use kube::config::{Context, Kubeconfig, NamedCluster, NamedContext};
+use kube::config::{AuthInfo, Kubeconfig};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use super::server::EmbeddedServer;
+use crate::access::assemble;
 
 /// A server that listens on this machine until this is dropped.
 #[derive(Debug)]
@@ -48,25 +49,9 @@ impl HttpPort {
 
     /// A kubeconfig for `kubectl` and other programs.
     pub fn kubeconfig(&self) -> Kubeconfig {
-        let name = "embedded".to_owned();
         let cluster = kube::config::Cluster { server: Some(self.url()), ..kube::config::Cluster::default() };
-        let context = Context { cluster: name.clone(), user: None, namespace: None, ..Context::default() };
-        Kubeconfig {
-            api_version: Some("v1".into()),
-            kind: Some("Config".into()),
-            clusters: vec![NamedCluster {
-                name: name.clone(),
-                cluster: Some(cluster),
-                ..NamedCluster::default()
-            }],
-            contexts: vec![NamedContext {
-                name: name.clone(),
-                context: Some(context),
-                ..NamedContext::default()
-            }],
-            current_context: Some(name),
-            ..Kubeconfig::default()
-        }
+        // Nobody is asked who they are.
+        assemble(cluster, AuthInfo::default())
     }
 }
 
