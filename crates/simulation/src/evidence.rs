@@ -1,0 +1,170 @@
+//! What a run leaves behind, for the checkers: as an observer outside of every replica saw it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use kube_testkit::records::{Record, Replica};
+use serde_json::Value;
+
+use crate::schedule::{Fault, Schedule, Seat};
+use crate::time::TrueTime;
+
+/// Everything that was seen.
+#[derive(Debug)]
+pub struct Evidence {
+    /// What was to be done.
+    pub schedule: Schedule,
+    /// The processes that ran, in order of their starts.
+    pub processes: Vec<Process>,
+    /// Their reconcile records. All instants (`boot_ns` and its kin) are true time in nanoseconds, and so is the wall clock.
+    pub records: Vec<Record>,
+    /// Every request that the API server received, in the order in which it received them.
+    pub requests: Vec<Received>,
+    /// Every state that a Lease went through, in order.
+    pub leases: Vec<LeaseState>,
+    /// What went wrong, as it happened.
+    pub faults: Vec<Happened>,
+    /// When the last fault and the last edit were over: liveness is judged from here.
+    pub quiet_from: TrueTime,
+    /// When everything was seen to be as asked for; `None` if it never was.
+    pub converged: Option<TrueTime>,
+    /// What was not as asked for at the end, one sentence each.
+    pub missing: Vec<String>,
+    /// When the run was over.
+    pub ended: TrueTime,
+    /// The last spec that users wrote, of every `Memcached` that they left standing, by name.
+    pub wishes: BTreeMap<String, Wish>,
+    /// Every object that was there at the end, by `<plural>/<name>`.
+    pub objects: BTreeMap<String, Value>,
+    /// What replicas logged as errors or panicked with, one sentence each. A panic is a violation.
+    pub panics: Vec<String>,
+}
+
+/// What a user asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wish {
+    /// The uid of the object.
+    pub uid: String,
+    /// `spec.replicas`.
+    pub replicas: i32,
+    /// `spec.memoryLimitMegabytes`.
+    pub memory: i32,
+    /// When it was created.
+    pub created: TrueTime,
+}
+
+/// One process of a replica.
+#[derive(Clone, Debug)]
+pub struct Process {
+    /// Where it ran.
+    pub seat: Seat,
+    /// Its holderIdentity.
+    pub identity: Replica,
+    /// When it started.
+    pub started: TrueTime,
+    /// When it ended, and how; `None` if it ran until the end.
+    pub ended: Option<(TrueTime, Exit)>,
+    /// How fast its clocks ran: local time per true time.
+    pub rate: f64,
+}
+
+/// How a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// It was killed.
+    Killed,
+    /// It was told to stop, and did.
+    Clean,
+    /// It ended itself, since work could not be stopped in time.
+    Overrun,
+    /// `run` returned without having been told to.
+    Unasked,
+}
+
+/// A request as the API server received it.
+#[derive(Clone, Debug)]
+pub struct Received {
+    /// Whose; `None` for users and stand-ins.
+    pub by: Option<Replica>,
+    /// Its User-Agent.
+    pub user_agent: String,
+    /// When it was sent.
+    pub sent: TrueTime,
+    /// When it arrived. Carried out in the same instant.
+    pub arrived: TrueTime,
+    /// The HTTP method.
+    pub method: String,
+    /// Path and query.
+    pub uri: String,
+    /// The HTTP status that was answered.
+    pub code: u16,
+    /// Whether it was carried out: true of every success, and of a 504 that landed.
+    pub landed: bool,
+    /// Whether the answer reached the client.
+    pub answer: Fate,
+}
+
+/// What became of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It was delivered, so long after the arrival of the request.
+    Delivered(Duration),
+    /// It was lost, or its client was gone.
+    Lost,
+}
+
+/// A Lease after one of its changes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeaseState {
+    /// The Lease's name.
+    pub name: String,
+    /// When the change was made.
+    pub at: TrueTime,
+    /// When the request that made it was sent.
+    pub sent: TrueTime,
+    /// Who made it; `None` for people's hands and stand-ins.
+    pub by: Option<Replica>,
+    /// `metadata.uid`.
+    pub uid: String,
+    /// `metadata.resourceVersion` after the change.
+    pub version: u64,
+    /// `spec`, or `None` if the Lease was deleted.
+    pub spec: Option<LeaseSpec>,
+    /// `metadata.annotations`.
+    pub annotations: BTreeMap<String, String>,
+}
+
+/// The record of a Lease.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LeaseSpec {
+    /// `holderIdentity`; empty for nobody.
+    pub holder: String,
+    /// `leaseDurationSeconds`.
+    pub duration: Duration,
+    /// `leaseTransitions`.
+    pub transitions: i64,
+    /// `renewTime`, as written.
+    pub renewed: Option<jiff::Timestamp>,
+    /// `acquireTime`, as written.
+    pub acquired: Option<jiff::Timestamp>,
+}
+
+/// A fault as it happened.
+#[derive(Clone, Debug)]
+pub struct Happened {
+    /// As scheduled.
+    pub fault: Fault,
+    /// When it began.
+    pub from: TrueTime,
+    /// When it was over.
+    pub to: TrueTime,
+    /// Which process it befell, where it befell one.
+    pub process: Option<Replica>,
+    /// How many reconciles it hit: those that were running on whom it befell when it began, or that had a request of theirs
+    /// touched by it.
+    pub reconciles_hit: u64,
+    /// How many Lease writes it hit: in flight when it began, lost, delayed or refused by it.
+    pub lease_writes_hit: u64,
+    /// How many messages it touched: lost, delayed, refused.
+    pub messages: u64,
+}

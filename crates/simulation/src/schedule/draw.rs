@@ -1,0 +1,1 @@
+//! Drawing a schedule from a seed.

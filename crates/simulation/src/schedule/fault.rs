@@ -1,0 +1,158 @@
+//! What goes wrong.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{ResourceIndex, Seat};
+use crate::time::TrueTime;
+
+/// Something that goes wrong for a while.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Fault {
+    /// From when on.
+    pub at: TrueTime,
+    /// For how long. What happens in an instant (a crash) states how long it is until its repair (the restart).
+    pub lasts: Duration,
+    /// What.
+    pub what: FaultKind,
+}
+
+/// The kinds of faults.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FaultKind {
+    /// The process is stopped (SIGSTOP) and goes on afterwards; its clocks go on all the while.
+    Pause(Seat),
+    /// The machine is suspended: CLOCK_BOOTTIME goes on, CLOCK_MONOTONIC stands still.
+    Suspend(Seat),
+    /// The process is killed (SIGKILL); another one starts in its seat afterwards.
+    Crash(Seat),
+    /// The process is told to stop (SIGTERM), drains, and another one starts afterwards (from the telling on).
+    Terminate(Seat),
+    /// The wall clock is set, by so many milliseconds.
+    WallJump {
+        /// Whose.
+        seat: Seat,
+        /// Forwards, or backwards.
+        by_ms: i64,
+    },
+    /// Nothing gets through.
+    Partition {
+        /// Whose.
+        seat: Seat,
+        /// Which way.
+        direction: Direction,
+    },
+    /// Requests and answers take longer: requests up to a bound below LeaseDuration − RenewDeadline, as assumed, answers any time.
+    Slow {
+        /// Whose.
+        seat: Seat,
+        /// Added to each request, at most.
+        requests: Duration,
+        /// Added to each answer, at most.
+        answers: Duration,
+    },
+    /// Some requests never arrive; the client finds its connection broken, later.
+    LoseRequests {
+        /// Whose.
+        seat: Seat,
+        /// How many of a hundred.
+        percent: u8,
+    },
+    /// Some answers never arrive, after the request took effect.
+    LoseAnswers {
+        /// Whose.
+        seat: Seat,
+        /// How many of a hundred.
+        percent: u8,
+    },
+    /// Watches stay open and show nothing; afterwards they go on, late, or break.
+    HangWatches(Seat),
+    /// Watches break: some between two events, some in the middle of one.
+    TearWatches(Seat),
+    /// Each watch lags by an amount of its own, so that streams are reordered against each other.
+    LagWatches {
+        /// Whose.
+        seat: Seat,
+        /// At most.
+        by: Duration,
+    },
+    /// The API server answers some requests badly.
+    Api {
+        /// How.
+        trouble: ApiTrouble,
+        /// How many of a hundred.
+        percent: u8,
+    },
+    /// The API server forgets its history: watches that go on from an older state get 410 Gone.
+    Compact,
+    /// The API server is down, and every connection to it is cut.
+    ApiDown,
+    /// Somebody lays a hand on a Lease.
+    Hand {
+        /// On which.
+        lease: LeaseOf,
+        /// What is done to it.
+        what: HandOnLease,
+    },
+    /// Somebody strips the bucket label of a resource, or forges another.
+    Label {
+        /// Which resource.
+        resource: ResourceIndex,
+        /// The forged bucket; `None` to strip the label.
+        forged: Option<u8>,
+    },
+}
+
+/// Which way nothing gets through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Direction {
+    /// Neither.
+    Both,
+    /// Requests.
+    ToServer,
+    /// Answers and what watches show.
+    FromServer,
+}
+
+/// How an API server answers badly.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ApiTrouble {
+    /// 409 on a write that could have been carried out.
+    Conflict,
+    /// 429 with Retry-After.
+    TooManyRequests,
+    /// 500, nothing done.
+    InternalError,
+    /// 504, nothing done.
+    TimeoutBefore,
+    /// 504, and yet done.
+    TimeoutAfter,
+}
+
+/// A Lease, by what it stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LeaseOf {
+    /// The un-suffixed one.
+    Coordinator,
+    /// A shard's.
+    Shard(u16),
+    /// The member Lease of whoever is in this seat.
+    Member(Seat),
+}
+
+/// What people do to Leases.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HandOnLease {
+    /// `kubectl delete lease`.
+    Delete,
+    /// The holder is blanked, as `kubectl edit` would.
+    BlankHolder,
+    /// A label is put on it: news without a renewal.
+    Label,
+}
