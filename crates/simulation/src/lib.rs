@@ -4,4 +4,5 @@
 pub mod evidence;
 pub mod outcome;
 pub mod schedule;
+pub mod seed;
 pub mod time;
