@@ -29,13 +29,15 @@
 //!
 //! # What it does not
 //!
-//! - There is no authentication, authorization or admission; everybody may do everything.
+//! - There is no authentication, authorization or admission; everybody may do everything, and the
+//!   [audit log](EmbeddedServer::with_audit_log) knows a writer by its User-Agent alone.
 //! - Built-in objects are read by the real types, but of their validation only what `kinds` lists is checked: an object that
 //!   the real server finds invalid may be accepted.
 //! - Garbage collection and the end of namespaces happen only [on demand](EmbeddedServer::with_garbage_collection).
 //! - What it does not know answers 501 with the reason `NotSupportedByEmbeddedServer`: other built-in resources, further
 //!   subresources, definitions with several versions, and so on.
 
+mod audit;
 mod catalogue;
 mod collector;
 mod discovery;

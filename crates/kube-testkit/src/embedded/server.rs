@@ -17,6 +17,7 @@ use http_body_util::{BodyExt, Full, StreamBody};
 use serde_json::Value;
 use tokio::sync::watch;
 
+use super::audit::{Audit, Stages};
 use super::machine::{Machine, Reply, Watch};
 use super::seams::Seams;
 use super::store::Revision;
@@ -38,6 +39,7 @@ pub type AnswerBody = UnsyncBoxBody<Bytes, Infallible>;
 pub struct EmbeddedServer {
     shared: Arc<Shared>,
     collect: bool,
+    audit: Option<Arc<Audit>>,
 }
 
 struct Shared {
@@ -53,13 +55,22 @@ impl EmbeddedServer {
         let seams: Arc<dyn Seams> = Arc::new(seams);
         let machine = Machine::new(Arc::clone(&seams));
         let revision = watch::Sender::new(machine.revision());
-        Self { shared: Arc::new(Shared { machine: Mutex::new(machine), seams, revision }), collect: false }
+        let shared = Arc::new(Shared { machine: Mutex::new(machine), seams, revision });
+        Self { shared, collect: false, audit: None }
     }
 
     /// The same server, collecting garbage after each write that comes through this handle and its clones.
     #[must_use]
     pub fn with_garbage_collection(mut self) -> Self {
         self.collect = true;
+        self
+    }
+
+    /// The same server, writing a line of `audit.k8s.io/v1` into `log` for each write that is asked for through this handle
+    /// and its clones, and answered. The lines stand in the order in which the writes took effect.
+    #[must_use]
+    pub fn with_audit_log(mut self, log: impl std::io::Write + Send + 'static) -> Self {
+        self.audit = Some(Arc::new(Audit::new(log)));
         self
     }
 
@@ -87,8 +98,13 @@ impl EmbeddedServer {
     }
 
     fn handle(&self, request: &Request<Bytes>) -> Response<AnswerBody> {
+        let seams = &self.shared.seams;
+        let received = seams.now();
         let mut machine = self.shared.lock();
         let reply = machine.handle(request);
+        if let (Some(audit), Reply::Answer(answer)) = (&self.audit, &reply) {
+            audit.note(request, answer, &Stages { received, answered: seams.now() }, seams.bits());
+        }
         if self.collect {
             machine.collect_garbage();
         }
