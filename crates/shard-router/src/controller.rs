@@ -8,7 +8,7 @@ use std::{
 
 use k8s_openapi::NamespaceResourceScope;
 use kube::Resource;
-use lease_core::{NameError, StartError};
+use lease_core::{Connection, NameError, StartError};
 use serde::de::DeserializeOwned;
 use tokio::sync::Semaphore;
 
@@ -46,7 +46,7 @@ use crate::{
 /// # }
 /// ```
 pub struct ShardedController<K: Sharded> {
-    config: kube::Config,
+    connection: Connection,
     options: Options,
     owned: Vec<OwnedWatch<K>>,
     metrics: Metrics,
@@ -70,10 +70,10 @@ pub enum RunError {
 }
 
 impl<K: Sharded> ShardedController<K> {
-    /// A replica that reaches the API server by this configuration.
-    pub fn new(config: kube::Config, options: Options) -> Self {
+    /// A replica that reaches the API server by this configuration, or by this client.
+    pub fn new(connection: impl Into<Connection>, options: Options) -> Self {
         Self {
-            config,
+            connection: connection.into(),
             options,
             owned: Vec::new(),
             metrics: Metrics::default(),
@@ -142,9 +142,9 @@ impl<K: Sharded> ShardedController<K> {
         shutdown: impl Future<Output = ()> + Send,
     ) -> Result<(), RunError> {
         let options = self.options;
-        let base = Base::new(self.config.clone(), &options.user_agent())?;
-        let stamper_base = Base::new(self.config.clone(), &options.stamper_user_agent())?;
-        let config = introduced(self.config, &options.user_agent())?;
+        let base = Base::new(self.connection.clone(), &options.user_agent())?;
+        let stamper_base = Base::new(self.connection.clone(), &options.stamper_user_agent())?;
+        let connection = introduced(self.connection, &options.user_agent())?;
         let identity = options.elections.identity.clone();
         let clock = options.elections.clock.clone();
         let recorder = Recorder::new(options.records.clone(), clock.clone(), identity.as_str());
@@ -169,7 +169,7 @@ impl<K: Sharded> ShardedController<K> {
         if setup.options.leader_elect {
             let tasks =
                 replica::Tasks { every_replica: self.replica_tasks, coordinator: self.coordinator_tasks };
-            replica::run(setup, config, tasks, self.readiness, shutdown).await?;
+            replica::run(setup, connection, tasks, self.readiness, shutdown).await?;
         } else {
             let tasks = self.replica_tasks.into_iter().chain(self.coordinator_tasks).collect();
             sole::run(setup, tasks, self.readiness, shutdown).await;

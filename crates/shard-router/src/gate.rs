@@ -18,18 +18,21 @@
 //! gate again.
 
 mod deadline;
+mod given;
 mod wire;
 
 use std::{sync::Arc, time::Duration};
 
 use futures::future::BoxFuture;
-use http::{Request, Response};
+use http::{HeaderValue, Request, Response, header::USER_AGENT};
 use kube::{
     Client,
     client::{Body, ClientBuilder},
 };
-use tower::BoxError;
+use lease_core::Connection;
+use tower::{BoxError, Layer};
 
+use self::given::Given;
 use crate::mutants::{Mutant, active};
 
 /// The authority to send was over, so the request was not sent, or its answer was not waited for.
@@ -83,10 +86,19 @@ pub(crate) struct Base {
 
 impl Base {
     /// A pool that introduces itself to the API server as `user_agent`.
-    pub(crate) fn new(mut config: kube::Config, user_agent: &str) -> Result<Self, BaseError> {
-        config.default_retry = false;
-        let config = introduced(config, user_agent)?;
-        let client = ClientBuilder::try_from(config)?.with_layer(&wire::LastCheck).build();
+    pub(crate) fn new(connection: Connection, user_agent: &str) -> Result<Self, BaseError> {
+        let user_agent = header(user_agent)?;
+        let client = match connection {
+            Connection::Config(mut config) => {
+                config.default_retry = false;
+                let config = introduced_by(*config, user_agent);
+                ClientBuilder::try_from(config)?.with_layer(&wire::LastCheck).build()
+            }
+            Connection::Client(client) => {
+                let namespace = client.default_namespace().to_owned();
+                Client::new(wire::LastCheck.layer(Given::new(client, user_agent)), namespace)
+            }
+        };
         Ok(Self { client })
     }
 
@@ -104,12 +116,26 @@ impl Base {
     }
 }
 
-/// The configuration with this User-Agent header and no other.
-pub(crate) fn introduced(mut config: kube::Config, user_agent: &str) -> Result<kube::Config, BaseError> {
-    let value = user_agent.parse().map_err(|_| BaseError::UserAgent(user_agent.to_owned()))?;
-    config.headers.retain(|(name, _)| *name != http::header::USER_AGENT);
-    config.headers.push((http::header::USER_AGENT, value));
-    Ok(config)
+/// The connection with this User-Agent header and no other.
+pub(crate) fn introduced(connection: Connection, user_agent: &str) -> Result<Connection, BaseError> {
+    let user_agent = header(user_agent)?;
+    Ok(match connection {
+        Connection::Config(config) => introduced_by(*config, user_agent).into(),
+        Connection::Client(client) => {
+            let namespace = client.default_namespace().to_owned();
+            Client::new(Given::new(client, user_agent), namespace).into()
+        }
+    })
+}
+
+fn introduced_by(mut config: kube::Config, user_agent: HeaderValue) -> kube::Config {
+    config.headers.retain(|(name, _)| *name != USER_AGENT);
+    config.headers.push((USER_AGENT, user_agent));
+    config
+}
+
+fn header(user_agent: &str) -> Result<HeaderValue, BaseError> {
+    user_agent.parse().map_err(|_| BaseError::UserAgent(user_agent.to_owned()))
 }
 
 /// The connection to the API server could not be set up.

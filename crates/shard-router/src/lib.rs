@@ -49,6 +49,7 @@ pub use held::Held;
 pub use key::ShardKey;
 pub use kube::runtime::controller::Action;
 pub use layout::{Layout, selector, unstamped_selector};
+pub use lease_core::Connection;
 pub use metrics::Metrics;
 pub use names::Names;
 pub use options::{Backoff, Options, Pod};

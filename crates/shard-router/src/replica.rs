@@ -9,7 +9,7 @@ use std::{future::Future, sync::Arc, time::Duration};
 
 use futures::FutureExt;
 use kube::Api;
-use lease_core::{Candidate, CandidateOptions, Creation, Elections, Term};
+use lease_core::{Candidate, CandidateOptions, Connection, Creation, Elections, Term};
 use tokio::{
     sync::{Notify, watch},
     task::JoinSet,
@@ -44,7 +44,7 @@ pub(crate) struct Tasks {
 /// Runs until `shutdown`, then drains, releases and returns.
 pub(crate) async fn run<K: Sharded, R: Reconciler<K>>(
     setup: Arc<Setup<K, R>>,
-    config: kube::Config,
+    connection: Connection,
     tasks: Tasks,
     readiness: ReadinessSwitch,
     shutdown: impl Future<Output = ()> + Send,
@@ -56,8 +56,8 @@ pub(crate) async fn run<K: Sharded, R: Reconciler<K>>(
         background.spawn(task.start(setup.base.ungated(), None, stopped));
     }
     let mut shutdown = std::pin::pin!(shutdown);
-    let starting =
-        async { futures::join!(births(&setup), Elections::start(config, setup.options.elections.clone())) };
+    let elections = Elections::start(connection, setup.options.elections.clone());
+    let starting = async { futures::join!(births(&setup), elections) };
     let (births, elections) = tokio::select! {
         started = starting => started,
         // Nothing is held yet, so there is nothing to drain.

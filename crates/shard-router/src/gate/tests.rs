@@ -7,7 +7,7 @@ use futures::FutureExt;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::Api;
 use tokio::sync::Notify;
-use tower::{Layer, Service};
+use tower::Service;
 
 use super::*;
 
@@ -32,31 +32,74 @@ impl Authority for Authorised {
     }
 }
 
-/// A server that answers after the test lets it, and notes what reached it.
+/// A server that answers after the test lets it, and notes what reached it, and from whom.
 #[derive(Clone, Default)]
 struct Server {
     seen: Arc<Mutex<Vec<String>>>,
+    agents: Arc<Mutex<Vec<String>>>,
     answers: Arc<Notify>,
+}
+
+impl Server {
+    /// A client with nothing between itself and the server.
+    fn client(&self) -> Client {
+        let answering = self.clone();
+        let service = tower::service_fn(move |request: Request<Body>| {
+            let server = answering.clone();
+            async move {
+                server.seen.lock().unwrap().push(request.uri().to_string());
+                let agents = request.headers().get_all(USER_AGENT).iter();
+                server.agents.lock().unwrap().extend(agents.map(|agent| agent.to_str().unwrap().to_owned()));
+                server.answers.notified().await;
+                let object = r#"{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"x"}}"#;
+                Ok::<_, BoxError>(Response::new(Body::from(object.as_bytes().to_vec())))
+            }
+        });
+        Client::new(service, "default")
+    }
 }
 
 fn setting(left_millis: u64) -> (Arc<Authorised>, Server, Client) {
     let authority = Arc::new(Authorised { left_millis: left_millis.into(), ..Authorised::default() });
     let server = Server::default();
-    let answering = server.clone();
-    let service = tower::service_fn(move |request: Request<Body>| {
-        let server = answering.clone();
-        async move {
-            server.seen.lock().unwrap().push(request.uri().to_string());
-            server.answers.notified().await;
-            let object = r#"{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"x"}}"#;
-            Ok::<_, BoxError>(Response::new(Body::from(object.as_bytes().to_vec())))
-        }
-        .boxed()
-    });
-    let checked = wire::LastCheck.layer(service);
-    let base = Base { client: Client::new(checked, "default") };
+    let base = Base::new(server.client().into(), "op/1 (a_1)").unwrap();
     let client = base.gated(&Pass(authority.clone()));
     (authority, server, client)
+}
+
+#[tokio::test]
+async fn a_given_client_introduces_itself_as_a_configured_one_does() {
+    let (_authority, server, reconciler) = setting(1500);
+    let Connection::Client(leases) = introduced(server.client().into(), "op/1 (a_1)").unwrap() else {
+        panic!("a client stays a client");
+    };
+    let stamper = Base::new(server.client().into(), "op-stamper/1 (a_1)").unwrap().ungated();
+    for client in [reconciler, leases, stamper] {
+        server.answers.notify_one();
+        let said_otherwise = Request::get("/api/v1/namespaces/default/configmaps/x")
+            .header(USER_AGENT, "somebody else")
+            .body(Vec::new())
+            .unwrap();
+        client.request::<ConfigMap>(said_otherwise).await.unwrap();
+    }
+    assert_eq!(*server.agents.lock().unwrap(), ["op/1 (a_1)", "op/1 (a_1)", "op-stamper/1 (a_1)"]);
+}
+
+/// A client queues a request as soon as it is called; the given one is not called before the last check has passed.
+#[tokio::test]
+async fn a_given_client_gets_nothing_once_validity_has_ended() {
+    let (authority, server, _) = setting(1500);
+    let mut request = Request::post("/api").body(Body::empty()).unwrap();
+    request.extensions_mut().insert(Pass(authority.clone()));
+    let given = Given::new(server.client(), HeaderValue::from_static("op/1 (a_1)"));
+    let answer = wire::LastCheck.layer(given).call(request);
+    authority.left_millis.store(0, Ordering::SeqCst);
+    server.answers.notify_one();
+    // Whatever is queued by now gets its turn first.
+    tokio::task::yield_now().await;
+    let error = answer.await.unwrap_err();
+    assert!(error.to_string().contains("was not sent"), "{error}");
+    assert!(server.seen.lock().unwrap().is_empty());
 }
 
 #[tokio::test]

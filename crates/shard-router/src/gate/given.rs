@@ -1,0 +1,39 @@
+//! A client that was given instead of a configuration, as the lowest service of the clients that are built on it.
+
+use std::task::{Context, Poll};
+
+use futures::{FutureExt, future::BoxFuture};
+use http::{HeaderValue, Request, Response, header::USER_AGENT};
+use kube::{Client, client::Body};
+use tower::{BoxError, Service};
+
+/// Sends through a given client, and introduces each request by this User-Agent header and no other.
+#[derive(Clone)]
+pub(super) struct Given {
+    client: Client,
+    user_agent: HeaderValue,
+}
+
+impl Given {
+    pub(super) fn new(client: Client, user_agent: HeaderValue) -> Self {
+        Self { client, user_agent }
+    }
+}
+
+impl Service<Request<Body>> for Given {
+    type Response = Response<Body>;
+    type Error = BoxError;
+    type Future = BoxFuture<'static, Result<Response<Body>, BoxError>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    /// A client's own `call` queues the request at once. Here nothing happens before the first poll, since that is what
+    /// the last check looks at the clock for.
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+        request.headers_mut().insert(USER_AGENT, self.user_agent.clone());
+        let client = self.client.clone();
+        async move { client.send(request).await.map_err(BoxError::from) }.boxed()
+    }
+}
