@@ -25,7 +25,7 @@ mod work;
 pub use candidate::{Candidate, CandidateStatus, NotLeading};
 pub use clock::{Clock, SystemClock};
 pub use elections::{Connection, Elections, StartError};
-pub use environment::{EnvironmentError, identity_from_env, namespace_from_env};
+pub use environment::{EnvironmentError, identity_from_env, installation_from_env, namespace_from_env};
 pub use feed::LeaseView;
 pub use health::{Health, Trouble};
 pub use lease_api::{LeaseApi, RequestError};

@@ -88,7 +88,7 @@ impl Elections {
         let clock = Arc::clone(&options.clock);
         let timings = options.timings;
         let timeout = timings.request_timeout();
-        let marks = Marks::new(&options.domain, &options.id);
+        let marks = Marks::new(&options.domain, &options.id, options.installation.clone());
         let journal = Arc::new(Journal::default());
         journal.contact(clock.now().monotonic);
         let api = LeaseApi::new(

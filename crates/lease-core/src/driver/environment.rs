@@ -3,8 +3,12 @@
 use std::path::Path;
 
 use crate::identity::{EmptyIdentity, Identity};
+use crate::installation::Installation;
 
 const NAMESPACE_FILE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
+
+/// Where a process is that runs in no Pod.
+const OUTSIDE: &str = "outside-of-the-cluster";
 
 /// This process cannot tell where, or who, it is.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +37,19 @@ pub fn identity_from_env() -> Result<Identity, EnvironmentError> {
     Ok(Identity::of_pod(&pod, &uuid::Uuid::new_v4().to_string())?)
 }
 
+/// The Pod's namespace; and for all processes that run in no Pod the same name, `outside-of-the-cluster`. So somebody's
+/// laptop is not taken for a replica of what runs in the cluster. Two installations in one namespace have to be told apart
+/// by a name that is given.
+pub fn installation_from_env() -> Installation {
+    let namespace = namespace(std::env::var("POD_NAMESPACE").ok(), Path::new(NAMESPACE_FILE)).ok();
+    installation(namespace)
+}
+
+fn installation(namespace: Option<String>) -> Installation {
+    let outside = || Installation::new(OUTSIDE).expect("a legible name");
+    namespace.and_then(|namespace| Installation::new(namespace).ok()).unwrap_or_else(outside)
+}
+
 fn namespace(variable: Option<String>, file: &Path) -> Result<String, EnvironmentError> {
     let from_file = || std::fs::read_to_string(file).ok();
     variable
@@ -45,6 +62,12 @@ fn namespace(variable: Option<String>, file: &Path) -> Result<String, Environmen
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_runs_in_no_pod_is_an_installation_of_its_own() {
+        assert_eq!(installation(Some("prod".into())).as_str(), "prod");
+        assert_eq!(installation(None).as_str(), OUTSIDE);
+    }
 
     #[test]
     fn the_variable_comes_first_then_the_file_then_advice() {

@@ -78,9 +78,9 @@ impl LeaseApi {
         Ok(self.bounded("list", self.api.list(&params)).await?.items)
     }
 
-    /// Creates a Lease, labelled as one of this operator's.
+    /// Creates a Lease, marked as one of this operator's.
     pub async fn create(&self, mut lease: Lease) -> Result<Lease, RequestError> {
-        self.marks.label(&mut lease);
+        self.marks.put_on(&mut lease);
         self.bounded("create", self.api.create(&PostParams::default(), &lease)).await
     }
 

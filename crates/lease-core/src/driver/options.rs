@@ -8,10 +8,11 @@ use std::time::Duration;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 
 use super::clock::{Clock, SystemClock};
-use super::environment::{EnvironmentError, identity_from_env, namespace_from_env};
+use super::environment::{EnvironmentError, identity_from_env, installation_from_env, namespace_from_env};
 use super::runtime::LeaseRuntime;
 use crate::config::{Creation, ReleaseStyle};
 use crate::identity::Identity;
+use crate::installation::Installation;
 use crate::name::LeaderElectionId;
 use crate::timings::Timings;
 
@@ -30,6 +31,9 @@ pub struct ElectionsOptions {
     pub namespace: String,
     /// holderIdentity.
     pub identity: Identity,
+    /// Which installation this process belongs to; written on each Lease that it holds or creates. `None`: nothing is
+    /// written, and what an earlier holder wrote is taken off. Default: none.
+    pub installation: Option<Installation>,
     /// LeaseDuration, RenewDeadline, RetryPeriod.
     pub timings: Timings,
     /// The prefix of labels and annotations on Leases, such as the operator's API group.
@@ -58,6 +62,7 @@ impl ElectionsOptions {
             id,
             namespace: namespace.into(),
             identity,
+            installation: None,
             timings: Timings::standard(),
             domain: DEFAULT_DOMAIN.to_owned(),
             release_on_cancel: true,
@@ -68,9 +73,10 @@ impl ElectionsOptions {
         }
     }
 
-    /// Namespace and identity from the environment that a Pod has.
+    /// Namespace, identity and installation from the environment that a Pod has.
     pub fn from_env(id: LeaderElectionId) -> Result<Self, EnvironmentError> {
-        Ok(Self::new(id, namespace_from_env()?, identity_from_env()?))
+        let installation = Some(installation_from_env());
+        Ok(Self { installation, ..Self::new(id, namespace_from_env()?, identity_from_env()?) })
     }
 
     /// What a careful operator would rather know, a sentence each.

@@ -9,6 +9,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta, Owne
 
 use crate::effect::Write;
 use crate::identity::Identity;
+use crate::installation::Installation;
 use crate::name::{LeaderElectionId, LeaseName};
 use crate::record::{LeaseRecord, ObservedLease};
 use crate::revision::{OpaqueVersion, Revision, Uid};
@@ -27,20 +28,24 @@ pub enum BadLease {
     Version(#[from] OpaqueVersion),
 }
 
-/// What stands before the `/`, and which election's Leases these are.
+/// What stands before the `/`, which election's Leases these are, and whose this process writes.
 #[derive(Clone, Debug)]
 pub(super) struct Marks {
     election_key: String,
     election_value: String,
     successor_key: String,
+    installation_key: String,
+    installation: Option<Installation>,
 }
 
 impl Marks {
-    pub(super) fn new(domain: &str, id: &LeaderElectionId) -> Self {
+    pub(super) fn new(domain: &str, id: &LeaderElectionId, installation: Option<Installation>) -> Self {
         Self {
             election_key: format!("{domain}/election"),
             election_value: label_value(id.as_str()),
             successor_key: format!("{domain}/successor"),
+            installation_key: Installation::annotation(domain),
+            installation,
         }
     }
 
@@ -102,9 +107,8 @@ pub(super) fn dressed(
     let mut lease = base.cloned().unwrap_or_default();
     lease.metadata.name = Some(name.as_str().to_owned());
     write_record(&write.record, &mut lease);
-    let labels = lease.metadata.labels.get_or_insert_default();
-    labels.insert(marks.election_key.clone(), marks.election_value.clone());
-    labels.extend(dress.labels.clone());
+    marks.put_on(&mut lease);
+    lease.metadata.labels.get_or_insert_default().extend(dress.labels.clone());
     let annotations = lease.metadata.annotations.get_or_insert_default();
     annotations.extend(dress.annotations.clone());
     match &write.successor {
@@ -120,10 +124,16 @@ pub(super) fn dressed(
 }
 
 impl Marks {
-    /// Labels a Lease as one of this election's.
-    pub(super) fn label(&self, lease: &mut Lease) {
+    /// Marks a Lease as one of this election's, written by this installation. One that has no name takes another's off:
+    /// a Lease must not say that it is held by who held it before.
+    pub(super) fn put_on(&self, lease: &mut Lease) {
         let labels = lease.metadata.labels.get_or_insert_default();
         labels.insert(self.election_key.clone(), self.election_value.clone());
+        let annotations = lease.metadata.annotations.get_or_insert_default();
+        match &self.installation {
+            Some(own) => annotations.insert(self.installation_key.clone(), own.to_string()),
+            None => annotations.remove(&self.installation_key),
+        };
     }
 }
 
@@ -167,7 +177,13 @@ mod tests {
     use crate::effect::{AttemptId, WriteKind};
 
     fn marks() -> Marks {
-        Marks::new("cache.example.com", &LeaderElectionId::new("a.example.com").expect("valid"))
+        marks_of(None)
+    }
+
+    fn marks_of(installation: Option<&str>) -> Marks {
+        let id = LeaderElectionId::new("a.example.com").expect("valid");
+        let installation = installation.map(|name| Installation::new(name).expect("valid"));
+        Marks::new("cache.example.com", &id, installation)
     }
 
     fn write(successor: Option<&str>) -> Write {
@@ -215,6 +231,19 @@ mod tests {
         let annotations = lease.metadata.annotations.expect("annotations");
         assert_eq!(annotations.into_iter().collect::<Vec<_>>(), [("note".to_owned(), "b".to_owned())]);
         assert_eq!(lease.spec.expect("spec").strategy.as_deref(), Some("Coordinated"));
+    }
+
+    #[test]
+    fn each_write_says_whose_it_is_and_nobody_is_left_named_by_the_one_before() {
+        let name = LeaseName::from_server("a");
+        let ours = dressed(&write(None), None, &name, &marks_of(Some("ns/a")), &Dress::default());
+        let said =
+            |lease: &Lease| lease.metadata.annotations.clone()?.remove("cache.example.com/installation");
+        assert_eq!(said(&ours).as_deref(), Some("ns/a"));
+        let theirs = dressed(&write(None), Some(&ours), &name, &marks_of(Some("ns/b")), &Dress::default());
+        assert_eq!(said(&theirs).as_deref(), Some("ns/b"));
+        let unnamed = dressed(&write(None), Some(&ours), &name, &marks(), &Dress::default());
+        assert_eq!(said(&unnamed), None);
     }
 
     #[test]
