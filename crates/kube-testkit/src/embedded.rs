@@ -27,6 +27,9 @@
 //! validation and CEL rules. The conformance suite (`tests/conformance.rs`) runs the same cases here and on the real
 //! server.
 //!
+//! Every request is counted by its [`Shape`], and [`conformance_shapes`] are those that the suite compares: what is seen
+//! beyond them rests on nobody's word.
+//!
 //! # What it does not
 //!
 //! - There is no authentication, authorization or admission; everybody may do everything, and the
@@ -53,11 +56,14 @@ mod schema;
 mod seams;
 mod selector;
 mod server;
+mod shape;
 mod store;
 mod strategic;
+mod uncompared;
 
 pub use http_port::HttpPort;
 pub use machine::{Answer, Machine, Reply, Watch};
 pub use seams::{Seams, WallSeams};
 pub use server::{AnswerBody, EmbeddedServer, EmbeddedService};
+pub use shape::{Shape, conformance_shapes, shape};
 pub use store::Revision;

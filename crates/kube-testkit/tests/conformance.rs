@@ -4,8 +4,12 @@
 //! against kube-apiserver, and the two transcripts are compared, but for what cannot be equal: uids, times and the
 //! numbers of versions.
 
+#[path = "conformance/clocks.rs"]
+mod clocks;
 #[path = "conformance/documents.rs"]
 mod documents;
+#[path = "conformance/generated.rs"]
+mod generated;
 #[path = "conformance/script.rs"]
 mod script;
 #[path = "conformance/talk.rs"]
@@ -13,15 +17,17 @@ mod talk;
 #[path = "conformance/transcript.rs"]
 mod transcript;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
 use futures::future::join_all;
 use kube::Client;
 use kube_testkit::BackendChoice;
-use kube_testkit::embedded::{EmbeddedServer, WallSeams};
+use kube_testkit::embedded::{EmbeddedServer, Seams, WallSeams};
 use serde_json::{Value, json};
 
+use clocks::StandingClock;
 use script::Script;
 use talk::Talk;
 
@@ -77,18 +83,32 @@ async fn the_same_requests_give_the_same_bytes() {
     }
 }
 
+/// What the suite has compared is known to others by `kube_testkit::embedded::conformance_shapes`.
+#[tokio::test]
+async fn the_shapes_of_the_scripts_are_written_down() {
+    let mut shapes = BTreeSet::new();
+    for script in scripts() {
+        let entries = run_on(StandingClock::hasty(), &script).await;
+        shapes.extend(entries.into_iter().map(|entry| entry.shape));
+    }
+    let lines: String = shapes.iter().map(|shape| format!("{shape}\n")).collect();
+    generated::check("tests/conformance/shapes.txt", &lines);
+}
+
 async fn run_embedded(script: &Script) -> Vec<transcript::Entry> {
-    let server = EmbeddedServer::new(WallSeams::new(7));
-    install(&server.client("default"), &definition()).await;
-    Talk::new(server.client("default"), format!("t-{}", script.name)).run(script).await
+    run_on(WallSeams::new(7), script).await
 }
 
 /// The answers as they were sent, at a standing clock.
 async fn run_raw(script: &Script) -> Vec<String> {
-    let server = EmbeddedServer::new(talk::StandingClock::default());
-    install(&server.client("default"), &definition()).await;
-    let entries = Talk::new(server.client("default"), format!("t-{}", script.name)).run(script).await;
+    let entries = run_on(StandingClock::default(), script).await;
     entries.into_iter().map(|entry| entry.raw).collect()
+}
+
+async fn run_on(seams: impl Seams, script: &Script) -> Vec<transcript::Entry> {
+    let server = EmbeddedServer::new(seams);
+    install(&server.client("default"), &definition()).await;
+    Talk::new(server.client("default"), format!("t-{}", script.name)).run(script).await
 }
 
 fn scripts() -> Vec<Script> {

@@ -14,6 +14,7 @@ mod scale;
 mod watch;
 mod write;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -25,6 +26,7 @@ use super::refusal::Refusal;
 use super::request::{Form, Place, Query, Target, refuse_unknown_options};
 use super::resource::ResourceType;
 use super::seams::Seams;
+use super::shape::{Shape, shape};
 use super::store::{Key, Revision, Store};
 use super::{discovery, present};
 
@@ -55,6 +57,7 @@ pub struct Machine {
     store: Store,
     catalogue: Catalogue,
     seams: Arc<dyn Seams>,
+    shapes: BTreeMap<Shape, u64>,
 }
 
 /// A request as far as it has been understood.
@@ -72,7 +75,8 @@ impl Machine {
     ///
     /// Never: what it makes of itself is sound.
     pub fn new(seams: Arc<dyn Seams>) -> Self {
-        let mut machine = Self { store: Store::new(), catalogue: Catalogue::new(), seams };
+        let mut machine =
+            Self { store: Store::new(), catalogue: Catalogue::new(), seams, shapes: BTreeMap::new() };
         for name in ["default", "kube-node-lease", "kube-public", "kube-system"] {
             let kind = machine.catalogue.find("", "v1", "namespaces").expect("namespaces are built in");
             let namespace = Self::decode(
@@ -88,6 +92,7 @@ impl Machine {
 
     /// Carries out one request.
     pub fn handle(&mut self, request: &Request<Bytes>) -> Reply {
+        *self.shapes.entry(shape(request)).or_default() += 1;
         match self.try_handle(request) {
             Ok(reply) => reply,
             Err(refusal) => {
@@ -95,6 +100,11 @@ impl Machine {
                 Reply::Answer(Answer { status: refusal.code, content_type, body: body.into() })
             }
         }
+    }
+
+    /// The shapes of all requests so far, and how many there were of each.
+    pub fn shapes(&self) -> &BTreeMap<Shape, u64> {
+        &self.shapes
     }
 
     /// The number of the last write.

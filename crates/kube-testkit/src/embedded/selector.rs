@@ -1,5 +1,7 @@
 //! Label and field selectors.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use super::refusal::Refusal;
@@ -74,6 +76,37 @@ impl Requirement {
             Demand::Below(bound) => number().is_some_and(|number| number < *bound),
         }
     }
+}
+
+/// The operators in a label selector; `exists` stands for a bare key.
+pub(crate) fn label_operators(text: &str) -> BTreeSet<String> {
+    let parts = split_outside_parentheses(text).into_iter().map(str::trim);
+    parts
+        .map(|part| {
+            let word = |word: &str| part.split([' ', '(']).any(|found| found == word);
+            let sign = ["!=", "==", "=", ">", "<"].into_iter().find(|sign| part.contains(sign));
+            match sign {
+                _ if word("notin") => "notin",
+                _ if word("in") => "in",
+                Some("==") => "=",
+                Some(sign) => sign,
+                None if part.starts_with('!') => "!",
+                None => "exists",
+            }
+            .to_owned()
+        })
+        .collect()
+}
+
+/// The fields in a field selector, each with its operator.
+pub(crate) fn field_operators(text: &str) -> BTreeSet<String> {
+    let parts = text.split(',').filter(|part| !part.is_empty());
+    parts
+        .map(|part| match part.split_once('=') {
+            Some((key, _)) => format!("{key}="),
+            None => part.to_owned(),
+        })
+        .collect()
 }
 
 fn parse_labels(text: &str) -> Result<Vec<Requirement>, Refusal> {
@@ -216,6 +249,14 @@ mod tests {
         ];
         let selection = Selection { labels: parse_labels(selector).unwrap(), ..Selection::default() };
         objects.iter().filter(|(_, object)| selection.matches(object)).map(|(name, _)| *name).collect()
+    }
+
+    #[test]
+    fn operators_are_told_apart() {
+        let words = |text| label_operators(text).into_iter().collect::<Vec<_>>().join(" ");
+        assert_eq!(words("a in (1, 3),b==2,!c"), "! = in");
+        assert_eq!(words("a notin (1),b!=2,in,c>1"), "!= > in notin");
+        assert_eq!(field_operators("a.b!=1,c=2").into_iter().collect::<Vec<_>>(), ["a.b!=", "c="]);
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! The machine as a `tower` service.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::convert::Infallible;
 use std::fmt;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -20,7 +21,9 @@ use tokio::sync::watch;
 use super::audit::{Audit, Stages};
 use super::machine::{Machine, Reply, Watch};
 use super::seams::Seams;
+use super::shape::{Shape, shape};
 use super::store::Revision;
+use super::uncompared::Uncompared;
 
 /// How often a watch gets a bookmark, as on the real server.
 const BOOKMARK_EVERY: Duration = Duration::from_secs(60);
@@ -40,6 +43,7 @@ pub struct EmbeddedServer {
     shared: Arc<Shared>,
     collect: bool,
     audit: Option<Arc<Audit>>,
+    uncompared: Option<Arc<Uncompared>>,
 }
 
 struct Shared {
@@ -56,7 +60,7 @@ impl EmbeddedServer {
         let machine = Machine::new(Arc::clone(&seams));
         let revision = watch::Sender::new(machine.revision());
         let shared = Arc::new(Shared { machine: Mutex::new(machine), seams, revision });
-        Self { shared, collect: false, audit: None }
+        Self { shared, collect: false, audit: None, uncompared: None }
     }
 
     /// The same server, collecting garbage after each write that comes through this handle and its clones.
@@ -74,6 +78,14 @@ impl EmbeddedServer {
         self
     }
 
+    /// The same server, which appends to a file each [`Shape`] of requests through this handle that the conformance suite
+    /// does not have.
+    #[must_use]
+    pub fn noting_uncompared(mut self, file: &Path) -> Self {
+        self.uncompared = Some(Arc::new(Uncompared::new(file)));
+        self
+    }
+
     /// The service, to put layers around.
     pub fn service(&self) -> EmbeddedService {
         EmbeddedService { server: self.clone() }
@@ -82,6 +94,11 @@ impl EmbeddedServer {
     /// A client without anything between it and the server.
     pub fn client(&self, default_namespace: &str) -> kube::Client {
         kube::Client::new(self.service(), default_namespace)
+    }
+
+    /// The shapes of all requests so far, and how many there were of each.
+    pub fn shapes(&self) -> BTreeMap<Shape, u64> {
+        self.shared.lock().shapes().clone()
     }
 
     /// Looks at the machine, or does to it what no request can. Watches see changes afterwards.
@@ -101,7 +118,11 @@ impl EmbeddedServer {
         let seams = &self.shared.seams;
         let received = seams.now();
         let mut machine = self.shared.lock();
+        let shapes_before = machine.shapes().len();
         let reply = machine.handle(request);
+        if let Some(notes) = self.uncompared.as_ref().filter(|_| machine.shapes().len() > shapes_before) {
+            notes.note(&shape(request));
+        }
         if let (Some(audit), Reply::Answer(answer)) = (&self.audit, &reply) {
             audit.note(request, answer, &Stages { received, answered: seams.now() }, seams.bits());
         }

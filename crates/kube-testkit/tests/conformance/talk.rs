@@ -1,15 +1,13 @@
 //! Talking to a server, and keeping what it said.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use futures::future::BoxFuture;
+use bytes::Bytes;
 use http::{Request, Response};
-use jiff::Timestamp;
 use kube::Client;
 use kube::client::Body;
-use kube_testkit::embedded::Seams;
+use kube_testkit::embedded::{Shape, shape};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
@@ -44,12 +42,14 @@ impl Talk {
         let namespace = json!({"metadata": {"name": self.namespace}});
         self.send("POST", "/api/v1/namespaces", Some(&namespace)).await;
         let mut entries = Vec::new();
-        let mut watches: Vec<(Step, JoinHandle<Said>)> = Vec::new();
+        let mut watches: Vec<(Step, Shape, JoinHandle<Said>)> = Vec::new();
         for step in &script.steps {
             if step.background {
                 // The watch has to be there before what it is to see: it is, once its status has come.
-                let watch = begin(&self.client, self.request(step)).await;
-                watches.push((step.clone(), tokio::spawn(hear_out(watch))));
+                let request = self.request(step);
+                let shape = shape(&request);
+                let watch = begin(&self.client, request).await;
+                watches.push((step.clone(), shape, tokio::spawn(hear_out(watch))));
                 continue;
             }
             if step.until_found {
@@ -59,12 +59,14 @@ impl Talk {
                 .await;
                 continue;
             }
-            let said = ask(&self.client, self.request(step)).await;
+            let request = self.request(step);
+            let shape = shape(&request);
+            let said = ask(&self.client, request).await;
             self.learn(&said.body);
-            entries.push(Entry::new(step, said));
+            entries.push(Entry::new(step, shape, said));
         }
-        for (step, watch) in watches {
-            entries.push(Entry::new(&step, watch.await.expect("a watch ends")));
+        for (step, shape, watch) in watches {
+            entries.push(Entry::new(&step, shape, watch.await.expect("a watch ends")));
         }
         for entry in &mut entries {
             entry.normalise(&self.namespace);
@@ -85,7 +87,7 @@ impl Talk {
         ask(&self.client, self.request(&step)).await
     }
 
-    fn request(&self, step: &Step) -> Request<Body> {
+    fn request(&self, step: &Step) -> Request<Bytes> {
         Request::builder()
             .method(step.method.as_str())
             .uri(self.filled(&step.path).replace(' ', "%20"))
@@ -93,7 +95,7 @@ impl Talk {
             .header("accept", step.accept)
             .header("user-agent", "conformance/1")
             .header("accept-encoding", "identity")
-            .body(Body::from(self.filled(&step.body).into_bytes()))
+            .body(Bytes::from(self.filled(&step.body)))
             .expect("a script has sound requests")
     }
 
@@ -122,12 +124,12 @@ impl Talk {
     }
 }
 
-async fn ask(client: &Client, request: Request<Body>) -> Said {
+async fn ask(client: &Client, request: Request<Bytes>) -> Said {
     hear_out(begin(client, request).await).await
 }
 
-async fn begin(client: &Client, request: Request<Body>) -> Response<Body> {
-    client.send(request).await.expect("the server answers")
+async fn begin(client: &Client, request: Request<Bytes>) -> Response<Body> {
+    client.send(request.map(Body::from)).await.expect("the server answers")
 }
 
 async fn hear_out(response: Response<Body>) -> Said {
@@ -139,22 +141,4 @@ async fn hear_out(response: Response<Body>) -> Said {
         lines.map_or_else(|| json!(raw), Value::Array)
     });
     Said { status, body, raw }
-}
-
-/// A clock that stands, with uids that count.
-#[derive(Default)]
-pub(crate) struct StandingClock(AtomicU64);
-
-impl Seams for StandingClock {
-    fn now(&self) -> Timestamp {
-        Timestamp::UNIX_EPOCH
-    }
-
-    fn bits(&self) -> u128 {
-        u128::from(self.0.fetch_add(1, Ordering::Relaxed))
-    }
-
-    fn sleep(&self, _: Duration) -> BoxFuture<'static, ()> {
-        Box::pin(std::future::pending())
-    }
 }

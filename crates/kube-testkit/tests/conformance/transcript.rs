@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use kube_testkit::embedded::Shape;
 use serde_json::{Value, json};
 
 use crate::script::Step;
@@ -11,6 +12,7 @@ use crate::talk::Said;
 /// One request and its answer.
 pub(crate) struct Entry {
     title: String,
+    pub(crate) shape: Shape,
     roughly: bool,
     status: u16,
     body: Value,
@@ -18,9 +20,9 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
-    pub(crate) fn new(step: &Step, said: Said) -> Self {
+    pub(crate) fn new(step: &Step, shape: Shape, said: Said) -> Self {
         let title = format!("line {}: {} {} {}", step.line, step.method, step.path, step.body);
-        Self { title, roughly: step.roughly, status: said.status, body: said.body, raw: said.raw }
+        Self { title, shape, roughly: step.roughly, status: said.status, body: said.body, raw: said.raw }
     }
 
     /// Takes out uids, times, versions and addresses.
