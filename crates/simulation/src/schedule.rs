@@ -7,6 +7,7 @@
 mod draw;
 mod edit;
 mod fault;
+mod names;
 
 use std::time::Duration;
 

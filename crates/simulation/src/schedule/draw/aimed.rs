@@ -1,0 +1,172 @@
+//! Faults that aim at one moment: where one alone is harmless, two within a LeaseDuration may not be.
+
+use std::time::Duration;
+
+use fastrand::Rng;
+
+use super::dice::{between, millis};
+use super::ground::Ground;
+use super::waves::{direction, hand, slow};
+use crate::schedule::{ApiTrouble, Direction, Fault, FaultKind, HandOnLease, LeaseOf};
+use crate::time::TrueTime;
+
+/// One of the aims.
+pub(super) fn draw(rng: &mut Rng, ground: &Ground, at: TrueTime) -> Vec<Fault> {
+    let aims: [fn(&mut Rng, &Ground, TrueTime) -> Vec<Fault>; 12] = [
+        paused_while_cut_off,
+        crash_while_answers_are_lost,
+        lease_deleted_under_a_paused_holder,
+        told_to_stop_while_answers_are_late,
+        asleep_with_slow_requests_under_way,
+        handover_behind_hanging_watches,
+        coordinator_gone_with_its_lease,
+        label_changed_under_a_paused_owner,
+        wall_clock_set_during_a_takeover,
+        two_that_take_turns_in_pausing,
+        writes_that_landed_after_all,
+        history_gone_while_away,
+    ];
+    let aim = aims[rng.usize(..aims.len())];
+    aim(rng, ground, at)
+}
+
+/// Its renewals fail, it is stopped before it notices, and wakes around the end of its validity or after.
+fn paused_while_cut_off(rng: &mut Rng, ground: &Ground, at: TrueTime) -> Vec<Fault> {
+    let seat = ground.seat(rng);
+    let cut_off =
+        Fault { at, lasts: ground.span(rng), what: FaultKind::Partition { seat, direction: direction(rng) } };
+    let at = at + between(rng, Duration::ZERO, ground.timings.retry_period);
+    vec![cut_off, Fault { at, lasts: around_expiry(rng, ground), what: FaultKind::Pause(seat) }]
+}
+
+/// What it wrote last is known to nobody, and it comes back under another name.
+fn crash_while_answers_are_lost(rng: &mut Rng, ground: &Ground, at: TrueTime) -> Vec<Fault> {
+    let seat = ground.seat(rng);
+    let retry_period = ground.timings.retry_period;
+    let lost = Fault { at, lasts: retry_period * 3, what: FaultKind::LoseAnswers { seat, percent: 100 } };
+    let at = at + between(rng, Duration::ZERO, retry_period * 3);
+    let lasts = between(rng, Duration::from_millis(300), ground.timings.lease_duration);
+    vec![lost, Fault { at, lasts, what: FaultKind::Crash(seat) }]
+}
+
+/// Others see no Lease while its holder may still believe in it.
+fn lease_deleted_under_a_paused_holder(rng: &mut Rng, ground: &Ground, at: TrueTime) -> Vec<Fault> {
+    let pause = Fault { at, lasts: around_expiry(rng, ground), what: FaultKind::Pause(ground.seat(rng)) };
+    let deletions = (0..ground.shards.min(3)).map(|_| Fault {
+        at: at + between(rng, Duration::ZERO, pause.lasts),
+        lasts: Duration::ZERO,
+        what: FaultKind::Hand { lease: ground.lease(rng), what: hand(rng) },
+    });
+    let mut faults: Vec<_> = deletions.collect();
+    faults.push(pause);
+    faults
+}
+
+/// The drain, the last renewals and the release, with answers that come when they no longer count.
+fn told_to_stop_while_answers_are_late(rng: &mut Rng, ground: &Ground, at: TrueTime) -> Vec<Fault> {
+    let seat = ground.seat(rng);
+    let late = Fault { at, lasts: ground.timings.lease_duration * 2, what: slow(rng, ground, seat) };
+    let at = at + between(rng, Duration::ZERO, ground.timings.lease_duration);
+    vec![late, Fault { at, lasts: ground.timings.lease_duration * 2, what: FaultKind::Terminate(seat) }]
+}
+
+/// The requests that it had sent arrive while its clock stands still.
+fn asleep_with_slow_requests_under_way(rng: &mut Rng, ground: &Ground, at: TrueTime) -> Vec<Fault> {
+    let seat = ground.seat(rng);
+    let slow = Fault { at, lasts: ground.timings.lease_duration, what: slow(rng, ground, seat) };
+    let at = at + between(rng, Duration::ZERO, ground.timings.retry_period * 2);
+    vec![slow, Fault { at, lasts: around_expiry(rng, ground), what: FaultKind::Suspend(seat) }]
+}
+
+/// Nobody sees that Leases became free, nor that the successor took them.
+fn handover_behind_hanging_watches(rng: &mut Rng, ground: &Ground, at: TrueTime) -> Vec<Fault> {
+    let leaving = ground.seat(rng);
+    let lasts = between(rng, ground.timings.retry_period, ground.timings.lease_duration * 2);
+    let blind = ground.other_seat(rng, leaving);
+    let told = at + between(rng, Duration::ZERO, lasts / 2);
+    vec![
+        Fault { at, lasts, what: FaultKind::HangWatches(blind) },
+        Fault { at, lasts, what: FaultKind::HangWatches(leaving) },
+        Fault { at: told, lasts: ground.timings.lease_duration, what: FaultKind::Terminate(leaving) },
+    ]
+}
+
+/// Layout and plan live on the coordinator's Lease.
+fn coordinator_gone_with_its_lease(rng: &mut Rng, ground: &Ground, at: TrueTime) -> Vec<Fault> {
+    let deletion = FaultKind::Hand { lease: LeaseOf::Coordinator, what: HandOnLease::Delete };
+    let lasts = between(rng, Duration::from_secs(1), ground.timings.lease_duration * 2);
+    vec![
+        Fault { at: at + millis(rng, 0..=500), lasts, what: FaultKind::Crash(ground.seat(rng)) },
+        Fault { at: at + millis(rng, 0..=500), lasts: Duration::ZERO, what: deletion },
+    ]
+}
+
+/// A resource leaves its shard while a reconcile of it stands still.
+fn label_changed_under_a_paused_owner(rng: &mut Rng, ground: &Ground, at: TrueTime) -> Vec<Fault> {
+    let lasts = ground.span(rng);
+    let pause = Fault { at, lasts, what: FaultKind::Pause(ground.seat(rng)) };
+    let forgeries = (0..rng.u8(1..=4)).map(|_| Fault {
+        at: at + between(rng, Duration::ZERO, lasts),
+        lasts: Duration::ZERO,
+        what: FaultKind::Label { resource: ground.resource(rng), forged: rng.bool().then(|| rng.u8(..)) },
+    });
+    let mut faults: Vec<_> = forgeries.collect();
+    faults.push(pause);
+    faults
+}
+
+/// Whoever compares a renewTime with a wall clock is fooled here, either way.
+fn wall_clock_set_during_a_takeover(rng: &mut Rng, ground: &Ground, at: TrueTime) -> Vec<Fault> {
+    let gone = ground.seat(rng);
+    let lasts = ground.timings.lease_duration * 2;
+    let cut_off = FaultKind::Partition { seat: gone, direction: Direction::Both };
+    let by_ms = rng.i64(10_000..=7_200_000) * if rng.bool() { 1 } else { -1 };
+    let jump = FaultKind::WallJump { seat: ground.other_seat(rng, gone), by_ms };
+    let later = at + between(rng, Duration::ZERO, ground.timings.lease_duration);
+    vec![Fault { at, lasts, what: cut_off }, Fault { at: later, lasts: Duration::ZERO, what: jump }]
+}
+
+/// One wakes as the other stops: each may find its Leases with the other.
+fn two_that_take_turns_in_pausing(rng: &mut Rng, ground: &Ground, at: TrueTime) -> Vec<Fault> {
+    let first = ground.seat(rng);
+    let second = ground.other_seat(rng, first);
+    let lasts = around_expiry(rng, ground);
+    let turn = at + lasts.saturating_sub(millis(rng, 0..=200)) + millis(rng, 0..=200);
+    vec![
+        Fault { at, lasts, what: FaultKind::Pause(first) },
+        Fault { at: turn, lasts: around_expiry(rng, ground), what: FaultKind::Pause(second) },
+    ]
+}
+
+/// 504 and done: the client that takes it for a failure does it twice, the one that takes it for a success may be wrong.
+fn writes_that_landed_after_all(rng: &mut Rng, ground: &Ground, at: TrueTime) -> Vec<Fault> {
+    let trouble = FaultKind::Api { trouble: ApiTrouble::TimeoutAfter, percent: 100 };
+    let lasts = between(rng, ground.timings.retry_period, ground.timings.lease_duration);
+    let stop = FaultKind::Pause(ground.seat(rng));
+    let later = at + between(rng, Duration::ZERO, lasts);
+    vec![
+        Fault { at, lasts, what: trouble },
+        Fault { at: later, lasts: around_expiry(rng, ground), what: stop },
+    ]
+}
+
+/// Its watches go on from a state that the API server no longer knows.
+fn history_gone_while_away(rng: &mut Rng, ground: &Ground, at: TrueTime) -> Vec<Fault> {
+    let seat = ground.seat(rng);
+    let lasts = ground.span(rng);
+    let forgotten = at + between(rng, Duration::ZERO, lasts);
+    vec![
+        Fault { at, lasts, what: FaultKind::Partition { seat, direction: direction(rng) } },
+        Fault { at: forgotten, lasts: Duration::ZERO, what: FaultKind::Compact },
+    ]
+}
+
+/// From shortly before the end of validity to shortly after the end of the Lease.
+fn around_expiry(rng: &mut Rng, ground: &Ground) -> Duration {
+    let retry_period = ground.timings.retry_period;
+    between(
+        rng,
+        ground.timings.renew_deadline.saturating_sub(retry_period),
+        ground.timings.lease_duration + retry_period,
+    )
+}

@@ -1,0 +1,184 @@
+//! Faults come in waves: several at once, one alone, some aimed, and calm in between so that shards are rebalanced.
+
+use std::time::Duration;
+
+use fastrand::Rng;
+
+use super::aimed;
+use super::dice::{between, millis, of};
+use super::fleet::wall_offset;
+use super::ground::Ground;
+use crate::schedule::{ApiTrouble, Direction, Fault, FaultKind, HandOnLease, Seat};
+use crate::time::TrueTime;
+
+#[derive(Clone, Copy)]
+enum Wave {
+    /// Nothing, for long enough that a rebalance happens.
+    Calm,
+    /// One fault, and its consequences.
+    Single,
+    /// Several within two LeaseDurations.
+    Burst,
+    /// Several that aim at one moment.
+    Aimed,
+    /// One replica after another is told to stop, as a rollout does.
+    RollingRestart,
+    /// One process that dies shortly after each start.
+    CrashLoop,
+}
+
+pub(super) fn draw(rng: &mut Rng, ground: &Ground) -> Vec<Fault> {
+    let lease_duration = ground.timings.lease_duration;
+    let mut faults = Vec::new();
+    // One time in three already while the installation comes up.
+    let mut at = if rng.u8(..3) == 0 { Duration::ZERO } else { lease_duration * 2 };
+    while at < ground.busy_for {
+        at += wave(rng, ground, TrueTime::after_start(at), &mut faults);
+        at += between(rng, lease_duration / 4, lease_duration);
+    }
+    fit(faults, ground.busy_for)
+}
+
+/// Adds a wave and says how long it is.
+fn wave(rng: &mut Rng, ground: &Ground, at: TrueTime, faults: &mut Vec<Fault>) -> Duration {
+    let lease_duration = ground.timings.lease_duration;
+    let kinds = [
+        // Not at first: where Leases are long, a calm stretch may fill a short schedule.
+        (if faults.is_empty() { 0 } else { 4 }, Wave::Calm),
+        (5, Wave::Single),
+        (5, Wave::Burst),
+        (6, Wave::Aimed),
+        (1, Wave::RollingRestart),
+        (1, Wave::CrashLoop),
+    ];
+    match of(rng, &kinds) {
+        Wave::Calm => lease_duration * rng.u32(4..=8),
+        Wave::Single => {
+            let fault = fault(rng, ground, at);
+            let length = fault.lasts + lease_duration;
+            faults.push(fault);
+            length
+        }
+        Wave::Burst => {
+            for _ in 0..rng.u8(3..=8) {
+                let at = at + between(rng, Duration::ZERO, lease_duration * 2);
+                faults.push(fault(rng, ground, at));
+            }
+            lease_duration * 3
+        }
+        Wave::Aimed => {
+            faults.extend(aimed::draw(rng, ground, at));
+            lease_duration * 2
+        }
+        Wave::RollingRestart => {
+            let turn = between(rng, Duration::from_secs(1), lease_duration * 2);
+            let seats = u32::try_from(ground.seats).unwrap_or(u32::MAX);
+            faults.extend((0..seats).zip(0..).map(|(nth, seat)| Fault {
+                at: at + turn * nth,
+                lasts: turn.mul_f64(0.8),
+                what: FaultKind::Terminate(Seat(seat)),
+            }));
+            turn * seats
+        }
+        Wave::CrashLoop => {
+            let seat = ground.seat(rng);
+            let times = rng.u32(3..=6);
+            let turn = between(rng, Duration::from_secs(2), lease_duration.max(Duration::from_secs(6)));
+            faults.extend((0..times).map(|nth| Fault {
+                at: at + turn * nth,
+                lasts: turn.mul_f64(0.3),
+                what: FaultKind::Crash(seat),
+            }));
+            turn * times
+        }
+    }
+}
+
+/// Any fault. None has a way to say how long it lasts but `lasts`, so what happens in an instant gets nothing there.
+pub(super) fn fault(rng: &mut Rng, ground: &Ground, at: TrueTime) -> Fault {
+    let seat = ground.seat(rng);
+    let percent = of(rng, &[(2, 10), (3, 30), (2, 60), (2, 100)]);
+    let what = match rng.u8(..24) {
+        0 | 1 => FaultKind::Pause(seat),
+        2 => FaultKind::Suspend(seat),
+        3 | 4 => FaultKind::Crash(seat),
+        5 => FaultKind::Terminate(seat),
+        6 => FaultKind::WallJump { seat, by_ms: wall_offset(rng) },
+        7..=9 => FaultKind::Partition { seat, direction: direction(rng) },
+        10 | 11 => slow(rng, ground, seat),
+        12 => FaultKind::LoseRequests { seat, percent },
+        13 => FaultKind::LoseAnswers { seat, percent },
+        14 => FaultKind::HangWatches(seat),
+        15 => FaultKind::TearWatches(seat),
+        16 => FaultKind::LagWatches { seat, by: ground.span(rng) },
+        17..=19 => FaultKind::Api { trouble: trouble(rng), percent },
+        20 => FaultKind::Compact,
+        21 => FaultKind::ApiDown,
+        22 => FaultKind::Hand { lease: ground.lease(rng), what: hand(rng) },
+        _ => {
+            let forged = rng.bool().then(|| rng.u8(..));
+            FaultKind::Label { resource: ground.resource(rng), forged }
+        }
+    };
+    let lasts = match &what {
+        FaultKind::WallJump { .. }
+        | FaultKind::Compact
+        | FaultKind::Hand { .. }
+        | FaultKind::Label { .. } => Duration::ZERO,
+        FaultKind::Crash(_) | FaultKind::Terminate(_) => {
+            millis(rng, 300..=1_000) + between(rng, Duration::ZERO, ground.timings.lease_duration * 2)
+        }
+        _ => ground.span(rng),
+    };
+    Fault { at, lasts, what }
+}
+
+pub(super) fn direction(rng: &mut Rng) -> Direction {
+    of(rng, &[(1, Direction::Both), (1, Direction::ToServer), (1, Direction::FromServer)])
+}
+
+/// Requests within what is assumed of a network; answers as late as they like.
+pub(super) fn slow(rng: &mut Rng, ground: &Ground, seat: Seat) -> FaultKind {
+    let requests = between(rng, Duration::ZERO, ground.held_up);
+    // One time in four all that is allowed: it is there that a promise with too little margin breaks.
+    let requests = if rng.u8(..4) == 0 { ground.held_up } else { requests };
+    FaultKind::Slow { seat, requests, answers: ground.span(rng) }
+}
+
+fn trouble(rng: &mut Rng) -> ApiTrouble {
+    of(
+        rng,
+        &[
+            (2, ApiTrouble::Conflict),
+            (2, ApiTrouble::TooManyRequests),
+            (2, ApiTrouble::InternalError),
+            (2, ApiTrouble::TimeoutBefore),
+            (3, ApiTrouble::TimeoutAfter),
+        ],
+    )
+}
+
+pub(super) fn hand(rng: &mut Rng) -> HandOnLease {
+    of(rng, &[(2, HandOnLease::Delete), (2, HandOnLease::BlankHolder), (1, HandOnLease::Label)])
+}
+
+/// Everything is over when the quiet phase begins, in order, and no request is slowed down by two at once: each may have
+/// used up what is assumed of the network.
+fn fit(mut faults: Vec<Fault>, busy_for: Duration) -> Vec<Fault> {
+    faults.retain(|fault| fault.at.since_start() < busy_for);
+    faults.sort_by_key(|fault| fault.at);
+    let mut fitting: Vec<Fault> = Vec::new();
+    for mut fault in faults {
+        fault.lasts = fault.lasts.min(busy_for - fault.at.since_start());
+        let slowed_already = matches!(fault.what, FaultKind::Slow { .. })
+            && fitting.iter().any(|other| {
+                matches!(other.what, FaultKind::Slow { .. })
+                    && other.what.seat() == fault.what.seat()
+                    && other.at + other.lasts >= fault.at
+            });
+        if !slowed_already {
+            fitting.push(fault);
+        }
+    }
+    fitting
+}

@@ -1,0 +1,127 @@
+//! What kinds of faults are called in tables, and what is said of one fault in a line.
+
+use std::fmt;
+
+use super::{ApiTrouble, Direction, FaultKind, HandOnLease, LeaseOf, Seat};
+
+impl FaultKind {
+    /// Every name that [`FaultKind::name`] gives.
+    pub const NAMES: [&'static str; 26] = [
+        "pause",
+        "suspend",
+        "crash",
+        "terminate",
+        "wall-jump",
+        "partition-both",
+        "partition-to-server",
+        "partition-from-server",
+        "slow",
+        "lose-requests",
+        "lose-answers",
+        "hang-watches",
+        "tear-watches",
+        "lag-watches",
+        "api-conflict",
+        "api-too-many-requests",
+        "api-internal-error",
+        "api-timeout-before",
+        "api-timeout-after",
+        "compact",
+        "api-down",
+        "hand-delete",
+        "hand-blank-holder",
+        "hand-label",
+        "label-strip",
+        "label-forge",
+    ];
+
+    /// What this kind is called in tables, finer than the enum: which way a partition goes makes all the difference.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Pause(_) => "pause",
+            Self::Suspend(_) => "suspend",
+            Self::Crash(_) => "crash",
+            Self::Terminate(_) => "terminate",
+            Self::WallJump { .. } => "wall-jump",
+            Self::Partition { direction: Direction::Both, .. } => "partition-both",
+            Self::Partition { direction: Direction::ToServer, .. } => "partition-to-server",
+            Self::Partition { direction: Direction::FromServer, .. } => "partition-from-server",
+            Self::Slow { .. } => "slow",
+            Self::LoseRequests { .. } => "lose-requests",
+            Self::LoseAnswers { .. } => "lose-answers",
+            Self::HangWatches(_) => "hang-watches",
+            Self::TearWatches(_) => "tear-watches",
+            Self::LagWatches { .. } => "lag-watches",
+            Self::Api { trouble: ApiTrouble::Conflict, .. } => "api-conflict",
+            Self::Api { trouble: ApiTrouble::TooManyRequests, .. } => "api-too-many-requests",
+            Self::Api { trouble: ApiTrouble::InternalError, .. } => "api-internal-error",
+            Self::Api { trouble: ApiTrouble::TimeoutBefore, .. } => "api-timeout-before",
+            Self::Api { trouble: ApiTrouble::TimeoutAfter, .. } => "api-timeout-after",
+            Self::Compact => "compact",
+            Self::ApiDown => "api-down",
+            Self::Hand { what: HandOnLease::Delete, .. } => "hand-delete",
+            Self::Hand { what: HandOnLease::BlankHolder, .. } => "hand-blank-holder",
+            Self::Hand { what: HandOnLease::Label, .. } => "hand-label",
+            Self::Label { forged: None, .. } => "label-strip",
+            Self::Label { forged: Some(_), .. } => "label-forge",
+        }
+    }
+
+    /// Whose trouble it is, where it is one replica's.
+    pub fn seat(&self) -> Option<Seat> {
+        self.clone().seat_mut().copied()
+    }
+
+    /// The same, to make it another's.
+    pub fn seat_mut(&mut self) -> Option<&mut Seat> {
+        match self {
+            Self::Pause(seat)
+            | Self::Suspend(seat)
+            | Self::Crash(seat)
+            | Self::Terminate(seat)
+            | Self::HangWatches(seat)
+            | Self::TearWatches(seat)
+            | Self::WallJump { seat, .. }
+            | Self::Partition { seat, .. }
+            | Self::Slow { seat, .. }
+            | Self::LoseRequests { seat, .. }
+            | Self::LoseAnswers { seat, .. }
+            | Self::LagWatches { seat, .. }
+            | Self::Hand { lease: LeaseOf::Member(seat), .. } => Some(seat),
+            Self::Api { .. } | Self::Compact | Self::ApiDown | Self::Hand { .. } | Self::Label { .. } => None,
+        }
+    }
+}
+
+/// In a few words, without whose trouble it is: timelines have a column for that.
+impl fmt::Display for FaultKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = self.name();
+        match self {
+            Self::WallJump { by_ms, .. } => write!(f, "{name} by {by_ms} ms"),
+            Self::Slow { requests, answers, .. } => {
+                write!(f, "{name}: requests up to {requests:?}, answers up to {answers:?}")
+            }
+            Self::LagWatches { by, .. } => write!(f, "{name} up to {by:?}"),
+            Self::LoseRequests { percent, .. }
+            | Self::LoseAnswers { percent, .. }
+            | Self::Api { percent, .. } => write!(f, "{name} {percent} %"),
+            Self::Hand { lease, .. } => write!(f, "{name} {lease}"),
+            Self::Label { resource, forged: None } => write!(f, "{name} resource {}", resource.0),
+            Self::Label { resource, forged: Some(bucket) } => {
+                write!(f, "{name} resource {} bucket {bucket}", resource.0)
+            }
+            _ => f.write_str(name),
+        }
+    }
+}
+
+impl fmt::Display for LeaseOf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Coordinator => f.write_str("of the coordinator"),
+            Self::Shard(shard) => write!(f, "of shard {shard}"),
+            Self::Member(seat) => write!(f, "of the member in seat {}", seat.0),
+        }
+    }
+}
