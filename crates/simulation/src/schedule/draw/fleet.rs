@@ -26,7 +26,9 @@ pub(super) fn draw(
     busy_for: Duration,
 ) -> Vec<ReplicaSpec> {
     let start = of(rng, &[(2, Start::Together), (2, Start::InTurn), (1, Start::OneLate)]);
-    let turn = between(rng, timings.retry_period, timings.lease_duration * 2);
+    // All are there before half of the time is over.
+    let in_time = busy_for / 2 / u32::try_from(seats).unwrap_or(u32::MAX);
+    let turn = between(rng, timings.retry_period, timings.lease_duration * 2).min(in_time);
     let late = between(rng, busy_for / 4, busy_for * 2 / 3);
     let seats_and_counts = (0_u32..).zip(0..seats);
     let replicas = seats_and_counts.map(|(nth, seat)| {
