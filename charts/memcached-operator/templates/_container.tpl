@@ -1,0 +1,60 @@
+{{/* The operator's arguments, one for each setting, so that `kubectl get deployment -o yaml` tells them all. */}}
+{{- define "memcached-operator.args" -}}
+- --leader-elect={{ .Values.leaderElection.enabled }}
+- --leader-election-id={{ .Values.leaderElection.id }}
+- --leader-election-namespace={{ include "memcached-operator.leaseNamespace" . }}
+- --release-on-cancel={{ .Values.leaderElection.releaseOnCancel }}
+- --preset={{ .Values.leaderElection.preset }}
+{{- with .Values.leaderElection.leaseDuration }}
+- --lease-duration={{ . }}
+{{- end }}
+{{- with .Values.leaderElection.renewDeadline }}
+- --renew-deadline={{ . }}
+{{- end }}
+{{- with .Values.leaderElection.retryPeriod }}
+- --retry-period={{ . }}
+{{- end }}
+- --shards={{ .Values.shards }}
+{{- with .Values.shardKeyLabel }}
+- --shard-key-label={{ . }}
+{{- end }}
+{{- with include "memcached-operator.watchNamespace" . }}
+- --watch-namespace={{ . }}
+{{- end }}
+- --concurrency={{ .Values.concurrency }}
+- --resync-interval={{ .Values.resyncInterval }}
+- --retry-max-backoff={{ .Values.retryMaxBackoff }}
+- --drain-timeout={{ .Values.drainTimeout }}
+- {{ printf "--reconcile-records=%s" .Values.reconcileRecords | quote }}
+- --health-addr={{ .Values.listenAddress }}:{{ .Values.health.port }}
+- --metrics-addr={{ if .Values.metrics.enabled }}{{ .Values.listenAddress }}:{{ .Values.metrics.port }}{{ else }}off{{ end }}
+- --log-format={{ .Values.logFormat }}
+- {{ printf "--log-level=%s" .Values.logLevel | quote }}
+{{- with .Values.extraArgs }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{/* What a replica has to know about its Pod. */}}
+{{- define "memcached-operator.env" -}}
+# The part of holderIdentity that people read.
+- name: POD_NAME
+  valueFrom:
+    fieldRef:
+      fieldPath: metadata.name
+- name: POD_NAMESPACE
+  valueFrom:
+    fieldRef:
+      fieldPath: metadata.namespace
+{{- if eq (include "memcached-operator.leaseNamespace" .) .Release.Namespace }}
+# Owner of the replica's member Lease, which then goes with the Pod. Owners cannot be in another namespace: there the garbage
+# collector would take the Lease for an orphan and delete it.
+- name: POD_UID
+  valueFrom:
+    fieldRef:
+      fieldPath: metadata.uid
+{{- end }}
+{{- with .Values.extraEnv }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}

@@ -1,0 +1,53 @@
+{{/*
+What the operator may do, and why. `cargo xtask chart` compares with deploy/rbac.yaml, which the operator's tests run with:
+a rule too many shows there, and one too few in the tests.
+*/}}
+
+{{/* In every namespace that is watched. */}}
+{{- define "memcached-operator.workRules" -}}
+# Each replica watches the resources of its shards; the bucket label and the finalizer that keeps a name taken are patched in.
+- apiGroups: [cache.example.com]
+  resources: [memcacheds]
+  verbs: [get, list, watch, patch]
+# The conditions, and the bucket.
+- apiGroups: [cache.example.com]
+  resources: [memcacheds/status]
+  verbs: [patch]
+# The children are made and mended by server-side apply, which needs `create` for those that are missing. They go by owner
+# reference, so the operator deletes nothing.
+- apiGroups: [apps]
+  resources: [statefulsets]
+  verbs: [get, list, watch, create, patch]
+# The same for the Service that gives the servers their names,
+- apiGroups: [""]
+  resources: [services]
+  verbs: [get, list, watch, create, patch]
+# and for the budget that keeps node drains from taking them all at once.
+- apiGroups: [policy]
+  resources: [poddisruptionbudgets]
+  verbs: [get, list, watch, create, patch]
+# What happened to a resource, told on the resource.
+- apiGroups: [events.k8s.io]
+  resources: [events]
+  verbs: [create]
+{{- end -}}
+
+{{/* In the namespace of the Leases. */}}
+{{- define "memcached-operator.electionRules" -}}
+# One Lease for each shard, one for the coordinator, one for each replica. Replicas delete their own when they end, and the
+# coordinator deletes those of shards that are no more. Their names are not all known beforehand, so no rule can list them.
+- apiGroups: [coordination.k8s.io]
+  resources: [leases]
+  verbs: [get, list, watch, create, update, delete]
+# "... became leader", "... stopped leading", told on the Lease.
+- apiGroups: [""]
+  resources: [events]
+  verbs: [create]
+{{- end -}}
+
+{{/* The operator, as the subject of a binding. */}}
+{{- define "memcached-operator.subject" -}}
+- kind: ServiceAccount
+  name: {{ include "memcached-operator.serviceAccountName" . }}
+  namespace: {{ .Release.Namespace }}
+{{- end -}}

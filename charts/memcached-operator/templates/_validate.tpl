@@ -1,0 +1,84 @@
+{{/*
+What the schema cannot express: each rule ends the installation with one sentence that says what is wrong and what to do.
+The operator itself would refuse most of it too, but only in the log of a container that keeps ending.
+*/}}
+{{- define "memcached-operator.validate" -}}
+{{- include "memcached-operator.validateTimings" . -}}
+{{- include "memcached-operator.validateElection" . -}}
+{{- include "memcached-operator.validateWork" . -}}
+{{- include "memcached-operator.validateObjects" . -}}
+{{- end -}}
+
+{{/* LeaseDuration > RenewDeadline > RetryPeriod × 1.2, each at least 1 s, LeaseDuration in whole seconds. */}}
+{{- define "memcached-operator.validateTimings" -}}
+{{- $timings := include "memcached-operator.timings" . | fromYaml -}}
+{{- $lease := int64 $timings.lease -}}
+{{- $renew := int64 $timings.renew -}}
+{{- $retry := int64 $timings.retry -}}
+{{- range $name, $value := dict "leaseDuration" $lease "renewDeadline" $renew "retryPeriod" $retry -}}
+{{- if lt $value 1000 -}}
+{{- fail (printf "leaderElection.%s is %d ms and has to be at least 1s; the defaults are 15s, 10s and 2s" $name $value) -}}
+{{- end -}}
+{{- end -}}
+{{- if mod $lease 1000 -}}
+{{- fail (printf "leaderElection.leaseDuration is %d ms, but a Lease stores whole seconds; round it up to %ds" $lease (add1 (div $lease 1000))) -}}
+{{- end -}}
+{{- if ge $renew $lease -}}
+{{- fail (printf "leaderElection.renewDeadline (%d ms) has to be shorter than leaseDuration (%d ms), or a replica would work on while another takes over; raise leaseDuration or lower renewDeadline" $renew $lease) -}}
+{{- end -}}
+{{- if ge (mul $retry 12) (mul $renew 10) -}}
+{{- fail (printf "leaderElection.retryPeriod (%d ms) with its jitter (× 1.2) has to be shorter than renewDeadline (%d ms), or one slow renewal loses the Lease; raise renewDeadline or lower retryPeriod" $retry $renew) -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "memcached-operator.validateElection" -}}
+{{- with .Values.leaderElection -}}
+{{- if not (regexMatch "^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$" .id) -}}
+{{- fail (printf "leaderElection.id is %q, which cannot name a Lease; use lower-case letters, digits, '-' and '.', with a letter or digit at both ends of each part, such as memcached.cache.example.com" .id) -}}
+{{- end -}}
+{{- if gt (len .id) 229 -}}
+{{- fail (printf "leaderElection.id is %d characters long, and 229 is the most that leaves room for the suffix of a Lease (-shard-255, -member-0123456789ab); choose a shorter one" (len .id)) -}}
+{{- end -}}
+{{- if and (not .enabled) (gt (int $.Values.replicas) 1) -}}
+{{- fail (printf "replicas is %d with leaderElection.enabled off, and nothing else keeps two replicas from reconciling the same resource; set replicas to 1 or switch the election on" (int $.Values.replicas)) -}}
+{{- end -}}
+{{- if and (not .enabled) $.Values.flowControl.enabled -}}
+{{- fail "flowControl.enabled is for requests about Leases, and with leaderElection.enabled off there are none; switch one of them" -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "memcached-operator.validateWork" -}}
+{{- if gt (len .Values.watchNamespaces) 1 -}}
+{{- fail (printf "watchNamespaces names %d namespaces, and the operator looks at one or at all of them; name one, leave it empty, or install a release for each, with a leaderElection.id of its own" (len .Values.watchNamespaces)) -}}
+{{- end -}}
+{{- if and .Values.shardKeyLabel (not (regexMatch "^([a-z0-9]([-.a-z0-9]*[a-z0-9])?/)?[A-Za-z0-9]([-._A-Za-z0-9]{0,61}[A-Za-z0-9])?$" .Values.shardKeyLabel)) -}}
+{{- fail (printf "shardKeyLabel is %q, which is no label key; write it like tenant or example.com/tenant" .Values.shardKeyLabel) -}}
+{{- end -}}
+{{- $_ := include "memcached-operator.milliseconds" (list "resyncInterval" .Values.resyncInterval) -}}
+{{- if lt (include "memcached-operator.milliseconds" (list "retryMaxBackoff" .Values.retryMaxBackoff) | int64) 1000 -}}
+{{- fail (printf "retryMaxBackoff is %s, which is shorter than the first wait of 1s; set it to that or more" .Values.retryMaxBackoff) -}}
+{{- end -}}
+{{- $leave := include "memcached-operator.leaveSeconds" . | int64 -}}
+{{- $grace := .Values.terminationGracePeriodSeconds -}}
+{{- if and (not (kindIs "invalid" $grace)) (lt (int64 $grace) $leave) -}}
+{{- fail (printf "terminationGracePeriodSeconds is %d, but a replica may take %d s to drain and release its Leases, and one that is killed leaves them to expire; leave it out, raise it, or lower drainTimeout (%s)" (int64 $grace) $leave .Values.drainTimeout) -}}
+{{- end -}}
+{{- if not (regexMatch "^(off|stdout|stderr|/[^/]+(/[^/]+)+)$" .Values.reconcileRecords) -}}
+{{- fail (printf "reconcileRecords is %q; use \"off\", stdout, stderr, or a file in a directory of its own such as /records/reconcile.jsonl" .Values.reconcileRecords) -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "memcached-operator.validateObjects" -}}
+{{- if and .Values.metrics.enabled (eq (int .Values.metrics.port) (int .Values.health.port)) -}}
+{{- fail (printf "metrics.port and health.port are both %d; give each a port of its own" (int .Values.health.port)) -}}
+{{- end -}}
+{{- range $what := list "serviceMonitor" "prometheusRule" "dashboard" -}}
+{{- if and (get $.Values $what).enabled (not $.Values.metrics.enabled) -}}
+{{- fail (printf "%s.enabled needs the metrics, and metrics.enabled is off; switch one of them" $what) -}}
+{{- end -}}
+{{- end -}}
+{{- if not (or .Values.serviceAccount.create .Values.serviceAccount.name) -}}
+{{- fail "serviceAccount.create is off and serviceAccount.name is empty; name the ServiceAccount that the replicas are to use" -}}
+{{- end -}}
+{{- end -}}
