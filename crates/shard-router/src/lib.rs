@@ -21,6 +21,7 @@ pub mod gate;
 pub mod hash;
 mod held;
 mod hold;
+mod incumbent;
 mod key;
 mod layout;
 mod members;

@@ -4,9 +4,9 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use k8s_openapi::api::coordination::v1::Lease;
-use lease_core::{Identity, Revision, observed};
+use lease_core::{Identity, Installation, Revision, observed};
 
-use crate::{names::Names, plan::Candidacy};
+use crate::{incumbent::installation_of, names::Names, plan::Candidacy};
 
 /// One member Lease as the watch shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +15,7 @@ pub(crate) struct MemberLease {
     holder: Option<Identity>,
     duration: Duration,
     draining: bool,
+    installation: Option<Installation>,
 }
 
 impl MemberLease {
@@ -28,7 +29,9 @@ impl MemberLease {
         let annotations = lease.metadata.annotations.as_ref();
         let draining = annotations.is_some_and(|all| all.contains_key(&names.draining_annotation()));
         let duration = seen.record.lease_duration.unwrap_or_default();
-        Some((name, Self { revision: seen.revision, holder: seen.record.holder, duration, draining }))
+        let installation = installation_of(names, lease);
+        let (revision, holder) = (seen.revision, seen.record.holder);
+        Some((name, Self { revision, holder, duration, draining, installation }))
     }
 }
 
@@ -36,6 +39,7 @@ impl MemberLease {
 /// that the record itself states. A replica that has just started takes everyone for alive at first.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Membership {
+    own: Option<Installation>,
     seen: BTreeMap<String, Seen>,
     members: Vec<Candidacy>,
     unchanged_since: Duration,
@@ -54,6 +58,11 @@ impl Seen {
 }
 
 impl Membership {
+    /// Of this installation. Another's replicas are no members: nothing may be planned for who is about to refuse.
+    pub(crate) fn of(own: Option<Installation>) -> Self {
+        Self { own, ..Self::default() }
+    }
+
     /// Takes in what the watch shows now.
     pub(crate) fn observe(&mut self, now: Duration, leases: impl IntoIterator<Item = (String, MemberLease)>) {
         let mut before = std::mem::take(&mut self.seen);
@@ -68,7 +77,7 @@ impl Membership {
         let mut members: Vec<_> = self
             .seen
             .values()
-            .filter(|seen| now < seen.expires())
+            .filter(|seen| now < seen.expires() && !self.is_foreign(&seen.lease))
             .filter_map(|seen| {
                 Some(Candidacy { identity: seen.lease.holder.clone()?, draining: seen.lease.draining })
             })
@@ -78,6 +87,10 @@ impl Membership {
             self.members = members;
             self.unchanged_since = now;
         }
+    }
+
+    fn is_foreign(&self, lease: &MemberLease) -> bool {
+        self.own.is_some() && lease.installation.is_some() && lease.installation != self.own
     }
 
     /// The members that are alive, as of the last observation.
@@ -113,7 +126,8 @@ mod tests {
     fn lease(name: &str, version: u64, draining: bool) -> (String, MemberLease) {
         let revision = Revision { uid: Uid(name.into()), version: ResourceVersion(version) };
         let holder = Identity::new(format!("{name}_x")).ok();
-        (name.into(), MemberLease { revision, holder, duration: 5 * SECOND, draining })
+        let duration = 5 * SECOND;
+        (name.into(), MemberLease { revision, holder, duration, draining, installation: None })
     }
 
     #[test]
@@ -129,6 +143,19 @@ mod tests {
         assert_eq!(membership.stable_for(8 * SECOND), 2 * SECOND);
         assert!(membership.long_dead(10 * SECOND, 10 * SECOND).is_empty());
         assert_eq!(membership.long_dead(16 * SECOND, 10 * SECOND)[0].0, "b");
+    }
+
+    #[test]
+    fn another_installations_replicas_are_no_members_but_their_remains_are_collected() {
+        let installation = |name| Installation::new(name).ok();
+        let mut membership = Membership::of(installation("ns/a"));
+        let mut members = [lease("a", 1, false), lease("b", 2, false), lease("old", 3, false)];
+        members[0].1.installation = installation("ns/a");
+        members[1].1.installation = installation("ns/b");
+        membership.observe(SECOND, members);
+        let alive: Vec<_> = membership.members().iter().map(|member| member.identity.pod()).collect();
+        assert_eq!(alive, ["a", "old"]);
+        assert_eq!(membership.long_dead(16 * SECOND, 10 * SECOND).len(), 3);
     }
 
     #[test]

@@ -1,7 +1,10 @@
 //! Metrics. Labels are shard numbers, Lease names and fixed words; never the names of objects.
 
-use std::time::Duration;
+mod queue;
 
+use std::{sync::Arc, time::Duration};
+
+use lease_core::{Clock, LeaseName};
 use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{
@@ -13,6 +16,8 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
+pub(crate) use self::queue::Queue;
+use self::queue::Queues;
 use crate::bucket::ShardId;
 
 /// The metrics of one replica. Cheap to clone; all clones count together.
@@ -20,7 +25,11 @@ use crate::bucket::ShardId;
 pub struct Metrics {
     master: Family<LeaseLabel, Gauge>,
     owned: Family<ShardLabel, Gauge>,
-    queue: Family<ShardLabel, Gauge>,
+    transitions: Family<LeaseLabel, Gauge>,
+    renewal: Histogram,
+    foreign: Gauge,
+    ready: Gauge,
+    queues: Queues,
     objects: Family<ShardLabel, Gauge>,
     reconciles: Family<OutcomeLabel, Counter>,
     duration: Histogram,
@@ -37,7 +46,12 @@ impl Default for Metrics {
         Self {
             master: Family::default(),
             owned: Family::default(),
-            queue: Family::default(),
+            transitions: Family::default(),
+            // The one at 0.8 is what the alert looks at.
+            renewal: Histogram::new([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]),
+            foreign: Gauge::default(),
+            ready: Gauge::default(),
+            queues: Queues::default(),
             objects: Family::default(),
             reconciles: Family::default(),
             duration: latency(),
@@ -60,10 +74,35 @@ impl Metrics {
         );
         let registry = registry.sub_registry_with_prefix("shard_router");
         registry.register("shard_owned", "Whether this replica holds the shard", metrics.owned.clone());
-        registry.register("queue_depth", "Reconciles waiting to begin, by shard", metrics.queue.clone());
+        registry.register_collector(Box::new(metrics.queues.clone()));
         registry.register("cached_objects", "Custom resources cached, by shard", metrics.objects.clone());
         registry.register("reconciles", "Reconciles ended, by outcome", metrics.reconciles.clone());
+        registry.register(
+            "lease_transitions",
+            "How often a Lease has changed hands (leaseTransitions), as this replica sees it",
+            metrics.transitions.clone(),
+        );
+        registry.register(
+            "renewal_used_ratio",
+            "The share of RenewDeadline that was used up when a renewal landed: RetryPeriod / RenewDeadline is usual, at 1 \
+             the Lease is lost",
+            metrics.renewal.clone(),
+        );
+        registry.register(
+            "foreign_installation",
+            "Whether another installation has this LeaderElectionID, so that this replica contends for nothing",
+            metrics.foreign.clone(),
+        );
+        registry.register("ready", "Whether this replica is ready", metrics.ready.clone());
+        let started = Gauge::<i64>::default();
+        started.set(jiff::Timestamp::now().as_second());
         let seconds = || Unit::Seconds;
+        registry.register_with_unit(
+            "start_time",
+            "When this replica started, since 1970",
+            seconds(),
+            started,
+        );
         registry.register_with_unit(
             "reconcile_duration",
             "How long a reconcile took",
@@ -89,6 +128,13 @@ impl Metrics {
             metrics.start.clone(),
         );
         registry.register("stamps", "Buckets written or restored, by outcome", metrics.stamps.clone());
+        // A series that begins with its first failure has no rate until the second.
+        for outcome in ["ok", "error", "panic"] {
+            drop(metrics.reconciles.get_or_create(&OutcomeLabel { outcome }));
+        }
+        for outcome in ["ok", "conflict", "error", "deferred"] {
+            drop(metrics.stamps.get_or_create(&OutcomeLabel { outcome }));
+        }
         metrics
     }
 
@@ -99,9 +145,26 @@ impl Metrics {
         }
     }
 
-    /// A gauge for reconciles that wait for their turn.
-    pub(crate) fn queue(&self, shard: ShardId) -> Gauge {
-        self.queue.get_or_create(&shard.into()).clone()
+    /// Where reconciles wait for their turn.
+    pub(crate) fn queue(&self, shard: ShardId, clock: &Arc<dyn Clock>) -> Queue {
+        self.queues.of(shard, clock)
+    }
+
+    pub(crate) fn transitions(&self, lease: &LeaseName, count: i32) {
+        self.transitions.get_or_create(&LeaseLabel { name: lease.to_string() }).set(count.into());
+    }
+
+    /// A renewal landed with this share of RenewDeadline used up.
+    pub(crate) fn renewed(&self, used: f64) {
+        self.renewal.observe(used);
+    }
+
+    pub(crate) fn foreign_installation(&self, met: bool) {
+        self.foreign.set(met.into());
+    }
+
+    pub(crate) fn ready(&self, ready: bool) {
+        self.ready.set(ready.into());
     }
 
     pub(crate) fn objects(&self, shard: ShardId, count: usize) {

@@ -1,6 +1,6 @@
 //! Every name that ends up in the cluster: Leases, labels, annotations, the finalizer.
 
-use lease_core::{Identity, LeaderElectionId, LeaseName, NameError};
+use lease_core::{Identity, Installation, LeaderElectionId, LeaseName, NameError};
 
 use crate::{bucket::ShardId, hash::hash};
 
@@ -64,6 +64,11 @@ impl Names {
     /// The annotation of a member Lease that says its replica is terminating.
     pub fn draining_annotation(&self) -> String {
         self.under_domain("draining")
+    }
+
+    /// The annotation of every Lease that says which [installation](Installation) holds it.
+    pub fn installation_annotation(&self) -> String {
+        Installation::annotation(&self.domain)
     }
 
     /// The finalizer that keeps a deleted resource's name taken until its owner's last reconcile has ended. Used

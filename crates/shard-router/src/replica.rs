@@ -101,7 +101,7 @@ impl<K: Sharded, R: Reconciler<K>> Replica<K, R> {
     ) -> Result<Self, RunError> {
         let nudge = Arc::new(Notify::new());
         let mut watchers = JoinSet::new();
-        let world = SharedWorld::new(setup.names.clone());
+        let world = SharedWorld::new(setup.names.clone(), setup.options.elections.installation.clone());
         let coordinator = stand_for_coordinator(Coordinator {
             setup: setup.clone(),
             elections: elections.clone(),
@@ -140,7 +140,10 @@ impl<K: Sharded, R: Reconciler<K>> Replica<K, R> {
         }
         loop {
             let now = self.setup.clock.now().monotonic;
-            let world = self.world.observe(now, &leases.snapshot());
+            let snapshot = leases.snapshot();
+            report::transitions(&self.setup, &snapshot);
+            let world = self.world.observe(now, &snapshot);
+            self.setup.metrics.foreign_installation(world.foreign().is_some());
             let verdict = world.verdict(&self.setup.layout);
             self.contend(&verdict);
             self.verdict.send_replace(verdict.clone());
@@ -192,6 +195,7 @@ impl<K: Sharded, R: Reconciler<K>> Replica<K, R> {
             )),
             _ => None,
         };
+        self.setup.metrics.ready(because.is_none());
         self.readiness.set(because.map_or(Readiness::Ready, |because| Readiness::NotReady { because }));
     }
 }

@@ -38,11 +38,13 @@ pub(crate) async fn run<K: Sharded, R: Reconciler<K>>(
     }
     let stamper = setup.stamper(setup.stamper_base.ungated(), Duration::ZERO);
     let namespace = setup.options.watch_namespace.clone();
+    setup.metrics.ready(true);
     readiness.set(Readiness::Ready);
     tokio::select! {
         () = shutdown => {}
         () = stamper.run::<K>(namespace.as_deref()) => {}
     }
+    setup.metrics.ready(false);
     readiness.set(Readiness::NotReady { because: "the replica is shutting down".to_owned() });
     stop.cancel();
     let drained = async { while running.join_next().await.is_some() {} };

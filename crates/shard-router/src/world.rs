@@ -7,10 +7,11 @@ use std::{
 };
 
 use k8s_openapi::api::coordination::v1::Lease;
-use lease_core::Identity;
+use lease_core::{Identity, Installation};
 
 use crate::{
     bucket::ShardId,
+    incumbent::Incumbency,
     layout::Layout,
     members::{MemberLease, Membership},
     mutants::{Mutant, active},
@@ -24,8 +25,8 @@ use crate::{
 pub(crate) struct SharedWorld(Arc<Mutex<World>>);
 
 impl SharedWorld {
-    pub(crate) fn new(names: Names) -> Self {
-        Self(Arc::new(Mutex::new(World::new(names))))
+    pub(crate) fn new(names: Names, installation: Option<Installation>) -> Self {
+        Self(Arc::new(Mutex::new(World::new(names, installation))))
     }
 
     /// Takes in what the watch shows now, and returns what follows from it.
@@ -40,6 +41,8 @@ impl SharedWorld {
 #[derive(Debug, Clone)]
 pub(crate) struct World {
     names: Names,
+    installation: Option<Installation>,
+    incumbency: Incumbency,
     pub(crate) membership: Membership,
     /// Who holds the coordinator Lease.
     pub(crate) coordinator: Option<Identity>,
@@ -104,10 +107,12 @@ impl Committed {
 }
 
 impl World {
-    pub(crate) fn new(names: Names) -> Self {
+    pub(crate) fn new(names: Names, installation: Option<Installation>) -> Self {
         Self {
             names,
-            membership: Membership::default(),
+            incumbency: Incumbency::default(),
+            membership: Membership::of(installation.clone()),
+            installation,
             coordinator: None,
             plan: None,
             holders: BTreeMap::new(),
@@ -120,6 +125,7 @@ impl World {
         let names = &self.names;
         let members = leases.iter().filter_map(|lease| MemberLease::read(names, lease));
         self.membership.observe(now, members);
+        self.incumbency.observe(names, now, leases.iter().map(AsRef::as_ref));
         let name = |lease: &Lease| lease.metadata.name.clone().unwrap_or_default();
         self.holders =
             leases.iter().filter_map(|lease| Some((names.shard_of(&name(lease))?, holder(lease)))).collect();
@@ -134,7 +140,12 @@ impl World {
 
     /// What a replica with this configured layout may do.
     pub(crate) fn verdict(&self, configured: &Layout) -> Verdict {
-        self.committed.verdict(configured)
+        self.foreign().map_or_else(|| self.committed.verdict(configured), Verdict::Refuse)
+    }
+
+    /// In one sentence, which other installation has this LeaderElectionID; `None` if none has.
+    pub(crate) fn foreign(&self) -> Option<String> {
+        self.incumbency.refusal(&self.names, self.installation.as_ref())
     }
 
     /// The plan, if it was made for the committed layout.
@@ -169,14 +180,14 @@ mod tests {
 
     #[test]
     fn an_unsharded_predecessor_keeps_the_shards_closed() {
-        let mut world = World::new(names());
+        let mut world = World::new(names(), None);
         world.observe(Duration::ZERO, &[lease("op.example.com", "old_1", &[])]);
         assert_eq!(world.verdict(&Layout::first(8.try_into().unwrap(), None)), Verdict::Wait);
     }
 
     #[test]
     fn a_layout_that_differs_or_cannot_be_read_is_refused_with_a_reason() {
-        let mut world = World::new(names());
+        let mut world = World::new(names(), None);
         let committed = Layout::first(8.try_into().unwrap(), None);
         let json = serde_json::to_string(&committed).unwrap();
         world.observe(Duration::ZERO, &[lease("op.example.com", "", &[("example.com/layout", json)])]);
@@ -188,8 +199,28 @@ mod tests {
     }
 
     #[test]
+    fn another_installations_id_is_refused_whatever_the_layout() {
+        let layout = Layout::first(8.try_into().unwrap(), None);
+        let annotations = [
+            ("example.com/layout", serde_json::to_string(&layout).unwrap()),
+            ("example.com/installation", "ns/a".to_owned()),
+        ];
+        let mut held = lease("op.example.com", "a_1", &annotations).as_ref().clone();
+        held.metadata.uid = Some("u".into());
+        held.metadata.resource_version = Some("7".into());
+        held.spec.get_or_insert_default().lease_duration_seconds = Some(5);
+        let verdict_of = |own| {
+            let mut world = World::new(names(), Installation::new(own).ok());
+            world.observe(Duration::ZERO, &[Arc::new(held.clone())]);
+            world.verdict(&layout)
+        };
+        assert_eq!(verdict_of("ns/a"), Verdict::Work);
+        assert!(matches!(verdict_of("ns/b"), Verdict::Refuse(why) if why.contains("installation ns/a")));
+    }
+
+    #[test]
     fn who_was_seen_to_be_silent_is_dead_to_every_part_of_the_replica() {
-        let world = SharedWorld::new(names());
+        let world = SharedWorld::new(names(), None);
         let mut member = lease("op.example.com-member-1", "dead_1", &[]).as_ref().clone();
         member.metadata.uid = Some("u".into());
         member.metadata.resource_version = Some("7".into());
@@ -203,7 +234,7 @@ mod tests {
 
     #[test]
     fn holders_and_plan_are_read_off() {
-        let mut world = World::new(names());
+        let mut world = World::new(names(), None);
         let plan = Plan::default().next(1, 1.try_into().unwrap(), &[], &BTreeMap::new());
         let layout = serde_json::to_string(&Layout::first(1.try_into().unwrap(), None)).unwrap();
         let annotations =

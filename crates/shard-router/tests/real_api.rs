@@ -14,6 +14,8 @@ mod balance;
 mod besides;
 #[path = "real_api/faults.rs"]
 mod faults;
+#[path = "real_api/installations.rs"]
+mod installations;
 #[path = "real_api/layout.rs"]
 mod layout;
 #[path = "real_api/namesakes.rs"]

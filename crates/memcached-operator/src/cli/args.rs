@@ -29,6 +29,12 @@ pub struct RunArgs {
     #[arg(long, env = "LEADER_ELECTION_NAMESPACE", value_name = "NAMESPACE")]
     pub leader_election_namespace: Option<String>,
 
+    /// Which installation this replica belongs to, such as namespace/release: the same for all of its replicas. Where
+    /// another installation has the same LeaderElectionID, this one contends for nothing and says so [default: the Pod's
+    /// own namespace]
+    #[arg(long, env = "INSTALLATION", value_name = "NAME")]
+    pub installation: Option<String>,
+
     /// LeaseDuration, RenewDeadline and RetryPeriod at once: standard 15s/10s/2s, fast 5s/3s/1s, lazy 60s/40s/10s
     #[arg(long, env = "PRESET", value_enum, default_value_t = Preset::Standard)]
     pub preset: Preset,

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use lease_core::{
-    ElectionsOptions, EnvironmentError, LeaderElectionId, NameError, TimingError, Timings, identity_from_env,
-    namespace_from_env,
+    BadInstallation, ElectionsOptions, EnvironmentError, Installation, LeaderElectionId, NameError,
+    TimingError, Timings, identity_from_env, installation_from_env, namespace_from_env,
 };
 use shard_router::{Backoff, Options, RecordTarget};
 
@@ -26,6 +26,9 @@ pub enum UsageError {
     /// LeaderElectionID.
     #[error("--leader-election-id cannot be used: {0}")]
     Id(#[from] NameError),
+    /// The installation.
+    #[error("--installation cannot be used: {0}")]
+    Installation(#[from] BadInstallation),
     /// LeaseDuration, RenewDeadline and RetryPeriod.
     #[error("the timings cannot be used: {0}")]
     Timings(#[from] TimingError),
@@ -70,6 +73,10 @@ impl Settings {
             None => namespace_from_env()?,
         };
         let mut elections = ElectionsOptions::new(id, namespace, identity_from_env()?);
+        elections.installation = Some(match given(args.installation.as_deref()) {
+            Some(name) => Installation::new(name)?,
+            None => installation_from_env(),
+        });
         elections.timings = timings(args)?;
         elections.release_on_cancel = args.release_on_cancel;
         DOMAIN.clone_into(&mut elections.domain);

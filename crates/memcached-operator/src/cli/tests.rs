@@ -69,6 +69,7 @@ fn single_durations_override_the_preset() {
 fn settings_arrive_where_they_belong() {
     let args = run_args(&[
         "--leader-election-namespace=operators",
+        "--installation=team-a/cache",
         "--shards=16",
         "--shard-key-label=example.com/tenant",
         "--watch-namespace=",
@@ -78,6 +79,7 @@ fn settings_arrive_where_they_belong() {
     let options = Settings::new(&args).map_err(|e| e.to_string()).expect("sound").options;
     assert_eq!(options.elections.namespace, "operators");
     assert_eq!(options.elections.domain, "cache.example.com");
+    assert_eq!(options.elections.installation.expect("given").as_str(), "team-a/cache");
     assert_eq!(options.key_label.as_deref(), Some("example.com/tenant"));
     assert_eq!((options.watch_namespace, options.resync), (None, None));
     assert_eq!(options.concurrency_per_shard, 3);
@@ -94,6 +96,7 @@ fn bad_values_are_answered_with_one_sentence() {
         (&["--retry-period=9s"], "raise RenewDeadline or lower RetryPeriod"),
         (&["--leader-election-id=Memcached"], "use lower-case letters"),
         (&["--leader-election-id="], "set one such as"),
+        (&["--installation=team a"], "without blanks, such as its namespace/release"),
         (&["--preset=swift"], "possible values: standard, fast, lazy"),
         (&["--metrics-addr=here"], "write it as 0.0.0.0:8080"),
         (&["--shard-key-label=a/b/c"], "no label key; write it like tenant"),

@@ -15,6 +15,7 @@ impl<K: Sharded, R: Reconciler<K>> Replica<K, R> {
     /// shards drain and are released; then the coordinator Lease, which until then has kept the plan up to date; and
     /// last the member Lease goes.
     pub(super) async fn leave(self) {
+        self.setup.metrics.ready(false);
         self.readiness.set(Readiness::NotReady { because: "the replica is shutting down".to_owned() });
         self.announce_drain().await;
         let next = self.next_plan();

@@ -2,10 +2,11 @@
 
 use std::{future::Future, sync::Arc, time::Duration};
 
-use lease_core::{Candidate, State};
+use k8s_openapi::api::coordination::v1::Lease;
+use lease_core::{Candidate, LeaseName, State, Term};
 use tokio::sync::Notify;
 
-use crate::{bucket::ShardId, reconciler::Reconciler, setup::Setup, sharded::Sharded};
+use crate::{bucket::ShardId, names::Names, reconciler::Reconciler, setup::Setup, sharded::Sharded};
 
 /// Follows one candidate until its task ends.
 pub(super) fn follow<K: Sharded, R: Reconciler<K>>(
@@ -18,7 +19,10 @@ pub(super) fn follow<K: Sharded, R: Reconciler<K>>(
     async move {
         let mut story = Story::default();
         loop {
-            let state = status.borrow_and_update().state;
+            let (state, term) = {
+                let status = status.borrow_and_update();
+                (status.state, status.term.clone())
+            };
             setup.metrics.holds(lease.as_str(), shard, matches!(state, State::Leader | State::Releasing));
             let latency = story.turn(state, setup.clock.now().monotonic);
             match latency.filter(|_| shard.is_some()) {
@@ -27,11 +31,45 @@ pub(super) fn follow<K: Sharded, R: Reconciler<K>>(
                 None => {}
             }
             nudge.notify_one();
-            if status.changed().await.is_err() {
-                return;
+            tokio::select! {
+                changed = status.changed() => if changed.is_err() { return },
+                () = follow_renewals(&setup, term.as_ref()) => {}
             }
         }
     }
+}
+
+/// How often the coordinator Lease and the shard Leases have changed hands.
+pub(super) fn transitions<K: Sharded, R: Reconciler<K>>(setup: &Setup<K, R>, leases: &[Arc<Lease>]) {
+    for lease in leases {
+        let Some(name) = lease.metadata.name.as_deref().filter(|name| counts(&setup.names, name)) else {
+            continue;
+        };
+        let count = lease.spec.as_ref().and_then(|spec| spec.lease_transitions).unwrap_or_default();
+        setup.metrics.transitions(&LeaseName::from_server(name), count);
+    }
+}
+
+fn counts(names: &Names, lease: &str) -> bool {
+    lease == names.coordinator().as_str() || names.shard_of(lease).is_some()
+}
+
+/// How near to RenewDeadline each renewal of a term lands. Never ends by itself.
+async fn follow_renewals<K: Sharded, R: Reconciler<K>>(setup: &Setup<K, R>, term: Option<&Term>) {
+    let deadline = setup.options.elections.timings.renew_deadline();
+    if let Some(term) = term {
+        let mut renewals = term.renewals();
+        let mut before = *renewals.borrow_and_update();
+        while renewals.changed().await.is_ok() {
+            let (now, renewed) = (setup.clock.now(), *renewals.borrow_and_update());
+            if renewed.holds_at(now) {
+                let left = before.remaining(now).unwrap_or_default();
+                setup.metrics.renewed(1.0 - left.div_duration_f64(deadline).min(1.0));
+            }
+            before = renewed;
+        }
+    }
+    std::future::pending().await
 }
 
 /// Since when the Lease was free, or has been on its way out. Pure.

@@ -14,7 +14,6 @@ use kube::{
         reflector::{ObjectRef, Store},
     },
 };
-use prometheus_client::metrics::gauge::Gauge;
 use serde_json::json;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
@@ -22,6 +21,7 @@ use self::{failures::Failures, running::Running};
 use super::{hold_record::HoldRecord, tracker::Tracker};
 use crate::{
     held::{Held, HeldShard},
+    metrics::Queue,
     mutants::{Mutant, active},
     reconciler::{Failure, Reconciler},
     records::ReconcileFacts,
@@ -39,7 +39,7 @@ pub(crate) struct ActiveShard<K: Sharded, R: Reconciler<K>> {
     /// kube-runtime starts a task for whatever is due, and the turn is taken here: so the queue can be measured, it
     /// empties at once when the shard drains, and an object is read from the cache when its turn comes.
     turns: Semaphore,
-    queue: Gauge,
+    queue: Queue,
     failures: Failures,
 }
 
@@ -52,7 +52,7 @@ impl<K: Sharded, R: Reconciler<K>> ActiveShard<K, R> {
         store: Store<K>,
     ) -> Arc<Self> {
         let turns = Semaphore::new(setup.options.concurrency_per_shard.max(1));
-        let queue = setup.metrics.queue(held.shard);
+        let queue = setup.metrics.queue(held.shard, &setup.clock);
         Arc::new(Self { setup, held, tracker, record, store, turns, queue, failures: Failures::default() })
     }
 
@@ -102,7 +102,7 @@ impl<K: Sharded, R: Reconciler<K>> ActiveShard<K, R> {
     /// Waits for a turn and opens the record; `None` if the reconcile must not begin.
     async fn admit(&self, reference: &ObjectRef<K>) -> Option<(Running, Arc<K>, SemaphorePermit<'_>)> {
         let turn = {
-            let _queued = Queued::new(&self.queue);
+            let _waiting = self.queue.wait();
             tokio::select! {
                 biased;
                 () = self.tracker.closed() => return None,
@@ -184,22 +184,6 @@ impl<K: Sharded, R: Reconciler<K>> ActiveShard<K, R> {
             }
             _ => action,
         }
-    }
-}
-
-/// Counts as waiting while it lives.
-struct Queued<'a>(&'a Gauge);
-
-impl<'a> Queued<'a> {
-    fn new(gauge: &'a Gauge) -> Self {
-        gauge.inc();
-        Self(gauge)
-    }
-}
-
-impl Drop for Queued<'_> {
-    fn drop(&mut self) {
-        self.0.dec();
     }
 }
 

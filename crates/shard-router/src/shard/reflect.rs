@@ -30,6 +30,8 @@ pub(crate) trait Observer<K>: Send + Sync + 'static {
     fn fitness(&self, object: &K) -> Fitness;
     /// A complete list is in the store: the first time, this is the takeover barrier.
     fn listed(&self, objects: usize);
+    /// So many objects are in the store now.
+    fn cached(&self, objects: usize);
     /// The object left the watch.
     fn left(&self, object: &K);
 }
@@ -93,6 +95,12 @@ where
     /// Those of a list come in random order. The API server lists by name, and where shards change hands before all of
     /// their objects have had a turn, whatever is late in the alphabet would wait for ever.
     fn apply(&mut self, event: Event<K>) -> Vec<K> {
+        let due = self.take(event);
+        self.observer.cached(self.store.len());
+        due
+    }
+
+    fn take(&mut self, event: Event<K>) -> Vec<K> {
         match event {
             Event::Init => {
                 self.writer.apply_watcher_event(&Event::Init);

@@ -190,7 +190,6 @@ impl<K: Sharded, R: Reconciler<K>> Observer<K> for Eyes<K, R> {
     }
 
     fn listed(&self, objects: usize) {
-        self.setup.metrics.objects(self.record.facts.shard, objects);
         if self.ready.swap(true, Ordering::Relaxed) {
             return;
         }
@@ -201,9 +200,20 @@ impl<K: Sharded, R: Reconciler<K>> Observer<K> for Eyes<K, R> {
         warm_up.permit = None;
     }
 
+    fn cached(&self, objects: usize) {
+        self.setup.metrics.objects(self.record.facts.shard, objects);
+    }
+
     fn left(&self, object: &K) {
         if let Some(uid) = &object.meta().uid {
             self.tracker.forget(uid);
         }
+    }
+}
+
+impl<K: Sharded, R: Reconciler<K>> Drop for Eyes<K, R> {
+    /// With the reflector goes its cache.
+    fn drop(&mut self) {
+        self.setup.metrics.objects(self.record.facts.shard, 0);
     }
 }

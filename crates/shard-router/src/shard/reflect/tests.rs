@@ -1,4 +1,7 @@
-use std::sync::{Arc, Mutex};
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicUsize, Ordering},
+};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::{CustomResource, runtime::reflector::ObjectRef};
@@ -24,7 +27,7 @@ impl Sharded for Gadget {
 }
 
 #[derive(Clone, Default)]
-struct Seen(Arc<Mutex<Vec<String>>>);
+struct Seen(Arc<Mutex<Vec<String>>>, Arc<AtomicUsize>);
 
 impl Observer<Gadget> for Seen {
     fn fitness(&self, object: &Gadget) -> Fitness {
@@ -33,6 +36,10 @@ impl Observer<Gadget> for Seen {
 
     fn listed(&self, objects: usize) {
         self.0.lock().unwrap().push(format!("listed {objects}"));
+    }
+
+    fn cached(&self, objects: usize) {
+        self.1.store(objects, Ordering::Relaxed);
     }
 
     fn left(&self, object: &Gadget) {
@@ -132,7 +139,10 @@ fn an_object_whose_label_is_edited_leaves_the_store_until_it_is_back() {
 fn to_leave_the_watch_triggers_nothing() {
     let (mut reflector, _repairs) = reflector();
     reflector.apply(Event::Apply(fit("a")));
+    let cached = reflector.observer.1.clone();
+    assert_eq!(cached.load(Ordering::Relaxed), 1);
     assert!(reflector.apply(Event::Delete(fit("a"))).is_empty());
+    assert_eq!(cached.load(Ordering::Relaxed), 0);
     assert_eq!(reflector.observer.0.lock().unwrap().clone(), ["left a"]);
 }
 

@@ -1,0 +1,115 @@
+//! Which installation a LeaderElectionID belongs to, where two were given the same one. Pure.
+//!
+//! Each Lease names its holder's installation. Who finds that the ID belongs to another one contends for nothing. To
+//! refuse is always safe; what has to be ruled out is that everybody refuses.
+//!
+//! *Rule.* Of the Leases that are held and alive, in the order coordinator Lease, shard 0, shard 1, …, the first one
+//! that names an installation tells the incumbent. Alive is what a standby would not take: changed within its own
+//! stated duration, as seen from here. A Lease that names nobody's installation (an older version's) says nothing.
+//!
+//! *Whoever holds keeps working.* While the coordinator of the incumbent lives, the newcomer refuses before it has written
+//! a single Lease. If that coordinator dies, the shards of its installation still speak for it until one of its own has
+//! taken over.
+//!
+//! *Nobody is locked out.* The rule is one function of the Leases, so two replicas that see the same ones name the same
+//! incumbent; and the incumbent does not refuse. Once its last process is dead or has released, no Lease of it is alive
+//! one LeaseDuration later, and everyone may contend. Where two installations begin at once, both do, until one of them
+//! holds the coordinator Lease, which only one can; the other gives up what it has taken. Member Leases do not count:
+//! each replica makes its own, so two newcomers could refuse for the sight of each other for ever.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use k8s_openapi::api::coordination::v1::Lease;
+use lease_core::{Identity, Installation, ObservedLease, Revision, identity::NOBODY, observed};
+
+use crate::{bucket::ShardId, names::Names};
+
+/// Whose the LeaderElectionID is, as far as this replica can tell from the Leases.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Incumbency {
+    seen: BTreeMap<Office, Seen>,
+    incumbent: Option<Incumbent>,
+}
+
+/// Who was found to be there first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Incumbent {
+    pub(crate) installation: Installation,
+    lease: String,
+    holder: Identity,
+}
+
+/// A Lease that counts, in the order in which it does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Office {
+    Coordinator,
+    Shard(ShardId),
+}
+
+#[derive(Debug, Clone)]
+struct Seen {
+    revision: Revision,
+    changed: Duration,
+}
+
+impl Incumbency {
+    /// Takes in what the watch shows now.
+    pub(crate) fn observe<'a>(
+        &mut self,
+        names: &Names,
+        now: Duration,
+        leases: impl IntoIterator<Item = &'a Lease>,
+    ) {
+        let mut before = std::mem::take(&mut self.seen);
+        let mut claims = BTreeMap::new();
+        for lease in leases {
+            let Ok(read) = observed(lease, "") else { continue };
+            let Some(office) = office(names, read.name.as_str()) else { continue };
+            let known = before.remove(&office).filter(|seen| seen.revision == read.revision);
+            let changed = known.map_or(now, |seen| seen.changed);
+            if now < changed + read.record.lease_duration.unwrap_or_default() {
+                claims.extend(claim(names, lease, &read).map(|claim| (office, claim)));
+            }
+            self.seen.insert(office, Seen { revision: read.revision, changed });
+        }
+        self.incumbent = claims.into_values().next();
+    }
+
+    /// In one sentence, why a replica of this installation must not contend; `None` if it may.
+    pub(crate) fn refusal(&self, names: &Names, own: Option<&Installation>) -> Option<String> {
+        // Who has no name cannot be told from anybody.
+        let own = own?;
+        let incumbent = self.incumbent.as_ref().filter(|incumbent| incumbent.installation != *own)?;
+        Some(format!(
+            "the LeaderElectionID {} is in use by the installation {}, which holds lease {} ({}), and this replica belongs to \
+             {own}; give one of the two a LeaderElectionID of its own, or stop the other",
+            names.coordinator(),
+            incumbent.installation,
+            incumbent.lease,
+            incumbent.holder,
+        ))
+    }
+}
+
+/// Whose replica holds or made a Lease, where that is written on it.
+pub(crate) fn installation_of(names: &Names, lease: &Lease) -> Option<Installation> {
+    let name = lease.metadata.annotations.as_ref()?.get(&names.installation_annotation())?;
+    Installation::new(name.clone()).ok()
+}
+
+fn office(names: &Names, lease: &str) -> Option<Office> {
+    if lease == names.coordinator().as_str() {
+        return Some(Office::Coordinator);
+    }
+    names.shard_of(lease).map(Office::Shard)
+}
+
+/// A placeholder holds nothing, whoever wrote it.
+fn claim(names: &Names, lease: &Lease, read: &ObservedLease) -> Option<Incumbent> {
+    let holder = read.record.holder.clone().filter(|holder| holder.as_str() != NOBODY)?;
+    let installation = installation_of(names, lease)?;
+    Some(Incumbent { installation, lease: read.name.as_str().to_owned(), holder })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,114 @@
+use lease_core::LeaderElectionId;
+
+use super::*;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn names() -> Names {
+    Names::new(LeaderElectionId::new("op.example.com").unwrap(), "example.com")
+}
+
+fn installation(name: &str) -> Installation {
+    Installation::new(name).unwrap()
+}
+
+/// A Lease of five seconds.
+fn lease(name: &str, version: u32, holder: &str, installation: &str) -> Lease {
+    let mut lease = Lease::default();
+    lease.metadata.name = Some(name.into());
+    lease.metadata.uid = Some(name.into());
+    lease.metadata.resource_version = Some(version.to_string());
+    if !installation.is_empty() {
+        lease.metadata.annotations = Some([("example.com/installation".into(), installation.into())].into());
+    }
+    let spec = lease.spec.get_or_insert_default();
+    spec.holder_identity = Some(holder.into());
+    spec.lease_duration_seconds = Some(5);
+    lease
+}
+
+fn refuses(incumbency: &Incumbency, own: &str) -> bool {
+    incumbency.refusal(&names(), Some(&installation(own))).is_some()
+}
+
+#[test]
+fn the_newcomer_refuses_and_says_whom_it_met_and_what_to_do() {
+    let mut incumbency = Incumbency::default();
+    incumbency.observe(&names(), SECOND, &[lease("op.example.com", 1, "pod-a_1", "ns/a")]);
+    assert_eq!(
+        incumbency.refusal(&names(), Some(&installation("ns/b"))).unwrap(),
+        "the LeaderElectionID op.example.com is in use by the installation ns/a, which holds lease op.example.com \
+         (pod-a_1), and this replica belongs to ns/b; give one of the two a LeaderElectionID of its own, or stop the other"
+    );
+    assert!(!refuses(&incumbency, "ns/a"));
+    assert_eq!(incumbency.refusal(&names(), None), None, "who has no name refuses nobody");
+}
+
+#[test]
+fn the_dead_and_the_released_lock_nobody_out() {
+    let mut incumbency = Incumbency::default();
+    let held = [lease("op.example.com", 1, "pod-a_1", "ns/a")];
+    incumbency.observe(&names(), SECOND, &held);
+    incumbency.observe(&names(), 5 * SECOND, &held);
+    assert!(refuses(&incumbency, "ns/b"), "it may still be renewed");
+    let renewed = [lease("op.example.com", 2, "pod-a_1", "ns/a")];
+    incumbency.observe(&names(), 5 * SECOND, &renewed);
+    incumbency.observe(&names(), 9 * SECOND, &renewed);
+    assert!(refuses(&incumbency, "ns/b"), "it was");
+    incumbency.observe(&names(), 10 * SECOND, &renewed);
+    assert!(!refuses(&incumbency, "ns/b"), "dead for its own duration");
+
+    incumbency.observe(&names(), 11 * SECOND, &[lease("op.example.com", 3, "pod-a_1", "ns/a")]);
+    assert!(refuses(&incumbency, "ns/b"), "it was only slow");
+    incumbency.observe(&names(), 12 * SECOND, &[lease("op.example.com", 4, "", "ns/a")]);
+    assert!(!refuses(&incumbency, "ns/b"), "released");
+    incumbency.observe(&names(), 13 * SECOND, &[lease("op.example.com", 5, NOBODY, "ns/a")]);
+    assert!(!refuses(&incumbency, "ns/b"), "a placeholder holds nothing");
+}
+
+#[test]
+fn an_older_version_says_nothing_of_itself_and_is_taken_for_ones_own() {
+    let mut incumbency = Incumbency::default();
+    incumbency.observe(&names(), SECOND, &[lease("op.example.com", 1, "old_1", "")]);
+    assert!(!refuses(&incumbency, "ns/a"));
+}
+
+#[test]
+fn shards_speak_for_an_installation_whose_coordinator_is_dead() {
+    let mut incumbency = Incumbency::default();
+    let shard = |version| lease("op.example.com-shard-3", version, "pod-a_2", "ns/a");
+    incumbency.observe(&names(), SECOND, &[lease("op.example.com", 1, "pod-a_1", "ns/a"), shard(2)]);
+    incumbency.observe(&names(), 7 * SECOND, &[lease("op.example.com", 1, "pod-a_1", "ns/a"), shard(3)]);
+    assert!(refuses(&incumbency, "ns/b"));
+    assert!(!refuses(&incumbency, "ns/a"));
+}
+
+#[test]
+fn members_do_not_count() {
+    let mut incumbency = Incumbency::default();
+    incumbency.observe(&names(), SECOND, &[lease("op.example.com-member-1", 1, "pod-a_1", "ns/a")]);
+    assert!(!refuses(&incumbency, "ns/b"));
+}
+
+/// Whatever Leases there are, and whichever of them are alive: of those that hold one, one does not refuse.
+#[test]
+fn never_does_everybody_refuse() {
+    let offices = ["op.example.com", "op.example.com-shard-0", "op.example.com-shard-1"];
+    let holders = [("", ""), ("pod-a_1", "ns/a"), ("pod-b_1", "ns/b"), ("old_1", "")];
+    for choice in 0..holders.len().pow(3) {
+        let chosen = |place: u32| holders[choice / holders.len().pow(place) % holders.len()];
+        let leases: Vec<_> = (0..3_u32)
+            .zip(offices)
+            .map(|(place, office)| lease(office, 1, chosen(place).0, chosen(place).1))
+            .collect();
+        let mut incumbency = Incumbency::default();
+        incumbency.observe(&names(), SECOND, &leases);
+        let (a, b) = (refuses(&incumbency, "ns/a"), refuses(&incumbency, "ns/b"));
+        let holds = |name| (0..3_u32).any(|place| chosen(place).1 == name);
+        assert!(!(a && b), "both refuse: {leases:?}");
+        assert!(!a || holds("ns/b"), "refused for the sake of nobody: {leases:?}");
+        assert_eq!(a || b, holds("ns/a") || holds("ns/b"), "one of them is told: {leases:?}");
+        let coordinator = chosen(0).1;
+        assert!(coordinator.is_empty() || !refuses(&incumbency, coordinator), "the coordinator gives way");
+    }
+}

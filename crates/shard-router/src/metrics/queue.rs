@@ -1,0 +1,161 @@
+//! The queue of one shard, and for how long its oldest reconcile has waited.
+//!
+//! The age is worked out when it is asked for: a queue that does not move is the one that matters, and there nothing
+//! would ever come by to update a gauge.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use lease_core::Clock;
+use prometheus_client::{
+    collector::Collector,
+    encoding::{DescriptorEncoder, EncodeMetric},
+    metrics::{MetricType, gauge::ConstGauge},
+    registry::Unit,
+};
+
+use super::ShardLabel;
+use crate::bucket::ShardId;
+
+/// The queues of all shards that this replica has held.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Queues(Arc<Mutex<BTreeMap<ShardId, Queue>>>);
+
+/// Reconciles of one shard that wait for their turn.
+#[derive(Debug, Clone)]
+pub(crate) struct Queue {
+    clock: Arc<dyn Clock>,
+    line: Arc<Mutex<Line>>,
+}
+
+#[derive(Debug, Default)]
+struct Line {
+    /// Since when each waits, by its number: the first is the oldest.
+    waiting: BTreeMap<u64, Duration>,
+    next: u64,
+}
+
+/// Counts as waiting while it lives.
+pub(crate) struct Waiting<'a> {
+    queue: &'a Queue,
+    number: u64,
+}
+
+impl Queues {
+    /// The queue of this shard, whoever else has it already.
+    pub(super) fn of(&self, shard: ShardId, clock: &Arc<dyn Clock>) -> Queue {
+        let new = || Queue { clock: clock.clone(), line: Arc::default() };
+        lock(&self.0).entry(shard).or_insert_with(new).clone()
+    }
+}
+
+impl Queue {
+    /// Joins the queue.
+    pub(crate) fn wait(&self) -> Waiting<'_> {
+        let mut line = lock(&self.line);
+        let number = line.next;
+        line.next += 1;
+        line.waiting.insert(number, self.clock.now().monotonic);
+        Waiting { queue: self, number }
+    }
+
+    fn depth(&self) -> usize {
+        lock(&self.line).waiting.len()
+    }
+
+    fn age(&self) -> Duration {
+        let oldest = lock(&self.line).waiting.first_key_value().map(|(_, since)| *since);
+        oldest.map_or(Duration::ZERO, |since| self.clock.now().monotonic.saturating_sub(since))
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        lock(&self.queue.line).waiting.remove(&self.number);
+    }
+}
+
+impl Collector for Queues {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let queues = lock(&self.0).clone();
+        let mut depths = encoder.encode_descriptor(
+            "queue_depth",
+            "Reconciles waiting to begin, by shard",
+            None,
+            MetricType::Gauge,
+        )?;
+        for (shard, queue) in &queues {
+            let depth = i64::try_from(queue.depth()).unwrap_or(i64::MAX);
+            ConstGauge::new(depth).encode(depths.encode_family(&ShardLabel::from(*shard))?)?;
+        }
+        let mut ages = encoder.encode_descriptor(
+            "queue_age",
+            "For how long the oldest reconcile has been waiting to begin, by shard",
+            Some(&Unit::Seconds),
+            MetricType::Gauge,
+        )?;
+        for (shard, queue) in &queues {
+            ConstGauge::new(queue.age().as_secs_f64())
+                .encode(ages.encode_family(&ShardLabel::from(*shard))?)?;
+        }
+        Ok(())
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::{FutureExt, future::BoxFuture};
+    use lease_core::Now;
+    use prometheus_client::{encoding::text::encode, registry::Registry};
+
+    use super::*;
+
+    #[derive(Debug, Default)]
+    struct ByHand(Mutex<Duration>);
+
+    impl Clock for ByHand {
+        fn now(&self) -> Now {
+            Now::default().after(*lock(&self.0))
+        }
+
+        fn wall(&self) -> jiff::Timestamp {
+            jiff::Timestamp::UNIX_EPOCH
+        }
+
+        fn sleep(&self, _span: Duration) -> BoxFuture<'static, ()> {
+            futures::future::pending().boxed()
+        }
+    }
+
+    #[test]
+    fn the_age_is_that_of_the_oldest_and_grows_while_nothing_happens() {
+        let time = Arc::new(ByHand::default());
+        let clock: Arc<dyn Clock> = time.clone();
+        let queues = Queues::default();
+        let mut registry = Registry::default();
+        registry.register_collector(Box::new(queues.clone()));
+        let shown = || {
+            let mut text = String::new();
+            encode(&mut text, &registry).unwrap();
+            let value = |line: &str| line.rsplit_once(' ').unwrap().1.to_owned();
+            text.lines().filter(|line| line.contains("shard=")).map(value).collect::<Vec<_>>()
+        };
+        let queue = queues.of(ShardId(3), &clock);
+        assert_eq!(shown(), ["0", "0.0"]);
+        let oldest = queue.wait();
+        *lock(&time.0) = Duration::from_secs(5);
+        let _younger = queue.wait();
+        *lock(&time.0) = Duration::from_secs(7);
+        assert_eq!(shown(), ["2", "7.0"]);
+        drop(oldest);
+        assert_eq!(shown(), ["1", "2.0"]);
+    }
+}
