@@ -5,16 +5,12 @@ use std::sync::Arc;
 
 use http::HeaderValue;
 use http::header::USER_AGENT;
-use k8s_openapi::api::apps::v1::StatefulSet;
-use k8s_openapi::api::core::v1::Service;
-use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use prometheus_client::registry::Registry;
-use shard_router::{Metrics, Readiness, RunError, ShardedController};
+use shard_router::{Metrics, Readiness, RunError};
 
 use crate::admin::{Admin, AdminError};
 use crate::cli::{PRODUCT, RunArgs, Settings, Stop};
-use crate::crd::Memcached;
-use crate::reconcile::MemcachedReconciler;
+use crate::reconcile::{MemcachedReconciler, controller};
 use crate::{signals, telemetry};
 
 /// Why a replica ended other than by being asked to.
@@ -69,11 +65,7 @@ async fn replica(args: &RunArgs, settings: Settings) -> Result<(), AppError> {
     }
 
     let mut registry = Registry::default();
-    let controller = ShardedController::<Memcached>::new(config, options)
-        .owns::<StatefulSet>()
-        .owns::<Service>()
-        .owns::<PodDisruptionBudget>()
-        .metrics(Metrics::register(&mut registry));
+    let controller = controller(config, options).metrics(Metrics::register(&mut registry));
     let probe = controller.readiness();
     let readiness = Arc::new(move || match probe.get() {
         Readiness::Ready => Ok(()),

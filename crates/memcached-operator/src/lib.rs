@@ -1,7 +1,7 @@
 //! A sharded, highly available operator for Memcached.
 //!
-//! [`crd`] is what users write, [`reconcile`] turns it into children. [`app`] wires that to the shard router, with
-//! [`cli`], [`telemetry`], [`admin`] and [`signals`] around it.
+//! [`crd`] is what users write, [`reconcile`] turns it into children, and [`controller`] wires the two to the shard router.
+//! [`app`] makes a process of it, with [`cli`], [`telemetry`], [`admin`] and [`signals`] around it.
 
 pub mod admin;
 pub mod app;
@@ -10,3 +10,5 @@ pub mod crd;
 pub mod reconcile;
 pub mod signals;
 pub mod telemetry;
+
+pub use reconcile::controller;

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use k8s_openapi::api::apps::v1::StatefulSet;
-use k8s_openapi::jiff::Timestamp;
 use kube::Client;
 use kube::runtime::controller::Action;
+use lease_core::{Clock, SystemClock};
 
 use super::apply::{Applied, apply};
 use super::build::build;
-use super::delay::delay;
+use super::delay::Delay;
 use super::error::{ReconcileError, key};
 use super::events;
 use super::fetch::{self, Observed};
@@ -22,12 +22,30 @@ use crate::crd::Memcached;
 #[derive(Clone, Debug)]
 pub struct MemcachedReconciler {
     replica: Arc<str>,
+    clock: Arc<dyn Clock>,
+    delay: Delay,
 }
 
 impl MemcachedReconciler {
     /// `replica` is named in events as the reporting instance.
     pub fn new(replica: &str) -> Self {
-        Self { replica: replica.into() }
+        Self { replica: replica.into(), clock: Arc::new(SystemClock), delay: Delay::from_env() }
+    }
+
+    /// Takes the time that goes into conditions from this clock.
+    #[must_use]
+    pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Makes each reconcile wait between reading and writing, for a time drawn from the seed and the version of the resource:
+    /// for tests of what happens meanwhile.
+    #[cfg(feature = "mutants")]
+    #[must_use]
+    pub fn with_delay(mut self, min: std::time::Duration, max: std::time::Duration, seed: u64) -> Self {
+        self.delay = Delay::between(min, max, seed);
+        self
     }
 
     /// One reconcile with this client; `seen` is the resource as the cache has it, and `bucket` the label for the
@@ -44,7 +62,7 @@ impl MemcachedReconciler {
         let read = async { tokio::join!(fetch::current(client, seen), fetch::children(client, seen)) };
         let (current, children) = Box::pin(read).await;
         let Some(memcached) = current? else { return Ok(Action::await_change()) };
-        delay(&memcached).await;
+        self.delay.pass(&memcached, self.clock.as_ref()).await;
         let (observed, result) = match children {
             Ok(observed) => {
                 let result = Box::pin(converge(&memcached, client, bucket, &observed)).await;
@@ -87,7 +105,7 @@ impl MemcachedReconciler {
         outcome: Outcome,
         applied: Option<&Applied>,
     ) -> Result<(), ReconcileError> {
-        let status = status(memcached, servers, &outcome, Timestamp::now());
+        let status = status(memcached, servers, &outcome, self.clock.wall());
         let events = events::of_reconcile(memcached, applied, &status);
         write(client, memcached, &status).await?;
         events::publish(client, memcached, &self.replica, &events).await;

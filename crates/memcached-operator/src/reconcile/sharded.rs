@@ -3,8 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use k8s_openapi::api::apps::v1::StatefulSet;
+use k8s_openapi::api::core::v1::Service;
+use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use kube::runtime::controller::Action;
-use shard_router::{Failure, Held, Reconciler, Sharded};
+use shard_router::{Connection, Failure, Held, Options, Reconciler, Sharded, ShardedController};
 
 use super::error::ReconcileError;
 use super::run::MemcachedReconciler;
@@ -12,6 +15,14 @@ use crate::crd::Memcached;
 
 /// How soon after a conflict to look again: what won is in the cache by then.
 const AFTER_CONFLICT: Duration = Duration::from_millis(500);
+
+/// A replica of this operator, to be run with a [`MemcachedReconciler`].
+pub fn controller(connection: impl Into<Connection>, options: Options) -> ShardedController<Memcached> {
+    ShardedController::new(connection, options)
+        .owns::<StatefulSet>()
+        .owns::<Service>()
+        .owns::<PodDisruptionBudget>()
+}
 
 impl Sharded for Memcached {
     fn recorded_bucket(&self) -> Option<u8> {
