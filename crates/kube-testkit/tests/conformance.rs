@@ -6,6 +6,8 @@
 
 #[path = "conformance/clocks.rs"]
 mod clocks;
+#[path = "conformance/compaction.rs"]
+mod compaction;
 #[path = "conformance/documents.rs"]
 mod documents;
 #[path = "conformance/generated.rs"]
@@ -37,7 +39,8 @@ const DEADLINE: Duration = Duration::from_secs(30);
 async fn the_embedded_server_answers_as_the_real_one() {
     let scripts = scripts();
     let only = std::env::var("CONFORMANCE_ONLY").unwrap_or_default();
-    let scripts: Vec<&Script> = scripts.iter().filter(|script| script.name.contains(&only)).collect();
+    let scripts: Vec<&Script> =
+        scripts.iter().filter(|script| script.name.contains(&only) && !script.compacts()).collect();
     let ours = join_all(scripts.iter().map(|script| run_embedded(script))).await;
     let Some(env) = kube_testkit::real("its answers are compared with the embedded server's").await else {
         return;
@@ -49,7 +52,7 @@ async fn the_embedded_server_answers_as_the_real_one() {
     install(&env.admin(), &definition()).await;
     let theirs = join_all(scripts.iter().map(async |script| {
         let namespace = format!("{}-{}", env.namespace(), script.name);
-        Talk::new(env.admin(), namespace).run(script).await
+        Talk::new(env.admin(), namespace).run(script, env.cluster()).await
     }))
     .await;
     let mut steps = 0;
@@ -108,7 +111,7 @@ async fn run_raw(script: &Script) -> Vec<String> {
 async fn run_on(seams: impl Seams, script: &Script) -> Vec<transcript::Entry> {
     let server = EmbeddedServer::new(seams);
     install(&server.client("default"), &definition()).await;
-    Talk::new(server.client("default"), format!("t-{}", script.name)).run(script).await
+    Talk::new(server.client("default"), format!("t-{}", script.name)).run(script, &server).await
 }
 
 fn scripts() -> Vec<Script> {

@@ -110,6 +110,9 @@ impl EmbeddedServer {
     }
 
     /// Forgets all changes up to now: watches and pages that go on from an earlier state get 410 Gone.
+    ///
+    /// As on a real server that has been restarted since etcd was compacted. One that runs on still answers watches from what
+    /// its watch cache remembers, and pages for some seconds.
     pub fn compact(&self) {
         self.with_machine(|machine| machine.compact(machine.revision()));
     }

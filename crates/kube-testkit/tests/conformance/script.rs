@@ -9,7 +9,9 @@
 //! - `merge`, `json`, `strategic`, `apply` name the kind of a `PATCH`; `meta`, `table` the form of the answer.
 //!
 //! `{ns}` is the script's namespace, `{uid:NAME}` and `{rv:NAME}` are those of the object of that name as last answered,
-//! `{continue}` is the token of the last page.
+//! `{continue}` is the token of the last page, `{continue:KIND}` that of the last list of a kind.
+//!
+//! A line `compact` makes the server forget all changes before.
 
 use std::path::Path;
 
@@ -33,6 +35,8 @@ pub(crate) struct Step {
     pub(crate) background: bool,
     /// Asked again until it is found; the answers are not compared.
     pub(crate) until_found: bool,
+    /// No request: the server forgets the past.
+    pub(crate) compact: bool,
 }
 
 impl Script {
@@ -52,6 +56,11 @@ impl Script {
         Self { name, steps }
     }
 
+    /// Whether it needs a server of its own, which is made to forget.
+    pub(crate) fn compacts(&self) -> bool {
+        self.steps.iter().any(|step| step.compact)
+    }
+
     /// Whether it waits for something that the clock ends.
     pub(crate) fn takes_time(&self) -> bool {
         self.steps.iter().any(|step| step.path.contains("watch="))
@@ -68,6 +77,10 @@ impl Step {
                 "~" => step.roughly = true,
                 "&" => step.background = true,
                 "wait" => step.until_found = true,
+                "compact" => {
+                    step.compact = true;
+                    return Some(step);
+                }
                 "merge" => step.media = "application/merge-patch+json",
                 "json" => step.media = "application/json-patch+json",
                 "strategic" => step.media = "application/strategic-merge-patch+json",

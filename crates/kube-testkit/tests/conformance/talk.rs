@@ -11,6 +11,7 @@ use kube_testkit::embedded::{Shape, shape};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
+use crate::compaction::Forgetful;
 use crate::script::{Script, Step};
 use crate::transcript::Entry;
 
@@ -22,7 +23,9 @@ pub(crate) struct Talk {
     namespace: String,
     uids: BTreeMap<String, String>,
     versions: BTreeMap<String, String>,
+    /// The token of the last page, and of the last page of each kind of list.
     token: String,
+    tokens: BTreeMap<String, String>,
 }
 
 /// An answer.
@@ -34,16 +37,27 @@ pub(crate) struct Said {
 
 impl Talk {
     pub(crate) fn new(client: Client, namespace: String) -> Self {
-        Self { client, namespace, uids: BTreeMap::new(), versions: BTreeMap::new(), token: String::new() }
+        Self {
+            client,
+            namespace,
+            uids: BTreeMap::new(),
+            versions: BTreeMap::new(),
+            token: String::new(),
+            tokens: BTreeMap::new(),
+        }
     }
 
     /// Sends every request of the script, in a namespace of its own.
-    pub(crate) async fn run(mut self, script: &Script) -> Vec<Entry> {
+    pub(crate) async fn run(mut self, script: &Script, server: &dyn Forgetful) -> Vec<Entry> {
         let namespace = json!({"metadata": {"name": self.namespace}});
         self.send("POST", "/api/v1/namespaces", Some(&namespace)).await;
         let mut entries = Vec::new();
         let mut watches: Vec<(Step, Shape, JoinHandle<Said>)> = Vec::new();
         for step in &script.steps {
+            if step.compact {
+                server.forget().await;
+                continue;
+            }
             if step.background {
                 // The watch has to be there before what it is to see: it is, once its status has come.
                 let request = self.request(step);
@@ -101,7 +115,7 @@ impl Talk {
 
     fn filled(&self, text: &str) -> String {
         let mut text = text.replace("{ns}", &self.namespace).replace("{continue}", &self.token);
-        for (what, known) in [("uid", &self.uids), ("rv", &self.versions)] {
+        for (what, known) in [("uid", &self.uids), ("rv", &self.versions), ("continue", &self.tokens)] {
             for (name, value) in known {
                 text = text.replace(&format!("{{{what}:{name}}}"), value);
             }
@@ -113,6 +127,7 @@ impl Talk {
         let metadata = &body["metadata"];
         if let Some(token) = metadata["continue"].as_str() {
             token.clone_into(&mut self.token);
+            self.tokens.insert(body["kind"].as_str().unwrap_or_default().to_owned(), token.to_owned());
         }
         let name = metadata["name"].as_str().unwrap_or("list").to_owned();
         if let Some(uid) = metadata["uid"].as_str() {

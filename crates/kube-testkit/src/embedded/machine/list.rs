@@ -16,7 +16,8 @@ use crate::embedded::store::{Key, Revision};
 
 /// Where a page begins.
 struct Continue {
-    revision: Revision,
+    /// The state of the pages before; none where the client goes on at the newest, as a refusal has allowed.
+    revision: Option<Revision>,
     /// The last key of the page before.
     after: (String, String),
 }
@@ -63,18 +64,19 @@ impl Machine {
         let asked = self.check_version_asked(call)?;
         let exact = query.get("resourceVersionMatch") == Some("Exact");
         let revision = match (&from, asked) {
-            (Some(from), _) => from.revision,
+            (Some(from), _) => from.revision.unwrap_or(self.store.revision()),
             (None, Some(asked)) if exact => asked,
             _ => self.store.revision(),
         };
         let Some(all) = self.store.list_at(&call.kind.storage, revision) else {
-            return Err(self.forgotten(call, from.as_ref(), revision));
+            return Err(forgotten(from.as_ref(), selection.namespace.is_some()));
         };
         let limit = query.get("limit").and_then(|text| text.parse::<usize>().ok()).filter(|limit| *limit > 0);
         let (page, remaining) = cut(&all, &selection, from.as_ref(), limit);
         let mut metadata = json!({"resourceVersion": revision.to_string()});
         if let Some((last, _)) = page.last().filter(|_| remaining > 0) {
-            metadata["continue"] = json!(encode_token(revision, last, selection.namespace.is_some()));
+            let last = (last.namespace.clone(), last.name.clone());
+            metadata["continue"] = json!(encode_token(Some(revision), &last, selection.namespace.is_some()));
             // With a selector the real server cannot tell without looking, and does not.
             if query.get("labelSelector").is_none() && query.get("fieldSelector").is_none() {
                 metadata["remainingItemCount"] = json!(remaining);
@@ -84,21 +86,12 @@ impl Machine {
         }
         Ok((page.into_iter().map(|(_, object)| object).collect(), metadata))
     }
+}
 
-    fn forgotten(&self, call: &Call<'_>, from: Option<&Continue>, revision: Revision) -> Refusal {
-        let Some(from) = from else {
-            return Refusal::expired(&format!(
-                "The resourceVersion for the provided list is too old: {revision} is before {}",
-                self.store.compacted()
-            ));
-        };
-        let key = Key {
-            storage: Arc::clone(&call.kind.storage),
-            namespace: from.after.0.clone(),
-            name: from.after.1.clone(),
-        };
-        let token = encode_token(self.store.revision(), &key, call.place.namespace.is_some());
-        Refusal::expired_page(&token)
+fn forgotten(from: Option<&Continue>, within_namespace: bool) -> Refusal {
+    match from {
+        Some(from) => Refusal::expired_page(&encode_token(None, &from.after, within_namespace)),
+        None => Refusal::expired("The resourceVersion for the provided list is too old."),
     }
 }
 
@@ -153,18 +146,21 @@ fn cut(
     (page, remaining)
 }
 
-/// As the real one: base64 of JSON with the revision and the key to start from.
-fn encode_token(revision: Revision, last: &Key, within_namespace: bool) -> String {
-    let start = if within_namespace || last.namespace.is_empty() {
-        format!("/{}\0", last.name)
-    } else {
-        format!("/{}/{}\0", last.namespace, last.name)
+/// As the real one: base64 of JSON with the revision, -1 for the newest, and the key to start from.
+fn encode_token(revision: Option<Revision>, after: &(String, String), within_namespace: bool) -> String {
+    let (namespace, name) = after;
+    let (namespace, start) = match within_namespace {
+        true => (namespace.as_str(), format!("{name}\0")),
+        false if namespace.is_empty() => ("", format!("{name}\0")),
+        false => ("", format!("{namespace}/{name}\0")),
     };
-    let namespace = if within_namespace { last.namespace.as_str() } else { "" };
-    STANDARD_NO_PAD.encode(
-        json!({"v": "meta.k8s.io/v1", "rv": revision, "start": start, "embeddedNamespace": namespace})
-            .to_string(),
-    )
+    let (revision, start) = match revision {
+        Some(revision) => (json!(revision), format!("/{start}")),
+        None => (json!(-1), start),
+    };
+    let token =
+        json!({"v": "meta.k8s.io/v1", "rv": revision, "start": start, "embeddedNamespace": namespace});
+    STANDARD_NO_PAD.encode(token.to_string())
 }
 
 fn decode_token(token: &str) -> Result<Continue, Refusal> {
@@ -179,6 +175,6 @@ fn decode_token(token: &str) -> Result<Continue, Refusal> {
         Some((namespace, name)) if within.is_empty() => (namespace.to_owned(), name.to_owned()),
         _ => (within, start),
     };
-    let revision = token["rv"].as_u64().ok_or_else(|| invalid("it has no revision"))?;
-    Ok(Continue { revision, after })
+    let revision = token["rv"].as_i64().ok_or_else(|| invalid("it has no revision"))?;
+    Ok(Continue { revision: u64::try_from(revision).ok(), after })
 }
