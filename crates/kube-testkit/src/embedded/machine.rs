@@ -240,7 +240,8 @@ impl Machine {
             Form::Whole => present::whole(&call.kind, object),
             Form::Metadata => present::metadata(object),
             Form::Table => {
-                present::table(&call.kind, std::slice::from_ref(object), &json!({}), now, "Metadata")
+                let metadata = json!({"resourceVersion": object["metadata"]["resourceVersion"]});
+                present::table(&call.kind, std::slice::from_ref(object), &metadata, now, "Metadata")
             }
         };
         Self::answer(status, &body)

@@ -59,6 +59,12 @@ fn walk(value: &mut Value, key: &str, namespace: &str, uids: &mut BTreeMap<Strin
                         .map(|field| entry[field].to_string())
                 });
             }
+            for column in
+                fields.get_mut("columnDefinitions").and_then(Value::as_array_mut).into_iter().flatten()
+            {
+                // Prose.
+                column["description"] = json!("");
+            }
             if let Some(causes) = fields.get_mut("causes").and_then(Value::as_array_mut) {
                 // Conflicts come in the order of a Go map.
                 causes.sort_by_key(ToString::to_string);
@@ -92,7 +98,7 @@ fn plain(text: &str, namespace: &str, uids: &mut BTreeMap<String, usize>) -> Str
             let _ = write!(out, "<uid {number}>");
         } else if word.len() >= 20 && word.ends_with('Z') && word.parse::<jiff::Timestamp>().is_ok() {
             out.push_str(if word.contains('.') { "<micro time>" } else { "<time>" });
-        } else if word.chars().all(|c| c.is_ascii_digit()) && out.ends_with('(') {
+        } else if is_number(word) && (out.ends_with('(') || out.ends_with("resource version: ")) {
             out.push_str("<number>");
         } else {
             out.push_str(word);
@@ -117,6 +123,10 @@ fn split_keeping(text: &str) -> Vec<&str> {
     }
     words.push(&text[start..]);
     words
+}
+
+fn is_number(word: &str) -> bool {
+    word.chars().all(|c| c.is_ascii_digit())
 }
 
 fn is_uid(word: &str) -> bool {

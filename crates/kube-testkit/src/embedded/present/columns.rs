@@ -27,8 +27,11 @@ pub(crate) fn table(
         .iter()
         .map(|column| {
             let format = if column.name == "Name" { "name" } else { "" };
+            // Built-in printers make text of times by themselves.
+            let is_text = kind.custom.is_none() && column.kind == "date";
+            let shown = if is_text { "string" } else { column.kind.as_str() };
             json!({
-                "name": column.name, "type": column.kind, "format": format, "description": "",
+                "name": column.name, "type": shown, "format": format, "description": "",
                 "priority": column.priority,
             })
         })
