@@ -22,6 +22,9 @@ pub struct ClusterOptions {
     pub backend: Option<BackendChoice>,
     /// Whether the API server writes an audit log of all writes.
     pub audit: bool,
+    /// Whether `embedded` also does what a controller-manager does elsewhere: delete what has lost its owners, and bring
+    /// deleted namespaces to their end. Ignored by the others.
+    pub garbage_collection: bool,
     /// More arguments for `kube-apiserver`, after those given to it anyway. Ignored by `existing`.
     pub api_server_args: Vec<String>,
     /// Which cluster `existing` connects to.
@@ -35,6 +38,7 @@ impl Default for ClusterOptions {
         Self {
             backend: None,
             audit: true,
+            garbage_collection: false,
             api_server_args: Vec::new(),
             existing: ExistingOptions::default(),
             ready_within: Duration::from_secs(90),
@@ -109,7 +113,7 @@ impl Cluster {
                 (Box::new(backend), access)
             }
             BackendChoice::Embedded => {
-                let (backend, access) = embedded::start()?;
+                let (backend, access) = embedded::start(options, &dir)?;
                 (Box::new(backend), access)
             }
             BackendChoice::Testcontainers => {

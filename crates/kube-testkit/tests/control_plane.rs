@@ -21,6 +21,22 @@ async fn testcontainers() {
 }
 
 #[tokio::test]
+async fn embedded() {
+    let options = ClusterOptions { backend: Some(BackendChoice::Embedded), ..ClusterOptions::default() };
+    let cluster = Cluster::start(options).await.expect("it needs nothing");
+    let maps: Api<ConfigMap> = Api::namespaced(cluster.admin(), "default");
+    maps.create(&PostParams::default(), &config_map("kept")).await.expect("create");
+    pause_holds_answers_back(&cluster, &maps).await;
+    cluster.restart_api_server().await.expect("restart");
+    maps.get("kept").await.expect("what was written before is there");
+    // Nobody is authenticated there.
+    the_audit_log_names_the_writer(&cluster, "system:anonymous");
+    let dir = cluster.dir().path().to_owned();
+    cluster.stop().await;
+    assert!(!dir.exists(), "{} was left behind", dir.display());
+}
+
+#[tokio::test]
 async fn one_that_cannot_start_says_why_at_once() {
     for backend in [BackendChoice::Local, BackendChoice::Testcontainers] {
         let api_server_args = vec!["--no-such-flag".into()];
@@ -59,7 +75,7 @@ async fn check(backend: BackendChoice) {
     cluster.restart_api_server().await.expect("restart");
     assert_eq!(server, cluster.server());
     maps.get("kept").await.expect("what was written before is there");
-    the_audit_log_names_the_writer(&cluster);
+    the_audit_log_names_the_writer(&cluster, TestUser::admin().name());
     let dir = cluster.dir().path().to_owned();
     cluster.stop().await;
     assert!(!dir.exists(), "{} was left behind", dir.display());
@@ -80,12 +96,12 @@ async fn pause_holds_answers_back(cluster: &Cluster, maps: &Api<ConfigMap>) {
     list.await.expect("the same request is answered now");
 }
 
-fn the_audit_log_names_the_writer(cluster: &Cluster) {
+fn the_audit_log_names_the_writer(cluster: &Cluster, user: &str) {
     let audit =
         std::fs::read_to_string(cluster.audit_log().expect("audit is on by default")).expect("audit log");
     let event = audit.lines().find(|line| line.contains("\"kept\"")).expect("the write is in the audit log");
     let event: serde_json::Value = serde_json::from_str(event).expect("JSON");
-    assert_eq!(event["user"]["username"], TestUser::admin().name());
+    assert_eq!(event["user"]["username"], user);
     assert_eq!((&event["verb"], &event["stage"]), (&"create".into(), &"ResponseComplete".into()));
     assert!(!audit.contains("\"verb\":\"get\""), "reads are left out");
 }

@@ -1,23 +1,35 @@
-//! `embedded`: an API server within this process, over plain HTTP. Everybody may do everything there.
+//! `embedded`: an API server within this process, over plain HTTP. Everybody may do everything there, and the audit log
+//! knows a writer by its User-Agent alone.
 
+use std::fs::File;
 use std::net::SocketAddr;
 use std::sync::mpsc as blocking;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 use std::{io, path::PathBuf};
 
 use futures::future::BoxFuture;
 use tokio::sync::mpsc;
+use tokio::time::MissedTickBehavior;
 
 use super::{Backend, BackendChoice};
 use crate::access::Access;
+use crate::cluster::ClusterOptions;
+use crate::control_plane::AUDIT_LOG;
 use crate::embedded::{EmbeddedServer, WallSeams};
 use crate::error::{OperationError, StartError, io_error};
+use crate::guard::WorkDir;
+
+/// How often garbage is looked for. Like the real collector, this one follows some time after a deletion.
+const COLLECT_EVERY: Duration = Duration::from_secs(1);
 
 /// The server, and the thread that listens for it. A restart replaces the thread, with all its connections, and keeps
 /// the server.
 pub(crate) struct Embedded {
     server: EmbeddedServer,
+    collects: bool,
+    audit: Option<PathBuf>,
     listening: Mutex<Option<Listening>>,
     address: SocketAddr,
 }
@@ -36,24 +48,31 @@ enum Order {
     End,
 }
 
-pub(crate) fn start() -> Result<(Embedded, Access), StartError> {
+pub(crate) fn start(options: &ClusterOptions, dir: &WorkDir) -> Result<(Embedded, Access), StartError> {
     let mut server = EmbeddedServer::new(WallSeams::new(fastrand::u64(..)));
+    let audit = options.audit.then(|| dir.path().join(AUDIT_LOG));
+    if let Some(path) = &audit {
+        let log = File::create(path).map_err(|error| io_error("create", path, error))?;
+        server = server.with_audit_log(log);
+    }
     if let Some(file) = std::env::var_os("KUBE_TESTKIT_UNCOMPARED") {
         server = server.noting_uncompared(file.as_ref());
     }
+    let collects = options.garbage_collection;
     let (listening, address) =
-        listen(&server, 0).map_err(|error| io_error("listen on", "a free port".as_ref(), error))?;
-    Ok((Embedded { server, listening: Mutex::new(Some(listening)), address }, Access::Open))
+        listen(&server, collects, 0).map_err(|error| io_error("listen on", "a free port".as_ref(), error))?;
+    let listening = Mutex::new(Some(listening));
+    Ok((Embedded { server, collects, audit, listening, address }, Access::Open))
 }
 
-fn listen(server: &EmbeddedServer, port: u16) -> io::Result<(Listening, SocketAddr)> {
+fn listen(server: &EmbeddedServer, collects: bool, port: u16) -> io::Result<(Listening, SocketAddr)> {
     let (tell, told) = blocking::channel();
     let (orders, received) = mpsc::unbounded_channel();
     let server = server.clone();
     let thread = std::thread::Builder::new().name("embedded API server".into()).spawn(move || {
         let outcome = tokio::runtime::Builder::new_current_thread().enable_all().build();
         match outcome {
-            Ok(runtime) => runtime.block_on(serve(&server, port, &tell, received)),
+            Ok(runtime) => runtime.block_on(serve(&server, collects, port, &tell, received)),
             Err(error) => drop(tell.send(Err(error))),
         }
     })?;
@@ -64,6 +83,7 @@ fn listen(server: &EmbeddedServer, port: u16) -> io::Result<(Listening, SocketAd
 /// Listens until told to end; connections end with the runtime.
 async fn serve(
     server: &EmbeddedServer,
+    collects: bool,
     port: u16,
     tell: &blocking::Sender<io::Result<SocketAddr>>,
     mut orders: mpsc::UnboundedReceiver<Order>,
@@ -75,9 +95,23 @@ async fn serve(
         }
         Err(error) => return drop(tell.send(Err(error))),
     };
-    while let Some(Order::Pause(end)) = orders.recv().await {
-        // Blocks the only thread, so that connections stay open and nothing is answered.
-        let _ = end.recv();
+    let mut sweep = tokio::time::interval(COLLECT_EVERY);
+    sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut swept = None;
+    loop {
+        tokio::select! {
+            order = orders.recv() => match order {
+                // Blocks the only thread, so that connections stay open and nothing is answered.
+                Some(Order::Pause(end)) => drop(end.recv()),
+                Some(Order::End) | None => return,
+            },
+            _ = sweep.tick(), if collects => server.with_machine(|machine| {
+                if swept != Some(machine.revision()) {
+                    machine.collect_garbage();
+                    swept = Some(machine.revision());
+                }
+            }),
+        }
     }
 }
 
@@ -106,7 +140,7 @@ impl Backend for Embedded {
     }
 
     fn audit_log(&self) -> Option<PathBuf> {
-        None
+        self.audit.clone()
     }
 
     fn server_log(&self) -> Option<PathBuf> {
@@ -122,7 +156,7 @@ impl Backend for Embedded {
         Box::pin(async {
             let mut slot = self.lock();
             Self::end(slot.take());
-            let (listening, _) = listen(&self.server, self.address.port())
+            let (listening, _) = listen(&self.server, self.collects, self.address.port())
                 .map_err(|error| io_error("listen again on", self.address.to_string().as_ref(), error))?;
             *slot = Some(listening);
             Ok(())

@@ -43,6 +43,11 @@ impl AuditEvent {
         ["create", "update", "patch", "delete", "deletecollection"].contains(&self.verb.as_str())
     }
 
+    /// Of a client that the API server did not authenticate: whose it is, is what its User-Agent says.
+    pub fn is_unauthenticated(&self) -> bool {
+        self.user == "system:anonymous"
+    }
+
     /// Answered with success.
     pub fn is_accepted(&self) -> bool {
         (200..300).contains(&self.code)

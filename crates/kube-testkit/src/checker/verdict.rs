@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
-use super::attribution::{LeftOut, Writes};
+use super::attribution::{LeftOut, Write, Writes};
 use super::clock::{Clock, Interval};
 use super::timeline::Timeline;
 use super::{Evidence, Hold, Reconcile};
@@ -80,6 +80,9 @@ pub struct Coverage {
     pub crs: u64,
     /// Accepted writes that were judged.
     pub writes: u64,
+    /// Those of them whose client the API server did not authenticate, so that whose they are rests on the User-Agent
+    /// alone.
+    pub unauthenticated: u64,
     /// Accepted writes that were excused as upkeep of buckets.
     pub upkeep: u64,
     /// Writes that were not judged.
@@ -106,7 +109,11 @@ impl Check {
 impl Coverage {
     pub(super) fn new(timeline: &Timeline, evidence: &Evidence, writes: Option<&Writes>) -> Self {
         let crs: std::collections::BTreeSet<_> = timeline.reconciles.iter().map(|r| &r.cr).collect();
-        let upkeep = writes.map_or(0, |w| w.accepted.iter().filter(|write| write.upkeep).count());
+        let count = |matches: fn(&&Write) -> bool| {
+            writes.map_or(0, |writes| writes.accepted.iter().filter(matches).count())
+        };
+        let upkeep = count(|write| write.upkeep);
+        let unauthenticated = count(|write| !write.upkeep && write.event.is_unauthenticated());
         Self {
             records: evidence.records.tally.clone(),
             replicas: timeline.replicas.len() as u64,
@@ -114,6 +121,7 @@ impl Coverage {
             reconciles: timeline.reconciles.len() as u64,
             crs: crs.len() as u64,
             writes: writes.map_or(0, |w| w.accepted.len() - upkeep) as u64,
+            unauthenticated: unauthenticated as u64,
             upkeep: upkeep as u64,
             left_out: writes.map(|w| w.left_out.clone()).unwrap_or_default(),
             audit_spoilt: evidence.audit.as_ref().map_or(0, |log| log.spoilt),
@@ -207,6 +215,14 @@ impl fmt::Display for Coverage {
             self.upkeep,
             self.left_out.refused
         )?;
+        if self.unauthenticated > 0 {
+            writeln!(
+                f,
+                "  evidence: the API server did not authenticate the clients of {} of these writes: whose they are rests \
+                 on the User-Agent alone",
+                self.unauthenticated
+            )?;
+        }
         let (torn, unknown) = (self.records.torn.len(), self.records.unknown.values().sum::<u64>());
         if torn > 0 || unknown > 0 {
             writeln!(f, "  evidence: {torn} torn lines, {unknown} records of unknown types were left out")?;

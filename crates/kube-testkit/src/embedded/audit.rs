@@ -47,7 +47,8 @@ impl Audit {
 
 fn event(request: &Request<Bytes>, answer: &Answer, stages: &Stages, id: u128) -> Option<Value> {
     let Target::Resource(place) = Target::of(request.uri().path()) else { return None };
-    let agent = request.headers().get(header::USER_AGENT).map(|value| String::from_utf8_lossy(value.as_bytes()));
+    let agent =
+        request.headers().get(header::USER_AGENT).map(|value| String::from_utf8_lossy(value.as_bytes()));
     Some(json!({
         "kind": "Event",
         "apiVersion": "audit.k8s.io/v1",
@@ -59,7 +60,7 @@ fn event(request: &Request<Bytes>, answer: &Answer, stages: &Stages, id: u128) -
         "user": {"username": "system:anonymous", "groups": ["system:unauthenticated"]},
         "userAgent": agent.unwrap_or_default(),
         "objectRef": object_ref(request, &place, answer),
-        "responseStatus": response_status(answer),
+        "responseStatus": response_status(request, answer),
         // To the microsecond, like the real ones.
         "requestReceivedTimestamp": format!("{:.6}", stages.received),
         "stageTimestamp": format!("{:.6}", stages.answered),
@@ -114,11 +115,12 @@ fn object_ref(request: &Request<Bytes>, place: &Place, answer: &Answer) -> Value
     all.into_iter().filter_map(|(key, value)| Some((key.to_owned(), Value::from(value?)))).collect()
 }
 
-/// The code, and of a refusal its reason.
-fn response_status(answer: &Answer) -> Value {
+/// The code, and what a `Status` says of a refusal, or of an object that is gone.
+fn response_status(request: &Request<Bytes>, answer: &Answer) -> Value {
     let mut status = json!({"metadata": {}, "code": answer.status});
-    if answer.status >= 400
+    if (answer.status >= 400 || request.method() == Method::DELETE)
         && let Ok(said) = serde_json::from_slice::<Value>(&answer.body)
+        && said["kind"] == "Status"
     {
         for key in ["status", "message", "reason"] {
             if let Some(text) = said.get(key) {

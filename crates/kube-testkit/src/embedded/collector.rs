@@ -3,6 +3,7 @@
 //! A control plane without a controller-manager, as the `local` backend's, does neither; so this runs only where it is
 //! asked for.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -25,47 +26,50 @@ impl Machine {
     /// One call does all there is to do now; what other finalizers keep is looked at again by the next.
     pub fn collect_garbage(&mut self) -> usize {
         let mut touched = 0;
-        while self.collect_once() {
-            touched += 1;
+        loop {
+            match self.collect_once() {
+                0 => return touched,
+                more => touched += more,
+            }
         }
-        touched
     }
 
-    /// One step; `false` if there was none to make.
-    fn collect_once(&mut self) -> bool {
+    /// One look at everything; 0 if there is nothing to do.
+    fn collect_once(&mut self) -> usize {
         let items = self.items();
-        for item in &items {
-            let metadata = &item.object["metadata"];
-            let deleted = metadata.get("deletionTimestamp").is_some();
-            if deleted && has_finalizer(metadata, "orphan") {
+        // One at a time: each of these may change what the others depend on.
+        for item in items.iter().filter(|item| item.is_deleted()) {
+            if has_finalizer(&item.object, "orphan") {
                 return self.orphan(item, &items);
             }
-            if deleted && has_finalizer(metadata, "foregroundDeletion") {
+            if has_finalizer(&item.object, "foregroundDeletion") {
                 match items.iter().find(|other| owned_by(other, item) && blocks(&other.object, item)) {
-                    Some(dependent) if dependent.object["metadata"].get("deletionTimestamp").is_none() => {
-                        self.remove_or_mark(&dependent.kind, &dependent.key, &dependent.object, None, false);
-                        return true;
-                    }
+                    Some(dependent) if !dependent.is_deleted() => return self.remove_all(&[dependent]),
                     Some(_) => {}
                     None => {
                         self.drop_finalizer(item, "foregroundDeletion");
-                        return true;
+                        return 1;
                     }
                 }
             }
-            if !deleted && self.is_garbage(item, &items) {
-                self.remove_or_mark(&item.kind, &item.key, &item.object, None, false);
-                return true;
-            }
-            if deleted
-                && item.kind.plural == "namespaces"
-                && item.kind.group.is_empty()
-                && self.empty_namespace(item, &items)
-            {
-                return true;
-            }
         }
-        false
+        let owners = Owners::among(&items);
+        let garbage: Vec<&Item> =
+            items.iter().filter(|item| !item.is_deleted() && self.is_garbage(item, &owners)).collect();
+        if !garbage.is_empty() {
+            return self.remove_all(&garbage);
+        }
+        let is_namespace = |item: &&Item| item.kind.plural == "namespaces" && item.kind.group.is_empty();
+        let mut ending = items.iter().filter(|item| item.is_deleted()).filter(is_namespace);
+        ending.find_map(|namespace| self.empty_namespace(namespace, &items)).unwrap_or(0)
+    }
+
+    /// Deletes all of these: none of them depends on another's state.
+    fn remove_all(&mut self, items: &[&Item]) -> usize {
+        for item in items {
+            self.remove_or_mark(&item.kind, &item.key, &item.object, None, false);
+        }
+        items.len()
     }
 
     fn items(&self) -> Vec<Item> {
@@ -78,7 +82,7 @@ impl Machine {
 
     /// Whether the object has owners and none of them is there. An owner is known by its uid, within the namespace or
     /// without any.
-    fn is_garbage(&self, item: &Item, items: &[Item]) -> bool {
+    fn is_garbage(&self, item: &Item, present: &Owners<'_>) -> bool {
         let owners = item.object["metadata"]["ownerReferences"].as_array();
         let Some(owners) = owners.filter(|owners| !owners.is_empty()) else { return false };
         owners.iter().all(|owner| {
@@ -88,16 +92,12 @@ impl Machine {
             );
             // Of a kind that is not served here nobody can say that it is gone.
             let Some(kind) = known else { return false };
-            !items.iter().any(|other| {
-                other.key.storage == kind.storage
-                    && other.object["metadata"]["uid"] == owner["uid"]
-                    && (!kind.namespaced || other.key.namespace == item.key.namespace)
-                    && !waits_for_dependents(&other.object)
-            })
+            let namespace = if kind.namespaced { item.key.namespace.as_str() } else { "" };
+            !present.0.contains(&(&*kind.storage, namespace, owner["uid"].as_str().unwrap_or_default()))
         })
     }
 
-    fn orphan(&mut self, owner: &Item, items: &[Item]) -> bool {
+    fn orphan(&mut self, owner: &Item, items: &[Item]) -> usize {
         for dependent in items.iter().filter(|other| owned_by(other, owner)) {
             let mut object = (*dependent.object).clone();
             let references = object["metadata"]["ownerReferences"].as_array_mut().expect("it has an owner");
@@ -108,7 +108,7 @@ impl Machine {
             self.keep(&dependent.key, object);
         }
         self.drop_finalizer(owner, "orphan");
-        true
+        1
     }
 
     fn drop_finalizer(&mut self, item: &Item, finalizer: &str) {
@@ -123,33 +123,51 @@ impl Machine {
         self.remove_or_mark(&item.kind, &item.key, &object, None, false);
     }
 
-    fn empty_namespace(&mut self, namespace: &Item, items: &[Item]) -> bool {
-        let inside: Vec<&Item> =
-            items.iter().filter(|item| item.key.namespace == namespace.key.name).collect();
-        if let Some(item) =
-            inside.iter().find(|item| item.object["metadata"].get("deletionTimestamp").is_none())
-        {
-            self.remove_or_mark(&item.kind, &item.key, &item.object, None, false);
-            return true;
+    /// How many objects it deleted, the namespace itself at last; none where all there is to do is to wait.
+    fn empty_namespace(&mut self, namespace: &Item, items: &[Item]) -> Option<usize> {
+        let inside = || items.iter().filter(|item| item.key.namespace == namespace.key.name);
+        let left: Vec<&Item> = inside().filter(|item| !item.is_deleted()).collect();
+        if !left.is_empty() {
+            return Some(self.remove_all(&left));
         }
-        if !inside.is_empty() || namespace.object["spec"]["finalizers"].as_array().is_none_or(Vec::is_empty) {
-            return false;
+        let waits = namespace.object["spec"]["finalizers"].as_array().is_some_and(|all| !all.is_empty());
+        if inside().next().is_some() || !waits {
+            return None;
         }
         let mut object = (*namespace.object).clone();
         object["spec"] = json!({});
         let object = self.keep(&namespace.key, object);
         self.remove_or_mark(&namespace.kind, &namespace.key, &object, None, false);
-        true
+        Some(1)
     }
 }
 
-fn has_finalizer(metadata: &Value, finalizer: &str) -> bool {
-    metadata["finalizers"].as_array().is_some_and(|all| all.iter().any(|one| one == finalizer))
+impl Item {
+    fn is_deleted(&self) -> bool {
+        self.object["metadata"].get("deletionTimestamp").is_some()
+    }
+
+    fn waits_for_dependents(&self) -> bool {
+        self.is_deleted() && has_finalizer(&self.object, "foregroundDeletion")
+    }
 }
 
-fn waits_for_dependents(object: &Value) -> bool {
-    let metadata = &object["metadata"];
-    metadata.get("deletionTimestamp").is_some() && has_finalizer(metadata, "foregroundDeletion")
+/// The storage, namespace and uid of everything that keeps its dependents alive.
+struct Owners<'a>(HashSet<(&'a str, &'a str, &'a str)>);
+
+impl<'a> Owners<'a> {
+    fn among(items: &'a [Item]) -> Self {
+        let keepers = items.iter().filter(|item| !item.waits_for_dependents());
+        let known = keepers.map(|item| {
+            let uid = item.object["metadata"]["uid"].as_str().unwrap_or_default();
+            (&*item.key.storage, item.key.namespace.as_str(), uid)
+        });
+        Self(known.collect())
+    }
+}
+
+fn has_finalizer(object: &Value, finalizer: &str) -> bool {
+    object["metadata"]["finalizers"].as_array().is_some_and(|all| all.iter().any(|one| one == finalizer))
 }
 
 fn owned_by(dependent: &Item, owner: &Item) -> bool {

@@ -25,6 +25,17 @@ fn writes_within_the_hold_pass() {
 }
 
 #[test]
+fn writes_of_clients_that_nobody_authenticated_are_judged_and_counted() {
+    let mut story = story();
+    let anonymous = json!({"user": {"username": "system:anonymous"}});
+    story.audited("a", "", "services", "m", 160, anonymous);
+    let verdict = story.judge();
+    assert!(verdict.passed(), "{verdict}");
+    assert_eq!((verdict.coverage.writes, verdict.coverage.unauthenticated), (2, 1));
+    assert!(verdict.to_string().contains("clients of 1 of these writes"), "{verdict}");
+}
+
+#[test]
 fn a_write_after_validity_is_caught() {
     let mut story = story();
     story.write("a", "m", 3100);
