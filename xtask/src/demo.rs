@@ -1,6 +1,7 @@
-//! `cargo xtask demo`: three replicas share the shards of a Memcached fleet on a real API server; one is
-//! killed, one is terminated gently, and what happened is judged.
+//! `cargo xtask demo`: three replicas share the shards of a Memcached fleet; one is killed, one is terminated
+//! gently, and what happened is judged. The API server is the embedded one or, with `--cluster`, a real one.
 
+mod cluster_kind;
 mod fleet;
 mod installation;
 mod judgement;
@@ -17,10 +18,10 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use clap::Args;
-use kube_testkit::BackendChoice;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cargo::{Features, build_operator};
+use cluster_kind::ClusterKind;
 use preset::Preset;
 
 /// What to show.
@@ -38,10 +39,9 @@ pub(crate) struct DemoOptions {
     /// The timings of the election
     #[arg(long, value_enum, default_value_t = Preset::Fast)]
     preset: Preset,
-    /// Where the API server comes from: auto, local, testcontainers or existing [default: auto, or
-    /// KUBE_TESTKIT_BACKEND]
-    #[arg(long)]
-    backend: Option<BackendChoice>,
+    /// Where the API server comes from
+    #[arg(long, value_enum, default_value_t = ClusterKind::Embedded)]
+    cluster: ClusterKind,
     /// Write the result to this file as well
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,

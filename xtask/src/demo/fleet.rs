@@ -78,7 +78,7 @@ impl Fleet {
         for number in 0..options.replicas {
             let pod = pod_name(number);
             // A user of its own for each replica, so that the audit log tells them apart whatever they call
-            // themselves.
+            // themselves. The embedded server authenticates nobody: there the User-Agent is all there is.
             let user = TestUser::new(&pod).in_group(GROUP);
             let kubeconfig = cluster.kubeconfig(&user).context("no kubeconfig could be written")?;
             let child = fleet.spawn(&pod, &kubeconfig, dir)?;

@@ -1,4 +1,4 @@
-//! What the operator needs in the cluster: its CRD, its permissions, a namespace.
+//! What the operator needs in the cluster: its CRD, a namespace and, where anybody asks for them, permissions.
 
 use std::fmt::Debug;
 use std::time::Duration;
@@ -14,6 +14,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
+use super::cluster_kind::ClusterKind;
 use crate::cargo::root;
 use crate::steps::generate::CRD;
 
@@ -34,12 +35,14 @@ pub(super) struct Installation {
 
 impl Installation {
     /// Installs everything, or brings it up to date.
-    pub(super) async fn install(client: Client) -> Result<Self> {
+    pub(super) async fn install(client: Client, kind: ClusterKind) -> Result<Self> {
         let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}});
         apply(&Api::<Namespace>::all(client.clone()), NAMESPACE, &namespace).await?;
         let installation = Self { namespace: NAMESPACE.to_owned(), client };
         installation.install_crd().await?;
-        installation.install_rbac().await?;
+        if kind.has_access_control() {
+            installation.install_rbac().await?;
+        }
         Ok(installation)
     }
 

@@ -23,11 +23,15 @@ pub(super) struct Summary {
     passed: bool,
     /// Why not, one sentence each.
     failures: Vec<String>,
-    backend: String,
+    cluster: &'static str,
     preset: String,
     replicas: u32,
     shards: u32,
     resources: u32,
+    /// From the start, with everything built, until the API server was ready.
+    ready_ms: f64,
+    /// From the start until every resource had been reconciled.
+    all_reconciled_ms: f64,
     reconciled: usize,
     overlaps: usize,
     /// From the kill to the next valid holder, for each shard of the killed replica.
@@ -44,8 +48,15 @@ pub(super) struct Summary {
     verdict: Verdict,
 }
 
+/// How long it took to get going, from the moment when everything was built.
+pub(super) struct Started {
+    pub(super) ready: Duration,
+    pub(super) all_reconciled: Duration,
+}
+
 /// What was measured while it ran.
 pub(super) struct Measured {
+    pub(super) started: Started,
     pub(super) failover: Loss,
     pub(super) handoff: Loss,
     pub(super) reconciled: usize,
@@ -92,9 +103,9 @@ pub(super) fn verdict(stage: &Stage, options: &DemoOptions, until: Stamp) -> Res
 }
 
 impl Summary {
-    pub(super) fn new(stage: &Stage, options: &DemoOptions, measured: Measured, verdict: Verdict) -> Self {
+    pub(super) fn new(options: &DemoOptions, measured: Measured, verdict: Verdict) -> Self {
         let bound = options.preset.bound();
-        let Measured { failover, handoff, reconciled, mut failures } = measured;
+        let Measured { started, failover, handoff, reconciled, mut failures } = measured;
         failures.extend(failover.failures(bound));
         failures.extend(handoff.failures(bound));
         if reconciled < options.resources as usize {
@@ -106,11 +117,13 @@ impl Summary {
         Self {
             passed: failures.is_empty(),
             failures,
-            backend: stage.cluster.backend().to_string(),
+            cluster: options.cluster.name(),
             preset: options.preset.name().to_owned(),
             replicas: options.replicas,
             shards: options.shards,
             resources: options.resources,
+            ready_ms: millis(started.ready),
+            all_reconciled_ms: millis(started.all_reconciled),
             reconciled,
             overlaps: verdict.overlaps(),
             failover_ms: failover.owned_ms(),

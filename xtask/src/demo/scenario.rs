@@ -1,19 +1,20 @@
 //! What happens in the demo, in order.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use kube_testkit::checker::Fault;
 use kube_testkit::records::{Replica, Stamp};
-use kube_testkit::{BackendChoice, Cluster, ClusterOptions, TestUser, WorkDir, WorkloadStandIn};
+use kube_testkit::{TestUser, WorkDir, WorkloadStandIn};
 
+use super::cluster_kind::ClusterKind;
 use super::fleet::Fleet;
 use super::installation::Installation;
-use super::judgement::{Measured, Summary, WAITING_BOUND, verdict};
+use super::judgement::{Measured, Started, Summary, WAITING_BOUND, verdict};
 use super::leases::held_by_pod;
 use super::records::Records;
-use super::resources;
+use super::resources::{self, Watched};
 use super::screen::Screen;
 use super::stage::Stage;
 use super::takeover::Loss;
@@ -27,7 +28,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Plays it, and fails unless everything was as promised. Whatever was started has ended when this returns.
 pub(super) async fn play(options: &DemoOptions, operator: &Path) -> Result<()> {
-    let mut stage = unless_interrupted(raise(options, operator)).await?;
+    let started = Instant::now();
+    let mut stage = unless_interrupted(raise(options, operator, started)).await?;
     let result = unless_interrupted(act(&mut stage, options)).await.and_then(|(summary, terminated)| {
         summary.print();
         if let Some(path) = &options.json {
@@ -49,38 +51,38 @@ pub(super) async fn play(options: &DemoOptions, operator: &Path) -> Result<()> {
     if result.as_ref().is_err_and(|error| !error.is::<Interrupted>()) {
         keep_files(&mut stage);
     }
-    strike(stage).await?;
+    strike(stage, options).await?;
     result
 }
 
 /// Starts everything.
-async fn raise(options: &DemoOptions, operator: &Path) -> Result<Stage> {
+async fn raise(options: &DemoOptions, operator: &Path, started: Instant) -> Result<Stage> {
     let mut screen = Screen::new();
-    screen.say("Starting an API server …");
-    let backend = options.backend;
-    let cluster = Cluster::start(ClusterOptions { backend, ..ClusterOptions::default() }).await?;
+    let kind = options.cluster;
+    screen.say(&format!("API server: {}. --cluster chooses another.", kind.describe()));
+    let cluster = kind.start().await?;
+    let ready = started.elapsed();
     let client = cluster.admin();
-    let installation = Installation::install(client.clone()).await?;
+    let installation = Installation::install(client.clone(), kind).await?;
     let kubeconfig = cluster.kubeconfig(&TestUser::admin())?;
     screen.say(&format!(
-        "The API server runs at {} ({} backend). Look at it from another terminal:\n\n    export KUBECONFIG={}\n    \
+        "It was ready at {} after {ready:.1?}. Look at it from another terminal:\n\n    export KUBECONFIG={}\n    \
          kubectl get leases,memcacheds -n {}\n",
         cluster.server(),
-        cluster.backend(),
         kubeconfig.display(),
         installation.namespace
     ));
-    let stand_in = (cluster.backend() != BackendChoice::Existing).then(|| {
+    let stand_in = (!kind.is_borrowed()).then(|| {
         screen.say("No controller-manager runs here: a stand-in plays the readiness of StatefulSets.");
         WorkloadStandIn::start(client.clone(), Duration::ZERO)
     });
     let dir = WorkDir::create().context("no work directory could be made")?;
-    let since = Stamp::now().context("the boot clock could not be read")?;
     screen.say(&format!("Starting {} replicas for {} shards …", options.replicas, options.shards));
     // A copy: a build meanwhile must not change what a restart starts.
     let copy = dir.path().join("memcached-operator");
     std::fs::copy(operator, &copy).context("the operator could not be copied into the work directory")?;
     let fleet = Fleet::start(options, copy, &cluster, &installation.namespace, &dir)?;
+    let resources = Watched::start(&client, &installation.namespace);
     Ok(Stage {
         fleet,
         stand_in,
@@ -90,9 +92,11 @@ async fn raise(options: &DemoOptions, operator: &Path) -> Result<Stage> {
         dir,
         screen,
         records: Records::default(),
+        resources,
         crs: Vec::new(),
         faults: Vec::new(),
-        since,
+        started,
+        ready,
         shards: options.shards,
     })
 }
@@ -102,14 +106,15 @@ async fn raise(options: &DemoOptions, operator: &Path) -> Result<Stage> {
 async fn act(stage: &mut Stage, options: &DemoOptions) -> Result<(Summary, usize)> {
     let mut failures = Vec::new();
     stage.crs = resources::create(&stage.client, &stage.installation.namespace, options.resources).await?;
-    settle(stage, options).await?;
     let all_reconciled = |view: &super::stage::View, _: &Records| view.reconciled == view.resources;
     stage.await_view("every resource to be reconciled", WAITING_BOUND, all_reconciled).await?;
-    let took = Stamp::now()?.boot.since(stage.since.boot);
+    let started = Started { ready: stage.ready, all_reconciled: stage.started.elapsed() };
+    stage.screen.say(&format!(
+        "All {} resources are reconciled, {:.1?} after the start.",
+        options.resources, started.all_reconciled
+    ));
+    settle(stage, options).await?;
     stage.keep_table().await?;
-    stage
-        .screen
-        .say(&format!("All {} resources are reconciled, {took:.1?} after the start.", options.resources));
 
     let failover = kill_busiest(stage, options).await?;
     settle(stage, options).await?;
@@ -129,8 +134,8 @@ async fn act(stage: &mut Stage, options: &DemoOptions) -> Result<(Summary, usize
         failures.extend(end_replicas(stage).await?);
     }
     let verdict = verdict(stage, options, until)?;
-    let measured = Measured { failover, handoff, reconciled, failures };
-    Ok((Summary::new(stage, options, measured, verdict), terminated))
+    let measured = Measured { started, failover, handoff, reconciled, failures };
+    Ok((Summary::new(options, measured, verdict), terminated))
 }
 
 /// Waits until the shards are spread evenly. That they are is a preference: if not, it is said and nothing
@@ -219,6 +224,9 @@ fn what_next(options: &DemoOptions) {
     }
     println!("  cargo xtask demo --replicas 5 --shards 32   more of everything");
     println!("  cargo xtask demo --preset standard          the timings that client-go uses");
+    if options.cluster == ClusterKind::Embedded {
+        println!("  cargo xtask demo --cluster local            the same on etcd and kube-apiserver");
+    }
     println!(
         "  cargo xtask demo --mutant skip-drain        a rule broken on purpose: see the checker notice"
     );
@@ -244,11 +252,11 @@ fn keep_files(stage: &mut Stage) {
 }
 
 /// Ends everything, in order.
-async fn strike(stage: Stage) -> Result<()> {
+async fn strike(stage: Stage, options: &DemoOptions) -> Result<()> {
     let Stage { fleet, stand_in, installation, cluster, dir, .. } = stage;
     drop(fleet);
     drop(stand_in);
-    if cluster.backend() == BackendChoice::Existing {
+    if options.cluster.is_borrowed() {
         installation.remove().await?;
     }
     cluster.stop().await;

@@ -6,14 +6,13 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 use kube::Client;
 use kube_testkit::checker::{CreatedCr, Fault};
-use kube_testkit::records::Stamp;
 use kube_testkit::{Cluster, WorkDir, WorkloadStandIn};
 
 use super::fleet::{Fleet, State};
 use super::installation::Installation;
 use super::leases::{ShardLease, shard_leases};
 use super::records::Records;
-use super::resources;
+use super::resources::Watched;
 use super::screen::Screen;
 
 /// How often the picture is renewed.
@@ -29,9 +28,13 @@ pub(super) struct Stage {
     pub(super) dir: WorkDir,
     pub(super) screen: Screen,
     pub(super) records: Records,
+    pub(super) resources: Watched,
     pub(super) crs: Vec<CreatedCr>,
     pub(super) faults: Vec<Fault>,
-    pub(super) since: Stamp,
+    /// When the demo started, with everything built.
+    pub(super) started: Instant,
+    /// From there until the API server was ready.
+    pub(super) ready: Duration,
     pub(super) shards: u32,
 }
 
@@ -50,10 +53,7 @@ impl Stage {
     /// Looks once.
     pub(super) async fn look(&mut self) -> Result<View> {
         let namespace = &self.installation.namespace;
-        let (leases, reconciled) = tokio::try_join!(
-            shard_leases(&self.client, namespace),
-            resources::reconciled(&self.client, namespace)
-        )?;
+        let leases = shard_leases(&self.client, namespace).await?;
         self.records.follow(&self.fleet.records())?;
         let pods = self.fleet.replicas.iter().map(|replica| {
             let remark = match replica.state {
@@ -66,7 +66,7 @@ impl Stage {
         Ok(View {
             leases,
             crs: self.records.crs_by_shard().into_iter().map(|(shard, count)| (shard.0, count)).collect(),
-            reconciled,
+            reconciled: self.resources.reconciled(),
             resources: self.crs.len(),
             pods: pods.collect(),
         })
