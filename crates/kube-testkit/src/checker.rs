@@ -132,19 +132,23 @@ impl Default for Rules {
 
 /// Judges a run.
 pub fn judge(evidence: &Evidence, rules: &Rules) -> Verdict {
-    let timeline = Timeline::new(&evidence.records.records);
+    judge_timeline(&Timeline::new(&evidence.records.records), evidence, rules)
+}
+
+/// Judges a run whose records the caller has put on one clock already, for ends of its own.
+pub fn judge_timeline(timeline: &Timeline, evidence: &Evidence, rules: &Rules) -> Verdict {
     let writes = evidence.audit.as_ref().map(|log| Writes::new(log, &rules.writes));
     let checks = vec![
-        overlap::check(&timeline),
-        begun::check(&timeline),
-        writes::check(&timeline, writes.as_ref(), rules),
-        tokens::check(&timeline),
-        holds::check(&timeline),
-        unowned::check(&timeline, evidence, rules),
-        waiting::check(&timeline, evidence, writes.as_ref(), rules),
+        overlap::check(timeline),
+        begun::check(timeline),
+        writes::check(timeline, writes.as_ref(), rules),
+        tokens::check(timeline),
+        holds::check(timeline),
+        unowned::check(timeline, evidence, rules),
+        waiting::check(timeline, evidence, writes.as_ref(), rules),
     ];
-    let coverage = Coverage::new(&timeline, evidence, writes.as_ref());
-    Verdict::new(checks, coverage, troubles(&timeline, evidence, writes.as_ref(), rules))
+    let coverage = Coverage::new(timeline, evidence, writes.as_ref());
+    Verdict::new(checks, coverage, troubles(timeline, evidence, writes.as_ref(), rules))
 }
 
 /// Reasons for which the evidence itself cannot be trusted.

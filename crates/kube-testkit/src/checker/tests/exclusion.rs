@@ -192,6 +192,18 @@ fn a_smaller_token_for_a_later_owner_of_a_cr_is_caught() {
 }
 
 #[test]
+fn a_namesake_of_another_shard_may_have_a_smaller_token() {
+    let mut story = Story::new();
+    story.hold("a", 0, 9, 0, 1000);
+    story.hold("b", 1, 4, 0, 1000);
+    for (replica, uid, shard, token, at) in [("a", "deleted", 0, 9, 100), ("b", "made anew", 1, 4, 300)] {
+        let begun = story.begin_uid(replica, "m", uid, shard, token, at);
+        story.end(&begun, at + 100);
+    }
+    passes(&story);
+}
+
+#[test]
 fn one_owner_keeps_its_token_from_reconcile_to_reconcile() {
     let mut story = Story::new();
     story.hold("a", 0, 9, 0, 1000);
