@@ -49,6 +49,9 @@ pub struct Wish {
     pub replicas: i32,
     /// `spec.memoryLimitMegabytes`.
     pub memory: i32,
+    /// The shard keys that it has had since its creation, any of which its bucket may be the hash of: `namespace/name`, or the
+    /// values of the key label, in order.
+    pub keys: Vec<String>,
     /// When it was created.
     pub created: TrueTime,
 }
