@@ -2,7 +2,7 @@
 
 mod trouble;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -66,7 +66,7 @@ impl LeaseView {
 pub(super) struct Feed {
     leases: Arc<RwLock<BTreeMap<LeaseName, Arc<Lease>>>>,
     changes: watch::Sender<u64>,
-    listeners: Mutex<HashMap<LeaseName, Vec<mpsc::UnboundedSender<News>>>>,
+    listeners: Mutex<BTreeMap<LeaseName, Vec<mpsc::UnboundedSender<News>>>>,
     expected: Mutex<Option<Expected>>,
     healthy: watch::Sender<bool>,
     restart: Notify,
@@ -256,7 +256,7 @@ impl Feed {
     }
 }
 
-type Listeners<'a> = std::sync::MutexGuard<'a, HashMap<LeaseName, Vec<mpsc::UnboundedSender<News>>>>;
+type Listeners<'a> = std::sync::MutexGuard<'a, BTreeMap<LeaseName, Vec<mpsc::UnboundedSender<News>>>>;
 
 /// Tells everyone who still listens. Held under the same lock as [`Feed::listen`], so that nobody misses a change.
 fn tell(mut listeners: Listeners<'_>, name: &LeaseName, news: &News) {

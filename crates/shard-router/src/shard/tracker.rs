@@ -4,7 +4,7 @@
 //! nobody outside can ask it about one object.
 
 use std::{
-    collections::HashSet,
+    collections::BTreeSet,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -22,8 +22,8 @@ pub(crate) struct Tracker {
 #[derive(Default)]
 struct State {
     closed: bool,
-    running: HashSet<String>,
-    finished: HashSet<String>,
+    running: BTreeSet<String>,
+    finished: BTreeSet<String>,
 }
 
 impl Tracker {

@@ -1,13 +1,13 @@
 //! How often each object has failed in a row.
 
 use std::{
-    collections::HashMap,
+    collections::BTreeMap,
     sync::{Mutex, PoisonError},
 };
 
 /// Counts per object; an entry lives from the first failure to the next success, or to the end of the hold.
 #[derive(Default)]
-pub(super) struct Failures(Mutex<HashMap<String, u32>>);
+pub(super) struct Failures(Mutex<BTreeMap<String, u32>>);
 
 impl Failures {
     /// One more. Returns how many in a row.
