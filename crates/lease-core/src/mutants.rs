@@ -25,6 +25,9 @@ pub enum Mutant {
     ConflictIsSuccess,
     /// A write whose answer was lost is taken for a success.
     LostAnswerIsSuccess,
+    /// A write whose answer was lost is sent again without a fresh read, and the conflict that comes back is taken for the
+    /// trace of the first one.
+    RetryWithoutRead,
     /// A leader that sees another holder goes on until RenewDeadline.
     LeadsOnBesideAnother,
     /// A vanished Lease is free at once.
@@ -52,29 +55,30 @@ pub enum Mutant {
 }
 
 impl Mutant {
-    /// Every mutant there is.
-    pub const ALL: [Self; 21] = [
-        Self::ExpiryByWallClock,
-        Self::ExpiryByOwnDuration,
-        Self::TakeoverAtFirstSight,
-        Self::TakeoverWithoutVersion,
-        Self::ValidityFromAnswer,
-        Self::ValidityIsLeaseDuration,
-        Self::LeaderIgnoresSuspend,
-        Self::ConflictIsSuccess,
-        Self::LostAnswerIsSuccess,
-        Self::LeadsOnBesideAnother,
-        Self::VanishedIsFree,
-        Self::BlankIsRelease,
-        Self::ReleaseBeforeDrain,
-        Self::ReleaseUnseen,
-        Self::AcquireBeforeJoin,
-        Self::RenewsForTheDead,
-        Self::UpdateWithoutUid,
-        Self::FirstFailureIsLoss,
-        Self::RenewTimeFollowsClock,
-        Self::TransitionsNotCounted,
-        Self::BelievesOldNews,
+    /// Every mutant there is, with its name in `LEASE_CORE_MUTANT`.
+    pub const ALL: [(Self, &'static str); 22] = [
+        (Self::ExpiryByWallClock, "expiry-by-wall-clock"),
+        (Self::ExpiryByOwnDuration, "expiry-by-own-duration"),
+        (Self::TakeoverAtFirstSight, "takeover-at-first-sight"),
+        (Self::TakeoverWithoutVersion, "takeover-without-version"),
+        (Self::ValidityFromAnswer, "validity-from-answer"),
+        (Self::ValidityIsLeaseDuration, "validity-is-lease-duration"),
+        (Self::LeaderIgnoresSuspend, "leader-ignores-suspend"),
+        (Self::ConflictIsSuccess, "conflict-is-success"),
+        (Self::LostAnswerIsSuccess, "lost-answer-is-success"),
+        (Self::RetryWithoutRead, "retry-without-read"),
+        (Self::LeadsOnBesideAnother, "leads-on-beside-another"),
+        (Self::VanishedIsFree, "vanished-is-free"),
+        (Self::BlankIsRelease, "blank-is-release"),
+        (Self::ReleaseBeforeDrain, "release-before-drain"),
+        (Self::ReleaseUnseen, "release-unseen"),
+        (Self::AcquireBeforeJoin, "acquire-before-join"),
+        (Self::RenewsForTheDead, "renews-for-the-dead"),
+        (Self::UpdateWithoutUid, "update-without-uid"),
+        (Self::FirstFailureIsLoss, "first-failure-is-loss"),
+        (Self::RenewTimeFollowsClock, "renew-time-follows-clock"),
+        (Self::TransitionsNotCounted, "transitions-not-counted"),
+        (Self::BelievesOldNews, "believes-old-news"),
     ];
 }
 
@@ -111,8 +115,12 @@ mod switch {
 
     fn from_environment() -> Option<Mutant> {
         let name = std::env::var("LEASE_CORE_MUTANT").ok()?;
-        let mutant = Mutant::ALL.into_iter().find(|mutant| format!("{mutant:?}") == name);
-        assert!(mutant.is_some(), "LEASE_CORE_MUTANT={name} names no mutant; there are {:?}", Mutant::ALL);
-        mutant
+        let mutant = Mutant::ALL.into_iter().find(|(_, known)| *known == name);
+        assert!(
+            mutant.is_some(),
+            "LEASE_CORE_MUTANT={name} names no mutant; there are {:?}",
+            Mutant::ALL.map(|(_, name)| name)
+        );
+        mutant.map(|(mutant, _)| mutant)
     }
 }

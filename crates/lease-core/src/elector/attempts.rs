@@ -92,6 +92,11 @@ impl Attempts {
         self.doubtful.push(attempt);
     }
 
+    /// Whether a write of this kind may have landed without an answer.
+    pub(super) fn in_doubt(&self, kind: WriteKind) -> bool {
+        self.doubtful.iter().any(|attempt| attempt.kind == kind)
+    }
+
     /// The attempt that wrote this record, if one of ours did. Whatever else was in doubt cannot land any more: it
     /// names a state that is no longer current.
     pub(super) fn recognise(&mut self, record: &LeaseRecord) -> Option<Attempt> {

@@ -60,6 +60,9 @@ impl Elector {
         }
         match refusal {
             Refusal::Conflict if active(Mutant::ConflictIsSuccess) => self.pretend_landed(&attempt, cx),
+            Refusal::Conflict if active(Mutant::RetryWithoutRead) && self.attempts.in_doubt(attempt.kind) => {
+                self.pretend_landed(&attempt, cx);
+            }
             // News: somebody else wrote. What it was decides what follows.
             Refusal::Conflict => {
                 self.must_read = true;
@@ -83,7 +86,7 @@ impl Elector {
             return;
         }
         // It may have landed, or land yet: look before deciding.
-        self.must_read = true;
+        self.must_read = !active(Mutant::RetryWithoutRead);
         self.write_failed = true;
         self.retry_at = cx.now.monotonic;
         self.attempts.doubt(attempt);
