@@ -1,9 +1,11 @@
-//! The schemas of built-in kinds that the embedded server carries, compared with the documents of the real one.
+//! The schemas of built-in kinds that the embedded server carries, made of the documents of the real one.
 
 use std::collections::BTreeMap;
 
 use kube::Client;
 use serde_json::{Map, Value, json};
+
+use crate::zeros::Zeros;
 
 /// What is kept of a schema.
 const KEPT: [&str; 11] = [
@@ -20,26 +22,77 @@ const KEPT: [&str; 11] = [
     "x-kubernetes-unions",
 ];
 
-/// Every definition that differs.
-pub(crate) async fn differences(client: &Client) -> Vec<String> {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/embedded/schema/builtin.json");
-    let text = std::fs::read_to_string(path).expect("builtin.json is committed");
-    let carried: BTreeMap<String, Value> = serde_json::from_str(&text).expect("builtin.json is JSON");
-    let mut real = BTreeMap::new();
+/// The kinds that are served; the definitions that they refer to come along.
+const ROOTS: [&str; 7] = [
+    "apps.v1.StatefulSet",
+    "coordination.v1.Lease",
+    "core.v1.ConfigMap",
+    "core.v1.Event",
+    "core.v1.Namespace",
+    "core.v1.Service",
+    "policy.v1.PodDisruptionBudget",
+];
+
+/// `builtin.json` as this server has it, one definition a line.
+pub(crate) async fn builtin(client: &Client, zeros: &Zeros) -> String {
+    let mut known = BTreeMap::new();
     for version in ["api/v1", "apis/apps/v1", "apis/policy/v1", "apis/coordination.k8s.io/v1"] {
         let request =
             http::Request::get(format!("/openapi/v3/{version}")).body(Vec::new()).expect("a request");
         let document: Value = client.request(request).await.expect("the document");
         let schemas = document["components"]["schemas"].as_object().cloned().unwrap_or_default();
-        real.extend(schemas.into_iter().map(|(name, schema)| (short(&name), schema)));
+        known.extend(schemas.into_iter().map(|(name, schema)| (short(&name), reduced(&schema))));
     }
-    let differing = carried.into_iter().filter_map(|(name, carried)| {
-        let carried = without_ours(&carried);
-        let real = real.get(&name).map(reduced);
-        (real.as_ref() != Some(&carried))
-            .then(|| format!("{name}: {carried} instead of {}", real.unwrap_or_default()))
+    let mut needed = BTreeMap::new();
+    let mut open: Vec<String> = ROOTS.map(str::to_owned).to_vec();
+    while let Some(name) = open.pop() {
+        if needed.contains_key(&name) {
+            continue;
+        }
+        let mut schema = known.get(&name).expect("a definition that is referred to is there").clone();
+        references(&schema, &mut open);
+        complete(&name, &mut schema, zeros);
+        needed.insert(name, schema);
+    }
+    let lines: Vec<String> = needed.iter().map(|(name, schema)| format!("{:?}:{schema}", name)).collect();
+    format!("{{\n{}\n}}\n", lines.join(",\n"))
+}
+
+/// The zero values as the committed file has them.
+pub(crate) fn committed_zeros(path: &str) -> Zeros {
+    let text = std::fs::read_to_string(path).expect("builtin.json is committed");
+    let carried: BTreeMap<String, Value> = serde_json::from_str(&text).expect("builtin.json is JSON");
+    let zeros = carried.into_iter().map(|(name, schema)| {
+        let fields = schema["properties"].as_object().cloned().unwrap_or_default();
+        let fields = fields
+            .into_iter()
+            .filter_map(|(name, field)| Some((name, field["x-go-zero"].as_str()?.to_owned())));
+        (name, fields.collect())
     });
-    differing.collect()
+    zeros.collect()
+}
+
+/// Adds what the documents do not say: Go's zero values, and that `FieldsV1` is free.
+fn complete(name: &str, schema: &mut Value, zeros: &Zeros) {
+    if name == "meta.v1.FieldsV1" {
+        schema["x-kubernetes-preserve-unknown-fields"] = json!(true);
+    }
+    for (field, zero) in zeros.get(name).into_iter().flatten() {
+        if schema["properties"].get(field).is_some() {
+            schema["properties"][field]["x-go-zero"] = json!(zero);
+        }
+    }
+}
+
+fn references(schema: &Value, found: &mut Vec<String>) {
+    match schema {
+        Value::Object(fields) => {
+            found.extend(fields.get("$ref").and_then(Value::as_str).map(str::to_owned));
+            fields.values().for_each(|field| references(field, found));
+        }
+        Value::Array(items) => items.iter().for_each(|item| references(item, found)),
+        _ => {}
+    }
 }
 
 fn short(name: &str) -> String {
@@ -72,20 +125,4 @@ fn reduced(schema: &Value) -> Value {
         out.insert("x-kubernetes-int-or-string".into(), json!(true));
     }
     Value::Object(out)
-}
-
-/// Without what the documents do not say: Go's zero values, and that `FieldsV1` is free.
-fn without_ours(schema: &Value) -> Value {
-    match schema {
-        Value::Object(fields) => fields
-            .iter()
-            .filter(|(name, _)| {
-                !["x-go-zero", "x-kubernetes-preserve-unknown-fields"].contains(&name.as_str())
-            })
-            .map(|(name, field)| (name.clone(), without_ours(field)))
-            .collect::<Map<_, _>>()
-            .into(),
-        Value::Array(items) => items.iter().map(without_ours).collect(),
-        other => other.clone(),
-    }
 }

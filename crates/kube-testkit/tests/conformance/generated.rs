@@ -2,10 +2,15 @@
 
 use std::path::Path;
 
+/// Whether the files are to be written.
+pub(crate) fn wanted() -> bool {
+    std::env::var_os("KUBE_TESTKIT_GENERATE").is_some()
+}
+
 /// Compares the file with what it should hold, or writes it.
 pub(crate) fn check(path: &str, expected: &str) {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
-    if std::env::var_os("KUBE_TESTKIT_GENERATE").is_some() {
+    if wanted() {
         std::fs::write(&file, expected).expect("a committed file can be written");
         println!("wrote {path}");
         return;

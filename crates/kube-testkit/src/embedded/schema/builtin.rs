@@ -1,8 +1,8 @@
 //! The schemas of built-in kinds.
 //!
 //! `builtin.json` holds the definitions of kube-apiserver 1.37's `/openapi/v3` that the kinds served here need, without
-//! their descriptions; `x-go-zero` adds what the Go types in k8s.io/api say about zero values. The conformance suite compares
-//! it with the documents of a running server.
+//! their descriptions; `x-go-zero` adds what the Go types in k8s.io/api say about zero values. `cargo xtask schemas` writes
+//! it, and the conformance suite compares it with the documents of a running server.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
