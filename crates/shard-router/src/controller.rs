@@ -20,7 +20,7 @@ use crate::{
     reconciler::Reconciler,
     records::Recorder,
     replica,
-    setup::{Dice, OwnedWatch, Setup, Trouble, owned_watch},
+    setup::{Dice, OwnedType, Setup, Trouble},
     sharded::Sharded,
     sole,
     stamper::Rules,
@@ -48,7 +48,7 @@ use crate::{
 pub struct ShardedController<K: Sharded> {
     connection: Connection,
     options: Options,
-    owned: Vec<OwnedWatch<K>>,
+    owned: Vec<OwnedType<K>>,
     metrics: Metrics,
     readiness: ReadinessSwitch,
     replica_tasks: Vec<NamedTask>,
@@ -96,7 +96,7 @@ impl<K: Sharded> ShardedController<K> {
             + Sync
             + 'static,
     {
-        self.owned.push(owned_watch::<K, C>());
+        self.owned.push(OwnedType::of::<C>());
         self
     }
 

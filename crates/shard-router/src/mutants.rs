@@ -14,6 +14,10 @@ pub enum Mutant {
     NoBarrier,
     /// A label is restored from the key as it reads now, and not from the bucket recorded in status.
     StampFromKeyAgain,
+    /// An object is reconciled by whoever its label names, whatever bucket is recorded in its status.
+    LabelDecides,
+    /// An object that leaves a shard's watch is taken for deleted, and its children are deleted, by a client without a gate.
+    DeletedIsCleanUp,
     /// The gated client sends whatever it is given, valid or not.
     OpenGate,
     /// A replica works although the committed layout differs from its settings.
@@ -26,10 +30,12 @@ pub enum Mutant {
 
 impl Mutant {
     /// Every mutant there is, with its name in `SHARD_ROUTER_MUTANT`.
-    pub const ALL: [(Self, &'static str); 7] = [
+    pub const ALL: [(Self, &'static str); 9] = [
         (Self::SkipDrain, "skip-drain"),
         (Self::NoBarrier, "no-barrier"),
         (Self::StampFromKeyAgain, "stamp-from-key-again"),
+        (Self::LabelDecides, "label-decides"),
+        (Self::DeletedIsCleanUp, "deleted-is-clean-up"),
         (Self::OpenGate, "open-gate"),
         (Self::IgnoreLayout, "ignore-layout"),
         (Self::LetPanicsThrough, "let-panics-through"),

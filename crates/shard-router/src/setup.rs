@@ -37,7 +37,7 @@ pub(crate) struct Setup<K: Sharded, R: Reconciler<K>> {
     pub(crate) names: Names,
     pub(crate) layout: Layout,
     pub(crate) reconciler: R,
-    pub(crate) owned: Vec<OwnedWatch<K>>,
+    pub(crate) owned: Vec<OwnedType<K>>,
     /// For requests of reconcilers.
     pub(crate) base: Base,
     /// For writes on custom resources that are no reconcile.
@@ -124,13 +124,39 @@ impl Dice {
     }
 }
 
+/// A type of children.
+pub(crate) struct OwnedType<K: Sharded> {
+    pub(crate) watch: OwnedWatch<K>,
+    #[cfg(feature = "mutants")]
+    pub(crate) clean_up: crate::shard::clean_up::CleanUp,
+}
+
+impl<K: Sharded> OwnedType<K> {
+    pub(crate) fn of<C>() -> Self
+    where
+        C: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+            + Clone
+            + std::fmt::Debug
+            + DeserializeOwned
+            + Send
+            + Sync
+            + 'static,
+    {
+        Self {
+            watch: owned_watch::<K, C>(),
+            #[cfg(feature = "mutants")]
+            clean_up: crate::shard::clean_up::clean_up::<C>(),
+        }
+    }
+}
+
 /// Adds the watch of one owned type to a shard's controller. Arguments: controller, client, namespace, selector, backoff.
-pub(crate) type OwnedWatch<K> =
+type OwnedWatch<K> =
     Box<dyn Fn(Controller<K>, Client, Option<&str>, &str, WatchBackoff) -> Controller<K> + Send + Sync>;
 
 /// The watch of one owned type: the same buckets as the custom resources, and only the metadata, since what triggers a
 /// reconcile is that a child has changed and not how.
-pub(crate) fn owned_watch<K, C>() -> OwnedWatch<K>
+fn owned_watch<K, C>() -> OwnedWatch<K>
 where
     K: Sharded,
     C: Resource<DynamicType = (), Scope = NamespaceResourceScope>

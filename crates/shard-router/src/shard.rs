@@ -1,6 +1,8 @@
 //! One held shard: a kube-runtime controller over the custom resources of its buckets, from the acquisition of its
 //! Lease to the end of the drain.
 
+#[cfg(feature = "mutants")]
+pub(crate) mod clean_up;
 pub(crate) mod hold_record;
 pub(crate) mod reconcile;
 pub(crate) mod reflect;

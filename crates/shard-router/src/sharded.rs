@@ -56,10 +56,12 @@ pub(crate) enum Fitness {
 pub(crate) fn fitness<K: Sharded>(object: &K, bucket_label: &str, finalizer: Option<&str>) -> Fitness {
     let labelled = object.labels().get(bucket_label).and_then(|value| Bucket::from_label(value));
     let finalizer = finalizer.filter(|_| !mutants::active(mutants::Mutant::NoOwnerFinalizer));
+    let recorded = object.recorded_bucket().map(Bucket);
+    let recorded = if mutants::active(mutants::Mutant::LabelDecides) { labelled } else { recorded };
     let protected =
         finalizer.is_none_or(|finalizer| object.finalizers().iter().any(|existing| existing == finalizer));
     match labelled {
-        Some(bucket) if object.recorded_bucket().map(Bucket) == Some(bucket) => {
+        Some(bucket) if recorded == Some(bucket) => {
             if protected {
                 Fitness::Fit(bucket)
             } else if object.meta().deletion_timestamp.is_some() {

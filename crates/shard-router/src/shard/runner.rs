@@ -137,7 +137,7 @@ async fn control<K: Sharded, R: Reconciler<K>>(
     let mut controller =
         Controller::for_stream(triggers, store).with_config(config).trigger_backoff(NoBackoff);
     for owned in &shard.setup.owned {
-        controller = owned(
+        controller = (owned.watch)(
             controller,
             shard.held.client(),
             namespace.as_deref(),
@@ -205,6 +205,8 @@ impl<K: Sharded, R: Reconciler<K>> Observer<K> for Eyes<K, R> {
     }
 
     fn left(&self, object: &K) {
+        #[cfg(feature = "mutants")]
+        super::clean_up::after(&self.setup, object);
         if let Some(uid) = &object.meta().uid {
             self.tracker.forget(uid);
         }

@@ -1,0 +1,60 @@
+//! What `deleted-is-clean-up` does: a `DELETED` event of a filtered watch is believed. Mutants only.
+
+use std::fmt::Debug;
+
+use futures::{FutureExt, future::BoxFuture};
+use k8s_openapi::NamespaceResourceScope;
+use kube::{
+    Api, Client, Resource, ResourceExt,
+    api::{DeleteParams, ListParams},
+};
+use serde::de::DeserializeOwned;
+
+use crate::{
+    mutants::{Mutant, active},
+    reconciler::Reconciler,
+    setup::Setup,
+    sharded::Sharded,
+};
+
+/// Deletes the children of one type. Arguments: client, namespace, uid of their owner.
+pub(crate) type CleanUp = Box<dyn Fn(Client, String, String) -> BoxFuture<'static, ()> + Send + Sync>;
+
+/// For children of this type.
+pub(crate) fn clean_up<C>() -> CleanUp
+where
+    C: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+        + Clone
+        + Debug
+        + DeserializeOwned
+        + Send
+        + Sync
+        + 'static,
+{
+    Box::new(|client, namespace, owner| delete_all::<C>(Api::namespaced(client, &namespace), owner).boxed())
+}
+
+/// `object` has left the watch.
+pub(super) fn after<K: Sharded, R: Reconciler<K>>(setup: &Setup<K, R>, object: &K) {
+    if !active(Mutant::DeletedIsCleanUp) {
+        return;
+    }
+    let (namespace, owner) = (object.namespace().unwrap_or_default(), object.uid().unwrap_or_default());
+    for owned in &setup.owned {
+        tokio::spawn((owned.clean_up)(setup.base.ungated(), namespace.clone(), owner.clone()));
+    }
+}
+
+async fn delete_all<C>(api: Api<C>, owner: String)
+where
+    C: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned,
+{
+    let Ok(children) = api.list_metadata(&ListParams::default()).await else { return };
+    for child in children {
+        if child.owner_references().iter().any(|reference| reference.uid == owner)
+            && let Err(error) = api.delete(&child.name_any(), &DeleteParams::default()).await
+        {
+            tracing::warn!(%error, child = child.name_any(), "the mutant could not delete a child");
+        }
+    }
+}
