@@ -1,8 +1,20 @@
 //! Deterministic simulation of a sharded operator: whole replicas, with their production code, under seeded fault
 //! schedules in virtual time.
 
+mod api;
+pub mod checks;
+mod clock;
 pub mod evidence;
+mod host;
+mod network;
 pub mod outcome;
+mod panics;
+pub mod run;
 pub mod schedule;
 pub mod seed;
+pub mod shrink;
 pub mod time;
+pub mod timeline;
+pub mod trace;
+mod transport;
+mod world;

@@ -1,0 +1,137 @@
+//! The API server: kube-testkit's, at true time, with faults of its own, and a log of what it received.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use http::{Method, Request};
+use jiff::{SignedDuration, Timestamp};
+use kube_testkit::embedded::{Answer, Machine, Reply, Seams};
+use serde_json::{Value, json};
+
+use crate::clock::EPOCH;
+use crate::schedule::ApiTrouble;
+use crate::seed::stream;
+use crate::time::TrueTime;
+
+/// The server.
+pub(crate) struct Api {
+    machine: Machine,
+    time: Arc<ServerTime>,
+    /// Since when it has been down.
+    pub(crate) down: bool,
+}
+
+/// What the machine takes its time and its uids from.
+struct ServerTime {
+    nanos: AtomicU64,
+    dice: std::sync::Mutex<fastrand::Rng>,
+}
+
+impl Seams for ServerTime {
+    fn now(&self) -> Timestamp {
+        let nanos = i64::try_from(self.nanos.load(Ordering::Relaxed)).unwrap_or(i64::MAX);
+        EPOCH.saturating_add(SignedDuration::from_nanos(nanos)).unwrap_or(EPOCH)
+    }
+
+    fn bits(&self) -> u128 {
+        self.dice.lock().unwrap_or_else(std::sync::PoisonError::into_inner).u128(..)
+    }
+
+    fn sleep(&self, _: Duration) -> BoxFuture<'static, ()> {
+        // Only `EmbeddedServer` sleeps; the world paces the watches itself.
+        std::future::pending().boxed()
+    }
+}
+
+impl Api {
+    /// An empty server.
+    pub(crate) fn new(seed: u64) -> Self {
+        let dice = std::sync::Mutex::new(stream(seed, "api server"));
+        let time = Arc::new(ServerTime { nanos: AtomicU64::new(0), dice });
+        Self { machine: Machine::new(time.clone()), time, down: false }
+    }
+
+    /// The server's state.
+    pub(crate) fn machine(&mut self) -> &mut Machine {
+        &mut self.machine
+    }
+
+    /// Carries out a request that arrives at this time.
+    pub(crate) fn handle(&mut self, at: TrueTime, request: &Request<Bytes>) -> Reply {
+        self.time.nanos.fetch_max(at.nanos(), Ordering::Relaxed);
+        let reply = self.machine.handle(request);
+        if request.method() != Method::GET {
+            self.machine.collect_garbage();
+        }
+        reply
+    }
+
+    /// A request by a user or a stand-in, who are beside the server. Panics never; what is refused answers `None`.
+    pub(crate) fn ask(
+        &mut self,
+        at: TrueTime,
+        method: Method,
+        uri: &str,
+        body: Option<&Value>,
+    ) -> Option<Value> {
+        let content_type =
+            if method == Method::PATCH { "application/merge-patch+json" } else { "application/json" };
+        let bytes = body.map(|body| Bytes::from(body.to_string())).unwrap_or_default();
+        let request = Request::builder()
+            .method(method)
+            .uri(uri)
+            .header(http::header::CONTENT_TYPE, content_type)
+            .body(bytes)
+            .expect("the stand-ins ask for sound paths");
+        match self.handle(at, &request) {
+            Reply::Answer(answer) if answer.status < 300 => serde_json::from_slice(&answer.body).ok(),
+            Reply::Answer(answer) => {
+                tracing::debug!(uri, status = answer.status, body = %String::from_utf8_lossy(&answer.body), "refused");
+                None
+            }
+            Reply::Watch(_) => None,
+        }
+    }
+
+    /// The objects of a collection.
+    pub(crate) fn list(&mut self, at: TrueTime, uri: &str) -> Vec<Value> {
+        match self.ask(at, Method::GET, uri, None) {
+            Some(Value::Object(mut list)) => match list.remove("items") {
+                Some(Value::Array(items)) => items,
+                _ => Vec::new(),
+            },
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// The answer of a server in trouble.
+pub(crate) fn troubled(trouble: ApiTrouble) -> (Answer, Option<&'static str>) {
+    let (code, reason, message, retry_after) = match trouble {
+        ApiTrouble::Conflict => (
+            409,
+            "Conflict",
+            "Operation cannot be fulfilled: the object has been modified; please apply your changes to the latest \
+             version and try again",
+            None,
+        ),
+        ApiTrouble::TooManyRequests => {
+            (429, "TooManyRequests", "too many requests, please try again later", Some("1"))
+        }
+        ApiTrouble::InternalError => {
+            (500, "InternalError", "an error on the server has prevented the request", None)
+        }
+        ApiTrouble::TimeoutBefore | ApiTrouble::TimeoutAfter => {
+            (504, "Timeout", "request did not complete within requested timeout", None)
+        }
+    };
+    let status = json!({
+        "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
+        "message": message, "reason": reason, "code": code,
+    });
+    (Answer { status: code, content_type: "application/json", body: status.to_string().into() }, retry_after)
+}

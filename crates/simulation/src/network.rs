@@ -1,0 +1,153 @@
+//! The network between each seat and the API server: how long a message takes, and whether it arrives.
+
+use std::time::Duration;
+
+use crate::schedule::{Direction, FaultKind, NetworkSpec, Schedule, Seat, Span};
+use crate::seed::stream;
+use crate::time::TrueTime;
+
+/// How long a client waits for a connection on which nothing comes back, before it gives it up.
+const GIVES_UP: Span = Span { min: Duration::from_secs(2), max: Duration::from_secs(20) };
+
+/// Of one message in so many, the latency is a straggler's.
+const STRAGGLERS: u32 = 100;
+
+/// What becomes of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Passage {
+    /// It arrives.
+    Arrives {
+        /// When.
+        at: TrueTime,
+        /// The fault that delays it, by its number in the schedule.
+        delayed_by: Option<usize>,
+    },
+    /// It never does; the client notices at some time.
+    Lost {
+        /// When the client gives up.
+        noticed: TrueTime,
+        /// The fault that took it.
+        by: usize,
+    },
+}
+
+/// The links of all seats.
+#[derive(Debug)]
+pub(crate) struct Network {
+    spec: NetworkSpec,
+    dice: Vec<fastrand::Rng>,
+    /// The faults that are on, by their number in the schedule.
+    on: Vec<(usize, FaultKind)>,
+}
+
+impl Network {
+    /// Healthy links.
+    pub(crate) fn new(schedule: &Schedule) -> Self {
+        let seats = 0..schedule.replicas.len();
+        let dice = seats.map(|seat| stream(schedule.seed, &format!("network {seat}"))).collect();
+        Self { spec: schedule.network, dice, on: Vec::new() }
+    }
+
+    /// A fault begins.
+    pub(crate) fn begin(&mut self, number: usize, fault: &FaultKind) {
+        self.on.push((number, fault.clone()));
+    }
+
+    /// A fault ends.
+    pub(crate) fn end(&mut self, number: usize) {
+        self.on.retain(|(other, _)| *other != number);
+    }
+
+    /// The dice of a seat, for what else may befall its messages.
+    pub(crate) fn dice(&mut self, seat: Seat) -> &mut fastrand::Rng {
+        &mut self.dice[seat.0]
+    }
+
+    /// The faults that are on.
+    pub(crate) fn faults(&self) -> impl Iterator<Item = (usize, &FaultKind)> {
+        self.on.iter().map(|(number, fault)| (*number, fault))
+    }
+
+    /// The fault that keeps everything from going this way now.
+    pub(crate) fn cut(&self, seat: Seat, way: Direction) -> Option<usize> {
+        self.faults().find_map(|(number, fault)| match fault {
+            FaultKind::Partition { seat: whose, direction } => {
+                (*whose == seat && (*direction == Direction::Both || *direction == way)).then_some(number)
+            }
+            _ => None,
+        })
+    }
+
+    /// The fault that keeps this seat's watches from showing anything now.
+    pub(crate) fn hung(&self, seat: Seat) -> Option<usize> {
+        let hung = self.faults().find_map(|(number, fault)| {
+            matches!(fault, FaultKind::HangWatches(whose) if *whose == seat).then_some(number)
+        });
+        hung.or_else(|| self.cut(seat, Direction::FromServer))
+    }
+
+    /// A request on its way to the API server.
+    pub(crate) fn request(&mut self, seat: Seat, sent: TrueTime) -> Passage {
+        self.passage(seat, sent, Direction::ToServer)
+    }
+
+    /// An answer on its way back.
+    pub(crate) fn answer(&mut self, seat: Seat, sent: TrueTime) -> Passage {
+        self.passage(seat, sent, Direction::FromServer)
+    }
+
+    /// How long the next message takes on a healthy link.
+    pub(crate) fn latency(&mut self, seat: Seat) -> Duration {
+        let dice = &mut self.dice[seat.0];
+        let span = if dice.u32(..STRAGGLERS) == 0 { self.spec.straggler } else { self.spec.latency };
+        between(dice, span)
+    }
+
+    /// When a client that hears nothing gives up.
+    pub(crate) fn gives_up(&mut self, seat: Seat, sent: TrueTime) -> TrueTime {
+        sent + between(&mut self.dice[seat.0], GIVES_UP)
+    }
+
+    fn passage(&mut self, seat: Seat, sent: TrueTime, way: Direction) -> Passage {
+        if let Some(by) = self.cut(seat, way).or_else(|| self.loses(seat, way)) {
+            return Passage::Lost { noticed: self.gives_up(seat, sent), by };
+        }
+        let mut latency = self.latency(seat);
+        let mut delayed_by = None;
+        for (number, fault) in &self.on {
+            if let FaultKind::Slow { seat: whose, requests, answers } = fault
+                && *whose == seat
+            {
+                let most = if way == Direction::ToServer { *requests } else { *answers };
+                latency += most.mul_f64(self.dice[seat.0].f64());
+                delayed_by = Some(*number);
+            }
+        }
+        Passage::Arrives { at: sent + latency, delayed_by }
+    }
+
+    fn loses(&mut self, seat: Seat, way: Direction) -> Option<usize> {
+        let dice = &mut self.dice[seat.0];
+        self.on.iter().find_map(|(number, fault)| {
+            let percent = match fault {
+                FaultKind::LoseRequests { seat: whose, percent }
+                    if *whose == seat && way == Direction::ToServer =>
+                {
+                    *percent
+                }
+                FaultKind::LoseAnswers { seat: whose, percent }
+                    if *whose == seat && way == Direction::FromServer =>
+                {
+                    *percent
+                }
+                _ => return None,
+            };
+            (dice.u8(..100) < percent).then_some(*number)
+        })
+    }
+}
+
+/// A duration of this range.
+pub(crate) fn between(dice: &mut fastrand::Rng, span: Span) -> Duration {
+    span.min + span.max.saturating_sub(span.min).mul_f64(dice.f64())
+}

@@ -1,0 +1,261 @@
+//! The world: whatever happens, in the order of true time.
+//!
+//! # How time passes
+//!
+//! Each replica's machine runs by itself for a window of true time, one after the other. That is exact, as no message takes
+//! less than [`LEAST_LATENCY`](crate::schedule::LEAST_LATENCY) (L): whatever a machine sends in the window from t on arrives
+//! at t + L or later, so before the window the server can carry out all that arrives before t + L; and what it answers to
+//! requests that arrive at t + L or later is back at t + 2L or later. So a window of 2L misses nothing.
+//!
+//! Faults, edits and starts happen between two windows.
+
+mod faults;
+mod ledger;
+mod players;
+mod process;
+mod settled;
+mod traffic;
+mod watches;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use self::ledger::Ledger;
+use self::players::Players;
+use self::process::Process;
+use self::traffic::Arrival;
+use self::watches::{WatchId, Watches};
+use crate::api::Api;
+use crate::evidence::Evidence;
+use crate::network::Network;
+use crate::run::Run;
+use crate::schedule::{LEAST_LATENCY, Schedule, Seat};
+use crate::seed::stream;
+use crate::time::TrueTime;
+use crate::trace::Trace;
+
+/// Machines set their timers by the millisecond and may end a window late by one.
+const ROUNDING: Duration = Duration::from_millis(1);
+
+/// How often the world looks whether everything is as asked for, once it is quiet.
+const LOOKS: Duration = Duration::from_millis(500);
+
+/// How long the world waits for that: far beyond any bound, so that the checker can say by how much it was missed.
+const PATIENCE: Duration = Duration::from_mins(8);
+
+pub(crate) struct World {
+    schedule: Schedule,
+    /// Where the machines are; the server is ahead of them by [`LEAST_LATENCY`].
+    now: TrueTime,
+    /// What happens between two windows.
+    plans: BTreeMap<(TrueTime, u64), Plan>,
+    /// What happens at the server.
+    arrivals: BTreeMap<(TrueTime, u64), AtServer>,
+    /// Breaks ties, in order of making.
+    made: u64,
+    processes: Vec<Process>,
+    /// Who is in each seat.
+    seats: Vec<Option<usize>>,
+    network: Network,
+    api: Api,
+    watches: Watches,
+    players: Players,
+    dice: fastrand::Rng,
+    ledger: Ledger,
+    phase: Phase,
+}
+
+/// What happens between two windows.
+enum Plan {
+    /// A process starts, unless one is in the seat.
+    Start(Seat),
+    FaultBegins(usize),
+    FaultEnds(usize),
+    Edit(usize),
+    /// Time to look whether everything is as asked for.
+    Look,
+}
+
+/// What happens at the server.
+enum AtServer {
+    /// A request arrives.
+    Arrives(Box<Arrival>),
+    /// A watch has lasted as long as it was to.
+    WatchEnds(WatchId),
+    /// A watch is told how far the server has come.
+    Bookmark(WatchId),
+    /// The servers of a StatefulSet are ready.
+    Ready(String),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// Faults and edits go on.
+    Busy,
+    /// They are over.
+    Quiet,
+    /// Everything is as asked for; the world goes on until then.
+    Calm(TrueTime),
+}
+
+impl World {
+    pub(crate) fn new(schedule: &Schedule, keep_trace: bool) -> Self {
+        let mut world = Self {
+            now: TrueTime::START,
+            plans: BTreeMap::new(),
+            arrivals: BTreeMap::new(),
+            made: 0,
+            processes: Vec::new(),
+            seats: vec![None; schedule.replicas.len()],
+            network: Network::new(schedule),
+            api: Api::new(schedule.seed),
+            watches: Watches::default(),
+            players: Players::new(schedule),
+            dice: stream(schedule.seed, "world"),
+            ledger: Ledger::new(schedule, Trace::new(keep_trace)),
+            phase: Phase::Busy,
+            schedule: schedule.clone(),
+        };
+        world.furnish();
+        world.plan();
+        world
+    }
+
+    /// Everything that the schedule says, as events.
+    fn plan(&mut self) {
+        let schedule = self.schedule.clone();
+        for (seat, replica) in schedule.replicas.iter().enumerate() {
+            self.plan_at(replica.starts, Plan::Start(Seat(seat)));
+        }
+        for (number, fault) in schedule.faults.iter().enumerate() {
+            self.plan_at(fault.at, Plan::FaultBegins(number));
+        }
+        for (number, edit) in schedule.edits.iter().enumerate() {
+            self.plan_at(edit.at, Plan::Edit(number));
+        }
+        self.plan_at(TrueTime::after_start(schedule.busy_for), Plan::Look);
+    }
+
+    pub(crate) fn run(mut self) -> Run {
+        let window = 2 * LEAST_LATENCY - ROUNDING;
+        while !self.is_over() {
+            self.serve(self.now);
+            self.carry_out_plans();
+            self.serve(self.now + LEAST_LATENCY);
+            let until = self.now + window;
+            for process in &mut self.processes {
+                process.run_until(until);
+            }
+            self.now = until;
+            self.collect_sent();
+            self.collect_ends();
+        }
+        self.finish()
+    }
+
+    fn is_over(&self) -> bool {
+        match self.phase {
+            Phase::Busy => false,
+            Phase::Quiet => self.now.since(self.ledger.quiet_from) > PATIENCE,
+            Phase::Calm(until) => self.now >= until,
+        }
+    }
+
+    /// Whatever happens at the server before `until`.
+    fn serve(&mut self, until: TrueTime) {
+        while let Some(next) = self.arrivals.first_entry().filter(|next| next.key().0 < until) {
+            let ((at, _), event) = next.remove_entry();
+            match event {
+                AtServer::Arrives(arrival) => self.arrive(at, *arrival),
+                AtServer::WatchEnds(watch) => self.watches.end(watch),
+                AtServer::Bookmark(watch) => self.bookmark(at, watch),
+                AtServer::Ready(set) => self.make_ready(at, &set),
+            }
+        }
+    }
+
+    fn carry_out_plans(&mut self) {
+        while let Some(next) = self.plans.first_entry().filter(|next| next.key().0 <= self.now) {
+            match next.remove() {
+                Plan::Start(seat) => self.start(seat),
+                Plan::FaultBegins(number) => self.begin_fault(number),
+                Plan::FaultEnds(number) => self.end_fault(number),
+                Plan::Edit(number) => self.edit(number),
+                Plan::Look => self.look(),
+            }
+        }
+    }
+
+    fn plan_at(&mut self, time: TrueTime, plan: Plan) {
+        self.made += 1;
+        self.plans.insert((time, self.made), plan);
+    }
+
+    fn serve_at(&mut self, time: TrueTime, event: AtServer) {
+        self.made += 1;
+        self.arrivals.insert((time, self.made), event);
+    }
+
+    /// Puts something on the way to a machine.
+    fn deliver(&mut self, process: usize, at: TrueTime, delivery: impl FnOnce() + 'static) {
+        self.made += 1;
+        self.processes[process].deliver(at, self.made, Box::new(delivery));
+    }
+
+    fn look(&mut self) {
+        if self.phase == Phase::Busy {
+            if self.ledger.faults_on() > 0 {
+                self.plan_at(self.now + LOOKS, Plan::Look);
+                return;
+            }
+            self.phase = Phase::Quiet;
+            self.ledger.quiet_from = self.now;
+            self.fill_seats();
+        }
+        if self.phase == Phase::Quiet {
+            let missing = self.missing();
+            if missing.is_empty() {
+                self.ledger.converged = Some(self.now);
+                let timings = self.schedule.timings;
+                self.phase = Phase::Calm(self.now + timings.lease_duration + 4 * timings.retry_period);
+            } else {
+                self.ledger.missing = missing;
+                self.plan_at(self.now + LOOKS, Plan::Look);
+            }
+        }
+    }
+
+    fn finish(mut self) -> Run {
+        let shapes = self.api.machine().shapes().keys().cloned().collect();
+        let objects = self.objects();
+        if self.ledger.converged.is_some() {
+            self.ledger.missing.clear();
+        }
+        let wishes = self.players.wishes();
+        let mut processes = Vec::new();
+        let mut records = Vec::new();
+        for process in self.processes {
+            records.extend(process.records());
+            processes.push(process.conclude());
+        }
+        records.sort_by_key(|record: &kube_testkit::records::Record| record.boot);
+        let ledger = self.ledger;
+        let trace = ledger.trace;
+        let evidence = Evidence {
+            schedule: self.schedule,
+            processes,
+            records,
+            requests: ledger.requests,
+            leases: ledger.leases,
+            faults: ledger.faults,
+            quiet_from: ledger.quiet_from,
+            converged: ledger.converged,
+            missing: ledger.missing,
+            ended: self.now,
+            wishes,
+            objects,
+            panics: crate::panics::take(),
+        };
+        Run { evidence, trace, shapes }
+    }
+}

@@ -1,0 +1,150 @@
+//! Faults begin and end.
+
+use http::Method;
+use serde_json::json;
+
+use super::{Phase, Plan, World};
+use crate::evidence::Exit;
+use crate::host::Stillness;
+use crate::schedule::{FaultKind, HandOnLease, LeaseOf, Seat};
+use crate::world::process::{LEADER_ELECTION_ID, NAMESPACE};
+
+impl World {
+    pub(super) fn begin_fault(&mut self, number: usize) {
+        let fault = self.schedule.faults[number].clone();
+        let seat = fault.what.seat();
+        let process = seat.and_then(|seat| self.in_seat(seat));
+        let mut hit = (0, 0);
+        for process in &self.processes {
+            if seat.is_none_or(|seat| process.seat == seat) && fault.what.befalls() {
+                hit.0 += process.reconciles_running();
+                hit.1 += u64::try_from(process.lease_writes_in_flight).unwrap_or(u64::MAX);
+            }
+        }
+        let befallen = process.map(|process| self.processes[process].identity.clone());
+        self.ledger.fault_begins(self.now, number, &fault, befallen, hit);
+        self.ledger.trace.line(self.now, format_args!("fault {:?}", fault.what));
+        self.network.begin(number, &fault.what);
+        self.plan_at(self.now + fault.lasts, Plan::FaultEnds(number));
+        match fault.what {
+            FaultKind::Pause(_) => self.hold_still(process, Stillness::Stopped),
+            FaultKind::Suspend(_) => self.hold_still(process, Stillness::Suspended),
+            FaultKind::Crash(_) => {
+                if let Some(process) = process {
+                    self.take_away(process, Exit::Killed);
+                }
+            }
+            FaultKind::Terminate(_) => {
+                if let Some(process) = process {
+                    self.processes[process].tell_to_stop();
+                }
+            }
+            FaultKind::WallJump { by_ms, .. } => {
+                if let Some(process) = process {
+                    self.processes[process].set_wall(by_ms);
+                }
+            }
+            FaultKind::TearWatches(seat) => self.tear_watches(seat, number),
+            FaultKind::Compact => self.compact(number),
+            FaultKind::ApiDown => {
+                self.api.down = true;
+                self.cut_watches();
+            }
+            FaultKind::Hand { lease, what } => self.lay_hand(lease, what),
+            FaultKind::Label { resource, forged } => self.forge_label(resource, forged),
+            FaultKind::Partition { .. }
+            | FaultKind::Slow { .. }
+            | FaultKind::LoseRequests { .. }
+            | FaultKind::LoseAnswers { .. }
+            | FaultKind::HangWatches(_)
+            | FaultKind::LagWatches { .. }
+            | FaultKind::Api { .. } => {}
+        }
+    }
+
+    pub(super) fn end_fault(&mut self, number: usize) {
+        let fault = self.schedule.faults[number].clone();
+        self.network.end(number);
+        let befallen = self.ledger.fault_ends(self.now, number);
+        let same =
+            |world: &Self, process: usize| befallen.as_ref() == Some(&world.processes[process].identity);
+        match fault.what {
+            FaultKind::Pause(seat) | FaultKind::Suspend(seat) => {
+                if let Some(process) = self.in_seat(seat).filter(|process| same(self, *process)) {
+                    self.processes[process].go_on(self.now);
+                }
+            }
+            FaultKind::Crash(seat) => self.start(seat),
+            FaultKind::Terminate(seat) => {
+                // The kubelet's grace period is over.
+                if let Some(process) = self.in_seat(seat).filter(|process| same(self, *process)) {
+                    self.take_away(process, Exit::Killed);
+                }
+                self.start(seat);
+            }
+            FaultKind::Partition { seat, .. } | FaultKind::HangWatches(seat) => self.release_watches(seat),
+            FaultKind::TearWatches(seat) => self.tear_watches(seat, number),
+            FaultKind::ApiDown => {
+                self.api.down = self.ledger.down_by().is_some();
+                if self.dice.bool() {
+                    self.compact(number);
+                }
+            }
+            _ => {}
+        }
+        debug_assert!(self.phase == Phase::Busy, "the quiet begins when all faults are over");
+    }
+
+    fn hold_still(&mut self, process: Option<usize>, how: Stillness) {
+        if let Some(process) = process {
+            self.processes[process].stand_still(self.now, how);
+        }
+    }
+
+    /// The server forgets its past; and whoever is behind loses the connection, so that it asks for that past.
+    fn compact(&mut self, number: usize) {
+        let machine = self.api.machine();
+        machine.compact(machine.revision());
+        for seat in 0..self.seats.len() {
+            if self.dice.bool() {
+                self.tear_watches(Seat(seat), number);
+            }
+        }
+    }
+
+    fn lay_hand(&mut self, lease: LeaseOf, what: HandOnLease) {
+        let Some(name) = self.lease_name(lease) else { return };
+        let uri = format!("/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases/{name}");
+        match what {
+            HandOnLease::Delete => self.by_hand(Method::DELETE, &uri, None),
+            HandOnLease::BlankHolder => {
+                self.by_hand(Method::PATCH, &uri, Some(&json!({"spec": {"holderIdentity": ""}})));
+            }
+            HandOnLease::Label => {
+                let label = json!({"metadata": {"labels": {"touched": self.now.nanos().to_string()}}});
+                self.by_hand(Method::PATCH, &uri, Some(&label));
+            }
+        }
+    }
+
+    fn lease_name(&self, lease: LeaseOf) -> Option<String> {
+        match lease {
+            LeaseOf::Coordinator => Some(LEADER_ELECTION_ID.to_owned()),
+            LeaseOf::Shard(shard) => Some(format!("{LEADER_ELECTION_ID}-shard-{shard}")),
+            LeaseOf::Member(seat) => {
+                let identity = &self.processes[self.in_seat(seat)?].identity;
+                self.ledger.member_lease_of(identity)
+            }
+        }
+    }
+}
+
+impl FaultKind {
+    /// Whether it hits whatever runs when it begins; else it hits messages, one by one.
+    fn befalls(&self) -> bool {
+        !matches!(
+            self,
+            Self::Slow { .. } | Self::LoseRequests { .. } | Self::LoseAnswers { .. } | Self::Api { .. }
+        )
+    }
+}

@@ -1,0 +1,200 @@
+//! What the world writes down for the checkers.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Method, Request};
+use kube_testkit::records::Replica;
+use serde_json::Value;
+
+use super::World;
+use super::traffic::Concern;
+use crate::evidence::{Happened, LeaseSpec, LeaseState, Received};
+use crate::schedule::{Fault, FaultKind, Schedule};
+use crate::time::TrueTime;
+use crate::trace::Trace;
+use crate::world::process::NAMESPACE;
+
+pub(super) struct Ledger {
+    pub(super) requests: Vec<Received>,
+    pub(super) leases: Vec<LeaseState>,
+    pub(super) faults: Vec<Happened>,
+    pub(super) quiet_from: TrueTime,
+    pub(super) converged: Option<TrueTime>,
+    pub(super) missing: Vec<String>,
+    pub(super) trace: Trace,
+    /// Where a fault of the schedule stands in `faults`, while it is on.
+    on: BTreeMap<usize, usize>,
+    /// The last known version of each Lease.
+    versions: BTreeMap<String, u64>,
+}
+
+impl Ledger {
+    pub(super) fn new(schedule: &Schedule, mut trace: Trace) -> Self {
+        trace.line(TrueTime::START, format_args!("seed {}", schedule.seed));
+        Self {
+            requests: Vec::new(),
+            leases: Vec::new(),
+            faults: Vec::new(),
+            quiet_from: TrueTime::START,
+            converged: None,
+            missing: Vec::new(),
+            trace,
+            on: BTreeMap::new(),
+            versions: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn fault_begins(
+        &mut self,
+        now: TrueTime,
+        number: usize,
+        fault: &Fault,
+        process: Option<Replica>,
+        (reconciles_hit, lease_writes_hit): (u64, u64),
+    ) {
+        self.on.insert(number, self.faults.len());
+        self.faults.push(Happened {
+            fault: fault.clone(),
+            from: now,
+            to: now + fault.lasts,
+            process,
+            reconciles_hit,
+            lease_writes_hit,
+            messages: 0,
+        });
+    }
+
+    /// Returns whom it befell.
+    pub(super) fn fault_ends(&mut self, now: TrueTime, number: usize) -> Option<Replica> {
+        let happened = &mut self.faults[self.on.remove(&number)?];
+        happened.to = now;
+        happened.process.clone()
+    }
+
+    pub(super) fn faults_on(&self) -> usize {
+        self.on.len()
+    }
+
+    /// The fault by which the server is down.
+    pub(super) fn down_by(&self) -> Option<usize> {
+        let down = |place: &usize| self.faults[*place].fault.what == FaultKind::ApiDown;
+        self.on.iter().find_map(|(number, place)| down(place).then_some(*number))
+    }
+
+    /// A fault has lost, delayed or refused a message.
+    pub(super) fn touch(&mut self, fault: usize, concern: Concern) {
+        let Some(place) = self.on.get(&fault) else { return };
+        let happened = &mut self.faults[*place];
+        happened.messages += 1;
+        match concern {
+            Concern::LeaseWrite => happened.lease_writes_hit += 1,
+            Concern::Reconcile => happened.reconciles_hit += 1,
+            Concern::Other => {}
+        }
+    }
+
+    pub(super) fn touch_message(&mut self, fault: usize) {
+        self.touch(fault, Concern::Other);
+    }
+
+    /// The member Lease that this process holds.
+    pub(super) fn member_lease_of(&self, identity: &Replica) -> Option<String> {
+        let held = |state: &&LeaseState| {
+            state.name.contains("-member-")
+                && state.spec.as_ref().is_some_and(|spec| spec.holder == identity.0)
+        };
+        self.leases.iter().rev().find(held).map(|state| state.name.clone())
+    }
+}
+
+impl World {
+    pub(super) fn note_request(&mut self, received: Received, request: &Request<Bytes>) {
+        self.ledger.trace.line(
+            received.arrived,
+            format_args!(
+                "{} {} {} {} {}",
+                received.by.as_ref().map_or("-", |by| by.0.as_str()),
+                received.sent,
+                received.method,
+                received.uri,
+                received.code
+            ),
+        );
+        if request.method() != Method::GET && received.landed {
+            self.note_leases(received.arrived, received.sent, received.by.as_ref(), request.uri().path());
+        }
+        self.ledger.requests.push(received);
+    }
+
+    /// Notes what became of the Leases, if a request to this path has changed one.
+    pub(super) fn note_leases(&mut self, at: TrueTime, sent: TrueTime, by: Option<&Replica>, path: &str) {
+        let collection = format!("/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases");
+        let Some(rest) = path.strip_prefix(&collection) else { return };
+        let names: Vec<String> = match rest.strip_prefix('/') {
+            Some(name) => vec![name.to_owned()],
+            // A creation names its Lease in its body; look for what is new.
+            None => self.api.list(at, &collection).iter().filter_map(name_of).collect(),
+        };
+        for name in names {
+            let object = self.api.ask(at, Method::GET, &format!("{collection}/{name}"), None);
+            let version = object.as_ref().and_then(version_of);
+            let known = self.ledger.versions.get(&name).copied();
+            if version.is_some() && version == known || version.is_none() && known.is_none() {
+                continue;
+            }
+            let state = state(&name, at, sent, by, object.as_ref(), known.unwrap_or_default());
+            match version {
+                Some(version) => self.ledger.versions.insert(name, version),
+                None => self.ledger.versions.remove(&name),
+            };
+            self.ledger.trace.line(at, format_args!("{state:?}"));
+            self.ledger.leases.push(state);
+        }
+    }
+}
+
+fn state(
+    name: &str,
+    at: TrueTime,
+    sent: TrueTime,
+    by: Option<&Replica>,
+    object: Option<&Value>,
+    known: u64,
+) -> LeaseState {
+    let metadata = object.map(|object| &object["metadata"]);
+    let annotations = metadata.and_then(|metadata| metadata["annotations"].as_object());
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    LeaseState {
+        name: name.to_owned(),
+        at,
+        sent,
+        by: by.cloned(),
+        uid: metadata.map(|metadata| text(&metadata["uid"])).unwrap_or_default(),
+        version: object.and_then(version_of).unwrap_or(known),
+        spec: object.map(|object| spec(&object["spec"])),
+        annotations: annotations
+            .map(|all| all.iter().map(|(key, value)| (key.clone(), text(value))).collect())
+            .unwrap_or_default(),
+    }
+}
+
+fn spec(spec: &Value) -> LeaseSpec {
+    let time = |field: &str| spec[field].as_str().and_then(|text| text.parse().ok());
+    LeaseSpec {
+        holder: spec["holderIdentity"].as_str().unwrap_or_default().to_owned(),
+        duration: Duration::from_secs(spec["leaseDurationSeconds"].as_u64().unwrap_or_default()),
+        transitions: spec["leaseTransitions"].as_i64().unwrap_or_default(),
+        renewed: time("renewTime"),
+        acquired: time("acquireTime"),
+    }
+}
+
+fn name_of(object: &Value) -> Option<String> {
+    object["metadata"]["name"].as_str().map(str::to_owned)
+}
+
+fn version_of(object: &Value) -> Option<u64> {
+    object["metadata"]["resourceVersion"].as_str()?.parse().ok()
+}

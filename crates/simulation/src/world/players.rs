@@ -1,0 +1,184 @@
+//! Who else is there: the users of the operator, people with kubectl, and a stand-in for what makes servers ready.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use http::Method;
+use kube_testkit::embedded::{Reply, Watch};
+use memcached_operator::crd::{DOMAIN, Memcached};
+use serde_json::{Value, json};
+
+use super::{AtServer, World};
+use crate::evidence::Wish;
+use crate::network::between;
+use crate::schedule::{EditKind, ResourceIndex, Schedule, Span};
+use crate::seed::stream;
+use crate::time::TrueTime;
+use crate::world::process::NAMESPACE;
+
+/// The label that shard keys come from, where they come from a label.
+pub(crate) const TENANT: &str = "tenant";
+
+/// How long it takes until servers are ready.
+const READY_AFTER: Span = Span { min: Duration::from_millis(50), max: Duration::from_millis(1500) };
+
+const TENANTS: usize = 5;
+
+pub(super) struct Players {
+    dice: fastrand::Rng,
+    wishes: BTreeMap<String, Wish>,
+    /// The stand-in's watch of all StatefulSets.
+    workloads: Option<Watch>,
+}
+
+impl Players {
+    pub(super) fn new(schedule: &Schedule) -> Self {
+        Self { dice: stream(schedule.seed, "players"), wishes: BTreeMap::new(), workloads: None }
+    }
+
+    pub(super) fn wishes(&self) -> BTreeMap<String, Wish> {
+        self.wishes.clone()
+    }
+}
+
+fn memcacheds() -> String {
+    format!("/apis/{DOMAIN}/v1alpha1/namespaces/{NAMESPACE}/memcacheds")
+}
+
+fn stateful_sets() -> String {
+    format!("/apis/apps/v1/namespaces/{NAMESPACE}/statefulsets")
+}
+
+pub(super) fn resource_name(resource: ResourceIndex) -> String {
+    format!("cache-{}", resource.0)
+}
+
+impl World {
+    /// What is there before the first replica: the definition, the first resources, the stand-in's watch.
+    pub(super) fn furnish(&mut self) {
+        let definition = <Memcached as kube::CustomResourceExt>::crd();
+        let definition = serde_json::to_value(definition).expect("a definition is plain data");
+        let definitions = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+        let accepted = self.api.ask(self.now, Method::POST, definitions, Some(&definition));
+        assert!(accepted.is_some(), "the API server refuses the definition of Memcached");
+        let watch = http::Request::get(format!("{}?watch=1", stateful_sets())).body(bytes::Bytes::new());
+        if let Reply::Watch(watch) = self.api.handle(self.now, &watch.expect("a plain request")) {
+            self.players.workloads = Some(watch);
+        }
+        for resource in 0..self.schedule.resources {
+            self.create(ResourceIndex(resource));
+        }
+    }
+
+    pub(super) fn edit(&mut self, number: usize) {
+        let edit = self.schedule.edits[number].clone();
+        self.ledger.trace.line(self.now, format_args!("edit {:?} {:?}", edit.resource, edit.what));
+        let name = resource_name(edit.resource);
+        let uri = format!("{}/{name}", memcacheds());
+        match edit.what {
+            EditKind::Create => self.create(edit.resource),
+            EditKind::Scale(replicas) => {
+                if let Some(wish) = self.players.wishes.get_mut(&name) {
+                    wish.replicas = replicas;
+                    self.by_hand(Method::PATCH, &uri, Some(&json!({"spec": {"replicas": replicas}})));
+                }
+            }
+            EditKind::Memory(memory) => {
+                if let Some(wish) = self.players.wishes.get_mut(&name) {
+                    wish.memory = memory;
+                    let patch = json!({"spec": {"memoryLimitMegabytes": memory}});
+                    self.by_hand(Method::PATCH, &uri, Some(&patch));
+                }
+            }
+            EditKind::MoveTenant(tenant) => {
+                if let Some(wish) = self.players.wishes.get_mut(&name) {
+                    let tenant = format!("tenant-{tenant}");
+                    if self.schedule.key_label {
+                        wish.keys.push(tenant.clone());
+                    }
+                    let patch = json!({"metadata": {"labels": {TENANT: tenant}}});
+                    self.by_hand(Method::PATCH, &uri, Some(&patch));
+                }
+            }
+            EditKind::Delete => {
+                if self.players.wishes.remove(&name).is_some() {
+                    self.by_hand(Method::DELETE, &uri, None);
+                }
+            }
+        }
+    }
+
+    pub(super) fn forge_label(&mut self, resource: ResourceIndex, forged: Option<u8>) {
+        let name = resource_name(resource);
+        if self.players.wishes.contains_key(&name) {
+            let bucket = forged.map(|bucket| bucket.to_string());
+            let patch = json!({"metadata": {"labels": {format!("{DOMAIN}/bucket"): bucket}}});
+            self.by_hand(Method::PATCH, &format!("{}/{name}", memcacheds()), Some(&patch));
+        }
+    }
+
+    /// A request of somebody with kubectl, who is beside the server.
+    pub(super) fn by_hand(&mut self, method: Method, uri: &str, body: Option<&Value>) {
+        if self.api.ask(self.now, method, uri, body).is_some() {
+            self.note_leases(self.now, self.now, None, uri);
+            self.show_changes(self.now);
+        }
+    }
+
+    fn create(&mut self, resource: ResourceIndex) {
+        let name = resource_name(resource);
+        if self.players.wishes.contains_key(&name) {
+            return;
+        }
+        let tenant = format!("tenant-{}", resource.0 % TENANTS);
+        let (replicas, memory) = (1 + i32::try_from(resource.0 % 3).unwrap_or_default(), 64);
+        let object = json!({
+            "apiVersion": format!("{DOMAIN}/v1alpha1"), "kind": "Memcached",
+            "metadata": {"name": name, "labels": {TENANT: tenant}},
+            "spec": {"replicas": replicas, "memoryLimitMegabytes": memory},
+        });
+        // Refused if a namesake is still being deleted; the user does not come back.
+        if let Some(created) = self.api.ask(self.now, Method::POST, &memcacheds(), Some(&object)) {
+            let uid = created["metadata"]["uid"].as_str().unwrap_or_default().to_owned();
+            let key = if self.schedule.key_label { tenant } else { format!("{NAMESPACE}/{name}") };
+            let wish = Wish { uid, replicas, memory, keys: vec![key], created: self.now };
+            self.players.wishes.insert(name, wish);
+            self.show_changes(self.now);
+        }
+    }
+
+    /// The stand-in sees StatefulSets, and sets out to make their servers ready.
+    pub(super) fn attend_workloads(&mut self, at: TrueTime) {
+        let Some(watch) = &mut self.players.workloads else { return };
+        for event in self.api.machine().next_events(watch) {
+            let (set, status) = (&event["object"]["metadata"], &event["object"]["status"]);
+            if event["type"] == "DELETED" || status["observedGeneration"] == set["generation"] {
+                continue;
+            }
+            if let Some(name) = set["name"].as_str() {
+                let delay = between(&mut self.players.dice, READY_AFTER);
+                let ready = AtServer::Ready(name.to_owned());
+                self.made += 1;
+                self.arrivals.insert((at + delay, self.made), ready);
+            }
+        }
+    }
+
+    /// Their servers are ready.
+    pub(super) fn make_ready(&mut self, at: TrueTime, name: &str) {
+        let uri = format!("{}/{name}", stateful_sets());
+        let Some(set) = self.api.ask(at, Method::GET, &uri, None) else { return };
+        let (metadata, replicas) = (&set["metadata"], &set["spec"]["replicas"]);
+        if !metadata["deletionTimestamp"].is_null() {
+            return;
+        }
+        let revision = format!("{name}-{}", metadata["generation"]);
+        let status = json!({"metadata": {"uid": metadata["uid"]}, "status": {
+            "replicas": replicas, "readyReplicas": replicas, "availableReplicas": replicas,
+            "currentReplicas": replicas, "updatedReplicas": replicas, "observedGeneration": metadata["generation"],
+            "currentRevision": revision, "updateRevision": revision, "collisionCount": 0,
+        }});
+        self.api.ask(at, Method::PATCH, &format!("{uri}/status"), Some(&status));
+        self.show_changes(at);
+    }
+}

@@ -1,0 +1,225 @@
+//! Messages between the replicas and the server.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Method, Request, Response, header};
+use kube_testkit::embedded::{Answer, Reply};
+use tokio::sync::oneshot;
+
+use super::{AtServer, World};
+use crate::api::troubled;
+use crate::evidence::{Fate, Received};
+use crate::network::Passage;
+use crate::schedule::{ApiTrouble, FaultKind};
+use crate::time::TrueTime;
+use crate::transport::{AnswerBody, Answered, Broken, Sent, whole};
+
+/// A request on its way.
+pub(super) struct Arrival {
+    pub(super) process: usize,
+    pub(super) sent: TrueTime,
+    pub(super) request: Request<Bytes>,
+    pub(super) reply: oneshot::Sender<Answered>,
+    /// The faults that have touched it.
+    pub(super) touched_by: Vec<usize>,
+}
+
+/// What a request is to the ledger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Concern {
+    /// A write of a Lease.
+    LeaseWrite,
+    /// Something that a reconcile asked for.
+    Reconcile,
+    /// Anything else.
+    Other,
+}
+
+impl World {
+    /// Puts what the machines sent in the last window on the network.
+    pub(super) fn collect_sent(&mut self) {
+        for process in 0..self.processes.len() {
+            for sent in self.processes[process].take_sent() {
+                self.send(process, sent);
+            }
+        }
+    }
+
+    fn send(&mut self, process: usize, sent: Sent) {
+        let seat = self.processes[process].seat;
+        let concern = concern(&sent.request);
+        let Sent { at, request, reply } = sent;
+        if concern == Concern::LeaseWrite {
+            self.processes[process].lease_writes_in_flight += 1;
+        }
+        match self.network.request(seat, at) {
+            Passage::Arrives { at: arrives, delayed_by } => {
+                let touched_by: Vec<usize> = delayed_by.into_iter().collect();
+                let arrival = Arrival { process, sent: at, request, reply, touched_by };
+                self.serve_at(arrives, AtServer::Arrives(Box::new(arrival)));
+            }
+            Passage::Lost { noticed, by } => {
+                self.ledger.touch(by, concern);
+                self.answer_at(process, noticed, concern, reply, Err(Broken::Reset));
+            }
+        }
+    }
+
+    /// A request reaches the server.
+    pub(super) fn arrive(&mut self, at: TrueTime, arrival: Arrival) {
+        let Arrival { process, sent, request, reply, touched_by } = arrival;
+        let seat = self.processes[process].seat;
+        let concern = concern(&request);
+        for fault in touched_by {
+            self.ledger.touch(fault, concern);
+        }
+        if self.api.down {
+            if let Some(fault) = self.ledger.down_by() {
+                self.ledger.touch(fault, concern);
+            }
+            let back = at + self.network.latency(seat);
+            self.answer_at(process, back, concern, reply, Err(Broken::Refused));
+            return;
+        }
+        let trouble = self.trouble(process, &request);
+        let landed = !matches!(
+            trouble,
+            Some((
+                _,
+                ApiTrouble::Conflict
+                    | ApiTrouble::TooManyRequests
+                    | ApiTrouble::InternalError
+                    | ApiTrouble::TimeoutBefore
+            ))
+        );
+        if let Some((fault, _)) = trouble {
+            self.ledger.touch(fault, concern);
+        }
+        let carried_out = landed.then(|| self.api.handle(at, &request));
+        let succeeded = match &carried_out {
+            Some(Reply::Answer(answer)) => answer.status < 300,
+            Some(Reply::Watch(_)) => true,
+            None => false,
+        };
+        let (answer, watch) = match (trouble, carried_out) {
+            (Some((_, trouble)), _) => (troubled(trouble), None),
+            (None, Some(Reply::Answer(answer))) => ((answer, None), None),
+            (None, Some(Reply::Watch(watch))) => ((opened(), None), Some(watch)),
+            (None, None) => unreachable!("without trouble a request is carried out"),
+        };
+        let mut received = Received {
+            by: Some(self.processes[process].identity.clone()),
+            user_agent: user_agent(&request),
+            sent,
+            arrived: at,
+            method: request.method().to_string(),
+            uri: request.uri().to_string(),
+            code: answer.0.status,
+            landed: succeeded,
+            answer: Fate::Lost,
+        };
+        let passage = self.network.answer(seat, at);
+        if let (Passage::Arrives { at: back, .. }, true) = (passage, self.processes[process].is_there()) {
+            received.answer = Fate::Delivered(back.since(at));
+        }
+        self.note_request(received, &request);
+        match passage {
+            Passage::Arrives { at: back, delayed_by } => {
+                if let Some(fault) = delayed_by {
+                    self.ledger.touch(fault, concern);
+                }
+                let response = if let Some(watch) = watch {
+                    self.open_watch(process, at, back, watch)
+                } else {
+                    response(answer)
+                };
+                self.answer_at(process, back, concern, reply, Ok(response));
+            }
+            Passage::Lost { noticed, by } => {
+                self.ledger.touch(by, concern);
+                self.answer_at(process, noticed, concern, reply, Err(Broken::Reset));
+            }
+        }
+        self.show_changes(at);
+    }
+
+    fn answer_at(
+        &mut self,
+        process: usize,
+        at: TrueTime,
+        concern: Concern,
+        reply: oneshot::Sender<Answered>,
+        answered: Answered,
+    ) {
+        if concern == Concern::LeaseWrite {
+            let in_flight = &mut self.processes[process].lease_writes_in_flight;
+            *in_flight = in_flight.saturating_sub(1);
+        }
+        // A client that has stopped waiting has dropped the other end.
+        self.deliver(process, at, move || drop(reply.send(answered)));
+    }
+
+    /// The trouble that the server has with this request, if it has any.
+    fn trouble(&mut self, process: usize, request: &Request<Bytes>) -> Option<(usize, ApiTrouble)> {
+        let seat = self.processes[process].seat;
+        let troubles: Vec<(usize, ApiTrouble, u8)> = self
+            .network
+            .faults()
+            .filter_map(|(number, fault)| match fault {
+                FaultKind::Api { trouble, percent } => Some((number, *trouble, *percent)),
+                _ => None,
+            })
+            .collect();
+        let dice = self.network.dice(seat);
+        let updates = [Method::PUT, Method::PATCH].contains(request.method());
+        troubles
+            .into_iter()
+            .filter(|(_, trouble, _)| *trouble != ApiTrouble::Conflict || updates)
+            .find(|(_, _, percent)| dice.u8(..100) < *percent)
+            .map(|(number, trouble, _)| (number, trouble))
+    }
+
+    /// How long the next message to this seat takes.
+    pub(super) fn latency_to(&mut self, process: usize) -> Duration {
+        let seat = self.processes[process].seat;
+        self.network.latency(seat)
+    }
+}
+
+/// What the ledger sees of a watch's answer.
+fn opened() -> Answer {
+    Answer { status: 200, content_type: "application/json", body: Bytes::new() }
+}
+
+fn response((answer, retry_after): (Answer, Option<&'static str>)) -> Response<AnswerBody> {
+    let mut response =
+        Response::builder().status(answer.status).header(header::CONTENT_TYPE, answer.content_type);
+    if let Some(seconds) = retry_after {
+        response = response.header(header::RETRY_AFTER, seconds);
+    }
+    response.body(whole(answer.body)).expect("a status and plain headers make a response")
+}
+
+pub(super) fn user_agent(request: &Request<Bytes>) -> String {
+    let value = request.headers().get(header::USER_AGENT).and_then(|value| value.to_str().ok());
+    value.unwrap_or_default().to_owned()
+}
+
+/// What a request is part of: the stamper and Lease traffic introduce themselves by other names.
+fn concern(request: &Request<Bytes>) -> Concern {
+    let path = request.uri().path();
+    let reads = request.method() == Method::GET;
+    if path.starts_with("/apis/coordination.k8s.io/") {
+        return if reads { Concern::Other } else { Concern::LeaseWrite };
+    }
+    let collection = reads
+        && request
+            .uri()
+            .query()
+            .is_some_and(|query| query.contains("watch=") || query.contains("labelSelector="));
+    if collection || user_agent(request).contains("-stamper/") || path.contains("/events") {
+        return Concern::Other;
+    }
+    Concern::Reconcile
+}

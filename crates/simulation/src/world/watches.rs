@@ -1,0 +1,201 @@
+//! The watches that are open, and what they show.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Response, header};
+use kube_testkit::embedded::Watch;
+use serde_json::Value;
+use tokio::sync::mpsc;
+
+use super::{AtServer, World};
+use crate::schedule::{FaultKind, Seat};
+use crate::time::TrueTime;
+use crate::transport::{AnswerBody, Broken, stream};
+
+const BOOKMARKS: Duration = Duration::from_secs(60);
+
+/// How long a watch lasts that does not say.
+const LONGEST: Duration = Duration::from_mins(45);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct WatchId(u64);
+
+/// What a watch's connection carries.
+type Frame = Result<Bytes, Broken>;
+
+#[derive(Default)]
+pub(super) struct Watches {
+    open: BTreeMap<WatchId, Open>,
+    opened: u64,
+}
+
+struct Open {
+    process: usize,
+    watch: Watch,
+    frames: mpsc::UnboundedSender<Frame>,
+    /// When what was sent last arrives: a stream keeps its order.
+    last: TrueTime,
+    /// What it should have shown while it hung.
+    held_back: Vec<Bytes>,
+}
+
+impl Watches {
+    /// The server closes it, as it does when its time is over.
+    pub(super) fn end(&mut self, id: WatchId) {
+        // What is under way still arrives: it has senders of its own.
+        self.open.remove(&id);
+    }
+
+    /// Forgets those whose clients are gone.
+    fn sweep(&mut self) {
+        self.open.retain(|_, open| !open.frames.is_closed());
+    }
+
+    fn of(&self, mut process: impl FnMut(usize) -> bool) -> Vec<WatchId> {
+        self.open.iter().filter(|(_, open)| process(open.process)).map(|(id, _)| *id).collect()
+    }
+}
+
+impl World {
+    pub(super) fn open_watch(
+        &mut self,
+        process: usize,
+        at: TrueTime,
+        answered: TrueTime,
+        watch: Watch,
+    ) -> Response<AnswerBody> {
+        let (frames, body) = stream();
+        self.watches.opened += 1;
+        let id = WatchId(self.watches.opened);
+        let lasts = watch.timeout().unwrap_or(LONGEST);
+        let bookmarks = watch.wants_bookmarks();
+        let open = Open { process, watch, frames, last: answered, held_back: Vec::new() };
+        self.watches.open.insert(id, open);
+        self.serve_at(at + lasts, AtServer::WatchEnds(id));
+        if bookmarks {
+            self.serve_at(at + BOOKMARKS, AtServer::Bookmark(id));
+        }
+        Response::builder()
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(body)
+            .expect("a plain header makes a response")
+    }
+
+    /// Shows all watches what is new.
+    pub(super) fn show_changes(&mut self, at: TrueTime) {
+        self.watches.sweep();
+        self.attend_workloads(at);
+        let ids: Vec<WatchId> = self.watches.open.keys().copied().collect();
+        for id in ids {
+            let Some(open) = self.watches.open.get_mut(&id) else { continue };
+            let events = self.api.machine().next_events(&mut open.watch);
+            let over = open.watch.has_ended();
+            for event in events {
+                self.show(at, id, &event);
+            }
+            if over {
+                self.watches.end(id);
+            }
+        }
+    }
+
+    pub(super) fn bookmark(&mut self, at: TrueTime, id: WatchId) {
+        let Some(open) = self.watches.open.get_mut(&id) else { return };
+        let bookmark = self.api.machine().bookmark(&mut open.watch);
+        self.show(at, id, &bookmark);
+        self.serve_at(at + BOOKMARKS, AtServer::Bookmark(id));
+    }
+
+    fn show(&mut self, at: TrueTime, id: WatchId, event: &Value) {
+        let line = Bytes::from(format!("{event}\n"));
+        let Some(open) = self.watches.open.get_mut(&id) else { return };
+        let seat = self.processes[open.process].seat;
+        if let Some(fault) = self.network.hung(seat) {
+            open.held_back.push(line);
+            self.ledger.touch_message(fault);
+            return;
+        }
+        self.carry(at, id, Ok(line));
+    }
+
+    /// Puts something on a watch's connection.
+    fn carry(&mut self, at: TrueTime, id: WatchId, frame: Frame) {
+        let Some(open) = self.watches.open.get(&id) else { return };
+        let (process, frames, last) = (open.process, open.frames.clone(), open.last);
+        let lag = self.lag(process, id);
+        let arrives = (at + self.latency_to(process) + lag).max(last);
+        self.deliver(process, arrives, move || drop(frames.send(frame)));
+        if let Some(open) = self.watches.open.get_mut(&id) {
+            open.last = arrives;
+        }
+    }
+
+    /// How much this watch lags, if watches do: always the same for one watch, and another for each.
+    fn lag(&mut self, process: usize, id: WatchId) -> Duration {
+        let seat = self.processes[process].seat;
+        let lagging = self.network.faults().find_map(|(number, fault)| match fault {
+            FaultKind::LagWatches { seat: whose, by } if *whose == seat => Some((number, *by)),
+            _ => None,
+        });
+        let Some((fault, by)) = lagging else { return Duration::ZERO };
+        self.ledger.touch_message(fault);
+        by.mul_f64(fastrand::Rng::with_seed(id.0 ^ self.schedule.seed).f64())
+    }
+
+    /// Watches that hung go on, late, or break. To be called after the fault has ended.
+    pub(super) fn release_watches(&mut self, seat: Seat) {
+        if self.network.hung(seat).is_some() {
+            return;
+        }
+        for id in self.watches_of(seat) {
+            let Some(open) = self.watches.open.get_mut(&id) else { continue };
+            let held_back = std::mem::take(&mut open.held_back);
+            if held_back.is_empty() || self.dice.bool() {
+                for line in held_back {
+                    self.carry(self.now, id, Ok(line));
+                }
+            } else {
+                self.carry(self.now, id, Err(Broken::Reset));
+                self.watches.end(id);
+            }
+        }
+    }
+
+    /// Breaks some of a seat's watches, each in one of the ways in which connections break.
+    pub(super) fn tear_watches(&mut self, seat: Seat, fault: usize) {
+        for id in self.watches_of(seat) {
+            let kind = self.dice.u8(..4);
+            if kind == 0 {
+                continue;
+            }
+            self.ledger.touch_message(fault);
+            match kind {
+                1 => {}
+                2 => self.carry(self.now, id, Ok(Bytes::from_static(b"{\"type\":\"MODIFIED\",\"obj"))),
+                _ => self.carry(self.now, id, Err(Broken::Reset)),
+            }
+            self.watches.end(id);
+        }
+    }
+
+    /// Breaks all watches, as a restart of the server does.
+    pub(super) fn cut_watches(&mut self) {
+        for id in self.watches.of(|_| true) {
+            self.carry(self.now, id, Err(Broken::Reset));
+            self.watches.end(id);
+        }
+    }
+
+    /// A process is gone, and its connections with it.
+    pub(super) fn forget_watches(&mut self, process: usize) {
+        for id in self.watches.of(|other| other == process) {
+            self.watches.end(id);
+        }
+    }
+
+    fn watches_of(&self, seat: Seat) -> Vec<WatchId> {
+        self.watches.of(|process| self.processes[process].seat == seat)
+    }
+}
