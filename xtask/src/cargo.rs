@@ -49,7 +49,7 @@ pub(crate) fn build_operator(features: Features) -> Result<PathBuf> {
 }
 
 /// Where cargo puts what it builds.
-fn target_dir() -> Result<PathBuf> {
+pub(crate) fn target_dir() -> Result<PathBuf> {
     let metadata = Cargo::new(["metadata", "--no-deps", "--format-version", "1"]).output()?;
     let metadata: serde_json::Value = serde_json::from_str(&metadata).context("cargo metadata is no JSON")?;
     Ok(metadata["target_directory"].as_str().context("cargo metadata names no target directory")?.into())

@@ -37,18 +37,38 @@ enum Verb {
     Doc,
     /// Check bans, licences and sources of dependencies with cargo-deny
     Deny,
+    /// Check the alerts and their tests with promtool; with --metrics, whether alerts and panels return anything from what
+    /// was scraped
+    Alerts(steps::alerts::AlertsOptions),
     /// Write the files that are generated from code (deploy/crd.yaml)
     Generate {
         /// Change nothing; fail if a committed file is out of date
         #[arg(long)]
         check: bool,
     },
+    /// Check the Helm chart: lint, unit tests, generated files, admission by a real API server
+    Chart {
+        /// Check nothing; write the chart's README from the comments in its values.yaml
+        #[arg(long)]
+        write: bool,
+    },
+    /// Write the embedded API server's schemas of built-in kinds anew, from the documents of a real one
+    Schemas,
     /// Run the unit tests and the examples in the documentation
     Unit,
     /// Break each rule on purpose and see that a test notices
     Mutants,
     /// Run the tests that need a real API server
     ApiServer,
+    /// Build the operator's image: a static binary and nothing else
+    Image(steps::image::ImageOptions),
+    /// Run the drills on a kind cluster, and judge them; `cargo xtask e2e --help` lists what can be chosen
+    #[command(disable_help_flag = true)]
+    E2e {
+        /// Passed on
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<std::ffi::OsString>,
+    },
 }
 
 fn main() -> ExitCode {
@@ -64,11 +84,17 @@ fn main() -> ExitCode {
         Verb::Lint => suite::run_one("lint"),
         Verb::Doc => suite::run_one("doc"),
         Verb::Deny => suite::run_one("deny"),
+        Verb::Alerts(options) => steps::alerts::check(&options),
         Verb::Generate { check: true } => suite::run_one("generate"),
         Verb::Generate { check: false } => steps::generate::write(),
+        Verb::Chart { write: false } => suite::run_one("chart"),
+        Verb::Chart { write: true } => steps::chart::write(),
+        Verb::Schemas => steps::schemas::write(),
         Verb::Unit => suite::run_one("unit"),
         Verb::Mutants => suite::run_one("mutants"),
         Verb::ApiServer => suite::run_one("api-server"),
+        Verb::Image(options) => steps::image::run(&options),
+        Verb::E2e { args } => steps::e2e::run(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

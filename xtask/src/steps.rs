@@ -3,15 +3,20 @@
 //! All of them name the same packages and features (`--workspace --all-features`), so that cargo builds
 //! nothing twice.
 
+pub(crate) mod alerts;
 mod api_server;
 mod build;
+pub(crate) mod chart;
 mod deny;
 mod doc;
+pub(crate) mod e2e;
 mod fmt;
 pub(crate) mod generate;
+pub(crate) mod image;
 mod lint;
 mod mutants;
 mod purity;
+pub(crate) mod schemas;
 mod targets;
 mod unit;
 
@@ -32,14 +37,16 @@ pub(crate) struct Step {
 }
 
 /// In the order of running: what is quick and fails often comes first.
-pub(crate) const ALL: [Step; 10] = [
+pub(crate) const ALL: [Step; 12] = [
     Step { name: "fmt", fast: true, run: fmt::run },
     Step { name: "purity", fast: true, run: purity::run },
     Step { name: "lint", fast: true, run: lint::run },
     Step { name: "doc", fast: false, run: doc::run },
     Step { name: "deny", fast: false, run: deny::run },
+    Step { name: "alerts", fast: false, run: alerts::run },
     Step { name: "build", fast: true, run: build::run },
     Step { name: "generate", fast: true, run: generate::check },
+    Step { name: "chart", fast: false, run: chart::run },
     Step { name: "unit", fast: true, run: unit::run },
     Step { name: "mutants", fast: false, run: mutants::run },
     Step { name: "api-server", fast: false, run: api_server::run },

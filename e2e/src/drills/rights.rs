@@ -1,0 +1,57 @@
+//! The permission on Leases is taken away, as a mistake in somebody's RBAC does.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
+use kube::api::{DeleteParams, ListParams, PostParams};
+use kube::{Api, ResourceExt};
+use kube_testkit::records::Stamp;
+
+use crate::stage::Stage;
+use crate::wait::{Seen, until};
+
+/// All replicas have to stop, by themselves, and say that they are not ready; with the permission back they go on.
+pub(super) async fn permission(stage: &mut Stage) -> Result<()> {
+    let namespace = stage.release.namespace.clone();
+    let bindings = Api::<RoleBinding>::namespaced(stage.client.clone(), &namespace);
+    let binding = lease_binding(stage).await?;
+    let name = binding.name_any();
+    let from = Stamp::now()?;
+    bindings.delete(&name, &DeleteParams::default()).await.context("the RoleBinding stays")?;
+    stage.note(format!("RoleBinding {name} is deleted"));
+    let stopped = until("every replica to be unready", Duration::from_secs(90), || async {
+        let pods = stage.pods().await?;
+        let ready = pods.iter().filter(|pod| pod.ready).count();
+        Ok(Seen::when(ready == 0, || format!("{ready} are still ready")))
+    })
+    .await;
+    let mut again = binding;
+    again.metadata.resource_version = None;
+    again.metadata.uid = None;
+    again.metadata.managed_fields = None;
+    bindings
+        .create(&PostParams::default(), &again)
+        .await
+        .context("the RoleBinding could not be made again")?;
+    // The bound counts from here: before, nobody was allowed to hold anything.
+    stage.absent_since(from)?;
+    stopped?;
+    stage.note("RoleBinding is there again".to_owned());
+    stage.settle().await
+}
+
+/// The binding of the Role that is about Leases.
+async fn lease_binding(stage: &Stage) -> Result<RoleBinding> {
+    let namespace = &stage.release.namespace;
+    let label = ListParams::default().labels(&format!("app.kubernetes.io/instance={}", stage.release.name));
+    let roles = Api::<Role>::namespaced(stage.client.clone(), namespace).list(&label).await?;
+    let about_leases = |role: &&Role| {
+        let mut rules = role.rules.iter().flatten();
+        rules.any(|rule| rule.resources.iter().flatten().any(|resource| resource == "leases"))
+    };
+    let role = roles.iter().find(about_leases).context("the release has no Role about Leases")?;
+    let bindings = Api::<RoleBinding>::namespaced(stage.client.clone(), namespace).list(&label).await?;
+    let binding = bindings.into_iter().find(|binding| binding.role_ref.name == role.name_any());
+    binding.with_context(|| format!("Role {} is bound to nobody", role.name_any()))
+}

@@ -1,0 +1,70 @@
+//! The memcached servers themselves.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::ListParams;
+use kube::{Api, Client, ResourceExt};
+use serde_json::json;
+
+use crate::resources::{NAMESPACE, served};
+use crate::stage::{CONVERGED_WITHIN, Stage};
+use crate::traffic::Traffic;
+use crate::wait::{Seen, until};
+
+/// The resources with servers that clients use through every drill. Each has two.
+pub(crate) const SERVED: [&str; 2] = ["served-0", "served-1"];
+
+/// The memcached servers that run, with their nodes.
+pub(crate) async fn servers(client: &Client) -> Result<Vec<(String, String)>> {
+    let params = ListParams::default().labels("app.kubernetes.io/name=memcached");
+    let pods = Api::<Pod>::namespaced(client.clone(), NAMESPACE).list(&params).await?;
+    let node = |pod: &Pod| pod.spec.as_ref().and_then(|spec| spec.node_name.clone()).unwrap_or_default();
+    Ok(pods.iter().map(|pod| (pod.name_any(), node(pod))).collect())
+}
+
+/// More servers, other memory, fewer servers: after each, clients get answers from every server that should be there.
+pub(super) async fn follow_changes(stage: &mut Stage) -> Result<()> {
+    let name = "changing";
+    stage.resources.create([(name.to_owned(), served(1, &stage.images.memcached))]).await?;
+    answered(stage, name, 1).await?;
+    stage.resources.patch(name, json!({"replicas": 3})).await?;
+    answered(stage, name, 3).await?;
+    stage.note("1 → 3 servers: all three answer");
+    stage.resources.patch(name, json!({"memoryLimitMegabytes": 24})).await?;
+    until("every server to run with -m 24", Duration::from_secs(180), || async {
+        let memory = memory_of_servers(&stage.client, name).await?;
+        let done = memory.len() == 3 && memory.iter().all(|memory| memory == "24");
+        Ok(Seen::when(done, || format!("they run with -m {}", memory.join(", "))))
+    })
+    .await?;
+    answered(stage, name, 3).await?;
+    stage.note("16 → 24 MB: every server was restarted with it, and answers");
+    stage.resources.patch(name, json!({"replicas": 1})).await?;
+    answered(stage, name, 1).await?;
+    stage.note("3 → 1 servers: the one left answers");
+    stage.resources.delete(name, Duration::from_secs(120)).await
+}
+
+/// Waits until the resource is as asked for, and then for an answer of each of its servers over the wire.
+async fn answered(stage: &Stage, name: &str, count: usize) -> Result<()> {
+    stage.resources.converged(CONVERGED_WITHIN).await?;
+    let servers: Vec<_> = (0..count).map(|number| format!("{name}-{number}.{name}")).collect();
+    let traffic = Traffic::start(&stage.client, &stage.images.client, "changing", &servers).await;
+    let traffic = traffic.with_context(|| format!("{count} servers of {name} should answer"))?;
+    traffic.finish().await.map(|_| ())
+}
+
+/// The `-m` of each server that is not being ended.
+async fn memory_of_servers(client: &Client, name: &str) -> Result<Vec<String>> {
+    let params = ListParams::default().labels(&format!("app.kubernetes.io/instance={name}"));
+    let pods = Api::<Pod>::namespaced(client.clone(), NAMESPACE).list(&params).await?;
+    let running = pods.iter().filter(|pod| pod.metadata.deletion_timestamp.is_none());
+    let memory = running.filter_map(|pod| {
+        let args = pod.spec.as_ref()?.containers.first()?.args.as_ref()?;
+        let at = args.iter().position(|arg| arg == "-m")?;
+        args.get(at + 1).cloned()
+    });
+    Ok(memory.collect())
+}

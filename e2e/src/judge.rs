@@ -1,0 +1,222 @@
+//! The verdict over a drill: what the checker finds in all evidence so far, and how long each takeover took.
+
+mod losses;
+mod sole;
+
+use std::collections::{BTreeSet, HashSet};
+use std::time::Duration;
+
+use anyhow::Result;
+use kube_testkit::checker::{
+    CreatedCr, Evidence as Judged, Fault, Judged as JudgedResource, Moment, Owner, Rules, Timeline, Verdict,
+    Violation, WriteRules, judge,
+};
+use kube_testkit::records::{Body, RecordLog, Replica, Shard, Stamp};
+
+use crate::evidence::Evidence;
+use losses::millis;
+pub(crate) use losses::{Cause, Loss, Measured};
+
+/// The longest that a new resource may be unstamped or un-reconciled. Nothing is promised about that but that it ends: a
+/// burst of a thousand on a small machine takes its time.
+const WAITING_BOUND: Duration = Duration::from_secs(600);
+
+/// A time during which one installation ran without a break, with one bound.
+#[derive(Debug, Clone)]
+pub(crate) struct Epoch {
+    pub(crate) namespace: String,
+    pub(crate) shards: u32,
+    /// LeaseDuration + RetryPeriod, the longest of those that were in force.
+    pub(crate) bound: Duration,
+    pub(crate) since: Stamp,
+    /// None while it lasts.
+    pub(crate) until: Option<Stamp>,
+}
+
+/// A time at which no replica can hold a Lease, through no fault of its own: the bound counts from its end.
+#[derive(Debug, Clone)]
+pub(crate) struct Absence {
+    pub(crate) from: Stamp,
+    pub(crate) to: Stamp,
+}
+
+/// What the drills did, as far as the verdict depends on it.
+#[derive(Default)]
+pub(crate) struct Story {
+    pub(crate) epochs: Vec<Epoch>,
+    pub(crate) absences: Vec<Absence>,
+    pub(crate) losses: Vec<Loss>,
+    /// Violations that were reported for an earlier drill.
+    known: HashSet<String>,
+}
+
+/// The verdict over one drill.
+pub(crate) struct Judgement {
+    /// Everything so far, without the unowned times.
+    pub(crate) verdict: Verdict,
+    /// New since the last drill, one sentence each.
+    pub(crate) failures: Vec<String>,
+    /// The takeovers of this drill.
+    pub(crate) measured: Vec<Measured>,
+    /// From each release in this drill to the next owner, in milliseconds.
+    pub(crate) handovers: Vec<f64>,
+    /// Gaps between two owners of a shard that were judged, in all drills so far.
+    pub(crate) gaps: u64,
+}
+
+impl Story {
+    /// Judges everything so far. `drill_since` is where the drill began: its losses are those after.
+    pub(crate) fn judge(
+        &mut self,
+        evidence: &Evidence,
+        crs: Vec<CreatedCr>,
+        transit: Duration,
+        drill_since: &Stamp,
+        until: &Stamp,
+    ) -> Result<Judgement> {
+        let (elected, alone) = sole::parted(&evidence.records);
+        let timeline = Timeline::new(&elected.records);
+        let faults = self.faults();
+        let mut audit = evidence.audit.clone();
+        if let Some(audit) = &mut audit {
+            audit.events.retain(|event| event.replica().is_none_or(|replica| !alone.contains(&replica)));
+        }
+        let all = Judged {
+            records: elected.clone(),
+            audit,
+            faults: faults.clone(),
+            crs,
+            shards: BTreeSet::new(),
+            since: None,
+            until: Some(until.clone()),
+        };
+        let verdict = judge(&all, &rules(evidence, transit));
+        let mut failures: Vec<String> =
+            verdict.violations().map(|violation| violation.sentence.clone()).collect();
+        failures.extend(
+            verdict.troubles.iter().map(|trouble| format!("The evidence cannot be trusted: {trouble}")),
+        );
+        failures.extend(sole::failures(&evidence.records, &alone));
+        let deleted = all.crs.iter().filter(|cr| cr.deleted.is_some()).map(|cr| cr.cr.clone()).collect();
+        let mut gaps = 0;
+        for epoch in &self.epochs {
+            let (found, examined) = self.unowned(epoch, evidence, &elected, &faults, until);
+            failures.extend(found);
+            gaps += examined;
+        }
+        let losses = self.losses.iter().filter(|loss| loss.at.boot >= drill_since.boot);
+        let measured: Vec<_> = losses.map(|loss| loss.measure(&timeline, &deleted)).collect();
+        failures.extend(measured.iter().flat_map(Measured::failures));
+        failures.retain(|failure| self.known.insert(failure.clone()));
+        let handovers = handovers(&elected, &timeline, drill_since);
+        Ok(Judgement { verdict, failures, measured, handovers, gaps })
+    }
+
+    fn faults(&self) -> Vec<Fault> {
+        let sudden = self.losses.iter().filter(|loss| loss.cause.is_sudden());
+        sudden.map(|loss| Fault { replica: loss.replica.clone(), at: loss.at.clone() }).collect()
+    }
+
+    /// Times without an owner that are longer than the bound, in one epoch.
+    fn unowned(
+        &self,
+        epoch: &Epoch,
+        evidence: &Evidence,
+        elected: &RecordLog,
+        faults: &[Fault],
+        now: &Stamp,
+    ) -> (Vec<String>, u64) {
+        let started: HashSet<&Replica> = started_in(epoch, evidence, elected);
+        let records = RecordLog {
+            records: elected
+                .records
+                .iter()
+                .filter(|record| started.contains(&record.replica))
+                .cloned()
+                .collect(),
+            tally: elected.tally.clone(),
+        };
+        if records.records.is_empty() {
+            return (Vec::new(), 0);
+        }
+        let timeline = Timeline::new(&records.records);
+        let judged = Judged {
+            records,
+            faults: faults.iter().filter(|fault| started.contains(&fault.replica)).cloned().collect(),
+            shards: (0..epoch.shards).map(Shard).collect(),
+            until: Some(epoch.until.as_ref().unwrap_or(now).clone()),
+            ..Judged::default()
+        };
+        let verdict = judge(&judged, &Rules { unowned_bound: Some(epoch.bound), ..Rules::default() });
+        let examined =
+            verdict.checks.iter().filter(|check| check.name == "unowned").map(|check| check.examined).sum();
+        let found =
+            verdict.of("unowned").iter().filter(|violation| !self.excused(violation, epoch, &timeline));
+        (found.map(|violation| violation.sentence.clone()).collect(), examined)
+    }
+
+    /// Whether the gap is within the bound if it is measured from the end of an absence that it lasted into.
+    fn excused(&self, unowned: &Violation, epoch: &Epoch, timeline: &Timeline) -> bool {
+        let moment = |stamp: &Stamp| timeline.clock.of_stamp(stamp);
+        let mut absences =
+            self.absences.iter().filter_map(|absence| Some((moment(&absence.from)?, moment(&absence.to)?)));
+        let Some(next) = unowned.second else { return false };
+        absences.any(|(from, to): (Moment, Moment)| from < next.from && next.from.since(to) <= epoch.bound)
+    }
+}
+
+/// How long shards that were released had no owner.
+fn handovers(records: &RecordLog, timeline: &Timeline, since: &Stamp) -> Vec<f64> {
+    let Some(since) = timeline.clock.of_stamp(since) else { return Vec::new() };
+    let released: HashSet<_> = records
+        .records
+        .iter()
+        .filter_map(|record| match &record.body {
+            Body::HoldEnd { shard: Some(shard), token, reason, .. } if reason == "released" => {
+                Some((&record.replica, *shard, *token))
+            }
+            _ => None,
+        })
+        .collect();
+    let mut times = Vec::new();
+    for holds in timeline.by_shard().values() {
+        for pair in holds.windows(2) {
+            let [hold, next] = pair else { continue };
+            if hold.valid.to >= since && released.contains(&(&hold.replica, hold.shard, hold.token)) {
+                times.push(millis(next.acquired.since(hold.valid.to)));
+            }
+        }
+    }
+    times
+}
+
+/// The processes that began in an epoch.
+fn started_in<'a>(epoch: &Epoch, evidence: &Evidence, elected: &'a RecordLog) -> HashSet<&'a Replica> {
+    let within = |at: &Stamp| {
+        at.boot >= epoch.since.boot && epoch.until.as_ref().is_none_or(|until| at.boot < until.boot)
+    };
+    let starts = elected.records.iter().filter(|record| matches!(record.body, Body::ReplicaStart { .. }));
+    let here = starts.filter(|record| {
+        let at = Stamp { boot: record.boot, boot_id: record.boot_id.clone() };
+        evidence.namespace_of.get(&record.replica).is_some_and(|one| *one == epoch.namespace) && within(&at)
+    });
+    here.map(|record| &record.replica).collect()
+}
+
+fn rules(evidence: &Evidence, transit: Duration) -> Rules {
+    Rules {
+        writes: WriteRules {
+            judged: vec![
+                JudgedResource::new("cache.example.com", "memcacheds", Owner::Itself),
+                JudgedResource::new("apps", "statefulsets", Owner::SameName),
+                JudgedResource::new("", "services", Owner::SameName),
+                JudgedResource::new("policy", "poddisruptionbudgets", Owner::SameName),
+            ],
+            users: evidence.users.iter().map(|(user, pod)| (user.clone(), pod.clone())).collect(),
+            ..WriteRules::default()
+        },
+        transit,
+        waiting_bound: Some(WAITING_BOUND),
+        ..Rules::default()
+    }
+}

@@ -1,0 +1,254 @@
+//! The run: raise everything, one drill after the other, judge each, tear everything down.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Namespace;
+use kube::Api;
+use kube::api::{ObjectMeta, PostParams};
+use kube_testkit::records::Stamp;
+
+use crate::cluster::Cluster;
+use crate::drills::{ALL, Drill, SERVED};
+use crate::evidence::Evidence;
+use crate::images::Images;
+use crate::judge::Story;
+use crate::options::Options;
+use crate::report::{DrillResult, Outcome, Report};
+use crate::resources::{NAMESPACE, Resources, empty, keep_editing, served};
+use crate::screen::Screen;
+use crate::stage::{CONVERGED_WITHIN, OPERATOR_NAMESPACE, Stage};
+use crate::traffic::{Answers, Traffic};
+
+/// Resources without servers that are there all the time, and changed all the time.
+const BASE: u32 = 24;
+/// Between two changes.
+const EDIT_EVERY: Duration = Duration::from_millis(150);
+/// For one drill, whatever happens in it.
+const LONGEST_DRILL: Duration = Duration::from_secs(1800);
+
+/// Runs the chosen drills. What was started has ended when this returns, unless it was to be kept.
+pub(crate) async fn run(options: Options) -> Result<()> {
+    let chosen: Vec<&Drill> = ALL.iter().filter(|drill| options.chooses(drill.name)).collect();
+    if chosen.is_empty() {
+        bail!("--filter {} matches no drill; --list shows all of them", options.filter.join(","));
+    }
+    let screen = Screen::new();
+    let dir = options.output.clone();
+    if dir.exists() {
+        std::fs::remove_dir_all(&dir).with_context(|| format!("{} could not be emptied", dir.display()))?;
+    }
+    std::fs::create_dir_all(&dir).with_context(|| format!("{} could not be made", dir.display()))?;
+    let dir = dir.canonicalize()?;
+    let cluster = Cluster::start(&options, &dir, screen).await?;
+    screen.say(&format!("Kubernetes {}; KUBECONFIG={}", cluster.version, cluster.kubeconfig.display()));
+    let keep = options.keep;
+    let mut stage = match raise(options, cluster, dir, screen).await {
+        Ok(stage) => stage,
+        Err((cluster, error)) => {
+            end(cluster, keep, screen).await?;
+            return Err(error);
+        }
+    };
+    let mut report = Report::new(&stage);
+    for drill in chosen {
+        let result = play(&mut stage, drill).await;
+        result.print(screen);
+        let failed = result.outcome == Outcome::Failed;
+        report.drills.push(result);
+        // Written after each drill: a run that is ended early has left what it saw.
+        report.write(&stage)?;
+        if failed && let Err(error) = stage.restore().await {
+            screen
+                .say(&format!("The cluster could not be put back into order, so this is the end: {error:#}"));
+            report.aborted = Some(format!("{error:#}"));
+            break;
+        }
+    }
+    gather_rest(&mut stage).await;
+    report.write(&stage)?;
+    report.print(screen);
+    end(stage.cluster, keep, screen).await?;
+    report.into_result()
+}
+
+/// Installs everything that the drills start from.
+async fn raise(
+    options: Options,
+    cluster: Cluster,
+    dir: std::path::PathBuf,
+    screen: Screen,
+) -> Result<Stage, (Cluster, anyhow::Error)> {
+    let prepared = async {
+        let evidence = Evidence::start(&cluster, &dir).await?;
+        let images = Images::prepare(&options, &cluster, &dir, screen).await?;
+        let namespaces = Api::<Namespace>::all(cluster.client.clone());
+        for name in [NAMESPACE, OPERATOR_NAMESPACE] {
+            let metadata = ObjectMeta { name: Some(name.to_owned()), ..ObjectMeta::default() };
+            namespaces
+                .create(&PostParams::default(), &Namespace { metadata, ..Namespace::default() })
+                .await
+                .with_context(|| {
+                    format!("namespace {name} could not be made; if an earlier run has left it, delete it")
+                })?;
+        }
+        Ok((evidence, images))
+    };
+    let (evidence, images) = match prepared.await {
+        Ok(prepared) => prepared,
+        Err(error) => return Err((cluster, error)),
+    };
+    let mut stage = Stage {
+        release: Stage::usual_release(&options, &images),
+        resources: Resources::new(&cluster.client),
+        client: cluster.client.clone(),
+        story: Story::default(),
+        transit: Duration::ZERO,
+        doomed_servers: Vec::new(),
+        notes: Vec::new(),
+        options,
+        cluster,
+        images,
+        evidence,
+        screen,
+        dir,
+    };
+    match install(&mut stage).await {
+        Ok(()) => Ok(stage),
+        Err(error) => {
+            gather_rest(&mut stage).await;
+            Err((stage.cluster, error))
+        }
+    }
+}
+
+async fn install(stage: &mut Stage) -> Result<()> {
+    stage.screen.say("Installing the chart …");
+    stage.begin_epoch()?;
+    stage.apply().await?;
+    let image = stage.images.memcached.clone();
+    stage.resources.create((0..BASE).map(|number| (format!("base-{number}"), empty()))).await?;
+    stage.resources.create(SERVED.map(|name| (name.to_owned(), served(2, &image)))).await?;
+    stage.screen.say("Waiting for the first shards and servers …");
+    stage.settle().await?;
+    let count = stage.resources.converged(CONVERGED_WITHIN).await?;
+    stage.screen.say(&format!("{count} Memcached are as asked for."));
+    Ok(())
+}
+
+/// Plays one drill, with clients and users at work all the time, and judges it.
+async fn play(stage: &mut Stage, drill: &Drill) -> DrillResult {
+    let mut result = DrillResult::new(drill);
+    if drill.needs_nodes && stage.cluster.nodes.is_empty() {
+        result.outcome = Outcome::Skipped("it needs the nodes, which only a kind cluster gives".to_owned());
+        return result;
+    }
+    stage.screen.say(&format!("{}: {} …", drill.name, drill.about));
+    stage.notes.clear();
+    stage.doomed_servers.clear();
+    let started = Instant::now();
+    let acted = tokio::time::timeout(LONGEST_DRILL, act(stage, drill, &mut result)).await;
+    let acted = acted.unwrap_or_else(|_| Err(anyhow::anyhow!("it has not ended within {LONGEST_DRILL:?}")));
+    if let Err(error) = acted {
+        result.failures.push(format!("{error:#}."));
+    }
+    if let Err(error) = judge(stage, &mut result).await {
+        result.failures.push(format!("It could not be judged: {error:#}."));
+    }
+    result.ended = Timestamp::now();
+    result.took = started.elapsed();
+    result.notes = std::mem::take(&mut stage.notes);
+    result.outcome = if result.failures.is_empty() { Outcome::Passed } else { Outcome::Failed };
+    result
+}
+
+async fn act(stage: &mut Stage, drill: &Drill, result: &mut DrillResult) -> Result<()> {
+    let servers: Vec<_> =
+        SERVED.iter().flat_map(|name| (0..2).map(move |number| format!("{name}-{number}.{name}"))).collect();
+    let traffic = Traffic::start(&stage.client, &stage.images.client, drill.name, &servers).await?;
+    result.since = Some(Stamp::now()?);
+    let editing = tokio::spawn(keep_editing(stage.resources.clone(), BASE, EDIT_EVERY));
+    let drilled = (drill.run)(stage).await;
+    editing.abort();
+    // Joined, so that no edit comes after the look at what has converged.
+    let _ = editing.await;
+    let settled = match &drilled {
+        Ok(()) => stage.settle().await,
+        Err(_) => Ok(()),
+    };
+    let converged = match &drilled {
+        Ok(()) => stage.resources.converged(CONVERGED_WITHIN).await.map(|_| ()),
+        Err(_) => Ok(()),
+    };
+    let answers = traffic.finish().await?;
+    result.failures.extend(unavailable(&answers, &stage.doomed_servers));
+    result.answers = answers;
+    drilled?;
+    settled.context("afterwards the shards did not settle")?;
+    converged.context("afterwards not everything converged")
+}
+
+/// Errors of servers that the drill had not taken away itself, one sentence for each server.
+fn unavailable(answers: &Answers, doomed: &[String]) -> Vec<String> {
+    let pod = |target: &str| target.split('.').next().unwrap_or_default().to_owned();
+    let innocent = answers.errors.iter().filter(|error| !doomed.contains(&pod(&error.target)));
+    let targets: BTreeSet<_> = innocent.clone().map(|error| &error.target).collect();
+    let mut failures: Vec<_> = targets
+        .into_iter()
+        .map(|target| {
+            let mut errors = innocent.clone().filter(|error| error.target == *target);
+            let first =
+                errors.next().map(|error| format!("{}: {}", error.step, error.text)).unwrap_or_default();
+            format!("A client saw {} errors of {target}, the first: {first}.", errors.count() + 1)
+        })
+        .collect();
+    if answers.gets == 0 {
+        failures.push("The memcached client got no answer at all.".to_owned());
+    }
+    failures
+}
+
+async fn judge(stage: &mut Stage, result: &mut DrillResult) -> Result<()> {
+    let until = Stamp::now()?;
+    stage.evidence.gather(&stage.cluster).await?;
+    let since = result.since.clone().unwrap_or_else(|| until.clone());
+    let judgement =
+        stage.story.judge(&stage.evidence, stage.resources.history(), stage.transit, &since, &until)?;
+    for measured in &judgement.measured {
+        stage.note(measured.describe());
+    }
+    result.until = Some(until);
+    result.failures.extend(judgement.failures);
+    result.measured = judgement.measured;
+    result.handovers = judgement.handovers;
+    result.gaps = judgement.gaps;
+    result.verdict = Some(judgement.verdict);
+    result.gathered = stage.evidence.gathered();
+    Ok(())
+}
+
+/// Events, and logs to the last line: for whoever looks into a failure.
+async fn gather_rest(stage: &mut Stage) {
+    let events = stage.cluster.kubectl(["get", "events", "--all-namespaces", "--output", "json"]).run().await;
+    let saved = match events {
+        Ok(events) => std::fs::write(stage.dir.join("events.json"), events).map_err(Into::into),
+        Err(error) => Err(error),
+    };
+    if let Err(error) = saved {
+        stage.screen.say(&format!("The events could not be gathered: {error:#}"));
+    }
+    if let Err(error) = stage.evidence.gather(&stage.cluster).await {
+        stage.screen.say(&format!("The last logs could not be gathered: {error:#}"));
+    }
+}
+
+async fn end(cluster: Cluster, keep: bool, screen: Screen) -> Result<()> {
+    if keep {
+        screen.say(&format!("The cluster stays: export KUBECONFIG={}", cluster.kubeconfig.display()));
+        return Ok(());
+    }
+    screen.say("Tearing down …");
+    cluster.stop().await
+}
