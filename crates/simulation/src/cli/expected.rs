@@ -1,0 +1,84 @@
+//! What each kind of fault has to hit over many schedules, lest it be a fault in name only.
+
+use simulation::outcome::FaultTally;
+use simulation::schedule::FaultKind;
+
+/// From so many schedules on, a zero says something.
+pub(super) const ENOUGH: usize = 40;
+
+/// The columns that must not be zero.
+#[derive(Clone, Copy)]
+struct Hits {
+    messages: bool,
+    reconciles: bool,
+    lease_writes: bool,
+}
+
+/// What is wrong with what the faults hit, one sentence each. A kind that is missing never happened.
+pub(super) fn shortfalls<'a>(tally: impl Fn(&str) -> Option<&'a FaultTally>) -> Vec<String> {
+    let mut sentences = Vec::new();
+    for kind in FaultKind::NAMES {
+        let Some(tally) = tally(kind).filter(|tally| tally.happened > 0) else {
+            sentences.push(format!("{kind} never happened"));
+            continue;
+        };
+        let hits = hits(kind);
+        let columns = [
+            (hits.messages, tally.messages, "touched no message"),
+            (hits.reconciles, tally.reconciles_hit, "hit no running reconcile"),
+            (hits.lease_writes, tally.lease_writes_hit, "hit no Lease write"),
+        ];
+        for (_, _, what) in columns.into_iter().filter(|(matters, count, _)| *matters && *count == 0) {
+            sentences.push(format!("{kind} happened {} times and {what}", tally.happened));
+        }
+    }
+    sentences
+}
+
+/// Every kind has to befall running reconciles. What lies in the network or at the API server has to touch messages, and those
+/// that lose, delay or refuse requests at random have to meet with Lease writes.
+fn hits(kind: &str) -> Hits {
+    let hits = |messages, lease_writes| Hits { messages, reconciles: true, lease_writes };
+    match kind {
+        // Clocks, people's hands and history touch no message.
+        "wall-jump" | "compact" | "hand-delete" | "hand-blank-holder" | "hand-label" | "label-strip"
+        | "label-forge" => hits(false, false),
+        // Watches carry no writes.
+        "hang-watches" | "tear-watches" | "lag-watches" => hits(true, false),
+        // Whoever is stopped may have a Lease write under way; its messages are untouched.
+        "pause" | "suspend" | "crash" | "terminate" => hits(false, true),
+        _ => hits(true, true),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    fn all(tally: FaultTally) -> BTreeMap<&'static str, FaultTally> {
+        FaultKind::NAMES.into_iter().map(|kind| (kind, tally)).collect()
+    }
+
+    #[test]
+    fn what_hits_everything_is_enough() {
+        let tally = all(FaultTally { happened: 2, messages: 1, reconciles_hit: 1, lease_writes_hit: 1 });
+        assert_eq!(shortfalls(|kind| tally.get(kind)), Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_never_happened_or_hit_nothing_is_named() {
+        let mut tally = all(FaultTally { happened: 2, messages: 1, reconciles_hit: 1, lease_writes_hit: 1 });
+        tally.remove("pause");
+        tally.insert("slow", FaultTally { happened: 4, ..FaultTally::default() });
+        tally.insert("wall-jump", FaultTally { happened: 3, reconciles_hit: 1, ..FaultTally::default() });
+        let expected = [
+            "pause never happened",
+            "slow happened 4 times and touched no message",
+            "slow happened 4 times and hit no running reconcile",
+            "slow happened 4 times and hit no Lease write",
+        ];
+        assert_eq!(shortfalls(|kind| tally.get(kind)), expected);
+    }
+}

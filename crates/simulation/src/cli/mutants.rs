@@ -1,0 +1,163 @@
+//! Rules of the production code, broken on purpose: each has to be noticed.
+
+mod list;
+
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+use clap::Args;
+use comfy_table::{Cell, Table, TableStyle, presets};
+use simulation::outcome::Outcome;
+
+use super::attempt::Attempt;
+use super::report::{number, table};
+use super::{commit, pool};
+pub(super) use list::{MUTANTS, Mutant};
+
+/// Which seeds.
+#[derive(Args)]
+pub(crate) struct MutantsOptions {
+    /// The first seed; without it, one that nobody has tried before
+    #[arg(long)]
+    first_seed: Option<u64>,
+    /// Only this one
+    #[arg(long, value_name = "NAME")]
+    mutant: Option<String>,
+    /// How many schedules at a time; as many as there are cores, if not given
+    #[arg(long)]
+    jobs: Option<usize>,
+    /// Write what was found to this file
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+/// How a mutant was found out.
+#[derive(Debug, serde::Serialize)]
+pub(super) struct Found {
+    name: &'static str,
+    expected: &'static str,
+    /// With which schedule, counted from one; `None` if with none.
+    schedules: Option<usize>,
+    seed: u64,
+    /// Every checker that noticed.
+    checkers: Vec<String>,
+}
+
+pub(super) async fn run(options: &MutantsOptions) -> Result<bool> {
+    let jobs = options.jobs.unwrap_or_else(pool::default_jobs);
+    let first = options.first_seed.unwrap_or_else(|| fastrand::u64(1_000_000..1_000_000_000));
+    let chosen: Vec<_> = MUTANTS
+        .iter()
+        .filter(|mutant| options.mutant.as_ref().is_none_or(|name| name == mutant.name))
+        .collect();
+    if chosen.is_empty() {
+        bail!("there is no mutant of this name in the list; there are {}", names().join(", "));
+    }
+    println!("seeds from {first} on, commit {}", commit::describe());
+    let found = find_all(&chosen, first, jobs).await?;
+    let clean = run_clean(&found, first, jobs).await?;
+    println!("{}", shown(&found, presets::NOTHING));
+    if let Some(file) = &options.json {
+        fs::write(file, serde_json::to_string_pretty(&found)?)?;
+    }
+    let missed: Vec<_> = found.iter().filter(|found| found.schedules.is_none()).collect();
+    for found in &missed {
+        println!("FAILED: {} was not noticed by {}", found.name, found.expected);
+    }
+    Ok(clean && missed.is_empty())
+}
+
+/// Looks for each mutant, from the same seed on.
+pub(super) async fn find_all(mutants: &[&'static Mutant], first: u64, jobs: usize) -> Result<Vec<Found>> {
+    let mut all = Vec::new();
+    for mutant in mutants {
+        let found = find(mutant, first, jobs).await?;
+        match found.schedules {
+            Some(schedules) => {
+                eprintln!("{}: schedule {schedules}, {}", found.name, found.checkers.join(", "));
+            }
+            None => eprintln!("{}: NOT FOUND in {} schedules", mutant.name, mutant.bound),
+        }
+        all.push(found);
+    }
+    Ok(all)
+}
+
+async fn find(mutant: &'static Mutant, first: u64, jobs: usize) -> Result<Found> {
+    let attempts =
+        (first..first + mutant.bound).map(|seed| Attempt::of_seed(seed, Some(mutant.name))).collect();
+    let noticed = |outcome: &Outcome| checkers(outcome).any(|checker| checker == mutant.checker);
+    let found = pool::find(attempts, jobs, noticed).await?;
+    Ok(Found {
+        name: mutant.name,
+        expected: mutant.checker,
+        schedules: found.as_ref().map(|(nth, _)| nth + 1),
+        seed: found.as_ref().map_or(first, |(_, outcome)| outcome.seed),
+        checkers: found.map(|(_, outcome)| unique(&outcome)).unwrap_or_default(),
+    })
+}
+
+/// The seeds that gave the mutants away have to pass without them: else it was not the mutants that were seen.
+pub(super) async fn run_clean(found: &[Found], first: u64, jobs: usize) -> Result<bool> {
+    let last = found.iter().map(|found| found.seed).max().unwrap_or(first);
+    let attempts = (first..=last).map(|seed| Attempt::of_seed(seed, None)).collect();
+    let outcomes = pool::run_all(attempts, jobs, "the same seeds with nothing broken").await?;
+    for outcome in outcomes.iter().filter(|outcome| !outcome.passed()) {
+        println!("FAILED: seed {} fails with nothing broken: {}", outcome.seed, unique(outcome).join(", "));
+    }
+    println!("{} schedules were run with nothing broken", outcomes.len());
+    Ok(outcomes.iter().all(Outcome::passed))
+}
+
+/// The table of what was found how soon.
+pub(super) fn shown(found: &[Found], style: TableStyle) -> Table {
+    let mut table = table(style, &["rule broken", "noticed by", "expected of", "schedules"]);
+    for found in found {
+        let schedules = found.schedules.map_or_else(|| Cell::new("never"), |count| number(count as u64));
+        table.add_row([
+            Cell::new(found.name),
+            Cell::new(found.checkers.join(", ")),
+            Cell::new(found.expected),
+            schedules,
+        ]);
+    }
+    table
+}
+
+/// Switches a mutant on for this process.
+#[cfg(feature = "mutants")]
+pub(super) fn activate(name: &str) -> Result<()> {
+    use lease_core::mutants as of_leases;
+    use shard_router::mutants as of_shards;
+
+    let lease = of_leases::Mutant::ALL.into_iter().find(|(_, known)| *known == name);
+    let shard = of_shards::Mutant::ALL.into_iter().find(|(_, known)| *known == name);
+    match (lease, shard) {
+        (Some((mutant, _)), _) => of_leases::activate(Some(mutant)),
+        (_, Some((mutant, _))) => of_shards::activate(Some(mutant)),
+        _ => bail!("there is no mutant {name}; those that schedules are run with are {}", names().join(", ")),
+    }
+    Ok(())
+}
+
+/// Switches a mutant on for this process.
+#[cfg(not(feature = "mutants"))]
+pub(super) fn activate(name: &str) -> Result<()> {
+    bail!(
+        "the mutant {name} is not in this program: build it with --features mutants, as cargo xtask sim does"
+    )
+}
+
+fn names() -> Vec<&'static str> {
+    MUTANTS.iter().map(|mutant| mutant.name).collect()
+}
+
+fn checkers(outcome: &Outcome) -> impl Iterator<Item = &str> {
+    outcome.violations.iter().map(|violation| violation.checker.as_str())
+}
+
+fn unique(outcome: &Outcome) -> Vec<String> {
+    let unique: std::collections::BTreeSet<_> = checkers(outcome).map(str::to_owned).collect();
+    unique.into_iter().collect()
+}

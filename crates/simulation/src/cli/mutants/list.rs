@@ -1,0 +1,54 @@
+//! Which rules are broken, and who has to notice.
+
+/// A rule of `lease-core` or `shard-router`, broken.
+#[derive(Debug)]
+pub(crate) struct Mutant {
+    /// What it is called there (`crates/*/src/mutants.rs`).
+    pub(crate) name: &'static str,
+    /// The checker that has to notice, whatever others do.
+    pub(crate) checker: &'static str,
+    /// Within how many schedules.
+    pub(crate) bound: u64,
+}
+
+const fn mutant(name: &'static str, checker: &'static str, bound: u64) -> Mutant {
+    Mutant { name, checker, bound }
+}
+
+/// Those that schedules can tell from the rules.
+pub(crate) const MUTANTS: [Mutant; 17] = [
+    // lease-core
+    mutant("expiry-by-wall-clock", "one-holder", 100),
+    mutant("takeover-at-first-sight", "one-holder", 100),
+    mutant("takeover-without-version", "one-holder", 300),
+    mutant("validity-from-answer", "one-holder", 300),
+    mutant("validity-is-lease-duration", "writes", 300),
+    mutant("leader-ignores-suspend", "overlap", 300),
+    mutant("conflict-is-success", "one-holder", 300),
+    mutant("lost-answer-is-success", "one-holder", 300),
+    mutant("leads-on-beside-another", "one-holder", 300),
+    mutant("vanished-is-free", "one-holder", 300),
+    mutant("blank-is-release", "one-holder", 300),
+    mutant("release-before-drain", "overlap", 100),
+    mutant("renew-time-follows-clock", "renewals", 300),
+    mutant("transitions-not-counted", "renewals", 50),
+    // shard-router
+    mutant("skip-drain", "overlap", 100),
+    mutant("open-gate", "writes", 300),
+    mutant("no-owner-finalizer", "overlap", 300),
+];
+
+#[cfg(all(test, feature = "mutants"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_is_a_mutant_of_one_of_the_crates() {
+        let of_leases = lease_core::mutants::Mutant::ALL.map(|(_, name)| name);
+        let of_shards = shard_router::mutants::Mutant::ALL.map(|(_, name)| name);
+        for mutant in &MUTANTS {
+            let crates = [of_leases.contains(&mutant.name), of_shards.contains(&mutant.name)];
+            assert!(crates[0] != crates[1], "{} is in {crates:?}", mutant.name);
+        }
+    }
+}
