@@ -82,7 +82,7 @@ impl Incumbency {
         let incumbent = self.incumbent.as_ref().filter(|incumbent| incumbent.installation != *own)?;
         Some(format!(
             "the LeaderElectionID {} is in use by the installation {}, which holds lease {} ({}), and this replica belongs to \
-             {own}; give one of the two a LeaderElectionID of its own, or stop the other",
+             {own}; if both look after the same resources, stop one of them, else give one a LeaderElectionID of its own",
             names.coordinator(),
             incumbent.installation,
             incumbent.lease,

@@ -38,7 +38,8 @@ fn the_newcomer_refuses_and_says_whom_it_met_and_what_to_do() {
     assert_eq!(
         incumbency.refusal(&names(), Some(&installation("ns/b"))).unwrap(),
         "the LeaderElectionID op.example.com is in use by the installation ns/a, which holds lease op.example.com \
-         (pod-a_1), and this replica belongs to ns/b; give one of the two a LeaderElectionID of its own, or stop the other"
+         (pod-a_1), and this replica belongs to ns/b; if both look after the same resources, stop one of them, else give one a \
+         LeaderElectionID of its own"
     );
     assert!(!refuses(&incumbency, "ns/a"));
     assert_eq!(incumbency.refusal(&names(), None), None, "who has no name refuses nobody");

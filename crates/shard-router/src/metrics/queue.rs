@@ -84,7 +84,7 @@ impl Collector for Queues {
         let queues = lock(&self.0).clone();
         let mut depths = encoder.encode_descriptor(
             "queue_depth",
-            "Reconciles waiting to begin, by shard",
+            "Reconciles waiting to begin, by shard.",
             None,
             MetricType::Gauge,
         )?;
@@ -94,7 +94,7 @@ impl Collector for Queues {
         }
         let mut ages = encoder.encode_descriptor(
             "queue_age",
-            "For how long the oldest reconcile has been waiting to begin, by shard",
+            "For how long the oldest reconcile has been waiting to begin, by shard.",
             Some(&Unit::Seconds),
             MetricType::Gauge,
         )?;
