@@ -3,6 +3,7 @@
 - --leader-elect={{ .Values.leaderElection.enabled }}
 - --leader-election-id={{ .Values.leaderElection.id }}
 - --leader-election-namespace={{ include "memcached-operator.leaseNamespace" . }}
+- --installation={{ .Release.Namespace }}/{{ .Release.Name }}
 - --release-on-cancel={{ .Values.leaderElection.releaseOnCancel }}
 - --preset={{ .Values.leaderElection.preset }}
 {{- with .Values.leaderElection.leaseDuration }}

@@ -11,25 +11,29 @@ use crate::outcome::Outcome;
 
 /// The CRD, for users who install with kubectl.
 pub(crate) const CRD: &str = "deploy/crd.yaml";
+/// The same for the chart, whose templates cannot read files outside of it.
+pub(super) const CHART_CRD: &str = "charts/memcached-operator/files/crd.yaml";
 
 /// Compares the committed files with what the code says.
 pub(super) fn check(_: &mut Bench) -> Result<Outcome> {
-    let committed = fs::read_to_string(root().join(CRD))
-        .with_context(|| format!("{CRD} is missing; run `cargo xtask generate` and commit it"))?;
-    if let Some(line) = first_difference(&committed, &crd()?) {
-        bail!("{CRD} is out of date from line {line} on; run `cargo xtask generate` and commit it");
+    let crd = crd()?;
+    for file in [CRD, CHART_CRD] {
+        let committed = fs::read_to_string(root().join(file))
+            .with_context(|| format!("{file} is missing; run `cargo xtask generate` and commit it"))?;
+        if let Some(line) = first_difference(&committed, &crd) {
+            bail!("{file} is out of date from line {line} on; run `cargo xtask generate` and commit it");
+        }
     }
-    Ok(Outcome::Passed(CRD.to_owned()))
+    Ok(Outcome::Passed(format!("{CRD}, {CHART_CRD}")))
 }
 
 /// Writes the files.
 pub(crate) fn write() -> Result<()> {
-    let path = root().join(CRD);
-    if let Some(dir) = path.parent() {
-        fs::create_dir_all(dir).with_context(|| format!("{} could not be made", dir.display()))?;
+    let crd = crd()?;
+    for file in [CRD, CHART_CRD] {
+        fs::write(root().join(file), &crd).with_context(|| format!("{file} could not be written"))?;
+        println!("wrote {file}");
     }
-    fs::write(&path, crd()?).with_context(|| format!("{CRD} could not be written"))?;
-    println!("wrote {CRD}");
     Ok(())
 }
 
@@ -43,7 +47,7 @@ fn crd() -> Result<String> {
 }
 
 /// The first line, counted from 1, in which two texts differ.
-fn first_difference(committed: &str, generated: &str) -> Option<usize> {
+pub(super) fn first_difference(committed: &str, generated: &str) -> Option<usize> {
     if committed == generated {
         return None;
     }

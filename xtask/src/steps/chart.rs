@@ -1,0 +1,85 @@
+//! The Helm chart: linted, unit-tested, compared with what it is made from, and admitted by a real API server.
+
+mod admission;
+mod contract;
+mod helm;
+mod readme;
+mod tools;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+use super::Bench;
+use super::generate::CRD;
+use crate::cargo::root;
+use crate::outcome::Outcome;
+use helm::Helm;
+use tools::{Tool, Tools};
+
+/// The chart.
+pub(super) const CHART: &str = "charts/memcached-operator";
+
+/// The sets of values that everything is checked with, under the chart; the first stands for the defaults.
+const VALUES: [&str; 6] = [
+    "values.yaml",
+    "values-ha.yaml",
+    "values-fast.yaml",
+    "tests/values/everything.yaml",
+    "tests/values/namespaced.yaml",
+    "tests/values/alone.yaml",
+];
+
+/// Checks everything about the chart that this machine can check.
+pub(super) fn run(bench: &mut Bench) -> Result<Outcome> {
+    let Some(tools) = Tools::find()? else {
+        let how = "Helm and its tools are not in the cache, and there is no `go` in PATH to build them with";
+        return Ok(Outcome::Skipped(how.to_owned()));
+    };
+    definition_is_current()?;
+    readme::check(&tools)?;
+    let helms = [Helm::new(&tools, Tool::Helm3)?, Helm::new(&tools, Tool::Helm4)?];
+    for helm in &helms {
+        VALUES.iter().try_for_each(|values| helm.lint(values))?;
+    }
+    let tests = helm::unit_tests(&tools)?;
+    contract::check(&helms)?;
+    let admitted = match admission::check(&helms)? {
+        Some(by) => format!("admitted by {by}"),
+        None if bench.require.is_empty() => {
+            bench.skips.push(format!("skipped: chart: {}", admission::NO_SERVER));
+            "not shown to an API server".to_owned()
+        }
+        None => bail!("{}", admission::NO_SERVER),
+    };
+    let with = helms.map(|helm| helm.version()).join(" and ");
+    Ok(Outcome::Passed(format!(
+        "{tests} unit tests, {} sets of values with Helm {with}, {admitted}",
+        VALUES.len()
+    )))
+}
+
+/// Writes the README.
+pub(crate) fn write() -> Result<()> {
+    let tools = Tools::find()?.context("helm-docs cannot be built: there is no `go` in PATH")?;
+    readme::write(&tools)
+}
+
+/// Helm never upgrades a definition outside of the templates, and templates cannot read files outside of the chart.
+fn definition_is_current() -> Result<()> {
+    let copy = super::generate::CHART_CRD;
+    if read(&root().join(CRD))? != read(&root().join(copy))? {
+        bail!("{copy} differs from {CRD}; run `cargo xtask generate` and commit both");
+    }
+    Ok(())
+}
+
+/// The chart's directory.
+fn chart() -> PathBuf {
+    root().join(CHART)
+}
+
+fn read(path: &Path) -> Result<String> {
+    fs::read_to_string(path).with_context(|| format!("{} could not be read", path.display()))
+}

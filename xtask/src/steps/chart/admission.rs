@@ -1,0 +1,106 @@
+//! What a real API server makes of the chart: it admits each set of values, and releases come, change and go.
+
+mod lifecycle;
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context, Result};
+use kube_testkit::binaries::{self, Program};
+use kube_testkit::{BackendChoice, Cluster, ClusterOptions, TestUser};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::helm::{Helm, NAMESPACE, call};
+use super::{VALUES, tools};
+
+/// Why nothing was admitted.
+pub(super) const NO_SERVER: &str = "the chart was not shown to an API server, as this machine has none";
+
+/// The namespaces that the sets of values speak of.
+const NAMESPACES: [&str; 3] = [NAMESPACE, "leases", "team-a"];
+
+/// Shows everything to an API server of its own; nothing where there can be none. Returns which one it was.
+pub(super) fn check(helms: &[Helm; 2]) -> Result<Option<String>> {
+    let runtime = tokio::runtime::Runtime::new().context("no async runtime could be started")?;
+    // Of its own, because releases are installed, which nobody's cluster should see.
+    let backend = match BackendChoice::from_env()? {
+        BackendChoice::Existing | BackendChoice::Embedded => BackendChoice::Auto,
+        choice => choice,
+    };
+    let options = ClusterOptions { backend: Some(backend), audit: false, ..ClusterOptions::default() };
+    let cluster = match runtime.block_on(Cluster::start(options)) {
+        Ok(cluster) => cluster,
+        Err(error) if error.is_unavailable() => return Ok(None),
+        Err(error) => return Err(error).context("the API server did not start"),
+    };
+    let checked = Server::new(&cluster).and_then(|server| {
+        server.prepare()?;
+        server.admits(&helms[0])?;
+        helms.iter().try_for_each(|helm| lifecycle::check(&server, helm))?;
+        server.version()
+    });
+    checked.map(|version| Some(format!("kube-apiserver {version}")))
+}
+
+/// An API server to ask by kubectl.
+struct Server {
+    kubectl: PathBuf,
+    kubeconfig: PathBuf,
+    /// For what is shown to it.
+    files: TempDir,
+}
+
+impl Server {
+    fn new(cluster: &Cluster) -> Result<Self> {
+        let kubectl = binaries::find_kubectl().or_else(|_| binaries::find(Program::Kubectl))?;
+        let files = TempDir::new().context("no directory could be made for manifests")?;
+        Ok(Self { kubectl, kubeconfig: cluster.kubeconfig(&TestUser::admin())?, files })
+    }
+
+    /// Namespaces in which nothing less than Pod Security's restricted profile is let in, and the definitions that the
+    /// chart's optional objects need.
+    fn prepare(&self) -> Result<()> {
+        for namespace in NAMESPACES {
+            self.ask(&["create", "namespace", namespace])?;
+            let levels =
+                ["enforce", "warn"].map(|mode| format!("pod-security.kubernetes.io/{mode}=restricted"));
+            self.ask(&["label", "namespace", namespace, &levels[0], &levels[1]])?;
+        }
+        for file in tools::prometheus_definitions()?
+            .context("there is no `go` to fetch the Prometheus Operator with")?
+        {
+            self.ask(&["create", "--filename", &file.display().to_string()])?;
+        }
+        self.ask(&["wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"]).map(drop)
+    }
+
+    /// Whether everything is admitted, without so much as a warning. Pod Security warns of what it would not let run.
+    fn admits(&self, helm: &Helm) -> Result<()> {
+        for values in VALUES {
+            let manifest = self.files.path().join("manifest.yaml");
+            fs::write(&manifest, helm.template(values)?).context("a manifest could not be written")?;
+            let file = manifest.display().to_string();
+            self.ask(&["apply", "--dry-run=server", "--warnings-as-errors", "--filename", &file])
+                .with_context(|| format!("not admitted with {values}"))?;
+        }
+        Ok(())
+    }
+
+    /// What kubectl prints.
+    pub(super) fn ask(&self, args: &[&str]) -> Result<String> {
+        let mut command = Command::new(&self.kubectl);
+        command.args(args).env("KUBECONFIG", &self.kubeconfig);
+        String::from_utf8(call(command)?.stdout).context("kubectl printed no UTF-8")
+    }
+
+    fn version(&self) -> Result<String> {
+        let versions = self.ask(&["version", "--output", "json"])?;
+        let versions: Value = serde_json::from_str(&versions).context("kubectl printed no JSON")?;
+        Ok(versions["serverVersion"]["gitVersion"]
+            .as_str()
+            .context("the API server has no version")?
+            .to_owned())
+    }
+}

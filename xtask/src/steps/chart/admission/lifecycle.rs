@@ -1,0 +1,86 @@
+//! A release is installed, upgraded, uninstalled without loss, and installed again.
+
+use std::fs;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use super::super::helm::{Helm, NAMESPACE, RELEASE, call};
+use super::super::{VALUES, chart, read};
+use super::Server;
+use crate::cargo::root;
+
+const DEFINITION: &str = "memcacheds.cache.example.com";
+/// What kubectl calls a Memcached for short, in the definition as it is and in one as it might have been.
+const SHORT_NAMES: [&str; 2] = ["- mc\n", "- older\n"];
+/// Where users keep their resources.
+const USERS: &str = "team-a";
+
+/// Leaves the API server as it was found.
+pub(super) fn check(server: &Server, helm: &Helm) -> Result<()> {
+    live(server, helm).with_context(|| format!("the life of a release with Helm {}", helm.version()))
+}
+
+fn live(server: &Server, helm: &Helm) -> Result<()> {
+    let act = |args: &[&str]| helm.act(&server.kubeconfig, args);
+    act(&["install", RELEASE, &older_chart(server)?])?;
+    definition_has(server, SHORT_NAMES[1])?;
+    let first = definition(server, "{.metadata.uid}")?;
+    let sample = root().join("deploy/sample.yaml").display().to_string();
+    server.ask(&["apply", "--namespace", USERS, "--filename", &sample])?;
+
+    // Through every set of values and back; some of them leave the definition to others.
+    for values in VALUES.iter().chain([&VALUES[0]]) {
+        act(&["upgrade", RELEASE, ".", "--values", values]).with_context(|| format!("to {values}"))?;
+    }
+    definition_has(server, SHORT_NAMES[0])?;
+
+    act(&["uninstall", RELEASE])?;
+    let left =
+        server.ask(&["get", "deployments,roles,services", "--namespace", NAMESPACE, "--output", "name"])?;
+    if !left.is_empty() {
+        bail!(
+            "the release is gone and left behind: {}",
+            left.split_whitespace().collect::<Vec<_>>().join(", ")
+        );
+    }
+    // An object that is about to be deleted is still there for a while, with the instant of its deletion.
+    if definition(server, "{.metadata.uid}{.metadata.deletionTimestamp}")? != first {
+        bail!("the definition {DEFINITION} was deleted on the way, and with it all of its resources");
+    }
+    server
+        .ask(&["get", "memcached", "sessions", "--namespace", USERS])
+        .context("a user's resource did not outlive the release")?;
+
+    // It finds the definition that it left.
+    act(&["install", RELEASE, "."])?;
+    act(&["uninstall", RELEASE])?;
+    server.ask(&["delete", "crd", DEFINITION]).map(drop)
+}
+
+/// A copy of the chart with another definition of Memcached.
+fn older_chart(server: &Server) -> Result<String> {
+    let copy = server.files.path().join("older");
+    let mut copying = Command::new("cp");
+    copying.arg("-R").arg(chart()).arg(&copy);
+    if !copy.exists() {
+        call(copying)?;
+    }
+    let file = copy.join("files/crd.yaml");
+    let [present, older] = SHORT_NAMES;
+    fs::write(&file, read(&file)?.replace(present, older))
+        .with_context(|| format!("{} could not be written", file.display()))?;
+    Ok(copy.display().to_string())
+}
+
+fn definition_has(server: &Server, short_name: &str) -> Result<()> {
+    let found = definition(server, "- {.spec.names.shortNames[0]}\n")?;
+    if found != short_name {
+        bail!("the definition is not the chart's: its short name is {found:?} and should be {short_name:?}");
+    }
+    Ok(())
+}
+
+fn definition(server: &Server, path: &str) -> Result<String> {
+    server.ask(&["get", "crd", DEFINITION, "--output", &format!("jsonpath={path}")])
+}
