@@ -1,0 +1,106 @@
+//! What is judged once a schedule has run: small checkers, each on its own.
+//!
+//! | checker | catches |
+//! | --- | --- |
+//! | `overlap`, `begun-in-hold`, `writes`, `tokens`, `holds`, `waiting` | what kube-testkit's checker catches, on exact clocks; `records` is for records that contradict each other |
+//! | `unowned` | a shard without an owner for longer than the bound, though somebody was fit to take it |
+//! | `one-holder` | a Lease that passes on while its holder may still believe in it, by the API server's word alone |
+//! | `renewals` | a record that a Lease must not have: leaseTransitions, renewTime, acquireTime, resourceVersion, uid, holder |
+//! | `lost` | a wish of a user that did not come true, or something left of what was deleted |
+//! | `liveness` | that it takes longer than the bound until all is as asked for, once nothing goes wrong any more |
+//! | `traffic` | requests about Leases beyond their formula |
+//! | `panics`, `exits` | a process that panics, or ends for no reason |
+//!
+//! Time is true time throughout, and exact. What is allowed beyond the promise is in [`bounds`], each allowance named.
+
+pub mod bounds;
+mod exits;
+mod fitness;
+mod leases;
+mod liveness;
+mod lost;
+mod one_holder;
+mod reconciles;
+mod renewals;
+mod span;
+#[cfg(test)]
+mod story;
+mod traffic;
+mod unowned;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use self::bounds::Bounds;
+use self::fitness::Fitness;
+use self::leases::Histories;
+use crate::evidence::Evidence;
+use crate::outcome::Violation;
+use crate::time::TrueTime;
+
+/// What the checkers say of one schedule.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Judgement {
+    /// In order of the checkers; empty if the promise was kept.
+    pub violations: Vec<Violation>,
+    /// How much each checker judged. A checker that judged nothing in one schedule is no fault, one that judged nothing
+    /// in any is.
+    pub judged: BTreeMap<String, u64>,
+    /// The longest time that a shard had no valid holder though somebody was fit to take it, as a share of its bound.
+    pub longest_unowned: f64,
+    /// From the last fault until everything was as asked for, in seconds; `None` if it never was.
+    pub converged_after: Option<f64>,
+}
+
+/// Judges a run.
+pub fn judge(evidence: &Evidence) -> Judgement {
+    let bounds = Bounds::of(&evidence.schedule);
+    let histories = Histories::of(&evidence.leases);
+    let fitness = Fitness::of(evidence, &bounds);
+    let timeline = reconciles::timeline(&evidence.records);
+    let unowned = unowned::check(evidence, &timeline, &histories, &fitness, &bounds);
+    let mut checks = reconciles::checks(evidence, &timeline, &bounds);
+    checks.extend([
+        unowned.check,
+        one_holder::check(evidence, &histories),
+        renewals::check(evidence, &histories),
+        lost::check(evidence),
+        liveness::check(evidence, &timeline, &histories, &bounds),
+        traffic::check(evidence, &histories, &bounds),
+        exits::panics(evidence),
+        exits::check(evidence),
+    ]);
+    Judgement {
+        judged: checks.iter().map(|check| (check.name.to_owned(), check.judged)).collect(),
+        violations: checks.into_iter().flat_map(|check| check.violations).collect(),
+        longest_unowned: unowned.longest,
+        converged_after: evidence.converged.map(|at| at.since(evidence.quiet_from).as_secs_f64()),
+    }
+}
+
+/// One checker's findings.
+#[derive(Debug)]
+struct Check {
+    name: &'static str,
+    judged: u64,
+    violations: Vec<Violation>,
+}
+
+impl Check {
+    fn new(name: &'static str) -> Self {
+        Self { name, judged: 0, violations: Vec::new() }
+    }
+
+    fn violated(&mut self, at: impl Into<Option<TrueTime>>, sentence: String) {
+        let at = at.into().map(|at| at.to_string());
+        self.violations.push(Violation { checker: self.name.to_owned(), sentence, at });
+    }
+}
+
+/// As people read it.
+fn short(span: Duration) -> Duration {
+    Duration::from_millis(u64::try_from(span.as_millis()).unwrap_or(u64::MAX))
+}
+
+#[cfg(test)]
+mod tests;

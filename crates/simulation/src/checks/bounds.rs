@@ -1,0 +1,167 @@
+//! How long things may take, and how much traffic they may cause: every formula that is judged by, in one place.
+//!
+//! LeaseDuration (LD), RenewDeadline (RD) and RetryPeriod (RP) are as configured. What is allowed beyond the promise:
+//!
+//! - **drift**: replicas measure on their own clocks, so a span is divided by how fast these run;
+//! - **hop**: the longest that one message takes in a healthy network. The promise speaks of a network without latency;
+//! - [`REACTION`]: what timers and the router's own pauses add to anything.
+
+use std::time::Duration;
+
+use crate::schedule::Schedule;
+
+/// tokio's timers have a millisecond each, and the router takes news in together, for 20 ms (`BREATH`). Twice that.
+pub const REACTION: Duration = Duration::from_millis(40);
+
+/// RetryPeriod is stretched by up to a fifth, as client-go does it.
+const JITTER: f64 = 1.2;
+
+/// shard-router's watches wait no longer than this before they begin anew (`watch_backoff`).
+const WATCH_BACKOFF: Duration = Duration::from_secs(5);
+
+/// A stamp that failed is tried again after this at the latest (`stamper::backlog`).
+const STAMP_BACKOFF: Duration = Duration::from_secs(30);
+
+/// A reconcile that failed is tried again after this at the latest: `Options::backoff.cap`, as the engine sets it.
+pub const RECONCILE_BACKOFF: Duration = Duration::from_secs(10);
+
+/// How many reconciles of one shard run at once: `Options::concurrency_per_shard`, as the engine sets it.
+pub const CONCURRENCY: u32 = 8;
+
+/// Requests of one reconcile, one after the other: three reads, three applies, status with two conflicts resolved (5),
+/// an event, the finalizer.
+const REQUESTS_PER_RECONCILE: u32 = 13;
+
+/// Messages from winning a shard to its first reconcile: the layout is confirmed (2), the watches on the resource and its
+/// three children each list (8), and begin to watch (2).
+const HOPS_TO_START: u32 = 12;
+
+/// How often a resource is reconciled until nothing is left to do: once by its new owner, once when its pods are ready, and
+/// once more for news that came in meanwhile.
+const PASSES: u32 = 3;
+
+/// How long the stand-in for the kubelet takes at most to make pods ready.
+pub const KUBELET: Duration = Duration::from_millis(1500);
+
+/// The bounds that follow from a schedule.
+#[derive(Clone, Debug)]
+pub struct Bounds {
+    lease_duration: Duration,
+    renew_deadline: Duration,
+    retry_period: Duration,
+    hop: Duration,
+    reconcile: Duration,
+    resources: u32,
+    shards: u32,
+    /// The speed of the slowest clock.
+    slowest: f64,
+}
+
+impl Bounds {
+    /// The bounds for everything that this schedule may do.
+    pub fn of(schedule: &Schedule) -> Self {
+        let network = schedule.network;
+        let rate = |ppm: i32| 1.0 + f64::from(ppm) / 1e6;
+        Self {
+            lease_duration: schedule.timings.lease_duration,
+            renew_deadline: schedule.timings.renew_deadline,
+            retry_period: schedule.timings.retry_period,
+            hop: network.latency.max.max(network.straggler.max),
+            reconcile: schedule.reconcile.max,
+            resources: u32::try_from(schedule.resources + schedule.edits.len()).unwrap_or(u32::MAX),
+            shards: u32::from(schedule.shards),
+            slowest: schedule.replicas.iter().map(|replica| rate(replica.drift_ppm)).fold(1.0, f64::min),
+        }
+    }
+
+    /// How long a shard may be without an owner while a replica whose clock runs at `rate` is fit to take it:
+    ///
+    /// `(LD + RP) / rate + 3 hops + REACTION`
+    ///
+    /// The hops: the last renewal is shown to the one who waits (its wait counts from there), its acquisition goes out,
+    /// and is answered. RP is for what the promise has it for: the rank-based delay, and a conflict.
+    pub fn unowned(&self, rate: f64) -> Duration {
+        (self.lease_duration + self.retry_period).div_f64(rate) + 3 * self.hop + REACTION
+    }
+
+    /// How long after a fault, or its start, a replica whose clock runs at `rate` is fit again:
+    ///
+    /// `((RD − RP) / 3 + 2 × 1.2 RP) / rate + 2 hops + REACTION`
+    ///
+    /// A request that was lost in the last instant of the fault has to time out, (RD − RP) / 3 being lease-core's timeout.
+    /// Then a look at each Lease is due: two jittered RP after the last one at the latest, and its way there and back.
+    pub fn recovery(&self, rate: f64) -> Duration {
+        let looks = self.retry_period.mul_f64(2.0 * JITTER);
+        (self.request_timeout() + looks).div_f64(rate) + 2 * self.hop + REACTION
+    }
+
+    /// How long a standby leaves the API server alone at most after a 429: Retry-After counts up to LD.
+    pub fn patience_asked_for(&self, rate: f64) -> Duration {
+        self.lease_duration.div_f64(rate)
+    }
+
+    /// How long a process that can't list the Leases at its start waits for the answer at most: LD.
+    pub fn start_without_list(&self, rate: f64) -> Duration {
+        self.lease_duration.div_f64(rate)
+    }
+
+    /// From the last fault until a shard has a valid holder, on the slowest clock:
+    ///
+    /// - with its Lease and a layout there: `recovery + unowned`;
+    /// - else: `recovery + 2 unowned + RP / rate`. Somebody takes, or creates, the coordinator Lease, which takes as
+    ///   long as any other; membership settles for RP; the Lease is created, and expires once.
+    pub fn owned(&self, leases_are_there: bool) -> Duration {
+        let once = self.unowned(self.slowest);
+        let recovered = self.recovery(self.slowest);
+        if leases_are_there {
+            recovered + once
+        } else {
+            recovered + 2 * once + self.retry_period.div_f64(self.slowest)
+        }
+    }
+
+    /// From the last fault until everything is as asked for, on the slowest clock:
+    ///
+    /// `owned(no Leases) + stamping + handovers + start + backoffs + passes`
+    ///
+    /// - stamping: a stamp's longest backoff (30 s) and four messages;
+    /// - handovers: each shard moves to the member that the plan names once membership has been stable for RP, one after
+    ///   the other at worst, and each waits for its running reconciles and takes eight messages;
+    /// - start: shards fill their caches one after the other at worst, [`HOPS_TO_START`] messages each;
+    /// - backoffs: one of a watch (5 s), one of a reconcile (10 s), and what pods take to be ready;
+    /// - passes: all resources in one shard, [`CONCURRENCY`] at once, [`PASSES`] times.
+    pub fn converged(&self) -> Duration {
+        let reconcile = self.reconcile + 2 * REQUESTS_PER_RECONCILE * self.hop;
+        let stamping = STAMP_BACKOFF + 4 * self.hop;
+        let handovers = self.retry_period + self.shards * (reconcile + 8 * self.hop + REACTION);
+        let start = self.shards * (HOPS_TO_START * self.hop + REACTION);
+        let backoffs = WATCH_BACKOFF + RECONCILE_BACKOFF + KUBELET;
+        let passes = PASSES * self.resources.div_ceil(CONCURRENCY) * (reconcile + REACTION);
+        self.owned(false) + (stamping + handovers + start + backoffs + passes).div_f64(self.slowest)
+    }
+
+    /// The longest that a request about a Lease is waited for.
+    fn request_timeout(&self) -> Duration {
+        self.renew_deadline.saturating_sub(self.retry_period) / 3
+    }
+
+    /// The longest that a message takes in a healthy network.
+    pub fn hop(&self) -> Duration {
+        self.hop
+    }
+
+    /// RetryPeriod.
+    pub fn retry_period(&self) -> Duration {
+        self.retry_period
+    }
+
+    /// How soon a holder tries again after a failure: RP / 4.
+    pub fn hurried_retry(&self) -> Duration {
+        self.retry_period / 4
+    }
+
+    /// From when on after a fault all is quiet: everyone is fit again, and every Lease has passed on that had to.
+    pub fn settled(&self) -> Duration {
+        self.owned(true)
+    }
+}

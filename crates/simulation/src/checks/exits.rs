@@ -1,0 +1,112 @@
+//! A process ends only when it is told to, is killed, or was stopped for so long that nothing of its work could be stopped
+//! in time. And none panics.
+
+use super::Check;
+use super::bounds::REACTION;
+use crate::evidence::{Evidence, Exit, Happened, Process};
+use crate::schedule::FaultKind;
+use crate::time::TrueTime;
+
+/// Panics, and what is logged as an error.
+pub(super) fn panics(evidence: &Evidence) -> Check {
+    let mut check = Check::new("panics");
+    check.judged = evidence.processes.len() as u64;
+    for panic in &evidence.panics {
+        check.violated(None, panic.clone());
+    }
+    check
+}
+
+/// Judges the end of each process that did not run until the end of the run.
+pub(super) fn check(evidence: &Evidence) -> Check {
+    let mut check = Check::new("exits");
+    for process in &evidence.processes {
+        let Some((at, exit)) = process.ended else { continue };
+        check.judged += 1;
+        let legal = evidence.faults.iter().any(|fault| explains(fault, process, at, exit, evidence));
+        if !legal {
+            let what = match exit {
+                Exit::Killed => "was killed by no fault",
+                Exit::Clean => "stopped without having been told to",
+                Exit::Overrun => {
+                    "ended itself, although nothing had stopped it for as long as LeaseDuration − RenewDeadline"
+                }
+                Exit::Unasked => "returned from `run` without having been told to",
+            };
+            check.violated(at, format!("{} {what}, at {at}.", process.identity));
+        }
+    }
+    check
+}
+
+/// Whether this fault is a reason for this end.
+///
+/// Work is aborted at the end of validity, and has to be gone by LeaseDuration: a process that could act in between does not
+/// overrun, so whoever overruns was stopped for all that time, and ends on waking.
+fn explains(fault: &Happened, process: &Process, at: TrueTime, exit: Exit, evidence: &Evidence) -> bool {
+    let seat = process.seat;
+    match (exit, &fault.fault.what) {
+        (Exit::Killed, FaultKind::Crash(crashed)) => *crashed == seat && fault.from == at,
+        (Exit::Clean, FaultKind::Terminate(told)) => {
+            *told == seat && fault.from >= process.started && fault.from <= at
+        }
+        (Exit::Overrun, FaultKind::Pause(stopped) | FaultKind::Suspend(stopped)) => {
+            let stood_still = fault.to.min(at).since(fault.from.max(process.started));
+            *stopped == seat
+                && stood_still + REACTION >= evidence.schedule.timings.margin().div_f64(process.rate)
+                && fault.from < at
+                && at <= fault.to + REACTION
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::story::{Story, at, only, passes};
+    use super::*;
+    use crate::schedule::Seat;
+
+    fn ended(exit: Exit) -> Story {
+        let mut story = Story::settled();
+        story.runs("a", 0, 0).runs("b", 1, 0).holds("a", 0, 10_000, 100_000);
+        story.evidence.processes[1].ended = Some((at(50_000), exit));
+        story
+    }
+
+    #[test]
+    fn an_end_needs_a_reason_of_its_kind() {
+        let (crash, told) = (FaultKind::Crash(Seat(1)), FaultKind::Terminate(Seat(1)));
+        for (exit, reason, from) in [(Exit::Killed, &crash, 50_000), (Exit::Clean, &told, 49_000)] {
+            let mut story = ended(exit);
+            only(&story, "exits");
+            story.fault(reason.clone(), from, 55_000);
+            assert_eq!(passes(&story).judged["exits"], 1);
+        }
+        let mut story = ended(Exit::Unasked);
+        story.fault(told, 49_000, 55_000);
+        only(&story, "exits");
+    }
+
+    #[test]
+    fn an_overrun_needs_a_stop_that_was_long_enough() {
+        for (seat, from, to, fine) in [
+            (1, 40_000, 50_000, true),
+            (1, 46_000, 50_000, false),
+            (0, 40_000, 50_000, false),
+            (1, 30_000, 40_000, false),
+        ] {
+            let mut story = ended(Exit::Overrun);
+            story.fault(FaultKind::Pause(Seat(seat)), from, to);
+            if fine { drop(passes(&story)) } else { drop(only(&story, "exits")) }
+        }
+    }
+
+    #[test]
+    fn a_panic_is_a_violation() {
+        let mut story = ended(Exit::Killed);
+        story.fault(FaultKind::Crash(Seat(1)), 50_000, 55_000);
+        story.evidence.panics.push("b_1 panicked".to_owned());
+        only(&story, "panics");
+    }
+}

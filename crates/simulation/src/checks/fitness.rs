@@ -1,0 +1,117 @@
+//! When each process was fit to take a Lease: running, not told to stop, and with no fault upon it.
+
+use std::collections::BTreeMap;
+
+use super::bounds::Bounds;
+use super::span::Span;
+use crate::evidence::{Evidence, Exit, Happened, Process};
+use crate::schedule::{ApiTrouble, FaultKind, Seat};
+use crate::time::TrueTime;
+
+/// The spans during which each process was fit, in order.
+pub(super) struct Fitness<'a>(BTreeMap<&'a str, Able<'a>>);
+
+struct Able<'a> {
+    process: &'a Process,
+    spans: Vec<Span>,
+}
+
+impl<'a> Fitness<'a> {
+    pub(super) fn of(evidence: &'a Evidence, bounds: &Bounds) -> Self {
+        let able = |process| Able { process, spans: spans(process, evidence, bounds) };
+        let processes = evidence.processes.iter();
+        Self(processes.map(|process| (process.identity.0.as_str(), able(process))).collect())
+    }
+
+    /// Every process with the spans during which it was fit.
+    pub(super) fn all(&self) -> impl Iterator<Item = (&'a Process, &[Span])> {
+        self.0.values().map(|able| (able.process, able.spans.as_slice()))
+    }
+
+    /// Whether it was fit throughout.
+    pub(super) fn throughout(&self, identity: &str, span: Span) -> bool {
+        self.0.get(identity).is_some_and(|able| able.spans.iter().any(|fit| fit.contains(span)))
+    }
+}
+
+/// Whom a fault keeps from doing its part.
+enum Whom {
+    Nobody,
+    Everybody,
+    One(Seat),
+}
+
+/// A crash shows in the processes themselves; what people do to Leases and labels, and to wall clocks, keeps nobody
+/// from anything.
+fn whom(fault: &FaultKind) -> Whom {
+    match fault {
+        FaultKind::Pause(seat)
+        | FaultKind::Suspend(seat)
+        | FaultKind::HangWatches(seat)
+        | FaultKind::TearWatches(seat)
+        | FaultKind::Partition { seat, .. }
+        | FaultKind::Slow { seat, .. }
+        | FaultKind::LoseRequests { seat, .. }
+        | FaultKind::LoseAnswers { seat, .. }
+        | FaultKind::LagWatches { seat, .. } => Whom::One(*seat),
+        FaultKind::Api { .. } | FaultKind::ApiDown | FaultKind::Compact => Whom::Everybody,
+        FaultKind::Crash(_)
+        | FaultKind::Terminate(_)
+        | FaultKind::WallJump { .. }
+        | FaultKind::Hand { .. }
+        | FaultKind::Label { .. } => Whom::Nobody,
+    }
+}
+
+fn spans(process: &Process, evidence: &Evidence, bounds: &Bounds) -> Vec<Span> {
+    let recovery = bounds.recovery(process.rate);
+    let running = Span::new(process.started, stopped(process, evidence));
+    let mut unfit: Vec<Span> = Vec::new();
+    for fault in &evidence.faults {
+        let hits = match whom(&fault.fault.what) {
+            Whom::Nobody => false,
+            Whom::Everybody => true,
+            Whom::One(seat) => seat == process.seat,
+        };
+        if hits {
+            unfit.push(Span::new(fault.from, fault.to + recovery + pause_after(fault, process, bounds)));
+        }
+    }
+    let starting = Span::new(process.started, process.started + recovery);
+    let hindered = unfit.iter().any(|fault| fault.overlaps(starting));
+    let without_list = if hindered { bounds.start_without_list(process.rate) } else { Default::default() };
+    unfit.push(Span::new(starting.from, starting.to + without_list));
+    running.without(unfit)
+}
+
+/// What the API server asked for itself.
+fn pause_after(fault: &Happened, process: &Process, bounds: &Bounds) -> std::time::Duration {
+    match fault.fault.what {
+        FaultKind::Api { trouble: ApiTrouble::TooManyRequests, .. } => {
+            bounds.patience_asked_for(process.rate)
+        }
+        _ => std::time::Duration::ZERO,
+    }
+}
+
+/// When it ended, or was told to: from then on it contends for nothing.
+fn stopped(process: &Process, evidence: &Evidence) -> TrueTime {
+    let ended = process.ended.map_or(evidence.ended, |(at, _)| at);
+    let told = evidence.faults.iter().filter(|fault| {
+        matches!(fault.fault.what, FaultKind::Terminate(seat) if seat == process.seat)
+            && fault.from >= process.started
+    });
+    told.map(|fault| fault.from).chain([ended]).min().unwrap_or(ended)
+}
+
+/// When a process stopped acting on a hold that is valid until then: at the latest when it ended, was paused or
+/// suspended. A pause that it woke from in time took nothing from it.
+pub(super) fn taken_out(process: &Process, valid_until: TrueTime, evidence: &Evidence) -> Option<TrueTime> {
+    let ended =
+        process.ended.filter(|(at, exit)| *exit != Exit::Clean && *at < valid_until).map(|(at, _)| at);
+    let stops = evidence.faults.iter().filter(|fault| {
+        matches!(fault.fault.what, FaultKind::Pause(seat) | FaultKind::Suspend(seat) if seat == process.seat)
+            && (fault.from..fault.to).contains(&valid_until)
+    });
+    stops.map(|fault| fault.from.max(process.started)).chain(ended).min()
+}

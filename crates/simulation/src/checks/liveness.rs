@@ -1,0 +1,124 @@
+//! Once nothing goes wrong any more, every shard has a valid holder and everything is as asked for, each within its bound
+//! ([`Bounds::owned`], [`Bounds::converged`]). Nothing is excused here.
+
+use kube_testkit::checker::{Hold, Timeline};
+use kube_testkit::records::Shard;
+
+use super::bounds::Bounds;
+use super::leases::{Histories, Role, has_layout, state_at};
+use super::{Check, reconciles, short};
+use crate::evidence::Evidence;
+use crate::time::TrueTime;
+
+/// How many of the things that are missing are named.
+const NAMED: usize = 5;
+
+/// Judges the quiet phase.
+pub(super) fn check(
+    evidence: &Evidence,
+    timeline: &Timeline,
+    histories: &Histories<'_>,
+    bounds: &Bounds,
+) -> Check {
+    let mut check = Check::new("liveness");
+    let quiet = evidence.quiet_from;
+    let by = quiet + bounds.converged();
+    check.judged += 1;
+    match evidence.converged {
+        Some(at) if at > by => check.violated(
+            at,
+            format!("Everything was as asked for {:?} after the last fault, which is later than the bound of {:?}.", short(at.since(quiet)), short(bounds.converged())),
+        ),
+        Some(_) => {}
+        None => check.violated(evidence.ended, not_converged(evidence)),
+    }
+    let laid_out = state_at(histories.with(Role::Coordinator), quiet).is_some_and(has_layout);
+    let holds = timeline.by_shard();
+    for shard in 0..u32::from(evidence.schedule.shards) {
+        let there = laid_out && state_at(histories.with(Role::Shard(shard)), quiet).is_some();
+        let bound = bounds.owned(there);
+        let by = quiet + bound;
+        let holds = holds.get(&Shard(shard)).map_or(&[][..], Vec::as_slice);
+        let owned = first_owned(holds, quiet);
+        // A run that ends earlier decides nothing about a shard that has no owner yet.
+        if owned.is_none() && evidence.ended < by {
+            continue;
+        }
+        check.judged += 1;
+        if owned.is_none_or(|at| at > by) {
+            let when = owned.map_or("at no time".to_owned(), |at| format!("at {at}"));
+            check.violated(
+                by,
+                format!("Shard {shard} had a valid holder {when} after the last fault at {quiet}; the bound of {:?} ended at {by}.", short(bound)),
+            );
+        }
+    }
+    check
+}
+
+/// When the shard first had a valid holder from `quiet` on.
+fn first_owned(holds: &[&Hold], quiet: TrueTime) -> Option<TrueTime> {
+    let owned = holds.iter().filter(|hold| reconciles::true_time(hold.valid.to) > quiet);
+    owned.map(|hold| reconciles::true_time(hold.acquired).max(quiet)).min()
+}
+
+fn not_converged(evidence: &Evidence) -> String {
+    let missing = &evidence.missing;
+    let more = missing.len().saturating_sub(NAMED);
+    let more = if more > 0 { format!("; and {more} more") } else { String::new() };
+    format!(
+        "{:?} after the last fault not all was as asked for: {}{more}.",
+        short(evidence.ended.since(evidence.quiet_from)),
+        missing.iter().take(NAMED).map(|what| what.trim_end_matches('.')).collect::<Vec<_>>().join("; ")
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::story::{Story, at, only, only_of, passes};
+    use super::*;
+
+    fn quiet() -> Story {
+        let mut story = Story::settled();
+        story.runs("a", 0, 0).ends(400_000);
+        story.evidence.quiet_from = at(60_000);
+        story.evidence.converged = Some(at(90_000));
+        story
+    }
+
+    #[test]
+    fn to_converge_in_time_passes_and_late_or_never_does_not() {
+        let mut story = quiet();
+        story.holds("a", 0, 20_000, 400_000);
+        assert_eq!(passes(&story).converged_after, Some(30.0));
+        let bounds = Bounds::of(&story.evidence.schedule);
+        story.evidence.converged = Some(at(60_001) + bounds.converged());
+        only(&story, "liveness");
+        story.evidence.converged = None;
+        story.evidence.missing = vec!["m-0: not there".to_owned()];
+        assert!(only(&story, "liveness")[0].contains("not all was as asked for: m-0: not there."));
+    }
+
+    #[test]
+    fn a_shard_without_holder_after_the_last_fault_is_caught_whatever_was_wrong_before() {
+        let mut story = quiet();
+        story.holds("a", 0, 20_000, 58_000).released("a", 0, 59_000);
+        let bounds = Bounds::of(&story.evidence.schedule);
+        let by = at(60_000) + bounds.owned(true);
+        story.holds_from("a", 0, by, at(500_000));
+        assert!(only_of(&story, "liveness", 0).is_empty());
+        let mut story = quiet();
+        story.holds("a", 0, 20_000, 58_000).released("a", 0, 59_000);
+        story.holds_from("a", 0, at(60_001) + bounds.owned(true), at(500_000));
+        only_of(&story, "liveness", 1);
+    }
+
+    #[test]
+    fn a_lease_that_was_deleted_takes_twice_as_long() {
+        let mut story = quiet();
+        let bounds = Bounds::of(&story.evidence.schedule);
+        story.holds("a", 0, 20_000, 58_000).released("a", 0, 59_000).deleted("op-shard-0", None, 59_500);
+        story.holds_from("a", 0, at(60_000) + bounds.owned(false), at(500_000));
+        assert!(only_of(&story, "liveness", 0).is_empty());
+    }
+}

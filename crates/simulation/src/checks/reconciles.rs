@@ -1,0 +1,258 @@
+//! kube-testkit's checker, on exact clocks and with the truth about what was carried out.
+//!
+//! Nothing is allowed for clocks. A request may have been on its way for LeaseDuration − RenewDeadline when validity ended,
+//! as the promise assumes; once another holds the shard, it may not. A 504 counts as accepted if it was carried out, and
+//! not at all otherwise. Which shards go unowned is judged by [`super::unowned`], which knows what was wrong when.
+
+use std::time::Duration;
+
+use kube_testkit::checker::{
+    AuditEvent, AuditLog, CreatedCr, Evidence as Told, Judged, Moment, Owner, Rules, Timeline, WriteRules,
+    judge_timeline,
+};
+use kube_testkit::records::{BootId, BootTime, CrKey, Record, RecordLog, Stamp, Uid};
+
+use super::Check;
+use super::bounds::Bounds;
+use crate::evidence::{Evidence, Received};
+use crate::time::TrueTime;
+
+/// The namespace of all resources.
+const NAMESPACE: &str = "default";
+
+/// The records on one clock, which is true time: a moment is so many nanoseconds after the start of the schedule.
+pub(super) fn timeline(records: &[Record]) -> Timeline {
+    let on_true_time: Vec<Record> = records.iter().map(on_true_time).collect();
+    let mut timeline = Timeline::new(&on_true_time);
+    timeline.clock = timeline.clock.with_zero(Some(Moment(0)));
+    timeline
+}
+
+/// True time of a moment of [`timeline`].
+pub(super) fn true_time(at: Moment) -> TrueTime {
+    TrueTime::after_start(at.since(Moment(0)))
+}
+
+/// The violations that kube-testkit's checker sees, a check each.
+pub(super) fn checks(evidence: &Evidence, timeline: &Timeline, bounds: &Bounds) -> Vec<Check> {
+    let rules = Rules {
+        writes: WriteRules { judged: judged(), ..WriteRules::default() },
+        clock_slack: Duration::ZERO,
+        transit: evidence.schedule.timings.margin(),
+        unowned_bound: None,
+        waiting_bound: Some(bounds.converged()),
+    };
+    let told = Told {
+        records: RecordLog::default(),
+        audit: Some(AuditLog { events: evidence.requests.iter().filter_map(audited).collect(), spoilt: 0 }),
+        crs: created(evidence),
+        until: Some(stamp(evidence.ended)),
+        ..Told::default()
+    };
+    let verdict = judge_timeline(timeline, &told, &rules);
+    // Evidence that is not there is no contradiction; whether it should be there is for `liveness` to say.
+    let complete = verdict.coverage.reconciles > 0 && verdict.coverage.writes > 0;
+    let mut records = Check::new("records");
+    records.judged = evidence.records.len() as u64;
+    for trouble in verdict.troubles.into_iter().filter(|_| complete) {
+        records.violated(None, trouble);
+    }
+    let checks = verdict.checks.into_iter().filter(|check| check.not_run.is_none()).map(|seen| {
+        let mut check = Check::new(seen.name);
+        check.judged = seen.examined - seen.undecided.min(seen.examined);
+        for violation in seen.violations {
+            let at = violation.second.or(violation.first).map(|interval| true_time(interval.from));
+            check.violated(at, violation.sentence);
+        }
+        check
+    });
+    checks.chain([records]).collect()
+}
+
+fn judged() -> Vec<Judged> {
+    vec![
+        Judged::new(memcached_operator::crd::DOMAIN, "memcacheds", Owner::Itself),
+        Judged::new("apps", "statefulsets", Owner::SameName),
+        Judged::new("", "services", Owner::SameName),
+        Judged::new("policy", "poddisruptionbudgets", Owner::SameName),
+    ]
+}
+
+/// What users left standing has to be stamped and reconciled within the bound of the quiet phase.
+fn created(evidence: &Evidence) -> Vec<CreatedCr> {
+    let waiting = evidence.wishes.iter().map(|(name, wish)| CreatedCr {
+        cr: CrKey::new(NAMESPACE, name),
+        uid: Some(Uid(wish.uid.clone())),
+        created: stamp(wish.created.max(evidence.quiet_from)),
+        deleted: None,
+    });
+    waiting.collect()
+}
+
+/// The boot clock is true time already; with the wall clock on the same axis, audit log and records are too.
+fn on_true_time(record: &Record) -> Record {
+    let wall = jiff::Timestamp::from_nanosecond(i128::from(record.boot.0)).unwrap_or(jiff::Timestamp::MAX);
+    Record { wall, boot_id: boot_id(), ..record.clone() }
+}
+
+fn stamp(at: TrueTime) -> Stamp {
+    Stamp { boot: BootTime(at.nanos()), boot_id: boot_id() }
+}
+
+fn boot_id() -> BootId {
+    BootId(String::new())
+}
+
+/// The audit log's line of a request that was carried out, if it was a write to a resource.
+fn audited(request: &Received) -> Option<AuditEvent> {
+    if !request.landed {
+        return None;
+    }
+    let verb = verb(&request.method)?;
+    let path = request.uri.split('?').next().unwrap_or_default();
+    let place = Place::of(path)?;
+    let at = Moment(i64::try_from(request.arrived.nanos()).unwrap_or(i64::MAX));
+    Some(AuditEvent {
+        verb: if verb == "delete" && place.name.is_empty() { "deletecollection" } else { verb }.to_owned(),
+        user: String::new(),
+        user_agent: request.user_agent.clone(),
+        uri: request.uri.clone(),
+        group: place.group.to_owned(),
+        resource: place.resource.to_owned(),
+        subresource: place.subresource.to_owned(),
+        namespace: place.namespace.to_owned(),
+        name: place.name.to_owned(),
+        received: at,
+        answered: at,
+        // What was answered matters to its client; here it matters that it was carried out.
+        code: 200,
+    })
+}
+
+fn verb(method: &str) -> Option<&'static str> {
+    match method {
+        "POST" => Some("create"),
+        "PUT" => Some("update"),
+        "PATCH" => Some("patch"),
+        "DELETE" => Some("delete"),
+        _ => None,
+    }
+}
+
+/// What a path names.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Place<'a> {
+    pub(super) group: &'a str,
+    pub(super) namespace: &'a str,
+    pub(super) resource: &'a str,
+    pub(super) name: &'a str,
+    pub(super) subresource: &'a str,
+}
+
+impl<'a> Place<'a> {
+    pub(super) fn of(path: &'a str) -> Option<Self> {
+        let mut parts = path.trim_matches('/').split('/');
+        let mut place = Self::default();
+        match parts.next()? {
+            "api" => {}
+            "apis" => place.group = parts.next()?,
+            _ => return None,
+        }
+        let _version = parts.next()?;
+        place.resource = parts.next()?;
+        let rest: Vec<&str> = parts.collect();
+        let rest = match (place.resource, rest.as_slice()) {
+            ("namespaces", [namespace, resource, rest @ ..]) => {
+                (place.namespace, place.resource) = (namespace, resource);
+                rest
+            }
+            (_, rest) => rest,
+        };
+        place.name = rest.first().copied().unwrap_or_default();
+        place.subresource = rest.get(1).copied().unwrap_or_default();
+        Some(place)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::story::{Story, only, only_of, passes};
+    use super::*;
+
+    #[test]
+    fn paths_are_read() {
+        let place = Place::of("/apis/apps/v1/namespaces/default/statefulsets/m/status").expect("a resource");
+        let Place { group, namespace, resource, name, subresource } = place;
+        assert_eq!(
+            (group, namespace, resource, name, subresource),
+            ("apps", "default", "statefulsets", "m", "status")
+        );
+        let core = Place::of("/api/v1/namespaces/default/services").expect("a resource");
+        assert_eq!((core.group, core.resource, core.name), ("", "services", ""));
+        let all = Place::of("/apis/cache.example.com/v1alpha1/memcacheds").expect("a resource");
+        assert_eq!((all.resource, all.namespace), ("memcacheds", ""));
+        assert_eq!(Place::of("/healthz"), None);
+    }
+
+    const SERVICE: &str = "/api/v1/namespaces/default/services/m-0?fieldManager=x";
+
+    /// A holds shard 0 until 60 s, though it reconciled only until 50 s; then B.
+    fn handed_over() -> Story {
+        let mut story = Story::settled();
+        story.runs("a", 0, 0).runs("b", 1, 0);
+        story.holds("a", 0, 20_000, 50_000).reconciled("a", 0, "m-0", 40_000, 41_000);
+        story.holds("b", 0, 66_000, 80_000).reconciled("b", 0, "m-0", 67_000, 68_000);
+        story.request("a", "PATCH", SERVICE, 40_500, 200);
+        story
+    }
+
+    #[test]
+    fn a_write_is_judged_at_its_arrival() {
+        passes(&handed_over());
+        let mut late = handed_over();
+        late.request("a", "PATCH", SERVICE, 66_500, 200);
+        let sentences = only(&late, "writes");
+        assert!(
+            sentences[0].contains("patch of services default/m-0 from a_1 at +66.500000 s"),
+            "{sentences:?}"
+        );
+    }
+
+    #[test]
+    fn a_request_may_be_on_its_way_for_the_margin_while_nobody_else_holds_the_shard() {
+        let mut story = handed_over();
+        story.request("a", "PATCH", SERVICE, 64_900, 200);
+        passes(&story);
+        let mut story = handed_over();
+        story.request("a", "PATCH", SERVICE, 65_100, 200);
+        only(&story, "writes");
+    }
+
+    #[test]
+    fn of_a_504_counts_whether_it_was_carried_out() {
+        for landed in [true, false] {
+            let mut story = handed_over();
+            story.request("a", "PATCH", SERVICE, 66_500, 504);
+            story.evidence.requests.last_mut().expect("told").landed = landed;
+            only_of(&story, "writes", usize::from(landed));
+        }
+    }
+
+    #[test]
+    fn an_overlap_is_caught() {
+        let mut story = handed_over();
+        story.reconciled("b", 0, "m-0", 40_600, 40_700);
+        assert!(!only_of(&story, "overlap", 1).is_empty());
+    }
+
+    #[test]
+    fn records_that_contradict_each_other_are_a_violation() {
+        let mut story = handed_over();
+        story.record(
+            "a",
+            59_000,
+            serde_json::json!({"record": "end", "cr": "default/m-0", "reconcile": 99, "outcome": "ok"}),
+        );
+        only(&story, "records");
+    }
+}

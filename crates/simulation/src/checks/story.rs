@@ -1,0 +1,388 @@
+//! Evidence built by hand for the tests of the checkers, told in milliseconds.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use kube_testkit::records::{Record, Replica};
+use serde_json::{Value, json};
+use shard_router::ShardKey;
+
+use super::{Judgement, judge};
+use crate::evidence::{Evidence, Exit, Fate, Happened, LeaseSpec, LeaseState, Process, Received, Wish};
+use crate::schedule::{Fault, FaultKind, NetworkSpec, ReplicaSpec, Schedule, Seat, Span, TimingsSpec};
+use crate::time::TrueTime;
+
+/// LeaseDuration, RenewDeadline and RetryPeriod of all stories: client-go's.
+const TIMINGS: (u64, u64, u64) = (15, 10, 2);
+const LAYOUT: &str = "cache.example.com/layout";
+/// Long enough for every story to have become quiet.
+const END: u64 = 100_000;
+
+/// What happened, as far as told.
+pub(super) struct Story {
+    pub(super) evidence: Evidence,
+    uids: u64,
+    reconciles: u64,
+}
+
+pub(super) fn at(millis: u64) -> TrueTime {
+    TrueTime::after_start(Duration::from_millis(millis))
+}
+
+impl Story {
+    /// One shard, held and renewed throughout unless the story tells otherwise; all is as asked for at the end.
+    pub(super) fn settled() -> Self {
+        let (ld, rd, rp) = TIMINGS;
+        let span = |min, max| Span { min: Duration::from_millis(min), max: Duration::from_millis(max) };
+        let replica =
+            ReplicaSpec { starts: TrueTime::START, drift_ppm: 0, wall_offset_ms: 0, uptime: Duration::ZERO };
+        let schedule = Schedule {
+            seed: 1,
+            timings: TimingsSpec {
+                lease_duration: Duration::from_secs(ld),
+                renew_deadline: Duration::from_secs(rd),
+                retry_period: Duration::from_secs(rp),
+            },
+            shards: 1,
+            key_label: false,
+            replicas: vec![replica; 3],
+            resources: 1,
+            reconcile: span(10, 100),
+            network: NetworkSpec { latency: span(1, 5), straggler: span(5, 50) },
+            busy_for: Duration::from_millis(END),
+            faults: Vec::new(),
+            edits: Vec::new(),
+        };
+        let evidence = Evidence {
+            schedule,
+            processes: Vec::new(),
+            records: Vec::new(),
+            requests: Vec::new(),
+            leases: Vec::new(),
+            faults: Vec::new(),
+            quiet_from: at(END),
+            converged: Some(at(END)),
+            missing: Vec::new(),
+            ended: at(END),
+            wishes: BTreeMap::new(),
+            objects: BTreeMap::new(),
+            panics: Vec::new(),
+        };
+        let mut story = Self { evidence, uids: 0, reconciles: 0 };
+        // Somebody who is of no further interest has committed the layout.
+        story.change("op", at(0), at(0), None, Some(LeaseSpec::default()));
+        let coordinator = story.evidence.leases.last_mut().expect("just told");
+        coordinator.annotations.insert(LAYOUT.to_owned(), "{}".to_owned());
+        let newborn = LeaseSpec { duration: Duration::from_secs(1), ..LeaseSpec::default() };
+        story.change("op-shard-0", at(0), at(0), None, Some(newborn));
+        story
+    }
+
+    pub(super) fn ends(&mut self, millis: u64) -> &mut Self {
+        self.evidence.ended = at(millis);
+        self.evidence.quiet_from = at(millis);
+        self.evidence.converged = Some(at(millis));
+        self
+    }
+
+    pub(super) fn runs(&mut self, name: &str, seat: usize, from: u64) -> &mut Self {
+        let identity = replica(name);
+        self.evidence.processes.push(Process {
+            seat: Seat(seat),
+            identity,
+            started: at(from),
+            ended: None,
+            rate: 1.0,
+        });
+        self
+    }
+
+    /// With the crash that explains it.
+    pub(super) fn killed(&mut self, name: &str, when: u64) -> &mut Self {
+        let process = self.evidence.processes.iter_mut().find(|process| process.identity == replica(name));
+        let process = process.expect("told of before");
+        process.ended = Some((at(when), Exit::Killed));
+        let seat = process.seat;
+        self.fault(FaultKind::Crash(seat), when, when)
+    }
+
+    pub(super) fn fault(&mut self, what: FaultKind, from: u64, to: u64) -> &mut Self {
+        let fault = Fault { at: at(from), lasts: Duration::from_millis(to - from), what };
+        self.evidence.faults.push(Happened {
+            fault,
+            from: at(from),
+            to: at(to),
+            process: None,
+            reconciles_hit: 0,
+            lease_writes_hit: 0,
+            messages: 0,
+        });
+        self
+    }
+
+    /// Takes a shard and renews it each RetryPeriod, until `to` inclusive, in records, requests and Lease alike.
+    pub(super) fn holds(&mut self, name: &str, shard: u32, from: u64, to: u64) -> &mut Self {
+        self.holds_from(name, shard, at(from), at(to))
+    }
+
+    pub(super) fn holds_from(&mut self, name: &str, shard: u32, from: TrueTime, to: TrueTime) -> &mut Self {
+        let lease = format!("op-shard-{shard}");
+        let (_, rd, rp) = TIMINGS;
+        let mut sent = from;
+        let token = from.nanos();
+        let transitions = self.transitions(&lease) + 1;
+        while sent <= to.min(self.evidence.ended) {
+            self.write(&lease, name, sent, sent, name, transitions);
+            let until = (sent + Duration::from_secs(rd)).nanos();
+            let kind = if sent == from { "hold-begin" } else { "hold-renewed" };
+            self.record_at(
+                name,
+                sent,
+                json!({"record": kind, "lease": lease, "shard": shard, "token": token, "sent_boot_ns": sent.nanos(),
+                    "valid_until_boot_ns": until}),
+            );
+            sent = sent + Duration::from_secs(rp);
+        }
+        self
+    }
+
+    /// Ends the last hold, and releases its Lease.
+    pub(super) fn released(&mut self, name: &str, shard: u32, when: u64) -> &mut Self {
+        let lease = format!("op-shard-{shard}");
+        let token = self.evidence.records.iter().rev().find_map(|record| match &record.body {
+            kube_testkit::records::Body::HoldBegin { token, .. } if record.replica == replica(name) => {
+                Some(token.0)
+            }
+            _ => None,
+        });
+        if let Some(token) = token {
+            let body = json!({"record": "hold-end", "lease": lease, "shard": shard, "token": token, "reason": "released"});
+            self.record(name, when, body);
+        }
+        let transitions = self.transitions(&lease);
+        self.wrote(&lease, name, when, when, "", transitions)
+    }
+
+    /// A reconcile under the last hold of that replica.
+    pub(super) fn reconciled(&mut self, name: &str, shard: u32, cr: &str, from: u64, to: u64) -> &mut Self {
+        self.reconciles += 1;
+        let begun = self.evidence.records.iter().rev().find_map(|record| match &record.body {
+            kube_testkit::records::Body::HoldBegin { token, .. } if record.replica == replica(name) => {
+                Some(token.0)
+            }
+            _ => None,
+        });
+        let cr = format!("default/{cr}");
+        let (token, id) = (begun.expect("a hold was told of"), self.reconciles);
+        let begin = json!({"record": "begin", "cr": cr, "uid": format!("uid-{cr}"), "shard": shard, "token": token,
+            "reconcile": id});
+        self.record(name, from, begin);
+        self.record(name, to, json!({"record": "end", "cr": cr, "reconcile": id, "outcome": "ok"}))
+    }
+
+    pub(super) fn record(&mut self, name: &str, when: u64, body: Value) -> &mut Self {
+        self.record_at(name, at(when), body)
+    }
+
+    fn record_at(&mut self, name: &str, when: TrueTime, mut body: Value) -> &mut Self {
+        body["replica"] = json!(replica(name));
+        body["wall"] = json!("2026-01-01T00:00:00Z");
+        body["boot_ns"] = json!(when.nanos());
+        body["boot_id"] = json!("machine");
+        let record: Record = serde_json::from_value(body).expect("a record");
+        self.evidence.records.push(record);
+        self
+    }
+
+    pub(super) fn request(&mut self, name: &str, method: &str, uri: &str, when: u64, code: u16) -> &mut Self {
+        self.request_at(name, method, uri, at(when), code)
+    }
+
+    fn request_at(&mut self, name: &str, method: &str, uri: &str, when: TrueTime, code: u16) -> &mut Self {
+        let by = replica(name);
+        self.evidence.requests.push(Received {
+            user_agent: format!("memcached-operator/0.1.0 ({by})"),
+            by: Some(by),
+            sent: when,
+            arrived: when,
+            method: method.to_owned(),
+            uri: uri.to_owned(),
+            code,
+            landed: code < 300,
+            answer: Fate::Delivered(Duration::ZERO),
+        });
+        self
+    }
+
+    /// A write of a replica, accepted; `holder` is a replica's name, or empty for a release.
+    pub(super) fn wrote(
+        &mut self,
+        lease: &str,
+        by: &str,
+        sent: u64,
+        accepted: u64,
+        holder: &str,
+        transitions: i64,
+    ) -> &mut Self {
+        self.write(lease, by, at(sent), at(accepted), holder, transitions)
+    }
+
+    fn write(
+        &mut self,
+        lease: &str,
+        by: &str,
+        sent: TrueTime,
+        accepted: TrueTime,
+        holder: &str,
+        transitions: i64,
+    ) -> &mut Self {
+        let before = self.last(lease);
+        let holder = if holder.is_empty() { String::new() } else { replica(holder).0 };
+        let renewed = renew_time(sent);
+        let acquired = before.filter(|before| before.holder == holder).and_then(|before| before.acquired);
+        let duration = Duration::from_secs(if holder.is_empty() { 1 } else { TIMINGS.0 });
+        let spec = LeaseSpec { holder, duration, transitions, renewed, acquired: acquired.or(renewed) };
+        let uri = format!("/apis/coordination.k8s.io/v1/namespaces/default/leases/{lease}");
+        self.request_at(by, "PUT", &uri, sent, 200);
+        self.change(lease, sent, accepted, Some(replica(by)), Some(spec))
+    }
+
+    pub(super) fn reserved(&mut self, lease: &str, by: &str, when: u64, transitions: i64) -> &mut Self {
+        let spec = LeaseSpec {
+            holder: lease_core::identity::NOBODY.to_owned(),
+            duration: Duration::from_secs(TIMINGS.0),
+            transitions,
+            renewed: renew_time(at(when)),
+            acquired: renew_time(at(when)),
+        };
+        self.change(lease, at(when), at(when), Some(replica(by)), Some(spec))
+    }
+
+    pub(super) fn deleted(&mut self, lease: &str, by: Option<&str>, when: u64) -> &mut Self {
+        self.change(lease, at(when), at(when), by.map(replica), None)
+    }
+
+    /// The holder is taken out by hand.
+    pub(super) fn blanked(&mut self, lease: &str, when: u64) -> &mut Self {
+        let spec = LeaseSpec { holder: String::new(), ..self.last(lease).expect("told of before") };
+        self.change(lease, at(when), at(when), None, Some(spec))
+    }
+
+    /// A hand puts a label on it.
+    pub(super) fn touched(&mut self, lease: &str, when: u64) -> &mut Self {
+        let before = self.evidence.leases.iter().filter(|state| state.name == lease && state.at <= at(when));
+        let spec = before.last().and_then(|state| state.spec.clone());
+        self.change(lease, at(when), at(when), None, spec);
+        self.evidence.leases.sort_by_key(|state| state.at);
+        for (version, state) in (1..).zip(&mut self.evidence.leases) {
+            state.version = version;
+        }
+        self
+    }
+
+    pub(super) fn last_lease(&mut self) -> &mut LeaseSpec {
+        self.evidence.leases.last_mut().and_then(|state| state.spec.as_mut()).expect("a Lease was told of")
+    }
+
+    fn transitions(&self, lease: &str) -> i64 {
+        let of_lease = self.evidence.leases.iter().filter(|state| state.name == lease);
+        of_lease.filter_map(|state| state.spec.as_ref()).map(|spec| spec.transitions).max().unwrap_or(-1)
+    }
+
+    fn last(&self, lease: &str) -> Option<LeaseSpec> {
+        self.evidence
+            .leases
+            .iter()
+            .rev()
+            .find(|state| state.name == lease)
+            .and_then(|state| state.spec.clone())
+    }
+
+    fn change(
+        &mut self,
+        lease: &str,
+        sent: TrueTime,
+        accepted: TrueTime,
+        by: Option<Replica>,
+        spec: Option<LeaseSpec>,
+    ) -> &mut Self {
+        let before = self.evidence.leases.iter().rev().find(|state| state.name == lease);
+        let uid = match before {
+            Some(before) if before.spec.is_some() => before.uid.clone(),
+            _ => {
+                self.uids += 1;
+                format!("uid-{}", self.uids)
+            }
+        };
+        self.evidence.leases.push(LeaseState {
+            name: lease.to_owned(),
+            at: accepted,
+            sent,
+            by,
+            uid,
+            version: self.evidence.leases.len() as u64 + 1,
+            spec,
+            annotations: BTreeMap::new(),
+        });
+        self
+    }
+
+    /// A resource that a user left standing, with everything that the operator makes of it.
+    pub(super) fn wished(&mut self, name: &str, replicas: i32, memory: i32) -> &mut Self {
+        let key = format!("default/{name}");
+        let bucket = ShardKey::from(key.as_str()).bucket().0;
+        let uid = format!("uid-default/{name}");
+        let label = json!({"cache.example.com/bucket": bucket.to_string()});
+        let child = json!({
+            "metadata": {
+                "labels": label,
+                "ownerReferences": [{"uid": uid, "controller": true}],
+                "managedFields": [{"manager": "memcached-operator", "operation": "Apply", "fieldsV1": {"f:spec": {}}}],
+            },
+            "spec": {"replicas": replicas, "template": {"spec": {"containers": [{"args": ["-m", memory.to_string()]}]}}},
+        });
+        let resource = json!({
+            "metadata": {"uid": uid, "generation": 2, "labels": label},
+            "spec": {"replicas": replicas, "memoryLimitMegabytes": memory},
+            "status": {"observedGeneration": 2, "bucket": bucket, "ready": format!("{replicas}/{replicas}")},
+        });
+        self.evidence.objects.insert(format!("memcacheds/{name}"), resource);
+        for kind in ["statefulsets", "services", "poddisruptionbudgets"] {
+            self.evidence.objects.insert(format!("{kind}/{name}"), child.clone());
+        }
+        let wish = Wish { uid, replicas, memory, keys: vec![key], created: at(0) };
+        self.evidence.wishes.insert(name.to_owned(), wish);
+        self
+    }
+}
+
+fn replica(name: &str) -> Replica {
+    Replica(format!("{name}_1"))
+}
+
+fn renew_time(at: TrueTime) -> Option<jiff::Timestamp> {
+    jiff::Timestamp::from_nanosecond(i128::from(at.nanos())).ok()
+}
+
+/// Asserts that this checker, and no other, found something.
+pub(super) fn only(story: &Story, checker: &str) -> Vec<String> {
+    let judgement = judge(&story.evidence);
+    assert!(!judgement.violations.is_empty(), "{checker} found nothing");
+    assert!(judgement.violations.iter().all(|found| found.checker == checker), "{:#?}", judgement.violations);
+    judgement.violations.into_iter().map(|found| found.sentence).collect()
+}
+
+/// Asserts that this checker found so much, whatever others say of a story that leaves out their part.
+pub(super) fn only_of(story: &Story, checker: &str, count: usize) -> Vec<String> {
+    let violations = judge(&story.evidence).violations;
+    let found: Vec<_> = violations.into_iter().filter(|found| found.checker == checker).collect();
+    assert_eq!(found.len(), count, "{found:#?}");
+    found.into_iter().map(|found| found.sentence).collect()
+}
+
+/// Asserts that nothing was violated.
+pub(super) fn passes(story: &Story) -> Judgement {
+    let judgement = judge(&story.evidence);
+    assert!(judgement.violations.is_empty(), "{:#?}", judgement.violations);
+    judgement
+}
