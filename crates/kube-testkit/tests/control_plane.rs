@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::ConfigMap;
-use kube::Api;
-use kube::api::{ListParams, ObjectMeta, PostParams};
-use kube_testkit::{BackendChoice, Cluster, ClusterOptions, StartError, TestUser};
+use kube::api::{DeleteParams, ListParams, ObjectMeta, PostParams};
+use kube::{Api, Resource as _};
+use kube_testkit::{BackendChoice, Cluster, ClusterOptions, StartError, TestUser, eventually};
 
 /// Far longer than an answer takes, and short enough to wait for none to come.
 const NO_ANSWER: Duration = Duration::from_millis(300);
@@ -60,6 +60,21 @@ async fn the_shared_one_gives_each_test_a_namespace() {
     assert_ne!(first.namespace(), second.namespace());
     let maps: Api<ConfigMap> = Api::namespaced(first.admin(), first.namespace());
     maps.create(&PostParams::default(), &config_map("a")).await.expect("the namespace is there");
+}
+
+#[tokio::test]
+async fn the_embedded_one_collects_garbage_where_asked() {
+    let backend = Some(BackendChoice::Embedded);
+    let options = ClusterOptions { backend, garbage_collection: true, ..ClusterOptions::default() };
+    let cluster = Cluster::start(options).await.expect("it needs nothing");
+    let maps: Api<ConfigMap> = Api::namespaced(cluster.admin(), "default");
+    let owner = maps.create(&PostParams::default(), &config_map("owner")).await.expect("create");
+    let mut child = config_map("child");
+    child.metadata.owner_references = Some(vec![owner.owner_ref(&()).expect("it is there")]);
+    maps.create(&PostParams::default(), &child).await.expect("create");
+    maps.delete("owner", &DeleteParams::background()).await.expect("delete");
+    let gone = || async { maps.get_opt("child").await.expect("an answer").is_none().then_some(()) };
+    eventually("what lost its owner to be gone", Duration::from_secs(30), gone).await;
 }
 
 /// One start for all of it, as starting takes longer than everything else.
