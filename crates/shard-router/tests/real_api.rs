@@ -3,6 +3,8 @@
 
 #[path = "real_api/fleet.rs"]
 mod fleet;
+#[path = "real_api/relabel.rs"]
+mod relabel;
 #[path = "real_api/scenarios.rs"]
 mod scenarios;
 #[path = "real_api/widget.rs"]

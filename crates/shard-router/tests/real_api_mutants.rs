@@ -6,6 +6,8 @@
 mod fleet;
 #[path = "real_api/late_write.rs"]
 mod late_write;
+#[path = "real_api/relabel.rs"]
+mod relabel;
 #[path = "real_api/scenarios.rs"]
 mod scenarios;
 #[path = "real_api/widget.rs"]
@@ -20,13 +22,13 @@ static TURN: Mutex<()> = Mutex::const_new(());
 
 /// Runs a scenario with a mutant, which must be found out, by a sentence that contains `sign`.
 macro_rules! found_out {
-    ($name:ident, $mutant:ident, $scenario:ident, $sign:literal) => {
+    ($name:ident, $mutant:ident, $scenario:path, $sign:literal) => {
         #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
         async fn $name() {
             let _turn = TURN.lock().await;
             let Some(fleet) = Fleet::new("the scenario needs one").await else { return };
             activate(Some(Mutant::$mutant));
-            let found = scenarios::$scenario(&fleet).await;
+            let found = $scenario(&fleet).await;
             activate(None);
             println!("{} violations, such as {:?}", found.len(), found.first());
             assert!(found.iter().any(|what| what.contains($sign)), "not found out: {found:?}");
@@ -34,10 +36,12 @@ macro_rules! found_out {
     };
 }
 
-found_out!(a_release_without_a_drain, SkipDrain, handover, "by two replicas at once");
-found_out!(a_start_before_the_barrier, NoBarrier, handover, "before the takeover barrier");
-found_out!(a_stamp_from_the_key_as_it_reads_now, StampFromKeyAgain, restamp, "came back as");
-found_out!(a_gate_that_stands_open, OpenGate, kept_client, "outlived its hold");
-found_out!(a_replica_that_ignores_the_layout, IgnoreLayout, other_count, "another layout");
-found_out!(a_panic_that_is_let_through, LetPanicsThrough, panics, "a panic took");
-found_out!(a_name_that_is_freed_too_early, NoOwnerFinalizer, namesakes, "two replicas reconciled one name");
+found_out!(a_release_without_a_drain, SkipDrain, scenarios::handover, "by two replicas at once");
+found_out!(a_start_before_the_barrier, NoBarrier, scenarios::handover, "before the takeover barrier");
+found_out!(a_stamp_from_the_key_as_it_reads_now, StampFromKeyAgain, scenarios::restamp, "came back as");
+found_out!(a_gate_that_stands_open, OpenGate, scenarios::kept_client, "outlived its hold");
+found_out!(a_replica_that_ignores_the_layout, IgnoreLayout, scenarios::other_count, "another layout");
+found_out!(a_panic_that_is_let_through, LetPanicsThrough, scenarios::panics, "a panic took");
+found_out!(a_name_that_is_freed_too_early, NoOwnerFinalizer, scenarios::namesakes, "two replicas reconciled one name");
+found_out!(a_label_that_decides_alone, LabelDecides, relabel::relabel, "which is not its own");
+found_out!(a_deletion_that_is_believed, DeletedIsCleanUp, relabel::relabel, "its child was deleted");

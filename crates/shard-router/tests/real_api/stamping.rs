@@ -6,6 +6,7 @@ use shard_router::{Bucket, ShardKey};
 
 use crate::{
     fleet::{Fleet, violations},
+    relabel::relabel,
     scenarios::{self, quick},
     widget::{LABEL, create},
 };
@@ -77,6 +78,14 @@ async fn a_later_edit_of_the_key_moves_nothing() {
         return;
     };
     assert_eq!(scenarios::restamp(&fleet).await, [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_edited_label_comes_back_and_nothing_else_happens() {
+    let Some(fleet) = Fleet::new("selectors, status and conditional writes are its own").await else {
+        return;
+    };
+    assert_eq!(relabel(&fleet).await, [""; 0]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,0 +1,72 @@
+//! A bucket label that a user edits: to the old shard's watch that looks like a deletion, to the new one's like a creation.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::{
+    Api, Resource, ResourceExt,
+    api::{ObjectMeta, Patch, PatchParams},
+};
+use kube_testkit::eventually;
+use serde_json::json;
+use shard_router::{Action, Held, Layout, ShardKey};
+
+use crate::{
+    fleet::{Fleet, PATIENCE},
+    widget::{LABEL, Widget, create},
+};
+
+/// The label is edited to a bucket of another shard, and has to come back with nothing else having happened.
+pub(crate) async fn relabel(fleet: &Fleet) -> Vec<String> {
+    let options = fleet.options("pod-a", 4);
+    let layout = options.layout();
+    let (identity, controller) = fleet.controller(options);
+    let replica = Fleet::assemble((identity, controller.owns::<ConfigMap>()), with_a_child);
+    let created = create(&fleet.widgets, "w", &[]).await;
+    let key = ShardKey::of(created.meta(), None);
+    let (bucket, label) = (json!(key.bucket()), key.bucket().to_string());
+    fleet.reconciled(&["w".to_owned()]).await;
+    let children: Api<ConfigMap> = Api::namespaced(fleet.env.admin(), fleet.env.namespace());
+    let child = children.get("w").await.unwrap().uid();
+
+    let begins = fleet.records.of("begin").len();
+    let patch = json!({"metadata": {"labels": {LABEL: elsewhere(&layout, &key)}}});
+    fleet.widgets.patch("w", &PatchParams::default(), &Patch::Merge(patch)).await.unwrap();
+    let as_foreign = |begin: &serde_json::Value| begin["bucket"] != bucket;
+    eventually("a reconcile of the widget with its label back, or without that", PATIENCE, || async {
+        let begun = fleet.records.of("begin");
+        let back = fleet.widgets.get("w").await.unwrap().labels().get(LABEL) == Some(&label);
+        (back && begun.len() > begins || begun.iter().any(as_foreign)).then_some(())
+    })
+    .await;
+    replica.terminate().await;
+
+    let mut found = Vec::new();
+    for begin in fleet.records.of("begin").iter().filter(|begin| as_foreign(begin)) {
+        found.push(format!("it was reconciled as one of bucket {}, which is not its own", begin["bucket"]));
+    }
+    if children.get_opt("w").await.unwrap().and_then(|child| child.uid()) != child {
+        found.push("its child was deleted while it was there itself".to_owned());
+    }
+    found
+}
+
+/// A bucket that belongs to another shard.
+fn elsewhere(layout: &Layout, key: &ShardKey) -> String {
+    let own = layout.shard_of(key.bucket());
+    let mut foreign = layout.shards.shards().filter(|shard| *shard != own);
+    layout.buckets_of(foreign.next().unwrap())[0].to_string()
+}
+
+async fn with_a_child(widget: Arc<Widget>, held: Held) -> kube::Result<Action> {
+    let mut meta = ObjectMeta {
+        name: widget.metadata.name.clone(),
+        owner_references: widget.controller_owner_ref(&()).map(|owner| vec![owner]),
+        ..ObjectMeta::default()
+    };
+    held.label_child(&mut meta);
+    let child = ConfigMap { metadata: meta, data: Some(BTreeMap::new()), ..ConfigMap::default() };
+    let api: Api<ConfigMap> = Api::namespaced(held.client(), &widget.namespace().unwrap());
+    api.patch(&widget.name_any(), &PatchParams::apply("tests"), &Patch::Apply(&child)).await?;
+    Ok(Action::await_change())
+}
