@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::machine::Machine;
 use super::resource::ResourceType;
-use super::store::Key;
+use super::store::{Change, Key};
 
 /// An object to work on.
 struct Item {
@@ -26,12 +26,20 @@ impl Machine {
     /// One call does all there is to do now; what other finalizers keep is looked at again by the next.
     pub fn collect_garbage(&mut self) -> usize {
         let mut touched = 0;
-        loop {
+        while self.may_have_garbage() {
             match self.collect_once() {
-                0 => return touched,
+                0 => self.mark_collected(),
                 more => touched += more,
             }
         }
+        touched
+    }
+
+    /// Whether anything has happened since all was collected that can make garbage: an object went, the owners, the
+    /// finalizers or the deletion of one changed, or there are other kinds. Most writes are none of these.
+    fn may_have_garbage(&self) -> bool {
+        let (store, from) = (self.store(), self.collected());
+        from < store.revision() && (from < store.compacted() || store.changes_since(from).any(makes_garbage))
     }
 
     /// One look at everything; 0 if there is nothing to do.
@@ -73,7 +81,7 @@ impl Machine {
     }
 
     fn items(&self) -> Vec<Item> {
-        let all = self.stored().filter_map(|(key, object)| {
+        let all = self.store().all().filter_map(|(key, object)| {
             let kind = self.catalogue().of_storage(&key.storage)?;
             Some(Item { kind, key: key.clone(), object: Arc::clone(object) })
         });
@@ -164,6 +172,17 @@ impl<'a> Owners<'a> {
         });
         Self(known.collect())
     }
+}
+
+/// Whether something may have to be collected after this change that had not to be before.
+fn makes_garbage(change: &Change) -> bool {
+    let Some(after) = &change.after else { return true };
+    let differs = |field: &str| {
+        change.before.as_ref().and_then(|before| before["metadata"].get(field))
+            != after["metadata"].get(field)
+    };
+    ["ownerReferences", "finalizers", "deletionTimestamp"].into_iter().any(differs)
+        || after["kind"] == "CustomResourceDefinition"
 }
 
 fn has_finalizer(object: &Value, finalizer: &str) -> bool {

@@ -7,6 +7,7 @@ mod apply;
 mod commit;
 mod create;
 mod delete;
+mod lines;
 mod list;
 mod patch;
 mod read;
@@ -29,6 +30,8 @@ use super::seams::Seams;
 use super::shape::{Shape, shape};
 use super::store::{Key, Revision, Store};
 use super::{discovery, present};
+
+use lines::Lines;
 
 pub use watch::Watch;
 
@@ -58,6 +61,9 @@ pub struct Machine {
     catalogue: Catalogue,
     seams: Arc<dyn Seams>,
     shapes: BTreeMap<Shape, u64>,
+    lines: Lines,
+    /// Up to here, there is no garbage that could be collected.
+    collected: Revision,
 }
 
 /// A request as far as it has been understood.
@@ -75,8 +81,14 @@ impl Machine {
     ///
     /// Never: what it makes of itself is sound.
     pub fn new(seams: Arc<dyn Seams>) -> Self {
-        let mut machine =
-            Self { store: Store::new(), catalogue: Catalogue::new(), seams, shapes: BTreeMap::new() };
+        let mut machine = Self {
+            store: Store::new(),
+            catalogue: Catalogue::new(),
+            seams,
+            shapes: BTreeMap::new(),
+            lines: Lines::default(),
+            collected: 0,
+        };
         for name in ["default", "kube-node-lease", "kube-public", "kube-system"] {
             let kind = machine.catalogue.find("", "v1", "namespaces").expect("namespaces are built in");
             let namespace = Self::decode(
@@ -127,8 +139,18 @@ impl Machine {
         self.len() == 0
     }
 
-    pub(super) fn stored(&self) -> impl Iterator<Item = (&Key, &Arc<Value>)> {
-        self.store.all()
+    pub(super) fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Takes note that all garbage is collected.
+    pub(super) fn mark_collected(&mut self) {
+        self.collected = self.revision();
+    }
+
+    /// Up to where all garbage is collected.
+    pub(super) fn collected(&self) -> Revision {
+        self.collected
     }
 
     pub(super) fn catalogue(&self) -> &Catalogue {

@@ -107,7 +107,7 @@ fn decoded(text: &str) -> String {
 }
 
 /// In which form the answer is wanted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Form {
     /// The object itself.
     Whole,

@@ -15,7 +15,6 @@ use http::{Request, Response, header};
 use http_body::Frame;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};
-use serde_json::Value;
 use tokio::sync::watch;
 
 use super::audit::{Audit, Stages};
@@ -169,7 +168,7 @@ struct Following {
     news: watch::Receiver<Revision>,
     end: BoxFuture<'static, ()>,
     bookmark: BoxFuture<'static, ()>,
-    ready: VecDeque<Value>,
+    ready: VecDeque<Bytes>,
     over: bool,
 }
 
@@ -184,13 +183,13 @@ fn frames(
     let bookmark = shared.seams.sleep(before_end.map_or(BOOKMARK_EVERY, |at| at.min(BOOKMARK_EVERY)));
     let following = Following { shared, watch, news, end, bookmark, ready: VecDeque::new(), over: false };
     stream::unfold(following, |mut following| async {
-        let event = following.next().await?;
-        Some((Ok(Frame::data(Bytes::from(format!("{event}\n")))), following))
+        let line = following.next().await?;
+        Some((Ok(Frame::data(line)), following))
     })
 }
 
 impl Following {
-    async fn next(&mut self) -> Option<Value> {
+    async fn next(&mut self) -> Option<Bytes> {
         loop {
             if let Some(event) = self.ready.pop_front() {
                 return Some(event);
@@ -199,7 +198,7 @@ impl Following {
                 return None;
             }
             self.news.mark_unchanged();
-            self.ready.extend(self.shared.lock().next_events(&mut self.watch));
+            self.ready.extend(self.shared.lock().next_lines(&mut self.watch));
             self.over = self.watch.has_ended();
             if !self.ready.is_empty() || self.over {
                 continue;
@@ -212,8 +211,8 @@ impl Following {
                     self.bookmark = self.shared.seams.sleep(BOOKMARK_EVERY);
                     if self.watch.wants_bookmarks() {
                         let machine = self.shared.lock();
-                        self.ready.extend(machine.next_events(&mut self.watch));
-                        self.ready.push_back(machine.bookmark(&mut self.watch));
+                        self.ready.extend(machine.next_lines(&mut self.watch));
+                        self.ready.push_back(format!("{}\n", machine.bookmark(&mut self.watch)).into());
                     }
                 }
             }

@@ -1,6 +1,5 @@
 //! Lists: at the newest state, at an older one, in pages, of what selectors select.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -68,11 +67,16 @@ impl Machine {
             (None, Some(asked)) if exact => asked,
             _ => self.store.revision(),
         };
-        let Some(all) = self.store.list_at(&call.kind.storage, revision) else {
-            return Err(forgotten(from.as_ref(), selection.namespace.is_some()));
-        };
         let limit = query.get("limit").and_then(|text| text.parse::<usize>().ok()).filter(|limit| *limit > 0);
-        let (page, remaining) = cut(&all, &selection, from.as_ref(), limit);
+        let storage = &call.kind.storage;
+        let (page, remaining) = if revision == self.store.revision() {
+            cut(self.store.list(storage), &selection, from.as_ref(), limit)
+        } else {
+            let Some(all) = self.store.list_at(storage, revision) else {
+                return Err(forgotten(from.as_ref(), selection.namespace.is_some()));
+            };
+            cut(all.iter(), &selection, from.as_ref(), limit)
+        };
         let mut metadata = json!({"resourceVersion": revision.to_string()});
         if let Some((last, _)) = page.last().filter(|_| remaining > 0) {
             let last = (last.namespace.clone(), last.name.clone());
@@ -127,8 +131,8 @@ fn check_match(call: &Call<'_>) -> Result<(), Refusal> {
 type Page = Vec<(Key, Arc<Value>)>;
 
 /// One page, and how many more there are.
-fn cut(
-    all: &BTreeMap<Key, Arc<Value>>,
+fn cut<'a>(
+    all: impl Iterator<Item = (&'a Key, &'a Arc<Value>)>,
     selection: &Selection,
     from: Option<&Continue>,
     limit: Option<usize>,
@@ -136,7 +140,6 @@ fn cut(
     let is_later =
         |key: &Key| from.is_none_or(|from| (&key.namespace, &key.name) > (&from.after.0, &from.after.1));
     let mut page: Page = all
-        .iter()
         .filter(|(key, object)| in_namespace(selection, key) && is_later(key) && selection.matches(object))
         .map(|(key, object)| (key.clone(), Arc::clone(object)))
         .collect();

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use serde_json::{Value, json};
 
+use super::lines::{self, LineId};
 use super::list::in_namespace;
 use super::{Call, Machine};
 use crate::embedded::present;
@@ -36,6 +38,20 @@ enum Start {
     Changes,
     /// The present objects, and then, if so wanted, a bookmark that says that these were all.
     Objects { marked: bool },
+}
+
+/// Something to show.
+enum Due<'a> {
+    /// An object that was there before.
+    Object(&'a Arc<Value>),
+    /// An object that appeared or changed.
+    Change { revision: Revision, what: &'static str, object: &'a Arc<Value> },
+    /// The last state of an object that is gone; it is shown with the version of the change that ended it.
+    Gone { revision: Revision, what: &'static str, before: &'a Arc<Value> },
+    /// The bookmark after the objects that were there before.
+    EndOfInitial,
+    /// 410 Gone.
+    Expired,
 }
 
 impl Watch {
@@ -91,60 +107,54 @@ impl Machine {
 
     /// What the watch has to show now: JSON objects, to be sent one a line.
     pub fn next_events(&self, watch: &mut Watch) -> Vec<Value> {
+        self.due(watch).into_iter().map(|due| due.event(self, watch)).collect()
+    }
+
+    /// The same, as it is sent: each a JSON object and the end of a line. Watches that show the same change share it.
+    pub fn next_lines(&self, watch: &mut Watch) -> Vec<Bytes> {
+        let due = self.due(watch).into_iter();
+        due.map(|due| match due.id(watch) {
+            Some(id) => self.lines.line(id, || due.event(self, watch)),
+            None => lines::of(&due.event(self, watch)),
+        })
+        .collect()
+    }
+
+    fn due(&self, watch: &mut Watch) -> Vec<Due<'_>> {
         if watch.ended {
             return Vec::new();
         }
-        let mut events = Vec::new();
         if let Start::Objects { marked } = watch.start {
             watch.start = Start::Changes;
             watch.position = self.store.revision();
-            for (key, object) in self.store.list(&watch.kind.storage) {
-                if in_namespace(&watch.selection, key) && watch.selection.matches(object) {
-                    events.push(self.event(watch, "ADDED", object));
-                }
-            }
-            if marked {
-                events.push(self.bookmark_of(watch, true));
-            }
-            return events;
+            let objects = self.store.list(&watch.kind.storage);
+            let selected = objects
+                .filter(|(key, object)| {
+                    in_namespace(&watch.selection, key) && watch.selection.matches(object)
+                })
+                .map(|(_, object)| Due::Object(object));
+            return selected.chain(marked.then_some(Due::EndOfInitial)).collect();
         }
         if watch.position < self.store.compacted() {
             watch.ended = true;
-            let message =
-                format!("too old resource version: {} ({})", watch.position, self.store.compacted() + 1);
-            return vec![json!({"type": "ERROR", "object": Refusal::expired(&message).as_status()})];
+            return vec![Due::Expired];
         }
-        for change in self.store.changes_since(watch.position) {
-            if change.key.storage == watch.kind.storage && in_namespace(&watch.selection, &change.key) {
-                events.extend(self.event_of(watch, change));
-            }
-        }
+        let due = self
+            .store
+            .changes_since(watch.position)
+            .filter(|change| {
+                change.key.storage == watch.kind.storage && in_namespace(&watch.selection, &change.key)
+            })
+            .filter_map(|change| seen(&watch.selection, change))
+            .collect();
         watch.position = watch.position.max(self.store.revision());
-        events
+        due
     }
 
     /// A bookmark at the present state. Ask for the events first.
     pub fn bookmark(&self, watch: &mut Watch) -> Value {
         watch.position = watch.position.max(self.store.revision());
         self.bookmark_of(watch, false)
-    }
-
-    /// A change as this watch sees it: what leaves a selector is gone for it.
-    fn event_of(&self, watch: &Watch, change: &Change) -> Option<Value> {
-        let matching = |object: &Option<Arc<Value>>| {
-            object.as_ref().filter(|object| watch.selection.matches(object)).cloned()
-        };
-        match (matching(&change.before), matching(&change.after)) {
-            (None, None) => None,
-            (None, Some(after)) => Some(self.event(watch, "ADDED", &after)),
-            (Some(_), Some(after)) => Some(self.event(watch, "MODIFIED", &after)),
-            (Some(before), None) => {
-                // The last state that matched, with the version of the change that ended it.
-                let mut before = (*before).clone();
-                before["metadata"]["resourceVersion"] = json!(change.revision.to_string());
-                Some(self.event(watch, "DELETED", &before))
-            }
-        }
     }
 
     fn event(&self, watch: &Watch, what: &str, object: &Value) -> Value {
@@ -171,6 +181,48 @@ impl Machine {
             object["metadata"]["annotations"] = json!({"k8s.io/initial-events-end": "true"});
         }
         self.event(watch, "BOOKMARK", &object)
+    }
+}
+
+impl Due<'_> {
+    /// What the line is known by, if others may show it too.
+    fn id(&self, watch: &Watch) -> Option<LineId> {
+        let (Due::Change { revision, what, .. } | Due::Gone { revision, what, .. }) = self else {
+            return None;
+        };
+        let converted = watch.kind.shown.is_some();
+        Some(LineId { revision: *revision, what, form: watch.form, converted })
+    }
+
+    fn event(&self, machine: &Machine, watch: &Watch) -> Value {
+        match self {
+            Due::Object(object) => machine.event(watch, "ADDED", object),
+            Due::Change { what, object, .. } => machine.event(watch, what, object),
+            Due::Gone { revision, what, before } => {
+                let mut before = Value::clone(before);
+                before["metadata"]["resourceVersion"] = json!(revision.to_string());
+                machine.event(watch, what, &before)
+            }
+            Due::EndOfInitial => machine.bookmark_of(watch, true),
+            Due::Expired => {
+                let oldest = machine.store.compacted() + 1;
+                let message = format!("too old resource version: {} ({oldest})", watch.position);
+                json!({"type": "ERROR", "object": Refusal::expired(&message).as_status()})
+            }
+        }
+    }
+}
+
+/// A change as those who select see it: what leaves a selector is gone for them.
+fn seen<'a>(selection: &Selection, change: &'a Change) -> Option<Due<'a>> {
+    let matching =
+        |object: &'a Option<Arc<Value>>| object.as_ref().filter(|object| selection.matches(object));
+    let revision = change.revision;
+    match (matching(&change.before), matching(&change.after)) {
+        (None, None) => None,
+        (None, Some(object)) => Some(Due::Change { revision, what: "ADDED", object }),
+        (Some(_), Some(object)) => Some(Due::Change { revision, what: "MODIFIED", object }),
+        (Some(before), None) => Some(Due::Gone { revision, what: "DELETED", before }),
     }
 }
 
