@@ -34,7 +34,7 @@ const VALUES: [&str; 6] = [
 /// Checks everything about the chart that this machine can check.
 pub(super) fn run(bench: &mut Bench) -> Result<Outcome> {
     let Some(tools) = Tools::find()? else {
-        let how = "Helm and its tools are not in the cache, and there is no `go` in PATH to build them with";
+        let how = "there is no `go` in PATH to build Helm and its tools with; install Go";
         return Ok(Outcome::Skipped(how.to_owned()));
     };
     definition_is_current()?;
@@ -62,7 +62,7 @@ pub(super) fn run(bench: &mut Bench) -> Result<Outcome> {
 
 /// Writes the README.
 pub(crate) fn write() -> Result<()> {
-    let tools = Tools::find()?.context("helm-docs cannot be built: there is no `go` in PATH")?;
+    let tools = Tools::find()?.context("there is no `go` in PATH to build helm-docs with; install Go")?;
     readme::write(&tools)
 }
 

@@ -1,10 +1,11 @@
 //! What a real API server makes of the chart: it admits each set of values, and releases come, change and go.
 
+mod flow_control;
 mod lifecycle;
 
 use std::fs;
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Output};
 
 use anyhow::{Context, Result};
 use kube_testkit::binaries::{self, Program};
@@ -18,6 +19,7 @@ use super::{VALUES, tools};
 /// Why nothing was admitted.
 pub(super) const NO_SERVER: &str = "the chart was not shown to an API server, as this machine has none";
 
+const DEFINITION: &str = "memcacheds.cache.example.com";
 /// The namespaces that the sets of values speak of.
 const NAMESPACES: [&str; 3] = [NAMESPACE, "leases", "team-a"];
 
@@ -39,6 +41,7 @@ pub(super) fn check(helms: &[Helm; 2]) -> Result<Option<String>> {
         server.prepare()?;
         server.admits(&helms[0])?;
         helms.iter().try_for_each(|helm| lifecycle::check(&server, helm))?;
+        flow_control::check(&server, &helms[0])?;
         server.version()
     });
     checked.map(|version| Some(format!("kube-apiserver {version}")))
@@ -68,9 +71,7 @@ impl Server {
                 ["enforce", "warn"].map(|mode| format!("pod-security.kubernetes.io/{mode}=restricted"));
             self.ask(&["label", "namespace", namespace, &levels[0], &levels[1]])?;
         }
-        for file in tools::prometheus_definitions()?
-            .context("there is no `go` to fetch the Prometheus Operator with")?
-        {
+        for file in tools::prometheus_definitions()? {
             self.ask(&["create", "--filename", &file.display().to_string()])?;
         }
         self.ask(&["wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"]).map(drop)
@@ -89,10 +90,14 @@ impl Server {
     }
 
     /// What kubectl prints.
-    pub(super) fn ask(&self, args: &[&str]) -> Result<String> {
+    fn ask(&self, args: &[&str]) -> Result<String> {
+        String::from_utf8(self.run(args)?.stdout).context("kubectl printed no UTF-8")
+    }
+
+    fn run(&self, args: &[&str]) -> Result<Output> {
         let mut command = Command::new(&self.kubectl);
         command.args(args).env("KUBECONFIG", &self.kubeconfig);
-        String::from_utf8(call(command)?.stdout).context("kubectl printed no UTF-8")
+        call(command)
     }
 
     fn version(&self) -> Result<String> {

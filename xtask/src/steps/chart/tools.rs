@@ -105,14 +105,11 @@ impl Tools {
     }
 }
 
-/// The definitions of the Prometheus Operator; none without a Go to fetch them.
-pub(super) fn prometheus_definitions() -> Result<Option<[PathBuf; 2]>> {
-    if !has_go() {
-        return Ok(None);
-    }
+/// The definitions of ServiceMonitor and PrometheusRule.
+pub(super) fn prometheus_definitions() -> Result<[PathBuf; 2]> {
     let dir = module_dir(PROMETHEUS_OPERATOR)?.join("example/prometheus-operator-crd");
     let file = |plural: &str| dir.join(format!("monitoring.coreos.com_{plural}.yaml"));
-    Ok(Some([file("servicemonitors"), file("prometheusrules")]))
+    Ok([file("servicemonitors"), file("prometheusrules")])
 }
 
 /// Fetches a module, or finds it where it was fetched before.

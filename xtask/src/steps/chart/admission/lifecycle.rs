@@ -7,10 +7,9 @@ use anyhow::{Context, Result, bail};
 
 use super::super::helm::{Helm, NAMESPACE, RELEASE, call};
 use super::super::{VALUES, chart, read};
-use super::Server;
+use super::{DEFINITION, Server};
 use crate::cargo::root;
 
-const DEFINITION: &str = "memcacheds.cache.example.com";
 /// What kubectl calls a Memcached for short, in the definition as it is and in one as it might have been.
 const SHORT_NAMES: [&str; 2] = ["- mc\n", "- older\n"];
 /// Where users keep their resources.
