@@ -58,6 +58,8 @@ enum Verb {
     Unit,
     /// Break each rule on purpose and see that a test notices
     Mutants,
+    /// Run whole replicas through seeded fault schedules in virtual time, and judge what they did
+    Sim(steps::simulation::SimOptions),
     /// Run the tests that need a real API server
     ApiServer,
     /// Build the operator's image: a static binary and nothing else
@@ -92,6 +94,7 @@ fn main() -> ExitCode {
         Verb::Schemas => steps::schemas::write(),
         Verb::Unit => suite::run_one("unit"),
         Verb::Mutants => suite::run_one("mutants"),
+        Verb::Sim(options) => steps::simulation::run_verb(&options),
         Verb::ApiServer => suite::run_one("api-server"),
         Verb::Image(options) => steps::image::run(&options),
         Verb::E2e { args } => steps::e2e::run(&args),

@@ -17,6 +17,7 @@ mod lint;
 mod mutants;
 mod purity;
 pub(crate) mod schemas;
+pub(crate) mod simulation;
 mod targets;
 mod unit;
 
@@ -37,7 +38,7 @@ pub(crate) struct Step {
 }
 
 /// In the order of running: what is quick and fails often comes first.
-pub(crate) const ALL: [Step; 12] = [
+pub(crate) const ALL: [Step; 13] = [
     Step { name: "fmt", fast: true, run: fmt::run },
     Step { name: "purity", fast: true, run: purity::run },
     Step { name: "lint", fast: true, run: lint::run },
@@ -49,6 +50,7 @@ pub(crate) const ALL: [Step; 12] = [
     Step { name: "chart", fast: false, run: chart::run },
     Step { name: "unit", fast: true, run: unit::run },
     Step { name: "mutants", fast: false, run: mutants::run },
+    Step { name: "sim", fast: false, run: simulation::run },
     Step { name: "api-server", fast: false, run: api_server::run },
 ];
 

@@ -33,6 +33,7 @@ pub(super) async fn run(options: &DocsOptions) -> Result<bool> {
     let summary = Summary::of(&outcomes, commit::describe(), started.elapsed());
     let first = *fixed::SEEDS.start();
     let found = mutants::find_all(&MUTANTS.iter().collect::<Vec<_>>(), first, jobs).await?;
+    let clean = mutants::run_clean(&found, first, jobs).await?;
 
     let commit = format!("Measured at commit {}.", summary.commit);
     let faults = format!(
@@ -46,7 +47,7 @@ pub(super) async fn run(options: &DocsOptions) -> Result<bool> {
     replace(&mut text, "mutants", format!("{commit}\n\n{}", mutants::shown(&found, ASCII_MARKDOWN)))?;
     fs::write(&options.file, text).with_context(|| format!("{file} could not be written"))?;
     report::print(&summary);
-    Ok(summary.passed())
+    Ok(clean && summary.passed())
 }
 
 /// Puts a table between its markers.
