@@ -63,12 +63,12 @@ fn tests() -> Result<Vec<PathBuf>> {
 }
 
 fn every_alert_is_tested(alerts: &[expressions::Alert], tests: &[PathBuf]) -> Result<()> {
-    let texts = tests.iter().map(|path| read(path)).collect::<Result<Vec<_>>>()?;
+    let contents = tests.iter().map(|path| read(path)).collect::<Result<Vec<_>>>()?;
     for expressions::Alert { name, .. } in alerts {
         // A test that expects no alert would pass without one too.
         let fires =
             |text: &&String| text.contains(&format!("alertname: {name}\n")) && text.contains("exp_labels");
-        if !texts.iter().any(|text| fires(&text)) {
+        if !contents.iter().any(|text| fires(&text)) {
             bail!("no test in {TESTS} sees {name} fire");
         }
     }

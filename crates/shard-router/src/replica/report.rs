@@ -69,7 +69,7 @@ async fn follow_renewals<K: Sharded, R: Reconciler<K>>(setup: &Setup<K, R>, term
             before = renewed;
         }
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 /// Since when the Lease was free, or has been on its way out. Pure.

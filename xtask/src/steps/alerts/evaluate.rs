@@ -53,13 +53,13 @@ fn prepared(expression: &str) -> String {
     text.replace(" bool bool ", " bool ").replace("absent(", "count(")
 }
 
-fn returns_something(promtool: &Path, samples: &[Sample], text: &str) -> Result<()> {
+fn returns_something(promtool: &Path, samples: &[Sample], expression: &str) -> Result<()> {
     let series: Vec<_> = samples
         .iter()
         .map(|sample| json!({"series": sample.series, "values": format!("{}x{MINUTES}", sample.value)}))
         .collect();
     let question = json!({
-        "expr": format!("count({text}) > bool 0"),
+        "expr": format!("count({expression}) > bool 0"),
         "eval_time": format!("{MINUTES}m"),
         "exp_samples": [{"labels": "{}", "value": 1}],
     });
