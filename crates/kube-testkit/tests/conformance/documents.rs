@@ -54,7 +54,7 @@ pub(crate) async fn builtin(client: &Client, zeros: &Zeros) -> String {
         complete(&name, &mut schema, zeros);
         needed.insert(name, schema);
     }
-    let lines: Vec<String> = needed.iter().map(|(name, schema)| format!("{:?}:{schema}", name)).collect();
+    let lines: Vec<String> = needed.iter().map(|(name, schema)| format!("{name:?}:{schema}")).collect();
     format!("{{\n{}\n}}\n", lines.join(",\n"))
 }
 

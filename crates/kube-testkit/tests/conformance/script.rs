@@ -32,11 +32,21 @@ pub(crate) struct Step {
     pub(crate) accept: &'static str,
     pub(crate) body: String,
     pub(crate) roughly: bool,
-    pub(crate) background: bool,
+    pub(crate) manner: Manner,
+}
+
+/// How a step is taken.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Manner {
+    /// Asked, and the answer compared.
+    #[default]
+    Asked,
+    /// A watch that goes on while the following requests run.
+    Background,
     /// Asked again until it is found; the answers are not compared.
-    pub(crate) until_found: bool,
+    UntilFound,
     /// No request: the server forgets the past.
-    pub(crate) compact: bool,
+    Compaction,
 }
 
 impl Script {
@@ -58,7 +68,7 @@ impl Script {
 
     /// Whether it needs a server of its own, which is made to forget.
     pub(crate) fn compacts(&self) -> bool {
-        self.steps.iter().any(|step| step.compact)
+        self.steps.iter().any(|step| step.manner == Manner::Compaction)
     }
 
     /// Whether it waits for something that the clock ends.
@@ -75,10 +85,10 @@ impl Step {
         loop {
             match words.next()? {
                 "~" => step.roughly = true,
-                "&" => step.background = true,
-                "wait" => step.until_found = true,
+                "&" => step.manner = Manner::Background,
+                "wait" => step.manner = Manner::UntilFound,
                 "compact" => {
-                    step.compact = true;
+                    step.manner = Manner::Compaction;
                     return Some(step);
                 }
                 "merge" => step.media = "application/merge-patch+json",

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
+use http_body_util::BodyExt as _;
 use kube::Client;
 use kube::client::Body;
 use kube_testkit::embedded::{Shape, shape};
@@ -12,10 +13,13 @@ use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
 use crate::compaction::Forgetful;
-use crate::script::{Script, Step};
+use crate::script::{Manner, Script, Step};
 use crate::transcript::Entry;
 
 const DEADLINE: Duration = Duration::from_secs(30);
+
+/// How long a watch is listened to that does not end by itself, as long as the scripts let others last.
+const LISTENED: Duration = Duration::from_secs(5);
 
 /// One conversation.
 pub(crate) struct Talk {
@@ -54,19 +58,22 @@ impl Talk {
         let mut entries = Vec::new();
         let mut watches: Vec<(Step, Shape, JoinHandle<Said>)> = Vec::new();
         for step in &script.steps {
-            if step.compact {
+            if step.manner == Manner::Compaction {
                 server.forget().await;
                 continue;
             }
-            if step.background {
+            if step.manner == Manner::Background {
                 // The watch has to be there before what it is to see: it is, once its status has come.
                 let request = self.request(step);
                 let shape = shape(&request);
                 let watch = begin(&self.client, request).await;
-                watches.push((step.clone(), shape, tokio::spawn(hear_out(watch))));
+                let ends = step.path.contains("timeoutSeconds=");
+                let hearing =
+                    async move { if ends { hear_out(watch).await } else { hear_for(LISTENED, watch).await } };
+                watches.push((step.clone(), shape, tokio::spawn(hearing)));
                 continue;
             }
-            if step.until_found {
+            if step.manner == Manner::UntilFound {
                 kube_testkit::eventually(&step.path, DEADLINE, async || {
                     (ask(&self.client, self.request(step)).await.status == 200).then_some(())
                 })
@@ -150,7 +157,24 @@ async fn begin(client: &Client, request: Request<Bytes>) -> Response<Body> {
 async fn hear_out(response: Response<Body>) -> Said {
     let status = response.status().as_u16();
     let bytes = response.into_body().collect_bytes().await.expect("an answer is complete");
-    let raw = String::from_utf8_lossy(&bytes).into_owned();
+    said(status, &bytes)
+}
+
+/// What comes within this time of an answer that has no end.
+async fn hear_for(time: Duration, response: Response<Body>) -> Said {
+    let status = response.status().as_u16();
+    let (mut body, mut heard) = (response.into_body(), Vec::new());
+    let listening = async {
+        while let Some(frame) = body.frame().await {
+            heard.extend(frame.expect("a sound frame").into_data().unwrap_or_default());
+        }
+    };
+    let _ = tokio::time::timeout(time, listening).await;
+    said(status, &heard)
+}
+
+fn said(status: u16, bytes: &[u8]) -> Said {
+    let raw = String::from_utf8_lossy(bytes).into_owned();
     let body = serde_json::from_str(&raw).unwrap_or_else(|_| {
         let lines: Option<Vec<Value>> = raw.lines().map(|line| serde_json::from_str(line).ok()).collect();
         lines.map_or_else(|| json!(raw), Value::Array)

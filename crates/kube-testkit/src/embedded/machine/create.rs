@@ -39,7 +39,11 @@ impl Machine {
         let mut managers = Managers::default();
         let manager = Self::manager(call, Operation::Update);
         let kind = &call.kind;
-        let nothing = kinds::from_internal(kind, &Self::nothing(kind));
+        let mut nothing = kinds::from_internal(kind, &Self::nothing(kind));
+        if kind.plural == "customresourcedefinitions" {
+            // An empty definition in Go has these, so nobody makes them.
+            nothing["spec"] = json!({"names": {}});
+        }
         let shown = kinds::from_internal(kind, object);
         let ignored = Self::ignored_fields(&call.kind, call.place.subresource.as_deref());
         update(kind.shown_schema(), (&nothing, &shown), &mut managers, &manager, &ignored, &self.now());
