@@ -10,6 +10,8 @@ static WATCHING: Once = Once::new();
 pub(crate) fn watch() {
     WATCHING.call_once(|| {
         panic::set_hook(Box::new(|panic| {
+            // Said at once as well: one in the simulation itself leaves nobody to ask afterwards.
+            eprintln!("{panic}");
             SEEN.lock().unwrap_or_else(PoisonError::into_inner).push(panic.to_string());
         }));
     });

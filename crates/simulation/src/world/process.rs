@@ -159,10 +159,12 @@ impl Process {
         options.records = Some(Arc::new(sink));
         let reconciler = MemcachedReconciler::new(identity.as_str()).with_clock(clock.clone());
         let reconciler = slowed(reconciler, schedule, seed);
-        let client = wire.client(NAMESPACE);
+        let outward = Arc::clone(&wire);
         let (stop, stopped) = oneshot::channel::<()>();
         let returned = Arc::clone(&notes);
         let main = async move {
+            // A client starts a task of its own, so it is made where tasks can run.
+            let client = outward.client(NAMESPACE);
             let shutdown = async { drop(stopped.await) };
             if let Err(error) = controller(client, options).run(reconciler, shutdown).await {
                 tracing::error!(%error, "the replica ended");
