@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use k8s_openapi::api::core::v1::Node as KubeNode;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::ListParams;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client, Config, ResourceExt};
@@ -44,6 +45,9 @@ impl Cluster {
         let config = Config::from_custom_kubeconfig(parsed, &KubeConfigOptions::default()).await?;
         let client = Client::try_from(config)?;
         let version = client.apiserver_version().await.context("the API server does not answer")?.git_version;
+        if kind.is_none() {
+            refuse_if_in_use(&client).await?;
+        }
         let nodes = match &kind {
             Some(kind) => kind.nodes().await?,
             None => Vec::new(),
@@ -85,14 +89,17 @@ impl Cluster {
         });
         Ok(ready.map(ResourceExt::name_any).collect())
     }
+}
 
-    /// Ends what was started.
-    pub(crate) async fn stop(self) -> Result<()> {
-        match self.kind {
-            Some(kind) => kind.delete().await,
-            None => Ok(()),
-        }
-    }
+/// The drills install, replace and delete the definition of Memcached, and with it all resources.
+async fn refuse_if_in_use(client: &Client) -> Result<()> {
+    let definitions = Api::<CustomResourceDefinition>::all(client.clone());
+    let there = definitions.get_opt("memcacheds.cache.example.com").await?;
+    anyhow::ensure!(
+        there.is_none(),
+        "this cluster has the definition of Memcached already; use a cluster without the operator, as the drills delete it"
+    );
+    Ok(())
 }
 
 /// The current context alone, so that a switch of contexts during the run moves nothing.

@@ -14,6 +14,7 @@ mod resources;
 mod run;
 mod screen;
 mod stage;
+mod teardown;
 mod tool;
 mod traffic;
 mod wait;

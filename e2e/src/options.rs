@@ -22,6 +22,9 @@ pub(crate) struct Options {
     /// The operator's image, here or where the nodes find it [default: built by `cargo xtask image`]
     #[arg(long, value_name = "IMAGE", required_if_eq("provider", "existing"))]
     pub(crate) operator_image: Option<String>,
+    /// The chart to install
+    #[arg(long, default_value = "charts/memcached-operator", value_name = "DIR")]
+    pub(crate) chart: PathBuf,
     /// The image of the memcached servers [default: that of the operator; made from Debian's package where it cannot be
     /// pulled]
     #[arg(long, value_name = "IMAGE")]

@@ -1,17 +1,18 @@
 //! The operator as a Helm release.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
-use crate::images::{Image, root};
+use crate::images::Image;
 use crate::options::{Preset, Timings};
 use crate::tool::{Printed, Tool};
 
 /// One release of the chart, with the values that the drills change.
 #[derive(Debug, Clone)]
 pub(crate) struct Release {
+    pub(crate) chart: PathBuf,
     pub(crate) name: String,
     pub(crate) namespace: String,
     pub(crate) replicas: u32,
@@ -30,7 +31,7 @@ impl Release {
     }
 
     /// Installs or upgrades it, and returns when every replica is ready.
-    pub(crate) async fn apply(&self, kubeconfig: &PathBuf) -> Result<()> {
+    pub(crate) async fn apply(&self, kubeconfig: &Path) -> Result<()> {
         let printed = self.try_apply(kubeconfig, true).await?;
         if !printed.ok {
             anyhow::bail!("helm could not bring release {} about: {}", self.name, printed.stderr.trim());
@@ -39,9 +40,8 @@ impl Release {
     }
 
     /// Like [`Self::apply`], for what may be refused; returns as soon as the objects are there unless `wait`.
-    pub(crate) async fn try_apply(&self, kubeconfig: &PathBuf, wait: bool) -> Result<Printed> {
-        let chart = root().join("charts/memcached-operator");
-        let chart = chart.to_str().context("the chart's path is no UTF-8")?;
+    pub(crate) async fn try_apply(&self, kubeconfig: &Path, wait: bool) -> Result<Printed> {
+        let chart = self.chart.to_str().context("the chart's path is no UTF-8")?;
         let args =
             ["upgrade", "--install", &self.name, chart, "--namespace", &self.namespace, "--create-namespace"];
         let wait: &[&str] = if wait { &["--wait", "--timeout", "5m"] } else { &[] };
@@ -50,7 +50,7 @@ impl Release {
     }
 
     /// Uninstalls it; the definition and the resources stay, as the chart keeps them.
-    pub(crate) async fn remove(&self, kubeconfig: &PathBuf) -> Result<()> {
+    pub(crate) async fn remove(&self, kubeconfig: &Path) -> Result<()> {
         let args = ["uninstall", &self.name, "--namespace", &self.namespace, "--wait", "--timeout", "5m"];
         Tool::new("helm").args(args).kubeconfig(kubeconfig).run().await.map(|_| ())
     }

@@ -1,14 +1,16 @@
 //! The run: raise everything, one drill after the other, judge each, tear everything down.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::Api;
 use kube::api::{ObjectMeta, PostParams};
 use kube_testkit::records::Stamp;
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cluster::Cluster;
 use crate::drills::{ALL, Drill, SERVED};
@@ -20,6 +22,7 @@ use crate::report::{DrillResult, Outcome, Report};
 use crate::resources::{NAMESPACE, Resources, empty, keep_editing, served};
 use crate::screen::Screen;
 use crate::stage::{CONVERGED_WITHIN, OPERATOR_NAMESPACE, Stage};
+use crate::teardown;
 use crate::traffic::{Answers, Traffic};
 
 /// Resources without servers that are there all the time, and changed all the time.
@@ -36,23 +39,34 @@ pub(crate) async fn run(options: Options) -> Result<()> {
         bail!("--filter {} matches no drill; --list shows all of them", options.filter.join(","));
     }
     let screen = Screen::new();
-    let dir = options.output.clone();
+    let dir = &options.output;
     if dir.exists() {
-        std::fs::remove_dir_all(&dir).with_context(|| format!("{} could not be emptied", dir.display()))?;
+        std::fs::remove_dir_all(dir).with_context(|| format!("{} could not be emptied", dir.display()))?;
     }
-    std::fs::create_dir_all(&dir).with_context(|| format!("{} could not be made", dir.display()))?;
+    std::fs::create_dir_all(dir).with_context(|| format!("{} could not be made", dir.display()))?;
     let dir = dir.canonicalize()?;
-    let cluster = Cluster::start(&options, &dir, screen).await?;
-    screen.say(&format!("Kubernetes {}; KUBECONFIG={}", cluster.version, cluster.kubeconfig.display()));
-    let keep = options.keep;
-    let mut stage = match raise(options, cluster, dir, screen).await {
-        Ok(stage) => stage,
-        Err((cluster, error)) => {
-            end(cluster, keep, screen).await?;
-            return Err(error);
-        }
+    let result = tokio::select! {
+        result = drills(&options, &chosen, &dir, screen) => result,
+        signal = interruption() => Err(anyhow!("ended by {}", signal?)),
     };
+    if options.keep {
+        screen.say(&format!("The cluster stays: export KUBECONFIG={}", dir.join("kubeconfig").display()));
+    } else {
+        screen.say("Tearing down …");
+        teardown::everything(&options, &dir).await?;
+    }
+    result
+}
+
+async fn drills(options: &Options, chosen: &[&Drill], dir: &Path, screen: Screen) -> Result<()> {
+    let cluster = Cluster::start(options, dir, screen).await?;
+    screen.say(&format!("Kubernetes {}; KUBECONFIG={}", cluster.version, cluster.kubeconfig.display()));
+    let mut stage = raise(options, cluster, dir, screen).await?;
     let mut report = Report::new(&stage);
+    if let Err(error) = install(&mut stage).await {
+        gather_rest(&mut stage).await;
+        return Err(error);
+    }
     for drill in chosen {
         let result = play(&mut stage, drill).await;
         result.print(screen);
@@ -61,67 +75,53 @@ pub(crate) async fn run(options: Options) -> Result<()> {
         // Written after each drill: a run that is ended early has left what it saw.
         report.write(&stage)?;
         if failed && let Err(error) = stage.restore().await {
-            screen
-                .say(&format!("The cluster could not be put back into order, so this is the end: {error:#}"));
-            report.aborted = Some(format!("{error:#}"));
+            report.aborted = Some(format!("the cluster could not be put back into order: {error:#}"));
             break;
         }
     }
     gather_rest(&mut stage).await;
     report.write(&stage)?;
     report.print(screen);
-    end(stage.cluster, keep, screen).await?;
     report.into_result()
 }
 
-/// Installs everything that the drills start from.
-async fn raise(
-    options: Options,
-    cluster: Cluster,
-    dir: std::path::PathBuf,
-    screen: Screen,
-) -> Result<Stage, (Cluster, anyhow::Error)> {
-    let prepared = async {
-        let evidence = Evidence::start(&cluster, &dir).await?;
-        let images = Images::prepare(&options, &cluster, &dir, screen).await?;
-        let namespaces = Api::<Namespace>::all(cluster.client.clone());
-        for name in [NAMESPACE, OPERATOR_NAMESPACE] {
-            let metadata = ObjectMeta { name: Some(name.to_owned()), ..ObjectMeta::default() };
-            namespaces
-                .create(&PostParams::default(), &Namespace { metadata, ..Namespace::default() })
-                .await
-                .with_context(|| {
-                    format!("namespace {name} could not be made; if an earlier run has left it, delete it")
-                })?;
-        }
-        Ok((evidence, images))
-    };
-    let (evidence, images) = match prepared.await {
-        Ok(prepared) => prepared,
-        Err(error) => return Err((cluster, error)),
-    };
-    let mut stage = Stage {
-        release: Stage::usual_release(&options, &images),
+/// Ctrl-C or SIGTERM.
+async fn interruption() -> Result<&'static str> {
+    let mut terminate = signal(SignalKind::terminate()).context("SIGTERM cannot be received")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("Ctrl-C cannot be received")?;
+    Ok(tokio::select! {
+        _ = terminate.recv() => "SIGTERM",
+        _ = interrupt.recv() => "Ctrl-C",
+    })
+}
+
+/// Prepares everything that the installation needs.
+async fn raise(options: &Options, cluster: Cluster, dir: &Path, screen: Screen) -> Result<Stage> {
+    let evidence = Evidence::start(&cluster, dir).await?;
+    let images = Images::prepare(options, &cluster, dir, screen).await?;
+    let namespaces = Api::<Namespace>::all(cluster.client.clone());
+    for name in [NAMESPACE, OPERATOR_NAMESPACE] {
+        let metadata = ObjectMeta { name: Some(name.to_owned()), ..ObjectMeta::default() };
+        let namespace = Namespace { metadata, ..Namespace::default() };
+        namespaces.create(&PostParams::default(), &namespace).await.with_context(|| {
+            format!("namespace {name} could not be made; if an earlier run has left it, delete it")
+        })?;
+    }
+    Ok(Stage {
+        release: Stage::usual_release(options, &images),
         resources: Resources::new(&cluster.client),
         client: cluster.client.clone(),
         story: Story::default(),
         transit: Duration::ZERO,
         doomed_servers: Vec::new(),
         notes: Vec::new(),
-        options,
+        options: options.clone(),
         cluster,
         images,
         evidence,
         screen,
-        dir,
-    };
-    match install(&mut stage).await {
-        Ok(()) => Ok(stage),
-        Err(error) => {
-            gather_rest(&mut stage).await;
-            Err((stage.cluster, error))
-        }
-    }
+        dir: dir.to_owned(),
+    })
 }
 
 async fn install(stage: &mut Stage) -> Result<()> {
@@ -242,13 +242,4 @@ async fn gather_rest(stage: &mut Stage) {
     if let Err(error) = stage.evidence.gather(&stage.cluster).await {
         stage.screen.say(&format!("The last logs could not be gathered: {error:#}"));
     }
-}
-
-async fn end(cluster: Cluster, keep: bool, screen: Screen) -> Result<()> {
-    if keep {
-        screen.say(&format!("The cluster stays: export KUBECONFIG={}", cluster.kubeconfig.display()));
-        return Ok(());
-    }
-    screen.say("Tearing down …");
-    cluster.stop().await
 }

@@ -61,6 +61,7 @@ impl Stage {
     /// The release as every drill finds and leaves it.
     pub(crate) fn usual_release(options: &Options, images: &Images) -> Release {
         Release {
+            chart: options.chart.clone(),
             name: "operator".to_owned(),
             namespace: OPERATOR_NAMESPACE.to_owned(),
             replicas: REPLICAS,
@@ -81,7 +82,28 @@ impl Stage {
 
     /// Brings the current release about: installs or upgrades it, and waits for its Pods.
     pub(crate) async fn apply(&self) -> Result<()> {
-        self.release.apply(&self.cluster.kubeconfig).await
+        match self.release.apply(&self.cluster.kubeconfig).await {
+            Ok(()) => Ok(()),
+            Err(error) => Err(error.context(self.why_not_ready().await)),
+        }
+    }
+
+    /// What the operator's Pods say that are not ready, each in one line.
+    async fn why_not_ready(&self) -> String {
+        let namespace = &self.release.namespace;
+        let pods = pods(&self.client, namespace, &self.release.name).await.unwrap_or_default();
+        let mut lines = Vec::new();
+        for pod in pods.iter().filter(|pod| !pod.ready) {
+            let log = self
+                .cluster
+                .kubectl(["logs", "--namespace", namespace, &pod.name, "--tail", "1"])
+                .run()
+                .await;
+            let log = log.unwrap_or_else(|error| format!("{error:#}"));
+            lines.push(format!("{} is not ready and last said: {}", pod.name, log.trim()));
+        }
+        lines.truncate(3);
+        if lines.is_empty() { "every Pod is ready".to_owned() } else { lines.join("; ") }
     }
 
     /// Shards are to have owners from here on.

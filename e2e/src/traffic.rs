@@ -57,8 +57,11 @@ impl Traffic {
                 "restartPolicy": "Never",
                 "automountServiceAccountToken": false,
                 "terminationGracePeriodSeconds": 0,
-                // The drills take workers away; the client has to see what that does to the servers.
-                "nodeSelector": {"node-role.kubernetes.io/control-plane": ""},
+                // The drills take workers away; the client has to see what that does to the servers. Where there is
+                // no other node to go to, as with most providers, it stays where it can.
+                "affinity": {"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 100,
+                    "preference": {"matchExpressions": [
+                        {"key": "node-role.kubernetes.io/control-plane", "operator": "Exists"}]}}]}},
                 "tolerations": [{"operator": "Exists"}],
                 "containers": [{
                     "name": "client", "image": image, "imagePullPolicy": "IfNotPresent", "args": targets,

@@ -102,13 +102,15 @@ fn round(server: &mut Option<Server>, target: &str, number: u64, totals: &Totals
         Some(server) => server,
         None => server.insert(connect(target)?),
     };
+    // Another client may be at its last requests still, with a key of its own.
+    let key = key();
     let value = format!("v{number}");
-    let stored = ask(server, "set", &format!("set e2e 0 0 {}\r\n{value}\r\n", value.len()), 1)?;
+    let stored = ask(server, "set", &format!("set {key} 0 0 {}\r\n{value}\r\n", value.len()), 1)?;
     expect("set", &stored, &["STORED".to_owned()])?;
     totals.sets.fetch_add(1, Ordering::Relaxed);
-    let found = ask(server, "get", "get e2e\r\n", 3)?;
+    let found = ask(server, "get", &format!("get {key}\r\n"), 3)?;
     let length = value.len();
-    expect("get", &found, &[format!("VALUE e2e 0 {length}"), value, "END".to_owned()])?;
+    expect("get", &found, &[format!("VALUE {key} 0 {length}"), value, "END".to_owned()])?;
     totals.gets.fetch_add(1, Ordering::Relaxed);
     Ok(())
 }
@@ -147,6 +149,11 @@ fn expect(step: &'static str, answer: &[String], expected: &[String]) -> Result<
         return Ok(());
     }
     Err(Trouble { step, text: format!("the answer was {answer:?} instead of {expected:?}") })
+}
+
+/// The Pod's name, or what is unique on this machine.
+fn key() -> String {
+    env::var("HOSTNAME").unwrap_or_else(|_| format!("e2e-{}", process::id()))
 }
 
 /// Seconds since the machine started, which is what the records of the operator count in.

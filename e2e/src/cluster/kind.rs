@@ -57,10 +57,6 @@ impl Kind {
         Tool::new("kind").args(["load", "docker-image", "--name", &self.name, image]).run().await.map(|_| ())
     }
 
-    pub(super) async fn delete(self) -> Result<()> {
-        self.remove().await
-    }
-
     async fn remove(&self) -> Result<()> {
         let tool = Tool::new("kind").args(["delete", "cluster", "--name", &self.name, "--kubeconfig"]);
         tool.args([&self.kubeconfig]).run().await.map(|_| ())
