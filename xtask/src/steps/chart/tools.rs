@@ -60,16 +60,16 @@ impl Tool {
 }
 
 impl Tools {
-    /// Builds what is missing. Nothing, if there is something to build and no Go to build it with.
+    /// Builds what is missing; nothing without Go.
     pub(super) fn find() -> Result<Option<Self>> {
-        let tools = Self { dir: cache_dir()?.join("bin") };
-        let missing: Vec<_> = Tool::ALL.into_iter().filter(|tool| !tools.path(*tool).exists()).collect();
-        if !missing.is_empty() && !has_go() {
+        if !has_go() {
             return Ok(None);
         }
+        let tools = Self { dir: cache_dir()?.join("bin") };
         fs::create_dir_all(&tools.dir)
             .with_context(|| format!("{} could not be made", tools.dir.display()))?;
-        missing.into_iter().try_for_each(|tool| tools.build(tool))?;
+        let mut missing = Tool::ALL.into_iter().filter(|tool| !tools.path(*tool).exists());
+        missing.try_for_each(|tool| tools.build(tool))?;
         Ok(Some(tools))
     }
 
