@@ -87,9 +87,11 @@ pub(crate) const ALL: [Drill; 18] = [
     drill("permission", "the permission on Leases is taken away and given back", |stage| {
         rights::permission(stage).boxed()
     }),
-    drill("two-releases", "a second release with the same LeaderElectionID shares the work", |stage| {
-        releases::two(stage).boxed()
-    }),
+    drill(
+        "two-releases",
+        "a second release with the same LeaderElectionID is kept out, and says why",
+        |stage| releases::two(stage).boxed(),
+    ),
     drill("no-election", "leader election is switched off, and on again", |stage| {
         changes::no_election(stage).boxed()
     }),

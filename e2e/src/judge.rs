@@ -108,7 +108,7 @@ impl Story {
         let measured: Vec<_> = losses.map(|loss| loss.measure(&timeline, &deleted)).collect();
         failures.extend(measured.iter().flat_map(Measured::failures));
         failures.retain(|failure| self.known.insert(failure.clone()));
-        let handovers = handovers(&elected, &timeline, drill_since);
+        let handovers = self.handovers(&elected, &timeline, drill_since);
         Ok(Judgement { verdict, failures, measured, handovers, gaps })
     }
 
@@ -155,6 +155,38 @@ impl Story {
         (found.map(|violation| violation.sentence.clone()).collect(), examined)
     }
 
+    /// How long shards that were released had no owner.
+    fn handovers(&self, records: &RecordLog, timeline: &Timeline, since: &Stamp) -> Vec<f64> {
+        let Some(since) = timeline.clock.of_stamp(since) else { return Vec::new() };
+        let ends: Vec<_> =
+            self.epochs.iter().filter_map(|epoch| timeline.clock.of_stamp(epoch.until.as_ref()?)).collect();
+        let released: HashSet<_> = records
+            .records
+            .iter()
+            .filter_map(|record| match &record.body {
+                Body::HoldEnd { shard: Some(shard), token, reason, .. } if reason == "released" => {
+                    Some((&record.replica, *shard, *token))
+                }
+                _ => None,
+            })
+            .collect();
+        let mut times = Vec::new();
+        for holds in timeline.by_shard().values() {
+            for pair in holds.windows(2) {
+                let [hold, next] = pair else { continue };
+                // Where an installation ended, nobody was there to hand over to.
+                let left = ends.iter().any(|end| hold.valid.from < *end && *end < next.acquired);
+                if !left
+                    && hold.valid.to >= since
+                    && released.contains(&(&hold.replica, hold.shard, hold.token))
+                {
+                    times.push(millis(next.acquired.since(hold.valid.to)));
+                }
+            }
+        }
+        times
+    }
+
     /// Whether the gap is within the bound if it is measured from the end of an absence that it lasted into.
     fn excused(&self, unowned: &Violation, epoch: &Epoch, timeline: &Timeline) -> bool {
         let moment = |stamp: &Stamp| timeline.clock.of_stamp(stamp);
@@ -163,31 +195,6 @@ impl Story {
         let Some(next) = unowned.second else { return false };
         absences.any(|(from, to): (Moment, Moment)| from < next.from && next.from.since(to) <= epoch.bound)
     }
-}
-
-/// How long shards that were released had no owner.
-fn handovers(records: &RecordLog, timeline: &Timeline, since: &Stamp) -> Vec<f64> {
-    let Some(since) = timeline.clock.of_stamp(since) else { return Vec::new() };
-    let released: HashSet<_> = records
-        .records
-        .iter()
-        .filter_map(|record| match &record.body {
-            Body::HoldEnd { shard: Some(shard), token, reason, .. } if reason == "released" => {
-                Some((&record.replica, *shard, *token))
-            }
-            _ => None,
-        })
-        .collect();
-    let mut times = Vec::new();
-    for holds in timeline.by_shard().values() {
-        for pair in holds.windows(2) {
-            let [hold, next] = pair else { continue };
-            if hold.valid.to >= since && released.contains(&(&hold.replica, hold.shard, hold.token)) {
-                times.push(millis(next.acquired.since(hold.valid.to)));
-            }
-        }
-    }
-    times
 }
 
 /// The processes that began in an epoch.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use futures::{StreamExt, TryStreamExt, stream};
+use k8s_openapi::api::apps::v1::StatefulSet;
 use kube::api::{DeleteParams, ListParams, ObjectMeta, Patch, PatchParams, PostParams};
 use kube::{Api, Client, ResourceExt};
 use kube_testkit::checker::CreatedCr;
@@ -25,12 +26,17 @@ const AT_ONCE: usize = 16;
 #[derive(Clone)]
 pub(crate) struct Resources {
     api: Api<Memcached>,
+    sets: Api<StatefulSet>,
     history: Arc<Mutex<BTreeMap<String, CreatedCr>>>,
 }
 
 impl Resources {
     pub(crate) fn new(client: &Client) -> Self {
-        Self { api: Api::namespaced(client.clone(), NAMESPACE), history: Arc::default() }
+        Self {
+            api: Api::namespaced(client.clone(), NAMESPACE),
+            sets: Api::namespaced(client.clone(), NAMESPACE),
+            history: Arc::default(),
+        }
     }
 
     /// Everything that was created, for the checker.
@@ -97,9 +103,12 @@ impl Resources {
             })
             .await;
         until(&format!("the Memcached {prefix}… to be gone"), within, || async {
-            let left = self.api.list(&ListParams::default()).await?;
+            let left = self.api.list_metadata(&ListParams::default()).await?;
             let left = left.iter().filter(|one| one.name_any().starts_with(prefix)).count();
-            Ok(Seen::when(left == 0, || format!("{left} are still there")))
+            // The collector of garbage has one queue: what is left there would hold up the next drill.
+            let sets = self.sets.list_metadata(&ListParams::default()).await?;
+            let sets = sets.iter().filter(|one| one.name_any().starts_with(prefix)).count();
+            Ok(Seen::when(left + sets == 0, || format!("{left} and {sets} StatefulSets are still there")))
         })
         .await
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 
 use crate::operator::{ID, shard_leases, spread};
 use crate::resources::NAMESPACE;
@@ -19,65 +19,123 @@ pub(super) async fn settles(stage: &mut Stage) -> Result<()> {
     Ok(())
 }
 
-/// The commands of the README, as a user would type them, pipes included.
+/// The commands of docs/operations.md as they are written there, and of the README, pipes included.
 pub(super) async fn commands(stage: &mut Stage) -> Result<()> {
-    let namespace = stage.release.namespace.clone();
-    let lease = format!("{ID}-shard-0");
+    leases(stage).await?;
+    holder(stage).await?;
+    events(stage).await?;
+    memcached(stage).await
+}
 
-    let leases = shell(stage, &format!("kubectl get lease -n {namespace}")).await?;
-    for name in std::iter::once(ID.to_owned())
-        .chain((0..stage.release.shards).map(|shard| format!("{ID}-shard-{shard}")))
-    {
-        let line = leases.lines().find(|line| line.split_whitespace().next() == Some(&name));
+async fn leases(stage: &Stage) -> Result<()> {
+    let command = written("$ kubectl -n $NS get leases -l ")?;
+    let shown = shell(stage, &command).await?;
+    let mut lines = shown.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let heading = lines.next().unwrap_or_default();
+    ensure!(
+        heading == ["LEASE", "HOLDER", "TRANSITIONS", "INSTALLATION"],
+        "`{command}` shows the columns {heading:?}"
+    );
+    let lines: Vec<_> = lines.collect();
+    let installation = format!("{}/{}", stage.release.namespace, stage.release.name);
+    let pods = stage.pods().await?;
+    let shards = (0..stage.release.shards).map(|shard| format!("{ID}-shard-{shard}"));
+    for name in std::iter::once(ID.to_owned()).chain(shards) {
+        let line = lines.iter().find(|line| line.first() == Some(&name.as_str()));
+        let [_, holder, _, named] = line.map_or(&[][..], Vec::as_slice) else {
+            bail!("`{command}` shows no {name}: {shown}");
+        };
+        let pod = holder.split('_').next().unwrap_or_default();
         ensure!(
-            line.is_some_and(|line| line.contains('_')),
-            "`kubectl get lease` shows no holder of {name}: {leases}"
+            pods.iter().any(|one| one.name == pod),
+            "`{command}` shows the holder {holder} of {name}, which is no Pod"
+        );
+        ensure!(
+            *named == installation,
+            "`{command}` shows the installation {named} of {name} instead of {installation}"
         );
     }
+    let command = written("$ kubectl -n $NS get lease $ID -o jsonpath='{.spec.renewTime}'")?;
+    let shown = shell(stage, &command).await?;
+    shown
+        .trim()
+        .parse::<jiff::Timestamp>()
+        .with_context(|| format!("`{command}` shows {shown:?}, which is no time"))?;
+    Ok(())
+}
 
-    let holder = format!(
-        "kubectl get lease {lease} -n {namespace} -o jsonpath='{{.spec.holderIdentity}}' | awk -F_ '{{print $1}}'"
-    );
-    let pod = shell(stage, &holder).await?.trim().to_owned();
+/// The Pod is the part of the holder before the `_`.
+async fn holder(stage: &mut Stage) -> Result<()> {
+    let command =
+        "kubectl -n $NS get lease $ID-shard-0 -o jsonpath='{.spec.holderIdentity}' | awk -F_ '{print $1}'";
+    let pod = shell(stage, command).await?.trim().to_owned();
     let pods = stage.pods().await?;
     ensure!(
         pods.iter().any(|one| one.name == pod),
-        "`{holder}` gives {pod:?}, which is none of the operator's Pods"
+        "`{command}` gives {pod:?}, which is none of the operator's Pods"
     );
     stage.note(format!("the holder of shard 0 is Pod {pod}"));
+    Ok(())
+}
 
+async fn events(stage: &Stage) -> Result<()> {
+    let command = written("$ kubectl -n $NS events --for lease/")?;
     // Events are written after the Lease, and may be later.
-    let command = format!("kubectl events -n {namespace} --for lease/{lease}");
     until("the event of an acquisition", Duration::from_secs(30), || async {
         let events = shell(stage, &command).await?;
         let told = events.contains("LeaderElection") && events.contains("became leader");
         Ok(Seen::when(told, || format!("`{command}` shows {events:?}")))
     })
-    .await?;
+    .await
+}
 
+async fn memcached(stage: &Stage) -> Result<()> {
     for kind in ["memcached", "mc", "memcacheds"] {
-        let shown = shell(stage, &format!("kubectl get {kind} -n {NAMESPACE}")).await?;
+        let command = format!("kubectl get {kind} -n {NAMESPACE}");
+        let shown = shell(stage, &command).await?;
         let mut lines = shown.lines();
-        let heading: Vec<_> =
-            lines.next().unwrap_or_default().split_whitespace().map(str::to_owned).collect();
+        let heading: Vec<_> = lines.next().unwrap_or_default().split_whitespace().collect();
         ensure!(
             heading == ["NAME", "READY", "REPLICAS", "AVAILABLE", "AGE"],
-            "`kubectl get {kind}` shows the columns {heading:?}"
+            "`{command}` shows the columns {heading:?}"
         );
         let served = lines.find(|line| line.starts_with("served-0")).unwrap_or_default();
         let columns: Vec<_> = served.split_whitespace().collect();
         ensure!(
             columns.get(1..4) == Some(&["2/2", "2", "True"]),
-            "`kubectl get {kind}` shows {served:?} for served-0"
+            "`{command}` shows {served:?} for served-0"
         );
     }
     Ok(())
 }
 
+/// The command of docs/operations.md that begins so.
+fn written(beginning: &str) -> Result<String> {
+    let documentation = include_str!("../../../docs/operations.md");
+    let line = documentation.lines().find(|line| line.starts_with(beginning));
+    let line = line
+        .with_context(|| format!("docs/operations.md has no line that begins with {beginning:?} any more"))?;
+    Ok(line.trim_start_matches("$ ").to_owned())
+}
+
 async fn shell(stage: &Stage, command: &str) -> Result<String> {
+    let namespace = &stage.release.namespace;
+    let script = format!("NS={namespace} ID={ID}; {command}");
     Tool::new("bash")
-        .args(["-o", "pipefail", "-c", command])
+        .args(["-o", "pipefail", "-c", &script])
         .kubeconfig(&stage.cluster.kubeconfig)
         .run()
         .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::written;
+
+    #[test]
+    fn the_commands_are_where_they_were() {
+        for beginning in ["$ kubectl -n $NS get leases -l ", "$ kubectl -n $NS events --for lease/"] {
+            written(beginning).expect("it is documented");
+        }
+    }
 }

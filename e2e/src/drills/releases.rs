@@ -3,15 +3,19 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
+use k8s_openapi::api::core::v1::Pod;
+use kube::Api;
+use kube::api::LogParams;
 use serde_json::json;
 
-use crate::operator::pods;
+use crate::operator::{pods, shard_leases};
 use crate::release::Release;
 use crate::resources::empty;
 use crate::stage::{CONVERGED_WITHIN, Stage};
 use crate::wait::{Seen, until};
 
-/// Two releases in one namespace with one LeaderElectionID are replicas of one installation, and share its shards.
+/// A second release in the same namespace with the same LeaderElectionID is a mistake. It must do no work, and say why; the first
+/// goes on.
 pub(super) async fn two(stage: &mut Stage) -> Result<()> {
     let second = Release {
         name: "second".to_owned(),
@@ -19,11 +23,40 @@ pub(super) async fn two(stage: &mut Stage) -> Result<()> {
         extra: json!({"crds": {"install": false}}),
         ..stage.release.clone()
     };
-    second.apply(&stage.cluster.kubeconfig).await?;
-    stage.settle_with(&[&second]).await?;
-    stage.note("five replicas of two releases share the shards evenly");
+    let applied = second.try_apply(&stage.cluster.kubeconfig, false).await?;
+    ensure!(applied.ok, "helm refused the second release: {}", applied.stderr.trim());
+    let kept_out = kept_out(stage, &second).await;
+    // By now its replicas have been there for longer than any Lease lasts.
+    let leases = shard_leases(&stage.client, &second.namespace).await?;
+    let pods = pods(&stage.client, &second.namespace, &second.name).await?;
     second.remove(&stage.cluster.kubeconfig).await?;
-    stage.settle().await
+    kept_out?;
+    for pod in pods {
+        ensure!(!pod.ready, "{} of the second release is ready", pod.name);
+        let held = leases
+            .iter()
+            .filter(|lease| lease.holder.as_ref().is_some_and(|holder| holder.pod() == pod.name));
+        ensure!(held.count() == 0, "{} of the second release holds shards", pod.name);
+    }
+    stage.note("the second release holds no shard, is not ready, and says which installation it met");
+    Ok(())
+}
+
+/// Waits until every replica of the second release says why it does nothing, and for two LeaseDurations more.
+async fn kept_out(stage: &Stage, second: &Release) -> Result<()> {
+    until("the second release to say why it does no work", Duration::from_secs(90), || async {
+        let pods = pods(&stage.client, &second.namespace, &second.name).await?;
+        let api = Api::<Pod>::namespaced(stage.client.clone(), &second.namespace);
+        let mut telling = 0;
+        for pod in &pods {
+            let log = api.logs(&pod.name, &LogParams::default()).await?;
+            telling += u32::from(log.contains("is in use by the installation"));
+        }
+        Ok(Seen::when(telling == second.replicas, || format!("{telling} of {} Pods do", second.replicas)))
+    })
+    .await?;
+    tokio::time::sleep(second.timings().lease_duration * 2).await;
+    Ok(())
 }
 
 /// Uninstalled, nothing of the users' is lost: resources stay, and servers go on answering. Installed again, what was asked for

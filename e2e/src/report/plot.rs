@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use maud::{Markup, html};
 
 use super::Report;
-use super::timeline::{px, time};
+use super::timeline::{px, tick, time};
 
 const WIDTH: f64 = 1000.0;
 const LEFT: f64 = 190.0;
@@ -57,12 +57,14 @@ pub(super) fn picture(all: &BTreeMap<String, Times>) -> Markup {
     let longest = longest.fold(1.0, f64::max) * 1.05;
     let x = |ms: f64| LEFT + ms / longest * (WIDTH - LEFT - 20.0);
     let height = TOP + ROW * all.len() as f64 + 24.0;
+    let step = tick(longest / 1e3);
     html! {
         svg viewBox=(format!("0 0 {WIDTH} {height:.0}")) role="img" {
-            @for second in 0..=(longest / 1e3) as u32 {
-                @let left = x(f64::from(second) * 1e3);
+            @for number in 0..=(longest / 1e3 / step) as u32 {
+                @let at = f64::from(number) * step;
+                @let left = x(at * 1e3);
                 line.grid x1=(px(left)) x2=(px(left)) y1=(px(TOP)) y2=(px(height - 24.0)) {}
-                text.tick x=(px(left)) y=(px(height - 8.0)) { (second) " s" }
+                text.tick x=(px(left)) y=(px(height - 8.0)) { (at) " s" }
             }
             @for (index, (cause, times)) in all.iter().enumerate() {
                 @let y = TOP + ROW * index as f64 + ROW / 2.0;

@@ -110,7 +110,7 @@ pub(super) fn px(at: f64) -> String {
 }
 
 /// A round number of seconds, about ten to a picture.
-fn tick(seconds: f64) -> f64 {
+pub(super) fn tick(seconds: f64) -> f64 {
     let steps = [0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0];
     steps.into_iter().find(|step| seconds / step <= 12.0).unwrap_or(1200.0)
 }
