@@ -81,7 +81,7 @@ fn half_the_time(schedule: &Schedule) -> Option<Schedule> {
     let mut shorter = Schedule { busy_for, ..schedule.clone() };
     shorter.faults.retain(|fault| fault.at.since_start() < busy_for);
     for fault in &mut shorter.faults {
-        fault.lasts = fault.lasts.min(busy_for - fault.at.since_start());
+        fault.lasts = fault.lasts.min(busy_for.saturating_sub(fault.at.since_start()));
     }
     shorter.edits.retain(|edit| edit.at.since_start() < busy_for);
     for replica in &mut shorter.replicas {

@@ -22,7 +22,7 @@ fn large_and(fails: impl Fn(&Schedule) -> bool) -> Schedule {
     let large = |schedule: &Schedule| {
         schedule.replicas.len() > 4 && schedule.shards > 8 && schedule.faults.len() > 20
     };
-    (0..).map(Schedule::draw).find(|schedule| large(schedule) && fails(schedule)).unwrap()
+    (0..10_000).map(Schedule::draw).find(|schedule| large(schedule) && fails(schedule)).unwrap()
 }
 
 /// Fails if a pause comes before a crash on one replica: one pair of faults is enough.

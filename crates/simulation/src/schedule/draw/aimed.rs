@@ -10,9 +10,11 @@ use super::waves::{direction, hand, slow};
 use crate::schedule::{ApiTrouble, Direction, Fault, FaultKind, HandOnLease, LeaseOf};
 use crate::time::TrueTime;
 
+type Aim = fn(&mut Rng, &Ground, TrueTime) -> Vec<Fault>;
+
 /// One of the aims.
 pub(super) fn draw(rng: &mut Rng, ground: &Ground, at: TrueTime) -> Vec<Fault> {
-    let aims: [fn(&mut Rng, &Ground, TrueTime) -> Vec<Fault>; 12] = [
+    let aims: [Aim; 12] = [
         paused_while_cut_off,
         crash_while_answers_are_lost,
         lease_deleted_under_a_paused_holder,

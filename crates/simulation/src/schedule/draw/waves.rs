@@ -169,7 +169,7 @@ fn fit(mut faults: Vec<Fault>, busy_for: Duration) -> Vec<Fault> {
     faults.sort_by_key(|fault| fault.at);
     let mut fitting: Vec<Fault> = Vec::new();
     for mut fault in faults {
-        fault.lasts = fault.lasts.min(busy_for - fault.at.since_start());
+        fault.lasts = fault.lasts.min(busy_for.saturating_sub(fault.at.since_start()));
         let slowed_already = matches!(fault.what, FaultKind::Slow { .. })
             && fitting.iter().any(|other| {
                 matches!(other.what, FaultKind::Slow { .. })
