@@ -96,7 +96,7 @@ impl Evidence {
     }
 
     pub(crate) fn gathered(&self) -> Gathered {
-        let rotated = |path: &&PathBuf| !path.extension().is_some_and(|extension| extension == "log");
+        let rotated = |path: &&PathBuf| path.extension().is_none_or(|extension| extension != "log");
         Gathered {
             containers: self.files.len(),
             records: self.records.tally.lines,

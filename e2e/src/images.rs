@@ -35,14 +35,13 @@ impl Images {
         dir: &Path,
         screen: Screen,
     ) -> Result<Self> {
-        let operator = match &options.operator_image {
-            Some(image) => Image::parse(image),
-            None => {
-                screen.say("Building the operator's image …");
-                let image = Image { repository: "memcached-operator".into(), tag: "e2e".into() };
-                xtask_image(&image.reference()).await?;
-                image
-            }
+        let operator = if let Some(image) = &options.operator_image {
+            Image::parse(image)
+        } else {
+            screen.say("Building the operator's image …");
+            let image = Image { repository: "memcached-operator".into(), tag: "e2e".into() };
+            xtask_image(&image.reference()).await?;
+            image
         };
         let operator_next = if load(cluster, &operator.reference(), screen).await? {
             let next = Image { tag: format!("{}-next", operator.tag), ..operator.clone() };

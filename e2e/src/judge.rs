@@ -6,7 +6,6 @@ mod sole;
 use std::collections::{BTreeSet, HashSet};
 use std::time::Duration;
 
-use anyhow::Result;
 use kube_testkit::checker::{
     CreatedCr, Evidence as Judged, Fault, Judged as JudgedResource, Moment, Owner, Rules, Timeline, Verdict,
     Violation, WriteRules, judge,
@@ -73,7 +72,7 @@ impl Story {
         transit: Duration,
         drill_since: &Stamp,
         until: &Stamp,
-    ) -> Result<Judgement> {
+    ) -> Judgement {
         let (elected, alone) = sole::parted(&evidence.records);
         let timeline = Timeline::new(&elected.records);
         let faults = self.faults();
@@ -109,7 +108,7 @@ impl Story {
         failures.extend(measured.iter().flat_map(Measured::failures));
         failures.retain(|failure| self.known.insert(failure.clone()));
         let handovers = self.handovers(&elected, &timeline, drill_since);
-        Ok(Judgement { verdict, failures, measured, handovers, gaps })
+        Judgement { verdict, failures, measured, handovers, gaps }
     }
 
     fn faults(&self) -> Vec<Fault> {

@@ -45,7 +45,7 @@ pub(crate) async fn pods(client: &Client, namespace: &str, release: &str) -> Res
     let params = ListParams::default().labels(&format!("app.kubernetes.io/instance={release}"));
     let pods = Api::<Pod>::namespaced(client.clone(), namespace).list(&params).await;
     let pods = pods.context("the operator's Pods could not be listed")?;
-    Ok(pods.into_iter().map(operator_pod).collect())
+    Ok(pods.iter().map(operator_pod).collect())
 }
 
 /// How many shards each Pod holds.
@@ -86,7 +86,7 @@ fn shard_lease(lease: Lease) -> Option<ShardLease> {
     Some(ShardLease { shard, holder: holder.map(Replica) })
 }
 
-fn operator_pod(pod: Pod) -> OperatorPod {
+fn operator_pod(pod: &Pod) -> OperatorPod {
     let conditions = pod.status.iter().flat_map(|status| status.conditions.iter().flatten());
     let ready = conditions.clone().any(|condition| condition.type_ == "Ready" && condition.status == "True");
     let spec = pod.spec.as_ref();

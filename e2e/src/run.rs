@@ -215,7 +215,7 @@ async fn judge(stage: &mut Stage, result: &mut DrillResult) -> Result<()> {
     stage.evidence.gather(&stage.cluster).await?;
     let since = result.since.clone().unwrap_or_else(|| until.clone());
     let judgement =
-        stage.story.judge(&stage.evidence, stage.resources.history(), stage.transit, &since, &until)?;
+        stage.story.judge(&stage.evidence, stage.resources.history(), stage.transit, &since, &until);
     for measured in &judgement.measured {
         stage.note(measured.describe());
     }

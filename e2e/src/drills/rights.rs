@@ -47,11 +47,11 @@ async fn lease_binding(stage: &Stage) -> Result<RoleBinding> {
     let label = ListParams::default().labels(&format!("app.kubernetes.io/instance={}", stage.release.name));
     let roles = Api::<Role>::namespaced(stage.client.clone(), namespace).list(&label).await?;
     let about_leases = |role: &&Role| {
-        let mut rules = role.rules.iter().flatten();
-        rules.any(|rule| rule.resources.iter().flatten().any(|resource| resource == "leases"))
+        let mut granted = role.rules.iter().flatten();
+        granted.any(|rule| rule.resources.iter().flatten().any(|resource| resource == "leases"))
     };
     let role = roles.iter().find(about_leases).context("the release has no Role about Leases")?;
-    let bindings = Api::<RoleBinding>::namespaced(stage.client.clone(), namespace).list(&label).await?;
-    let binding = bindings.into_iter().find(|binding| binding.role_ref.name == role.name_any());
+    let all = Api::<RoleBinding>::namespaced(stage.client.clone(), namespace).list(&label).await?;
+    let binding = all.into_iter().find(|binding| binding.role_ref.name == role.name_any());
     binding.with_context(|| format!("Role {} is bound to nobody", role.name_any()))
 }

@@ -42,7 +42,7 @@ async fn unpack(package: &str, work: &Path, root: &Path) -> Result<Vec<String>> 
     let files = std::fs::read_dir(work)?.filter_map(Result::ok).map(|entry| entry.path());
     let mut files = files.filter(|path| {
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        name.starts_with(&prefix) && name.ends_with(".deb")
+        name.starts_with(&prefix) && path.extension().is_some_and(|extension| extension == "deb")
     });
     let file = files.next().with_context(|| format!("apt-get left no file for {package}"))?;
     Tool::new("dpkg-deb").args(["--extract".as_ref(), file.as_path(), root]).run().await?;

@@ -1,6 +1,13 @@
 //! Who held which shard when, as a picture: one row per shard, coloured by holder, takeovers with their time against the
 //! bound.
 
+#![expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "these are places on a picture"
+)]
+
 use std::collections::BTreeMap;
 
 use kube_testkit::checker::{Hold, Interval, Moment, Timeline};
