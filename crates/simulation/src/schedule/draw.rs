@@ -59,10 +59,10 @@ struct Size {
 
 impl Size {
     fn draw(rng: &mut Rng) -> Self {
-        let shards = of(rng, &[(2, 1..=1), (9, 2..=4), (6, 5..=8), (2, 9..=16), (1, 17..=32)]);
-        let replicas = of(rng, &[(6, 2..=3), (3, 4..=5), (1, 6..=7)]);
+        let shards = of(rng, &[(6, 1..=1), (20, 2..=3), (8, 4..=6), (2, 7..=16), (1, 17..=32)]);
+        let replicas = of(rng, &[(8, 2..=3), (3, 4..=5), (1, 6..=7)]);
         let resources = of(rng, &[(3, 3..=9), (5, 10..=30), (2, 31..=60)]);
-        let minutes = of(rng, &[(6, 5..=7), (3, 8..=12), (1, 13..=20)]);
+        let minutes = of(rng, &[(12, 5..=6), (2, 7..=12), (1, 13..=20)]);
         Self {
             replicas: rng.usize(replicas),
             shards: rng.u16(shards),
