@@ -110,7 +110,11 @@ async fn client(dir: &Path, screen: Screen) -> Result<String> {
     let built = Tool::new(env!("CARGO")).args(args).args([&out]).dir(root()).run().await;
     built.context("the memcached client could not be built")?;
     let image = "memcached-client:e2e";
-    let context = out.join(&target).join("release");
+    // A copy: cargo's own file is a hard link, and docker's cache compares those by name, not by content.
+    let context = out.join("image");
+    std::fs::create_dir_all(&context)?;
+    std::fs::copy(out.join(&target).join("release/e2e-client"), context.join("e2e-client"))
+        .context("the memcached client's binary could not be copied")?;
     let dockerfile =
         "FROM scratch\nCOPY e2e-client /e2e-client\nUSER 65532:65532\nENTRYPOINT [\"/e2e-client\"]\n";
     build(&context, dockerfile, image).await?;

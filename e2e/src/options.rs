@@ -25,6 +25,10 @@ pub(crate) struct Options {
     /// The chart to install
     #[arg(long, default_value = "charts/memcached-operator", value_name = "DIR")]
     pub(crate) chart: PathBuf,
+    /// An environment variable for the operator (may be repeated): with an image built for tests, SHARD_ROUTER_MUTANT breaks a
+    /// rule on purpose
+    #[arg(long, value_name = "NAME=VALUE", value_parser = name_and_value)]
+    pub(crate) env: Vec<(String, String)>,
     /// The image of the memcached servers [default: that of the operator; made from Debian's package where it cannot be
     /// pulled]
     #[arg(long, value_name = "IMAGE")]
@@ -121,4 +125,9 @@ impl Options {
     pub(crate) fn chooses(&self, drill: &str) -> bool {
         self.filter.is_empty() || self.filter.iter().any(|text| drill.contains(text.trim()))
     }
+}
+
+fn name_and_value(text: &str) -> Result<(String, String), String> {
+    let parts = text.split_once('=').filter(|(name, _)| !name.is_empty());
+    parts.map(|(name, value)| (name.into(), value.into())).ok_or_else(|| "write it as NAME=VALUE".to_owned())
 }

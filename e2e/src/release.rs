@@ -20,6 +20,8 @@ pub(crate) struct Release {
     pub(crate) preset: Preset,
     pub(crate) leader_elect: bool,
     pub(crate) image: Image,
+    /// Environment variables of the operator.
+    pub(crate) env: Vec<(String, String)>,
     /// Values over all others, for what a single drill wants.
     pub(crate) extra: Value,
 }
@@ -63,6 +65,7 @@ impl Release {
             "logFormat": "text",
             "leaderElection": {"enabled": self.leader_elect, "preset": self.preset.name()},
             "image": {"repository": self.image.repository, "tag": self.image.tag, "pullPolicy": "IfNotPresent"},
+            "extraEnv": self.env.iter().map(|(name, value)| json!({"name": name, "value": value})).collect::<Vec<_>>(),
             // The burst is a thousand resources at once, on replicas that may have to do the work of all.
             "resources": {"requests": {"cpu": "50m", "memory": "48Mi"}, "limits": {"memory": "256Mi"}},
         });

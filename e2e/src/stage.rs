@@ -69,6 +69,7 @@ impl Stage {
             preset: options.preset,
             leader_elect: true,
             image: images.operator.clone(),
+            env: options.env.clone(),
             extra: Value::Null,
         }
     }
