@@ -28,6 +28,8 @@ pub(crate) struct Resources {
     api: Api<Memcached>,
     sets: Api<StatefulSet>,
     history: Arc<Mutex<BTreeMap<String, CreatedCr>>>,
+    /// Held by whoever edits, for one edit, and by whoever waits for edits to take effect.
+    editing: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Resources {
@@ -36,6 +38,7 @@ impl Resources {
             api: Api::namespaced(client.clone(), NAMESPACE),
             sets: Api::namespaced(client.clone(), NAMESPACE),
             history: Arc::default(),
+            editing: Arc::default(),
         }
     }
 
@@ -113,8 +116,10 @@ impl Resources {
         .await
     }
 
-    /// Waits until every resource is as asked for: observed, and with as many ready servers as wanted.
+    /// Waits until every resource is as asked for: observed, and with as many ready servers as wanted. Nobody edits meanwhile:
+    /// to keep up with edits is more than is promised.
     pub(crate) async fn converged(&self, within: Duration) -> Result<usize> {
+        let _nobody_edits = self.editing.lock().await;
         let count = until("every Memcached to be as asked for", within, || async {
             let (all, unfinished) = self.unfinished().await?;
             if unfinished.is_empty() {
@@ -185,10 +190,12 @@ pub(crate) async fn keep_editing(resources: Resources, count: u32, every: Durati
             let connections = connections;
             let resources = &resources;
             async move {
+                let one_edit = resources.editing.lock().await;
                 // The API server may be out of reach for a moment: that is what some drills are about.
                 let _ = resources
                     .patch(&format!("base-{number}"), json!({ "maxConnections": connections }))
                     .await;
+                drop(one_edit);
                 tokio::time::sleep(every).await;
             }
         })
