@@ -20,6 +20,9 @@ use crate::screen::Screen;
 use crate::stage::Stage;
 use crate::traffic::Answers;
 
+/// How many failures of one drill are printed; all of them are in the files.
+const PRINTED: usize = 8;
+
 /// The whole run.
 #[derive(Serialize)]
 pub(crate) struct Report {
@@ -99,8 +102,14 @@ impl DrillResult {
             Outcome::Skipped(why) => screen.say(&format!("{}: SKIPPED: {why}", self.name)),
             Outcome::Passed => screen.say(&format!("{}: ok, {seconds:.0} s; {}", self.name, self.evidence())),
             Outcome::Failed => {
-                for failure in &self.failures {
+                for failure in self.failures.iter().take(PRINTED) {
                     screen.say(&format!("{}: FAILED: {failure}", self.name));
+                }
+                if let Some(more @ 1..) = self.failures.len().checked_sub(PRINTED) {
+                    screen.say(&format!(
+                        "{}: FAILED for {more} more reasons, all of them in result.json",
+                        self.name
+                    ));
                 }
             }
         }
@@ -172,7 +181,7 @@ impl Report {
             for measured in &drill.measured {
                 println!("      {}", measured.describe());
             }
-            for failure in &drill.failures {
+            for failure in drill.failures.iter().take(PRINTED) {
                 println!("      FAILED: {failure}");
             }
         }
