@@ -5,13 +5,11 @@
 # The build runs on the builder's own platform and compiles for the other one: no emulation.
 FROM --platform=$BUILDPLATFORM docker.io/library/rust:1.95-alpine AS build
 ARG TARGETARCH
-RUN apk add --no-cache clang lld musl-dev
+RUN apk add --no-cache clang musl-dev
 WORKDIR /src
 COPY . .
-# ring compiles C and assembler without a C library, so clang serves every target; rustc brings its own musl.
-ENV CC=clang \
-    CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER=rust-lld \
-    CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_LINKER=rust-lld
+# Across architectures, clang compiles the C and assembler of ring, which needs no C library, and rust-lld links with the
+# C library that comes with rustc.
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target,id=target-$TARGETARCH \
     case "$TARGETARCH" in \
@@ -19,7 +17,10 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
         arm64) target=aarch64-unknown-linux-musl ;; \
         *) echo "there is no build for $TARGETARCH; use amd64 or arm64" >&2; exit 1 ;; \
     esac \
-    && rustup target add "$target" \
+    && if ! rustc -vV | grep -qx "host: $target"; then \
+        rustup target add "$target" \
+        && export CC=clang "CARGO_TARGET_$(echo "$target" | tr a-z- A-Z_)_LINKER=rust-lld"; \
+    fi \
     && cargo build --locked --release --target "$target" --package memcached-operator --bin memcached-operator \
     && install -D "target/$target/release/memcached-operator" /out/memcached-operator
 
