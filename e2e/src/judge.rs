@@ -39,12 +39,26 @@ pub(crate) struct Absence {
     pub(crate) to: Stamp,
 }
 
+/// A time for which the network held up what a replica sent. The promise assumes that this does not last for longer than
+/// LeaseDuration − RenewDeadline; here it did, on purpose.
+#[derive(Debug, Clone)]
+pub(crate) struct HeldUp {
+    pub(crate) replica: Replica,
+    pub(crate) from: Stamp,
+    pub(crate) to: Stamp,
+}
+
+/// For how long after that TCP may still deliver what it had kept: the longest that it waits between two attempts after a
+/// cut of this length.
+const REDELIVERY: Duration = Duration::from_secs(15);
+
 /// What the drills did, as far as the verdict depends on it.
 #[derive(Default)]
 pub(crate) struct Story {
     pub(crate) epochs: Vec<Epoch>,
     pub(crate) absences: Vec<Absence>,
     pub(crate) losses: Vec<Loss>,
+    pub(crate) held_up: Vec<HeldUp>,
     /// Violations that were reported for an earlier drill.
     known: HashSet<String>,
 }
@@ -55,6 +69,8 @@ pub(crate) struct Judgement {
     pub(crate) verdict: Verdict,
     /// New since the last drill, one sentence each.
     pub(crate) failures: Vec<String>,
+    /// New since the last drill: writes that lie outside of what is promised, because the network had held them up.
+    pub(crate) late: Vec<String>,
     /// The takeovers of this drill.
     pub(crate) measured: Vec<Measured>,
     /// From each release in this drill to the next owner, in milliseconds.
@@ -90,8 +106,15 @@ impl Story {
             until: Some(until.clone()),
         };
         let verdict = judge(&all, &rules(evidence, transit));
-        let mut failures: Vec<String> =
-            verdict.violations().map(|violation| violation.sentence.clone()).collect();
+        let (late, broken): (Vec<_>, Vec<_>) = verdict
+            .checks
+            .iter()
+            .flat_map(|check| check.violations.iter().map(move |violation| (check.name, violation)))
+            .partition(|(check, violation)| *check == "writes" && self.was_held_up(violation, &timeline));
+        let sentences = |found: Vec<(&str, &Violation)>| -> Vec<String> {
+            found.into_iter().map(|(_, violation)| violation.sentence.clone()).collect()
+        };
+        let (mut late, mut failures) = (sentences(late), sentences(broken));
         failures.extend(
             verdict.troubles.iter().map(|trouble| format!("The evidence cannot be trusted: {trouble}")),
         );
@@ -107,8 +130,20 @@ impl Story {
         let measured: Vec<_> = losses.map(|loss| loss.measure(&timeline, &deleted)).collect();
         failures.extend(measured.iter().flat_map(Measured::failures));
         failures.retain(|failure| self.known.insert(failure.clone()));
+        late.retain(|write| self.known.insert(write.clone()));
         let handovers = self.handovers(&elected, &timeline, drill_since);
-        Judgement { verdict, failures, measured, handovers, gaps }
+        Judgement { verdict, failures, late, measured, handovers, gaps }
+    }
+
+    /// Whether a late write was sent while the network held its sender's packets up, and came out of it just after.
+    fn was_held_up(&self, write: &Violation, timeline: &Timeline) -> bool {
+        let moment = |stamp: &Stamp| timeline.clock.of_stamp(stamp);
+        let (Some(writer), Some(hold)) = (write.replicas.first(), write.first) else { return false };
+        let received = hold.to.plus(write.by);
+        self.held_up.iter().filter(|held| held.replica == *writer).any(|held| {
+            let (Some(from), Some(to)) = (moment(&held.from), moment(&held.to)) else { return false };
+            (hold.from..hold.to).contains(&from) && to <= received && received < to.plus(REDELIVERY)
+        })
     }
 
     fn faults(&self) -> Vec<Fault> {

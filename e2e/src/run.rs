@@ -219,6 +219,9 @@ async fn judge(stage: &mut Stage, result: &mut DrillResult) -> Result<()> {
     for measured in &judgement.measured {
         stage.note(measured.describe());
     }
+    for write in judgement.late {
+        stage.note(format!("Outside of what is promised, as the network held it up for too long: {write}"));
+    }
     result.until = Some(until);
     result.failures.extend(judgement.failures);
     result.measured = judgement.measured;

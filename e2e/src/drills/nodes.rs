@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use kube_testkit::records::Stamp;
 
 use crate::cluster::Node;
-use crate::judge::Cause;
+use crate::judge::{Cause, HeldUp};
 use crate::stage::Stage;
 use crate::wait::{Seen, until};
 
@@ -49,7 +49,8 @@ pub(super) async fn frozen(stage: &mut Stage) -> Result<()> {
     back(stage, &node).await
 }
 
-/// The replica runs on, and none of its packets reach the API server, nor any answer it.
+/// The replica runs on, and none of its packets reach the API server, nor any answer it. What it sent last stays with TCP, which
+/// delivers it when the network is mended: that is longer than the promise assumes, and such writes are reported apart.
 pub(super) async fn cut_off(stage: &mut Stage) -> Result<()> {
     for _ in 0..stage.options.repeat {
         let (replica, pod) = stage.busiest().await?;
@@ -64,9 +65,10 @@ pub(super) async fn cut_off(stage: &mut Stage) -> Result<()> {
             format!("{}; {}", rule("OUTPUT", "dports"), rule("INPUT", "sports"))
         };
         let at = node.shell_at(&rules("-I")).await.context("the replica could not be cut off")?;
-        stage.lost(replica.clone(), at, Cause::CutOff);
-        let owned = stage.owned_by_others(&[replica]).await;
-        node.shell(&rules("-D")).await.context("the replica could not be connected again")?;
+        stage.lost(replica.clone(), at.clone(), Cause::CutOff);
+        let owned = stage.owned_by_others(std::slice::from_ref(&replica)).await;
+        let healed = node.shell_at(&rules("-D")).await.context("the replica could not be connected again")?;
+        stage.story.held_up.push(HeldUp { replica, from: at, to: healed });
         owned?;
         stage.settle().await?;
     }
