@@ -21,6 +21,7 @@ mod unelected;
 mod vital;
 mod wire;
 mod work;
+mod writes;
 
 pub use candidate::{Candidate, CandidateStatus, NotLeading};
 pub use clock::{Clock, SystemClock};

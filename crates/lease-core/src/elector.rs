@@ -76,6 +76,8 @@ pub struct Elector {
     yield_until: Duration,
     /// Read, to be sure that nothing was missed, if the watch shows nothing until then.
     poll_at: Duration,
+    /// Until then a write of the work may still land, so nobody is let in.
+    quiet_at: Duration,
     watch_healthy: bool,
     effects: VecDeque<Effect>,
 }
@@ -98,6 +100,7 @@ impl Elector {
             retry_at: Duration::ZERO,
             yield_until: Duration::ZERO,
             poll_at: Duration::ZERO,
+            quiet_at: Duration::ZERO,
             watch_healthy: true,
             effects: VecDeque::new(),
         }
@@ -140,6 +143,7 @@ impl Elector {
             Event::WriteLanded(attempt, lease) => self.write_landed(attempt, lease, cx),
             Event::WriteRefused(attempt, refusal) => self.write_refused(attempt, refusal, cx),
             Event::WriteUnknown(attempt) => self.write_unknown(attempt, cx),
+            Event::Unanswered { given_up } => self.left_unanswered(given_up),
             Event::WorkEnded => self.work_ended(),
             Event::StepDown { successor } => self.step_down(successor, cx),
             Event::Stand(standing) => self.config.standing = standing,
@@ -182,7 +186,7 @@ impl Elector {
             State::Expired => self.may_try().then(|| read_at.or_else(|| self.attempt_at())).flatten(),
             State::Leader => read_at.or_else(|| self.renew_at()),
             State::Releasing => match &self.vacating {
-                Some(vacating) => Some(vacating.give_up_at.min(self.retry_at)),
+                Some(vacating) => Some(vacating.give_up_at.min(self.vacate_at())),
                 None => read_at.or_else(|| self.renew_at()),
             },
         }

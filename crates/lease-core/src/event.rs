@@ -45,6 +45,12 @@ pub enum Event {
     WriteRefused(AttemptId, Refusal),
     /// Nobody can tell whether the write was carried out, or still will be: no answer, a timeout, a 5xx.
     WriteUnknown(AttemptId),
+    /// A write of the work was given up on without an answer that tells whether it was carried out: it may still land. To be
+    /// told before [`Event::WorkEnded`].
+    Unanswered {
+        /// When its sender stopped waiting, by `CLOCK_MONOTONIC`.
+        given_up: Duration,
+    },
     /// The work has returned, or was aborted and joined: nothing of it runs any more.
     WorkEnded,
     /// Give the Lease up in good order, in favour of `successor` if there is one.

@@ -47,7 +47,8 @@
 //!
 //! This rests on two assumptions, until the API server itself fences: clocks run at about the same *rate*
 //! (LeaseDuration − RenewDeadline is the margin; their *readings* are never compared), and a request that was sent
-//! within the validity is not held up in the network for longer than that same margin.
+//! within the validity is not held up in the network for longer than that same margin. A Lease that expires grants every
+//! write this time; one that is released does if its work announces its writes ([`Term::write_begins`]).
 
 pub mod config;
 pub mod effect;

@@ -36,6 +36,8 @@ pub enum Mutant {
     BlankIsRelease,
     /// The release is sent while the work still runs.
     ReleaseBeforeDrain,
+    /// The release is sent although a write of the work went unanswered, and may still land.
+    ReleaseBesideUnanswered,
     /// The release is sent without reading whose Lease it is, and without a resourceVersion.
     ReleaseUnseen,
     /// The Lease is taken again while the work of the last term has not been joined.
@@ -56,7 +58,7 @@ pub enum Mutant {
 
 impl Mutant {
     /// Every mutant there is, with its name in `LEASE_CORE_MUTANT`.
-    pub const ALL: [(Self, &'static str); 22] = [
+    pub const ALL: [(Self, &'static str); 23] = [
         (Self::ExpiryByWallClock, "expiry-by-wall-clock"),
         (Self::ExpiryByOwnDuration, "expiry-by-own-duration"),
         (Self::TakeoverAtFirstSight, "takeover-at-first-sight"),
@@ -71,6 +73,7 @@ impl Mutant {
         (Self::VanishedIsFree, "vanished-is-free"),
         (Self::BlankIsRelease, "blank-is-release"),
         (Self::ReleaseBeforeDrain, "release-before-drain"),
+        (Self::ReleaseBesideUnanswered, "release-beside-unanswered"),
         (Self::ReleaseUnseen, "release-unseen"),
         (Self::AcquireBeforeJoin, "acquire-before-join"),
         (Self::RenewsForTheDead, "renews-for-the-dead"),

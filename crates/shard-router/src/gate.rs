@@ -6,7 +6,8 @@
 //! 2. adds the server-side `timeout` that is left to the holder (watches and other long-running requests excepted).
 //!    The server counts it from receipt, and a request that it answers with 504 may still land: a help, not a proof;
 //! 3. stops waiting for the answer when validity ends;
-//! 4. reads the clock again in the lowest layer that kube lets us add, behind the queue in front of the connection and before
+//! 4. notes each write whose fate nobody learns, since the Lease is not released while it may land;
+//! 5. reads the clock again in the lowest layer that kube lets us add, behind the queue in front of the connection and before
 //!    each step that could be the one to hand the request to a connection.
 //!
 //! What remains possible until the API server itself fences: between that last look at the clock and the packet there are
@@ -18,6 +19,7 @@
 //! gate again.
 
 mod deadline;
+mod flight;
 mod given;
 mod wire;
 
@@ -32,7 +34,7 @@ use kube::{
 use lease_core::Connection;
 use tower::{BoxError, Layer};
 
-use self::given::Given;
+use self::{flight::Flight, given::Given};
 use crate::mutants::{Mutant, active};
 
 /// The authority to send was over, so the request was not sent, or its answer was not waited for.
@@ -72,6 +74,10 @@ pub(crate) trait Authority: Send + Sync + 'static {
     fn over(&self) -> BoxFuture<'_, ()>;
     /// The Lease's name, for messages.
     fn lease(&self) -> String;
+    /// A write is about to be sent; `false` if none may be any more. Otherwise `write_ends` follows.
+    fn write_begins(&self) -> bool;
+    /// It was answered, or nobody will hear what became of it.
+    fn write_ends(&self, answered: bool);
 }
 
 /// The authority that travels with a request in its extensions, down to the last check.
@@ -157,11 +163,22 @@ async fn send(base: Client, pass: Pass, mut request: Request<Body>) -> Result<Re
     let remaining = pass.0.remaining().ok_or_else(|| said.not_sent(&pass))?;
     deadline::limit(&mut request, remaining);
     request.extensions_mut().insert(pass.clone());
+    let flight = if request.method().is_safe() {
+        None
+    } else {
+        Some(Flight::begin(&pass).ok_or_else(|| said.not_sent(&pass))?)
+    };
     tokio::select! {
         // The end comes first: on waking from a pause, the request must not be sent by the poll that looks for its answer.
         biased;
         () = pass.0.over() => Err(said.unanswered(&pass).into()),
-        answer = base.send(request) => Ok(answer?),
+        answer = base.send(request) => {
+            let answer = answer?;
+            if let Some(flight) = flight {
+                flight.end(answer.status());
+            }
+            Ok(answer)
+        }
     }
 }
 

@@ -146,4 +146,12 @@ impl Authority for HoldAuthority {
     fn lease(&self) -> String {
         self.hold.lease().to_owned()
     }
+
+    fn write_begins(&self) -> bool {
+        self.hold.write_begins()
+    }
+
+    fn write_ends(&self, answered: bool) {
+        self.hold.write_ends(answered);
+    }
 }

@@ -62,6 +62,21 @@ impl Hold {
         }
     }
 
+    /// See [`Term::write_begins`]. Without a Lease there is no release that would have to wait.
+    pub(crate) fn write_begins(&self) -> bool {
+        match self {
+            Self::Elected(term) => term.write_begins(),
+            Self::Sole(_) => true,
+        }
+    }
+
+    /// See [`Term::write_ends`].
+    pub(crate) fn write_ends(&self, answered: bool) {
+        if let Self::Elected(term) = self {
+            term.write_ends(answered);
+        }
+    }
+
     pub(crate) fn renewals(&self) -> Option<watch::Receiver<Validity>> {
         match self {
             Self::Elected(term) => Some(term.renewals()),

@@ -21,7 +21,7 @@ use super::options::OnOverrun;
 use super::term::Term;
 use super::vital::Pulse;
 use super::wire::{Dress, Marks};
-use super::work::{RunningWork, Work};
+use super::work::{self, RunningWork, Work};
 use crate::effect::{Effect, EndReason};
 use crate::elector::Elector;
 use crate::event::{Context, Event};
@@ -115,13 +115,18 @@ impl Task {
                 Some(outcome) = self.requests.next() => self.answered(outcome),
                 command = commands.recv(), if !self.stopping => self.obey(command.unwrap_or(Command::Shutdown)),
                 Some(news) = news.recv() => self.hear(news),
-                () = work_ended(&mut self.running) => {
-                    self.running = None;
-                    self.feed(Event::WorkEnded);
-                }
+                () = work::ended(&mut self.running) => self.join_work(),
                 () = sleep_until(clock, timeout) => self.feed(Event::Timeout),
             }
         }
+    }
+
+    fn join_work(&mut self) {
+        let running = self.running.take();
+        if let Some(given_up) = running.and_then(|running| running.term.close_writes()) {
+            self.feed(Event::Unanswered { given_up });
+        }
+        self.feed(Event::WorkEnded);
     }
 
     fn obey(&mut self, command: Command) {
@@ -277,15 +282,6 @@ impl Task {
             *current = status;
             changed
         });
-    }
-}
-
-/// Ready when the work has ended and been joined; never, while none runs.
-async fn work_ended(running: &mut Option<RunningWork>) {
-    match running {
-        // An error would mean that the one who tells was dropped, with its runtime: then nothing runs either.
-        Some(running) => drop((&mut running.ended).await),
-        None => std::future::pending().await,
     }
 }
 

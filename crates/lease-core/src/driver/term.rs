@@ -12,6 +12,7 @@ use tokio_util::task::TaskTracker;
 use super::candidate::{NotLeading, Notes};
 use super::clock::Clock;
 use super::vital::{Tracked, Vital};
+use super::writes::Writes;
 use crate::identity::Identity;
 use crate::name::LeaseName;
 use crate::revision::{FencingToken, Revision};
@@ -34,6 +35,7 @@ struct Shared {
     drain: CancellationToken,
     tracker: TaskTracker,
     vital: Arc<Vital>,
+    writes: Writes,
     notes: Notes,
 }
 
@@ -58,6 +60,7 @@ impl Term {
                 validity: watch::Sender::new(validity),
                 drain: CancellationToken::new(),
                 tracker: TaskTracker::new(),
+                writes: Writes::default(),
                 notes,
             }),
         }
@@ -129,6 +132,25 @@ impl Term {
     /// thread for longer than RetryPeriod. It is not cancelled by this; that is for the one who polls it.
     pub fn track<F: Future>(&self, future: F) -> Tracked<F> {
         Tracked::new(future, &self.shared.vital, self.shared.tracker.token())
+    }
+
+    /// Announces a write under this term, so that the Lease is not released while it may still land. `false` if the term's
+    /// work has been joined: then the write must not be sent. Otherwise [`write_ends`](Self::write_ends) has to follow.
+    #[must_use]
+    pub fn write_begins(&self) -> bool {
+        self.shared.writes.begin()
+    }
+
+    /// An announced write was answered, or given up on: its sender stopped waiting, its connection broke, or the answer does
+    /// not tell whether it was carried out. Since it may still land then, the Lease is not released before LeaseDuration −
+    /// RenewDeadline has passed from now on, which is as long as a request is assumed to be on its way at most.
+    pub fn write_ends(&self, answered: bool) {
+        self.shared.writes.end(answered, self.shared.clock.now().monotonic);
+    }
+
+    /// Lets no write begin any more. Says when the last was given up on that may still land.
+    pub(super) fn close_writes(&self) -> Option<Duration> {
+        self.shared.writes.close(self.shared.clock.now().monotonic)
     }
 
     /// Sets annotations on the Lease (with `None`, removes them), in one write with the next renewal, which is brought

@@ -33,6 +33,7 @@ where
 #[derive(Debug)]
 pub(super) struct RunningWork {
     abort: AbortHandle,
+    pub(super) term: Term,
     pub(super) ended: oneshot::Receiver<()>,
 }
 
@@ -42,22 +43,31 @@ impl RunningWork {
         let task = user.spawn(work.run(term.clone()));
         let abort = task.abort_handle();
         let (tell, ended) = oneshot::channel();
-        let term = term.clone();
+        let joined = term.clone();
         tokio::spawn(async move {
             if let Err(error) = task.await
                 && error.is_panic()
             {
-                tracing::error!("what ran under lease {} panicked; the Lease is given up", term.lease());
+                tracing::error!("what ran under lease {} panicked; the Lease is given up", joined.lease());
             }
             // What the work left behind in tasks of its own counts as the work.
-            term.joined().await;
+            joined.joined().await;
             // The receiver is gone when the candidate is: nobody left to tell.
             let _ = tell.send(());
         });
-        Self { abort, ended }
+        Self { abort, term: term.clone(), ended }
     }
 
     pub(super) fn abort(&self) {
         self.abort.abort();
+    }
+}
+
+/// Ready when the work has ended and been joined; never, while none runs.
+pub(super) async fn ended(running: &mut Option<RunningWork>) {
+    match running {
+        // An error would mean that the one who tells was dropped, with its runtime: then nothing runs either.
+        Some(running) => drop((&mut running.ended).await),
+        None => std::future::pending().await,
     }
 }

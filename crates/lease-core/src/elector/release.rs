@@ -101,9 +101,27 @@ impl Elector {
             self.vacated();
         } else if self.must_read || !vacating.confirmed {
             self.read_if_due(cx);
-        } else if cx.now.monotonic >= self.retry_at {
+        } else if cx.now.monotonic >= self.vacate_at() {
             self.release(cx);
         }
+    }
+
+    /// No release before.
+    pub(super) fn vacate_at(&self) -> Duration {
+        let reading = self.must_read || self.vacating.as_ref().is_some_and(|vacating| !vacating.confirmed);
+        if reading || active(Mutant::ReleaseBesideUnanswered) {
+            self.retry_at
+        } else {
+            self.retry_at.max(self.quiet_at)
+        }
+    }
+
+    /// A write that nobody waits for any more may be on its way for as long as is assumed of any: LeaseDuration −
+    /// RenewDeadline. A Lease that expires gives it that time; one that is released has to wait for it.
+    pub(super) fn left_unanswered(&mut self, given_up: Duration) {
+        let timings = &self.config.timings;
+        let longest_transit = timings.lease_duration().saturating_sub(timings.renew_deadline());
+        self.quiet_at = self.quiet_at.max(given_up + longest_transit);
     }
 
     fn release(&mut self, cx: &Context) {

@@ -30,6 +30,31 @@ fn drain_then_work_ends_then_read_then_release() {
     assert_eq!(release.record.transitions, lease.record.transitions);
 }
 
+/// Its drain was cut short, or its connection broke: the write may be on its way for LeaseDuration − RenewDeadline (5 s).
+#[test]
+fn a_release_waits_while_a_write_of_the_work_may_still_land() {
+    let mut bench = Bench::leading();
+    assert_eq!(bench.at(0.5).tell(STEP_DOWN), [Effect::DrainWork]);
+    assert_eq!(bench.tell(Event::Unanswered { given_up: seconds(0.4) }), []);
+    assert_eq!(bench.tell(Event::WorkEnded), [Effect::Ended(EndReason::Released), Effect::Read]);
+    let lease = own(&bench);
+    assert_eq!(bench.tell(Event::Read(Some(lease))), []);
+    assert_eq!(bench.pass_to(5.3), []);
+    assert_eq!(write(&bench.pass_to(5.4)).kind, WriteKind::Release);
+}
+
+#[test]
+fn a_write_that_can_land_no_more_holds_up_no_release() {
+    let mut bench = Bench::leading();
+    bench.tell(Event::Unanswered { given_up: seconds(0.4) });
+    let renewal = write(&bench.at(6.0).tell(Event::Timeout));
+    bench.land(&renewal, 3);
+    bench.tell(STEP_DOWN);
+    bench.tell(Event::WorkEnded);
+    let lease = own(&bench);
+    assert_eq!(write(&bench.tell(Event::Read(Some(lease)))).kind, WriteKind::Release);
+}
+
 #[test]
 fn after_a_release_the_others_come_first() {
     let mut bench = vacating();

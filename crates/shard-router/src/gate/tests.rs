@@ -16,6 +16,8 @@ use super::*;
 struct Authorised {
     left_millis: AtomicU64,
     ended: Notify,
+    begun: AtomicU64,
+    unanswered: AtomicU64,
 }
 
 impl Authority for Authorised {
@@ -29,6 +31,16 @@ impl Authority for Authorised {
 
     fn lease(&self) -> String {
         "op-shard-3".into()
+    }
+
+    fn write_begins(&self) -> bool {
+        self.begun.fetch_add(1, Ordering::SeqCst);
+        true
+    }
+
+    fn write_ends(&self, answered: bool) {
+        self.begun.fetch_sub(1, Ordering::SeqCst);
+        self.unanswered.fetch_add(u64::from(!answered), Ordering::SeqCst);
     }
 }
 
@@ -126,6 +138,60 @@ async fn an_answer_is_not_waited_for_beyond_the_end() {
     authority.ended.notify_one();
     let error = Api::<ConfigMap>::default_namespaced(client).get("x").await.unwrap_err();
     assert!(error.to_string().contains("it may have landed"), "{error}");
+}
+
+/// A holder's writes to a server whose answer has this status.
+async fn writes(status: u16) -> (Arc<Authorised>, Client) {
+    let service = tower::service_fn(move |_: Request<Body>| async move {
+        Ok::<_, BoxError>(Response::builder().status(status).body(Body::from(b"{}".to_vec()))?)
+    });
+    let authority = Arc::new(Authorised { left_millis: 1500.into(), ..Authorised::default() });
+    let base = Base::new(Client::new(service, "default").into(), "op/1 (a_1)").unwrap();
+    let client = base.gated(&Pass(authority.clone()));
+    let request = Request::delete("/api/v1/namespaces/default/configmaps/x").body(Vec::new()).unwrap();
+    drop(client.request::<serde_json::Value>(request).await);
+    (authority, client)
+}
+
+#[tokio::test]
+async fn only_an_answer_that_tells_settles_a_write() {
+    for status in [200, 404, 409, 422, 429] {
+        let (authority, _client) = writes(status).await;
+        assert_eq!(authority.unanswered.load(Ordering::SeqCst), 0, "{status}");
+    }
+    for status in [408, 499, 500, 503, 504] {
+        let (authority, _client) = writes(status).await;
+        assert_eq!(authority.unanswered.load(Ordering::SeqCst), 1, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn a_write_that_is_given_up_on_is_reported() {
+    let (authority, server, client) = setting(1500);
+    let delete = || {
+        let api = Api::<ConfigMap>::default_namespaced(client.clone());
+        async move { api.delete("x", &kube::api::DeleteParams::default()).await }
+    };
+    // Its sender is aborted.
+    let mut aborted = Box::pin(delete());
+    while server.seen.lock().unwrap().is_empty() {
+        assert!(aborted.as_mut().now_or_never().is_none(), "nobody answers");
+        tokio::task::yield_now().await;
+    }
+    drop(aborted);
+    assert_eq!((authority.begun.load(Ordering::SeqCst), authority.unanswered.load(Ordering::SeqCst)), (0, 1));
+    // Validity ends before the answer.
+    authority.ended.notify_one();
+    delete().await.unwrap_err();
+    assert_eq!((authority.begun.load(Ordering::SeqCst), authority.unanswered.load(Ordering::SeqCst)), (0, 2));
+}
+
+#[tokio::test]
+async fn a_read_that_is_given_up_on_is_nothing_to_wait_for() {
+    let (authority, _server, client) = setting(1500);
+    authority.ended.notify_one();
+    Api::<ConfigMap>::default_namespaced(client).get("x").await.unwrap_err();
+    assert_eq!(authority.unanswered.load(Ordering::SeqCst), 0);
 }
 
 /// A service that notes when a request would go to the wire: at its first poll.
