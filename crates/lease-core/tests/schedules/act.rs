@@ -39,7 +39,10 @@ impl World {
             Inward::WorkEnded(number) => {
                 // In calm times no work returns that was not asked to.
                 let ends = |work: &mut Work| work.number == number && (work.ending || !self.calm);
-                let Some(Work { ending, .. }) = process.work.take_if(ends) else { return Ok(()) };
+                let Some(Work { ending, writes_until, .. }) = process.work.take_if(ends) else {
+                    return Ok(());
+                };
+                self.leave_writes(node, writes_until)?;
                 self.stats.count(if ending { "work ended" } else { "work returned early" });
                 self.tell(node, Event::WorkEnded)
             }
@@ -118,7 +121,8 @@ impl World {
             Effect::StartWork(token) => {
                 self.check_start(node, token)?;
                 self.works += 1;
-                let work = Work { number: self.works, ending: false };
+                let work = Work { number: self.works, ending: false, writes_until: Duration::ZERO };
+                self.schedule_write(node, work.number);
                 if !self.calm && self.rng.u8(0..20) == 0 {
                     let span = self.plan.longest_lease().mul_f64(self.rng.f64());
                     self.queue.push(self.now + span, Happening::WorkEnd { node, work: work.number });

@@ -69,7 +69,7 @@ impl Ledger {
                 | Event::WriteRefused(..)
                 | Event::WriteUnknown(_)
         );
-        if !answer && !matches!(event, Event::Timeout) {
+        if !answer && !matches!(event, Event::Timeout | Event::Unanswered { .. }) {
             self.news += 1;
         }
         let (Event::Watched(lease) | Event::Read(Some(lease)) | Event::WriteLanded(_, Some(lease))) = event

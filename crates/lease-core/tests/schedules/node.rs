@@ -89,6 +89,8 @@ pub(crate) struct Work {
     pub(crate) number: u64,
     /// Whether it was asked to end.
     pub(crate) ending: bool,
+    /// When the last of its writes lands.
+    pub(crate) writes_until: Duration,
 }
 
 impl Node {

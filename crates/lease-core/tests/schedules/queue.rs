@@ -22,6 +22,10 @@ pub(crate) enum Happening {
     Watch { node: usize },
     /// A node's work has ended.
     WorkEnd { node: usize, work: u64 },
+    /// A node's work sends a write.
+    WorkWrites { node: usize, work: u64 },
+    /// Such a write reaches the API server.
+    WorkWriteLands { writer: Identity },
     /// The plan wants another fault.
     NextFault,
     /// A fault strikes this node, or whatever it strikes.

@@ -15,6 +15,7 @@ mod plan;
 mod queue;
 mod serve;
 pub(crate) mod stats;
+mod writes;
 
 use std::fmt;
 use std::time::Duration;
@@ -155,6 +156,11 @@ impl World {
             }
             Happening::Watch { node } => self.show(node),
             Happening::WorkEnd { node, work } => self.receive(node, Inward::WorkEnded(work)),
+            Happening::WorkWrites { node, work } => {
+                self.work_writes(node, work);
+                Ok(())
+            }
+            Happening::WorkWriteLands { writer } => self.check_work_write(&writer),
             Happening::NextFault => self.next_fault(),
             Happening::Strike { node, fault } => self.strike(node, fault),
             Happening::Remedy { node } => self.remedy(node),
