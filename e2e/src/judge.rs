@@ -129,8 +129,8 @@ impl Story {
         let losses = self.losses.iter().filter(|loss| loss.at.boot >= drill_since.boot);
         let measured: Vec<_> = losses.map(|loss| loss.measure(&timeline, &deleted)).collect();
         failures.extend(measured.iter().flat_map(Measured::failures));
-        failures.retain(|failure| self.known.insert(failure.clone()));
-        late.retain(|write| self.known.insert(write.clone()));
+        failures.retain(|failure| self.known.insert(coarse(failure)));
+        late.retain(|write| self.known.insert(coarse(write)));
         let handovers = self.handovers(&elected, &timeline, drill_since);
         Judgement { verdict, failures, late, measured, handovers, gaps }
     }
@@ -231,6 +231,17 @@ impl Story {
     }
 }
 
+/// A sentence without the fractions of its numbers. More records move the clock that all times are placed on by a microsecond, and a
+/// violation is reported once.
+fn coarse(sentence: &str) -> String {
+    let mut fraction = false;
+    let kept = sentence.chars().filter(|c| {
+        fraction = *c == '.' || (fraction && c.is_ascii_digit());
+        !fraction
+    });
+    kept.collect()
+}
+
 /// The processes that began in an epoch.
 fn started_in<'a>(epoch: &Epoch, evidence: &Evidence, elected: &'a RecordLog) -> HashSet<&'a Replica> {
     let within = |at: &Stamp| {
@@ -259,5 +270,16 @@ fn rules(evidence: &Evidence, transit: Duration) -> Rules {
         transit,
         waiting_bound: Some(WAITING_BOUND),
         ..Rules::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::coarse;
+
+    #[test]
+    fn sentences_that_differ_in_microseconds_are_one() {
+        assert_eq!(coarse("at +164.817886 s, 3.9s late"), coarse("at +164.817885 s, 3.8s late"));
+        assert_ne!(coarse("at +164.8 s"), coarse("at +165.8 s"));
     }
 }
