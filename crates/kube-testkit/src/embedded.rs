@@ -49,6 +49,7 @@ mod kinds;
 mod machine;
 mod ownership;
 mod present;
+mod protobuf;
 mod refusal;
 mod request;
 mod resource;

@@ -12,6 +12,8 @@ mod compaction;
 mod documents;
 #[path = "conformance/generated.rs"]
 mod generated;
+#[path = "conformance/protobuf.rs"]
+mod protobuf;
 #[path = "conformance/script.rs"]
 mod script;
 #[path = "conformance/talk.rs"]

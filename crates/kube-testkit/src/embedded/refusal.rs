@@ -224,6 +224,13 @@ impl Refusal {
         Self::status(415, "UnsupportedMediaType", "415: Unsupported Media Type", Some(json!({})))
     }
 
+    /// A body in a form that nobody reads.
+    pub(crate) fn unknown_format() -> Self {
+        let message = "the body of the request was in an unknown format - accepted media types include: \
+            application/json, application/yaml, application/vnd.kubernetes.protobuf";
+        Self::status(415, "UnsupportedMediaType", message, None)
+    }
+
     /// A kind of patch that custom resources don't take.
     pub(crate) fn unsupported_patch() -> Self {
         let message = "the body of the request was in an unknown format - accepted media types include: \

@@ -1,6 +1,8 @@
 //! The objects, and the log of what happened to them: what etcd is to kube-apiserver.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, VecDeque};
+use std::iter::once;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -9,12 +11,40 @@ use serde_json::{Value, json};
 /// write.
 pub type Revision = u64;
 
-/// Where an object is kept. Sorts as etcd's keys do: by storage, namespace, name.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// Where an object is kept. Sorts as etcd's keys do, see [`Key::order`].
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Key {
     pub(crate) storage: Arc<str>,
     pub(crate) namespace: String,
     pub(crate) name: String,
+}
+
+impl Key {
+    /// The order of objects in a list, by namespace and name: that of the text `namespace/name`, in which `a-b/x` comes
+    /// before `a/x`.
+    pub(crate) fn order(left: (&str, &str), right: (&str, &str)) -> Ordering {
+        if left.0 == right.0 {
+            return left.1.cmp(right.1);
+        }
+        left.0.bytes().chain(once(b'/')).cmp(right.0.bytes().chain(once(b'/')))
+    }
+
+    /// Namespace and name.
+    pub(crate) fn place(&self) -> (&str, &str) {
+        (&self.namespace, &self.name)
+    }
+}
+
+impl Ord for Key {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.storage.cmp(&other.storage).then_with(|| Self::order(self.place(), other.place()))
+    }
+}
+
+impl PartialOrd for Key {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
 }
 
 /// One write.

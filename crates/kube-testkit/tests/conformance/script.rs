@@ -6,7 +6,8 @@
 //! - `~`: only the status and the reason are compared, as the message repeats a parser's words;
 //! - `&`: a watch that goes on while the following requests run; its events are compared at the end;
 //! - `wait`: asked again until the answer is 200, and not compared;
-//! - `merge`, `json`, `strategic`, `apply` name the kind of a `PATCH`; `meta`, `table` the form of the answer.
+//! - `merge`, `json`, `strategic`, `apply` name the kind of a `PATCH`; `meta`, `table` the form of the answer;
+//! - `protobuf`: the body is sent as such, see [`protobuf`](crate::protobuf).
 //!
 //! `{ns}` is the script's namespace, `{uid:NAME}` and `{rv:NAME}` are those of the object of that name as last answered,
 //! `{continue}` is the token of the last page, `{continue:KIND}` that of the last list of a kind.
@@ -14,6 +15,8 @@
 //! A line `compact` makes the server forget all changes before.
 
 use std::path::Path;
+
+use crate::protobuf;
 
 /// A script.
 #[derive(Debug)]
@@ -95,6 +98,7 @@ impl Step {
                 "json" => step.media = "application/json-patch+json",
                 "strategic" => step.media = "application/strategic-merge-patch+json",
                 "apply" => step.media = "application/apply-patch+yaml",
+                "protobuf" => step.media = protobuf::MEDIA,
                 "text" => step.media = "text/plain",
                 "meta" => step.accept = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1",
                 "metas" => step.accept = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1",

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
 use crate::compaction::Forgetful;
+use crate::protobuf;
 use crate::script::{Manner, Script, Step};
 use crate::transcript::Entry;
 
@@ -116,7 +117,11 @@ impl Talk {
             .header("accept", step.accept)
             .header("user-agent", "conformance/1")
             .header("accept-encoding", "identity")
-            .body(Bytes::from(self.filled(&step.body)))
+            .body(if step.media == protobuf::MEDIA {
+                protobuf::encode(&self.filled(&step.body))
+            } else {
+                Bytes::from(self.filled(&step.body))
+            })
             .expect("a script has sound requests")
     }
 

@@ -91,6 +91,12 @@ async fn kubectl_gets_applies_watches_and_deletes() {
     assert_eq!(said.trim(), "service/s configured");
     let said = kubectl.run(&["get", "svc", "s", "-o", "jsonpath={.spec.ports[*].port}"], "").await;
     assert_eq!(said, "81");
+    // These send protobuf.
+    let said = kubectl.run(&["create", "namespace", "another"], "").await;
+    assert_eq!(said.trim(), "namespace/another created");
+    kubectl.run(&["create", "configmap", "c", "--namespace=another", "--from-literal=a=b"], "").await;
+    let said = kubectl.run(&["get", "cm", "c", "--namespace=another", "-o", "jsonpath={.data}"], "").await;
+    assert_eq!(said, r#"{"a":"b"}"#);
     let said = kubectl.run(&["get", "leases,cm,events,sts,pdb,ns"], "").await;
     assert!(said.contains("namespace/kube-system"), "{said}");
     let said = kubectl.run(&["label", "mc/m", "a=b"], "").await;

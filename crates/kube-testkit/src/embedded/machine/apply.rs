@@ -12,7 +12,7 @@ use crate::embedded::refusal::{Fault, Refusal};
 impl Machine {
     /// Returns 200 or 201, and the object.
     pub(super) fn apply(&mut self, call: &Call<'_>, name: &str) -> Result<(u16, Value), Refusal> {
-        let config = Self::configuration(call, name)?;
+        let config = Self::configuration(call)?;
         let kind = &call.kind;
         let old = self.store.get(&Self::key_of(call, name)).cloned();
         if old.is_none() && call.place.subresource.is_some() {
@@ -49,6 +49,7 @@ impl Machine {
             Refusal::owned_by_others(&told)
         })?;
         let mut object = Self::decode(kind, kinds::from_internal(kind, &object))?;
+        check_name(&object, name)?;
         if let (true, Some(owned)) = (changed(&live, &object) || old.is_none(), managers.0.get_mut(&manager))
         {
             owned.time = Some(self.now());
@@ -63,7 +64,7 @@ impl Machine {
     }
 
     /// The body, as far as its type is concerned; what is not in it is not applied, so it gets no defaults.
-    fn configuration(call: &Call<'_>, name: &str) -> Result<Value, Refusal> {
+    fn configuration(call: &Call<'_>) -> Result<Value, Refusal> {
         let kind = &call.kind;
         if call.query.get("fieldManager").is_none() {
             return Err(Refusal::invalid_options(
@@ -74,7 +75,7 @@ impl Machine {
         if kind.group == "events.k8s.io" {
             return Err(Refusal::not_supported(&format!("server-side apply of {}", kind.qualified())));
         }
-        let mut config: Value = serde_json::from_slice(call.request.body()).map_err(|error| {
+        let config: Value = serde_json::from_slice(call.request.body()).map_err(|error| {
             Refusal::not_supported(&format!("server-side apply of anything but JSON ({error})"))
         })?;
         for (field, wanted) in [("kind", kind.kind.clone()), ("apiVersion", kind.api_version())] {
@@ -88,11 +89,6 @@ impl Machine {
         if config["metadata"].get("managedFields").is_some_and(|fields| !fields.is_null()) {
             return Err(Refusal::bad_request("metadata.managedFields must be nil"));
         }
-        if config["metadata"]["name"].is_null() {
-            config["metadata"]["name"] = json!(name);
-        }
-        check_name(&config, name)?;
-        Self::place_in_namespace(call, &mut config)?;
         Ok(config)
     }
 }

@@ -138,7 +138,7 @@ fn cut<'a>(
     limit: Option<usize>,
 ) -> (Page, usize) {
     let is_later =
-        |key: &Key| from.is_none_or(|from| (&key.namespace, &key.name) > (&from.after.0, &from.after.1));
+        |key: &Key| from.is_none_or(|from| Key::order(key.place(), (&from.after.0, &from.after.1)).is_gt());
     let mut page: Page = all
         .filter(|(key, object)| in_namespace(selection, key) && is_later(key) && selection.matches(object))
         .map(|(key, object)| (key.clone(), Arc::clone(object)))

@@ -3,8 +3,9 @@
 use serde_json::{Map, Value, json};
 
 use super::{Call, Machine};
+use crate::embedded::protobuf;
 use crate::embedded::refusal::{Fault, Refusal};
-use crate::embedded::request::{field_manager, json_body};
+use crate::embedded::request::{content_type, field_manager, json_body};
 use crate::embedded::resource::{NameRule, ResourceType};
 use crate::embedded::schema::{Schema, Shape, apply_defaults, check_rules, decode, tidy_metadata, validate};
 use crate::embedded::{kinds, ownership::Manager, ownership::Operation};
@@ -19,9 +20,14 @@ impl Machine {
                 kind.kind
             ))
         };
-        let object = json_body(call.request).map_err(|error| {
-            unrecognized(&format!("couldn't get version/kind; json parse error: {error}"))
-        })?;
+        let object = match content_type(call.request) {
+            "application/json" => json_body(call.request).map_err(|error| {
+                unrecognized(&format!("couldn't get version/kind; json parse error: {error}"))
+            })?,
+            protobuf::MEDIA => protobuf::object(call.request.body())?,
+            "application/yaml" => return Err(Refusal::not_supported("bodies in YAML")),
+            _ => return Err(Refusal::unknown_format()),
+        };
         if kind.custom.is_some() && object.get("kind").is_none() {
             return Err(unrecognized("Object 'Kind' is missing"));
         }

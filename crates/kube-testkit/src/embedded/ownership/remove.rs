@@ -6,8 +6,17 @@ use super::element::Element;
 use super::set::FieldSet;
 use crate::embedded::schema::{Relation, Schema, Shape};
 
-/// The value without these paths. What is emptied by that becomes null, which the types drop.
-pub(super) fn remove(schema: &Schema, value: &Value, paths: &FieldSet) -> Value {
+/// What becomes of a field in which nothing is left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Emptied {
+    /// It is null, and so still a member of the set of the object's fields.
+    IsNull,
+    /// It goes, as the types drop what is null.
+    IsGone,
+}
+
+/// The value without these paths.
+pub(super) fn remove(schema: &Schema, value: &Value, paths: &FieldSet, emptied: Emptied) -> Value {
     match (&schema.shape, value) {
         (Shape::Object(object), Value::Object(_)) if object.atomic => Value::Null,
         (Shape::Object(_) | Shape::Any, Value::Object(fields)) if !fields.is_empty() => {
@@ -19,9 +28,10 @@ pub(super) fn remove(schema: &Schema, value: &Value, paths: &FieldSet) -> Value 
                 }
                 let inner = Schema::default();
                 let inner = schema.field(name).map_or(&inner, AsRef::as_ref);
-                let field =
-                    paths.child(&element).map_or_else(|| field.clone(), |below| remove(inner, field, below));
-                if !field.is_null() {
+                let field = paths
+                    .child(&element)
+                    .map_or_else(|| field.clone(), |below| remove(inner, field, below, emptied));
+                if !field.is_null() || emptied == Emptied::IsNull {
                     kept.insert(name.clone(), field);
                 }
             }
@@ -36,7 +46,9 @@ pub(super) fn remove(schema: &Schema, value: &Value, paths: &FieldSet) -> Value 
                         return None;
                     }
                     let below = paths.child(&element);
-                    Some(below.map_or_else(|| item.clone(), |below| remove(&list.items, item, below)))
+                    Some(
+                        below.map_or_else(|| item.clone(), |below| remove(&list.items, item, below, emptied)),
+                    )
                 })
                 .collect();
             if kept.is_empty() { Value::Null } else { Value::Array(kept) }

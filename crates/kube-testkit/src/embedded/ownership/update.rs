@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::compare::{Comparison, compare};
 use super::managed::{Manager, Managers, Owned};
 use super::merge::merge;
-use super::remove::remove;
+use super::remove::{Emptied, remove};
 use super::set::FieldSet;
 use crate::embedded::schema::Schema;
 
@@ -54,7 +54,8 @@ pub(crate) fn apply(
     let (live, config) = (bare(live), bare(config));
     let merged = merge(schema, &live, &config);
     let last = managers.0.get(manager).cloned();
-    let set = FieldSet::of(schema, &config).without_below(ignored).difference(&unowned());
+    // All that is applied counts while it is found out what is not applied any more: a name or a uid keeps `metadata`.
+    let set = FieldSet::of(schema, &config).without_below(ignored);
     let time = last.as_ref().and_then(|owned| owned.time.clone());
     let owned = Owned { fields: set, api_version: api_version.to_owned(), time };
     managers.0.insert(manager.clone(), owned);
@@ -75,6 +76,9 @@ pub(crate) fn apply(
         return Err(ApplyError(conflicts));
     }
     take_from_others(managers, manager, &comparison);
+    if let Some(owned) = managers.0.get_mut(manager) {
+        owned.fields = owned.fields.difference(&unowned());
+    }
     managers.0.retain(|_, owned| !owned.fields.is_empty());
     Ok(result)
 }
@@ -93,19 +97,19 @@ fn take_from_others(managers: &mut Managers, manager: &Manager, comparison: &Com
 fn prune(schema: &Schema, merged: &Value, managers: &Managers, last: &FieldSet) -> Value {
     let named = |set: &FieldSet| set.with_named_fields(Some(schema));
     let last = named(last);
-    let pruned = remove(schema, merged, &last);
+    let pruned = remove(schema, merged, &last, Emptied::IsNull);
     let managed = managers.0.values().fold(FieldSet::default(), |all, owned| all.union(&owned.fields));
     let in_merged = named(&FieldSet::of(schema, merged));
     let kept = named(&FieldSet::of(schema, &pruned)).union(&named(&managed));
-    let pruned = remove(schema, merged, &in_merged.difference(&kept));
+    let pruned = remove(schema, merged, &in_merged.difference(&kept), Emptied::IsNull);
     let in_pruned = named(&FieldSet::of(schema, &pruned));
-    remove(schema, merged, &in_merged.difference(&in_pruned).intersection(&last))
+    remove(schema, merged, &in_merged.difference(&in_pruned).intersection(&last), Emptied::IsGone)
 }
 
 /// The object without `managedFields`, which nobody owns.
 fn bare(object: &Value) -> Value {
     let mut object = object.clone();
-    if let Some(metadata) = object["metadata"].as_object_mut() {
+    if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
         metadata.remove("managedFields");
     }
     object
