@@ -37,6 +37,7 @@
 //! - Built-in objects are read by the real types, but of their validation only what `kinds` lists is checked: an object that
 //!   the real server finds invalid may be accepted.
 //! - Garbage collection and the end of namespaces happen only [on demand](EmbeddedServer::with_garbage_collection).
+//! - Bodies are read as JSON. Of protobuf, only what `kubectl create namespace` and `kubectl create configmap` send is read.
 //! - What it does not know answers 501 with the reason `NotSupportedByEmbeddedServer`: other built-in resources, further
 //!   subresources, definitions with several versions, and so on.
 
