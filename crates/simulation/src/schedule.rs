@@ -19,7 +19,7 @@ pub use fault::{ApiTrouble, Direction, Fault, FaultKind, HandOnLease, LeaseOf};
 use crate::time::TrueTime;
 
 /// No message takes less. The world runs its hosts in windows of twice this (lookahead), so it must hold for every message.
-pub const LEAST_LATENCY: Duration = Duration::from_millis(8);
+pub const LEAST_LATENCY: Duration = Duration::from_millis(20);
 
 /// One of the places for a replica, as a Pod of a StatefulSet has an ordinal: who restarts in it is another process, and
 /// another holderIdentity.

@@ -47,6 +47,8 @@ fn explains(fault: &Happened, process: &Process, at: TrueTime, exit: Exit, evide
     let seat = process.seat;
     match (exit, &fault.fault.what) {
         (Exit::Killed, FaultKind::Crash(crashed)) => *crashed == seat && fault.from == at,
+        // The grace period was over before it had drained.
+        (Exit::Killed, FaultKind::Terminate(told)) => *told == seat && fault.to == at,
         (Exit::Clean, FaultKind::Terminate(told)) => {
             *told == seat && fault.from >= process.started && fault.from <= at
         }

@@ -10,47 +10,47 @@ use crate::evidence::Wish;
 use crate::world::process::{LEADER_ELECTION_ID, NAMESPACE};
 
 impl World {
-    /// What is not as asked for, one sentence each.
+    /// What is not as asked for, one sentence each. What is cheap to see is looked at first, and the rest only if that is fine.
     pub(super) fn missing(&mut self) -> Vec<String> {
-        let objects = self.objects();
-        let mut missing = self.unowned(&objects);
-        for (name, wish) in self.players.wishes() {
-            let resource = objects.get(&format!("memcacheds/{name}"));
-            let set = objects.get(&format!("statefulsets/{name}"));
-            let complete = ["services", "poddisruptionbudgets"]
-                .iter()
-                .all(|plural| objects.contains_key(&format!("{plural}/{name}")));
-            match (resource, set) {
-                (Some(resource), Some(set)) if complete => {
-                    missing.extend(unlike(&wish, resource, set).map(|what| format!("{name}: {what}")));
-                }
-                (None, _) => missing.push(format!("{name}: asked for, but not there")),
-                _ => missing.push(format!("{name}: a child is not there")),
-            }
+        let leases = self.objects_of(&["leases"]);
+        let unowned = self.unowned(&leases);
+        if !unowned.is_empty() {
+            return unowned;
         }
+        let resources = self.objects_of(&["memcacheds"]);
         let wishes = self.players.wishes();
-        for plural in ["memcacheds", "statefulsets", "services", "poddisruptionbudgets"] {
-            let prefix = format!("{plural}/");
-            let names = objects.keys().filter_map(|key| key.strip_prefix(&prefix));
-            missing.extend(
-                names
-                    .filter(|name| !wishes.contains_key(*name))
-                    .map(|name| format!("{name}: deleted, but there is still one of {plural}")),
-            );
+        let unlike = wishes.iter().flat_map(|(name, wish)| {
+            let resource = resources.get(&format!("memcacheds/{name}"));
+            let faults =
+                resource.map_or_else(|| vec!["not there"], |resource| resource_unlike(wish, resource));
+            faults.into_iter().map(move |fault| format!("{name}: {fault}"))
+        });
+        let missing: Vec<String> = unlike.chain(left_over(&resources, &wishes)).collect();
+        if !missing.is_empty() {
+            return missing;
         }
-        missing
+        let children = self.objects_of(&["statefulsets", "services", "poddisruptionbudgets"]);
+        let unlike = wishes.iter().flat_map(|(name, wish)| {
+            children_unlike(name, wish, &children).into_iter().map(move |fault| format!("{name}: {fault}"))
+        });
+        unlike.chain(left_over(&children, &wishes)).collect()
     }
 
     /// Everything that the operator has to do with, by `<plural>/<name>`.
     pub(super) fn objects(&mut self) -> BTreeMap<String, Value> {
+        self.objects_of(&["memcacheds", "statefulsets", "services", "poddisruptionbudgets", "leases"])
+    }
+
+    fn objects_of(&mut self, plurals: &[&str]) -> BTreeMap<String, Value> {
         let mut objects = BTreeMap::new();
-        for (group, plural) in [
-            (format!("apis/{DOMAIN}/v1alpha1"), "memcacheds"),
-            ("apis/apps/v1".to_owned(), "statefulsets"),
-            ("api/v1".to_owned(), "services"),
-            ("apis/policy/v1".to_owned(), "poddisruptionbudgets"),
-            ("apis/coordination.k8s.io/v1".to_owned(), "leases"),
-        ] {
+        for plural in plurals {
+            let group = match *plural {
+                "memcacheds" => format!("apis/{DOMAIN}/v1alpha1"),
+                "statefulsets" => "apis/apps/v1".to_owned(),
+                "poddisruptionbudgets" => "apis/policy/v1".to_owned(),
+                "leases" => "apis/coordination.k8s.io/v1".to_owned(),
+                _ => "api/v1".to_owned(),
+            };
             for object in self.api.list(self.now, &format!("/{group}/namespaces/{NAMESPACE}/{plural}")) {
                 let name = object["metadata"]["name"].as_str().unwrap_or_default();
                 objects.insert(format!("{plural}/{name}"), object);
@@ -78,25 +78,44 @@ impl World {
     }
 }
 
-/// What is not as this wish says.
-fn unlike(wish: &Wish, resource: &Value, set: &Value) -> impl Iterator<Item = &'static str> {
+/// What is there although nobody wants it any more.
+fn left_over(objects: &BTreeMap<String, Value>, wishes: &BTreeMap<String, Wish>) -> Vec<String> {
+    let unwanted = objects.keys().filter_map(|key| {
+        let (plural, name) = key.split_once('/')?;
+        (!wishes.contains_key(name)).then(|| format!("{name}: deleted, but there is still one of {plural}"))
+    });
+    unwanted.collect()
+}
+
+/// What is not as this wish says in the resource itself.
+fn resource_unlike(wish: &Wish, resource: &Value) -> Vec<&'static str> {
     let (metadata, spec, status) = (&resource["metadata"], &resource["spec"], &resource["status"]);
     let bucket = metadata["labels"][format!("{DOMAIN}/bucket")].as_str();
     let recorded = status["bucket"].as_u64().map(|bucket| bucket.to_string());
-    let argument = Value::from(wish.memory.to_string());
-    let arguments = set["spec"]["template"]["spec"]["containers"][0]["args"].as_array();
-    [
+    let as_written = spec["replicas"] == wish.replicas && spec["memoryLimitMegabytes"] == wish.memory;
+    faults([
         (metadata["uid"] == wish.uid.as_str(), "not the object that was created"),
-        (
-            spec["replicas"] == wish.replicas && spec["memoryLimitMegabytes"] == wish.memory,
-            "another spec than written",
-        ),
+        (as_written, "another spec than written"),
         (status["observedGeneration"] == metadata["generation"], "its newest generation is not observed"),
         (status["readyReplicas"] == wish.replicas, "not all servers are reported ready"),
         (bucket.is_some() && bucket == recorded.as_deref(), "its label and its recorded bucket differ"),
+    ])
+}
+
+/// What is not as this wish says in its children.
+fn children_unlike(name: &str, wish: &Wish, children: &BTreeMap<String, Value>) -> Vec<&'static str> {
+    let there = |plural: &str| children.contains_key(&format!("{plural}/{name}"));
+    let set = children.get(&format!("statefulsets/{name}")).unwrap_or(&Value::Null);
+    let argument = Value::from(wish.memory.to_string());
+    let arguments = set["spec"]["template"]["spec"]["containers"][0]["args"].as_array();
+    let complete = there("services") && there("poddisruptionbudgets");
+    faults([
+        (complete, "its Service or PodDisruptionBudget is not there"),
         (set["spec"]["replicas"] == wish.replicas, "its StatefulSet has another number of replicas"),
         (arguments.is_some_and(|all| all.contains(&argument)), "its servers have another memory limit"),
-    ]
-    .into_iter()
-    .filter_map(|(fine, what)| (!fine).then_some(what))
+    ])
+}
+
+fn faults<const N: usize>(checks: [(bool, &'static str); N]) -> Vec<&'static str> {
+    checks.into_iter().filter_map(|(fine, what)| (!fine).then_some(what)).collect()
 }

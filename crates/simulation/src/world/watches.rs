@@ -6,7 +6,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Response, header};
 use kube_testkit::embedded::Watch;
-use serde_json::Value;
 use tokio::sync::mpsc;
 
 use super::{AtServer, World};
@@ -29,6 +28,8 @@ type Frame = Result<Bytes, Broken>;
 pub(super) struct Watches {
     open: BTreeMap<WatchId, Open>,
     opened: u64,
+    /// Up to which revision, and to which watch, everything has been shown.
+    shown: (u64, u64),
 }
 
 struct Open {
@@ -83,17 +84,22 @@ impl World {
             .expect("a plain header makes a response")
     }
 
-    /// Shows all watches what is new.
+    /// Shows all watches what is new, and those that are new what there is.
     pub(super) fn show_changes(&mut self, at: TrueTime) {
+        let revision = self.api.machine().revision();
+        let seen = (revision, self.watches.opened);
+        if std::mem::replace(&mut self.watches.shown, seen) == seen {
+            return;
+        }
         self.watches.sweep();
         self.attend_workloads(at);
         let ids: Vec<WatchId> = self.watches.open.keys().copied().collect();
         for id in ids {
             let Some(open) = self.watches.open.get_mut(&id) else { continue };
-            let events = self.api.machine().next_events(&mut open.watch);
+            let lines = self.api.machine().next_lines(&mut open.watch);
             let over = open.watch.has_ended();
-            for event in events {
-                self.show(at, id, &event);
+            for line in lines {
+                self.show(at, id, line);
             }
             if over {
                 self.watches.end(id);
@@ -104,12 +110,11 @@ impl World {
     pub(super) fn bookmark(&mut self, at: TrueTime, id: WatchId) {
         let Some(open) = self.watches.open.get_mut(&id) else { return };
         let bookmark = self.api.machine().bookmark(&mut open.watch);
-        self.show(at, id, &bookmark);
+        self.show(at, id, Bytes::from(format!("{bookmark}\n")));
         self.serve_at(at + BOOKMARKS, AtServer::Bookmark(id));
     }
 
-    fn show(&mut self, at: TrueTime, id: WatchId, event: &Value) {
-        let line = Bytes::from(format!("{event}\n"));
+    fn show(&mut self, at: TrueTime, id: WatchId, line: Bytes) {
         let Some(open) = self.watches.open.get_mut(&id) else { return };
         let seat = self.processes[open.process].seat;
         if let Some(fault) = self.network.hung(seat) {
