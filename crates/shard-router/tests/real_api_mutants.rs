@@ -42,6 +42,11 @@ found_out!(a_stamp_from_the_key_as_it_reads_now, StampFromKeyAgain, scenarios::r
 found_out!(a_gate_that_stands_open, OpenGate, scenarios::kept_client, "outlived its hold");
 found_out!(a_replica_that_ignores_the_layout, IgnoreLayout, scenarios::other_count, "another layout");
 found_out!(a_panic_that_is_let_through, LetPanicsThrough, scenarios::panics, "a panic took");
-found_out!(a_name_that_is_freed_too_early, NoOwnerFinalizer, scenarios::namesakes, "two replicas reconciled one name");
+found_out!(
+    a_name_that_is_freed_too_early,
+    NoOwnerFinalizer,
+    scenarios::namesakes,
+    "two replicas reconciled one name"
+);
 found_out!(a_label_that_decides_alone, LabelDecides, relabel::relabel, "which is not its own");
 found_out!(a_deletion_that_is_believed, DeletedIsCleanUp, relabel::relabel, "its child was deleted");

@@ -87,13 +87,13 @@ impl Network {
     }
 
     /// A request on its way to the API server.
-    pub(crate) fn request(&mut self, seat: Seat, sent: TrueTime) -> Passage {
-        self.passage(seat, sent, Direction::ToServer)
+    pub(crate) fn request(&mut self, seat: Seat, departs: TrueTime) -> Passage {
+        self.passage(seat, departs, Direction::ToServer)
     }
 
     /// An answer on its way back.
-    pub(crate) fn answer(&mut self, seat: Seat, sent: TrueTime) -> Passage {
-        self.passage(seat, sent, Direction::FromServer)
+    pub(crate) fn answer(&mut self, seat: Seat, departs: TrueTime) -> Passage {
+        self.passage(seat, departs, Direction::FromServer)
     }
 
     /// How long the next message takes on a healthy link.
@@ -104,13 +104,13 @@ impl Network {
     }
 
     /// When a client that hears nothing gives up.
-    pub(crate) fn gives_up(&mut self, seat: Seat, sent: TrueTime) -> TrueTime {
-        sent + between(&mut self.dice[seat.0], GIVES_UP)
+    pub(crate) fn gives_up(&mut self, seat: Seat, departs: TrueTime) -> TrueTime {
+        departs + between(&mut self.dice[seat.0], GIVES_UP)
     }
 
-    fn passage(&mut self, seat: Seat, sent: TrueTime, way: Direction) -> Passage {
+    fn passage(&mut self, seat: Seat, departs: TrueTime, way: Direction) -> Passage {
         if let Some(by) = self.cut(seat, way).or_else(|| self.loses(seat, way)) {
-            return Passage::Lost { noticed: self.gives_up(seat, sent), by };
+            return Passage::Lost { noticed: self.gives_up(seat, departs), by };
         }
         let mut latency = self.latency(seat);
         let mut delayed_by = None;
@@ -123,7 +123,7 @@ impl Network {
                 delayed_by = Some(*number);
             }
         }
-        Passage::Arrives { at: sent + latency, delayed_by }
+        Passage::Arrives { at: departs + latency, delayed_by }
     }
 
     fn loses(&mut self, seat: Seat, way: Direction) -> Option<usize> {

@@ -137,7 +137,7 @@ impl World {
     }
 
     pub(crate) fn run(mut self) -> Run {
-        let window = 2 * LEAST_LATENCY - ROUNDING;
+        let window = (2 * LEAST_LATENCY).saturating_sub(ROUNDING);
         while !self.is_over() {
             // For whoever reads the clocks of the operating system in spite of all seams.
             sealed_process::set_time(self.now.since_start());

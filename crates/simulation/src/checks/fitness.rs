@@ -1,5 +1,7 @@
 //! When each process was fit to take a Lease: running, not told to stop, and with no fault upon it.
 
+use std::time::Duration;
+
 use std::collections::BTreeMap;
 
 use super::bounds::Bounds;
@@ -79,7 +81,7 @@ fn spans(process: &Process, evidence: &Evidence, bounds: &Bounds) -> Vec<Span> {
     }
     let starting = Span::new(process.started, process.started + recovery);
     let hindered = unfit.iter().any(|fault| fault.overlaps(starting));
-    let without_list = if hindered { bounds.start_without_list(process.rate) } else { Default::default() };
+    let without_list = if hindered { bounds.start_without_list(process.rate) } else { Duration::ZERO };
     unfit.push(Span::new(starting.from, starting.to + without_list));
     running.without(unfit)
 }

@@ -78,7 +78,7 @@ fn of_bucket(resource: &Value, wish: &Wish) -> Vec<String> {
         return vec![format!("its bucket label is {label} and its recorded bucket {recorded}")];
     }
     let possible: Vec<u8> = wish.keys.iter().map(|key| ShardKey::from(key.as_str()).bucket().0).collect();
-    let fine = possible.iter().any(|bucket| Value::from(*bucket) == *recorded);
+    let fine = possible.iter().any(|bucket| recorded == bucket);
     if fine { Vec::new() } else { vec![format!("its bucket is {recorded}, and its key gives {possible:?}")] }
 }
 

@@ -168,14 +168,14 @@ impl Story {
     /// A reconcile under the last hold of that replica.
     pub(super) fn reconciled(&mut self, name: &str, shard: u32, cr: &str, from: u64, to: u64) -> &mut Self {
         self.reconciles += 1;
-        let begun = self.evidence.records.iter().rev().find_map(|record| match &record.body {
+        let held = self.evidence.records.iter().rev().find_map(|record| match &record.body {
             kube_testkit::records::Body::HoldBegin { token, .. } if record.replica == replica(name) => {
                 Some(token.0)
             }
             _ => None,
         });
         let cr = format!("default/{cr}");
-        let (token, id) = (begun.expect("a hold was told of"), self.reconciles);
+        let (token, id) = (held.expect("a hold was told of"), self.reconciles);
         let begin = json!({"record": "begin", "cr": cr, "uid": format!("uid-{cr}"), "shard": shard, "token": token,
             "reconcile": id});
         self.record(name, from, begin);

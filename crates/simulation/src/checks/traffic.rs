@@ -74,7 +74,9 @@ fn requests(evidence: &Evidence) -> BTreeMap<&str, Vec<TrueTime>> {
             requests.entry(&by.0).or_default().push(request.sent);
         }
     }
-    requests.values_mut().for_each(|sent| sent.sort_unstable());
+    for sent in requests.values_mut() {
+        sent.sort_unstable();
+    }
     requests
 }
 

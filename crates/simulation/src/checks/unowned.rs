@@ -123,7 +123,7 @@ fn worst(gap: Span, windows: &[Span], fitness: &Fitness<'_>, bounds: &Bounds) ->
 
 /// When a layout was committed: nobody contends for a shard before.
 fn laid_out(histories: &Histories<'_>, ended: TrueTime) -> Vec<Span> {
-    present(histories.with(Role::Coordinator), |state| has_layout(state), |_| false, ended)
+    present(histories.with(Role::Coordinator), has_layout, |_| false, ended)
 }
 
 /// When the shard's Lease could be taken, cut where the wait begins anew.

@@ -40,16 +40,16 @@ impl World {
     /// Puts what the machines sent in the last window on the network.
     pub(super) fn collect_sent(&mut self) {
         for process in 0..self.processes.len() {
-            for sent in self.processes[process].take_sent() {
-                self.send(process, sent);
+            for message in self.processes[process].take_sent() {
+                self.send(process, message);
             }
         }
     }
 
-    fn send(&mut self, process: usize, sent: Sent) {
+    fn send(&mut self, process: usize, message: Sent) {
         let seat = self.processes[process].seat;
-        let concern = concern(&sent.request);
-        let Sent { at, request, reply } = sent;
+        let concern = concern(&message.request);
+        let Sent { at, request, reply } = message;
         if concern == Concern::LeaseWrite {
             self.processes[process].lease_writes_in_flight += 1;
         }

@@ -72,8 +72,9 @@ impl Story {
 
     /// A hand puts a label on it.
     pub(in crate::checks) fn touched(&mut self, lease: &str, when: u64) -> &mut Self {
-        let before = self.evidence.leases.iter().filter(|state| state.name == lease && state.at <= at(when));
-        let spec = before.last().and_then(|state| state.spec.clone());
+        let mut before =
+            self.evidence.leases.iter().filter(|state| state.name == lease && state.at <= at(when));
+        let spec = before.next_back().and_then(|state| state.spec.clone());
         self.change(lease, at(when), at(when), None, spec);
         self.evidence.leases.sort_by_key(|state| state.at);
         for (version, state) in (1..).zip(&mut self.evidence.leases) {
