@@ -10,13 +10,13 @@ use serde_json::{Value, json};
 
 use super::machine::Machine;
 use super::resource::ResourceType;
-use super::store::{Change, Key};
+use super::store::{Change, Kept, Key};
 
 /// An object to work on.
 struct Item {
     kind: Arc<ResourceType>,
     key: Key,
-    object: Arc<Value>,
+    object: Arc<Kept>,
 }
 
 impl Machine {
@@ -28,10 +28,11 @@ impl Machine {
         let mut touched = 0;
         while self.may_have_garbage() {
             match self.collect_once() {
-                0 => self.mark_collected(),
+                0 => break,
                 more => touched += more,
             }
         }
+        self.mark_collected();
         touched
     }
 
@@ -107,7 +108,7 @@ impl Machine {
 
     fn orphan(&mut self, owner: &Item, items: &[Item]) -> usize {
         for dependent in items.iter().filter(|other| owned_by(other, owner)) {
-            let mut object = (*dependent.object).clone();
+            let mut object = Value::clone(&dependent.object);
             let references = object["metadata"]["ownerReferences"].as_array_mut().expect("it has an owner");
             references.retain(|reference| reference["uid"] != owner.object["metadata"]["uid"]);
             if references.is_empty() {
@@ -120,7 +121,7 @@ impl Machine {
     }
 
     fn drop_finalizer(&mut self, item: &Item, finalizer: &str) {
-        let mut object = (*item.object).clone();
+        let mut object = Value::clone(&item.object);
         let metadata = object["metadata"].as_object_mut().expect("metadata");
         let list = metadata.get_mut("finalizers").and_then(Value::as_array_mut).expect("it has finalizers");
         list.retain(|one| one != finalizer);
@@ -142,7 +143,7 @@ impl Machine {
         if inside().next().is_some() || !waits {
             return None;
         }
-        let mut object = (*namespace.object).clone();
+        let mut object = Value::clone(&namespace.object);
         object["spec"] = json!({});
         let object = self.keep(&namespace.key, object);
         self.remove_or_mark(&namespace.kind, &namespace.key, &object, None, false);

@@ -6,6 +6,8 @@ mod pod_template;
 mod service;
 mod stateful_set;
 
+use std::borrow::Cow;
+
 use serde_json::{Value, json};
 
 use super::catalogue::set_definition_defaults;
@@ -20,14 +22,28 @@ pub(crate) fn to_internal(kind: &ResourceType, object: Value) -> Value {
 }
 
 /// The reverse.
-pub(crate) fn from_internal(kind: &ResourceType, object: &Value) -> Value {
-    let mut object = object.clone();
+pub(crate) fn from_internal<'a>(kind: &ResourceType, object: &'a Value) -> Cow<'a, Value> {
+    if is_shown_as_kept(kind, object) {
+        return Cow::Borrowed(object);
+    }
+    Cow::Owned(into_shown(kind, object.clone()))
+}
+
+/// The reverse, of an object that is needed no more.
+pub(crate) fn into_shown(kind: &ResourceType, mut object: Value) -> Value {
     if kind.group == "events.k8s.io" {
         object = event::from_core(object);
     }
     object["apiVersion"] = json!(kind.api_version());
     object["kind"] = json!(kind.kind);
     object
+}
+
+/// Whether an object is shown just as it is kept. All are, but for events, which have two forms.
+pub(crate) fn is_shown_as_kept(kind: &ResourceType, object: &Value) -> bool {
+    kind.group != "events.k8s.io"
+        && object["kind"] == *kind.kind
+        && object["apiVersion"] == kind.api_version()
 }
 
 /// Fills in what a user may leave out.

@@ -12,6 +12,7 @@ mod list;
 mod patch;
 mod read;
 mod scale;
+mod settled;
 mod watch;
 mod write;
 
@@ -28,10 +29,11 @@ use super::request::{Form, Place, Query, Target, refuse_unknown_options};
 use super::resource::ResourceType;
 use super::seams::Seams;
 use super::shape::{Shape, shape};
-use super::store::{Key, Revision, Store};
+use super::store::{Kept, Key, Revision, Store, json_text};
 use super::{discovery, present};
 
 use lines::Lines;
+use settled::Settled;
 
 pub use watch::Watch;
 
@@ -62,6 +64,7 @@ pub struct Machine {
     seams: Arc<dyn Seams>,
     shapes: BTreeMap<Shape, u64>,
     lines: Lines,
+    settled: Settled,
     /// Up to here, there is no garbage that could be collected.
     collected: Revision,
 }
@@ -87,6 +90,7 @@ impl Machine {
             seams,
             shapes: BTreeMap::new(),
             lines: Lines::default(),
+            settled: Settled::default(),
             collected: 0,
         };
         for name in ["default", "kube-node-lease", "kube-public", "kube-system"] {
@@ -158,8 +162,8 @@ impl Machine {
     }
 
     /// Keeps an object as it is.
-    pub(super) fn keep(&mut self, key: &Key, object: Value) -> Value {
-        (*self.store.put(key.clone(), object)).clone()
+    pub(super) fn keep(&mut self, key: &Key, object: Value) -> Arc<Kept> {
+        self.store.put(key.clone(), object)
     }
 
     fn try_handle(&mut self, request: &Request<Bytes>) -> Result<Reply, Refusal> {
@@ -182,7 +186,7 @@ impl Machine {
         }
         match (request.method(), &call.place.name) {
             (&Method::GET, None) if call.query.is_set("watch") => self.watch(&call).map(Reply::Watch),
-            (&Method::GET, None) => self.list(&call).map(|body| Self::answer(200, &body)),
+            (&Method::GET, None) => self.list(&call).map(|body| Self::answer_text(200, body)),
             (&Method::GET, Some(name)) => {
                 let object = self.read(&call, name)?;
                 Ok(self.answer_object(&call, 200, &object))
@@ -256,21 +260,25 @@ impl Machine {
         super::seams::wire_time(self.seams.now())
     }
 
-    fn answer_object(&self, call: &Call<'_>, status: u16, object: &Value) -> Reply {
-        let now = self.seams.now();
-        let body = match Form::of(call.request.headers()) {
-            Form::Whole => present::whole(&call.kind, object),
-            Form::Metadata => present::metadata(object),
+    fn answer_object(&self, call: &Call<'_>, status: u16, object: &Kept) -> Reply {
+        match Form::of(call.request.headers()) {
+            Form::Whole => Self::answer_text(status, present::whole_text(&call.kind, object)),
+            Form::Metadata => Self::answer(status, &present::metadata(object)),
             Form::Table => {
-                let metadata = json!({"resourceVersion": object["metadata"]["resourceVersion"]});
-                present::table(&call.kind, std::slice::from_ref(object), &metadata, now, "Metadata")
+                let (now, metadata) = (self.seams.now(), &object["metadata"]);
+                let metadata = json!({"resourceVersion": metadata["resourceVersion"]});
+                let objects = std::slice::from_ref(&**object);
+                Self::answer(status, &present::table(&call.kind, objects, &metadata, now, "Metadata"))
             }
-        };
-        Self::answer(status, &body)
+        }
     }
 
     fn answer(status: u16, body: &Value) -> Reply {
-        Reply::Answer(Answer { status, content_type: "application/json", body: body.to_string().into() })
+        Self::answer_text(status, json_text(body))
+    }
+
+    fn answer_text(status: u16, body: Bytes) -> Reply {
+        Reply::Answer(Answer { status, content_type: "application/json", body })
     }
 }
 

@@ -1,7 +1,8 @@
 //! The types of objects that the server keeps.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use kube_cel::CompiledSchema;
 use serde_json::{Value, json};
 
 use super::schema::Schema;
@@ -69,6 +70,8 @@ pub(crate) struct ScalePaths {
 pub(crate) struct Custom {
     /// The schema as it was written, for CEL rules.
     pub(crate) open_api: Value,
+    /// Its CEL rules, compiled when the first object is looked at.
+    pub(crate) rules: OnceLock<CompiledSchema>,
     /// The extra columns of `kubectl get`.
     pub(crate) columns: Vec<Value>,
     /// Whether anything in the schema is a CEL rule.

@@ -3,8 +3,10 @@
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, VecDeque};
 use std::iter::once;
-use std::sync::Arc;
+use std::ops::Deref;
+use std::sync::{Arc, OnceLock};
 
+use bytes::Bytes;
 use serde_json::{Value, json};
 
 /// A state of the store: one counter for all objects, as etcd's. An object's resourceVersion is the revision of its last
@@ -47,25 +49,56 @@ impl PartialOrd for Key {
     }
 }
 
+/// An object as it is kept, which nobody changes any more.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    object: Value,
+    text: OnceLock<Bytes>,
+}
+
 /// One write.
 #[derive(Clone, Debug)]
 pub(crate) struct Change {
     pub(crate) revision: Revision,
     pub(crate) key: Key,
     /// The object before, if there was one.
-    pub(crate) before: Option<Arc<Value>>,
+    pub(crate) before: Option<Arc<Kept>>,
     /// The object after, unless it was deleted.
-    pub(crate) after: Option<Arc<Value>>,
+    pub(crate) after: Option<Arc<Kept>>,
 }
 
 /// All objects as they are, and the changes since the last compaction.
 #[derive(Debug)]
 pub(crate) struct Store {
-    objects: BTreeMap<Key, Arc<Value>>,
+    objects: BTreeMap<Key, Arc<Kept>>,
     log: VecDeque<Change>,
     revision: Revision,
     /// Changes up to here are forgotten.
     compacted: Revision,
+}
+
+impl Kept {
+    pub(crate) fn new(object: Value) -> Arc<Self> {
+        Arc::new(Self { object, text: OnceLock::new() })
+    }
+
+    /// The object as JSON, written once for all answers and watches that show it.
+    pub(crate) fn text(&self) -> &Bytes {
+        self.text.get_or_init(|| json_text(&self.object))
+    }
+}
+
+impl Deref for Kept {
+    type Target = Value;
+
+    fn deref(&self) -> &Value {
+        &self.object
+    }
+}
+
+/// A value as it is sent.
+pub(crate) fn json_text(value: &Value) -> Bytes {
+    serde_json::to_vec(value).expect("a JSON value has text keys").into()
 }
 
 impl Store {
@@ -82,22 +115,22 @@ impl Store {
         self.compacted
     }
 
-    pub(crate) fn get(&self, key: &Key) -> Option<&Arc<Value>> {
+    pub(crate) fn get(&self, key: &Key) -> Option<&Arc<Kept>> {
         self.objects.get(key)
     }
 
     /// Writes the object and returns it with its new resourceVersion.
-    pub(crate) fn put(&mut self, key: Key, mut object: Value) -> Arc<Value> {
+    pub(crate) fn put(&mut self, key: Key, mut object: Value) -> Arc<Kept> {
         self.revision += 1;
         object["metadata"]["resourceVersion"] = json!(self.revision.to_string());
-        let object = Arc::new(object);
+        let object = Kept::new(object);
         let before = self.objects.insert(key.clone(), Arc::clone(&object));
         self.log.push_back(Change { revision: self.revision, key, before, after: Some(Arc::clone(&object)) });
         object
     }
 
     /// Removes the object and returns its last state.
-    pub(crate) fn delete(&mut self, key: &Key) -> Option<Arc<Value>> {
+    pub(crate) fn delete(&mut self, key: &Key) -> Option<Arc<Kept>> {
         let before = self.objects.remove(key)?;
         self.revision += 1;
         self.log.push_back(Change {
@@ -113,18 +146,14 @@ impl Store {
     pub(crate) fn list<'a>(
         &'a self,
         storage: &Arc<str>,
-    ) -> impl Iterator<Item = (&'a Key, &'a Arc<Value>)> + use<'a> {
+    ) -> impl Iterator<Item = (&'a Key, &'a Arc<Kept>)> + use<'a> {
         let first = Key { storage: Arc::clone(storage), namespace: String::new(), name: String::new() };
         let storage = Arc::clone(storage);
         self.objects.range(first..).take_while(move |(key, _)| key.storage == storage)
     }
 
     /// The objects of one storage as they were at a revision; `None` if that is forgotten.
-    pub(crate) fn list_at(
-        &self,
-        storage: &Arc<str>,
-        revision: Revision,
-    ) -> Option<BTreeMap<Key, Arc<Value>>> {
+    pub(crate) fn list_at(&self, storage: &Arc<str>, revision: Revision) -> Option<BTreeMap<Key, Arc<Kept>>> {
         if revision < self.compacted {
             return None;
         }
@@ -162,7 +191,7 @@ impl Store {
     }
 
     /// Every object.
-    pub(crate) fn all(&self) -> impl Iterator<Item = (&Key, &Arc<Value>)> {
+    pub(crate) fn all(&self) -> impl Iterator<Item = (&Key, &Arc<Kept>)> {
         self.objects.iter()
     }
 }

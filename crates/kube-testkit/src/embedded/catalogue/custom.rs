@@ -1,6 +1,6 @@
 //! From a CustomResourceDefinition to the resources it defines.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use serde_json::{Value, json};
 
@@ -54,6 +54,7 @@ fn one(spec: &Value, version: &Value) -> Result<ResourceType, String> {
         custom: Some(Arc::new(Custom {
             has_rules: open_api.to_string().contains("x-kubernetes-validations"),
             columns: version["additionalPrinterColumns"].as_array().cloned().unwrap_or_default(),
+            rules: OnceLock::new(),
             open_api,
         })),
         group,

@@ -1,20 +1,27 @@
 //! Server-side apply.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use super::commit::check_name;
 use super::create::set_managers;
+use super::settled::equal_but_for;
 use super::{Call, Machine};
 use crate::embedded::kinds;
 use crate::embedded::ownership::{ApplyError, Manager, Managers, Operation, apply, update};
 use crate::embedded::refusal::{Fault, Refusal};
+use crate::embedded::store::Kept;
 
 impl Machine {
     /// Returns 200 or 201, and the object.
-    pub(super) fn apply(&mut self, call: &Call<'_>, name: &str) -> Result<(u16, Value), Refusal> {
-        let config = Self::configuration(call)?;
+    pub(super) fn apply(&mut self, call: &Call<'_>, name: &str) -> Result<(u16, Arc<Kept>), Refusal> {
         let kind = &call.kind;
         let old = self.store.get(&Self::key_of(call, name)).cloned();
+        if let Some(old) = old.as_ref().filter(|old| self.settled.knows(call, old)) {
+            return Ok((200, Arc::clone(old)));
+        }
+        let config = Self::configuration(call)?;
         if old.is_none() && call.place.subresource.is_some() {
             return Err(Refusal::not_found(kind, name));
         }
@@ -25,8 +32,10 @@ impl Machine {
             );
             return Err(Refusal::conflict(kind, name, &why));
         }
-        let live = old.as_ref().map_or_else(|| Self::nothing(kind), |old| (**old).clone());
-        let mut managers = Managers::of(&live);
+        let nothing = old.is_none().then(|| Self::nothing(kind));
+        let live: &Value =
+            old.as_deref().map(|old| &**old).or(nothing.as_ref()).expect("one of them is there");
+        let mut managers = Managers::of(live);
         let before = managers.clone();
         let ignored = Self::ignored_fields(kind, call.place.subresource.as_deref());
         if managers.0.is_empty() && old.is_some() {
@@ -36,29 +45,35 @@ impl Machine {
                 subresource: String::new(),
                 ..Self::manager(call, Operation::Update)
             };
-            update(&kind.schema, (&Self::nothing(kind), &live), &mut managers, &first, &ignored, &self.now());
+            update(&kind.schema, (&Self::nothing(kind), live), &mut managers, &first, &ignored, &self.now());
         }
         let manager = Self::manager(call, Operation::Apply);
         let force = call.query.is_set("force");
         let applier = (&manager, kind.api_version());
         let result =
-            apply(&kind.schema, (&live, &config), &mut managers, (applier.0, &applier.1), force, &ignored);
+            apply(&kind.schema, (live, &config), &mut managers, (applier.0, &applier.1), force, &ignored);
         let object = result.map_err(|ApplyError(conflicts)| {
             let told: Vec<_> =
                 conflicts.iter().map(|(manager, fields)| (told(manager), fields.told())).collect();
             Refusal::owned_by_others(&told)
         })?;
-        let mut object = Self::decode(kind, kinds::from_internal(kind, &object))?;
+        let mut object = Self::decode(kind, kinds::into_shown(kind, object))?;
         check_name(&object, name)?;
-        if let (true, Some(owned)) = (changed(&live, &object) || old.is_none(), managers.0.get_mut(&manager))
-        {
+        let changed = !equal_but_for_managers(live, &object);
+        if let (true, Some(owned)) = (changed || old.is_none(), managers.0.get_mut(&manager)) {
             owned.time = Some(self.now());
         }
-        let managers = if changed(&live, &object) || managers != before { managers } else { before };
+        let managers = if changed || managers != before { managers } else { before };
         set_managers(&mut object, &managers);
         Self::place_in_namespace(call, &mut object)?;
         match old {
-            Some(old) => Ok((200, self.commit(call, name, &old, object)?)),
+            Some(old) => {
+                let kept = self.commit(call, name, &old, object)?;
+                if Arc::ptr_eq(&kept, &old) {
+                    self.settled.note(call, &kept);
+                }
+                Ok((200, kept))
+            }
             None => Ok((201, self.insert(call, object)?)),
         }
     }
@@ -93,15 +108,9 @@ impl Machine {
     }
 }
 
-fn changed(live: &Value, object: &Value) -> bool {
-    let bare = |object: &Value| {
-        let mut object = object.clone();
-        if let Some(metadata) = object["metadata"].as_object_mut() {
-            metadata.remove("managedFields");
-        }
-        object
-    };
-    bare(live) != bare(object)
+fn equal_but_for_managers(one: &Value, other: &Value) -> bool {
+    equal_but_for(&["metadata"], one, other)
+        && equal_but_for(&["managedFields"], &one["metadata"], &other["metadata"])
 }
 
 /// A manager as the message about a conflict names it.

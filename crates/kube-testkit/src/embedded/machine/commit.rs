@@ -5,15 +5,17 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::create::set_managers;
+use super::settled::equal_but_for;
 use super::{Call, Machine};
 use crate::embedded::kinds;
 use crate::embedded::ownership::{FieldSet, Managers, Operation, update};
 use crate::embedded::refusal::{Fault, Refusal};
 use crate::embedded::resource::ResourceType;
+use crate::embedded::store::Kept;
 
 impl Machine {
     /// Returns 200 or 201, and the object.
-    pub(super) fn replace(&mut self, call: &Call<'_>, name: &str) -> Result<(u16, Value), Refusal> {
+    pub(super) fn replace(&mut self, call: &Call<'_>, name: &str) -> Result<(u16, Arc<Kept>), Refusal> {
         let mut object = Self::body(call)?;
         check_name(&object, name)?;
         Self::place_in_namespace(call, &mut object)?;
@@ -67,9 +69,9 @@ impl Machine {
         &mut self,
         call: &Call<'_>,
         name: &str,
-        old: &Arc<Value>,
+        old: &Arc<Kept>,
         mut object: Value,
-    ) -> Result<Value, Refusal> {
+    ) -> Result<Arc<Kept>, Refusal> {
         let kind = &call.kind;
         let asked = object["metadata"]["resourceVersion"].as_str().unwrap_or_default();
         if !asked.is_empty() && old["metadata"]["resourceVersion"] != asked {
@@ -77,36 +79,30 @@ impl Machine {
         }
         Self::prepare_changed(call, old, &mut object);
         Self::validate(kind, &object, Some(old))?;
-        if object == **old {
-            return Ok(object);
+        if object == ***old {
+            return Ok(Arc::clone(old));
         }
         if Self::is_dry_run(call)? {
-            return Ok(object);
+            return Ok(Kept::new(object));
         }
         let key = Self::key_of(call, name);
         if is_finished(&object) {
             self.store.delete(&key);
             self.undefined(kind, &object);
-            return Ok(object);
+            return Ok(Kept::new(object));
         }
         self.defined(kind, &object)?;
-        Ok((*self.store.put(key, object)).clone())
+        Ok(self.store.put(key, object))
     }
 
     fn prepare_changed(call: &Call<'_>, old: &Value, object: &mut Value) {
         let kind = &call.kind;
         match (call.place.subresource.as_deref(), kind.custom.is_some()) {
             (Some("status"), true) => {
-                let (status, managers) = (object.get("status").cloned(), Managers::of(object));
-                *object = old.clone();
-                match status {
-                    Some(status) => object["status"] = status,
-                    None => {
-                        object.as_object_mut().expect("an object").remove("status");
-                    }
-                }
+                let sent = std::mem::replace(object, old.clone());
+                carry_over(object, &sent, "status");
                 // Whatever uid was sent is forgotten here, so that it is no precondition.
-                set_managers(object, &managers);
+                carry_over(&mut object["metadata"], &sent["metadata"], "managedFields");
             }
             (Some("status"), false) => carry_over(object, old, "spec"),
             _ if kind.status => carry_over(object, old, "status"),
@@ -204,14 +200,6 @@ fn spec_changed(kind: &ResourceType, old: &Value, new: &Value) -> bool {
     if kind.custom.is_none() {
         return old["spec"] != new["spec"];
     }
-    let rest = |object: &Value| {
-        let mut object = object.clone();
-        let fields = object.as_object_mut().expect("an object");
-        fields.remove("metadata");
-        if kind.status {
-            fields.remove("status");
-        }
-        object
-    };
-    rest(old) != rest(new)
+    let apart: &[&str] = if kind.status { &["metadata", "status"] } else { &["metadata"] };
+    !equal_but_for(apart, old, new)
 }

@@ -1,5 +1,7 @@
 //! `POST`.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use super::{Call, Machine};
@@ -9,9 +11,10 @@ use crate::embedded::ownership::{Managers, Operation, update};
 use crate::embedded::refusal::Refusal;
 use crate::embedded::resource::ResourceType;
 use crate::embedded::seams::{name_suffix, uid};
+use crate::embedded::store::Kept;
 
 impl Machine {
-    pub(super) fn create(&mut self, call: &Call<'_>) -> Result<Value, Refusal> {
+    pub(super) fn create(&mut self, call: &Call<'_>) -> Result<Arc<Kept>, Refusal> {
         if call.kind.namespaced && call.place.namespace.is_none() {
             return Err(Refusal::method_not_allowed());
         }
@@ -39,7 +42,7 @@ impl Machine {
         let mut managers = Managers::default();
         let manager = Self::manager(call, Operation::Update);
         let kind = &call.kind;
-        let mut nothing = kinds::from_internal(kind, &Self::nothing(kind));
+        let mut nothing = kinds::into_shown(kind, Self::nothing(kind));
         if kind.plural == "customresourcedefinitions" {
             // An empty definition in Go has these, so nobody makes them.
             nothing["spec"] = json!({"names": {}});
@@ -51,7 +54,7 @@ impl Machine {
     }
 
     /// Gives the object what the API server gives to new ones, validates it and keeps it.
-    pub(super) fn insert(&mut self, call: &Call<'_>, object: Value) -> Result<Value, Refusal> {
+    pub(super) fn insert(&mut self, call: &Call<'_>, object: Value) -> Result<Arc<Kept>, Refusal> {
         let kind = &call.kind;
         self.check_namespace(call, &object)?;
         if object["metadata"].get("resourceVersion").is_some() {
@@ -68,13 +71,13 @@ impl Machine {
             object = catalogue::unaccepted(object);
         }
         if Self::is_dry_run(call)? {
-            return Ok(object);
+            return Ok(Kept::new(object));
         }
         self.defined(kind, &object)?;
-        let kept = (*self.store.put(key.clone(), object)).clone();
+        let kept = self.store.put(key.clone(), object);
         if kind.plural == "customresourcedefinitions" {
             // What controllers do a moment later on the real server, is done at once.
-            self.store.put(key, catalogue::established(kept.clone(), &self.now()));
+            self.store.put(key, catalogue::established(Value::clone(&kept), &self.now()));
         }
         Ok(kept)
     }

@@ -1,5 +1,7 @@
 //! `DELETE`.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use super::commit::is_finished;
@@ -7,7 +9,7 @@ use super::{Call, Machine, Reply};
 use crate::embedded::refusal::Refusal;
 use crate::embedded::request::json_body;
 use crate::embedded::resource::ResourceType;
-use crate::embedded::store::Key;
+use crate::embedded::store::{Kept, Key};
 
 impl Machine {
     pub(super) fn delete(&mut self, call: &Call<'_>, name: &str) -> Result<Reply, Refusal> {
@@ -40,7 +42,7 @@ impl Machine {
             let key = Self::key(&call.kind, object["metadata"]["namespace"].as_str(), name);
             self.remove_or_mark(&call.kind, &key, &object, finalizer, dry_run);
         }
-        Ok(Self::answer(200, &listed))
+        Ok(Self::answer_text(200, listed))
     }
 
     /// Removes the object, or marks it where finalizers keep it. Returns its last state and whether it is gone.
@@ -48,11 +50,11 @@ impl Machine {
         &mut self,
         kind: &ResourceType,
         key: &Key,
-        old: &Value,
+        old: &Arc<Kept>,
         finalizer: Option<&'static str>,
         dry_run: bool,
-    ) -> (Value, bool) {
-        let mut object = old.clone();
+    ) -> (Arc<Kept>, bool) {
+        let mut object = Value::clone(old);
         let metadata = object["metadata"].as_object_mut().expect("kept objects have metadata");
         if let Some(finalizer) = finalizer {
             let list = metadata.entry("finalizers").or_insert_with(|| json!([]));
@@ -78,14 +80,11 @@ impl Machine {
             (false, true) => {
                 self.store.delete(key);
                 self.undefined(kind, old);
-                return (old.clone(), true);
+                (Arc::clone(old), true)
             }
-            (false, false) if object != *old => {
-                object = (*self.store.put(key.clone(), object)).clone();
-            }
-            _ => {}
+            (false, false) if object != ***old => (self.store.put(key.clone(), object), gone),
+            _ => (Kept::new(object), gone),
         }
-        (object, gone)
     }
 
     /// A definition takes what it defined with it.

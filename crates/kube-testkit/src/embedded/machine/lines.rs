@@ -30,16 +30,16 @@ const KEPT: usize = 64;
 
 impl Lines {
     /// The line, made once.
-    pub(super) fn line(&self, id: LineId, event: impl FnOnce() -> Value) -> Bytes {
+    pub(super) fn line(&self, id: LineId, make: impl FnOnce() -> Bytes) -> Bytes {
         // A table says how long ago something was, which is another each time.
         if id.form == Form::Table {
-            return of(&event());
+            return make();
         }
         let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(line) = lines.get(&id) {
             return line.clone();
         }
-        let line = of(&event());
+        let line = make();
         lines.insert(id, line.clone());
         if lines.len() > KEPT {
             lines.pop_first();

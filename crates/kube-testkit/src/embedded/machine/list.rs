@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
+use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::{Call, Machine};
@@ -11,7 +12,7 @@ use crate::embedded::present;
 use crate::embedded::refusal::{Fault, Refusal};
 use crate::embedded::request::Form;
 use crate::embedded::selector::Selection;
-use crate::embedded::store::{Key, Revision};
+use crate::embedded::store::{Kept, Key, Revision, json_text};
 
 /// Where a page begins.
 struct Continue {
@@ -22,22 +23,22 @@ struct Continue {
 }
 
 impl Machine {
-    pub(super) fn list(&self, call: &Call<'_>) -> Result<Value, Refusal> {
+    pub(super) fn list(&self, call: &Call<'_>) -> Result<Bytes, Refusal> {
         let form = Form::of(call.request.headers());
         let (objects, metadata) = self.page(call)?;
         Ok(match form {
             Form::Whole => present::list(&call.kind, &objects, &metadata),
-            Form::Metadata => present::metadata_list(&objects, &metadata),
+            Form::Metadata => json_text(&present::metadata_list(&objects, &metadata)),
             Form::Table => {
-                let objects: Vec<Value> = objects.iter().map(|object| (**object).clone()).collect();
+                let objects: Vec<Value> = objects.iter().map(|object| Value::clone(object)).collect();
                 let include = call.query.get("includeObject").unwrap_or("Metadata");
-                present::table(&call.kind, &objects, &metadata, self.seams.now(), include)
+                json_text(&present::table(&call.kind, &objects, &metadata, self.seams.now(), include))
             }
         })
     }
 
     /// All objects that the request selects, at the newest state.
-    pub(super) fn selected(&self, call: &Call<'_>) -> Result<Vec<Arc<Value>>, Refusal> {
+    pub(super) fn selected(&self, call: &Call<'_>) -> Result<Vec<Arc<Kept>>, Refusal> {
         let selection = Self::selection(call)?;
         let all = self.store.list(&call.kind.storage);
         Ok(all
@@ -55,7 +56,7 @@ impl Machine {
         )
     }
 
-    fn page(&self, call: &Call<'_>) -> Result<(Vec<Arc<Value>>, Value), Refusal> {
+    fn page(&self, call: &Call<'_>) -> Result<(Vec<Arc<Kept>>, Value), Refusal> {
         let query = &call.query;
         let selection = Self::selection(call)?;
         check_match(call)?;
@@ -128,11 +129,11 @@ fn check_match(call: &Call<'_>) -> Result<(), Refusal> {
     }
 }
 
-type Page = Vec<(Key, Arc<Value>)>;
+type Page = Vec<(Key, Arc<Kept>)>;
 
 /// One page, and how many more there are.
 fn cut<'a>(
-    all: impl Iterator<Item = (&'a Key, &'a Arc<Value>)>,
+    all: impl Iterator<Item = (&'a Key, &'a Arc<Kept>)>,
     selection: &Selection,
     from: Option<&Continue>,
     limit: Option<usize>,

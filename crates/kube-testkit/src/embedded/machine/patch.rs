@@ -1,5 +1,7 @@
 //! `PATCH`: JSON patch, merge patch, and the way to server-side apply.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value, json};
 
 use super::commit::check_name;
@@ -7,11 +9,12 @@ use super::{Call, Machine};
 use crate::embedded::kinds;
 use crate::embedded::refusal::{Fault, Refusal};
 use crate::embedded::request::content_type;
+use crate::embedded::store::Kept;
 use crate::embedded::strategic;
 
 impl Machine {
     /// Returns 200 or 201, and the object.
-    pub(super) fn patch(&mut self, call: &Call<'_>, name: &str) -> Result<(u16, Value), Refusal> {
+    pub(super) fn patch(&mut self, call: &Call<'_>, name: &str) -> Result<(u16, Arc<Kept>), Refusal> {
         let media = content_type(call.request);
         if media == "application/apply-patch+yaml" {
             return self.apply(call, name);
@@ -37,7 +40,7 @@ impl Machine {
         let old = self.existing(call, name)?;
         let patch: Value = serde_json::from_slice(call.request.body())
             .map_err(|error| Refusal::bad_request(&format!("the patch is no JSON: {error}")))?;
-        let mut object = kinds::from_internal(&call.kind, &old);
+        let mut object = kinds::from_internal(&call.kind, &old).into_owned();
         match media {
             "application/json-patch+json" => {
                 let patch: json_patch::Patch = serde_json::from_value(patch)

@@ -2,18 +2,17 @@
 
 use std::sync::Arc;
 
-use serde_json::Value;
-
 use super::{Call, Machine};
 use crate::embedded::refusal::Refusal;
+use crate::embedded::store::Kept;
 
 impl Machine {
-    pub(super) fn read(&self, call: &Call<'_>, name: &str) -> Result<Value, Refusal> {
+    pub(super) fn read(&self, call: &Call<'_>, name: &str) -> Result<Arc<Kept>, Refusal> {
         self.check_version_asked(call)?;
-        self.existing(call, name).map(|object| (*object).clone())
+        self.existing(call, name)
     }
 
-    pub(super) fn existing(&self, call: &Call<'_>, name: &str) -> Result<Arc<Value>, Refusal> {
+    pub(super) fn existing(&self, call: &Call<'_>, name: &str) -> Result<Arc<Kept>, Refusal> {
         let found = self.store.get(&Self::key_of(call, name)).cloned();
         found.ok_or_else(|| Refusal::not_found(&call.kind, name))
     }

@@ -24,7 +24,7 @@ impl Machine {
             _ => return Err(Refusal::method_not_allowed()),
         };
         check_name(&wanted, name)?;
-        let mut object = (*old).clone();
+        let mut object = Value::clone(&old);
         let replicas = wanted["spec"]["replicas"].as_i64().unwrap_or(0);
         *at(&mut object, &paths.spec_replicas) = json!(replicas);
         let metadata = &wanted["metadata"];

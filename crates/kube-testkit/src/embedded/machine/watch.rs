@@ -14,7 +14,7 @@ use crate::embedded::refusal::{Fault, Refusal};
 use crate::embedded::request::Form;
 use crate::embedded::resource::ResourceType;
 use crate::embedded::selector::Selection;
-use crate::embedded::store::{Change, Revision};
+use crate::embedded::store::{Change, Kept, Revision};
 
 /// One client's watch, and how far it has come.
 #[derive(Debug)]
@@ -43,11 +43,11 @@ enum Start {
 /// Something to show.
 enum Due<'a> {
     /// An object that was there before.
-    Object(&'a Arc<Value>),
+    Object(&'a Arc<Kept>),
     /// An object that appeared or changed.
-    Change { revision: Revision, what: &'static str, object: &'a Arc<Value> },
+    Change { revision: Revision, what: &'static str, object: &'a Arc<Kept> },
     /// The last state of an object that is gone; it is shown with the version of the change that ended it.
-    Gone { revision: Revision, what: &'static str, before: &'a Arc<Value> },
+    Gone { revision: Revision, what: &'static str, before: &'a Arc<Kept> },
     /// The bookmark after the objects that were there before.
     EndOfInitial,
     /// 410 Gone.
@@ -114,8 +114,8 @@ impl Machine {
     pub fn next_lines(&self, watch: &mut Watch) -> Vec<Bytes> {
         let due = self.due(watch).into_iter();
         due.map(|due| match due.id(watch) {
-            Some(id) => self.lines.line(id, || due.event(self, watch)),
-            None => lines::of(&due.event(self, watch)),
+            Some(id) => self.lines.line(id, || due.line(self, watch)),
+            None => due.line(self, watch),
         })
         .collect()
     }
@@ -159,7 +159,7 @@ impl Machine {
 
     fn event(&self, watch: &Watch, what: &str, object: &Value) -> Value {
         let object = match watch.form {
-            Form::Whole => present::whole(&watch.kind, object),
+            Form::Whole => present::whole(&watch.kind, object).into_owned(),
             Form::Metadata => present::metadata(object),
             Form::Table => present::table(
                 &watch.kind,
@@ -194,6 +194,18 @@ impl Due<'_> {
         Some(LineId { revision: *revision, what, form: watch.form, converted })
     }
 
+    fn line(&self, machine: &Machine, watch: &Watch) -> Bytes {
+        match self {
+            Due::Object(object) if watch.form == Form::Whole => {
+                present::event_line(&watch.kind, "ADDED", object)
+            }
+            Due::Change { what, object, .. } if watch.form == Form::Whole => {
+                present::event_line(&watch.kind, what, object)
+            }
+            _ => lines::of(&self.event(machine, watch)),
+        }
+    }
+
     fn event(&self, machine: &Machine, watch: &Watch) -> Value {
         match self {
             Due::Object(object) => machine.event(watch, "ADDED", object),
@@ -215,8 +227,7 @@ impl Due<'_> {
 
 /// A change as those who select see it: what leaves a selector is gone for them.
 fn seen<'a>(selection: &Selection, change: &'a Change) -> Option<Due<'a>> {
-    let matching =
-        |object: &'a Option<Arc<Value>>| object.as_ref().filter(|object| selection.matches(object));
+    let matching = |object: &'a Option<Arc<Kept>>| object.as_ref().filter(|object| selection.matches(object));
     let revision = change.revision;
     match (matching(&change.before), matching(&change.after)) {
         (None, None) => None,

@@ -146,7 +146,7 @@ impl Machine {
                             .into(),
                     ));
                 } else if custom.has_rules {
-                    faults.extend(check_rules(&custom.open_api, object, old)?);
+                    faults.extend(check_rules(custom, object, old)?);
                 }
             }
             None => faults.extend(kinds::validate(kind, object, old)),

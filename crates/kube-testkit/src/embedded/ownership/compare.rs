@@ -16,7 +16,7 @@ pub(crate) struct Comparison {
     pub(crate) removed: FieldSet,
 }
 
-/// Compares what was with what is.
+/// Compares what was with what is, without `managedFields`, which nobody owns.
 pub(crate) fn compare(schema: &Schema, old: &Value, new: &Value) -> Comparison {
     let mut walk = Walk { path: Vec::new(), comparison: Comparison::default() };
     walk.node(schema, Some(old), Some(new));
@@ -45,6 +45,9 @@ struct Walk {
 
 impl Walk {
     fn node(&mut self, schema: &Schema, old: Option<&Value>, new: Option<&Value>) {
+        if old == new {
+            return;
+        }
         let is_leaf = match &schema.shape {
             Shape::Object(object) if object.atomic => true,
             Shape::Object(_) => self.object(schema, old, new),
@@ -65,15 +68,19 @@ impl Walk {
     /// Whether it has to be taken for a leaf, as it is empty on both sides.
     fn object(&mut self, schema: &Schema, old: Option<&Value>, new: Option<&Value>) -> bool {
         let none = Map::new();
-        let fields = |value: Option<&Value>| value.and_then(Value::as_object).cloned();
-        let (old, new) = (fields(old), fields(new));
-        let (old, new) = (old.as_ref().unwrap_or(&none), new.as_ref().unwrap_or(&none));
+        let (old, new) = (old.and_then(Value::as_object), new.and_then(Value::as_object));
+        let (old, new) = (old.unwrap_or(&none), new.unwrap_or(&none));
         if old.is_empty() && new.is_empty() {
             return true;
         }
         let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
         for name in names {
-            self.path.push(Element::Field(name.clone()));
+            if name == "managedFields"
+                && matches!(&self.path[..], [Element::Field(top)] if &**top == "metadata")
+            {
+                continue;
+            }
+            self.path.push(Element::field(name));
             let known = schema.field(name);
             let inner = Schema::default();
             self.node(known.map_or(&inner, AsRef::as_ref), old.get(name), new.get(name));
@@ -83,22 +90,23 @@ impl Walk {
     }
 
     fn list(&mut self, list: &List, old: Option<&Value>, new: Option<&Value>) -> bool {
-        let items = |value: Option<&Value>| -> BTreeMap<Element, Value> {
-            let items = value.and_then(Value::as_array).into_iter().flatten();
-            items.map(|item| (Element::of_item(list, item), item.clone())).collect()
-        };
-        let (old, new) = (items(old), items(new));
+        let (old, new) = (items(list, old), items(list, new));
         if old.is_empty() && new.is_empty() {
             return true;
         }
         let elements: BTreeSet<&Element> = old.keys().chain(new.keys()).collect();
         for element in elements {
             self.path.push(element.clone());
-            self.node(&list.items, old.get(element), new.get(element));
+            self.node(&list.items, old.get(element).copied(), new.get(element).copied());
             self.path.pop();
         }
         false
     }
+}
+
+fn items<'a>(list: &List, value: Option<&'a Value>) -> BTreeMap<Element, &'a Value> {
+    let items = value.and_then(Value::as_array).into_iter().flatten();
+    items.map(|item| (Element::of_item(list, item), item)).collect()
 }
 
 fn is_object(value: Option<&Value>) -> bool {

@@ -1,6 +1,7 @@
 //! One step of a path.
 
 use std::cmp::Ordering;
+use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
@@ -9,14 +10,19 @@ use crate::embedded::schema::{List, Relation};
 /// A field of a struct or map, or an item of a list by its keys or by its value.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Element {
-    Field(String),
+    Field(Arc<str>),
     /// The keys of an item, as sorted JSON.
-    Key(String),
+    Key(Arc<str>),
     /// The item itself, as JSON.
-    Value(String),
+    Value(Arc<str>),
 }
 
 impl Element {
+    /// The field of this name.
+    pub(super) fn field(name: &str) -> Self {
+        Self::Field(name.into())
+    }
+
     /// The item of a list that is not atomic.
     pub(super) fn of_item(list: &List, item: &Value) -> Self {
         match &list.relation {
@@ -28,9 +34,9 @@ impl Element {
                         found.insert(key.clone(), value);
                     }
                 }
-                Self::Key(sorted(&Value::Object(found)))
+                Self::Key(sorted(&Value::Object(found)).into())
             }
-            Relation::Set | Relation::Atomic => Self::Value(sorted(item)),
+            Relation::Set | Relation::Atomic => Self::Value(sorted(item).into()),
         }
     }
 
@@ -46,9 +52,9 @@ impl Element {
     /// The reverse; `None` for what this server never writes.
     pub(super) fn decode(text: &str) -> Option<Self> {
         let (sort, rest) = text.split_once(':')?;
-        let json = || serde_json::from_str::<Value>(rest).ok().map(|value| sorted(&value));
+        let json = || serde_json::from_str::<Value>(rest).ok().map(|value| sorted(&value).into());
         match sort {
-            "f" => Some(Self::Field(rest.to_owned())),
+            "f" => Some(Self::field(rest)),
             "k" => json().map(Self::Key),
             "v" => json().map(Self::Value),
             _ => None,

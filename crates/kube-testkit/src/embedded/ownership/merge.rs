@@ -8,7 +8,7 @@ use super::element::Element;
 use crate::embedded::schema::{List, Relation, Schema, Shape};
 
 /// `live` with everything that `applied` sets.
-pub(super) fn merge(schema: &Schema, live: &Value, applied: &Value) -> Value {
+pub(super) fn merge(schema: &Schema, live: Value, applied: &Value) -> Value {
     match (&schema.shape, live, applied) {
         (Shape::Object(object), _, _) if object.atomic => applied.clone(),
         (Shape::Object(_) | Shape::Any, Value::Object(live), Value::Object(applied)) => {
@@ -17,7 +17,7 @@ pub(super) fn merge(schema: &Schema, live: &Value, applied: &Value) -> Value {
         (Shape::List(list), Value::Array(live), Value::Array(applied))
             if list.relation != Relation::Atomic =>
         {
-            Value::Array(merge_lists(list, live, applied))
+            Value::Array(merge_lists(list, &live, applied))
         }
         _ => applied.clone(),
     }
@@ -25,21 +25,22 @@ pub(super) fn merge(schema: &Schema, live: &Value, applied: &Value) -> Value {
 
 fn merge_objects(
     schema: &Schema,
-    live: &Map<String, Value>,
+    mut live: Map<String, Value>,
     applied: &Map<String, Value>,
 ) -> Map<String, Value> {
-    let mut merged = live.clone();
+    let unknown = Schema::default();
     for (name, value) in applied {
-        let value = match live.get(name) {
+        match live.get_mut(name) {
             Some(before) => {
-                let inner = Schema::default();
-                merge(schema.field(name).map_or(&inner, AsRef::as_ref), before, value)
+                let inner = schema.field(name).map_or(&unknown, AsRef::as_ref);
+                *before = merge(inner, before.take(), value);
             }
-            None => value.clone(),
-        };
-        merged.insert(name.clone(), value);
+            None => {
+                live.insert(name.clone(), value.clone());
+            }
+        }
     }
-    merged
+    live
 }
 
 /// In the order that structured-merge-diff gives: the items applied keep their own, those that are only live stay where they
@@ -55,7 +56,7 @@ fn merge_lists(list: &List, live: &[Value], applied: &[Value]) -> Vec<Value> {
     let mut merged_right = BTreeSet::new();
     let mut out = Vec::new();
     let both = |element: &Element| match (in_left.get(element), in_right.get(element)) {
-        (Some(left), Some(right)) => merge(&list.items, left, right),
+        (Some(left), Some(right)) => merge(&list.items, (*left).clone(), right),
         (Some(one), None) | (None, Some(one)) => (*one).clone(),
         (None, None) => Value::Null,
     };
@@ -106,7 +107,7 @@ mod tests {
     fn finalizers_are_a_set_in_the_order_applied() {
         let live = json!({"finalizers": ["x", "a", "b"]});
         let applied = json!({"finalizers": ["b", "a", "c"]});
-        let merged = merge(&object_meta(), &live, &applied);
+        let merged = merge(&object_meta(), live, &applied);
         assert_eq!(merged["finalizers"], json!(["x", "b", "a", "c"]));
     }
 }

@@ -22,7 +22,7 @@ pub(super) fn remove(schema: &Schema, value: &Value, paths: &FieldSet, emptied: 
         (Shape::Object(_) | Shape::Any, Value::Object(fields)) if !fields.is_empty() => {
             let mut kept = Map::new();
             for (name, field) in fields {
-                let element = Element::Field(name.clone());
+                let element = Element::field(name);
                 if paths.members.contains(&element) {
                     continue;
                 }

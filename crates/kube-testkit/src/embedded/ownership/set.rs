@@ -1,5 +1,6 @@
 //! Sets of paths.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
@@ -19,14 +20,12 @@ pub(crate) struct FieldSet {
 impl FieldSet {
     /// What a configuration sets: its leaves, its list items and its map entries.
     pub(crate) fn of(schema: &Schema, value: &Value) -> Self {
-        let mut set = Self::default();
-        collect(schema, value, &mut Vec::new(), &mut set);
-        set
+        collect(schema, value).0
     }
 
     /// Top-level fields, as a whole.
     pub(crate) fn of_fields(names: &[&str]) -> Self {
-        let members = names.iter().map(|name| Element::Field((*name).to_owned())).collect();
+        let members = names.iter().map(|name| Element::field(name)).collect();
         Self { members, ..Self::default() }
     }
 
@@ -40,13 +39,29 @@ impl FieldSet {
         }
     }
 
+    /// Takes in what is below an element, and the element itself if it is a member.
+    fn add(&mut self, element: Element, below: Self, member: bool) {
+        if member {
+            self.members.insert(element.clone());
+        }
+        if !below.is_empty() {
+            match self.children.entry(element) {
+                Entry::Vacant(place) => {
+                    place.insert(below);
+                }
+                // Twice the same item in a list.
+                Entry::Occupied(mut known) => known.get_mut().extend(&below),
+            }
+        }
+    }
+
     /// Whether this path of fields is a member.
     pub(crate) fn has_fields(&self, path: &[String]) -> bool {
         match path {
             [] => false,
-            [last] => self.members.contains(&Element::Field(last.clone())),
+            [last] => self.members.contains(&Element::field(last)),
             [first, rest @ ..] => {
-                self.children.get(&Element::Field(first.clone())).is_some_and(|child| child.has_fields(rest))
+                self.children.get(&Element::field(first)).is_some_and(|child| child.has_fields(rest))
             }
         }
     }
@@ -60,38 +75,47 @@ impl FieldSet {
     }
 
     pub(crate) fn union(&self, other: &Self) -> Self {
-        self.combine(other, |a, b| a.union(b).cloned().collect(), &Self::union, true)
+        let mut all = self.clone();
+        all.extend(other);
+        all
+    }
+
+    /// Becomes the union with another set.
+    pub(super) fn extend(&mut self, other: &Self) {
+        self.members.extend(other.members.iter().cloned());
+        for (element, child) in &other.children {
+            match self.children.get_mut(element) {
+                Some(known) => known.extend(child),
+                None => {
+                    self.children.insert(element.clone(), child.clone());
+                }
+            }
+        }
     }
 
     pub(crate) fn difference(&self, other: &Self) -> Self {
-        let mut result =
-            self.combine(other, |a, b| a.difference(b).cloned().collect(), &Self::difference, false);
-        result.tidy();
-        result
+        let children = self.children.iter().filter_map(|(element, child)| {
+            let left = match other.children.get(element) {
+                Some(theirs) => child.difference(theirs),
+                None => child.clone(),
+            };
+            (!left.is_empty()).then(|| (element.clone(), left))
+        });
+        Self {
+            children: children.collect(),
+            members: self.members.difference(&other.members).cloned().collect(),
+        }
     }
 
     pub(crate) fn intersection(&self, other: &Self) -> Self {
-        let mut result =
-            self.combine(other, |a, b| a.intersection(b).cloned().collect(), &Self::intersection, false);
-        result.tidy();
-        result
-    }
-
-    fn combine(
-        &self,
-        other: &Self,
-        members: fn(&BTreeSet<Element>, &BTreeSet<Element>) -> BTreeSet<Element>,
-        inner: &dyn Fn(&Self, &Self) -> Self,
-        both: bool,
-    ) -> Self {
-        let empty = Self::default();
-        let theirs = other.children.keys().filter(|_| both);
-        let keys: BTreeSet<&Element> = self.children.keys().chain(theirs).collect();
-        let children = keys.into_iter().map(|key| {
-            let (a, b) = (self.children.get(key), other.children.get(key));
-            (key.clone(), inner(a.unwrap_or(&empty), b.unwrap_or(&empty)))
+        let children = self.children.iter().filter_map(|(element, child)| {
+            let common = child.intersection(other.children.get(element)?);
+            (!common.is_empty()).then(|| (element.clone(), common))
         });
-        Self { children: children.collect(), members: members(&self.members, &other.members) }
+        Self {
+            children: children.collect(),
+            members: self.members.intersection(&other.members).cloned().collect(),
+        }
     }
 
     fn tidy(&mut self) {
@@ -179,19 +203,17 @@ impl FieldSet {
     }
 }
 
-fn collect(schema: &Schema, value: &Value, path: &mut Vec<Element>, set: &mut FieldSet) {
+/// What is set below this value, and whether the value is a member itself.
+fn collect(schema: &Schema, value: &Value) -> (FieldSet, bool) {
+    let mut set = FieldSet::default();
     match (&schema.shape, value) {
-        (Shape::Object(object), Value::Object(_)) if object.atomic => set.insert(path),
+        (Shape::Object(object), Value::Object(_)) if object.atomic => return (set, true),
         (Shape::Object(_) | Shape::Any, Value::Object(fields)) => {
             for (name, field) in fields {
-                path.push(Element::Field(name.clone()));
                 let known = schema.field(name);
-                collect(known.map_or(&Schema::default(), AsRef::as_ref), field, path, set);
+                let (below, member) = collect(known.map_or(&Schema::default(), AsRef::as_ref), field);
                 let empty = field.is_null() || field.as_object().is_some_and(Map::is_empty);
-                if empty || !schema.has_named_field(name) {
-                    set.insert(path);
-                }
-                path.pop();
+                set.add(Element::field(name), below, member || empty || !schema.has_named_field(name));
             }
         }
         (
@@ -199,13 +221,11 @@ fn collect(schema: &Schema, value: &Value, path: &mut Vec<Element>, set: &mut Fi
             Value::Array(items),
         ) => {
             for item in items {
-                path.push(Element::of_item(list, item));
-                collect(&list.items, item, path, set);
-                set.insert(path);
-                path.pop();
+                set.add(Element::of_item(list, item), collect(&list.items, item).0, true);
             }
         }
         (Shape::Object(_), Value::Null) => {}
-        _ => set.insert(path),
+        _ => return (set, true),
     }
+    (set, false)
 }

@@ -1,5 +1,7 @@
 //! The two ways to change an object, and what each does to ownership.
 
+use std::sync::LazyLock;
+
 use serde_json::Value;
 
 use super::compare::{Comparison, compare};
@@ -23,9 +25,9 @@ pub(crate) fn update(
     ignored: &FieldSet,
     now: &str,
 ) {
-    let comparison = compare(schema, &bare(old), &bare(new)).without(ignored);
+    let comparison = compare(schema, old, new).without(ignored);
     take_from_others(managers, manager, &comparison);
-    let changed = comparison.changed().difference(&unowned());
+    let changed = comparison.changed().difference(unowned());
     let before = managers.0.get(manager).map(|owned| owned.fields.clone()).unwrap_or_default();
     let after = before.difference(&comparison.removed).union(&changed);
     if after.is_empty() {
@@ -51,8 +53,8 @@ pub(crate) fn apply(
     force: bool,
     ignored: &FieldSet,
 ) -> Result<Value, ApplyError> {
-    let (live, config) = (bare(live), bare(config));
-    let merged = merge(schema, &live, &config);
+    let config = bare(config);
+    let merged = merge(schema, bare(live), &config);
     let last = managers.0.get(manager).cloned();
     // All that is applied counts while it is found out what is not applied any more: a name or a uid keeps `metadata`.
     let set = FieldSet::of(schema, &config).without_below(ignored);
@@ -60,10 +62,10 @@ pub(crate) fn apply(
     let owned = Owned { fields: set, api_version: api_version.to_owned(), time };
     managers.0.insert(manager.clone(), owned);
     let result = match last.filter(|last| !last.fields.is_empty()) {
-        Some(last) => prune(schema, &merged, managers, &last.fields),
+        Some(last) => prune(schema, merged, managers, &last.fields),
         None => merged,
     };
-    let comparison = compare(schema, &live, &result).without(ignored);
+    let comparison = compare(schema, live, &result).without(ignored);
     let changed = comparison.changed();
     let conflicts: Vec<(Manager, FieldSet)> = managers
         .0
@@ -77,49 +79,74 @@ pub(crate) fn apply(
     }
     take_from_others(managers, manager, &comparison);
     if let Some(owned) = managers.0.get_mut(manager) {
-        owned.fields = owned.fields.difference(&unowned());
+        owned.fields = owned.fields.difference(unowned());
     }
     managers.0.retain(|_, owned| !owned.fields.is_empty());
     Ok(result)
 }
 
 fn take_from_others(managers: &mut Managers, manager: &Manager, comparison: &Comparison) {
-    let changed = comparison.changed();
-    for (other, owned) in &mut managers.0 {
-        if other != manager {
-            owned.fields = owned.fields.difference(&changed).difference(&comparison.removed);
+    let mut taken = comparison.changed();
+    taken.extend(&comparison.removed);
+    if !taken.is_empty() {
+        for (_, owned) in managers.0.iter_mut().filter(|(other, _)| *other != manager) {
+            owned.fields = owned.fields.difference(&taken);
         }
     }
     managers.0.retain(|other, owned| other == manager || !owned.fields.is_empty());
 }
 
 /// Takes out what the manager applied last time and does not apply any more, unless somebody else owns it.
-fn prune(schema: &Schema, merged: &Value, managers: &Managers, last: &FieldSet) -> Value {
+fn prune(schema: &Schema, merged: Value, managers: &Managers, last: &FieldSet) -> Value {
     let named = |set: &FieldSet| set.with_named_fields(Some(schema));
     let last = named(last);
-    let pruned = remove(schema, merged, &last, Emptied::IsNull);
-    let managed = managers.0.values().fold(FieldSet::default(), |all, owned| all.union(&owned.fields));
-    let in_merged = named(&FieldSet::of(schema, merged));
-    let kept = named(&FieldSet::of(schema, &pruned)).union(&named(&managed));
-    let pruned = remove(schema, merged, &in_merged.difference(&kept), Emptied::IsNull);
+    let pruned = remove(schema, &merged, &last, Emptied::IsNull);
+    let mut managed = FieldSet::default();
+    managers.0.values().for_each(|owned| managed.extend(&owned.fields));
+    let in_merged = named(&FieldSet::of(schema, &merged));
+    let mut kept = named(&FieldSet::of(schema, &pruned));
+    kept.extend(&named(&managed));
+    let dropped = in_merged.difference(&kept);
+    if dropped.is_empty() {
+        // As in most applies; what follows would find nothing to remove, either.
+        return without_nulls(merged);
+    }
+    let pruned = remove(schema, &merged, &dropped, Emptied::IsNull);
     let in_pruned = named(&FieldSet::of(schema, &pruned));
-    remove(schema, merged, &in_merged.difference(&in_pruned).intersection(&last), Emptied::IsGone)
+    remove(schema, &merged, &in_merged.difference(&in_pruned).intersection(&last), Emptied::IsGone)
 }
 
-/// The object without `managedFields`, which nobody owns.
-fn bare(object: &Value) -> Value {
-    let mut object = object.clone();
-    if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
-        metadata.remove("managedFields");
+/// What is left where nothing is removed.
+fn without_nulls(mut object: Value) -> Value {
+    if let Some(fields) = object.as_object_mut() {
+        fields.retain(|_, field| !field.is_null());
     }
     object
 }
 
+/// The object without `managedFields`, which nobody owns.
+fn bare(object: &Value) -> Value {
+    let Value::Object(fields) = object else { return object.clone() };
+    let bare = fields.iter().map(|(name, field)| match field {
+        Value::Object(metadata) if name == "metadata" => {
+            let kept = metadata.iter().filter(|(name, _)| *name != "managedFields");
+            (name.clone(), kept.map(|(name, field)| (name.clone(), field.clone())).collect())
+        }
+        _ => (name.clone(), field.clone()),
+    });
+    bare.collect()
+}
+
 /// What the API server itself sets, and never shows as owned.
-fn unowned() -> FieldSet {
+fn unowned() -> &'static FieldSet {
+    static UNOWNED: LazyLock<FieldSet> = LazyLock::new(list_unowned);
+    &UNOWNED
+}
+
+fn list_unowned() -> FieldSet {
     use super::element::Element;
     let mut set = FieldSet::default();
-    let field = |name: &str| Element::Field(name.to_owned());
+    let field = |name: &str| Element::field(name);
     set.insert(&[field("apiVersion")]);
     set.insert(&[field("kind")]);
     set.insert(&[field("metadata")]);

@@ -41,7 +41,7 @@ pub(crate) fn table(
         .map(|object| {
             let cells: Vec<Value> = columns.iter().map(|column| cell(column, object, now)).collect();
             let object = match include {
-                "Object" => super::whole(kind, object),
+                "Object" => super::whole(kind, object).into_owned(),
                 "None" => Value::Null,
                 _ => super::metadata(object),
             };

@@ -1,19 +1,21 @@
 //! CEL rules of custom resources, by the kube-cel library.
 
-use kube_cel::{ErrorKind, Validator};
+use kube_cel::{ErrorKind, compile_schema, validate_compiled};
 use serde_json::{Value, json};
 
 use crate::embedded::refusal::{Fault, Refusal};
+use crate::embedded::resource::Custom;
 
 /// Every rule that the object breaks; an error if a rule uses what kube-cel cannot do.
 pub(crate) fn check_rules(
-    open_api: &Value,
+    custom: &Custom,
     object: &Value,
     old: Option<&Value>,
 ) -> Result<Vec<Fault>, Refusal> {
     // Of metadata, rules see the name and the generated part only.
     let (object, old) = (visible(object), old.map(visible));
-    let Err(errors) = Validator::new().validate(open_api, &object, old.as_ref()) else {
+    let rules = custom.rules.get_or_init(|| compile_schema(&custom.open_api));
+    let Err(errors) = validate_compiled(rules, &object, old.as_ref()) else {
         return Ok(Vec::new());
     };
     errors
@@ -22,7 +24,7 @@ pub(crate) fn check_rules(
         .map(|error| match error.kind {
             ErrorKind::ValidationFailure => {
                 let field = if error.field_path.is_empty() { "<nil>" } else { &error.field_path };
-                let rule = find_rule(open_api, &error.rule);
+                let rule = find_rule(&custom.open_api, &error.rule);
                 let reason = rule.and_then(|rule| rule["reason"].as_str()).unwrap_or("FieldValueInvalid");
                 Ok(fault(reason, field, &error.message, &object))
             }
@@ -57,15 +59,16 @@ fn shown(field: &str, object: &Value) -> String {
 }
 
 fn visible(object: &Value) -> Value {
-    let mut object = object.clone();
+    let fields = object.as_object().into_iter().flatten().filter(|(name, _)| *name != "metadata");
+    let mut visible: Value = fields.map(|(name, value)| (name.clone(), value.clone())).collect();
     let mut metadata = json!({});
     for field in ["name", "generateName"] {
         if let Some(value) = object["metadata"].get(field) {
             metadata[field] = value.clone();
         }
     }
-    object["metadata"] = metadata;
-    object
+    visible["metadata"] = metadata;
+    visible
 }
 
 fn find_rule<'a>(node: &'a Value, rule: &str) -> Option<&'a Value> {
