@@ -127,9 +127,9 @@ impl Bounds {
     /// - stamping: a stamp's longest backoff (30 s) and four messages;
     /// - handovers: each shard moves to the member that the plan names once membership has been stable for RP, one after
     ///   the other at worst, and each waits for its running reconciles and takes eight messages;
-    /// - start: shards fill their caches one after the other at worst, [`HOPS_TO_START`] messages each;
+    /// - start: shards fill their caches one after the other at worst, `HOPS_TO_START` messages each;
     /// - backoffs: one of a watch (5 s), one of a reconcile (10 s), and what pods take to be ready;
-    /// - passes: all resources in one shard, [`CONCURRENCY`] at once, [`PASSES`] times.
+    /// - passes: all resources in one shard, [`CONCURRENCY`] at once, `PASSES` times.
     pub fn converged(&self) -> Duration {
         let reconcile = self.reconcile + 2 * REQUESTS_PER_RECONCILE * self.hop;
         let stamping = STAMP_BACKOFF + 4 * self.hop;
