@@ -18,7 +18,7 @@ use tokio::time::Instant;
 use crate::time::TrueTime;
 
 /// What all wall clocks would read at the start of a schedule if they were right.
-pub(crate) const EPOCH: Timestamp = Timestamp::constant(1_800_000_000, 0);
+pub const EPOCH: Timestamp = Timestamp::constant(1_800_000_000, 0);
 
 /// The clocks of one machine, for as long as one process runs on it.
 pub(crate) struct MachineClock {

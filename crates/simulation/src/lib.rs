@@ -18,3 +18,5 @@ pub mod timeline;
 pub mod trace;
 mod transport;
 mod world;
+
+pub use clock::EPOCH;

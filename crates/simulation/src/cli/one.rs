@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use clap::Args;
 use kube_testkit::embedded::conformance_shapes;
+use simulation::EPOCH;
 use simulation::checks::{self, Judgement};
 use simulation::outcome::{FaultTally, Outcome, Size};
 use simulation::run::{Run, run as run_schedule};
@@ -14,9 +15,6 @@ use simulation::schedule::Schedule;
 use simulation::timeline::timeline;
 
 use super::mutants;
-
-/// What `SystemTime` reads in a sealed process. Replicas have clocks of their own; whoever goes past them reads the same each time.
-const EPOCH: Duration = Duration::from_secs(1_800_000_000);
 
 /// Which schedule, and what to show of it.
 #[derive(Args)]
@@ -40,7 +38,8 @@ pub(crate) struct OneOptions {
 
 pub(super) fn run(options: &OneOptions) -> Result<bool> {
     let schedule = options.schedule()?;
-    sealed_process::seal(schedule.seed, EPOCH)?;
+    // Replicas have clocks of their own; whoever goes past them reads true time.
+    sealed_process::seal(schedule.seed, Duration::try_from(EPOCH.as_duration())?)?;
     if let Some(mutant) = &options.mutant {
         mutants::activate(mutant)?;
     }
