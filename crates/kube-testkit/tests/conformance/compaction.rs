@@ -48,7 +48,6 @@ async fn touch(client: &Client) {
     let mut talk = Talk::new(client.clone(), "default".into());
     let map = serde_json::json!({"metadata": {"generateName": "touch-"}});
     talk.send("POST", "/api/v1/namespaces/default/configmaps", Some(&map)).await;
-    tokio::time::sleep(Duration::from_millis(200)).await;
 }
 
 #[tokio::test]
