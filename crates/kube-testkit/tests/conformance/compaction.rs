@@ -1,7 +1,5 @@
 //! Compaction, on an API server of its own: it takes the past from all others.
 
-use std::time::Duration;
-
 use futures::future::BoxFuture;
 use kube::Client;
 use kube_testkit::embedded::EmbeddedServer;
