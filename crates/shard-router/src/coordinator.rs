@@ -6,23 +6,21 @@
 //! and its stamps are conditional on what it read.
 
 pub(crate) mod birth;
+mod former;
 mod gc;
 mod steward;
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use futures::FutureExt;
-use kube::ResourceExt;
 use lease_core::{Elections, RequestError, Term};
 use tokio::task::JoinSet;
 
 use self::{birth::Births, steward::Steward};
 use crate::{
-    bucket::ShardId,
     held::gated_by,
     hold::Hold,
     layout::Layout,
-    names::Names,
     reconciler::Reconciler,
     setup::Setup,
     sharded::Sharded,
@@ -116,18 +114,19 @@ impl<K: Sharded, R: Reconciler<K>> Coordinator<K, R> {
             Committed::Layout(_) | Committed::Garbled(_) => return Ok(Commit::Refused),
             Committed::Nothing => {}
         }
-        let existing =
-            api.list().await?.iter().filter_map(|lease| names.shard_of(&lease.name_any())).collect();
-        if let Some(sentence) = lost_layout(&existing, ours, names) {
-            self.setup.trouble.set(sentence);
-            return Ok(Commit::Refused);
-        }
-        let json = serde_json::to_string(ours).expect("a layout is plain data");
-        if term.annotate([(names.layout_annotation(), Some(json))].into()).await.is_err() {
+        let layout = match former::layout(&api.list().await?, ours, names) {
+            Ok(layout) => layout,
+            Err(sentence) => {
+                self.setup.trouble.set(sentence);
+                return Ok(Commit::Refused);
+            }
+        };
+        let (key, json) = layout.mark(names);
+        if term.annotate([(key, Some(json))].into()).await.is_err() {
             return Ok(Commit::Again);
         }
-        tracing::info!(shards = %ours.shards, "committed layout generation 1");
-        Ok(Commit::Done(ours.clone()))
+        tracing::info!(generation = layout.generation, shards = %layout.shards, "committed the layout");
+        Ok(Commit::Done(layout))
     }
 }
 
@@ -137,44 +136,7 @@ enum Commit {
     Refused,
 }
 
-/// In one sentence, why no layout may be committed although none is recorded: shard Leases exist, so there was one, and
-/// other replicas may be working by it this moment. Only the very layout that these Leases stand for can be
-/// recorded again without moving a bucket under somebody's hands.
-fn lost_layout(existing: &BTreeSet<ShardId>, ours: &Layout, names: &Names) -> Option<String> {
-    if existing.is_empty() || existing.iter().copied().eq(ours.shards.shards()) {
-        return None;
-    }
-    Some(format!(
-        "lease {} records no layout, but {} shard Leases exist and this replica is set to {} shards; start replicas with \
-         the former number of shards, or stop all of them and delete the shard Leases",
-        names.coordinator(),
-        existing.len(),
-        ours.shards
-    ))
-}
-
 fn draining(term: &Term) -> futures::future::BoxFuture<'static, ()> {
     let term = term.clone();
     async move { term.draining().await }.boxed()
-}
-
-#[cfg(test)]
-mod tests {
-    use lease_core::LeaderElectionId;
-
-    use super::*;
-
-    #[test]
-    fn a_lost_layout_is_recorded_again_only_as_the_shard_leases_stand_for_it() {
-        let names = Names::new(LeaderElectionId::new("op.example.com").unwrap(), "example.com");
-        let ours = Layout::first(4.try_into().unwrap(), None);
-        let refused = |shards: std::ops::Range<u16>| {
-            lost_layout(&shards.map(ShardId).collect(), &ours, &names).is_some()
-        };
-        assert!(!refused(0..0), "a first install");
-        assert!(!refused(0..4));
-        assert!(refused(0..2), "there may have been two");
-        assert!(refused(0..8));
-        assert!(refused(1..4));
-    }
 }

@@ -7,11 +7,13 @@ use serde::{Deserialize, Serialize};
 use crate::{
     bucket::{BUCKETS, Bucket, ShardCount, ShardId},
     hash::HASH_VERSION,
+    names::Names,
 };
 
 /// What the coordinator commits on its Lease and every replica must agree with before it runs a shard.
 ///
-/// JSON, in the annotation `<domain>/layout` of the coordinator Lease.
+/// JSON, in the annotation `<domain>/layout`: of the coordinator Lease, where it is committed, and of each shard Lease, which says
+/// by what its holder works. The latter permits nothing; it is what remains where somebody deletes the coordinator Lease.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Layout {
@@ -35,6 +37,11 @@ impl Layout {
     /// Generation 1, as committed when an operator is installed.
     pub fn first(shards: ShardCount, key_label: Option<String>) -> Self {
         Self { generation: 1, shards, key_label, hash_version: HASH_VERSION, previous: None, settled: true }
+    }
+
+    /// The annotation that carries it, and its JSON.
+    pub(crate) fn mark(&self, names: &Names) -> (String, String) {
+        (names.layout_annotation(), serde_json::to_string(self).expect("a layout is plain data"))
     }
 
     /// The shard that a bucket belongs to. Pure: every replica of every version that knows the number of shards

@@ -51,7 +51,8 @@ impl Names {
         self.under_domain("bucket")
     }
 
-    /// The annotation of the coordinator Lease that carries the [layout](crate::Layout).
+    /// The annotation that carries the [layout](crate::Layout): on the coordinator Lease the committed one, on a shard Lease
+    /// the one that its holder works by.
     pub fn layout_annotation(&self) -> String {
         self.under_domain("layout")
     }

@@ -120,6 +120,8 @@ impl<K: Sharded, R: Reconciler<K>> Replica<K, R> {
                     creation: Creation::Never,
                     standing: false,
                     drain_timeout: setup.options.drain_timeout,
+                    // Said anew with each renewal, so that it also comes back where somebody took it off.
+                    annotations: [setup.layout.mark(&setup.names)].into(),
                     ..CandidateOptions::default()
                 },
                 shard_work(setup.clone(), elections.clone(), shard),

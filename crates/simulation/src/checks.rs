@@ -5,6 +5,9 @@
 //! | `overlap`, `begun-in-hold`, `writes`, `tokens`, `holds`, `waiting` | what kube-testkit's checker catches, on exact clocks; `records` is for records that contradict each other |
 //! | `unowned` | a shard without an owner for longer than the bound, though somebody was fit to take it |
 //! | `one-holder` | a Lease that passes on while its holder may still believe in it, by the API server's word alone |
+//! | `claims` | a replica that believes in its hold for longer than the API server's word gives it |
+//! | `sending` | a reconcile's write that is sent after its hold has ended, whatever becomes of it |
+//! | `barrier` | a first reconcile before a consistent list that was taken after the acquisition |
 //! | `renewals` | a record that a Lease must not have: leaseTransitions, renewTime, acquireTime, resourceVersion, uid, holder |
 //! | `lost` | a wish of a user that did not come true, or something left of what was deleted |
 //! | `liveness` | that it takes longer than the bound until all is as asked for, once nothing goes wrong any more |
@@ -13,7 +16,9 @@
 //!
 //! Time is true time throughout, and exact. What is allowed beyond the promise is in [`bounds`], each allowance named.
 
+mod barrier;
 pub mod bounds;
+mod claims;
 mod exits;
 mod fitness;
 mod leases;
@@ -22,6 +27,7 @@ mod lost;
 mod one_holder;
 mod reconciles;
 mod renewals;
+mod sending;
 mod span;
 #[cfg(test)]
 mod story;
@@ -63,6 +69,9 @@ pub fn judge(evidence: &Evidence) -> Judgement {
     checks.extend([
         unowned.check,
         one_holder::check(evidence, &histories),
+        claims::check(evidence, &histories),
+        sending::check(evidence, &timeline),
+        barrier::check(evidence, &timeline),
         renewals::check(evidence, &histories),
         lost::check(evidence),
         liveness::check(evidence, &timeline, &histories, &bounds),

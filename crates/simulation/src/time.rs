@@ -4,6 +4,7 @@ use std::fmt;
 use std::ops::{Add, Sub};
 use std::time::Duration;
 
+use kube_testkit::records::BootTime;
 use serde::{Deserialize, Serialize};
 
 /// An instant of true time, counted from the start of the schedule. No replica can read it.
@@ -18,6 +19,11 @@ impl TrueTime {
     /// So long after the start.
     pub const fn after_start(span: Duration) -> Self {
         Self(span)
+    }
+
+    /// An instant of a record that is kept in true time.
+    pub fn of(at: BootTime) -> Self {
+        Self(Duration::from_nanos(at.0))
     }
 
     /// How long after the start.

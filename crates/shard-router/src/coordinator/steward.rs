@@ -3,6 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use futures::{FutureExt, future::pending};
+use kube::ResourceExt;
 use lease_core::{Clock, LeaseApi, LeaseView, RequestError, Term};
 
 use super::{
@@ -62,8 +63,8 @@ impl Steward<'_> {
         if !ours || world.committed != Committed::Nothing {
             return true;
         }
-        let json = serde_json::to_string(&self.layout).expect("a layout is plain data");
-        self.term.annotate([(self.names.layout_annotation(), Some(json))].into()).await.is_ok()
+        let (key, json) = self.layout.mark(&self.names);
+        self.term.annotate([(key, Some(json))].into()).await.is_ok()
     }
 
     /// Publishes the next plan once membership has been stable for long enough. Returns whether to look again soon.
@@ -104,7 +105,8 @@ impl Steward<'_> {
                 return false;
             }
             let released = self.births.may_be_released(shard, &self.term).await;
-            let lease = birth::newborn(&name, released, self.lease_duration, self.clock.wall());
+            let mut lease = birth::newborn(&name, released, self.lease_duration, self.clock.wall());
+            lease.annotations_mut().extend([self.layout.mark(&self.names)]);
             // From the sending on it may exist, be taken and be deleted again by hand.
             self.births.existed([shard]);
             match self.api.create(lease).await {

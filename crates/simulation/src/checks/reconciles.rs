@@ -18,7 +18,7 @@ use crate::evidence::{Evidence, Received};
 use crate::time::TrueTime;
 
 /// The namespace of all resources.
-const NAMESPACE: &str = "default";
+pub(super) const NAMESPACE: &str = "default";
 
 /// The records on one clock, which is true time: a moment is so many nanoseconds after the start of the schedule.
 pub(super) fn timeline(records: &[Record]) -> Timeline {
@@ -69,13 +69,21 @@ pub(super) fn checks(evidence: &Evidence, timeline: &Timeline, bounds: &Bounds) 
     checks.chain([records]).collect()
 }
 
+/// What reconciles write to: group, resource, and how it leads to its CR.
+const WRITTEN: [(&str, &str, Owner); 4] = [
+    (memcached_operator::crd::DOMAIN, "memcacheds", Owner::Itself),
+    ("apps", "statefulsets", Owner::SameName),
+    ("", "services", Owner::SameName),
+    ("policy", "poddisruptionbudgets", Owner::SameName),
+];
+
 fn judged() -> Vec<Judged> {
-    vec![
-        Judged::new(memcached_operator::crd::DOMAIN, "memcacheds", Owner::Itself),
-        Judged::new("apps", "statefulsets", Owner::SameName),
-        Judged::new("", "services", Owner::SameName),
-        Judged::new("policy", "poddisruptionbudgets", Owner::SameName),
-    ]
+    WRITTEN.iter().map(|(group, resource, owner)| Judged::new(group, resource, owner.clone())).collect()
+}
+
+/// Whether this is a place that reconciles write to.
+pub(super) fn is_judged(place: &Place<'_>) -> bool {
+    WRITTEN.iter().any(|(group, resource, _)| (place.group, place.resource) == (*group, *resource))
 }
 
 /// What users left standing has to be stamped and reconciled within the bound of the quiet phase.
@@ -206,11 +214,17 @@ mod tests {
         story
     }
 
+    /// A's write, sent in time.
+    fn arrives(story: &mut Story, when: u64) {
+        story.request("a", "PATCH", SERVICE, when, 200);
+        story.evidence.requests.last_mut().expect("told").sent = super::super::story::at(59_000);
+    }
+
     #[test]
     fn a_write_is_judged_at_its_arrival() {
         passes(&handed_over());
         let mut late = handed_over();
-        late.request("a", "PATCH", SERVICE, 66_500, 200);
+        arrives(&mut late, 66_500);
         let sentences = only(&late, "writes");
         assert!(
             sentences[0].contains("patch of services default/m-0 from a_1 at +66.500000 s"),
@@ -221,10 +235,10 @@ mod tests {
     #[test]
     fn a_request_may_be_on_its_way_for_the_margin_while_nobody_else_holds_the_shard() {
         let mut story = handed_over();
-        story.request("a", "PATCH", SERVICE, 64_900, 200);
+        arrives(&mut story, 64_900);
         passes(&story);
         let mut story = handed_over();
-        story.request("a", "PATCH", SERVICE, 65_100, 200);
+        arrives(&mut story, 65_100);
         only(&story, "writes");
     }
 

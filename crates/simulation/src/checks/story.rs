@@ -143,21 +143,39 @@ impl Story {
                 json!({"record": kind, "lease": lease, "shard": shard, "token": token, "sent_boot_ns": sent.nanos(),
                     "valid_until_boot_ns": until}),
             );
+            if sent == from {
+                self.starts(name, shard, sent, token);
+            }
             sent = sent + Duration::from_secs(rp);
         }
         self
     }
 
+    /// Lists the shard and is ready, all in the instant of the acquisition.
+    fn starts(&mut self, name: &str, shard: u32, when: TrueTime, token: u64) {
+        let of_all: Vec<String> = (0..256).map(|bucket| bucket.to_string()).collect();
+        let selector = format!("cache.example.com/bucket in ({})", of_all.join(","));
+        let uri = format!("/apis/cache.example.com/v1alpha1/memcacheds?labelSelector={selector}&limit=500");
+        self.request_at(name, "GET", &uri, when, 200);
+        self.record_at(
+            name,
+            when,
+            json!({"record": "start-ready", "shard": shard, "token": token, "objects": 1}),
+        );
+    }
+
+    /// A renewal of the last hold, as far as its replica's record goes.
+    pub(super) fn renewed(&mut self, name: &str, shard: u32, when: u64, until: u64) -> &mut Self {
+        let token = self.last_token(name).expect("a hold was told of");
+        let body = json!({"record": "hold-renewed", "lease": format!("op-shard-{shard}"), "shard": shard, "token": token,
+            "valid_until_boot_ns": at(until).nanos()});
+        self.record(name, when, body)
+    }
+
     /// Ends the last hold, and releases its Lease.
     pub(super) fn released(&mut self, name: &str, shard: u32, when: u64) -> &mut Self {
         let lease = format!("op-shard-{shard}");
-        let token = self.evidence.records.iter().rev().find_map(|record| match &record.body {
-            kube_testkit::records::Body::HoldBegin { token, .. } if record.replica == replica(name) => {
-                Some(token.0)
-            }
-            _ => None,
-        });
-        if let Some(token) = token {
+        if let Some(token) = self.last_token(name) {
             let body = json!({"record": "hold-end", "lease": lease, "shard": shard, "token": token, "reason": "released"});
             self.record(name, when, body);
         }
@@ -165,17 +183,20 @@ impl Story {
         self.wrote(&lease, name, when, when, "", transitions)
     }
 
-    /// A reconcile under the last hold of that replica.
-    pub(super) fn reconciled(&mut self, name: &str, shard: u32, cr: &str, from: u64, to: u64) -> &mut Self {
-        self.reconciles += 1;
-        let held = self.evidence.records.iter().rev().find_map(|record| match &record.body {
+    fn last_token(&self, name: &str) -> Option<u64> {
+        self.evidence.records.iter().rev().find_map(|record| match &record.body {
             kube_testkit::records::Body::HoldBegin { token, .. } if record.replica == replica(name) => {
                 Some(token.0)
             }
             _ => None,
-        });
+        })
+    }
+
+    /// A reconcile under the last hold of that replica.
+    pub(super) fn reconciled(&mut self, name: &str, shard: u32, cr: &str, from: u64, to: u64) -> &mut Self {
+        self.reconciles += 1;
         let cr = format!("default/{cr}");
-        let (token, id) = (held.expect("a hold was told of"), self.reconciles);
+        let (token, id) = (self.last_token(name).expect("a hold was told of"), self.reconciles);
         let begin = json!({"record": "begin", "cr": cr, "uid": format!("uid-{cr}"), "shard": shard, "token": token,
             "reconcile": id});
         self.record(name, from, begin);

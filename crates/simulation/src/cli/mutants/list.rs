@@ -16,16 +16,17 @@ const fn mutant(name: &'static str, checker: &'static str, bound: u64) -> Mutant
 }
 
 /// Those that schedules can tell from the rules.
-pub(crate) const MUTANTS: [Mutant; 17] = [
+pub(crate) const MUTANTS: [Mutant; 21] = [
     // lease-core
     mutant("expiry-by-wall-clock", "one-holder", 100),
     mutant("takeover-at-first-sight", "one-holder", 100),
     mutant("takeover-without-version", "one-holder", 300),
-    mutant("validity-from-answer", "one-holder", 300),
-    mutant("validity-is-lease-duration", "writes", 300),
-    mutant("leader-ignores-suspend", "overlap", 300),
-    mutant("conflict-is-success", "one-holder", 300),
-    mutant("lost-answer-is-success", "one-holder", 300),
+    mutant("validity-from-answer", "claims", 50),
+    mutant("validity-is-lease-duration", "claims", 50),
+    mutant("leader-ignores-suspend", "sending", 300),
+    mutant("conflict-is-success", "claims", 100),
+    mutant("lost-answer-is-success", "claims", 100),
+    mutant("retry-without-read", "claims", 300),
     mutant("leads-on-beside-another", "one-holder", 300),
     mutant("vanished-is-free", "one-holder", 300),
     mutant("blank-is-release", "one-holder", 300),
@@ -34,7 +35,10 @@ pub(crate) const MUTANTS: [Mutant; 17] = [
     mutant("transitions-not-counted", "renewals", 50),
     // shard-router
     mutant("skip-drain", "overlap", 100),
-    mutant("open-gate", "writes", 300),
+    mutant("no-barrier", "barrier", 50),
+    mutant("label-decides", "overlap", 300),
+    mutant("deleted-is-clean-up", "writes", 300),
+    mutant("open-gate", "sending", 300),
     mutant("no-owner-finalizer", "overlap", 300),
 ];
 

@@ -1,0 +1,143 @@
+//! No write of a reconcile is sent outside of its hold's validity.
+//!
+//! `writes` judges what the API server accepts, and has to excuse what was on its way when validity ended. Here the instant of
+//! sending is known, so nothing is excused: the gate lets a request out while the hold is valid, or not at all, whatever then becomes
+//! of it. Validity is what the replica itself had written down by then: a renewal that came later does not make good for the time
+//! before it.
+
+use std::collections::HashMap;
+
+use kube_testkit::checker::{Moment, Reconcile, Timeline};
+use kube_testkit::records::{Body, CrKey, Replica, Shard, Token};
+
+use super::reconciles::{NAMESPACE, Place, is_judged};
+use super::{Check, short};
+use crate::evidence::{Evidence, Received};
+use crate::time::TrueTime;
+
+type Holding<'a> = (&'a Replica, Shard, Token);
+
+/// Judges every write that carries the name of a reconcile's replica.
+pub(super) fn check(evidence: &Evidence, timeline: &Timeline) -> Check {
+    let mut check = Check::new("sending");
+    let mut reconciles: HashMap<(&Replica, &CrKey), Vec<&Reconcile>> = HashMap::new();
+    for reconcile in &timeline.reconciles {
+        reconciles.entry((&reconcile.replica, &reconcile.cr)).or_default().push(reconcile);
+    }
+    let claims = claims(evidence);
+    for request in &evidence.requests {
+        let Some((replica, cr)) = written(request) else { continue };
+        let sent = Moment(i64::try_from(request.sent.nanos()).unwrap_or(i64::MAX));
+        let Some(all) = reconciles.get(&(replica, &cr)) else { continue };
+        // A write before the first reconcile is for `writes` to object to.
+        let Some(reconcile) = all[..all.partition_point(|reconcile| reconcile.begun <= sent)].last() else {
+            continue;
+        };
+        let Some(claims) = claims.get(&(replica, reconcile.shard, reconcile.token)) else { continue };
+        check.judged += 1;
+        let known = claims.partition_point(|claim| claim.at <= request.sent);
+        let until = claims[..known].last().map_or(TrueTime::START, |claim| claim.until);
+        if request.sent >= until {
+            check.violated(
+                request.sent,
+                format!(
+                    "{replica} sent a {} of {} at {}, {:?} after the end of its hold of shard {}, which was {until} by all that \
+                     it had written down.",
+                    request.method,
+                    request.uri,
+                    request.sent,
+                    short(request.sent.since(until)),
+                    reconcile.shard,
+                ),
+            );
+        }
+    }
+    check
+}
+
+/// Until when a replica believed in its hold, from some instant on.
+struct Claim {
+    at: TrueTime,
+    until: TrueTime,
+}
+
+/// What was written down about each hold, in order.
+fn claims(evidence: &Evidence) -> HashMap<Holding<'_>, Vec<Claim>> {
+    let mut claims: HashMap<_, Vec<Claim>> = HashMap::new();
+    for record in &evidence.records {
+        let at = TrueTime::of(record.boot);
+        let (shard, token, until) = match &record.body {
+            Body::HoldBegin { shard: Some(shard), token, valid_until, .. } => {
+                (shard, token, valid_until.map_or(at, TrueTime::of))
+            }
+            Body::HoldRenewed { shard: Some(shard), token, valid_until, .. } => {
+                (shard, token, TrueTime::of(*valid_until))
+            }
+            Body::HoldEnd { shard: Some(shard), token, .. } => (shard, token, at),
+            _ => continue,
+        };
+        claims.entry((&record.replica, *shard, *token)).or_default().push(Claim { at, until });
+    }
+    claims
+}
+
+/// Whose write it is, and of which resource.
+fn written(request: &Received) -> Option<(&Replica, CrKey)> {
+    let replica = request.by.as_ref().filter(|_| request.method != "GET")?;
+    // The stamper works for no hold.
+    if request.user_agent.contains("-stamper/") {
+        return None;
+    }
+    let place = Place::of(request.uri.split('?').next().unwrap_or_default())?;
+    let named = is_judged(&place) && !place.name.is_empty();
+    named.then(|| (replica, CrKey::new(NAMESPACE, place.name)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::story::{Story, only_of};
+
+    const SERVICE: &str = "/api/v1/namespaces/default/services/m-0?fieldManager=x";
+
+    /// A holds shard 0 until 60 s.
+    fn held() -> Story {
+        let mut story = Story::settled();
+        story.runs("a", 0, 0).holds("a", 0, 20_000, 50_000).reconciled("a", 0, "m-0", 59_000, 59_999);
+        story
+    }
+
+    #[test]
+    fn the_sending_counts_whatever_becomes_of_it() {
+        for (when, code, count) in [(59_999, 200, 0), (60_000, 200, 1), (61_000, 500, 1)] {
+            let mut story = held();
+            story.request("a", "PATCH", SERVICE, when, code);
+            only_of(&story, "sending", count);
+        }
+    }
+
+    #[test]
+    fn a_renewal_makes_good_for_nothing_before_it() {
+        // The last renewal before the gap is of 50 s.
+        for (when, count) in [(60_500, 1), (61_500, 0)] {
+            let mut story = held();
+            story.renewed("a", 0, 61_000, 71_000).request("a", "PATCH", SERVICE, when, 200);
+            only_of(&story, "sending", count);
+        }
+    }
+
+    #[test]
+    fn what_is_no_write_of_a_reconcile_is_not_judged() {
+        let mut story = held();
+        story.request("a", "GET", SERVICE, 61_000, 200);
+        story.request(
+            "a",
+            "PATCH",
+            "/apis/cache.example.com/v1alpha1/namespaces/default/memcacheds/m-0",
+            61_000,
+            200,
+        );
+        story.evidence.requests.last_mut().expect("told").user_agent =
+            "memcached-operator-stamper/0.1.0 (a_1)".into();
+        only_of(&story, "sending", 0);
+    }
+}
