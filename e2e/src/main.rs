@@ -17,6 +17,7 @@ mod stage;
 mod teardown;
 mod tool;
 mod traffic;
+mod usage;
 mod wait;
 
 use std::process::ExitCode;

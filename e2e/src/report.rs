@@ -19,6 +19,7 @@ use crate::judge::Measured;
 use crate::screen::Screen;
 use crate::stage::Stage;
 use crate::traffic::Answers;
+use crate::usage::Usage;
 
 /// How many failures of one drill are printed; all of them are in the files.
 const PRINTED: usize = 8;
@@ -65,6 +66,8 @@ pub(crate) struct DrillResult {
     /// Gaps between owners judged so far.
     pub(crate) gaps: u64,
     pub(crate) answers: Answers,
+    /// The most that one of the operator's containers took.
+    pub(crate) usage: Usage,
     pub(crate) gathered: Gathered,
     pub(crate) verdict: Option<Verdict>,
     #[serde(skip)]
@@ -88,6 +91,7 @@ impl DrillResult {
             handovers: Vec::new(),
             gaps: 0,
             answers: Answers::default(),
+            usage: Usage::default(),
             gathered: Gathered::default(),
             verdict: None,
             since: None,

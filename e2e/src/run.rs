@@ -24,6 +24,7 @@ use crate::screen::Screen;
 use crate::stage::{CONVERGED_WITHIN, OPERATOR_NAMESPACE, Stage};
 use crate::teardown;
 use crate::traffic::{Answers, Traffic};
+use crate::usage::Meter;
 
 /// Resources without servers that are there all the time, and changed all the time.
 const BASE: u32 = 24;
@@ -149,6 +150,8 @@ async fn play(stage: &mut Stage, drill: &Drill) -> DrillResult {
     stage.notes.clear();
     stage.doomed_servers.clear();
     let started = Instant::now();
+    let nodes = stage.cluster.ready_nodes().await.unwrap_or_default();
+    let meter = Meter::start(stage.client.clone(), nodes);
     let acted = tokio::time::timeout(LONGEST_DRILL, act(stage, drill, &mut result)).await;
     let acted = acted.unwrap_or_else(|_| Err(anyhow::anyhow!("it has not ended within {LONGEST_DRILL:?}")));
     if let Err(error) = acted {
@@ -156,6 +159,10 @@ async fn play(stage: &mut Stage, drill: &Drill) -> DrillResult {
     }
     if let Err(error) = judge(stage, &mut result).await {
         result.failures.push(format!("It could not be judged: {error:#}."));
+    }
+    result.usage = meter.take();
+    if let Some(usage) = result.usage.describe() {
+        stage.note(usage);
     }
     result.ended = Timestamp::now();
     result.took = started.elapsed();

@@ -36,7 +36,7 @@ pub(crate) const MUTANTS: [Mutant; 21] = [
     // shard-router
     mutant("skip-drain", "overlap", 100),
     mutant("no-barrier", "barrier", 50),
-    mutant("label-decides", "overlap", 300),
+    mutant("label-decides", "lost", 300),
     mutant("deleted-is-clean-up", "writes", 300),
     mutant("open-gate", "sending", 300),
     mutant("no-owner-finalizer", "overlap", 300),
