@@ -91,14 +91,19 @@ impl Stage {
         self.api::<Memcached>().patch(name, &PatchParams::default(), &Patch::Merge(&patch)).await
     }
 
-    /// Reasons of the events on a resource, oldest first.
+    /// Reasons of the events on a resource, oldest first. Those on its namesakes of other kinds are not counted: of a Service
+    /// whose address has not got about yet the API server itself says `ClusterIPNotAllocated`.
     pub(crate) async fn events(&self, name: &str) -> Vec<String> {
         let events =
             self.api::<Event>().list(&kube::api::ListParams::default()).await.expect("events are listed");
         let mut events: Vec<_> = events
             .items
             .into_iter()
-            .filter(|event| event.regarding.as_ref().is_some_and(|on| on.name.as_deref() == Some(name)))
+            .filter(|event| {
+                event.regarding.as_ref().is_some_and(|on| {
+                    on.kind.as_deref() == Some(&*Memcached::kind(&())) && on.name.as_deref() == Some(name)
+                })
+            })
             .collect();
         events.sort_by_key(|event| event.event_time.as_ref().map(|time| time.0));
         events.into_iter().filter_map(|event| event.reason).collect()

@@ -14,7 +14,7 @@ use kube::{
 };
 use kube_testkit::eventually;
 use serde_json::json;
-use shard_router::{Action, Backoff, Bucket, Held, ShardKey};
+use shard_router::{Action, Backoff, Bucket, Held, Readiness, ShardKey};
 
 use crate::{
     fleet::{Fleet, PATIENCE, violations, violations_but},
@@ -172,15 +172,22 @@ pub(crate) async fn other_count(fleet: &Fleet) -> Vec<String> {
     let first = fleet.start(fleet.options("pod-a", 4), quick);
     fleet.settle_at(&[4]).await;
     let other = fleet.start(fleet.options("pod-b", 2), quick);
-    // Either it says so, or it is given a share: whichever comes first.
+    let readiness = || other.readiness.get();
+    let refuses = || matches!(readiness(), Readiness::NotReady { because } if because.contains("shards 2"));
+    // Either it says so, or it is ready for work. A share is no sign to wait for while the first replica is there: by
+    // the committed layout the second may be given just the two shards that its own layout knows nothing of.
     eventually("the second replica to make up its mind", PATIENCE, || async {
-        let refuses = matches!(other.readiness.get(), shard_router::Readiness::NotReady { because } if because.contains("shards 2"));
-        let works = fleet.holders().await.values().any(|holder| *holder == other.identity);
-        (refuses || works).then_some(())
+        (refuses() || readiness() == Readiness::Ready).then_some(())
     })
     .await;
     first.terminate().await;
-    // Everything is free now. What it would take, it takes within a RetryPeriod.
+    // Everything is free now, whatever the plan says, so one that does not refuse takes the shards it knows of.
+    eventually("the second replica to refuse, or to hold a shard", PATIENCE, || async {
+        let works = fleet.holders().await.values().any(|holder| *holder == other.identity);
+        (refuses() || works).then_some(())
+    })
+    .await;
+    // What one that refuses would take all the same, it takes within a RetryPeriod.
     tokio::time::sleep(Duration::from_secs(2)).await;
     let leases = fleet.leases.list(&ListParams::default()).await.unwrap();
     let taken = leases.iter().filter(|lease| {
