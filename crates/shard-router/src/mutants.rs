@@ -59,10 +59,14 @@ pub use switch::{activate, active};
 #[inline]
 pub(crate) fn pause() {}
 
+/// Returns when [`Mutant::DeletedIsCleanUp`] has deleted what it deletes. Without the feature `mutants` that is at once.
+#[cfg(not(feature = "mutants"))]
+pub async fn cleaned_up() {}
+
 #[cfg(feature = "mutants")]
-pub use switch::PausedWrite;
+pub use switch::{PausedWrite, cleaned_up};
 #[cfg(feature = "mutants")]
-pub(crate) use switch::pause;
+pub(crate) use switch::{clean_ups, pause};
 
 #[cfg(feature = "mutants")]
 mod switch {
@@ -75,6 +79,8 @@ mod switch {
         time::Duration,
     };
 
+    use tokio_util::task::TaskTracker;
+
     use super::Mutant;
 
     static ACTIVE: AtomicU8 = AtomicU8::new(0);
@@ -84,6 +90,22 @@ mod switch {
     const REACHED: u8 = 2;
     static PAUSE: AtomicU8 = AtomicU8::new(OFF);
     static PAUSE_FILE: OnceLock<Option<PathBuf>> = OnceLock::new();
+
+    /// The clean-ups of [`Mutant::DeletedIsCleanUp`].
+    pub(crate) fn clean_ups() -> &'static TaskTracker {
+        static RUNNING: OnceLock<TaskTracker> = OnceLock::new();
+        RUNNING.get_or_init(|| {
+            let tracker = TaskTracker::new();
+            // So that it can be waited for; tasks are taken all the same.
+            tracker.close();
+            tracker
+        })
+    }
+
+    /// See the stand-in of the same name.
+    pub async fn cleaned_up() {
+        clean_ups().wait().await;
+    }
 
     /// Switches one fault on, or all off, for the whole process.
     pub fn activate(mutant: Option<Mutant>) {

@@ -49,6 +49,15 @@ pub(super) fn next_handover(
     })
 }
 
+/// The shards that are held, those after `last` first: where a successor does not come for one, the others have their turn
+/// before it is tried again.
+pub(super) fn in_turn(mut held: Vec<ShardId>, last: Option<ShardId>) -> Vec<ShardId> {
+    held.sort_unstable();
+    let next = held.partition_point(|shard| Some(*shard) <= last);
+    held.rotate_left(next);
+    held
+}
+
 /// Having won a shard, reads the coordinator Lease before anything starts: the view that made this replica contend may
 /// have been old. `false` if the shard must be given up.
 pub(super) async fn confirm_layout<K: Sharded, R: Reconciler<K>>(
@@ -89,6 +98,15 @@ mod tests {
 
     fn fleet(names: &[&str]) -> Vec<Candidacy> {
         names.iter().map(|name| Candidacy { identity: identity(name), draining: false }).collect()
+    }
+
+    #[test]
+    fn a_shard_whose_successor_does_not_come_lets_the_others_go_first() {
+        let held = |shards: &[u16]| shards.iter().copied().map(ShardId).collect::<Vec<_>>();
+        assert_eq!(in_turn(held(&[5, 2, 3]), None), held(&[2, 3, 5]));
+        assert_eq!(in_turn(held(&[2, 3, 5]), Some(ShardId(2))), held(&[3, 5, 2]));
+        assert_eq!(in_turn(held(&[2, 3]), Some(ShardId(5))), held(&[2, 3]));
+        assert_eq!(in_turn(Vec::new(), Some(ShardId(5))), held(&[]));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::{
 
 use lease_core::{Candidate, Clock, Identity, Timings};
 
-use super::intent::{next_handover, patience_for};
+use super::intent::{in_turn, next_handover, patience_for};
 use crate::{
     bucket::{ShardCount, ShardId},
     plan::Plan,
@@ -29,6 +29,8 @@ struct Memory {
     standing: bool,
     patience: BTreeMap<ShardId, Duration>,
     handover: Option<Handover>,
+    /// The shard that was handed over last, or was to be.
+    last: Option<ShardId>,
 }
 
 struct Handover {
@@ -94,9 +96,11 @@ impl Seats {
             .copied()
             .filter(|shard| self.held(*shard).is_some_and(|term| !term.is_draining()))
             .collect();
+        let held = in_turn(held, memory.last);
         if let Some((shard, successor)) = next_handover(&held, &self.me, plan, members) {
             tracing::info!(%shard, %successor, plan = plan.generation, "handing a shard over");
             memory.handover = Some(Handover { shard, begun: now });
+            memory.last = Some(shard);
             self.candidates[&shard].step_down(Some(successor));
         }
     }

@@ -11,7 +11,7 @@ use kube::{
 use serde::de::DeserializeOwned;
 
 use crate::{
-    mutants::{Mutant, active},
+    mutants::{Mutant, active, clean_ups},
     reconciler::Reconciler,
     setup::Setup,
     sharded::Sharded,
@@ -41,7 +41,7 @@ pub(super) fn after<K: Sharded, R: Reconciler<K>>(setup: &Setup<K, R>, object: &
     }
     let (namespace, owner) = (object.namespace().unwrap_or_default(), object.uid().unwrap_or_default());
     for owned in &setup.owned {
-        tokio::spawn((owned.clean_up)(setup.base.ungated(), namespace.clone(), owner.clone()));
+        clean_ups().spawn((owned.clean_up)(setup.base.ungated(), namespace.clone(), owner.clone()));
     }
 }
 

@@ -1,6 +1,12 @@
 //! A bucket label that a user edits: to the old shard's watch that looks like a deletion, to the new one's like a creation.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::{
@@ -21,7 +27,14 @@ pub(crate) async fn relabel(fleet: &Fleet) -> Vec<String> {
     let options = fleet.options("pod-a", 4);
     let layout = options.layout();
     let (identity, controller) = fleet.controller(options);
-    let replica = Fleet::assemble((identity, controller.owns::<ConfigMap>()), with_a_child);
+    // The newest state of the widget that a reconcile was given.
+    let newest = Arc::new(AtomicU64::new(0));
+    let note = newest.clone();
+    let replica =
+        Fleet::assemble((identity, controller.owns::<ConfigMap>()), move |widget: Arc<Widget>, held| {
+            note.fetch_max(version(&widget), Ordering::SeqCst);
+            with_a_child(widget, held)
+        });
     let created = create(&fleet.widgets, "w", &[]).await;
     let key = ShardKey::of(created.meta(), None);
     let (bucket, label) = (json!(key.bucket()), key.bucket().to_string());
@@ -29,17 +42,19 @@ pub(crate) async fn relabel(fleet: &Fleet) -> Vec<String> {
     let children: Api<ConfigMap> = Api::namespaced(fleet.env.admin(), fleet.env.namespace());
     let child = children.get("w").await.unwrap().uid();
 
-    let begins = fleet.records.of("begin").len();
     let patch = json!({"metadata": {"labels": {LABEL: elsewhere(&layout, &key)}}});
     fleet.widgets.patch("w", &PatchParams::default(), &Patch::Merge(patch)).await.unwrap();
     let as_foreign = |begin: &serde_json::Value| begin["bucket"] != bucket;
-    eventually("a reconcile of the widget with its label back, or without that", PATIENCE, || async {
-        let begun = fleet.records.of("begin");
-        let back = fleet.widgets.get("w").await.unwrap().labels().get(LABEL) == Some(&label);
-        (back && begun.len() > begins || begun.iter().any(as_foreign)).then_some(())
+    eventually("the label to be back, or a reconcile without that", PATIENCE, || async {
+        let widget = fleet.widgets.get("w").await.unwrap();
+        // A shard's watch shows the widget leave before it shows it come back, so whoever reconciles it as it is now has seen both.
+        let back =
+            widget.labels().get(LABEL) == Some(&label) && newest.load(Ordering::SeqCst) >= version(&widget);
+        (back || fleet.records.of("begin").iter().any(as_foreign)).then_some(())
     })
     .await;
     replica.terminate().await;
+    shard_router::mutants::cleaned_up().await;
 
     let mut found = Vec::new();
     for begin in fleet.records.of("begin").iter().filter(|begin| as_foreign(begin)) {
@@ -49,6 +64,10 @@ pub(crate) async fn relabel(fleet: &Fleet) -> Vec<String> {
         found.push("its child was deleted while it was there itself".to_owned());
     }
     found
+}
+
+fn version(widget: &Widget) -> u64 {
+    widget.resource_version().unwrap().parse().unwrap()
 }
 
 /// A bucket that belongs to another shard.
