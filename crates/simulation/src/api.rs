@@ -60,6 +60,11 @@ impl Api {
         &mut self.machine
     }
 
+    /// The same, to look at.
+    pub(crate) fn look(&self) -> &Machine {
+        &self.machine
+    }
+
     /// Carries out a request that arrives at this time.
     pub(crate) fn handle(&mut self, at: TrueTime, request: &Request<Bytes>) -> Reply {
         self.time.nanos.fetch_max(at.nanos(), Ordering::Relaxed);
@@ -70,14 +75,14 @@ impl Api {
         reply
     }
 
-    /// A request by a user or a stand-in, who are beside the server. Panics never; what is refused answers `None`.
+    /// A request by a user or a stand-in, who are beside the server. What is refused answers `None`, and nothing panics.
     pub(crate) fn ask(
         &mut self,
         at: TrueTime,
         method: Method,
         uri: &str,
         body: Option<&Value>,
-    ) -> Option<Value> {
+    ) -> Option<Bytes> {
         let content_type =
             if method == Method::PATCH { "application/merge-patch+json" } else { "application/json" };
         let bytes = body.map(|body| Bytes::from(body.to_string())).unwrap_or_default();
@@ -88,23 +93,12 @@ impl Api {
             .body(bytes)
             .expect("the stand-ins ask for sound paths");
         match self.handle(at, &request) {
-            Reply::Answer(answer) if answer.status < 300 => serde_json::from_slice(&answer.body).ok(),
+            Reply::Answer(answer) if answer.status < 300 => Some(answer.body),
             Reply::Answer(answer) => {
                 tracing::debug!(uri, status = answer.status, body = %String::from_utf8_lossy(&answer.body), "refused");
                 None
             }
             Reply::Watch(_) => None,
-        }
-    }
-
-    /// The objects of a collection.
-    pub(crate) fn list(&mut self, at: TrueTime, uri: &str) -> Vec<Value> {
-        match self.ask(at, Method::GET, uri, None) {
-            Some(Value::Object(mut list)) => match list.remove("items") {
-                Some(Value::Array(items)) => items,
-                _ => Vec::new(),
-            },
-            _ => Vec::new(),
         }
     }
 }

@@ -10,6 +10,7 @@ mod delete;
 mod lines;
 mod list;
 mod patch;
+mod peek;
 mod read;
 mod scale;
 mod settled;
@@ -21,6 +22,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{Method, Request};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::catalogue::Catalogue;
@@ -273,7 +275,7 @@ impl Machine {
         }
     }
 
-    fn answer(status: u16, body: &Value) -> Reply {
+    fn answer(status: u16, body: &impl Serialize) -> Reply {
         Self::answer_text(status, json_text(body))
     }
 

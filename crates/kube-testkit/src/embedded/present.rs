@@ -31,23 +31,33 @@ pub(crate) fn whole_text(kind: &ResourceType, object: &Kept) -> Bytes {
 
 /// An event of a watch as it is sent, one a line.
 pub(crate) fn event_line(kind: &ResourceType, what: &str, object: &Kept) -> Bytes {
-    let object = whole_text(kind, object);
-    let parts: [&[u8]; 5] = [b"{\"object\":", &object, b",\"type\":\"", what.as_bytes(), b"\"}\n"];
+    event_around(what, &whole_text(kind, object))
+}
+
+/// The type comes before the object, as kube-apiserver writes it: a client that knows what is coming reads it in one go.
+pub(crate) fn event_around(what: &str, object: &[u8]) -> Bytes {
+    let parts: [&[u8]; 5] = [b"{\"type\":\"", what.as_bytes(), b"\",\"object\":", object, b"}\n"];
     parts.concat().into()
 }
 
 /// A list as it is sent. Items of built-in kinds don't repeat their type.
 pub(crate) fn list(kind: &ResourceType, objects: &[Arc<Kept>], metadata: &Value) -> Bytes {
     let mut text = format!("{{\"apiVersion\":{},\"items\":[", Value::from(kind.api_version())).into_bytes();
+    // Most built-in kinds have no field before these two, so that what follows them can be taken as it is.
+    let typed =
+        format!("{{\"apiVersion\":{},\"kind\":{},", json!(kind.api_version()), json!(kind.kind)).into_bytes();
     for (index, object) in objects.iter().enumerate() {
         if index > 0 {
             text.push(b',');
         }
-        match &*whole(kind, object) {
-            Value::Object(fields) if kind.custom.is_none() => {
-                serde_json::to_writer(&mut text, &Untyped(fields)).expect("memory takes all");
-            }
-            _ => text.extend_from_slice(&whole_text(kind, object)),
+        let item = whole_text(kind, object);
+        if kind.custom.is_some() {
+            text.extend_from_slice(&item);
+        } else if let Some(rest) = item.strip_prefix(&*typed) {
+            text.push(b'{');
+            text.extend_from_slice(rest);
+        } else if let Value::Object(fields) = &*whole(kind, object) {
+            serde_json::to_writer(&mut text, &Untyped(fields)).expect("memory takes all");
         }
     }
     let end = format!("],\"kind\":{},\"metadata\":{metadata}}}", Value::from(kind.list_kind.as_str()));
@@ -66,14 +76,36 @@ impl Serialize for Untyped<'_> {
 }
 
 /// Nothing but metadata.
-pub(crate) fn metadata(object: &Value) -> Value {
-    json!({"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": object["metadata"]})
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Partial<'a> {
+    api_version: &'static str,
+    kind: &'static str,
+    metadata: &'a Value,
 }
 
-/// Nothing but metadata, of many.
-pub(crate) fn metadata_list(objects: &[Arc<Kept>], list: &Value) -> Value {
-    let items: Vec<Value> = objects.iter().map(|object| metadata(object)).collect();
-    json!({"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1", "metadata": list, "items": items})
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct PartialList<'a> {
+    api_version: &'static str,
+    items: Vec<Partial<'a>>,
+    kind: &'static str,
+    metadata: &'a Value,
+}
+
+/// The object's metadata.
+pub(crate) fn metadata(object: &Value) -> Partial<'_> {
+    Partial { api_version: "meta.k8s.io/v1", kind: "PartialObjectMetadata", metadata: &object["metadata"] }
+}
+
+/// Those of many.
+pub(crate) fn metadata_list(objects: &[Arc<Kept>], list: &Value) -> Bytes {
+    json_text(&PartialList {
+        api_version: "meta.k8s.io/v1",
+        items: objects.iter().map(|object| metadata(object)).collect(),
+        kind: "PartialObjectMetadataList",
+        metadata: list,
+    })
 }
 
 /// How long ago, as kubectl's tables say it.

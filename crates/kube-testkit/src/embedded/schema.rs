@@ -21,7 +21,7 @@ pub(crate) use parse::parse_custom;
 pub(crate) use validate::validate;
 
 /// One value's schema.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Schema {
     pub(crate) shape: Shape,
     pub(crate) default: Option<Value>,
@@ -35,7 +35,7 @@ pub(crate) struct Schema {
 }
 
 /// What a value is.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) enum Shape {
     /// Nothing is known; kept as it is.
     #[default]
@@ -56,7 +56,7 @@ pub(crate) enum Scalar {
 }
 
 /// A struct, or a map.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Object {
     pub(crate) properties: BTreeMap<String, Arc<Schema>>,
     /// The schema of every other key, where the object is a map.
@@ -69,7 +69,7 @@ pub(crate) struct Object {
 }
 
 /// A list.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct List {
     pub(crate) items: Arc<Schema>,
     pub(crate) relation: Relation,
@@ -99,7 +99,7 @@ pub(crate) enum Zero {
 }
 
 /// Limits on a value of a custom resource.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Checks {
     pub(crate) minimum: Option<f64>,
     pub(crate) maximum: Option<f64>,

@@ -7,6 +7,7 @@ use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 /// A state of the store: one counter for all objects, as etcd's. An object's resourceVersion is the revision of its last
@@ -97,7 +98,7 @@ impl Deref for Kept {
 }
 
 /// A value as it is sent.
-pub(crate) fn json_text(value: &Value) -> Bytes {
+pub(crate) fn json_text(value: &impl Serialize) -> Bytes {
     serde_json::to_vec(value).expect("a JSON value has text keys").into()
 }
 

@@ -16,6 +16,9 @@ use crate::time::TrueTime;
 use crate::trace::Trace;
 use crate::world::process::NAMESPACE;
 
+const GROUP: &str = "coordination.k8s.io";
+const LEASES: &str = "leases";
+
 pub(super) struct Ledger {
     pub(super) requests: Vec<Received>,
     pub(super) leases: Vec<LeaseState>,
@@ -130,21 +133,23 @@ impl World {
 
     /// Notes what became of the Leases, if a request to this path has changed one.
     pub(super) fn note_leases(&mut self, at: TrueTime, sent: TrueTime, by: Option<&Replica>, path: &str) {
-        let collection = format!("/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases");
-        let Some(rest) = path.strip_prefix(&collection) else { return };
+        let inside = path.strip_prefix("/apis/coordination.k8s.io/v1/namespaces/");
+        let inside = inside.and_then(|rest| rest.strip_prefix(NAMESPACE));
+        let Some(rest) = inside.and_then(|rest| rest.strip_prefix("/leases")) else { return };
+        let api = self.api.look();
         let names: Vec<String> = match rest.strip_prefix('/') {
             Some(name) => vec![name.to_owned()],
             // A creation names its Lease in its body; look for what is new.
-            None => self.api.list(at, &collection).iter().filter_map(name_of).collect(),
+            None => api.peek_all(GROUP, LEASES, NAMESPACE).map(|(name, _)| name.to_owned()).collect(),
         };
         for name in names {
-            let object = self.api.ask(at, Method::GET, &format!("{collection}/{name}"), None);
-            let version = object.as_ref().and_then(version_of);
+            let object = api.peek(GROUP, LEASES, NAMESPACE, &name);
+            let version = object.and_then(version_of);
             let known = self.ledger.versions.get(&name).copied();
             if version.is_some() && version == known || version.is_none() && known.is_none() {
                 continue;
             }
-            let state = state(&name, at, sent, by, object.as_ref(), known.unwrap_or_default());
+            let state = state(&name, at, sent, by, object, known.unwrap_or_default());
             match version {
                 Some(version) => self.ledger.versions.insert(name, version),
                 None => self.ledger.versions.remove(&name),
@@ -189,10 +194,6 @@ fn spec(spec: &Value) -> LeaseSpec {
         renewed: time("renewTime"),
         acquired: time("acquireTime"),
     }
-}
-
-fn name_of(object: &Value) -> Option<String> {
-    object["metadata"]["name"].as_str().map(str::to_owned)
 }
 
 fn version_of(object: &Value) -> Option<u64> {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use http::Method;
 use kube_testkit::embedded::{Reply, Watch};
 use memcached_operator::crd::{DOMAIN, Memcached};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{AtServer, World};
@@ -39,6 +40,17 @@ impl Players {
     pub(super) fn wishes(&self) -> BTreeMap<String, Wish> {
         self.wishes.clone()
     }
+}
+
+/// What a user reads of the answer to a creation.
+#[derive(Deserialize)]
+struct Created {
+    metadata: Identity,
+}
+
+#[derive(Deserialize)]
+struct Identity {
+    uid: String,
 }
 
 fn memcacheds() -> String {
@@ -139,7 +151,9 @@ impl World {
         });
         // Refused if a namesake is still being deleted; the user does not come back.
         if let Some(created) = self.api.ask(self.now, Method::POST, &memcacheds(), Some(&object)) {
-            let uid = created["metadata"]["uid"].as_str().unwrap_or_default().to_owned();
+            let created: Created =
+                serde_json::from_slice(&created).expect("the server answers with the object");
+            let uid = created.metadata.uid;
             let key = if self.schedule.key_label { tenant } else { format!("{NAMESPACE}/{name}") };
             let wish = Wish { uid, replicas, memory, keys: vec![key], created: self.now };
             self.players.wishes.insert(name, wish);
@@ -150,24 +164,23 @@ impl World {
     /// The stand-in sees StatefulSets, and sets out to make their servers ready.
     pub(super) fn attend_workloads(&mut self, at: TrueTime) {
         let Some(watch) = &mut self.players.workloads else { return };
-        for event in self.api.machine().next_events(watch) {
-            let (set, status) = (&event["object"]["metadata"], &event["object"]["status"]);
-            if event["type"] == "DELETED" || status["observedGeneration"] == set["generation"] {
-                continue;
+        let mut unready = Vec::new();
+        self.api.look().visit_events(watch, |what, set| {
+            let (metadata, status) = (&set["metadata"], &set["status"]);
+            if what != "DELETED" && status["observedGeneration"] != metadata["generation"] {
+                unready.extend(metadata["name"].as_str().map(str::to_owned));
             }
-            if let Some(name) = set["name"].as_str() {
-                let delay = between(&mut self.players.dice, READY_AFTER);
-                let ready = AtServer::Ready(name.to_owned());
-                self.made += 1;
-                self.arrivals.insert((at + delay, self.made), ready);
-            }
+        });
+        for name in unready {
+            let delay = between(&mut self.players.dice, READY_AFTER);
+            self.serve_at(at + delay, AtServer::Ready(name));
         }
     }
 
     /// Their servers are ready.
     pub(super) fn make_ready(&mut self, at: TrueTime, name: &str) {
         let uri = format!("{}/{name}", stateful_sets());
-        let Some(set) = self.api.ask(at, Method::GET, &uri, None) else { return };
+        let Some(set) = self.api.look().peek("apps", "statefulsets", NAMESPACE, name) else { return };
         let (metadata, replicas) = (&set["metadata"], &set["spec"]["replicas"]);
         if !metadata["deletionTimestamp"].is_null() {
             return;

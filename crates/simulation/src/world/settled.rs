@@ -11,7 +11,7 @@ use crate::world::process::{LEADER_ELECTION_ID, NAMESPACE};
 
 impl World {
     /// What is not as asked for, one sentence each. What is cheap to see is looked at first, and the rest only if that is fine.
-    pub(super) fn missing(&mut self) -> Vec<String> {
+    pub(super) fn missing(&self) -> Vec<String> {
         let leases = self.objects_of(&["leases"]);
         let unowned = self.unowned(&leases);
         if !unowned.is_empty() {
@@ -37,30 +37,30 @@ impl World {
     }
 
     /// Everything that the operator has to do with, by `<plural>/<name>`.
-    pub(super) fn objects(&mut self) -> BTreeMap<String, Value> {
-        self.objects_of(&["memcacheds", "statefulsets", "services", "poddisruptionbudgets", "leases"])
+    pub(super) fn objects(&self) -> BTreeMap<String, Value> {
+        let all =
+            self.objects_of(&["memcacheds", "statefulsets", "services", "poddisruptionbudgets", "leases"]);
+        all.into_iter().map(|(key, object)| (key, object.clone())).collect()
     }
 
-    fn objects_of(&mut self, plurals: &[&str]) -> BTreeMap<String, Value> {
+    fn objects_of(&self, plurals: &[&str]) -> BTreeMap<String, &Value> {
         let mut objects = BTreeMap::new();
         for plural in plurals {
             let group = match *plural {
-                "memcacheds" => format!("apis/{DOMAIN}/v1alpha1"),
-                "statefulsets" => "apis/apps/v1".to_owned(),
-                "poddisruptionbudgets" => "apis/policy/v1".to_owned(),
-                "leases" => "apis/coordination.k8s.io/v1".to_owned(),
-                _ => "api/v1".to_owned(),
+                "memcacheds" => DOMAIN,
+                "statefulsets" => "apps",
+                "poddisruptionbudgets" => "policy",
+                "leases" => "coordination.k8s.io",
+                _ => "",
             };
-            for object in self.api.list(self.now, &format!("/{group}/namespaces/{NAMESPACE}/{plural}")) {
-                let name = object["metadata"]["name"].as_str().unwrap_or_default();
-                objects.insert(format!("{plural}/{name}"), object);
-            }
+            let found = self.api.look().peek_all(group, plural, NAMESPACE);
+            objects.extend(found.map(|(name, object)| (format!("{plural}/{name}"), object)));
         }
         objects
     }
 
     /// Shards whose Leases name nobody who is there.
-    fn unowned(&self, objects: &BTreeMap<String, Value>) -> Vec<String> {
+    fn unowned(&self, objects: &BTreeMap<String, &Value>) -> Vec<String> {
         let alive: Vec<&str> = self
             .processes
             .iter()
@@ -79,7 +79,7 @@ impl World {
 }
 
 /// What is there although nobody wants it any more.
-fn left_over(objects: &BTreeMap<String, Value>, wishes: &BTreeMap<String, Wish>) -> Vec<String> {
+fn left_over(objects: &BTreeMap<String, &Value>, wishes: &BTreeMap<String, Wish>) -> Vec<String> {
     let unwanted = objects.keys().filter_map(|key| {
         let (plural, name) = key.split_once('/')?;
         (!wishes.contains_key(name)).then(|| format!("{name}: deleted, but there is still one of {plural}"))
@@ -103,9 +103,9 @@ fn resource_unlike(wish: &Wish, resource: &Value) -> Vec<&'static str> {
 }
 
 /// What is not as this wish says in its children.
-fn children_unlike(name: &str, wish: &Wish, children: &BTreeMap<String, Value>) -> Vec<&'static str> {
+fn children_unlike(name: &str, wish: &Wish, children: &BTreeMap<String, &Value>) -> Vec<&'static str> {
     let there = |plural: &str| children.contains_key(&format!("{plural}/{name}"));
-    let set = children.get(&format!("statefulsets/{name}")).unwrap_or(&Value::Null);
+    let set = children.get(&format!("statefulsets/{name}")).copied().unwrap_or(&Value::Null);
     let argument = Value::from(wish.memory.to_string());
     let arguments = set["spec"]["template"]["spec"]["containers"][0]["args"].as_array();
     let complete = there("services") && there("poddisruptionbudgets");

@@ -6,8 +6,9 @@ use std::sync::{Mutex, PoisonError};
 use bytes::Bytes;
 use serde_json::Value;
 
+use crate::embedded::present;
 use crate::embedded::request::Form;
-use crate::embedded::store::Revision;
+use crate::embedded::store::{Revision, json_text};
 
 /// Of the newest changes, each line that was made of them.
 #[derive(Default)]
@@ -50,7 +51,7 @@ impl Lines {
 
 /// One event a line.
 pub(super) fn of(event: &Value) -> Bytes {
-    format!("{event}\n").into()
+    present::event_around(event["type"].as_str().unwrap_or_default(), &json_text(&event["object"]))
 }
 
 #[cfg(test)]

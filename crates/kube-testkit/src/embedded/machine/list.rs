@@ -28,7 +28,7 @@ impl Machine {
         let (objects, metadata) = self.page(call)?;
         Ok(match form {
             Form::Whole => present::list(&call.kind, &objects, &metadata),
-            Form::Metadata => json_text(&present::metadata_list(&objects, &metadata)),
+            Form::Metadata => present::metadata_list(&objects, &metadata),
             Form::Table => {
                 let objects: Vec<Value> = objects.iter().map(|object| Value::clone(object)).collect();
                 let include = call.query.get("includeObject").unwrap_or("Metadata");

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::lines::{self, LineId};
 use super::list::in_namespace;
@@ -14,7 +14,7 @@ use crate::embedded::refusal::{Fault, Refusal};
 use crate::embedded::request::Form;
 use crate::embedded::resource::ResourceType;
 use crate::embedded::selector::Selection;
-use crate::embedded::store::{Change, Kept, Revision};
+use crate::embedded::store::{Change, Kept, Revision, json_text};
 
 /// One client's watch, and how far it has come.
 #[derive(Debug)]
@@ -110,6 +110,19 @@ impl Machine {
         self.due(watch).into_iter().map(|due| due.event(self, watch)).collect()
     }
 
+    /// Shows the types of the same events and the objects as they are kept, for those who are beside the server and need no copy.
+    pub fn visit_events(&self, watch: &mut Watch, mut visit: impl FnMut(&'static str, &Value)) {
+        for due in self.due(watch) {
+            match due {
+                Due::Object(object) => visit("ADDED", object),
+                Due::Change { what, object, .. } | Due::Gone { what, before: object, .. } => {
+                    visit(what, object);
+                }
+                Due::EndOfInitial | Due::Expired => {}
+            }
+        }
+    }
+
     /// The same, as it is sent: each a JSON object and the end of a line. Watches that show the same change share it.
     pub fn next_lines(&self, watch: &mut Watch) -> Vec<Bytes> {
         let due = self.due(watch).into_iter();
@@ -160,7 +173,7 @@ impl Machine {
     fn event(&self, watch: &Watch, what: &str, object: &Value) -> Value {
         let object = match watch.form {
             Form::Whole => present::whole(&watch.kind, object).into_owned(),
-            Form::Metadata => present::metadata(object),
+            Form::Metadata => json!(present::metadata(object)),
             Form::Table => present::table(
                 &watch.kind,
                 std::slice::from_ref(object),
@@ -169,7 +182,8 @@ impl Machine {
                 &watch.include,
             ),
         };
-        json!({"type": what, "object": object})
+        // Not by `json!`, which would copy the object.
+        Value::from(Map::from_iter([("object".to_owned(), object), ("type".to_owned(), what.into())]))
     }
 
     fn bookmark_of(&self, watch: &Watch, end_of_initial: bool) -> Value {
@@ -201,6 +215,9 @@ impl Due<'_> {
             }
             Due::Change { what, object, .. } if watch.form == Form::Whole => {
                 present::event_line(&watch.kind, what, object)
+            }
+            Due::Change { what, object, .. } if watch.form == Form::Metadata => {
+                present::event_around(what, &json_text(&present::metadata(object)))
             }
             _ => lines::of(&self.event(machine, watch)),
         }

@@ -83,8 +83,9 @@ fn encode(manager: &Manager, owned: &Owned) -> Value {
         "operation": match manager.operation { Operation::Apply => "Apply", Operation::Update => "Update" },
         "apiVersion": owned.api_version,
         "fieldsType": "FieldsV1",
-        "fieldsV1": owned.fields.encode(),
     });
+    // Not within `json!`, which would copy it.
+    entry["fieldsV1"] = owned.fields.encode();
     if let Some(time) = &owned.time {
         entry["time"] = json!(time);
     }

@@ -43,7 +43,7 @@ pub(crate) fn table(
             let object = match include {
                 "Object" => super::whole(kind, object).into_owned(),
                 "None" => Value::Null,
-                _ => super::metadata(object),
+                _ => json!(super::metadata(object)),
             };
             json!({"cells": cells, "object": object})
         })

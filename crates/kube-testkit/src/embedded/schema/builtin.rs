@@ -5,7 +5,7 @@
 //! it, and the conformance suite compares it with the documents of a running server.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use serde_json::{Value, json};
 
@@ -51,17 +51,21 @@ pub(crate) fn definition() -> Arc<Schema> {
     let root = json!({"type": "object", "properties": {
         "apiVersion": text, "kind": text, "metadata": {"$ref": "meta.v1.ObjectMeta"}, "spec": spec, "status": status,
     }});
-    Arc::new(parse(&root, &resolve_node))
+    parse(&root, &resolve)
 }
 
+/// Each definition is parsed once, however many refer to it.
 fn resolve(definition: &str) -> Arc<Schema> {
+    static PARSED: Mutex<BTreeMap<String, Arc<Schema>>> = Mutex::new(BTreeMap::new());
+    let parsed = || PARSED.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(schema) = parsed().get(definition) {
+        return Arc::clone(schema);
+    }
     let node = DEFINITIONS.get(definition).expect("every definition that is referred to is in builtin.json");
-    Arc::new(parse(node, &resolve_node))
-}
-
-/// Follows a reference; what stands beside it (a default, for instance) counts more.
-fn resolve_node(name: &str) -> Value {
-    DEFINITIONS.get(name).expect("every definition that is referred to is in builtin.json").clone()
+    // Not under the lock: a definition refers to others.
+    let schema = parse(node, &resolve);
+    parsed().insert(definition.to_owned(), Arc::clone(&schema));
+    schema
 }
 
 #[cfg(test)]

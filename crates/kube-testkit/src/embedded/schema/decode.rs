@@ -1,5 +1,7 @@
 //! From what was sent to what is kept: unknown fields go, and values are written as Go's types would write them.
 
+use std::fmt;
+
 use serde_json::{Map, Value};
 
 use super::{Scalar, Schema, Shape, Zero};
@@ -8,6 +10,41 @@ use super::{Scalar, Schema, Shape, Zero};
 ///
 /// `go` writes zero values as the Go types of built-in kinds do; custom resources keep what they are given.
 pub(crate) fn decode(schema: &Schema, value: Value, path: &str, go: bool) -> Result<Value, String> {
+    decode_at(schema, value, Path { before: None, name: path }, go)
+}
+
+/// Where a value stands. It is written out for errors only.
+#[derive(Clone, Copy)]
+struct Path<'a> {
+    before: Option<&'a Path<'a>>,
+    name: &'a str,
+}
+
+impl<'a> Path<'a> {
+    fn is_root(self) -> bool {
+        self.name.is_empty() && self.before.is_none()
+    }
+
+    /// The path of a field.
+    fn field(&'a self, name: &'a str) -> Self {
+        Path { before: (!self.is_root()).then_some(self), name }
+    }
+
+    fn is_in_metadata(self) -> bool {
+        self.before.map_or_else(|| self.name.starts_with("metadata"), |before| before.is_in_metadata())
+    }
+}
+
+impl fmt::Display for Path<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(before) = self.before {
+            write!(f, "{before}.")?;
+        }
+        f.write_str(self.name)
+    }
+}
+
+fn decode_at(schema: &Schema, value: Value, path: Path<'_>, go: bool) -> Result<Value, String> {
     match (&schema.shape, value) {
         (Shape::Any, value) => Ok(value),
         (Shape::Object(object), Value::Object(fields)) => {
@@ -19,18 +56,17 @@ pub(crate) fn decode(schema: &Schema, value: Value, path: &str, go: bool) -> Res
                     }
                     continue;
                 };
-                let inner = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+                let inner = path.field(&name);
+                let is_written_by_go = go || inner.is_in_metadata();
                 if field.is_null() {
-                    if go && child.zero == Zero::Null {
+                    if go && child.zero == Zero::Null || !is_written_by_go {
                         kept.insert(name, Value::Null);
-                    } else if !go && !inner.starts_with("metadata") {
-                        kept.insert(name, field);
                     }
                     continue;
                 }
-                let is_meta = path.is_empty() && name == "metadata";
-                let field = decode(child, field, &inner, go || is_meta)?;
-                if !((go || inner.starts_with("metadata")) && omitted(child, &field)) {
+                let is_meta = path.is_root() && name == "metadata";
+                let field = decode_at(child, field, inner, go || is_meta)?;
+                if !(is_written_by_go && omitted(child, &field)) {
                     kept.insert(name, field);
                 }
             }
@@ -47,7 +83,7 @@ pub(crate) fn decode(schema: &Schema, value: Value, path: &str, go: bool) -> Res
             Ok(Value::Object(kept))
         }
         (Shape::List(list), Value::Array(items)) => {
-            let items = items.into_iter().map(|item| decode(&list.items, item, path, go));
+            let items = items.into_iter().map(|item| decode_at(&list.items, item, path, go));
             Ok(Value::Array(items.collect::<Result<_, _>>()?))
         }
         // A custom resource of the wrong type is refused by validation, which has better words for it.
@@ -65,22 +101,21 @@ pub(crate) fn decode(schema: &Schema, value: Value, path: &str, go: bool) -> Res
 }
 
 /// Go reads times into a value and writes them again: `2026-01-01T00:00:00+02:00` becomes `…Z`.
-fn normal_time(schema: &Schema, value: Value, path: &str) -> Result<Value, String> {
+fn normal_time(schema: &Schema, value: Value, path: Path<'_>) -> Result<Value, String> {
     if schema.checks.format.as_deref() != Some("date-time") {
         return Ok(value);
     }
     let text = value.as_str().unwrap_or_default();
     let time: jiff::Timestamp =
         text.parse().map_err(|error| format!("parsing time {text:?} at {path}: {error}"))?;
-    let micro = path.ends_with("acquireTime")
-        || path.ends_with("renewTime")
-        || path.ends_with("eventTime")
-        || path.ends_with("lastObservedTime");
+    let micro = ["acquireTime", "renewTime", "eventTime", "lastObservedTime"]
+        .into_iter()
+        .any(|field| path.name.ends_with(field));
     let text = if micro { format!("{time:.6}") } else { format!("{time:.0}") };
     Ok(Value::String(text))
 }
 
-fn mismatch(value: &Value, path: &str, wanted: impl std::fmt::Debug) -> String {
+fn mismatch(value: &Value, path: Path<'_>, wanted: impl std::fmt::Debug) -> String {
     let found = match value {
         Value::Null => "null",
         Value::Bool(_) => "bool",
@@ -109,7 +144,7 @@ fn omitted(schema: &Schema, value: &Value) -> bool {
 }
 
 /// What Go writes of a field that was never set.
-fn zero_value(schema: &Schema, path: &str, name: &str) -> Option<Value> {
+fn zero_value(schema: &Schema, path: Path<'_>, name: &str) -> Option<Value> {
     if schema.zero == Zero::Null {
         return Some(Value::Null);
     }
@@ -121,8 +156,11 @@ fn zero_value(schema: &Schema, path: &str, name: &str) -> Option<Value> {
         Shape::Object(object) => {
             // A struct within the struct: written with its own zero values.
             let empty = Value::Object(Map::new());
-            let inner = if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
-            if object.properties.is_empty() { None } else { decode(schema, empty, &inner, true).ok() }
+            if object.properties.is_empty() {
+                None
+            } else {
+                decode_at(schema, empty, path.field(name), true).ok()
+            }
         }
         // The zero value of a number, string or bool; real defaults are the business of each kind.
         Shape::Scalar(_) => match default {

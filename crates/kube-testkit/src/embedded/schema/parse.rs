@@ -10,7 +10,8 @@ use super::{Checks, List, Object, Relation, Scalar, Schema, Shape, Zero, object_
 /// The schema of a custom resource, or what in it the embedded server cannot do.
 pub(crate) fn parse_custom(open_api: &Value) -> Result<Schema, String> {
     supported(open_api, "openAPIV3Schema")?;
-    let mut schema = parse(open_api, &|name| unreachable!("a structural schema has no reference {name}"));
+    let mut schema =
+        parse_node(open_api, &|name| unreachable!("a structural schema has no reference {name}"));
     if let Shape::Object(root) = &mut schema.shape {
         // Whatever the definition says of them, these are the API server's.
         root.properties.insert("metadata".into(), object_meta());
@@ -56,32 +57,63 @@ fn supported(node: &Value, path: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Parses one node; `resolve` gives the definition behind a `$ref`.
-pub(super) fn parse(node: &Value, resolve: &dyn Fn(&str) -> Value) -> Schema {
-    if let Some(name) = node["$ref"].as_str() {
-        let mut definition = resolve(name);
-        for (key, value) in node.as_object().into_iter().flatten().filter(|(key, _)| *key != "$ref") {
-            definition[key] = value.clone();
-        }
-        return parse(&definition, resolve);
+/// Parses one node; `resolve` gives the schema behind a `$ref`, which is shared by all who refer to it.
+pub(super) fn parse(node: &Value, resolve: &dyn Fn(&str) -> Arc<Schema>) -> Arc<Schema> {
+    match node["$ref"].as_str() {
+        Some(name) => beside(resolve(name), node),
+        None => Arc::new(parse_node(node, resolve)),
     }
-    let word = |name: &str| node[format!("x-kubernetes-{name}")].as_str().map(str::to_owned);
+}
+
+/// What stands beside a reference (a default, for instance) counts more than what is in the definition.
+fn beside(definition: Arc<Schema>, node: &Value) -> Arc<Schema> {
+    let fields = node.as_object().into_iter().flatten();
+    let words: Vec<&str> = fields.map(|(word, _)| word.as_str()).filter(|word| *word != "$ref").collect();
+    if words.is_empty() {
+        return definition;
+    }
+    let mut schema = Schema::clone(&definition);
+    for word in words {
+        match word {
+            "default" => schema.default = node.get(word).cloned(),
+            "x-go-zero" => schema.zero = zero(node),
+            "x-kubernetes-patch-merge-key" => schema.patch_merge_key = extension(node, "patch-merge-key"),
+            "x-kubernetes-patch-strategy" => schema.patch_merge = merges(node),
+            _ => unreachable!("builtin.json has no {word} beside a reference"),
+        }
+    }
+    Arc::new(schema)
+}
+
+fn parse_node(node: &Value, resolve: &dyn Fn(&str) -> Arc<Schema>) -> Schema {
     Schema {
         shape: shape(node, resolve),
         default: node.get("default").cloned(),
         nullable: node["nullable"] == true,
-        zero: match node["x-go-zero"].as_str() {
-            Some("omit") => Zero::Omitted,
-            Some("null") => Zero::Null,
-            _ => Zero::Kept,
-        },
+        zero: zero(node),
         checks: checks(node),
-        patch_merge_key: word("patch-merge-key"),
-        patch_merge: word("patch-strategy").is_some_and(|strategy| strategy.contains("merge")),
+        patch_merge_key: extension(node, "patch-merge-key"),
+        patch_merge: merges(node),
     }
 }
 
-fn shape(node: &Value, resolve: &dyn Fn(&str) -> Value) -> Shape {
+fn extension(node: &Value, name: &str) -> Option<String> {
+    node[format!("x-kubernetes-{name}")].as_str().map(str::to_owned)
+}
+
+fn merges(node: &Value) -> bool {
+    extension(node, "patch-strategy").is_some_and(|strategy| strategy.contains("merge"))
+}
+
+fn zero(node: &Value) -> Zero {
+    match node["x-go-zero"].as_str() {
+        Some("omit") => Zero::Omitted,
+        Some("null") => Zero::Null,
+        _ => Zero::Kept,
+    }
+}
+
+fn shape(node: &Value, resolve: &dyn Fn(&str) -> Arc<Schema>) -> Shape {
     if node["x-kubernetes-int-or-string"] == true {
         return Shape::Scalar(Scalar::IntOrString);
     }
@@ -96,22 +128,22 @@ fn shape(node: &Value, resolve: &dyn Fn(&str) -> Value) -> Shape {
                 Some("map") => Relation::Map(strings(&node["x-kubernetes-list-map-keys"])),
                 _ => Relation::Atomic,
             };
-            Shape::List(List { items: Arc::new(parse(&node["items"], resolve)), relation })
+            Shape::List(List { items: parse(&node["items"], resolve), relation })
         }
         Some("object") => object(node, resolve),
         _ => Shape::Any,
     }
 }
 
-fn object(node: &Value, resolve: &dyn Fn(&str) -> Value) -> Shape {
+fn object(node: &Value, resolve: &dyn Fn(&str) -> Arc<Schema>) -> Shape {
     let properties: BTreeMap<_, _> = node["properties"]
         .as_object()
         .into_iter()
         .flatten()
-        .map(|(name, child)| (name.clone(), Arc::new(parse(child, resolve))))
+        .map(|(name, child)| (name.clone(), parse(child, resolve)))
         .collect();
     let additional = node.get("additionalProperties").filter(|child| child.is_object());
-    let additional = additional.map(|child| Arc::new(parse(child, resolve)));
+    let additional = additional.map(|child| parse(child, resolve));
     let preserve = node["x-kubernetes-preserve-unknown-fields"] == true;
     if properties.is_empty()
         && additional.is_none()
