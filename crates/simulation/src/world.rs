@@ -241,6 +241,8 @@ impl World {
             processes.push(process.conclude());
         }
         records.sort_by_key(|record: &kube_testkit::records::Record| record.boot);
+        // The process is about to end, and an API server that ran for hours has much to take down.
+        std::mem::forget(self.api);
         let ledger = self.ledger;
         let trace = ledger.trace;
         let evidence = Evidence {

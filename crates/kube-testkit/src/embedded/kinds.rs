@@ -43,7 +43,7 @@ pub(crate) fn into_shown(kind: &ResourceType, mut object: Value) -> Value {
 pub(crate) fn is_shown_as_kept(kind: &ResourceType, object: &Value) -> bool {
     kind.group != "events.k8s.io"
         && object["kind"] == *kind.kind
-        && object["apiVersion"] == kind.api_version()
+        && object["apiVersion"].as_str().is_some_and(|version| kind.is_version(version))
 }
 
 /// Fills in what a user may leave out.

@@ -66,7 +66,7 @@ impl Query {
             pairs
                 .map(|pair| {
                     let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-                    (decoded(&key.replace('+', " ")), decoded(&value.replace('+', " ")))
+                    (decoded_option(key), decoded_option(value))
                 })
                 .collect(),
         )
@@ -91,8 +91,15 @@ impl Query {
     }
 }
 
+fn decoded_option(text: &str) -> String {
+    if text.contains('+') { decoded(&text.replace('+', " ")) } else { decoded(text) }
+}
+
 /// Undoes percent-encoding.
 fn decoded(text: &str) -> String {
+    if !text.contains('%') {
+        return text.to_owned();
+    }
     let bytes = text.as_bytes();
     let mut out = Vec::with_capacity(bytes.len());
     let mut index = 0;

@@ -89,6 +89,16 @@ impl ResourceType {
         if self.group.is_empty() { self.version.clone() } else { format!("{}/{}", self.group, self.version) }
     }
 
+    /// Whether this is its [`api_version`](Self::api_version).
+    pub(crate) fn is_version(&self, text: &str) -> bool {
+        match text.rsplit_once('/') {
+            Some((group, version)) => {
+                !self.group.is_empty() && group == self.group && version == self.version
+            }
+            None => self.group.is_empty() && text == self.version,
+        }
+    }
+
     /// `plural.group`, as messages name the resource.
     pub(crate) fn qualified(&self) -> String {
         with_group(&self.plural, &self.group)
