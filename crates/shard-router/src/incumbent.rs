@@ -61,18 +61,19 @@ impl Incumbency {
         leases: impl IntoIterator<Item = &'a Lease>,
     ) {
         let mut before = std::mem::take(&mut self.seen);
-        let mut claims = BTreeMap::new();
+        let mut alive = BTreeMap::new();
         for lease in leases {
+            let name = lease.metadata.name.as_deref();
+            let Some(office) = name.and_then(|name| office(names, name)) else { continue };
             let Ok(read) = observed(lease, "") else { continue };
-            let Some(office) = office(names, read.name.as_str()) else { continue };
             let known = before.remove(&office).filter(|seen| seen.revision == read.revision);
             let changed = known.map_or(now, |seen| seen.changed);
+            self.seen.insert(office, Seen { revision: read.revision.clone(), changed });
             if now < changed + read.record.lease_duration.unwrap_or_default() {
-                claims.extend(claim(names, lease, &read).map(|claim| (office, claim)));
+                alive.insert(office, (lease, read));
             }
-            self.seen.insert(office, Seen { revision: read.revision, changed });
         }
-        self.incumbent = claims.into_values().next();
+        self.incumbent = alive.into_values().find_map(|(lease, read)| claim(names, lease, &read));
     }
 
     /// In one sentence, why a replica of this installation must not contend; `None` if it may.
@@ -98,7 +99,7 @@ pub(crate) fn installation_of(names: &Names, lease: &Lease) -> Option<Installati
 }
 
 fn office(names: &Names, lease: &str) -> Option<Office> {
-    if lease == names.coordinator().as_str() {
+    if names.is_coordinator(lease) {
         return Some(Office::Coordinator);
     }
     names.shard_of(lease).map(Office::Shard)

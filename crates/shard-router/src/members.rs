@@ -21,17 +21,14 @@ pub(crate) struct MemberLease {
 impl MemberLease {
     /// Reads a member Lease; `None` if it is not one, or is no Lease one could work with.
     pub(crate) fn read(names: &Names, lease: &Lease) -> Option<(String, Self)> {
-        let name = lease.metadata.name.clone()?;
-        if !names.is_member(&name) {
-            return None;
-        }
+        let name = lease.metadata.name.as_ref().filter(|name| names.is_member(name))?;
         let seen = observed(lease, "").ok()?;
         let annotations = lease.metadata.annotations.as_ref();
         let draining = annotations.is_some_and(|all| all.contains_key(&names.draining_annotation()));
         let duration = seen.record.lease_duration.unwrap_or_default();
         let installation = installation_of(names, lease);
         let (revision, holder) = (seen.revision, seen.record.holder);
-        Some((name, Self { revision, holder, duration, draining, installation }))
+        Some((name.clone(), Self { revision, holder, duration, draining, installation }))
     }
 }
 

@@ -23,6 +23,11 @@ impl Names {
         self.id.lease_name()
     }
 
+    /// Whether this is the name of the coordinator Lease.
+    pub fn is_coordinator(&self, lease: &str) -> bool {
+        lease == self.id.as_str()
+    }
+
     /// `<LeaderElectionID>-shard-<n>`.
     pub fn shard(&self, shard: ShardId) -> Result<LeaseName, NameError> {
         self.id.suffixed(&format!("shard-{shard}"))
@@ -31,8 +36,9 @@ impl Names {
     /// The shard whose Lease this is.
     pub fn shard_of(&self, lease: &str) -> Option<ShardId> {
         let number = lease.strip_prefix(self.id.as_str())?.strip_prefix("-shard-")?;
-        let shard = ShardId(number.parse().ok()?);
-        (shard.to_string() == number).then_some(shard)
+        // As `shard` writes it: neither `01` nor `+1`.
+        let canonical = number == "0" || number.starts_with(|first: char| matches!(first, '1'..='9'));
+        canonical.then(|| number.parse().ok().map(ShardId)).flatten()
     }
 
     /// `<LeaderElectionID>-member-<12 hex digits>`, the digits being a hash of the identity: short whatever the Pod

@@ -1,6 +1,7 @@
 //! One replica under leader election: its candidates, and the loop that decides what they contend for.
 
 mod farewell;
+mod forecast;
 mod intent;
 mod report;
 mod seats;

@@ -51,6 +51,8 @@ pub(crate) struct World {
     /// Who holds each shard, for every shard Lease that exists.
     pub(crate) holders: BTreeMap<ShardId, Option<Identity>>,
     pub(crate) committed: Committed,
+    /// The coordinator Lease that these three were read from.
+    read: Option<Arc<Lease>>,
 }
 
 /// What the coordinator Lease says about the layout.
@@ -117,6 +119,7 @@ impl World {
             plan: None,
             holders: BTreeMap::new(),
             committed: Committed::Nothing,
+            read: None,
         }
     }
 
@@ -126,14 +129,25 @@ impl World {
         let members = leases.iter().filter_map(|lease| MemberLease::read(names, lease));
         self.membership.observe(now, members);
         self.incumbency.observe(names, now, leases.iter().map(AsRef::as_ref));
-        let name = |lease: &Lease| lease.metadata.name.clone().unwrap_or_default();
-        self.holders =
-            leases.iter().filter_map(|lease| Some((names.shard_of(&name(lease))?, holder(lease)))).collect();
-        let coordinator = leases.iter().find(|lease| name(lease) == names.coordinator().as_str());
-        self.coordinator = coordinator.and_then(|lease| holder(lease));
-        self.committed = Committed::read(names, coordinator.map(AsRef::as_ref));
+        let shard = |lease: &Lease| names.shard_of(lease.metadata.name.as_deref()?);
+        self.holders = leases.iter().filter_map(|lease| Some((shard(lease)?, holder(lease)))).collect();
+        let is_coordinator =
+            |lease: &Lease| lease.metadata.name.as_deref().is_some_and(|name| names.is_coordinator(name));
+        let coordinator = leases.iter().find(|lease| is_coordinator(lease));
+        // Most news are of other Leases, and layout and plan are not read again for those.
+        if !same(self.read.as_ref(), coordinator) {
+            self.read = coordinator.cloned();
+            self.read_coordinator();
+        }
+    }
+
+    /// Takes in what the coordinator Lease says.
+    fn read_coordinator(&mut self) {
+        let coordinator = self.read.as_deref();
+        self.coordinator = coordinator.and_then(holder);
+        self.committed = Committed::read(&self.names, coordinator);
         self.plan = coordinator.and_then(|lease| {
-            let json = lease.metadata.annotations.as_ref()?.get(&names.plan_annotation())?;
+            let json = lease.metadata.annotations.as_ref()?.get(&self.names.plan_annotation())?;
             serde_json::from_str(json).ok()
         });
     }
@@ -153,6 +167,11 @@ impl World {
         let Committed::Layout(layout) = &self.committed else { return None };
         self.plan.as_ref().filter(|plan| plan.layout == layout.generation)
     }
+}
+
+/// Whether both are the same object, or neither is there.
+fn same(one: Option<&Arc<Lease>>, other: Option<&Arc<Lease>>) -> bool {
+    one.map(Arc::as_ptr) == other.map(Arc::as_ptr)
 }
 
 fn holder(lease: &Lease) -> Option<Identity> {

@@ -51,7 +51,7 @@ pub(super) fn transitions<K: Sharded, R: Reconciler<K>>(setup: &Setup<K, R>, lea
 }
 
 fn counts(names: &Names, lease: &str) -> bool {
-    lease == names.coordinator().as_str() || names.shard_of(lease).is_some()
+    names.is_coordinator(lease) || names.shard_of(lease).is_some()
 }
 
 /// How near to RenewDeadline each renewal of a term lands. Never ends by itself.

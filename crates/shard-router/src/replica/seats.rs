@@ -8,6 +8,7 @@ use std::{
 
 use lease_core::{Candidate, Clock, Identity, Timings};
 
+use super::forecast::Forecast;
 use super::intent::{in_turn, next_handover, patience_for};
 use crate::{
     bucket::{ShardCount, ShardId},
@@ -29,6 +30,7 @@ struct Memory {
     standing: bool,
     patience: BTreeMap<ShardId, Duration>,
     handover: Option<Handover>,
+    forecast: Forecast,
     /// The shard that was handed over last, or was to be.
     last: Option<ShardId>,
 }
@@ -69,10 +71,11 @@ impl Seats {
         let (plan, members) = (world.current_plan(), world.membership.members());
         // Whom the coordinator would name if it looked now. So the shards of a member that has just died go at once to
         // those who will keep them, rather than to whoever is first and then on to somebody else.
-        let expected = plan.map(|plan| plan.next(plan.layout, self.shards, members, &world.holders));
         let mut memory = self.lock();
+        let memory = &mut *memory;
+        let expected = memory.forecast.of(world, self.shards);
         for (shard, candidate) in &self.candidates {
-            let patience = patience_for(*shard, &self.me, expected.as_ref(), members, timings);
+            let patience = patience_for(*shard, &self.me, expected, members, timings);
             if memory.patience.insert(*shard, patience) != Some(patience) {
                 candidate.set_patience(patience);
             }
