@@ -125,7 +125,7 @@ impl<K: Sharded, R: Reconciler<K>> Coordinator<K, R> {
         if term.annotate([(key, Some(json))].into()).await.is_err() {
             return Ok(Commit::Again);
         }
-        tracing::info!(generation = layout.generation, shards = %layout.shards, "committed the layout");
+        tracing::info!(shards = %layout.shards, "committed layout generation {}", layout.generation);
         Ok(Commit::Done(layout))
     }
 }

@@ -7,6 +7,7 @@ use kube_testkit::records::Stamp;
 
 use crate::fleet::Fleet;
 use crate::script::{Blow, Cue, Script};
+use crate::settings::UNOWNED_BOUND;
 
 /// How late a fault may be, waiting for somebody to be busy.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -29,6 +30,8 @@ pub(crate) struct Chaos {
     /// One sentence each.
     pub(crate) troubles: Vec<String>,
     recoveries: Vec<Recovery>,
+    /// When replicas were taken away, in order.
+    taken: Vec<Instant>,
 }
 
 struct Recovery {
@@ -61,7 +64,7 @@ impl Chaos {
 
     /// Inflicts it, if there is somebody to inflict it on.
     async fn inflict(&mut self, cue: &Cue, choosy: bool, fleet: &mut Fleet, cluster: &Cluster) -> bool {
-        let Some(index) = victim(cue, choosy, fleet) else { return false };
+        let Some(index) = self.victim(cue, choosy, fleet) else { return false };
         if cue.blow == Blow::RestartApi {
             let at = Stamp::now().expect("the boot clock is there");
             cluster.restart_api_server().await.expect("the API server starts again");
@@ -76,6 +79,7 @@ impl Chaos {
             Blow::RestartApi => unreachable!("done above"),
         };
         let Some(at) = at else { return false };
+        self.taken.push(Instant::now());
         let pod = Some(fleet.pod(index).to_owned());
         let fault = self.inflicted.len();
         self.inflicted.push(Inflicted { blow: cue.blow, pod, at, over: None });
@@ -112,20 +116,25 @@ impl Chaos {
             self.troubles.extend(fleet.restart(recovery.index).await);
         }
     }
-}
 
-/// The cue's replica or the next one, if the test is choosy the next one that reconciles. None if it would leave nobody:
-/// somebody has to be there to take over, as what nobody can do is not tested.
-fn victim(cue: &Cue, choosy: bool, fleet: &Fleet) -> Option<usize> {
-    let running = fleet.running();
-    if running.len() < 2 {
-        return None;
+    /// The cue's replica or the next one, if the test is choosy the next one that reconciles. None if it would leave nobody:
+    /// somebody has to be there to take over, as what nobody can do is not tested.
+    fn victim(&self, cue: &Cue, choosy: bool, fleet: &Fleet) -> Option<usize> {
+        let running = fleet.running();
+        let first = cue.victim.checked_rem(running.len())?;
+        let candidates = running[first..].iter().chain(&running[..first]).copied();
+        let fit = |index: &usize| if choosy { fleet.is_reconciling(*index) } else { fleet.has_begun(*index) };
+        candidates.filter(fit).find(|index| self.leaves_an_heir(*index, fleet))
     }
-    let first = cue.victim % running.len();
-    let mut candidates = running[first..].iter().chain(&running[..first]).copied();
-    if choosy {
-        candidates.find(|index| fleet.is_reconciling(*index))
-    } else {
-        candidates.find(|index| fleet.has_begun(*index))
+
+    /// Whether another one watched already when the first of those was taken away whose shards may not have passed on yet. A
+    /// replica that came later waits for LeaseDuration from its own first look, so the bound would count from there.
+    fn leaves_an_heir(&self, victim: usize, fleet: &Fleet) -> bool {
+        let now = Instant::now();
+        let open =
+            self.taken.iter().copied().find(|taken| now.saturating_duration_since(*taken) < UNOWNED_BOUND);
+        let others = fleet.running().into_iter().filter(|other| *other != victim);
+        let mut watching = others.filter_map(|other| fleet.watches_since(other));
+        watching.any(|since| since <= open.unwrap_or(now))
     }
 }

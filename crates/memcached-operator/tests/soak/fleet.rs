@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use kube_testkit::guard::Exit;
 use kube_testkit::records::{Body, RecordLog, Stamp};
@@ -33,6 +33,8 @@ struct Replica {
     state: State,
     /// This process has been stopped once, and may find that it has to end when it goes on.
     was_frozen: bool,
+    /// Since when it is known to watch the Leases without a break.
+    watches_since: Option<Instant>,
 }
 
 /// How a process ends that was stopped beyond LeaseDuration with work under way: another replica may have acted, and what
@@ -91,6 +93,7 @@ impl Fleet {
                 child,
                 state: State::Running,
                 was_frozen: false,
+                watches_since: None,
             }
         });
         Self { replicas: replicas.collect(), overruns: 0 }
@@ -128,7 +131,7 @@ impl Fleet {
     }
 
     pub(crate) fn freeze(&mut self, index: usize) -> Option<Stamp> {
-        self.replicas[index].was_frozen = true;
+        (self.replicas[index].was_frozen, self.replicas[index].watches_since) = (true, None);
         self.signal(index, Signal::Stop, State::Frozen)
     }
 
@@ -142,8 +145,13 @@ impl Fleet {
         let replica = &mut self.replicas[index];
         replica.records_before = std::fs::metadata(&replica.records).map_or(0, |file| file.len());
         replica.child = replica.command.spawn().expect("the operator can be started again");
-        (replica.state, replica.was_frozen) = (State::Running, false);
+        (replica.state, replica.was_frozen, replica.watches_since) = (State::Running, false, None);
         trouble
+    }
+
+    /// Since when a replica that runs is known to watch the Leases without a break: a takeover counts from there.
+    pub(crate) fn watches_since(&self, index: usize) -> Option<Instant> {
+        self.replicas[index].watches_since
     }
 
     /// Restarts replicas that have ended although nobody asked them to. Says which, unless they had to.
@@ -152,6 +160,9 @@ impl Fleet {
         for index in self.running() {
             if self.replicas[index].child.try_exit().is_some() {
                 troubles.extend(self.restart(index).await);
+            }
+            if self.has_begun(index) {
+                self.replicas[index].watches_since.get_or_insert_with(Instant::now);
             }
         }
         troubles
