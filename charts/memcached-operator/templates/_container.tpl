@@ -19,8 +19,8 @@
 {{- with .Values.shardKeyLabel }}
 - --shard-key-label={{ . }}
 {{- end }}
-{{- with include "memcached-operator.watchNamespace" . }}
-- --watch-namespace={{ . }}
+{{- with .Values.watchNamespaces }}
+- --watch-namespaces={{ join "," . }}
 {{- end }}
 - --concurrency={{ .Values.concurrency }}
 - --resync-interval={{ .Values.resyncInterval }}

@@ -56,11 +56,6 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 {{- default .Release.Namespace .Values.leaderElection.namespace -}}
 {{- end -}}
 
-{{/* The one namespace to look at, or nothing for all. */}}
-{{- define "memcached-operator.watchNamespace" -}}
-{{- with .Values.watchNamespaces }}{{ first . }}{{ end -}}
-{{- end -}}
-
 {{/* The directory that reconcile records are written to, or nothing if they go to no file. */}}
 {{- define "memcached-operator.recordsDir" -}}
 {{- if hasPrefix "/" .Values.reconcileRecords }}{{ dir .Values.reconcileRecords }}{{ end -}}

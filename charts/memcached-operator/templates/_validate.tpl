@@ -49,8 +49,10 @@ The operator itself would refuse most of it too, but only in the log of a contai
 {{- end -}}
 
 {{- define "memcached-operator.validateWork" -}}
-{{- if gt (len .Values.watchNamespaces) 1 -}}
-{{- fail (printf "watchNamespaces names %d namespaces, and the operator looks at one or at all of them; name one, leave it empty, or install a release for each, with a leaderElection.id of its own" (len .Values.watchNamespaces)) -}}
+{{- range .Values.watchNamespaces -}}
+{{- if not (regexMatch "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$" .) -}}
+{{- fail (printf "watchNamespaces names %q, which is no namespace; use lower-case letters, digits and '-', 63 at most, with a letter or digit at both ends" .) -}}
+{{- end -}}
 {{- end -}}
 {{- if and .Values.shardKeyLabel (not (regexMatch "^([a-z0-9]([-.a-z0-9]*[a-z0-9])?/)?[A-Za-z0-9]([-._A-Za-z0-9]{0,61}[A-Za-z0-9])?$" .Values.shardKeyLabel)) -}}
 {{- fail (printf "shardKeyLabel is %q, which is no label key; write it like tenant or example.com/tenant" .Values.shardKeyLabel) -}}

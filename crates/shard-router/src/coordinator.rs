@@ -53,11 +53,10 @@ impl<K: Sharded, R: Reconciler<K>> Coordinator<K, R> {
             tasks.spawn(term.track(task.start(client, Some(hold.clone()), draining(&term))));
         }
         let stamper = self.setup.stamper(gated_by(&hold, &self.setup.stamper_base), Duration::ZERO);
-        let namespace = self.setup.options.watch_namespace.clone();
         tokio::select! {
             () = term.draining() => {}
             () = self.steward(&term, layout) => {}
-            () = stamper.run::<K>(namespace.as_deref()) => {}
+            () = stamper.run::<K>(&self.setup.options.watch_namespaces) => {}
         }
         while let Some(ended) = tasks.join_next().await {
             if ended.is_err_and(|error| error.is_panic()) {

@@ -34,6 +34,7 @@ mod readiness;
 mod reconciler;
 mod records;
 mod replica;
+mod scope;
 mod setup;
 mod shard;
 mod sharded;

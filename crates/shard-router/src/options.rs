@@ -1,6 +1,6 @@
 //! Settings, with defaults that hold up.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use lease_core::ElectionsOptions;
@@ -23,8 +23,9 @@ pub struct Options {
     pub shards: ShardCount,
     /// The label that shard keys come from; `None` for `namespace/name`.
     pub key_label: Option<String>,
-    /// The only namespace to look at; `None` for all.
-    pub watch_namespace: Option<String>,
+    /// The only namespaces to look at; empty for all. Each is a watch of its own, for the resources and for each owned
+    /// type, in each shard: with dozens of namespaces, all of them cost less than those that are named.
+    pub watch_namespaces: BTreeSet<String>,
     /// How many reconciles of one shard may run at once. Default 8.
     pub concurrency_per_shard: usize,
     /// How many shards may be filling their caches at once; the others are held meanwhile and wait. It keeps a replica
@@ -89,7 +90,7 @@ impl Options {
             leader_elect: true,
             shards: ShardCount::ONE,
             key_label: None,
-            watch_namespace: None,
+            watch_namespaces: BTreeSet::new(),
             concurrency_per_shard: 8,
             concurrent_starts: 2,
             resync: Some(Duration::from_mins(10)),

@@ -220,7 +220,7 @@ async fn backup_stamper<K: Sharded, R: Reconciler<K>>(
     let mut otherwise = verdict.clone();
     while verdict.wait_for(|verdict| *verdict == Verdict::Work).await.is_ok() {
         tokio::select! {
-            () = stamper.run::<K>(setup.options.watch_namespace.as_deref()) => {}
+            () = stamper.run::<K>(&setup.options.watch_namespaces) => {}
             _ = otherwise.wait_for(|verdict| *verdict != Verdict::Work) => {}
         }
     }

@@ -1,6 +1,7 @@
 //! What all shards of one replica share.
 
 use std::{
+    collections::BTreeSet,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -10,7 +11,7 @@ use std::{
 
 use k8s_openapi::NamespaceResourceScope;
 use kube::{
-    Api, Client, Resource,
+    Client, Resource,
     core::PartialObjectMeta,
     runtime::{Controller, WatchStreamExt, watcher},
 };
@@ -26,6 +27,7 @@ use crate::{
     options::Options,
     reconciler::Reconciler,
     records::Recorder,
+    scope::apis,
     sharded::Sharded,
     stamper::{Rules, Stamper},
     watch_backoff::WatchBackoff,
@@ -150,11 +152,15 @@ impl<K: Sharded> OwnedType<K> {
     }
 }
 
-/// Adds the watch of one owned type to a shard's controller. Arguments: controller, client, namespace, selector, backoff.
-type OwnedWatch<K> =
-    Box<dyn Fn(Controller<K>, Client, Option<&str>, &str, WatchBackoff) -> Controller<K> + Send + Sync>;
+/// Adds the watches of one owned type to a shard's controller. Arguments: controller, client, namespaces, selector, what
+/// gives each watch its backoff.
+type OwnedWatch<K> = Box<
+    dyn Fn(Controller<K>, &Client, &BTreeSet<String>, &str, &dyn Fn() -> WatchBackoff) -> Controller<K>
+        + Send
+        + Sync,
+>;
 
-/// The watch of one owned type: the same buckets as the custom resources, and only the metadata, since what triggers a
+/// The watches of one owned type, one for each namespace: the same buckets as the custom resources, and only the metadata, since what triggers a
 /// reconcile is that a child has changed and not how.
 fn owned_watch<K, C>() -> OwnedWatch<K>
 where
@@ -167,13 +173,11 @@ where
         + Sync
         + 'static,
 {
-    Box::new(|controller, client, namespace, selector, backoff| {
-        let api: Api<PartialObjectMeta<C>> = match namespace {
-            Some(namespace) => Api::namespaced(client, namespace),
-            None => Api::all(client),
-        };
-        let config = watcher::Config::default().labels(selector);
-        let children = watcher::watcher(api, config).backoff(backoff).touched_objects();
-        controller.owns_stream::<PartialObjectMeta<C>>(children)
+    Box::new(|controller, client, namespaces, selector, backoff| {
+        apis::<PartialObjectMeta<C>>(client, namespaces).into_iter().fold(controller, |controller, api| {
+            let config = watcher::Config::default().labels(selector);
+            let children = watcher::watcher(api, config).backoff(backoff()).touched_objects();
+            controller.owns_stream(children)
+        })
     })
 }

@@ -37,12 +37,11 @@ pub(crate) async fn run<K: Sharded, R: Reconciler<K>>(
         running.spawn(runner::run(setup.clone(), shard, Hold::Sole(stop.clone()), ready(true)));
     }
     let stamper = setup.stamper(setup.stamper_base.ungated(), Duration::ZERO);
-    let namespace = setup.options.watch_namespace.clone();
     setup.metrics.ready(true);
     readiness.set(Readiness::Ready);
     tokio::select! {
         () = shutdown => {}
-        () = stamper.run::<K>(namespace.as_deref()) => {}
+        () = stamper.run::<K>(&setup.options.watch_namespaces) => {}
     }
     setup.metrics.ready(false);
     readiness.set(Readiness::NotReady { because: "the replica is shutting down".to_owned() });

@@ -7,7 +7,7 @@
 mod backlog;
 mod write;
 
-use std::{pin::pin, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, pin::pin, sync::Arc, time::Duration};
 
 use futures::{FutureExt, Stream, StreamExt, future::ready, stream::FuturesUnordered};
 use kube::{
@@ -18,7 +18,13 @@ use lease_core::Clock;
 
 use self::backlog::Backlog;
 pub(crate) use self::write::Rules;
-use crate::{layout::unstamped_selector, metrics::Metrics, sharded::Sharded, watch_backoff::WatchBackoff};
+use crate::{
+    layout::unstamped_selector,
+    metrics::Metrics,
+    scope::{apis, merged},
+    sharded::Sharded,
+    watch_backoff::WatchBackoff,
+};
 
 /// What a watch of objects in need of a stamp has to say.
 #[derive(Debug)]
@@ -42,17 +48,19 @@ pub(crate) struct Stamper {
     pub(crate) metrics: Metrics,
     /// How long to leave an object to others.
     pub(crate) delay: Duration,
-    /// For the retries of its watch.
+    /// For the retries of its watches.
     pub(crate) backoff_seed: u64,
 }
 
 impl Stamper {
-    /// Stamps all objects of the scope that carry no valid bucket label. Never ends.
-    pub(crate) async fn run<K: Sharded>(&self, namespace: Option<&str>) {
-        let api: Api<K> = scoped(self.client.clone(), namespace);
+    /// Stamps all objects of the namespaces (all, if none is named) that carry no valid bucket label. Never ends.
+    pub(crate) async fn run<K: Sharded>(&self, namespaces: &BTreeSet<String>) {
         let config = watcher::Config::default().labels(&unstamped_selector(&self.rules.bucket_label));
-        let backoff = WatchBackoff::seeded(self.backoff_seed);
-        let changes = watcher::watcher(api, config).backoff(backoff).filter_map(|event| {
+        let seeds = (0..).map(|nth| self.backoff_seed.wrapping_add(nth));
+        let watches = apis::<K>(&self.client, namespaces).into_iter().zip(seeds).map(|(api, seed)| {
+            watcher::watcher(api, config.clone()).backoff(WatchBackoff::seeded(seed)).boxed()
+        });
+        let changes = merged(watches.collect()).filter_map(|event| {
             ready(match event {
                 Ok(watcher::Event::Apply(object) | watcher::Event::InitApply(object)) => {
                     Some(Change::Seen(object))
@@ -141,13 +149,5 @@ impl Outcome {
             Self::Failed => "error",
             Self::NotYet => "deferred",
         }
-    }
-}
-
-/// The API of one namespace, or of all.
-pub(crate) fn scoped<K: Sharded>(client: Client, namespace: Option<&str>) -> Api<K> {
-    match namespace {
-        Some(namespace) => Api::namespaced(client, namespace),
-        None => Api::all(client),
     }
 }

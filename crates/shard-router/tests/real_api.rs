@@ -22,6 +22,8 @@ mod installations;
 mod layout;
 #[path = "real_api/namesakes.rs"]
 mod namesakes;
+#[path = "real_api/namespaces.rs"]
+mod namespaces;
 #[path = "real_api/outage.rs"]
 mod outage;
 #[path = "real_api/stamping.rs"]

@@ -55,7 +55,7 @@ impl Fleet {
             LEADER_ELECTION_ID,
             "--leader-election-namespace",
             namespace,
-            "--watch-namespace",
+            "--watch-namespaces",
             namespace,
             "--shards",
             &shards,

@@ -64,9 +64,9 @@ pub struct RunArgs {
     #[arg(long, env = "SHARD_KEY_LABEL", value_name = "LABEL")]
     pub shard_key_label: Option<String>,
 
-    /// The only namespace to look at [default: all]
-    #[arg(long, env = "WATCH_NAMESPACE", value_name = "NAMESPACE")]
-    pub watch_namespace: Option<String>,
+    /// The only namespaces to look at, separated by commas [default: all]
+    #[arg(long, env = "WATCH_NAMESPACES", value_delimiter = ',', value_name = "NAMESPACES")]
+    pub watch_namespaces: Vec<String>,
 
     /// How many resources of one shard are worked on at once
     #[arg(long, env = "CONCURRENCY", default_value_t = 8, value_name = "N",

@@ -87,9 +87,12 @@ impl Settings {
         options.leader_elect = args.leader_elect;
         options.shards = args.shards;
         options.key_label = given(args.shard_key_label.as_deref()).map(checked_label).transpose()?;
-        options.watch_namespace = given(args.watch_namespace.as_deref())
-            .map(|namespace| checked_namespace("--watch-namespace", namespace))
-            .transpose()?;
+        options.watch_namespaces = args
+            .watch_namespaces
+            .iter()
+            .filter_map(|namespace| given(Some(namespace)))
+            .map(|namespace| checked_namespace("--watch-namespaces", namespace))
+            .collect::<Result<_, _>>()?;
         options.concurrency_per_shard = usize::from(args.concurrency);
         options.resync = Some(args.resync_interval).filter(|interval| !interval.is_zero());
         options.drain_timeout = args.drain_timeout;

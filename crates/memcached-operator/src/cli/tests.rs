@@ -72,7 +72,7 @@ fn settings_arrive_where_they_belong() {
         "--installation=team-a/cache",
         "--shards=16",
         "--shard-key-label=example.com/tenant",
-        "--watch-namespace=",
+        "--watch-namespaces=",
         "--resync-interval=0",
         "--concurrency=3",
     ]);
@@ -81,9 +81,16 @@ fn settings_arrive_where_they_belong() {
     assert_eq!(options.elections.domain, "cache.example.com");
     assert_eq!(options.elections.installation.expect("given").as_str(), "team-a/cache");
     assert_eq!(options.key_label.as_deref(), Some("example.com/tenant"));
-    assert_eq!((options.watch_namespace, options.resync), (None, None));
+    assert_eq!((options.watch_namespaces.len(), options.resync), (0, None));
     assert_eq!(options.concurrency_per_shard, 3);
     assert!(options.product.starts_with("memcached-operator/"));
+}
+
+#[test]
+fn namespaces_may_be_several() {
+    let args = run_args(&["--leader-election-namespace=o", "--watch-namespaces=team-b, team-a,,team-b"]);
+    let options = Settings::new(&args).map_err(|e| e.to_string()).expect("sound").options;
+    assert_eq!(Vec::from_iter(options.watch_namespaces), ["team-a", "team-b"]);
 }
 
 #[test]
@@ -100,7 +107,7 @@ fn bad_values_are_answered_with_one_sentence() {
         (&["--preset=swift"], "possible values: standard, fast, lazy"),
         (&["--metrics-addr=here"], "write it as 0.0.0.0:8080"),
         (&["--shard-key-label=a/b/c"], "no label key; write it like tenant"),
-        (&["--watch-namespace=Team_A"], "no namespace; use lower case letters"),
+        (&["--watch-namespaces=team-a,Team_A"], "no namespace; use lower case letters"),
         (&["--retry-max-backoff=1ms"], "set it to that or more"),
         (&["--reconcile-records=/nonexistent/x"], "use off, stdout, stderr or a path"),
         (&["--shrads=4"], "unexpected argument '--shrads'"),

@@ -69,7 +69,7 @@ impl Fleet {
             let records = records_file(dir, number);
             let log = dir.path().join(format!("{pod}.log"));
             let mut command = GuardedCommand::new(&operator)
-                .args(["--preset", "fast", "--drain-timeout", "10s", "--watch-namespace", namespace])
+                .args(["--preset", "fast", "--drain-timeout", "10s", "--watch-namespaces", namespace])
                 .args(["--metrics-addr", "off", "--health-addr", "off", "--shards", &SHARDS.to_string()])
                 .arg("--reconcile-records")
                 .arg(&records)

@@ -9,14 +9,17 @@ use std::{
 };
 
 use futures::{StreamExt, stream};
-use kube::runtime::{Controller, controller, reflector::Store};
+use kube::{
+    Api,
+    runtime::{Controller, controller, reflector::Store},
+};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use super::{
     hold_record::HoldRecord,
     reconcile::ActiveShard,
-    reflect::{Observer, reflect},
+    reflect::{Observer, Watch, reflect},
     tracker::Tracker,
 };
 use crate::{
@@ -27,9 +30,10 @@ use crate::{
     mutants::{Mutant, active},
     reconciler::Reconciler,
     records::HoldFacts,
+    scope::apis,
     setup::Setup,
     sharded::{Fitness, Sharded, cr_name, fitness},
-    stamper::{Change, scoped},
+    stamper::Change,
     watch_backoff::NoBackoff,
 };
 
@@ -77,7 +81,6 @@ async fn work<K: Sharded, R: Reconciler<K>>(
     let tracker = Arc::new(Tracker::default());
     let (repairs, repair_queue) = mpsc::unbounded_channel();
     let selector = selector(&setup.rules.bucket_label, &setup.layout.buckets_of(shard));
-    let namespace = setup.options.watch_namespace.clone();
     let eyes = Eyes {
         setup: setup.clone(),
         record: record.clone(),
@@ -86,11 +89,10 @@ async fn work<K: Sharded, R: Reconciler<K>>(
         warm_up: Mutex::new(warm_up),
     };
     let (store, triggers) = reflect(
-        scoped(gated.client(), namespace.as_deref()),
+        watches(apis(&gated.client(), &setup.options.watch_namespaces), &setup),
         &selector,
         eyes,
         repairs,
-        setup.watch_backoff(),
         setup.order(),
     );
     let active_shard =
@@ -114,6 +116,11 @@ async fn work<K: Sharded, R: Reconciler<K>>(
     gated.close();
 }
 
+/// One watch for each namespace, each with a backoff of its own.
+fn watches<K: Sharded, R: Reconciler<K>>(apis: Vec<Api<K>>, setup: &Setup<K, R>) -> Vec<Watch<K>> {
+    apis.into_iter().map(|api| Watch { api, backoff: setup.watch_backoff() }).collect()
+}
+
 /// Resolves when the shard was asked to drain and the last reconcile has ended.
 async fn drained(hold: &Hold, tracker: &Tracker) {
     hold.draining().await;
@@ -131,7 +138,6 @@ async fn control<K: Sharded, R: Reconciler<K>>(
     triggers: impl stream::Stream<Item = Result<K, kube::runtime::watcher::Error>> + Send + 'static,
     selector: String,
 ) {
-    let namespace = shard.setup.options.watch_namespace.clone();
     // Turns are given by the shard itself, so the runner gets no limit of its own.
     let config = controller::Config::default().concurrency(0);
     let mut controller =
@@ -139,10 +145,10 @@ async fn control<K: Sharded, R: Reconciler<K>>(
     for owned in &shard.setup.owned {
         controller = (owned.watch)(
             controller,
-            shard.held.client(),
-            namespace.as_deref(),
+            &shard.held.client(),
+            &shard.setup.options.watch_namespaces,
             &selector,
-            shard.setup.watch_backoff(),
+            &|| shard.setup.watch_backoff(),
         );
     }
     let reconcile = |object: Arc<K>, shard: Arc<ActiveShard<K, R>>| {

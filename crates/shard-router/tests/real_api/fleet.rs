@@ -116,7 +116,7 @@ impl Fleet {
         elections.on_overrun = OnOverrun::Call(Arc::new(|why| panic!("{why}")));
         let mut options = Options::for_crd::<Widget>(elections);
         options.shards = shards.try_into().unwrap();
-        options.watch_namespace = Some(self.env.namespace().to_owned());
+        options.watch_namespaces = [self.env.namespace().to_owned()].into();
         options.records = Some(Arc::new(self.records.clone()));
         options.product = "widget-operator/0".into();
         options.drain_timeout = Duration::from_secs(5);

@@ -44,7 +44,7 @@ pub(crate) async fn handover(fleet: &Fleet) -> Vec<String> {
 }
 
 /// A reconcile must not begin before its hold's cache has reached a list taken after the acquisition.
-fn begun_before_ready(fleet: &Fleet) -> Vec<String> {
+pub(crate) fn begun_before_ready(fleet: &Fleet) -> Vec<String> {
     let (mut ready, mut found) = (Vec::new(), Vec::new());
     for line in fleet.records.lines() {
         let hold = (line["replica"].clone(), line["token"].clone());

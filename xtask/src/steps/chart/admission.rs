@@ -21,7 +21,7 @@ pub(super) const NO_SERVER: &str = "the chart was not shown to an API server, as
 
 const DEFINITION: &str = "memcacheds.cache.example.com";
 /// The namespaces that the sets of values speak of.
-const NAMESPACES: [&str; 3] = [NAMESPACE, "leases", "team-a"];
+const NAMESPACES: [&str; 4] = [NAMESPACE, "leases", "team-a", "team-b"];
 
 /// Shows everything to an API server of its own; nothing where there can be none. Returns which one it was.
 pub(super) fn check(helms: &[Helm; 2]) -> Result<Option<String>> {

@@ -49,12 +49,46 @@ impl Observer<Gadget> for Seen {
 
 type Repairs = mpsc::UnboundedReceiver<Change<Gadget>>;
 
-fn reflector() -> (Reflector<Gadget, Seen>, Repairs) {
+/// One that looks at the namespaces, or at all of them; nothing is listed yet.
+fn waiting(namespaces: &[&str]) -> (Reflector<Gadget, Seen>, Repairs) {
     let (repairs, queue) = mpsc::unbounded_channel();
-    let writer = Writer::<Gadget>::default();
-    let store = writer.as_reader();
-    let (observer, order) = (Seen::default(), fastrand::Rng::with_seed(1));
-    (Reflector { writer, store, observer, repairs, listed: Vec::new(), order }, queue)
+    let parts = if namespaces.is_empty() {
+        vec![Part::new(None)]
+    } else {
+        namespaces.iter().map(|namespace| Part::new(Some(namespace))).collect()
+    };
+    (Reflector::new(parts, Seen::default(), repairs, fastrand::Rng::with_seed(1)), queue)
+}
+
+/// One that has seen an empty list.
+fn reflector() -> (Reflector<Gadget, Seen>, Repairs) {
+    let (mut reflector, repairs) = waiting(&[]);
+    list(&mut reflector, 0, &[]);
+    reflector.observer.0.lock().unwrap().clear();
+    (reflector, repairs)
+}
+
+/// The names that are to be reconciled.
+fn list(reflector: &mut Reflector<Gadget, Seen>, part: usize, objects: &[Gadget]) -> Vec<String> {
+    assert!(reflector.apply(part, Event::Init).is_empty());
+    for object in objects {
+        assert!(reflector.apply(part, Event::InitApply(object.clone())).is_empty());
+    }
+    names(&reflector.apply(part, Event::InitDone))
+}
+
+fn names(objects: &[Gadget]) -> Vec<String> {
+    let mut names: Vec<_> = objects.iter().map(ResourceExt::name_any).collect();
+    names.sort_unstable();
+    names
+}
+
+fn cached(reflector: &Reflector<Gadget, Seen>) -> Vec<String> {
+    names(&reflector.store.state().iter().map(|object| Gadget::clone(object)).collect::<Vec<_>>())
+}
+
+fn observed(reflector: &Reflector<Gadget, Seen>) -> Vec<String> {
+    reflector.observer.0.lock().unwrap().clone()
 }
 
 fn gadget(name: &str, label: &str, recorded: Option<u8>, finalizers: &[&str]) -> Gadget {
@@ -79,27 +113,30 @@ fn next(repairs: &mut Repairs) -> Option<(bool, String)> {
 
 #[test]
 fn the_barrier_is_the_end_of_the_list() {
-    let (mut reflector, _repairs) = reflector();
-    reflector.apply(Event::Init);
-    assert!(reflector.apply(Event::InitApply(fit("a"))).is_empty(), "there is nothing to reconcile from yet");
+    let (mut reflector, _repairs) = waiting(&[]);
+    reflector.apply(0, Event::Init);
+    assert!(
+        reflector.apply(0, Event::InitApply(fit("a"))).is_empty(),
+        "there is nothing to reconcile from yet"
+    );
     assert_eq!(reflector.store.len(), 0, "nothing can be reconciled from half a list");
-    assert!(reflector.observer.0.lock().unwrap().is_empty());
-    assert_eq!(reflector.apply(Event::InitDone).len(), 1);
-    assert_eq!(reflector.observer.0.lock().unwrap().clone(), ["listed 1"]);
+    assert!(observed(&reflector).is_empty());
+    assert_eq!(reflector.apply(0, Event::InitDone).len(), 1);
+    assert_eq!(observed(&reflector), ["listed 1"]);
 }
 
 #[test]
 fn each_list_is_taken_in_an_order_of_its_own_and_in_full() {
     let (mut reflector, _repairs) = reflector();
     let names: Vec<String> = (0..20).map(|number| format!("g{number:02}")).collect();
-    let mut list = || {
-        reflector.apply(Event::Init);
+    let mut list_names = || {
+        reflector.apply(0, Event::Init);
         for name in &names {
-            reflector.apply(Event::InitApply(fit(name)));
+            reflector.apply(0, Event::InitApply(fit(name)));
         }
-        reflector.apply(Event::InitDone).iter().map(ResourceExt::name_any).collect::<Vec<_>>()
+        reflector.apply(0, Event::InitDone).iter().map(ResourceExt::name_any).collect::<Vec<_>>()
     };
-    let (mut first, second) = (list(), list());
+    let (mut first, second) = (list_names(), list_names());
     assert_ne!(first, names, "whatever is last in the alphabet would always be last");
     assert_ne!(first, second);
     first.sort_unstable();
@@ -116,7 +153,7 @@ fn what_does_not_fit_is_repaired_and_not_reconciled() {
         gadget("unprotected", "7", Some(7), &[]),
     ] {
         let name = unfit.name_any();
-        assert!(reflector.apply(Event::Apply(unfit)).is_empty(), "{name}");
+        assert!(reflector.apply(0, Event::Apply(unfit)).is_empty(), "{name}");
         assert_eq!(next(&mut repairs), Some((true, name)));
     }
     assert_eq!(reflector.store.len(), 0);
@@ -126,11 +163,11 @@ fn what_does_not_fit_is_repaired_and_not_reconciled() {
 fn an_object_whose_label_is_edited_leaves_the_store_until_it_is_back() {
     let (mut reflector, mut repairs) = reflector();
     let reference = ObjectRef::from_obj(&fit("a"));
-    reflector.apply(Event::Apply(fit("a")));
+    reflector.apply(0, Event::Apply(fit("a")));
     assert!(reflector.store.get(&reference).is_some());
-    reflector.apply(Event::Apply(gadget("a", "8", Some(7), &["owner"])));
+    reflector.apply(0, Event::Apply(gadget("a", "8", Some(7), &["owner"])));
     assert!(reflector.store.get(&reference).is_none(), "a requeue of before must not find it");
-    assert_eq!(reflector.apply(Event::Apply(fit("a"))).len(), 1);
+    assert_eq!(reflector.apply(0, Event::Apply(fit("a"))).len(), 1);
     let changes: Vec<_> = std::iter::from_fn(|| next(&mut repairs)).map(|(seen, _)| seen).collect();
     assert_eq!(changes, [false, true, false]);
 }
@@ -138,12 +175,12 @@ fn an_object_whose_label_is_edited_leaves_the_store_until_it_is_back() {
 #[test]
 fn to_leave_the_watch_triggers_nothing() {
     let (mut reflector, _repairs) = reflector();
-    reflector.apply(Event::Apply(fit("a")));
+    reflector.apply(0, Event::Apply(fit("a")));
     let cached = reflector.observer.1.clone();
     assert_eq!(cached.load(Ordering::Relaxed), 1);
-    assert!(reflector.apply(Event::Delete(fit("a"))).is_empty());
+    assert!(reflector.apply(0, Event::Delete(fit("a"))).is_empty());
     assert_eq!(cached.load(Ordering::Relaxed), 0);
-    assert_eq!(reflector.observer.0.lock().unwrap().clone(), ["left a"]);
+    assert_eq!(observed(&reflector), ["left a"]);
 }
 
 /// Deleted before it could be protected, and kept by a foreign finalizer: its name may go at any moment.
@@ -152,6 +189,87 @@ fn an_object_deleted_without_its_finalizer_is_left_alone() {
     let (mut reflector, mut repairs) = reflector();
     let mut leaving = gadget("a", "7", Some(7), &["someone-elses"]);
     leaving.metadata.deletion_timestamp = Some(Time(jiff::Timestamp::UNIX_EPOCH));
-    assert!(reflector.apply(Event::Apply(leaving)).is_empty());
+    assert!(reflector.apply(0, Event::Apply(leaving)).is_empty());
     assert_eq!(next(&mut repairs), None);
+}
+
+#[test]
+fn what_a_later_list_lacks_has_left() {
+    let (mut reflector, _repairs) = reflector();
+    assert_eq!(list(&mut reflector, 0, &[fit("a"), fit("b")]), ["a", "b"]);
+    assert_eq!(list(&mut reflector, 0, &[fit("b"), fit("c")]), ["b", "c"]);
+    assert_eq!(cached(&reflector), ["b", "c"]);
+    assert_eq!(observed(&reflector), ["listed 2", "left a", "listed 2"]);
+}
+
+fn fit_in(namespace: &str, name: &str) -> Gadget {
+    let mut gadget = fit(name);
+    gadget.metadata.namespace = Some(namespace.to_owned());
+    gadget
+}
+
+#[test]
+fn the_barrier_waits_for_every_namespace() {
+    let (mut reflector, mut repairs) = waiting(&["x", "y"]);
+    assert!(list(&mut reflector, 0, &[fit_in("x", "a"), fit_in("x", "b"), fit_in("x", "c")]).is_empty());
+    // Meanwhile the watch of the first one goes on.
+    assert!(reflector.apply(0, Event::Delete(fit_in("x", "b"))).is_empty());
+    let mut unfit = gadget("c", "8", Some(7), &["owner"]);
+    unfit.metadata.namespace = Some("x".to_owned());
+    assert!(reflector.apply(0, Event::Apply(unfit)).is_empty());
+    assert!(reflector.apply(0, Event::Apply(fit_in("x", "d"))).is_empty());
+    assert!(
+        reflector.apply(0, Event::Apply(fit_in("x", "d"))).is_empty(),
+        "a second state of it is no second one"
+    );
+    assert_eq!((cached(&reflector).len(), observed(&reflector)), (0, vec!["left b".to_owned()]));
+    assert_eq!(list(&mut reflector, 1, &[fit_in("y", "a")]), ["a", "a", "d"]);
+    assert_eq!(cached(&reflector), ["a", "a", "d"]);
+    assert_eq!(observed(&reflector).last().unwrap(), "listed 3");
+    let repaired: Vec<_> = std::iter::from_fn(|| next(&mut repairs)).filter(|(seen, _)| *seen).collect();
+    assert_eq!(repaired, [(true, "c".to_owned())]);
+}
+
+#[test]
+fn a_list_anew_before_the_barrier_counts_from_its_end() {
+    let (mut reflector, _repairs) = waiting(&["x", "y"]);
+    list(&mut reflector, 0, &[fit_in("x", "a"), fit_in("x", "gone")]);
+    reflector.apply(0, Event::Init);
+    assert!(list(&mut reflector, 1, &[fit_in("y", "b")]).is_empty(), "that list is not complete yet");
+    reflector.apply(0, Event::InitApply(fit_in("x", "a")));
+    assert_eq!(names(&reflector.apply(0, Event::InitDone)), ["a", "b"]);
+}
+
+#[test]
+fn a_list_of_one_namespace_says_nothing_about_another() {
+    let (mut reflector, _repairs) = waiting(&["x", "y"]);
+    list(&mut reflector, 0, &[fit_in("x", "a"), fit_in("x", "b")]);
+    list(&mut reflector, 1, &[fit_in("y", "c")]);
+    assert_eq!(list(&mut reflector, 0, &[fit_in("x", "a")]), ["a"]);
+    assert_eq!(cached(&reflector), ["a", "c"]);
+}
+
+#[test]
+fn a_namespace_that_is_refused_holds_up_no_other() {
+    let (mut reflector, _repairs) = waiting(&["x", "y"]);
+    assert!(reflector.failed(0).is_empty(), "nothing is listed yet");
+    assert_eq!(list(&mut reflector, 1, &[fit_in("y", "b")]), ["b"]);
+    // The right to look there is granted later.
+    assert_eq!(list(&mut reflector, 0, &[fit_in("x", "a")]), ["a"]);
+
+    let (mut reflector, _repairs) = waiting(&["x", "y"]);
+    assert!(list(&mut reflector, 1, &[fit_in("y", "b")]).is_empty());
+    reflector.apply(0, Event::Init);
+    assert_eq!(names(&reflector.failed(0)), ["b"]);
+    assert!(reflector.failed(0).is_empty() && reflector.failed(1).is_empty(), "they are at work already");
+}
+
+#[test]
+fn a_failed_list_of_all_there_is_opens_nothing() {
+    let (mut reflector, _repairs) = waiting(&[]);
+    reflector.apply(0, Event::Init);
+    reflector.apply(0, Event::InitApply(fit("a")));
+    assert!(reflector.failed(0).is_empty());
+    assert!(observed(&reflector).is_empty());
+    assert_eq!(list(&mut reflector, 0, &[fit("b")]), ["b"]);
 }
