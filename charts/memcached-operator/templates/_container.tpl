@@ -47,15 +47,31 @@
   valueFrom:
     fieldRef:
       fieldPath: metadata.namespace
-{{- if eq (include "memcached-operator.leaseNamespace" .) .Release.Namespace }}
-# Owner of the replica's member Lease, which then goes with the Pod. Owners cannot be in another namespace: there the garbage
-# collector would take the Lease for an orphan and delete it.
+# Owner of the replica's member Lease, which then goes with the Pod, where the two are in one namespace.
 - name: POD_UID
   valueFrom:
     fieldRef:
       fieldPath: metadata.uid
-{{- end }}
 {{- with .Values.extraEnv }}
 {{ toYaml . }}
 {{- end }}
+{{- end -}}
+
+{{/*
+Whether the replicas that run now go by no Leases, or by Leases of another name or in another namespace; else nothing. Only Helm on its way
+to a cluster can tell: `helm template` and what renders charts like it see no Deployment.
+*/}}
+{{- define "memcached-operator.replicasBeforeAreStrangers" -}}
+{{- $before := lookup "apps/v1" "Deployment" .Release.Namespace (include "memcached-operator.fullname" .) -}}
+{{- range dig "spec" "template" "spec" "containers" list $before -}}
+{{- if eq .name "operator" -}}
+{{- $args := .args | default list -}}
+{{- range list
+    "--leader-elect=true"
+    (printf "--leader-election-id=%s" $.Values.leaderElection.id)
+    (printf "--leader-election-namespace=%s" (include "memcached-operator.leaseNamespace" $)) -}}
+{{- if not (has . $args) }}true{{ end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
 {{- end -}}

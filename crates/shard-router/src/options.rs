@@ -59,24 +59,28 @@ pub struct Pod {
     pub name: String,
     /// `metadata.uid`.
     pub uid: String,
+    /// `metadata.namespace`, if it is known.
+    pub namespace: Option<String>,
 }
 
 impl Pod {
-    /// From POD_NAME and POD_UID, as the Downward API fills them in; `None` unless both are set.
+    /// From POD_NAME, POD_UID and POD_NAMESPACE, as the Downward API fills them in; `None` unless the first two are set.
     pub fn from_env() -> Option<Self> {
         let read = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
-        Some(Self { name: read("POD_NAME")?, uid: read("POD_UID")? })
+        Some(Self { name: read("POD_NAME")?, uid: read("POD_UID")?, namespace: read("POD_NAMESPACE") })
     }
 
-    /// What makes a member Lease go with its Pod.
-    pub(crate) fn owner(&self) -> OwnerReference {
-        OwnerReference {
+    /// What makes a member Lease in `namespace` go with its Pod. Nothing unless that is the Pod's own namespace: an owner
+    /// cannot be in another one, and the garbage collector would delete the Lease of a live replica as an orphan. The
+    /// Lease of a dead member is then deleted by the coordinator alone.
+    pub(crate) fn owner_in(&self, namespace: &str) -> Option<OwnerReference> {
+        (self.namespace.as_deref() == Some(namespace)).then(|| OwnerReference {
             api_version: "v1".to_owned(),
             kind: "Pod".to_owned(),
             name: self.name.clone(),
             uid: self.uid.clone(),
             ..OwnerReference::default()
-        }
+        })
     }
 }
 
@@ -101,6 +105,11 @@ impl Options {
             records: None,
             pod: Pod::from_env(),
         }
+    }
+
+    /// The owner of the replica's member Lease.
+    pub(crate) fn member_owner(&self) -> Option<OwnerReference> {
+        self.pod.as_ref()?.owner_in(&self.elections.namespace)
     }
 
     /// The defaults for a CRD: its API group is the domain of labels and annotations.
@@ -171,6 +180,14 @@ impl Backoff {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_pod_owns_nothing_in_another_namespace() {
+        let pod = Pod { name: "p".to_owned(), uid: "u".to_owned(), namespace: Some("operators".to_owned()) };
+        assert_eq!(pod.owner_in("operators").map(|owner| owner.uid), Some("u".to_owned()));
+        assert_eq!(pod.owner_in("leases"), None);
+        assert_eq!(Pod { namespace: None, ..pod }.owner_in("operators"), None);
+    }
 
     #[test]
     fn backoff_doubles_to_its_cap_and_is_spread() {

@@ -23,7 +23,6 @@ use crate::{
     controller::RunError,
     coordinator::{Coordinator, birth::Births},
     hold::Hold,
-    options::Pod,
     readiness::{Readiness, ReadinessSwitch},
     reconciler::Reconciler,
     setup::Setup,
@@ -248,7 +247,7 @@ fn stand_for_member<K: Sharded, R: Reconciler<K>>(
         standing: false,
         announce: false,
         delete_on_release: true,
-        owner: setup.options.pod.as_ref().map(Pod::owner),
+        owner: setup.options.member_owner(),
         ..CandidateOptions::default()
     };
     let name = setup.names.member(elections.identity())?;

@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 
-use crate::operator::pods;
 use crate::options::Preset;
 use crate::release::Release;
 use crate::resources::empty;
@@ -90,23 +89,27 @@ pub(super) async fn no_election(stage: &mut Stage) -> Result<()> {
     let count = stage.resources.converged(CONVERGED_WITHIN).await?;
     stage.note(format!("one replica without leader election brought {count} resources about"));
     ensure!(count >= 20, "only {count} resources are there");
-    scale_to_nothing(stage).await?;
+    let alone =
+        stage.pods().await?.into_iter().map(|pod| pod.name).next().context("the one replica is gone")?;
     stage.release = usual;
     stage.begin_epoch()?;
-    stage.apply().await?;
+    tokio::try_join!(stage.apply(), none_beside(stage, &alone))?;
+    stage.note("back with Leases, no replica was started before that one was gone");
     stage.settle().await?;
     stage.resources.delete("alone-", Duration::from_secs(120)).await
 }
 
-/// As docs/operations.md has it for changes that old and new replicas must not live through together.
-async fn scale_to_nothing(stage: &Stage) -> Result<()> {
-    let namespace = stage.release.namespace.as_str();
-    let instance = format!("app.kubernetes.io/instance={}", stage.release.name);
-    let scale = ["scale", "deployment", "--namespace", namespace, "--selector", &instance, "--replicas=0"];
-    stage.cluster.kubectl(scale).run().await?;
-    until("the operator's Pods to be gone", Duration::from_secs(120), || async {
-        let left = pods(&stage.client, namespace, &stage.release.name).await?.len();
-        Ok(Seen::when(left == 0, || format!("{left} are still there")))
-    })
-    .await
+/// Nothing but the Deployment's strategy keeps those that go by Leases from working beside one that does not.
+async fn none_beside(stage: &Stage, alone: &str) -> Result<()> {
+    loop {
+        let pods = stage.pods().await?;
+        if pods.iter().all(|pod| pod.name != alone) {
+            return Ok(());
+        }
+        let beside = pods.iter().find(|pod| pod.name != alone);
+        if let Some(beside) = beside {
+            bail!("{} was started beside {alone}, which goes by no Leases", beside.name);
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
 }

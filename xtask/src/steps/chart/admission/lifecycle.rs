@@ -33,6 +33,7 @@ fn live(server: &Server, helm: &Helm) -> Result<()> {
         act(&["upgrade", RELEASE, ".", "--values", values]).with_context(|| format!("to {values}"))?;
     }
     definition_has(server, SHORT_NAMES[0])?;
+    strangers_never_meet(server, helm)?;
 
     act(&["uninstall", RELEASE])?;
     let left =
@@ -55,6 +56,30 @@ fn live(server: &Server, helm: &Helm) -> Result<()> {
     act(&["install", RELEASE, "."])?;
     act(&["uninstall", RELEASE])?;
     server.ask(&["delete", "crd", DEFINITION]).map(drop)
+}
+
+/// Replicas that go by other Leases than those before them are started after the end of those; all others are rolled over.
+fn strangers_never_meet(server: &Server, helm: &Helm) -> Result<()> {
+    let steps: [(&[&str], &str); 6] = [
+        (&[], "RollingUpdate"),
+        (&["leaderElection.id=other.example.com"], "Recreate"),
+        (&["leaderElection.id=other.example.com"], "RollingUpdate"),
+        (&["leaderElection.enabled=false", "replicas=1"], "Recreate"),
+        (&[], "Recreate"),
+        (&[], "RollingUpdate"),
+    ];
+    for (number, (settings, expected)) in (1..).zip(steps) {
+        let mut args = vec!["upgrade", RELEASE, ".", "--reset-values"];
+        args.extend(settings.iter().flat_map(|setting| ["--set", setting]));
+        helm.act(&server.kubeconfig, &args)?;
+        let name = server.ask(&["get", "deployments", "--namespace", NAMESPACE, "--output", "name"])?;
+        let strategy = ["--namespace", NAMESPACE, "--output", "jsonpath={.spec.strategy.type}"];
+        let strategy = server.ask(&[&["get", name.trim()], &strategy[..]].concat())?;
+        if strategy != expected {
+            bail!("upgrade {number}, with {settings:?}: the strategy is {strategy} and should be {expected}");
+        }
+    }
+    Ok(())
 }
 
 /// A copy of the chart with another definition of Memcached.
