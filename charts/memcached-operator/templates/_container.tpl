@@ -56,22 +56,3 @@
 {{ toYaml . }}
 {{- end }}
 {{- end -}}
-
-{{/*
-Whether the replicas that run now go by no Leases, or by Leases of another name or in another namespace; else nothing. Only Helm on its way
-to a cluster can tell: `helm template` and what renders charts like it see no Deployment.
-*/}}
-{{- define "memcached-operator.replicasBeforeAreStrangers" -}}
-{{- $before := lookup "apps/v1" "Deployment" .Release.Namespace (include "memcached-operator.fullname" .) -}}
-{{- range dig "spec" "template" "spec" "containers" list $before -}}
-{{- if eq .name "operator" -}}
-{{- $args := .args | default list -}}
-{{- range list
-    "--leader-elect=true"
-    (printf "--leader-election-id=%s" $.Values.leaderElection.id)
-    (printf "--leader-election-namespace=%s" (include "memcached-operator.leaseNamespace" $)) -}}
-{{- if not (has . $args) }}true{{ end -}}
-{{- end -}}
-{{- end -}}
-{{- end -}}
-{{- end -}}

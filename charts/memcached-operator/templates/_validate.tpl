@@ -7,6 +7,7 @@ The operator itself would refuse most of it too, but only in the log of a contai
 {{- include "memcached-operator.validateElection" . -}}
 {{- include "memcached-operator.validateWork" . -}}
 {{- include "memcached-operator.validateObjects" . -}}
+{{- include "memcached-operator.validateUpgrade" . -}}
 {{- end -}}
 
 {{/* LeaseDuration > RenewDeadline > RetryPeriod × 1.2, each at least 1 s, LeaseDuration in whole seconds. */}}

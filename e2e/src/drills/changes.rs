@@ -91,10 +91,19 @@ pub(super) async fn no_election(stage: &mut Stage) -> Result<()> {
     ensure!(count >= 20, "only {count} resources are there");
     let alone =
         stage.pods().await?.into_iter().map(|pod| pod.name).next().context("the one replica is gone")?;
-    stage.release = usual;
+    let refused = usual.try_apply(&stage.cluster.kubeconfig, true).await?;
+    let why = "leaderElection.enabled was off";
+    ensure!(
+        !refused.ok && refused.stderr.contains(why),
+        "more replicas at once are not refused: {}",
+        refused.stderr
+    );
+    stage.release = Release { replicas: 1, ..usual.clone() };
     stage.begin_epoch()?;
     tokio::try_join!(stage.apply(), none_beside(stage, &alone))?;
     stage.note("back with Leases, no replica was started before that one was gone");
+    stage.release = usual;
+    stage.apply().await?;
     stage.settle().await?;
     stage.resources.delete("alone-", Duration::from_secs(120)).await
 }

@@ -12,6 +12,8 @@ use crate::cargo::root;
 
 /// What kubectl calls a Memcached for short, in the definition as it is and in one as it might have been.
 const SHORT_NAMES: [&str; 2] = ["- mc\n", "- older\n"];
+/// Leader election off.
+const ALONE: &str = "tests/values/alone.yaml";
 /// Where users keep their resources.
 const USERS: &str = "team-a";
 
@@ -31,6 +33,10 @@ fn live(server: &Server, helm: &Helm) -> Result<()> {
     // Through every set of values and back; some of them leave the definition to others.
     for values in VALUES.iter().chain([&VALUES[0]]) {
         act(&["upgrade", RELEASE, ".", "--values", values]).with_context(|| format!("to {values}"))?;
+        if *values == ALONE {
+            // There is no way from there to more replicas but by one that goes by Leases.
+            act(&["upgrade", RELEASE, ".", "--reset-values", "--set", "replicas=1"])?;
+        }
     }
     definition_has(server, SHORT_NAMES[0])?;
     strangers_never_meet(server, helm)?;
@@ -65,7 +71,7 @@ fn strangers_never_meet(server: &Server, helm: &Helm) -> Result<()> {
         (&["leaderElection.id=other.example.com"], "Recreate"),
         (&["leaderElection.id=other.example.com"], "RollingUpdate"),
         (&["leaderElection.enabled=false", "replicas=1"], "Recreate"),
-        (&[], "Recreate"),
+        (&["replicas=1"], "Recreate"),
         (&[], "RollingUpdate"),
     ];
     for (number, (settings, expected)) in (1..).zip(steps) {
