@@ -7,6 +7,7 @@
 mod changes;
 mod documented;
 mod load;
+mod metrics;
 mod nodes;
 mod releases;
 mod rights;
@@ -49,7 +50,7 @@ const fn node_drill(
 }
 
 /// In the order of running. `reinstall` follows `timings`: a new installation begins with the usual bound again.
-pub(crate) const ALL: [Drill; 18] = [
+pub(crate) const ALL: [Drill; 19] = [
     drill("settles", "8 shards of 3 replicas settle at 3/3/2", |stage| documented::settles(stage).boxed()),
     drill("commands", "the documented commands show what the documentation says", |stage| {
         documented::commands(stage).boxed()
@@ -96,6 +97,9 @@ pub(crate) const ALL: [Drill; 18] = [
         changes::no_election(stage).boxed()
     }),
     drill("burst", "a burst of new resources", |stage| load::burst(stage).boxed()),
+    drill("metrics", "every alert and every panel finds something in what the replicas export", |stage| {
+        metrics::answer_every_question(stage).boxed()
+    }),
     drill("timings", "helm upgrade with other timings, and back", |stage| changes::timings(stage).boxed()),
     drill("reinstall", "the operator is uninstalled and installed again, with resources kept", |stage| {
         releases::reinstall(stage).boxed()

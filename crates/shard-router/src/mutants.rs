@@ -61,7 +61,9 @@ pub(crate) fn pause() {}
 
 /// Returns when [`Mutant::DeletedIsCleanUp`] has deleted what it deletes. Without the feature `mutants` that is at once.
 #[cfg(not(feature = "mutants"))]
-pub async fn cleaned_up() {}
+pub fn cleaned_up() -> std::future::Ready<()> {
+    std::future::ready(())
+}
 
 #[cfg(feature = "mutants")]
 pub use switch::{PausedWrite, cleaned_up};
