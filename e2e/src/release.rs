@@ -66,8 +66,6 @@ impl Release {
             "leaderElection": {"enabled": self.leader_elect, "preset": self.preset.name()},
             "image": {"repository": self.image.repository, "tag": self.image.tag, "pullPolicy": "IfNotPresent"},
             "extraEnv": self.env.iter().map(|(name, value)| json!({"name": name, "value": value})).collect::<Vec<_>>(),
-            // The burst is a thousand resources at once, on replicas that may have to do the work of all.
-            "resources": {"requests": {"cpu": "50m", "memory": "48Mi"}, "limits": {"memory": "256Mi"}},
         });
         merge(&mut values, &self.extra);
         values
