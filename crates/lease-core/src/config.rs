@@ -1,5 +1,7 @@
 //! What one candidate is told once, at its start.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::identity::Identity;
@@ -29,6 +31,26 @@ pub enum ReleaseStyle {
     LetExpire,
 }
 
+/// Whom to wait for when a release names them as its successor. A name says only what the one who released knew: the
+/// successor may be leaving itself, and then every moment left to it is one without a holder.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Successors {
+    /// Whoever is named.
+    #[default]
+    Anyone,
+    /// Those who are known to be there and to stay. Anyone else who is named is passed over.
+    Among(Arc<BTreeSet<Identity>>),
+}
+
+impl Successors {
+    pub(crate) fn expect(&self, named: &Identity) -> bool {
+        match self {
+            Self::Anyone => true,
+            Self::Among(known) => known.contains(named),
+        }
+    }
+}
+
 /// The settings of one [`Elector`](crate::Elector).
 #[derive(Clone, Debug)]
 pub struct ElectorConfig {
@@ -44,6 +66,8 @@ pub struct ElectorConfig {
     pub drain_timeout: Duration,
     /// How long to leave a free Lease to others before taking it.
     pub patience: Duration,
+    /// Whom to wait for, for RetryPeriod, when a release names them.
+    pub successors: Successors,
     /// Whether to contend from the start.
     pub standing: bool,
 }
@@ -58,6 +82,7 @@ impl ElectorConfig {
             release: ReleaseStyle::Vacate,
             drain_timeout: Duration::from_secs(30),
             patience: Duration::ZERO,
+            successors: Successors::Anyone,
             standing: true,
         }
     }

@@ -148,6 +148,7 @@ impl Elector {
             Event::StepDown { successor } => self.step_down(successor, cx),
             Event::Stand(standing) => self.config.standing = standing,
             Event::Patience(patience) => self.config.patience = patience,
+            Event::Successors(successors) => self.config.successors = successors,
             Event::RenewSoon => self.renew_soon(cx),
             Event::WatchHealthy(healthy) => {
                 // Only a change counts: to be told so again and again must not put the next poll off.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::config::Successors;
 use crate::effect::AttemptId;
 use crate::identity::Identity;
 use crate::record::ObservedLease;
@@ -62,6 +63,8 @@ pub enum Event {
     Stand(bool),
     /// How long to leave a free Lease to others from now on.
     Patience(Duration),
+    /// Whom to wait for, from now on, when a release names them.
+    Successors(Successors),
     /// Renew now rather than at the end of RetryPeriod.
     RenewSoon,
     /// Whether the watch is known to be live. While it is not, the machine polls.

@@ -66,7 +66,7 @@ pub mod timings;
 #[cfg(feature = "kube")]
 pub mod driver;
 
-pub use config::{Creation, ElectorConfig, ReleaseStyle};
+pub use config::{Creation, ElectorConfig, ReleaseStyle, Successors};
 pub use effect::{Effect, EndReason, Write};
 pub use elector::{Elector, State};
 pub use event::{Context, Event, Refusal};

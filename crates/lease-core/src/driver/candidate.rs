@@ -7,6 +7,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use super::term::Term;
+use crate::config::Successors;
 use crate::elector::State;
 use crate::identity::Identity;
 use crate::name::LeaseName;
@@ -19,6 +20,7 @@ pub(super) type Annotations = BTreeMap<String, Option<String>>;
 #[derive(Debug)]
 pub(super) enum Command {
     Patience(Duration),
+    Successors(Successors),
     Stand(bool),
     StepDown(Option<Identity>),
     Annotate(Annotations, oneshot::Sender<Result<Revision, NotLeading>>),
@@ -79,6 +81,11 @@ impl Candidate {
     /// How long to leave a free Lease to others from now on.
     pub fn set_patience(&self, patience: Duration) {
         self.tell(Command::Patience(patience));
+    }
+
+    /// Whom to wait for, from now on, when a release names them as successor. Until told, whoever is named.
+    pub fn set_successors(&self, successors: Successors) {
+        self.tell(Command::Successors(successors));
     }
 
     /// Contend from now on, or do not. A leader goes on leading.

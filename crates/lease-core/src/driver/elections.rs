@@ -19,7 +19,7 @@ use super::unelected::Unelected;
 use super::vital::Pulse;
 use super::wire::{Dress, Marks};
 use super::work::Work;
-use crate::config::ElectorConfig;
+use crate::config::{ElectorConfig, Successors};
 use crate::elector::{Elector, State};
 use crate::identity::Identity;
 use crate::name::LeaseName;
@@ -175,6 +175,7 @@ impl Elections {
             release: options.release_style(shared.release_on_cancel),
             drain_timeout: options.drain_timeout,
             patience: options.patience,
+            successors: Successors::Anyone,
             standing: options.standing,
         });
         let dress = Dress { owner: options.owner, labels: options.labels, annotations: options.annotations };

@@ -132,6 +132,7 @@ impl Task {
     fn obey(&mut self, command: Command) {
         match command {
             Command::Patience(patience) => self.feed(Event::Patience(patience)),
+            Command::Successors(successors) => self.feed(Event::Successors(successors)),
             Command::Stand(standing) => self.feed(Event::Stand(standing)),
             Command::StepDown(successor) => self.feed(Event::StepDown { successor }),
             Command::Annotate(annotations, tell) => {

@@ -78,6 +78,8 @@ fn is_an_end(command: Option<Command>) -> bool {
             let _ = tell.send(Err(NotLeading));
             false
         }
-        Some(Command::Patience(_) | Command::Stand(_) | Command::StepDown(_)) => false,
+        Some(Command::Patience(_) | Command::Successors(_) | Command::Stand(_) | Command::StepDown(_)) => {
+            false
+        }
     }
 }

@@ -52,8 +52,10 @@ impl Elector {
         let successor = self.view.lease().filter(|lease| lease.record.is_released());
         match successor.and_then(|lease| lease.successor.as_ref()) {
             Some(successor) if *successor == self.config.identity => Duration::ZERO,
-            Some(_) => self.config.patience.max(self.config.timings.retry_period()),
-            None => self.config.patience,
+            Some(successor) if self.config.successors.expect(successor) => {
+                self.config.patience.max(self.config.timings.retry_period())
+            }
+            _ => self.config.patience,
         }
     }
 

@@ -1,9 +1,10 @@
 //! What goes wrong, and how it is put right again.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use lease_core::{Event, Identity};
+use lease_core::{Event, Identity, Successors};
 
 use super::network::{Spell, SpellKind, any_trouble};
 use super::node::Inward;
@@ -136,6 +137,10 @@ impl World {
             Fault::StepDown => {
                 let successor = self.rng.bool().then(|| self.somebody());
                 self.receive(node, Inward::Told(Event::StepDown { successor }))?;
+                // What the others know of who stays is as good or as bad as their view.
+                let (other, stays) = (self.rng.usize(0..self.nodes.len()), self.somebody());
+                let successors = Successors::Among(Arc::new([stays].into()));
+                self.receive(other, Inward::Told(Event::Successors(successors)))?;
             }
             Fault::SitOut => {
                 self.receive(node, Inward::Told(Event::Stand(false)))?;

@@ -1,9 +1,10 @@
 //! Starting, Standby, Expired, Acquiring.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use lease_core::effect::WriteKind;
-use lease_core::{Creation, Effect, Event, State};
+use lease_core::{Creation, Effect, Event, State, Successors};
 
 use crate::dsl::{Bench, again, blanked, held, lease, made_by, released, seconds, who, write};
 
@@ -196,6 +197,31 @@ fn a_named_successor_comes_first_and_the_others_a_retry_period_later() {
     assert_eq!(effects, []);
     assert_eq!(bench.pass_to(1.9), []);
     assert_eq!(write(&bench.pass_to(2.0)).kind, WriteKind::Acquire);
+}
+
+#[test]
+fn a_named_successor_that_is_leaving_itself_is_not_waited_for() {
+    let among = |names: &[&str]| {
+        Event::Successors(Successors::Among(Arc::new(names.iter().map(|name| who(name)).collect())))
+    };
+    let mut lease = released(1);
+    lease.successor = Some(who("leaving"));
+    let named = || Bench::with(|config| config.patience = seconds(0.3)).reading(Some(lease.clone())).0;
+
+    // That it leaves becomes known while it is waited for, or was known before.
+    let mut bench = named();
+    assert_eq!(bench.at(0.1).tell(among(&["me", "leaving"])), []);
+    assert_eq!(bench.at(0.2).tell(among(&["me"])), [], "its own patience is as long as ever");
+    assert_eq!(write(&bench.pass_to(0.3)).kind, WriteKind::Acquire);
+    assert_eq!(write(&named().at(1.0).tell(among(&[]))).kind, WriteKind::Acquire);
+
+    // Whoever is named comes first all the same, even where its own membership has not come back to it yet.
+    lease.successor = Some(who("me"));
+    let mut bench =
+        Bench::with(|config| config.patience = seconds(60.0)).reading(Some(held("other", 1, 15))).0;
+    assert_eq!(bench.tell(among(&["other"])), []);
+    lease.revision = released(2).revision;
+    assert_eq!(write(&bench.tell(Event::Watched(lease))).kind, WriteKind::Acquire);
 }
 
 #[test]

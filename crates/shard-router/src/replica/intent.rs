@@ -3,7 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use lease_core::{Elections, Identity, Timings};
+use lease_core::{Elections, Identity, Successors, Timings};
 
 use crate::{
     bucket::ShardId,
@@ -32,6 +32,12 @@ pub(super) fn patience_for(
     let behind_the_planned = usize::from(planned.is_some());
     let rank = rank(shard, me, able.iter().copied().filter(|member| Some(*member) != planned.as_ref()));
     patience(rank + behind_the_planned, able.len() + 1, timings.retry_period())
+}
+
+/// Whom to wait for when a release names them. One that drains may be named all the same, where several leave at once.
+pub(super) fn staying(members: &[Candidacy]) -> Successors {
+    let staying = members.iter().filter(|member| !member.draining).map(|member| member.identity.clone());
+    Successors::Among(Arc::new(staying.collect()))
 }
 
 /// The next shard to hand over, and to whom: one that this replica holds and the plan gives to another member that is
@@ -126,6 +132,13 @@ mod tests {
             assert_eq!(waits.len(), 3, "no two wait equally long: {waits:?}");
             assert!(waits[2] < Timings::standard().retry_period() / 2);
         }
+    }
+
+    #[test]
+    fn nobody_waits_for_a_successor_that_is_leaving() {
+        let mut members = fleet(&["a", "b"]);
+        members[0].draining = true;
+        assert_eq!(staying(&members), Successors::Among(Arc::new([identity("b")].into())));
     }
 
     #[test]

@@ -6,10 +6,10 @@ use std::{
     time::Duration,
 };
 
-use lease_core::{Candidate, Clock, Identity, Timings};
+use lease_core::{Candidate, Clock, Identity, Successors, Timings};
 
 use super::forecast::Forecast;
-use super::intent::{in_turn, next_handover, patience_for};
+use super::intent::{in_turn, next_handover, patience_for, staying};
 use crate::{
     bucket::{ShardCount, ShardId},
     plan::Plan,
@@ -29,6 +29,7 @@ pub(super) struct Seats {
 struct Memory {
     standing: bool,
     patience: BTreeMap<ShardId, Duration>,
+    successors: Successors,
     handover: Option<Handover>,
     forecast: Forecast,
     /// The shard that was handed over last, or was to be.
@@ -79,6 +80,11 @@ impl Seats {
             if memory.patience.insert(*shard, patience) != Some(patience) {
                 candidate.set_patience(patience);
             }
+        }
+        let successors = staying(members);
+        if memory.successors != successors {
+            self.candidates.values().for_each(|candidate| candidate.set_successors(successors.clone()));
+            memory.successors = successors;
         }
         let now = self.clock.now().monotonic;
         if let Some(handover) = &memory.handover {
