@@ -28,3 +28,5 @@ mod namespaces;
 mod outage;
 #[path = "real_api/stamping.rs"]
 mod stamping;
+#[path = "real_api/successors.rs"]
+mod successors;
