@@ -2,7 +2,8 @@
 
 mod debian;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use anyhow::{Context, Result};
 
@@ -144,9 +145,13 @@ async fn is_here(image: &str) -> Result<bool> {
     Ok(Tool::new("docker").args(["image", "inspect", image]).attempt().await?.ok)
 }
 
-/// The workspace's root.
+/// The workspace's root, by what the cargo that started `xtask`, or this, says now: where two checkouts share a target
+/// directory, this program may have been built from the other one.
 pub(crate) fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("this package lies in the workspace")
+    static PACKAGE: LazyLock<PathBuf> = LazyLock::new(|| {
+        std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into()).into()
+    });
+    PACKAGE.parent().expect("this package lies in the workspace")
 }
 
 #[cfg(test)]

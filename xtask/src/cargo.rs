@@ -4,6 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::LazyLock;
 
 use anyhow::{Context, Result, bail};
 
@@ -21,10 +22,13 @@ pub(crate) struct TestRun {
     pub(crate) ignored: Vec<String>,
 }
 
-/// The workspace's root.
+/// The workspace's root, by what `cargo run` says now: where two checkouts share a target directory, this program may have
+/// been built from the other one.
 pub(crate) fn root() -> &'static Path {
-    let xtask = Path::new(env!("CARGO_MANIFEST_DIR"));
-    xtask.parent().expect("xtask lies in the workspace")
+    static XTASK: LazyLock<PathBuf> = LazyLock::new(|| {
+        std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into()).into()
+    });
+    XTASK.parent().expect("xtask lies in the workspace")
 }
 
 /// Which features to build the operator with.
