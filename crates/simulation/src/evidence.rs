@@ -93,6 +93,8 @@ pub struct Received {
     pub user_agent: String,
     /// When it was sent.
     pub sent: TrueTime,
+    /// How many records its sender had written down by then. Much may happen in one instant.
+    pub recorded: usize,
     /// When it arrived. Carried out in the same instant.
     pub arrived: TrueTime,
     /// The HTTP method.

@@ -1,6 +1,6 @@
 //! Where a replica's requests leave its machine: the lowest layer of its kube clients.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -38,6 +38,8 @@ pub(crate) type Answered = Result<Response<AnswerBody>, Broken>;
 pub(crate) struct Sent {
     /// When.
     pub at: TrueTime,
+    /// How many records its process had written down by then.
+    pub recorded: usize,
     /// What.
     pub request: Request<Bytes>,
     /// Where the answer goes.
@@ -49,13 +51,19 @@ pub(crate) struct Sent {
 pub(crate) struct Wire {
     clock: Arc<MachineClock>,
     sent: Mutex<Vec<Sent>>,
+    recorded: AtomicUsize,
     alive: AtomicBool,
 }
 
 impl Wire {
     /// A wire with nothing on it.
     pub(crate) fn new(clock: Arc<MachineClock>) -> Arc<Self> {
-        Arc::new(Self { clock, sent: Mutex::default(), alive: AtomicBool::new(true) })
+        Arc::new(Self {
+            clock,
+            sent: Mutex::default(),
+            recorded: AtomicUsize::new(0),
+            alive: AtomicBool::new(true),
+        })
     }
 
     /// A client whose requests go over this wire.
@@ -75,6 +83,11 @@ impl Wire {
         self.take();
     }
 
+    /// The process has written a record down: what is sent from now on is sent after it, be it in the same instant.
+    pub(crate) fn record_written(&self) {
+        self.recorded.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// Whether the process is there.
     pub(crate) fn is_alive(&self) -> bool {
         self.alive.load(Ordering::Relaxed)
@@ -89,8 +102,12 @@ impl Wire {
             let body = body.collect().await?.to_bytes();
             let (reply, answer) = oneshot::channel();
             if self.is_alive() {
-                let sent =
-                    Sent { at: self.clock.true_now(), request: Request::from_parts(parts, body), reply };
+                let sent = Sent {
+                    at: self.clock.true_now(),
+                    recorded: self.recorded.load(Ordering::Relaxed),
+                    request: Request::from_parts(parts, body),
+                    reply,
+                };
                 self.sent.lock().unwrap_or_else(PoisonError::into_inner).push(sent);
             } else {
                 drop(reply);

@@ -1,7 +1,7 @@
 //! Every reconcile begins under a valid hold of the shard that it names.
 
 use super::clock::short;
-use super::timeline::{Reconcile, Timeline};
+use super::timeline::{Hold, Reconcile, Timeline};
 use super::verdict::{Check, Violation};
 
 const NAME: &str = "begun-in-hold";
@@ -26,7 +26,7 @@ fn judge(timeline: &Timeline, reconcile: &Reconcile) -> Option<Violation> {
             );
             (sentence, None, std::time::Duration::ZERO)
         }
-        Some(hold) if *begun < hold.valid.from || *begun >= hold.valid.to => {
+        Some(hold) if is_outside(reconcile, hold) => {
             let by = short(begun.since(hold.valid.to).max(hold.valid.from.since(*begun)));
             let sentence = format!(
                 "{replica} began a reconcile of {cr} at {at}, {by:?} outside of its hold of shard {shard} (token {token}, valid {}).",
@@ -45,4 +45,12 @@ fn judge(timeline: &Timeline, reconcile: &Reconcile) -> Option<Violation> {
         second: Some(reconcile.ran),
         by,
     })
+}
+
+/// In the very instant in which a hold was ended, before it would have lapsed, the order of the records decides: the
+/// holder did not know of the end yet.
+fn is_outside(reconcile: &Reconcile, hold: &Hold) -> bool {
+    let begun = reconcile.begun;
+    let ended = if reconcile.after_end { begun >= hold.valid.to } else { begun > hold.valid.to };
+    begun < hold.valid.from || begun >= hold.lapses || ended
 }

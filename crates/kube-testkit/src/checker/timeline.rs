@@ -19,6 +19,8 @@ pub struct Hold {
     /// From the sending of the acquisition (validity counts from there) to the end of validity: the
     /// `hold-end` record or the last known `valid_until`, whichever is first.
     pub valid: Interval,
+    /// When validity would have ended without a `hold-end`: the last known `valid_until`.
+    pub lapses: Moment,
     /// Whether a `hold-end` was recorded. A killed process leaves none.
     pub ended: bool,
 }
@@ -44,6 +46,8 @@ pub struct Reconcile {
     pub ran: Interval,
     /// Index into [`Timeline::holds`]; none when the replica recorded no such hold.
     pub hold: Option<usize>,
+    /// Whether its begin was written down after the end of its hold was. Of two records of one instant, time does not tell.
+    pub after_end: bool,
 }
 
 /// Everything that the records say, on one clock.
@@ -125,6 +129,7 @@ impl Builder {
                     token: *token,
                     acquired: at,
                     valid,
+                    lapses: valid.to,
                     ended: false,
                 });
             }
@@ -134,6 +139,7 @@ impl Builder {
                     && !hold.ended
                 {
                     hold.valid.to = hold.valid.to.max(until);
+                    hold.lapses = hold.valid.to;
                 }
             }
             Body::HoldEnd { shard: Some(shard), token, .. } => {
@@ -143,6 +149,7 @@ impl Builder {
                 }
             }
             Body::Begin { cr, uid, shard, token, reconcile, .. } => {
+                let hold = self.hold_index.get(&(replica.clone(), *shard, *token));
                 let begun = Reconcile {
                     replica: replica.clone(),
                     cr: cr.clone(),
@@ -154,6 +161,7 @@ impl Builder {
                     // Open until `finish` knows how the hold went on.
                     ran: Interval { from: at, to: Moment(i64::MAX) },
                     hold: None,
+                    after_end: hold.is_some_and(|index| self.holds[*index].ended),
                 };
                 let index = self.reconciles.len();
                 self.reconciles.push(begun);

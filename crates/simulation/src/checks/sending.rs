@@ -3,7 +3,8 @@
 //! `writes` judges what the API server accepts, and has to excuse what was on its way when validity ended. Here the instant of
 //! sending is known, so nothing is excused: the gate lets a request out while the hold is valid, or not at all, whatever then becomes
 //! of it. Validity is what the replica itself had written down by then: a renewal that came later does not make good for the time
-//! before it.
+//! before it. By then, that is by the number of its records: on waking from a pause a replica sends, learns that it has lost, and writes
+//! that down, all in one instant.
 
 use std::collections::HashMap;
 
@@ -35,7 +36,7 @@ pub(super) fn check(evidence: &Evidence, timeline: &Timeline) -> Check {
         };
         let Some(claims) = claims.get(&(replica, reconcile.shard, reconcile.token)) else { continue };
         check.judged += 1;
-        let known = claims.partition_point(|claim| claim.at <= request.sent);
+        let known = claims.partition_point(|claim| claim.number <= request.recorded);
         let until = claims[..known].last().map_or(TrueTime::START, |claim| claim.until);
         if request.sent >= until {
             check.violated(
@@ -55,17 +56,20 @@ pub(super) fn check(evidence: &Evidence, timeline: &Timeline) -> Check {
     check
 }
 
-/// Until when a replica believed in its hold, from some instant on.
+/// Until when a replica believed in its hold, from one of its records on.
 struct Claim {
-    at: TrueTime,
+    number: usize,
     until: TrueTime,
 }
 
 /// What was written down about each hold, in order.
 fn claims(evidence: &Evidence) -> HashMap<Holding<'_>, Vec<Claim>> {
     let mut claims: HashMap<_, Vec<Claim>> = HashMap::new();
+    let mut written: HashMap<&Replica, usize> = HashMap::new();
     for record in &evidence.records {
-        let at = TrueTime::of(record.boot);
+        let number = written.entry(&record.replica).or_default();
+        *number += 1;
+        let (number, at) = (*number, TrueTime::of(record.boot));
         let (shard, token, until) = match &record.body {
             Body::HoldBegin { shard: Some(shard), token, valid_until, .. } => {
                 (shard, token, valid_until.map_or(at, TrueTime::of))
@@ -76,7 +80,7 @@ fn claims(evidence: &Evidence) -> HashMap<Holding<'_>, Vec<Claim>> {
             Body::HoldEnd { shard: Some(shard), token, .. } => (shard, token, at),
             _ => continue,
         };
-        claims.entry((&record.replica, *shard, *token)).or_default().push(Claim { at, until });
+        claims.entry((&record.replica, *shard, *token)).or_default().push(Claim { number, until });
     }
     claims
 }
@@ -121,6 +125,19 @@ mod tests {
         for (when, count) in [(60_500, 1), (61_500, 0)] {
             let mut story = held();
             story.renewed("a", 0, 61_000, 71_000).request("a", "PATCH", SERVICE, when, 200);
+            only_of(&story, "sending", count);
+        }
+    }
+
+    #[test]
+    fn in_the_instant_of_the_end_what_was_written_down_before_the_sending_decides() {
+        for (told_first, count) in [(false, 0), (true, 1)] {
+            let mut story = held();
+            if told_first {
+                story.released("a", 0, 59_999).request("a", "PATCH", SERVICE, 59_999, 200);
+            } else {
+                story.request("a", "PATCH", SERVICE, 59_999, 200).released("a", 0, 59_999);
+            }
             only_of(&story, "sending", count);
         }
     }

@@ -223,7 +223,9 @@ impl Story {
 
     fn request_at(&mut self, name: &str, method: &str, uri: &str, when: TrueTime, code: u16) -> &mut Self {
         let by = replica(name);
+        let before = |record: &&Record| record.replica == by && TrueTime::of(record.boot) <= when;
         self.evidence.requests.push(Received {
+            recorded: self.evidence.records.iter().filter(before).count(),
             user_agent: format!("memcached-operator/0.1.0 ({by})"),
             by: Some(by),
             sent: when,

@@ -80,6 +80,7 @@ impl RecordSink for Sink {
             }
             let mut lines = self.notes.lines.lock().unwrap_or_else(PoisonError::into_inner);
             lines.push((self.clock.true_now(), line.to_owned()));
+            self.wire.record_written();
         }
         Ok(())
     }

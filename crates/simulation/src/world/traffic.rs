@@ -19,6 +19,7 @@ use crate::transport::{AnswerBody, Answered, Broken, Sent, whole};
 pub(super) struct Arrival {
     pub(super) process: usize,
     pub(super) sent: TrueTime,
+    pub(super) recorded: usize,
     pub(super) request: Request<Bytes>,
     pub(super) reply: oneshot::Sender<Answered>,
     /// The faults that have touched it.
@@ -49,14 +50,14 @@ impl World {
     fn send(&mut self, process: usize, message: Sent) {
         let seat = self.processes[process].seat;
         let concern = concern(&message.request);
-        let Sent { at, request, reply } = message;
+        let Sent { at, recorded, request, reply } = message;
         if concern == Concern::LeaseWrite {
             self.processes[process].lease_writes_in_flight += 1;
         }
         match self.network.request(seat, at) {
             Passage::Arrives { at: arrives, delayed_by } => {
                 let touched_by: Vec<usize> = delayed_by.into_iter().collect();
-                let arrival = Arrival { process, sent: at, request, reply, touched_by };
+                let arrival = Arrival { process, sent: at, recorded, request, reply, touched_by };
                 self.serve_at(arrives, AtServer::Arrives(Box::new(arrival)));
             }
             Passage::Lost { noticed, by } => {
@@ -68,7 +69,7 @@ impl World {
 
     /// A request reaches the server.
     pub(super) fn arrive(&mut self, at: TrueTime, arrival: Arrival) {
-        let Arrival { process, sent, request, reply, touched_by } = arrival;
+        let Arrival { process, sent, recorded, request, reply, touched_by } = arrival;
         let seat = self.processes[process].seat;
         let concern = concern(&request);
         for fault in touched_by {
@@ -112,6 +113,7 @@ impl World {
             by: Some(self.processes[process].identity.clone()),
             user_agent: user_agent(&request),
             sent,
+            recorded,
             arrived: at,
             method: request.method().to_string(),
             uri: request.uri().to_string(),

@@ -141,6 +141,26 @@ fn a_reconcile_begun_after_its_hold_is_caught() {
 }
 
 #[test]
+fn in_the_instant_in_which_a_hold_is_ended_the_order_of_the_records_decides() {
+    let before = |end: u64, until: u64| {
+        let mut story = Story::new();
+        story.hold("a", 0, 1, 0, until);
+        let begun = story.begin("a", "m", 0, 1, end);
+        story.abort(&begun, end);
+        story.end_hold("a", 0, 1, end);
+        story
+    };
+    passes(&before(2000, 3000));
+    only(&before(3000, 3000), "begun-in-hold", 1);
+
+    let mut after = Story::new();
+    after.hold("a", 0, 1, 0, 3000);
+    after.end_hold("a", 0, 1, 2000);
+    after.reconcile("a", "m", 0, 1, 2000, 2000);
+    only(&after, "begun-in-hold", 1);
+}
+
+#[test]
 fn a_reconcile_without_any_hold_is_caught_and_still_overlaps() {
     let mut story = Story::new();
     story.hold("a", 0, 1, 0, 3000);

@@ -130,7 +130,11 @@ fn shared_holds(history: &[Held]) -> usize {
 fn begun_outside(history: &[Held]) -> usize {
     let outside = |held: &Held| {
         let valid = valid(held);
-        held.reconciles.iter().filter(|ran| !valid.contains(&(held.from + ran.after))).count()
+        // The end is told last, so what begins in its very instant began before it.
+        let before_the_end =
+            |ran: &Ran| held.ended_after == Some(ran.after) && ran.after < held.valid_for + held.renewed_by;
+        let inside = |ran: &Ran| valid.contains(&(held.from + ran.after)) || before_the_end(ran);
+        held.reconciles.iter().filter(|ran| !inside(ran)).count()
     };
     history.iter().map(outside).sum()
 }
