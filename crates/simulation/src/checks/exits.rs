@@ -3,6 +3,7 @@
 
 use super::Check;
 use super::bounds::REACTION;
+use super::span::Span;
 use crate::evidence::{Evidence, Exit, Happened, Process};
 use crate::schedule::FaultKind;
 use crate::time::TrueTime;
@@ -23,7 +24,10 @@ pub(super) fn check(evidence: &Evidence) -> Check {
     for process in &evidence.processes {
         let Some((at, exit)) = process.ended else { continue };
         check.judged += 1;
-        let legal = evidence.faults.iter().any(|fault| explains(fault, process, at, exit, evidence));
+        let legal = match exit {
+            Exit::Overrun => was_stopped(process, at, evidence),
+            _ => evidence.faults.iter().any(|fault| explains(fault, process, at, exit)),
+        };
         if !legal {
             let what = match exit {
                 Exit::Killed => "was killed by no fault",
@@ -40,10 +44,7 @@ pub(super) fn check(evidence: &Evidence) -> Check {
 }
 
 /// Whether this fault is a reason for this end.
-///
-/// Work is aborted at the end of validity, and has to be gone by LeaseDuration: a process that could act in between does not
-/// overrun, so whoever overruns was stopped for all that time, and ends on waking.
-fn explains(fault: &Happened, process: &Process, at: TrueTime, exit: Exit, evidence: &Evidence) -> bool {
+fn explains(fault: &Happened, process: &Process, at: TrueTime, exit: Exit) -> bool {
     let seat = process.seat;
     match (exit, &fault.fault.what) {
         (Exit::Killed, FaultKind::Crash(crashed)) => *crashed == seat && fault.from == at,
@@ -52,15 +53,27 @@ fn explains(fault: &Happened, process: &Process, at: TrueTime, exit: Exit, evide
         (Exit::Clean, FaultKind::Terminate(told)) => {
             *told == seat && fault.from >= process.started && fault.from <= at
         }
-        (Exit::Overrun, FaultKind::Pause(stopped) | FaultKind::Suspend(stopped)) => {
-            let stood_still = fault.to.min(at).since(fault.from.max(process.started));
-            *stopped == seat
-                && stood_still + REACTION >= evidence.schedule.timings.margin().div_f64(process.rate)
-                && fault.from < at
-                && at <= fault.to + REACTION
-        }
         _ => false,
     }
+}
+
+/// Whether a process that overran had been stopped for so long that it had to.
+///
+/// Work is aborted at the end of validity, and has to be gone by LeaseDuration: a process that could act in between does not
+/// overrun, so whoever overruns was stopped for all that time, and ends on waking. Stops of which one begins before the
+/// process has gone on after another are one.
+fn was_stopped(process: &Process, at: TrueTime, evidence: &Evidence) -> bool {
+    let life = Span::new(process.started, at);
+    let stops = evidence.faults.iter().filter_map(|fault| match &fault.fault.what {
+        FaultKind::Pause(seat) | FaultKind::Suspend(seat) if *seat == process.seat => {
+            Some(Span::new(fault.from, fault.to).common(life))
+        }
+        _ => None,
+    });
+    let ran = life.without(stops.filter(|stop| !stop.is_empty()).collect());
+    let margin = evidence.schedule.timings.margin().div_f64(process.rate);
+    let long = |stop: &Span| stop.length() + REACTION >= margin && at <= stop.to + REACTION;
+    life.without(ran).iter().any(long)
 }
 
 #[cfg(test)]
@@ -100,6 +113,16 @@ mod tests {
         ] {
             let mut story = ended(Exit::Overrun);
             story.fault(FaultKind::Pause(Seat(seat)), from, to);
+            if fine { drop(passes(&story)) } else { drop(only(&story, "exits")) }
+        }
+    }
+
+    #[test]
+    fn two_stops_are_one_if_the_process_did_not_run_in_between() {
+        for (again, fine) in [(46_000, true), (45_500, true), (46_100, false)] {
+            let mut story = ended(Exit::Overrun);
+            story.fault(FaultKind::Pause(Seat(1)), 43_000, 46_000);
+            story.fault(FaultKind::Suspend(Seat(1)), again, 50_000);
             if fine { drop(passes(&story)) } else { drop(only(&story, "exits")) }
         }
     }
