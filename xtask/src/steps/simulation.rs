@@ -20,7 +20,7 @@ const TWICE: &str = "4";
 #[derive(Args)]
 pub(crate) struct SimOptions {
     /// How many schedules of seeds that nobody has tried before
-    #[arg(long, value_name = "COUNT", group = "which")]
+    #[arg(long, value_name = "COUNT", group = "which", value_parser = clap::value_parser!(u64).range(1..))]
     seeds: Option<u64>,
     /// One schedule, by its seed, with a timeline
     #[arg(long, group = "which")]

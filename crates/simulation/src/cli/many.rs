@@ -17,7 +17,7 @@ use super::{commit, fixed, pool, report};
 #[derive(Args)]
 pub(crate) struct ManyOptions {
     /// How many
-    #[arg(long, default_value_t = 100)]
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..))]
     seeds: u64,
     /// The first seed; without it, one that nobody has tried before
     #[arg(long)]
@@ -72,7 +72,7 @@ impl ManyOptions {
         }
         // Short enough to be typed, and far from the fixed ones.
         let first = self.first_seed.unwrap_or_else(|| fastrand::u64(1_000_000..1_000_000_000));
-        first..=first.saturating_add(self.seeds.saturating_sub(1))
+        first..=first.saturating_add(self.seeds - 1)
     }
 }
 
