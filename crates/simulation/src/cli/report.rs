@@ -18,7 +18,10 @@ pub(super) fn print(summary: &Summary) {
         summary.commit
     );
     let (converging, unowned) = (summary.longest_converging, summary.longest_unowned);
-    println!("longest until all was as asked for: {:.1} s (seed {})", converging.value, converging.seed);
+    // Where everything was so before the last fault was over, no seed has taken the longest.
+    if converging.value > 0.0 {
+        println!("longest until all was as asked for: {:.1} s (seed {})", converging.value, converging.seed);
+    }
     println!("longest without an owner: {:.0} % of the bound (seed {})", unowned.value * 100.0, unowned.seed);
     for shortfall in &summary.shortfalls {
         println!("FAILED: {shortfall}");
