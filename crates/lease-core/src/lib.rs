@@ -45,9 +45,10 @@
 //! renewal was *sent* and stops at RenewDeadline; everyone else waits for LeaseDuration from the instant *they* last
 //! saw the record change.
 //!
-//! This rests on two assumptions, until the API server itself fences: clocks run at about the same *rate*
-//! (LeaseDuration − RenewDeadline is the margin; their *readings* are never compared), and a request that was sent
-//! within the validity is not held up in the network for longer than that same margin. A Lease that expires grants every
+//! This rests on three assumptions, until the API server itself fences: clocks run at about the same *rate*
+//! (LeaseDuration − RenewDeadline is the margin; their *readings* are never compared); no pause stops all clocks of a
+//! process at once for longer than that margin, as a hypervisor can; and a request that was sent within the validity is
+//! not held up in the network for longer than that same margin. A Lease that expires grants every
 //! write this time; one that is released does if its work announces its writes ([`Term::write_begins`]).
 
 pub mod config;

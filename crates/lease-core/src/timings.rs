@@ -3,7 +3,10 @@
 use std::fmt;
 use std::time::Duration;
 
-/// client-go's JitterFactor: waits between attempts are stretched by up to a fifth.
+/// Waits between attempts are stretched by up to a fifth, so that candidates do not ask in step.
+///
+/// client-go validates RenewDeadline against the same factor (its `JitterFactor` is 1.2) but waits for longer between attempts to
+/// acquire: `wait.Jitter(RetryPeriod, 1.2)` is 1 to 2.2 times RetryPeriod.
 pub const JITTER_PERCENT: u32 = 120;
 
 const SHORTEST: Duration = Duration::from_secs(1);

@@ -33,7 +33,7 @@ async fn the_lease_goes_from_rust_to_client_go_and_back() {
     let term = leads(&rust, "Rust leads").await;
     let go = GoCandidate::start(&env, "go", FIVE);
     go.says("observed rust_1").await;
-    // It asks every RetryPeriod; after some of them it must still be waiting, with Rust's renewals going on.
+    // It asks every 1 to 2.2 RetryPeriods; after some of them it must still be waiting, with Rust's renewals going on.
     renewed(&chronicle, 3).await;
     assert!(term.is_valid() && go.said("leading").is_none(), "client-go waits while Rust holds");
 

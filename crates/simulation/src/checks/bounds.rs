@@ -13,7 +13,7 @@ use crate::schedule::Schedule;
 /// tokio's timers have a millisecond each, and the router takes news in together, for 20 ms (`BREATH`). Twice that.
 pub const REACTION: Duration = Duration::from_millis(40);
 
-/// RetryPeriod is stretched by up to a fifth, as client-go does it.
+/// RetryPeriod is stretched by up to a fifth.
 const JITTER: f64 = 1.2;
 
 /// shard-router's watches wait no longer than this before they begin anew (`watch_backoff`).
