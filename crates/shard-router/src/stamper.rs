@@ -88,12 +88,12 @@ impl Stamper {
         loop {
             let now = self.clock.now().monotonic;
             while running.len() < CONCURRENCY
-                && let Some((cr, object)) = backlog.take_due(now)
+                && let Some(object) = backlog.take_due(now)
             {
                 let permitted = may(&object);
                 running.push(async move {
                     let outcome = if permitted { self.stamp(&object).await } else { Outcome::NotYet };
-                    (cr, outcome)
+                    (object, outcome)
                 });
             }
             let wait = backlog.next_due().map(|due| self.clock.sleep(due.saturating_sub(now)));
@@ -101,9 +101,9 @@ impl Stamper {
             let wait = wait.unwrap_or_else(|| std::future::pending().boxed());
             tokio::select! {
                 Some(change) = changes.next() => backlog.change(change, self.clock.now().monotonic),
-                Some((cr, outcome)) = running.next() => {
+                Some((object, outcome)) = running.next() => {
                     self.metrics.stamped(outcome.word());
-                    backlog.settle(&cr, outcome, self.clock.now().monotonic);
+                    backlog.settle(&object, outcome, self.clock.now().monotonic);
                 }
                 () = wait => {}
             }

@@ -1,6 +1,6 @@
 //! One reconcile, from the wait for its turn to its record's end.
 
-mod failures;
+pub(super) mod failures;
 mod running;
 
 use std::{panic::AssertUnwindSafe, sync::Arc};
@@ -40,7 +40,7 @@ pub(crate) struct ActiveShard<K: Sharded, R: Reconciler<K>> {
     /// empties at once when the shard drains, and an object is read from the cache when its turn comes.
     turns: Semaphore,
     queue: Queue,
-    failures: Failures,
+    failures: Arc<Failures>,
 }
 
 impl<K: Sharded, R: Reconciler<K>> ActiveShard<K, R> {
@@ -50,10 +50,11 @@ impl<K: Sharded, R: Reconciler<K>> ActiveShard<K, R> {
         tracker: Arc<Tracker>,
         record: Arc<HoldRecord>,
         store: Store<K>,
+        failures: Arc<Failures>,
     ) -> Arc<Self> {
         let turns = Semaphore::new(setup.options.concurrency_per_shard.max(1));
         let queue = setup.metrics.queue(held.shard, &setup.clock);
-        Arc::new(Self { setup, held, tracker, record, store, turns, queue, failures: Failures::default() })
+        Arc::new(Self { setup, held, tracker, record, store, turns, queue, failures })
     }
 
     /// What kube-runtime calls for each object that is due.
@@ -85,7 +86,7 @@ impl<K: Sharded, R: Reconciler<K>> ActiveShard<K, R> {
         };
         drop(ticket);
         if action.is_ok() {
-            self.failures.forget(&cr_name(object.as_ref()));
+            self.failures.forget(object.meta().uid.as_deref().unwrap_or_default());
         }
         action.map(|action| self.with_resync(action))
     }
@@ -93,7 +94,11 @@ impl<K: Sharded, R: Reconciler<K>> ActiveShard<K, R> {
     /// What kube-runtime calls after a failure.
     pub(crate) fn after_failure(&self, object: &K, failure: &Failure<R::Error>) -> Action {
         let cr = cr_name(object);
-        let failures = self.failures.count(&cr);
+        let uid = object.meta().uid.as_deref().unwrap_or_default();
+        let failures = self.failures.count(uid, || {
+            let cached = self.store.get(&ObjectRef::from_obj(object));
+            cached.is_some_and(|cached| cached.meta().uid.as_deref() == Some(uid))
+        });
         let delay = self.setup.options.backoff.delay(failures, self.setup.dice.roll());
         tracing::warn!(%cr, shard = %self.held.shard, failures, %failure, "a reconcile failed");
         self.setup.reconciler.after_failure(object, failure, failures, delay)

@@ -36,6 +36,8 @@ pub(crate) trait Observer<K>: Send + Sync + 'static {
     fn listed(&self, objects: usize);
     /// So many objects are in the store now.
     fn cached(&self, objects: usize);
+    /// The object is not in the store any more: it left the watch, or is not to be reconciled as it stands.
+    fn uncached(&self, object: &K);
     /// The object left the watch.
     fn left(&self, object: &K);
 }
@@ -151,7 +153,7 @@ where
             Event::Delete(object) => {
                 self.observer.left(&object);
                 self.repair(Change::Gone(object.clone()));
-                self.remove(part, object);
+                self.remove(part, &object);
                 Vec::new()
             }
         }
@@ -185,6 +187,7 @@ where
         for gone in self.parts[part].missing_from_list(&self.store.state()) {
             self.observer.left(&gone);
             self.writer.apply_watcher_event(&Event::Delete(K::clone(&gone)));
+            self.observer.uncached(&gone);
         }
         let due = self.parts[part].take_list();
         self.stored(due)
@@ -222,7 +225,7 @@ where
                 Some(object)
             }
             Fitness::NeedsStamp => {
-                self.remove(part, object.clone());
+                self.remove(part, &object);
                 self.repair(Change::Seen(object));
                 None
             }
@@ -233,15 +236,16 @@ where
                     "the object is being deleted and lacks the finalizer that keeps its name taken; it is not \
                      reconciled any more: remove its other finalizers by hand if nothing is left to clean up"
                 );
-                self.remove(part, object);
+                self.remove(part, &object);
                 None
             }
         }
     }
 
-    fn remove(&mut self, part: usize, object: K) {
-        self.parts[part].drop_listed(&object);
-        self.writer.apply_watcher_event(&Event::Delete(object));
+    fn remove(&mut self, part: usize, object: &K) {
+        self.parts[part].drop_listed(object);
+        self.writer.apply_watcher_event(&Event::Delete(object.clone()));
+        self.observer.uncached(object);
     }
 
     /// Nobody listens any more once the shard has ended.

@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     hold_record::HoldRecord,
-    reconcile::ActiveShard,
+    reconcile::{ActiveShard, failures::Failures},
     reflect::{Observer, Watch, reflect},
     tracker::Tracker,
 };
@@ -79,12 +79,14 @@ async fn work<K: Sharded, R: Reconciler<K>>(
     let label: Arc<str> = setup.rules.bucket_label.as_str().into();
     let gated = HeldShard::new(shard, hold.clone(), &setup.base, &setup.stamper_base, label);
     let tracker = Arc::new(Tracker::default());
+    let failures = Arc::new(Failures::default());
     let (repairs, repair_queue) = mpsc::unbounded_channel();
     let selector = selector(&setup.rules.bucket_label, &setup.layout.buckets_of(shard));
     let eyes = Eyes {
         setup: setup.clone(),
         record: record.clone(),
         tracker: tracker.clone(),
+        failures: failures.clone(),
         ready: AtomicBool::new(false),
         warm_up: Mutex::new(warm_up),
     };
@@ -95,8 +97,14 @@ async fn work<K: Sharded, R: Reconciler<K>>(
         repairs,
         setup.order(),
     );
-    let active_shard =
-        ActiveShard::new(setup.clone(), gated.clone(), tracker.clone(), record.clone(), store.clone());
+    let active_shard = ActiveShard::new(
+        setup.clone(),
+        gated.clone(),
+        tracker.clone(),
+        record.clone(),
+        store.clone(),
+        failures,
+    );
     let mut controlling = Box::pin(control(active_shard, store, triggers, selector));
     let stamper = setup.stamper(gated.housekeeping(), Duration::ZERO);
     let repairing =
@@ -186,6 +194,7 @@ struct Eyes<K: Sharded, R: Reconciler<K>> {
     setup: Arc<Setup<K, R>>,
     record: Arc<HoldRecord>,
     tracker: Arc<Tracker>,
+    failures: Arc<Failures>,
     ready: AtomicBool,
     warm_up: Mutex<WarmUp>,
 }
@@ -208,6 +217,12 @@ impl<K: Sharded, R: Reconciler<K>> Observer<K> for Eyes<K, R> {
 
     fn cached(&self, objects: usize) {
         self.setup.metrics.objects(self.record.facts.shard, objects);
+    }
+
+    fn uncached(&self, object: &K) {
+        if let Some(uid) = &object.meta().uid {
+            self.failures.forget(uid);
+        }
     }
 
     fn left(&self, object: &K) {

@@ -11,6 +11,7 @@ const FIRST_RETRY: Duration = Duration::from_millis(50);
 const LAST_RETRY: Duration = Duration::from_secs(30);
 const NOT_YET: Duration = Duration::from_millis(100);
 
+/// One entry for each name. Who holds the name may change while an attempt runs.
 pub(super) struct Backlog<K> {
     delay: Duration,
     waiting: BTreeMap<String, Entry<K>>,
@@ -50,24 +51,27 @@ impl<K: ResourceExt + Clone> Backlog<K> {
     }
 
     /// An object whose time has come. It is not handed out again before [`settle`](Self::settle).
-    pub(super) fn take_due(&mut self, now: Duration) -> Option<(String, K)> {
-        let (cr, entry) = self.waiting.iter_mut().find(|(_, entry)| !entry.running && entry.due <= now)?;
+    pub(super) fn take_due(&mut self, now: Duration) -> Option<K> {
+        let (_, entry) = self.waiting.iter_mut().find(|(_, entry)| !entry.running && entry.due <= now)?;
         entry.running = true;
         entry.renewed = false;
-        Some((cr.clone(), entry.object.clone()))
+        Some(entry.object.clone())
     }
 
     pub(super) fn next_due(&self) -> Option<Duration> {
         self.waiting.values().filter(|entry| !entry.running).map(|entry| entry.due).min()
     }
 
-    pub(super) fn settle(&mut self, cr: &str, outcome: Outcome, now: Duration) {
-        let Some(entry) = self.waiting.get_mut(cr) else { return };
+    /// What came of the attempt on `object`. It says nothing about a namesake that waits by now.
+    pub(super) fn settle(&mut self, object: &K, outcome: Outcome, now: Duration) {
+        let cr = cr_name(object);
+        let waiting = self.waiting.get_mut(&cr);
+        let Some(entry) = waiting.filter(|entry| entry.object.uid() == object.uid()) else { return };
         entry.running = false;
         entry.due = now
             + match outcome {
                 Outcome::Done if !entry.renewed => {
-                    self.waiting.remove(cr);
+                    self.waiting.remove(&cr);
                     return;
                 }
                 Outcome::Done | Outcome::Conflict if entry.renewed => Duration::ZERO,
@@ -103,7 +107,7 @@ mod tests {
         backlog.change(Change::Seen(object("1")), SECOND);
         backlog.change(Change::Seen(object("2")), 2 * SECOND);
         assert!(backlog.take_due(3 * SECOND).is_none());
-        let (_, due) = backlog.take_due(4 * SECOND).unwrap();
+        let due = backlog.take_due(4 * SECOND).unwrap();
         assert_eq!(due.metadata.resource_version.as_deref(), Some("2"));
         assert!(backlog.take_due(9 * SECOND).is_none(), "one attempt at a time");
     }
@@ -117,19 +121,34 @@ mod tests {
     }
 
     #[test]
+    fn what_comes_of_a_deleted_object_does_not_settle_its_namesake() {
+        let mut backlog = Backlog::new(Duration::ZERO);
+        backlog.change(Change::Seen(object("1")), SECOND);
+        let old = backlog.take_due(SECOND).unwrap();
+        let mut namesake = object("7");
+        namesake.metadata.uid = Some("2".into());
+        backlog.change(Change::Gone(object("3")), SECOND);
+        backlog.change(Change::Seen(namesake), SECOND);
+        // The attempt on the old object was answered with 404.
+        backlog.settle(&old, Outcome::Done, SECOND);
+        let due = backlog.take_due(SECOND).expect("the namesake still waits for its stamp");
+        assert_eq!(due.metadata.uid.as_deref(), Some("2"));
+    }
+
+    #[test]
     fn a_conflict_waits_for_news_and_a_failure_backs_off_with_a_cap() {
         let mut backlog = Backlog::new(Duration::ZERO);
         backlog.change(Change::Seen(object("1")), SECOND);
-        backlog.take_due(SECOND).unwrap();
+        let taken = backlog.take_due(SECOND).unwrap();
         backlog.change(Change::Seen(object("2")), SECOND);
-        backlog.settle("ns/a", Outcome::Conflict, SECOND);
-        let (_, again) = backlog.take_due(SECOND).expect("the news is there already");
+        backlog.settle(&taken, Outcome::Conflict, SECOND);
+        let again = backlog.take_due(SECOND).expect("the news is there already");
         assert_eq!(again.metadata.resource_version.as_deref(), Some("2"));
-        backlog.settle("ns/a", Outcome::Failed, SECOND);
+        backlog.settle(&again, Outcome::Failed, SECOND);
         assert!(backlog.next_due().unwrap() > SECOND);
         for _ in 0..40 {
-            backlog.take_due(99 * SECOND).unwrap();
-            backlog.settle("ns/a", Outcome::Failed, SECOND);
+            let taken = backlog.take_due(99 * SECOND).unwrap();
+            backlog.settle(&taken, Outcome::Failed, SECOND);
         }
         assert_eq!(backlog.next_due(), Some(SECOND + LAST_RETRY));
     }

@@ -5,20 +5,49 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-/// Counts per object; an entry lives from the first failure to the next success, or to the end of the hold.
+/// Counts by uid. An entry lives from the first failure to the next success, and no longer than the object is in the cache: a
+/// namesake that is created later begins at zero.
 #[derive(Default)]
-pub(super) struct Failures(Mutex<BTreeMap<String, u32>>);
+pub(crate) struct Failures(Mutex<BTreeMap<String, u32>>);
 
 impl Failures {
     /// One more. Returns how many in a row.
-    pub(super) fn count(&self, cr: &str) -> u32 {
+    ///
+    /// Nothing is kept for an object that has left the cache: the failure of its last reconcile may be reported after
+    /// [`forget`](Self::forget), which would never be called again. `is_cached` is asked under the lock that `forget` takes, and
+    /// `forget` follows the removal from the cache, so one of the two sees the other.
+    pub(crate) fn count(&self, uid: &str, is_cached: impl FnOnce() -> bool) -> u32 {
         let mut failures = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = failures.entry(cr.to_owned()).or_default();
-        *count = count.saturating_add(1);
-        *count
+        let count = failures.get(uid).copied().unwrap_or_default().saturating_add(1);
+        if is_cached() {
+            failures.insert(uid.to_owned(), count);
+        }
+        count
     }
 
-    pub(super) fn forget(&self, cr: &str) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(cr);
+    /// The object was reconciled without a failure, or has left the cache.
+    pub(crate) fn forget(&self, uid: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_namesake_does_not_inherit_a_count() {
+        let failures = Failures::default();
+        assert_eq!((failures.count("1", || true), failures.count("1", || true)), (1, 2));
+        assert_eq!(failures.count("2", || true), 1);
+        failures.forget("1");
+        assert_eq!(failures.count("1", || true), 1);
+    }
+
+    #[test]
+    fn a_failure_told_after_the_object_has_left_leaves_nothing() {
+        let failures = Failures::default();
+        assert_eq!(failures.count("1", || false), 1);
+        assert!(failures.0.lock().unwrap().is_empty());
     }
 }

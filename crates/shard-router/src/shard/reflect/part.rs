@@ -68,11 +68,11 @@ impl<K: Sharded> Part<K> {
         std::mem::take(&mut self.listed)
     }
 
-    /// Those of this part that the list just ended has not brought.
+    /// Those of this part that the list just ended has not brought. By uid: a namesake made meanwhile is another object.
     pub(super) fn missing_from_list(&self, cached: &[Arc<K>]) -> Vec<Arc<K>> {
-        let listed: BTreeSet<_> = self.listed.iter().map(name).collect();
+        let listed: BTreeSet<_> = self.listed.iter().map(|object| &object.meta().uid).collect();
         let ours = |object: &K| self.namespace.is_none() || self.namespace == object.namespace();
-        let missing = |object: &K| ours(object) && !listed.contains(&name(object));
+        let missing = |object: &K| ours(object) && !listed.contains(&object.meta().uid);
         cached.iter().filter(|object| missing(object)).cloned().collect()
     }
 }

@@ -27,7 +27,7 @@ impl Sharded for Gadget {
 }
 
 #[derive(Clone, Default)]
-struct Seen(Arc<Mutex<Vec<String>>>, Arc<AtomicUsize>);
+struct Seen(Arc<Mutex<Vec<String>>>, Arc<AtomicUsize>, Arc<Mutex<Vec<String>>>);
 
 impl Observer<Gadget> for Seen {
     fn fitness(&self, object: &Gadget) -> Fitness {
@@ -40,6 +40,10 @@ impl Observer<Gadget> for Seen {
 
     fn cached(&self, objects: usize) {
         self.1.store(objects, Ordering::Relaxed);
+    }
+
+    fn uncached(&self, object: &Gadget) {
+        self.2.lock().unwrap().extend(object.uid());
     }
 
     fn left(&self, object: &Gadget) {
@@ -94,6 +98,7 @@ fn observed(reflector: &Reflector<Gadget, Seen>) -> Vec<String> {
 fn gadget(name: &str, label: &str, recorded: Option<u8>, finalizers: &[&str]) -> Gadget {
     let mut gadget = Gadget::new(name, GadgetSpec {});
     gadget.metadata.namespace = Some("ns".into());
+    gadget.metadata.uid = Some(format!("uid-of-{name}"));
     gadget.labels_mut().insert("b".into(), label.into());
     gadget.finalizers_mut().extend(finalizers.iter().map(|finalizer| (*finalizer).to_owned()));
     gadget.status = Some(GadgetStatus { bucket: recorded });
@@ -200,6 +205,35 @@ fn what_a_later_list_lacks_has_left() {
     assert_eq!(list(&mut reflector, 0, &[fit("b"), fit("c")]), ["b", "c"]);
     assert_eq!(cached(&reflector), ["b", "c"]);
     assert_eq!(observed(&reflector), ["listed 2", "left a", "listed 2"]);
+}
+
+/// Deleted and made anew while the watch was away: what is kept by uid of the former one has to end.
+#[test]
+fn a_namesake_in_a_later_list_is_another_object() {
+    let (mut reflector, _repairs) = reflector();
+    list(&mut reflector, 0, &[with_uid("a", "old")]);
+    assert_eq!(list(&mut reflector, 0, &[with_uid("a", "new")]), ["a"]);
+    assert_eq!(observed(&reflector), ["listed 1", "left a", "listed 1"]);
+    assert_eq!(*reflector.observer.2.lock().unwrap(), ["old"]);
+    assert_eq!(reflector.store.state()[0].metadata.uid.as_deref(), Some("new"));
+}
+
+#[test]
+fn what_leaves_the_cache_is_told_also_if_it_stays_in_the_watch() {
+    let (mut reflector, _repairs) = reflector();
+    reflector.apply(0, Event::Apply(with_uid("a", "1")));
+    let mut forged = with_uid("a", "1");
+    forged.status = None;
+    forged.metadata.labels = None;
+    reflector.apply(0, Event::Apply(forged));
+    assert_eq!(*reflector.observer.2.lock().unwrap(), ["1"]);
+    assert!(observed(&reflector).is_empty(), "it has not left the watch");
+}
+
+fn with_uid(name: &str, uid: &str) -> Gadget {
+    let mut gadget = fit(name);
+    gadget.metadata.uid = Some(uid.to_owned());
+    gadget
 }
 
 fn fit_in(namespace: &str, name: &str) -> Gadget {
