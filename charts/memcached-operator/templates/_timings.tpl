@@ -36,15 +36,15 @@ retry: {{ include "memcached-operator.milliseconds" (list "leaderElection.retryP
 {{- end -}}
 
 {{/*
-How long a replica may take to end, in seconds: its announcement to the others is waited for no longer than RetryPeriod, its
-work for no longer than drainTimeout, the release of its Leases for no longer than they are valid, which is RenewDeadline;
-and 5 s for the process itself to come and go.
+How long a replica may take to end, in seconds: drainTimeout for its work and one request timeout, (RenewDeadline - RetryPeriod) / 3, for
+the release of its Leases, as `memcached-operator shutdown-limit` prints it (`cargo xtask chart` compares); and 5 s for the process
+itself to come and go.
 */}}
 {{- define "memcached-operator.leaveSeconds" -}}
 {{- $total := include "memcached-operator.milliseconds" (list "drainTimeout" .Values.drainTimeout) | int64 -}}
 {{- if .Values.leaderElection.enabled -}}
 {{- $timings := include "memcached-operator.timings" . | fromYaml -}}
-{{- $total = add $total $timings.retry $timings.renew -}}
+{{- $total = addf $total (divf (sub $timings.renew $timings.retry) 3) -}}
 {{- end -}}
-{{- divf (add $total 5000) 1000 | ceil | int64 -}}
+{{- divf (addf $total 5000) 1000 | ceil | int64 -}}
 {{- end -}}

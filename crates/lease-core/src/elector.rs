@@ -130,6 +130,11 @@ impl Elector {
             && self.state != State::Acquiring
     }
 
+    /// Whether work runs, or has not been joined yet.
+    pub fn has_work(&self) -> bool {
+        self.work != Work::Idle
+    }
+
     /// Takes an event.
     pub fn handle(&mut self, event: Event, cx: &Context) {
         // An answer that arrives after the end of validity cannot bring it back.

@@ -37,6 +37,9 @@ enum Command {
     Run(Box<RunArgs>),
     /// Print the custom resource definition as YAML
     Crd,
+    /// Print how many milliseconds a shutdown takes at most with these settings: a Pod's terminationGracePeriodSeconds has to
+    /// be longer
+    ShutdownLimit(Box<RunArgs>),
 }
 
 /// What this process is to do.
@@ -46,6 +49,8 @@ pub enum Task {
     Run(Box<RunArgs>),
     /// Print the custom resource definition.
     Crd,
+    /// Print how long a shutdown takes at most.
+    ShutdownLimit(Box<RunArgs>),
 }
 
 /// Reads a command line, with the environment for what it leaves out.
@@ -55,6 +60,7 @@ pub enum Task {
 pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Task, Stop> {
     match Cli::try_parse_from(args).map_err(|error| Stop::new(&error))? {
         Cli { command: Some(Command::Crd), .. } => Ok(Task::Crd),
+        Cli { command: Some(Command::ShutdownLimit(run)), .. } => Ok(Task::ShutdownLimit(run)),
         Cli { command: Some(Command::Run(run)), .. } => Ok(Task::Run(run)),
         Cli { command: None, run } => Ok(Task::Run(Box::new(run))),
     }

@@ -1,8 +1,8 @@
-//! `memcached-operator [run]` runs a replica, `memcached-operator crd` prints the custom resource definition.
+//! `memcached-operator [run]` runs a replica; the other commands print something and end.
 
 use std::process::ExitCode;
 
-use memcached_operator::cli::{Task, parse};
+use memcached_operator::cli::{Settings, Stop, Task, parse};
 use memcached_operator::{app, crd};
 
 fn main() -> ExitCode {
@@ -12,6 +12,13 @@ fn main() -> ExitCode {
             print!("{}", crd::to_yaml().expect("the definition is plain data"));
             ExitCode::SUCCESS
         }
+        Ok(Task::ShutdownLimit(args)) => match Settings::new(&args) {
+            Ok(settings) => {
+                println!("{}", settings.options.shutdown_limit().as_millis());
+                ExitCode::SUCCESS
+            }
+            Err(error) => Stop::from(error).print(),
+        },
         Err(stop) => stop.print(),
     }
 }

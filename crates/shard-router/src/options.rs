@@ -123,6 +123,14 @@ impl Options {
         self.membership_settle.unwrap_or_else(|| self.elections.timings.retry_period())
     }
 
+    /// How long a shutdown takes at most, whether the API server answers or not: the drain timeout, and one request timeout for the
+    /// release of the Leases. A Pod's `terminationGracePeriodSeconds` has to be longer.
+    pub fn shutdown_limit(&self) -> Duration {
+        let release =
+            if self.leader_elect { self.elections.timings.request_timeout() } else { Duration::ZERO };
+        self.drain_timeout.saturating_add(release)
+    }
+
     /// See [`Options::stamp_patience`].
     pub fn stamp_patience(&self) -> Duration {
         self.stamp_patience.unwrap_or_else(|| 3 * self.elections.timings.lease_duration())

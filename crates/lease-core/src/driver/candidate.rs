@@ -24,7 +24,8 @@ pub(super) enum Command {
     Stand(bool),
     StepDown(Option<Identity>),
     Annotate(Annotations, oneshot::Sender<Result<Revision, NotLeading>>),
-    Shutdown,
+    /// Give everything up. What runs is drained and joined first; the Lease is released if that works out within this time.
+    Shutdown(Duration),
 }
 
 /// Where those who work under a Lease leave notes on it. Weak, as they must not keep its candidate alive.
@@ -70,6 +71,8 @@ pub struct Candidate {
     pub(super) commands: mpsc::UnboundedSender<Command>,
     pub(super) status: watch::Receiver<CandidateStatus>,
     pub(super) task: JoinHandle<()>,
+    /// How long a shutdown takes unless it is told otherwise.
+    pub(super) shutdown_limit: Duration,
 }
 
 impl Candidate {
@@ -132,9 +135,21 @@ impl Candidate {
     }
 
     /// Stops contending; if it leads, lets the work finish and releases the Lease (ReleaseOnCancel). Returns when all of
-    /// that is done.
+    /// that is done, or after the drain timeout and one request timeout ([`Timings::request_timeout`]).
+    ///
+    /// [`Timings::request_timeout`]: crate::Timings::request_timeout
     pub async fn shutdown(self) {
-        self.tell(Command::Shutdown);
+        let limit = self.shutdown_limit;
+        self.shutdown_within(limit).await;
+    }
+
+    /// Like [`shutdown`](Self::shutdown), with another limit.
+    ///
+    /// The limit is for the API server's answers. It never cuts the work short: that ends by itself, by its drain timeout or with the
+    /// validity of the Lease, and is joined in any case. A Lease that was not released in time expires, so others take it
+    /// up to LeaseDuration later.
+    pub async fn shutdown_within(self, limit: Duration) {
+        self.tell(Command::Shutdown(limit));
         if self.task.await.is_err_and(|error| error.is_panic()) {
             tracing::error!("the task that contended for lease {} had panicked", self.lease);
         }

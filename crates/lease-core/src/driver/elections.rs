@@ -1,6 +1,7 @@
 //! Everything that the elections of one process share.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
@@ -151,6 +152,7 @@ impl Elections {
     pub fn candidate(&self, lease: LeaseName, options: CandidateOptions, work: impl Work) -> Candidate {
         let shared = &self.inner.options;
         let work: Arc<dyn Work> = Arc::new(work);
+        let shutdown_limit = options.drain_timeout.saturating_add(shared.timings.request_timeout());
         let first = CandidateStatus { state: State::Starting, holder: None, term: None };
         let (publish, status) = watch::channel(first);
         let (commands, orders) = mpsc::unbounded_channel();
@@ -166,7 +168,7 @@ impl Elections {
                 status: publish,
             };
             let task = self.inner.runtime.handle().spawn(unelected.run(orders));
-            return Candidate { lease, commands, status, task };
+            return Candidate { lease, commands, status, task, shutdown_limit };
         }
         let elector = Elector::new(ElectorConfig {
             identity: shared.identity.clone(),
@@ -192,7 +194,7 @@ impl Elections {
             seed,
         );
         let task = self.inner.runtime.handle().spawn(task.run(orders));
-        Candidate { lease, commands, status, task }
+        Candidate { lease, commands, status, task, shutdown_limit }
     }
 
     /// All Leases of this operator, as the watch last showed them.
@@ -221,11 +223,20 @@ impl Elections {
         self.inner.journal.health(around.clock.now().monotonic, around.feed.is_healthy())
     }
 
-    /// Ends the shared parts, once the last events are written. Shut the candidates down first.
+    /// Ends the shared parts, once the last events are written, or after one request timeout. Shut the candidates down
+    /// first.
     pub async fn shutdown(&self) {
+        self.shutdown_within(self.inner.options.timings.request_timeout()).await;
+    }
+
+    /// Like [`shutdown`](Self::shutdown), with another limit.
+    pub async fn shutdown_within(&self, limit: Duration) {
         let announcements = &self.inner.around.announcements;
         announcements.close();
-        announcements.wait().await;
+        tokio::select! {
+            () = announcements.wait() => {}
+            () = self.inner.around.clock.sleep(limit) => {}
+        }
         self.inner.runtime.stop();
     }
 }

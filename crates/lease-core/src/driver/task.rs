@@ -68,7 +68,8 @@ pub(super) struct Task {
     requests: FuturesUnordered<Request>,
     status: watch::Sender<CandidateStatus>,
     rng: fastrand::Rng,
-    stopping: bool,
+    /// Set once it is to stop: until then the Lease may be released.
+    release_by: Option<Duration>,
 }
 
 impl Task {
@@ -100,7 +101,7 @@ impl Task {
             requests: FuturesUnordered::new(),
             status,
             rng: fastrand::Rng::with_seed(seed),
-            stopping: false,
+            release_by: None,
         }
     }
 
@@ -108,17 +109,40 @@ impl Task {
     pub(super) async fn run(mut self, mut commands: mpsc::UnboundedReceiver<Command>) {
         let mut news = self.around.feed.listen(&self.lease);
         self.feed(Event::WatchHealthy(self.around.feed.is_healthy()));
-        while !(self.stopping && self.elector.is_at_rest()) {
+        while !self.has_stopped() {
             let clock = Arc::clone(&self.around.clock);
-            let timeout = self.elector.next_timeout();
+            let timeout = [self.elector.next_timeout(), self.give_up_at()].into_iter().flatten().min();
             tokio::select! {
                 Some(outcome) = self.requests.next() => self.answered(outcome),
-                command = commands.recv(), if !self.stopping => self.obey(command.unwrap_or(Command::Shutdown)),
+                command = commands.recv(), if self.release_by.is_none() => {
+                    self.obey(command.unwrap_or(Command::Shutdown(Duration::MAX)));
+                }
                 Some(news) = news.recv() => self.hear(news),
                 () = work::ended(&mut self.running) => self.join_work(),
                 () = sleep_until(clock, timeout) => self.feed(Event::Timeout),
             }
         }
+    }
+
+    /// Whether it was told to stop, and nothing is left to do, or no time to do it.
+    fn has_stopped(&self) -> bool {
+        let Some(release_by) = self.release_by else { return false };
+        if self.elector.is_at_rest() {
+            return true;
+        }
+        let late = !self.elector.has_work() && self.around.clock.now().monotonic >= release_by;
+        if late {
+            tracing::warn!(
+                lease = %self.lease,
+                "the Lease could not be released in time; it expires, and others take it then"
+            );
+        }
+        late
+    }
+
+    /// When not to wait any longer for the release. Work is waited for in any case.
+    fn give_up_at(&self) -> Option<Duration> {
+        self.release_by.filter(|_| !self.elector.has_work())
     }
 
     fn join_work(&mut self) {
@@ -143,8 +167,8 @@ impl Task {
                     let _ = tell.send(Err(super::candidate::NotLeading));
                 }
             }
-            Command::Shutdown => {
-                self.stopping = true;
+            Command::Shutdown(limit) => {
+                self.release_by = Some(self.around.clock.now().monotonic.saturating_add(limit));
                 self.feed(Event::Stand(false));
                 self.feed(Event::StepDown { successor: None });
             }

@@ -73,7 +73,7 @@ impl Unelected {
 /// There is nobody to step down for, and no Lease to note anything on.
 fn is_an_end(command: Option<Command>) -> bool {
     match command {
-        None | Some(Command::Shutdown) => true,
+        None | Some(Command::Shutdown(_)) => true,
         Some(Command::Annotate(_, tell)) => {
             let _ = tell.send(Err(NotLeading));
             false

@@ -19,7 +19,7 @@ fn refusal(args: &[&str]) -> String {
     let stop = match parsed(&all) {
         Err(stop) => stop,
         Ok(Task::Run(args)) => Settings::new(&args).map(|_| ()).expect_err("refused").into(),
-        Ok(Task::Crd) => panic!("{args:?} prints the definition"),
+        Ok(Task::Crd | Task::ShutdownLimit(_)) => panic!("{args:?} only prints something"),
     };
     assert_eq!(stop.exit_code, 2, "{}", stop.text);
     assert_eq!(stop.text.trim_end().lines().count(), 1, "{:?} is one line", stop.text);
@@ -36,6 +36,7 @@ fn run_is_the_default() {
     assert_eq!(run_args(&["--shards=4"]).shards.to_string(), "4");
     assert_eq!(run_args(&["run", "--shards=4"]).shards.to_string(), "4");
     assert!(matches!(parsed(&["crd"]), Ok(Task::Crd)));
+    assert!(matches!(parsed(&["shutdown-limit", "--preset=fast"]), Ok(Task::ShutdownLimit(_))));
 }
 
 #[test]

@@ -12,24 +12,29 @@ use crate::{
 
 impl<K: Sharded, R: Reconciler<K>> Replica<K, R> {
     /// First the member Lease says that this replica drains, so that nothing is planned for it any more; then all
-    /// shards drain and are released; then the coordinator Lease, which until then has kept the plan up to date; and
-    /// last the member Lease goes.
+    /// shards drain and are released, and the coordinator Lease with them; and last the member Lease goes.
+    ///
+    /// All of it shares one limit, the drain timeout and one request timeout, whether the API server answers or not: a Pod that is
+    /// killed in the middle of its reconciles is worse than Leases that expire.
     pub(super) async fn leave(self) {
+        let clock = self.setup.clock.clone();
+        let end = clock.now().monotonic.saturating_add(self.setup.options.shutdown_limit());
+        let left = || end.saturating_sub(clock.now().monotonic);
         self.setup.metrics.ready(false);
         self.readiness.set(Readiness::NotReady { because: "the replica is shutting down".to_owned() });
         self.announce_drain().await;
         let next = self.next_plan();
-        self.seats.leave(next).await;
-        self.coordinator.shutdown().await;
-        self.member.shutdown().await;
+        // At once, so that the coordinator's tasks have the whole drain timeout too. Another coordinator goes on with the plan.
+        futures::join!(self.seats.leave(next, left()), self.coordinator.shutdown_within(left()));
+        self.member.shutdown_within(left()).await;
         drop(self.watchers);
-        self.elections.shutdown().await;
+        self.elections.shutdown_within(left()).await;
     }
 
-    /// Goes on after RetryPeriod in any case: the announcement saves time and is needed for nothing.
+    /// Does not wait for long: the announcement saves time and is needed for nothing.
     async fn announce_drain(&self) {
         let drain = [(self.setup.names.draining_annotation(), Some("true".to_owned()))].into();
-        let patience: Duration = self.elections.options().timings.retry_period();
+        let patience: Duration = self.elections.options().timings.request_timeout() / 2;
         tokio::select! {
             _ = self.member.annotate(drain) => {}
             () = self.setup.clock.sleep(patience) => {}

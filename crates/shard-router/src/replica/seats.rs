@@ -115,13 +115,14 @@ impl Seats {
     }
 
     /// Gives everything up at once, in favour of whom the next plan will name: the coordinator computes the same.
-    pub(super) async fn leave(self, next: Option<Plan>) {
+    /// Returns no later than when all work has ended and `limit` is over.
+    pub(super) async fn leave(self, next: Option<Plan>, limit: Duration) {
         let leaving = self.candidates.into_iter().map(|(shard, candidate)| {
             let successor = next.as_ref().and_then(|plan| plan.member(shard));
             async move {
                 candidate.stand(false);
                 candidate.step_down(successor);
-                candidate.shutdown().await;
+                candidate.shutdown_within(limit).await;
             }
         });
         futures::future::join_all(leaving).await;

@@ -31,6 +31,7 @@ pub(super) fn check(helms: &[Helm; 2]) -> Result<()> {
         }
         rights_are_those_of_the_tests(&objects).with_context(|| format!("with {values}"))?;
         settings_are_taken(operator(), &objects).with_context(|| format!("with {values}"))?;
+        grace_period_outlasts_the_shutdown(operator(), &objects).with_context(|| format!("with {values}"))?;
     }
     presets_are_the_operators(operator())
 }
@@ -61,15 +62,44 @@ fn rights_are_those_of_the_tests(objects: &[Value]) -> Result<()> {
     Ok(())
 }
 
-/// The operator takes the arguments, and fails only for want of an API server.
-fn settings_are_taken(mut operator: Command, objects: &[Value]) -> Result<()> {
+fn pod(objects: &[Value]) -> Result<&Value> {
     let deployment =
         objects.iter().find(|object| object["kind"] == "Deployment").context("there is no Deployment")?;
-    let container = &deployment["spec"]["template"]["spec"]["containers"][0];
-    let args = container["args"].as_array().context("the container has no arguments")?;
+    Ok(&deployment["spec"]["template"]["spec"])
+}
+
+/// Gives the operator the arguments of its container, and the environment that it has in a Pod.
+fn as_in_the_pod(operator: &mut Command, pod: &Value) -> Result<()> {
+    let args = pod["containers"][0]["args"].as_array().context("the container has no arguments")?;
     // A file would have to be where only the Pod has a directory for it.
     let args = args.iter().filter_map(Value::as_str).filter(|arg| !arg.starts_with("--reconcile-records=/"));
     operator.args(args).env_clear().envs([("POD_NAME", "pod"), ("POD_NAMESPACE", "operators")]);
+    Ok(())
+}
+
+/// The kubelet gives a replica the time that it says it takes, and 5 s for the process to come and go.
+fn grace_period_outlasts_the_shutdown(mut operator: Command, objects: &[Value]) -> Result<()> {
+    const PROCESS_MS: u64 = 5_000;
+    let pod = pod(objects)?;
+    operator.arg("shutdown-limit");
+    as_in_the_pod(&mut operator, pod)?;
+    let output = operator.output().context("the operator could not be started")?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    let limit: u64 = said.trim().parse().with_context(|| format!("`shutdown-limit` printed {said:?}"))?;
+    let grace = pod["terminationGracePeriodSeconds"].as_u64().context("there is no grace period")?;
+    let expected = (limit + PROCESS_MS).div_ceil(1_000);
+    if grace != expected {
+        bail!(
+            "terminationGracePeriodSeconds is {grace}, but the operator takes up to {limit} ms to shut down, so it has \
+             to be {expected}; mend memcached-operator.leaveSeconds in {TIMINGS}"
+        );
+    }
+    Ok(())
+}
+
+/// The operator takes the arguments, and fails only for want of an API server.
+fn settings_are_taken(mut operator: Command, objects: &[Value]) -> Result<()> {
+    as_in_the_pod(&mut operator, pod(objects)?)?;
     let output = operator.output().context("the operator could not be started")?;
     let said = String::from_utf8_lossy(&output.stderr);
     match output.status.code() {
