@@ -23,14 +23,14 @@ mod wire;
 mod work;
 mod writes;
 
-pub use candidate::{Candidate, CandidateStatus, NotLeading};
+pub use candidate::{AnnotateError, Candidate, CandidateStatus};
 pub use clock::{Clock, SystemClock};
 pub use elections::{Connection, Elections, StartError};
 pub use environment::{EnvironmentError, identity_from_env, installation_from_env, namespace_from_env};
 pub use feed::LeaseView;
 pub use health::{Health, Trouble};
 pub use lease_api::{LeaseApi, RequestError};
-pub use options::{CandidateOptions, ElectionsOptions, OnOverrun};
+pub use options::{CandidateOptions, ElectionsOptions, InvalidOption, OnOverrun};
 pub use runtime::LeaseRuntime;
 pub use term::Term;
 pub use vital::Tracked;

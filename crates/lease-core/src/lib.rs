@@ -51,12 +51,14 @@
 //! not held up in the network for longer than that same margin. A Lease that expires grants every
 //! write this time; one that is released does if its work announces its writes ([`Term::write_begins`]).
 
+pub mod annotations;
 pub mod config;
 pub mod effect;
 pub mod elector;
 pub mod event;
 pub mod identity;
 pub mod installation;
+pub mod metadata;
 pub mod mutants;
 pub mod name;
 pub mod record;
@@ -73,6 +75,7 @@ pub use elector::{Elector, State};
 pub use event::{Context, Event, Refusal};
 pub use identity::Identity;
 pub use installation::{BadInstallation, Installation};
+pub use metadata::InvalidMetadata;
 pub use name::{LeaderElectionId, LeaseName, NameError};
 pub use record::{LeaseRecord, ObservedLease};
 pub use revision::{FencingToken, ResourceVersion, Revision, Uid};

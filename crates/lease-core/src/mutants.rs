@@ -54,11 +54,13 @@ pub enum Mutant {
     TransitionsNotCounted,
     /// An older state of the Lease, delivered late, replaces a newer one.
     BelievesOldNews,
+    /// Annotations that the API server refused are put on the next renewal again.
+    RefusedAnnotationRides,
 }
 
 impl Mutant {
     /// Every mutant there is, with its name in `LEASE_CORE_MUTANT`.
-    pub const ALL: [(Self, &'static str); 23] = [
+    pub const ALL: [(Self, &'static str); 24] = [
         (Self::ExpiryByWallClock, "expiry-by-wall-clock"),
         (Self::ExpiryByOwnDuration, "expiry-by-own-duration"),
         (Self::TakeoverAtFirstSight, "takeover-at-first-sight"),
@@ -82,6 +84,7 @@ impl Mutant {
         (Self::RenewTimeFollowsClock, "renew-time-follows-clock"),
         (Self::TransitionsNotCounted, "transitions-not-counted"),
         (Self::BelievesOldNews, "believes-old-news"),
+        (Self::RefusedAnnotationRides, "refused-annotation-rides"),
     ];
 }
 

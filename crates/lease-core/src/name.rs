@@ -122,7 +122,7 @@ impl fmt::Display for LeaseName {
 }
 
 /// RFC 1123 as Kubernetes reads it: `[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*`.
-fn dns1123_problem(name: &str) -> Option<String> {
+pub(crate) fn dns1123_problem(name: &str) -> Option<String> {
     let stray = name.chars().find(|c| !matches!(c, 'a'..='z' | '0'..='9' | '-' | '.'));
     if let Some(stray) = stray {
         return Some(match stray {

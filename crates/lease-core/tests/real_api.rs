@@ -1,6 +1,8 @@
 //! The driver against a real API server.
 #![expect(clippy::disallowed_methods, reason = "these tests run in real time, and measure it")]
 
+#[path = "real_api/annotations.rs"]
+mod annotations;
 #[path = "real_api/child.rs"]
 mod child;
 #[path = "real_api/chronicle.rs"]

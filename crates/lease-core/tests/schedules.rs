@@ -20,7 +20,7 @@ use world::stats::Stats;
 const SEEDS: Range<u64> = 0..3000;
 
 /// What has to have happened, or the run proves nothing about it.
-const EXPECTED: [&str; 37] = [
+const EXPECTED: [&str; 38] = [
     "write lost",
     "write held up",
     "answer to a write lost",
@@ -53,6 +53,7 @@ const EXPECTED: [&str; 37] = [
     "work aborted after the drain timeout",
     "work returned early",
     "work ended, a write of it still on its way",
+    "annotation refused",
     "term",
     "term lapsed",
     "term ended by another holder",

@@ -8,7 +8,7 @@ use std::{
 
 use k8s_openapi::NamespaceResourceScope;
 use kube::Resource;
-use lease_core::{Connection, NameError, StartError};
+use lease_core::{Connection, InvalidOption, NameError, StartError};
 use serde::de::DeserializeOwned;
 use tokio::sync::Semaphore;
 
@@ -67,6 +67,9 @@ pub enum RunError {
     /// The LeaderElectionID leaves no room for the names of shard or member Leases.
     #[error(transparent)]
     Name(#[from] NameError),
+    /// See [`InvalidOption`].
+    #[error(transparent)]
+    Option(#[from] InvalidOption),
 }
 
 impl<K: Sharded> ShardedController<K> {

@@ -121,7 +121,8 @@ impl<K: Sharded, R: Reconciler<K>> Coordinator<K, R> {
             }
         };
         let (key, json) = layout.mark(names);
-        if term.annotate([(key, Some(json))].into()).await.is_err() {
+        if let Err(error) = term.annotate([(key, Some(json))].into()).await {
+            tracing::warn!(%error, "the layout was not committed; retrying");
             return Ok(Commit::Again);
         }
         tracing::info!(shards = %layout.shards, "committed layout generation {}", layout.generation);

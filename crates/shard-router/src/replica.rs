@@ -10,7 +10,7 @@ use std::{future::Future, sync::Arc, time::Duration};
 
 use futures::FutureExt;
 use kube::Api;
-use lease_core::{Candidate, CandidateOptions, Connection, Creation, Elections, Term};
+use lease_core::{Candidate, CandidateOptions, Connection, Creation, Elections, InvalidOption, Term};
 use tokio::{
     sync::{Notify, watch},
     task::JoinSet,
@@ -108,7 +108,7 @@ impl<K: Sharded, R: Reconciler<K>> Replica<K, R> {
             world: world.clone(),
             births,
             tasks: coordinator_tasks,
-        });
+        })?;
         watchers.spawn(report::follow(setup.clone(), None, &coordinator, nudge.clone()));
         let member = stand_for_member(&setup, &elections)?;
         watchers.spawn(report::follow(setup.clone(), None, &member, nudge.clone()));
@@ -125,7 +125,7 @@ impl<K: Sharded, R: Reconciler<K>> Replica<K, R> {
                     ..CandidateOptions::default()
                 },
                 shard_work(setup.clone(), elections.clone(), shard),
-            );
+            )?;
             watchers.spawn(report::follow(setup.clone(), Some(shard), &candidate, nudge.clone()));
             seats.add(shard, candidate);
         }
@@ -225,7 +225,9 @@ async fn backup_stamper<K: Sharded, R: Reconciler<K>>(
     }
 }
 
-fn stand_for_coordinator<K: Sharded, R: Reconciler<K>>(coordinator: Coordinator<K, R>) -> Candidate {
+fn stand_for_coordinator<K: Sharded, R: Reconciler<K>>(
+    coordinator: Coordinator<K, R>,
+) -> Result<Candidate, InvalidOption> {
     let (setup, elections) = (coordinator.setup.clone(), coordinator.elections.clone());
     let coordinator = Arc::new(coordinator);
     let work = move |term: Term| coordinator.clone().run(term);
@@ -252,7 +254,7 @@ fn stand_for_member<K: Sharded, R: Reconciler<K>>(
     };
     let name = setup.names.member(elections.identity())?;
     // To be a member is only to hold the Lease.
-    Ok(elections.candidate(name, options, |term: Term| async move { term.draining().await }))
+    Ok(elections.candidate(name, options, |term: Term| async move { term.draining().await })?)
 }
 
 fn shard_work<K: Sharded, R: Reconciler<K>>(

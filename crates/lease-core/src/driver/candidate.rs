@@ -1,20 +1,22 @@
 //! The handle of one election.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
+use super::lease_api::RequestError;
 use super::term::Term;
+use crate::annotations::AnnotationChanges;
 use crate::config::Successors;
 use crate::elector::State;
 use crate::identity::Identity;
+use crate::metadata::InvalidMetadata;
 use crate::name::LeaseName;
 use crate::revision::Revision;
 
-/// Annotations to set, or with `None` to remove.
-pub(super) type Annotations = BTreeMap<String, Option<String>>;
+/// Whoever asked for annotations.
+pub(super) type Asker = oneshot::Sender<Result<Revision, AnnotateError>>;
 
 /// What a candidate's task is asked to do.
 #[derive(Debug)]
@@ -23,7 +25,7 @@ pub(super) enum Command {
     Successors(Successors),
     Stand(bool),
     StepDown(Option<Identity>),
-    Annotate(Annotations, oneshot::Sender<Result<Revision, NotLeading>>),
+    Annotate(AnnotationChanges, Asker),
     /// Give everything up. What runs is drained and joined first; the Lease is released if that works out within this time.
     Shutdown(Duration),
 }
@@ -37,21 +39,31 @@ impl Notes {
         Self(commands.downgrade())
     }
 
-    pub(super) async fn write(&self, annotations: Annotations) -> Result<Revision, NotLeading> {
+    pub(super) async fn write(&self, annotations: AnnotationChanges) -> Result<Revision, AnnotateError> {
         let (tell, outcome) = oneshot::channel();
-        let commands = self.0.upgrade().ok_or(NotLeading)?;
-        commands.send(Command::Annotate(annotations, tell)).map_err(|_| NotLeading)?;
+        let commands = self.0.upgrade().ok_or(AnnotateError::NotLeading)?;
+        commands.send(Command::Annotate(annotations, tell)).map_err(|_| AnnotateError::NotLeading)?;
         drop(commands);
-        outcome.await.unwrap_or(Err(NotLeading))
+        outcome.await.unwrap_or(Err(AnnotateError::NotLeading))
     }
 }
 
-/// This process does not hold the Lease, or lost it before the annotation was certain to have been written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "this replica does not hold the Lease, so what it wanted to note there was not, or not certainly, written"
-)]
-pub struct NotLeading;
+/// Why annotations were not written, or not certainly.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AnnotateError {
+    /// This process does not hold the Lease, or lost it before the annotations were certain to have been written.
+    #[error(
+        "this replica does not hold the Lease, so what it wanted to note there was not, or not certainly, written"
+    )]
+    NotLeading,
+    /// No API server would take them. To ask again is of no use.
+    #[error(transparent)]
+    Invalid(#[from] InvalidMetadata),
+    /// The API server refused them ([`RequestError::Rejected`]), or several writes that carried them failed. The Lease is
+    /// renewed without them.
+    #[error("what was to be noted on the Lease was not, or not certainly, written: {0}")]
+    NotWritten(#[source] RequestError),
+}
 
 /// Where a candidate stands.
 #[derive(Clone, Debug)]
@@ -107,11 +119,8 @@ impl Candidate {
     ///
     /// # Errors
     ///
-    /// [`NotLeading`] if it does not hold the Lease, or lost it before the answer came.
-    pub async fn annotate(
-        &self,
-        annotations: BTreeMap<String, Option<String>>,
-    ) -> Result<Revision, NotLeading> {
+    /// See [`AnnotateError`]. What is refused costs one renewal, not the Lease.
+    pub async fn annotate(&self, annotations: AnnotationChanges) -> Result<Revision, AnnotateError> {
         Notes::to(&self.commands).write(annotations).await
     }
 

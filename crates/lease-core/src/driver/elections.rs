@@ -12,13 +12,13 @@ use super::candidate::{Candidate, CandidateStatus, Notes};
 use super::feed::{Feed, LeaseView};
 use super::health::{Health, Journal};
 use super::lease_api::LeaseApi;
-use super::options::{CandidateOptions, ElectionsOptions};
+use super::options::{CandidateOptions, ElectionsOptions, InvalidOption};
 use super::runtime::RunningRuntime;
 use super::task::{Surroundings, Task};
 use super::term::Term;
 use super::unelected::Unelected;
 use super::vital::Pulse;
-use super::wire::{Dress, Marks};
+use super::wire::Marks;
 use super::work::Work;
 use crate::config::{ElectorConfig, Successors};
 use crate::elector::{Elector, State};
@@ -52,6 +52,9 @@ pub enum StartError {
     /// No thread for Lease traffic.
     #[error("no thread for Lease traffic could be started: {0}; look at the limits of this container")]
     Thread(#[source] std::io::Error),
+    /// See [`InvalidOption`].
+    #[error(transparent)]
+    Option(#[from] InvalidOption),
     /// No client.
     #[error("no client could be made from the kubeconfig or the service account: {0}")]
     Client(#[source] kube::Error),
@@ -80,6 +83,7 @@ impl Elections {
         connection: impl Into<Connection>,
         options: ElectionsOptions,
     ) -> Result<Self, StartError> {
+        options.check()?;
         for warning in options.warnings() {
             tracing::warn!("{warning}");
         }
@@ -145,13 +149,26 @@ impl Elections {
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        self.candidate(self.inner.options.id.lease_name(), CandidateOptions::default(), work)
+        self.contend(self.inner.options.id.lease_name(), CandidateOptions::default(), Arc::new(work))
     }
 
     /// Contends for a Lease, and runs `work` whenever this process holds it.
-    pub fn candidate(&self, lease: LeaseName, options: CandidateOptions, work: impl Work) -> Candidate {
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidOption`] where the options hold what the API server would refuse with each write of the Lease.
+    pub fn candidate(
+        &self,
+        lease: LeaseName,
+        options: CandidateOptions,
+        work: impl Work,
+    ) -> Result<Candidate, InvalidOption> {
+        options.clone().into_dress().check(&self.inner.around.marks)?;
+        Ok(self.contend(lease, options, Arc::new(work)))
+    }
+
+    fn contend(&self, lease: LeaseName, options: CandidateOptions, work: Arc<dyn Work>) -> Candidate {
         let shared = &self.inner.options;
-        let work: Arc<dyn Work> = Arc::new(work);
         let shutdown_limit = options.drain_timeout.saturating_add(shared.timings.request_timeout());
         let first = CandidateStatus { state: State::Starting, holder: None, term: None };
         let (publish, status) = watch::channel(first);
@@ -180,13 +197,14 @@ impl Elections {
             successors: Successors::Anyone,
             standing: options.standing,
         });
-        let dress = Dress { owner: options.owner, labels: options.labels, annotations: options.annotations };
+        let announce = options.announce;
+        let dress = options.into_dress();
         let seed = self.inner.seeds.lock().unwrap_or_else(std::sync::PoisonError::into_inner).u64(..);
         let task = Task::new(
             Arc::clone(&self.inner.around),
             lease.clone(),
             dress,
-            options.announce,
+            announce,
             Notes::to(&commands),
             elector,
             work,

@@ -15,7 +15,7 @@ use crate::revision::Revision;
 pub(super) const LEASES: &str = "leases.coordination.k8s.io";
 
 /// Why a request failed, by what it means for the one who asked.
-#[derive(Clone, Debug, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RequestError {
     /// The object is not in the state that the request named (409). Not carried out.
     #[error("somebody else was faster: the Lease is not in the expected state any more")]

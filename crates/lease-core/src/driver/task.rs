@@ -1,6 +1,5 @@
 //! The task of one candidate: events in, effects out.
 
-mod annotations;
 mod objects;
 mod requests;
 
@@ -13,7 +12,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 
 use super::announce::Announcer;
-use super::candidate::{CandidateStatus, Command, Notes};
+use super::candidate::{AnnotateError, Asker, CandidateStatus, Command, Notes};
 use super::clock::Clock;
 use super::feed::{Feed, News};
 use super::lease_api::LeaseApi;
@@ -22,6 +21,7 @@ use super::term::Term;
 use super::vital::Pulse;
 use super::wire::{Dress, Marks};
 use super::work::{self, RunningWork, Work};
+use crate::annotations::PendingAnnotations;
 use crate::effect::{Effect, EndReason};
 use crate::elector::Elector;
 use crate::event::{Context, Event};
@@ -31,7 +31,6 @@ use crate::revision::FencingToken;
 use crate::time::{Now, Validity};
 use crate::timings::Timings;
 
-use annotations::PendingAnnotations;
 use objects::Objects;
 use requests::{Outcome, Request};
 
@@ -64,7 +63,7 @@ pub(super) struct Task {
     /// When the write in flight was handed out; the term that it may begin is dated by it.
     acquisition_sent: Now,
     objects: Objects,
-    pending: PendingAnnotations,
+    pending: PendingAnnotations<Asker>,
     requests: FuturesUnordered<Request>,
     status: watch::Sender<CandidateStatus>,
     rng: fastrand::Rng,
@@ -160,11 +159,15 @@ impl Task {
             Command::Stand(standing) => self.feed(Event::Stand(standing)),
             Command::StepDown(successor) => self.feed(Event::StepDown { successor }),
             Command::Annotate(annotations, tell) => {
-                if self.term.is_some() {
+                if let Err(error) = self.around.marks.check(&annotations) {
+                    let _ = tell.send(Err(AnnotateError::Invalid(error)));
+                } else if self.term.is_some() {
                     self.pending.add(annotations, tell);
-                    self.feed(Event::RenewSoon);
+                    if self.pending.would_be_carried() {
+                        self.feed(Event::RenewSoon);
+                    }
                 } else {
-                    let _ = tell.send(Err(super::candidate::NotLeading));
+                    let _ = tell.send(Err(AnnotateError::NotLeading));
                 }
             }
             Command::Shutdown(limit) => {
@@ -280,7 +283,9 @@ impl Task {
             term.set_validity(Validity::over());
             term.drain();
         }
-        self.pending.fail();
+        for asker in self.pending.end() {
+            let _ = asker.send(Err(AnnotateError::NotLeading));
+        }
         self.announce("stopped leading");
     }
 

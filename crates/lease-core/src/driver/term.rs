@@ -1,6 +1,5 @@
 //! One continuous holding of one Lease, as those see it who work under it.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,10 +8,11 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::candidate::{NotLeading, Notes};
+use super::candidate::{AnnotateError, Notes};
 use super::clock::Clock;
 use super::vital::{Tracked, Vital};
 use super::writes::Writes;
+use crate::annotations::AnnotationChanges;
 use crate::identity::Identity;
 use crate::name::LeaseName;
 use crate::revision::{FencingToken, Revision};
@@ -158,12 +158,13 @@ impl Term {
     ///
     /// # Errors
     ///
-    /// [`NotLeading`] if the term is over, or was before the answer came.
-    pub async fn annotate(
-        &self,
-        annotations: BTreeMap<String, Option<String>>,
-    ) -> Result<Revision, NotLeading> {
-        if self.is_valid() { self.shared.notes.write(annotations).await } else { Err(NotLeading) }
+    /// See [`AnnotateError`]. What is refused costs one renewal, not the Lease.
+    pub async fn annotate(&self, annotations: AnnotationChanges) -> Result<Revision, AnnotateError> {
+        if self.is_valid() {
+            self.shared.notes.write(annotations).await
+        } else {
+            Err(AnnotateError::NotLeading)
+        }
     }
 
     pub(super) fn set_validity(&self, validity: Validity) {

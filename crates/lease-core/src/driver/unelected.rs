@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 
-use super::candidate::{CandidateStatus, Command, NotLeading, Notes};
+use super::candidate::{AnnotateError, CandidateStatus, Command, Notes};
 use super::clock::Clock;
 use super::term::Term;
 use super::work::{RunningWork, Work};
@@ -75,7 +75,7 @@ fn is_an_end(command: Option<Command>) -> bool {
     match command {
         None | Some(Command::Shutdown(_)) => true,
         Some(Command::Annotate(_, tell)) => {
-            let _ = tell.send(Err(NotLeading));
+            let _ = tell.send(Err(AnnotateError::NotLeading));
             false
         }
         Some(Command::Patience(_) | Command::Successors(_) | Command::Stand(_) | Command::StepDown(_)) => {

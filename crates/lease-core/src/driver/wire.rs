@@ -7,15 +7,18 @@ use jiff::Timestamp;
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta, OwnerReference};
 
+use super::options::InvalidOption;
+use crate::annotations::AnnotationChanges;
 use crate::effect::Write;
 use crate::identity::Identity;
 use crate::installation::Installation;
+use crate::metadata::{
+    InvalidMetadata, MAX_LABEL_VALUE, check_annotation_key, check_annotations, check_annotations_size,
+    check_labels,
+};
 use crate::name::{LeaderElectionId, LeaseName};
 use crate::record::{LeaseRecord, ObservedLease};
 use crate::revision::{OpaqueVersion, Revision, Uid};
-
-/// A label value may have this many characters; a LeaderElectionID may have more.
-const MAX_LABEL_VALUE: usize = 63;
 
 /// What the API server sent is no Lease that one could work with.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -60,6 +63,23 @@ impl Marks {
         labels.and_then(|labels| labels.get(&self.election_key)) == Some(&self.election_value)
     }
 
+    /// Whether these may be written on a Lease by whoever holds it.
+    pub(super) fn check(&self, changes: &AnnotationChanges) -> Result<(), InvalidMetadata> {
+        for key in changes.keys() {
+            check_annotation_key(key)?;
+            self.check_reserved(key)?;
+        }
+        Ok(())
+    }
+
+    fn check_reserved(&self, key: &str) -> Result<(), InvalidMetadata> {
+        let reserved = [&self.election_key, &self.successor_key, &self.installation_key];
+        if reserved.into_iter().any(|reserved| reserved == key) {
+            return Err(InvalidMetadata::Reserved { key: key.to_owned() });
+        }
+        Ok(())
+    }
+
     pub(super) fn observed(&self, lease: &Lease) -> Result<ObservedLease, BadLease> {
         observed(lease, &self.successor_key)
     }
@@ -71,6 +91,24 @@ pub(super) struct Dress {
     pub(super) owner: Option<OwnerReference>,
     pub(super) labels: BTreeMap<String, String>,
     pub(super) annotations: BTreeMap<String, String>,
+}
+
+impl Dress {
+    /// Whether the API server would take it. What it refuses here would be refused with every write of the Lease.
+    pub(super) fn check(&self, marks: &Marks) -> Result<(), InvalidOption> {
+        check_labels(&self.labels)?;
+        check_annotations(&self.annotations)?;
+        self.labels.keys().chain(self.annotations.keys()).try_for_each(|key| marks.check_reserved(key))?;
+        match &self.owner {
+            Some(owner) if owner.api_version.is_empty() || owner.kind.is_empty() => {
+                Err(InvalidOption::Owner("apiVersion or kind"))
+            }
+            Some(owner) if owner.name.is_empty() || owner.uid.is_empty() => {
+                Err(InvalidOption::Owner("name or uid"))
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 /// Reads a Lease. `successor_key` is the annotation in which a releasing holder names its successor.
@@ -111,10 +149,14 @@ pub(super) fn dressed(
     lease.metadata.labels.get_or_insert_default().extend(dress.labels.clone());
     let annotations = lease.metadata.annotations.get_or_insert_default();
     annotations.extend(dress.annotations.clone());
-    match &write.successor {
-        Some(successor) => annotations.insert(marks.successor_key.clone(), successor.to_string()),
-        None => annotations.remove(&marks.successor_key),
-    };
+    annotations.remove(&marks.successor_key);
+    if let Some(successor) = &write.successor {
+        annotations.insert(marks.successor_key.clone(), successor.to_string());
+        // To name a successor saves time. Where there is no room, the release matters more.
+        if check_annotations_size(annotations).is_err() {
+            annotations.remove(&marks.successor_key);
+        }
+    }
     if let Some(owner) = &dress.owner {
         let owners = lease.metadata.owner_references.get_or_insert_default();
         owners.retain(|other| other.uid != owner.uid);

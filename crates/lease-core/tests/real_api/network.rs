@@ -167,8 +167,9 @@ async fn a_watch_that_hangs_is_noticed_and_replaced() {
     let second = replica_at(via.clone(), options(&env, "second")).await;
     let referee = Referee::new();
     // One that leads, and so writes itself; one that only waits. Both have to notice.
-    let own =
-        second.candidate(id().suffixed("own").expect("valid"), CandidateOptions::default(), referee.work());
+    let own = second
+        .candidate(id().suffixed("own").expect("valid"), CandidateOptions::default(), referee.work())
+        .expect("valid options");
     leads(&own, "the second holds a Lease of its own").await;
     let third = replica_at(via, options(&env, "third")).await;
     let leader = first.lead(referee.work());

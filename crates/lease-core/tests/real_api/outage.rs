@@ -30,7 +30,8 @@ impl Fleet {
             let replica = replica_at(cluster.config(&TestUser::admin()), options).await;
             for name in &names {
                 let options = CandidateOptions { announce: false, ..CandidateOptions::default() };
-                candidates.push(replica.candidate(name.clone(), options, referee.work()));
+                candidates
+                    .push(replica.candidate(name.clone(), options, referee.work()).expect("valid options"));
             }
             replicas.push(replica);
         }

@@ -32,9 +32,9 @@ pub(crate) async fn race(env: &RealEnv) -> Vec<String> {
     for n in 0..CANDIDATES {
         let replica: Elections = replica(env, &format!("replica-{n}")).await;
         let options = CandidateOptions { announce: false, ..CandidateOptions::default() };
-        candidates.extend(
-            names.iter().map(|name| replica.candidate(name.clone(), options.clone(), referee.work())),
-        );
+        candidates.extend(names.iter().map(|name| {
+            replica.candidate(name.clone(), options.clone(), referee.work()).expect("valid options")
+        }));
         replicas.push(replica);
     }
     // The stranger lives until all of them wait; its last renewal starts all their clocks together.

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use kube_testkit::{TestUser, eventually};
-use lease_core::{CandidateOptions, NotLeading, State, Term, Timings};
+use lease_core::{AnnotateError, CandidateOptions, State, Term, Timings};
 use tokio::sync::{Notify, watch};
 
 use crate::chronicle::Chronicle;
@@ -82,7 +82,7 @@ async fn work_that_does_not_drain_is_aborted_and_joined_before_the_release() {
         }
     };
     let options = CandidateOptions { drain_timeout: Duration::from_secs(1), ..CandidateOptions::default() };
-    let leader = elections.candidate(id().lease_name(), options, stubborn);
+    let leader = elections.candidate(id().lease_name(), options, stubborn).expect("valid options");
     let term = leads(&leader, "the first leads").await;
     let asked = now();
     leader.shutdown().await;
@@ -157,14 +157,14 @@ async fn annotations_land_while_the_lease_is_held_and_only_then() {
             >= revision.version.0
     );
     assert_eq!(read().await.as_deref(), Some("a"));
-    assert_eq!(standby.annotate(note(Some("b"))).await, Err(NotLeading));
+    assert_eq!(standby.annotate(note(Some("b"))).await, Err(AnnotateError::NotLeading));
     leader.annotate(note(None)).await.expect("it leads");
     assert_eq!(read().await, None);
 
     leader.step_down(Some(second.identity().clone()));
     leads(&standby, "the second leads").await;
     sees(&leader, "the first waits", |seen| seen.state == State::Standby && seen.term.is_none()).await;
-    assert_eq!(leader.annotate(note(Some("c"))).await, Err(NotLeading));
+    assert_eq!(leader.annotate(note(Some("c"))).await, Err(AnnotateError::NotLeading));
     assert_eq!(read().await, None);
     leader.shutdown().await;
     standby.shutdown().await;

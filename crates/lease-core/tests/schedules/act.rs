@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use lease_core::{Context, Effect, EndReason, Event, Write};
 
+use super::annotations;
 use super::network::{Fate, LATENCY};
 use super::node::{Inward, Pending, Work};
 use super::queue::{Answer, Happening, Request};
@@ -96,6 +97,7 @@ impl World {
             work_alive: process.wedged_until.is_none(),
         };
         process.ledger.hears(&event, &process.identity);
+        annotations::hears(&mut process.annotations, &event);
         let heard = if self.tracing { format!("{event:?}") } else { String::new() };
         process.elector.handle(event, &cx);
         let effects: Vec<_> = std::iter::from_fn(|| process.elector.poll_effect()).collect();
@@ -165,6 +167,7 @@ impl World {
     }
 
     fn send(&mut self, node: usize, write: Option<Write>) {
+        let carries = self.carried_by(node, write.as_ref());
         let at = &mut self.nodes[node];
         let deadline = at.clocks.now(self.now).monotonic + at.settings.timings.request_timeout();
         let Some(process) = &mut at.process else { return };
@@ -181,7 +184,7 @@ impl World {
             _ => {}
         }
         if let Some(latency) = fate.latency() {
-            let request = Request { id, node, writer, write };
+            let request = Request { id, node, writer, write, carries };
             self.queue.push(self.now + latency, Happening::Arrival(request));
         }
         if is_write && let Some(fault) = self.ambush.take() {

@@ -1,5 +1,7 @@
 //! One Lease on an API server in memory: uid and resourceVersion preconditions, and a log that watches follow.
 
+use std::collections::BTreeMap;
+
 use jiff::{SignedDuration, Timestamp};
 use lease_core::effect::WriteKind;
 use lease_core::mutants::{Mutant, active};
@@ -21,6 +23,8 @@ pub(crate) struct Api {
     uids: u64,
     /// Every change, with its version. Versions start at 1 and have no gaps: entry n has version n + 1.
     log: Vec<Change>,
+    /// The annotations that it has refused, and how often.
+    pub(crate) refused: BTreeMap<u64, u8>,
 }
 
 impl Api {
@@ -31,6 +35,7 @@ impl Api {
             version: 0,
             uids: 0,
             log: Vec::new(),
+            refused: BTreeMap::new(),
         }
     }
 

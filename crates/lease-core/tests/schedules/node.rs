@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use lease_core::annotations::PendingAnnotations;
 use lease_core::effect::AttemptId;
 use lease_core::{Elector, ElectorConfig, Event, Identity, ReleaseStyle, Timings};
 
@@ -62,6 +63,8 @@ pub(crate) struct Process {
     pub(crate) wedged_until: Option<Duration>,
     /// Does not stand until then.
     pub(crate) sits_until: Option<Duration>,
+    /// What it wants to note on the Lease.
+    pub(crate) annotations: PendingAnnotations<u64>,
     pub(crate) ledger: Ledger,
 }
 
@@ -126,6 +129,7 @@ impl Node {
             work: None,
             wedged_until: None,
             sits_until: None,
+            annotations: PendingAnnotations::default(),
             ledger: Ledger::new(at),
         });
     }

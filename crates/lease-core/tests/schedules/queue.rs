@@ -44,6 +44,8 @@ pub(crate) struct Request {
     pub(crate) writer: Identity,
     /// `None` is a read.
     pub(crate) write: Option<Write>,
+    /// The annotations that it carries, by number.
+    pub(crate) carries: Vec<u64>,
 }
 
 /// What the API server answers.

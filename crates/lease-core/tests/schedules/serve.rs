@@ -19,6 +19,10 @@ impl World {
                 Some(_) => Answer::ReadFailed { retry_after: None },
             },
             Some(write) => match trouble {
+                None if self.refuses(&request.carries)? => {
+                    self.stats.count("annotation refused");
+                    Answer::Refused(write.attempt, Refusal::Rejected { retry_after: None })
+                }
                 None => match self.carry_out(request)? {
                     Ok(lease) => Answer::Landed(write.attempt, lease),
                     Err(()) => Answer::Refused(write.attempt, Refusal::Conflict),

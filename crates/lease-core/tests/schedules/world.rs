@@ -5,6 +5,7 @@
 //! then nothing does: safety is checked throughout, liveness from then on.
 
 mod act;
+mod annotations;
 mod api;
 mod checks;
 mod clocks;

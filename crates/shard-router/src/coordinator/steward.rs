@@ -64,7 +64,7 @@ impl Steward<'_> {
             return true;
         }
         let (key, json) = self.layout.mark(&self.names);
-        self.term.annotate([(key, Some(json))].into()).await.is_ok()
+        self.note(key, json).await
     }
 
     /// Publishes the next plan once membership has been stable for long enough. Returns whether to look again soon.
@@ -83,12 +83,21 @@ impl Steward<'_> {
         // A plan that someone took off the Lease comes back as it was.
         let next = if settled { before } else { next };
         let json = serde_json::to_string(&next).expect("a plan is plain data");
-        if self.term.annotate([(self.names.plan_annotation(), Some(json))].into()).await.is_err() {
+        if !self.note(self.names.plan_annotation(), json).await {
             return true;
         }
         tracing::info!(plan = next.generation, members = members.len(), "published a plan");
         *published = Some(next);
         false
+    }
+
+    /// Writes an annotation on the coordinator Lease. Returns whether it is there.
+    async fn note(&self, key: String, json: String) -> bool {
+        let written = self.term.annotate([(key.clone(), Some(json))].into()).await;
+        if let Err(error) = &written {
+            tracing::warn!(%error, annotation = key, "an annotation of the coordinator Lease was not written; retrying");
+        }
+        written.is_ok()
     }
 
     /// Creates the shard Leases that do not exist. Returns whether all is well.

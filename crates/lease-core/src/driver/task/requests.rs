@@ -9,6 +9,8 @@ use k8s_openapi::api::coordination::v1::Lease;
 use kube::api::{Patch, PatchParams};
 
 use super::Task;
+use crate::annotations::Carried;
+use crate::driver::candidate::AnnotateError;
 use crate::driver::lease_api::{LeaseApi, RequestError};
 use crate::driver::wire::dressed;
 use crate::effect::{AttemptId, Write, WriteKind};
@@ -41,8 +43,11 @@ impl Task {
             return;
         }
         let mut lease = dressed(&write, base.as_deref(), &self.lease, &self.around.marks, &self.dress);
-        if matches!(write.kind, WriteKind::Renew | WriteKind::Acquire) {
-            self.pending.put_on(&mut lease, attempt);
+        if write.kind == WriteKind::Renew {
+            let annotations = lease.metadata.annotations.get_or_insert_default();
+            for (asker, error) in self.pending.put_on(annotations, attempt) {
+                let _ = asker.send(Err(AnnotateError::Invalid(error)));
+            }
         }
         let (api, name) = (self.around.api.clone(), self.lease.clone());
         self.requests
@@ -68,13 +73,17 @@ impl Task {
             Outcome::Write(attempt, Ok(lease)) => {
                 let observed = lease.map(Arc::new).and_then(|lease| self.remember(&lease));
                 if let Some(lease) = &observed {
-                    self.pending.landed(attempt, &lease.revision);
+                    for asker in self.pending.written(attempt, Carried::Landed) {
+                        let _ = asker.send(Ok(lease.revision.clone()));
+                    }
                     self.expect_in_watch(lease.revision.version);
                 }
                 Event::WriteLanded(attempt, observed)
             }
             Outcome::Write(attempt, Err(error)) => {
-                self.pending.failed(attempt);
+                for asker in self.pending.written(attempt, carried(&error)) {
+                    let _ = asker.send(Err(AnnotateError::NotWritten(error.clone())));
+                }
                 match error {
                     RequestError::Conflict | RequestError::NotFound => {
                         Event::WriteRefused(attempt, Refusal::Conflict)
@@ -131,6 +140,12 @@ async fn patch_whatever_is_there(
     let params = PatchParams::default();
     let patch = Patch::Merge(&lease);
     api.bounded("patch", api.kube().patch(name.as_str(), &params, &patch)).await
+}
+
+/// A busy server has not looked at what it refused.
+fn carried(error: &RequestError) -> Carried {
+    let refused = matches!(error, RequestError::Rejected { code, .. } if *code != 429);
+    if refused { Carried::Refused } else { Carried::Uncertain }
 }
 
 fn retry_after(error: &RequestError) -> Option<Duration> {
