@@ -33,7 +33,7 @@ pub(crate) struct Coordinator<K: Sharded, R: Reconciler<K>> {
     pub(crate) setup: Arc<Setup<K, R>>,
     pub(crate) elections: Elections,
     pub(crate) world: SharedWorld,
-    pub(crate) births: Births,
+    pub(crate) births: Arc<Births>,
     pub(crate) tasks: Vec<NamedTask>,
 }
 

@@ -26,11 +26,13 @@ pub enum Mutant {
     LetPanicsThrough,
     /// A deleted resource's name is freed before its owner's last reconcile has ended.
     NoOwnerFinalizer,
+    /// A new shard Lease is born released unless one of the same name existed, whatever other shards were held.
+    NewLeaseGoesByItsName,
 }
 
 impl Mutant {
     /// Every mutant there is, with its name in `SHARD_ROUTER_MUTANT`.
-    pub const ALL: [(Self, &'static str); 9] = [
+    pub const ALL: [(Self, &'static str); 10] = [
         (Self::SkipDrain, "skip-drain"),
         (Self::NoBarrier, "no-barrier"),
         (Self::StampFromKeyAgain, "stamp-from-key-again"),
@@ -40,6 +42,7 @@ impl Mutant {
         (Self::IgnoreLayout, "ignore-layout"),
         (Self::LetPanicsThrough, "let-panics-through"),
         (Self::NoOwnerFinalizer, "no-owner-finalizer"),
+        (Self::NewLeaseGoesByItsName, "new-lease-goes-by-its-name"),
     ];
 }
 

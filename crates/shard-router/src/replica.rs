@@ -65,7 +65,7 @@ pub(crate) async fn run<K: Sharded, R: Reconciler<K>>(
     };
     let verdict = watch::Sender::new(Verdict::Wait);
     background.spawn(backup_stamper(setup.clone(), verdict.subscribe()));
-    let replica = Replica::new(setup, elections?, births, tasks.coordinator, verdict, readiness)?;
+    let replica = Replica::new(setup, elections?, Arc::new(births), tasks.coordinator, verdict, readiness)?;
     tokio::select! {
         () = shutdown => {}
         () = replica.attend() => {}
@@ -80,6 +80,7 @@ struct Replica<K: Sharded, R: Reconciler<K>> {
     setup: Arc<Setup<K, R>>,
     elections: Elections,
     world: SharedWorld,
+    births: Arc<Births>,
     coordinator: Candidate,
     member: Candidate,
     seats: Seats,
@@ -94,7 +95,7 @@ impl<K: Sharded, R: Reconciler<K>> Replica<K, R> {
     fn new(
         setup: Arc<Setup<K, R>>,
         elections: Elections,
-        births: Births,
+        births: Arc<Births>,
         coordinator_tasks: Vec<NamedTask>,
         verdict: watch::Sender<Verdict>,
         readiness: ReadinessSwitch,
@@ -106,7 +107,7 @@ impl<K: Sharded, R: Reconciler<K>> Replica<K, R> {
             setup: setup.clone(),
             elections: elections.clone(),
             world: world.clone(),
-            births,
+            births: births.clone(),
             tasks: coordinator_tasks,
         })?;
         watchers.spawn(report::follow(setup.clone(), None, &coordinator, nudge.clone()));
@@ -129,7 +130,19 @@ impl<K: Sharded, R: Reconciler<K>> Replica<K, R> {
             watchers.spawn(report::follow(setup.clone(), Some(shard), &candidate, nudge.clone()));
             seats.add(shard, candidate);
         }
-        Ok(Self { setup, elections, world, coordinator, member, seats, nudge, verdict, readiness, watchers })
+        Ok(Self {
+            setup,
+            elections,
+            world,
+            births,
+            coordinator,
+            member,
+            seats,
+            nudge,
+            verdict,
+            readiness,
+            watchers,
+        })
     }
 
     /// Follows what the Leases say, for as long as it is polled.
@@ -144,6 +157,7 @@ impl<K: Sharded, R: Reconciler<K>> Replica<K, R> {
             let now = self.setup.clock.now().monotonic;
             let snapshot = leases.snapshot();
             report::transitions(&self.setup, &snapshot);
+            self.births.saw(snapshot.iter().map(AsRef::as_ref));
             let world = self.world.observe(now, &snapshot);
             self.setup.metrics.foreign_installation(world.foreign().is_some());
             let verdict = world.verdict(&self.setup.layout);
@@ -192,8 +206,8 @@ impl<K: Sharded, R: Reconciler<K>> Replica<K, R> {
             _ if !health.troubles.is_empty() => Some(health.troubles[0].sentence.clone()),
             None => Some("the Leases have not been listed yet; is the API server reachable?".to_owned()),
             _ if health.silent_for > lease_duration => Some(format!(
-                "nothing was heard from the API server for {} s; is it reachable from this Pod?",
-                health.silent_for.as_secs()
+                "nothing was heard from the API server for longer than LeaseDuration ({} s); is it reachable from this Pod?",
+                lease_duration.as_secs()
             )),
             _ => None,
         };

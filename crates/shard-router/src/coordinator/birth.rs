@@ -1,32 +1,40 @@
-//! How a shard Lease comes into the world: released, if it provably never had a holder, else with a placeholder for
-//! a holder, which has to expire like any other.
+//! How a shard Lease comes into the world: released, if provably no shard of the election ever had a holder, else with a
+//! placeholder for a holder, which has to expire like any other.
 //!
 //! # Why a placeholder
 //!
 //! If someone deletes a shard Lease, its holder may go on believing in it until its validity ends, RenewDeadline after
 //! its last write was sent. A new Lease that anyone may take at once would let two replicas work. A placeholder
-//! makes everyone wait one LeaseDuration from the creation, which is longer.
+//! makes everyone wait from the creation on, for the longest LeaseDuration that any shard Lease was seen to state, and no less than
+//! this replica's own: that is longer than any validity.
+//!
+//! What was held before need not have had the *same name*. Where somebody deletes the coordinator Lease and all shard Leases, a
+//! replica with another number of shards may commit its own layout; then a bucket of the new shard 6 belonged to shard 2 a moment ago,
+//! and may still be worked on there. So one shard Lease, of whatever number, that may have existed makes *every* new one wait.
 //!
 //! # Why, and when, not
 //!
-//! *Claim.* A Lease may be created released at instant T if it existed at no instant from T − LeaseDuration to T.
-//! *Proof.* To hold it is to have had a write accepted, sent no longer than RenewDeadline ago, by which the Lease existed.
+//! *Claim.* Shard Leases may be created released at instant T, under one layout, if no shard Lease of the election existed at any
+//! instant from T − LeaseDuration to T, but for those that the same term created under the same layout.
+//! *Proof.* To hold a shard is to have had a write accepted, sent no longer than RenewDeadline ago, by which its Lease existed.
 //! A write accepted before T − LeaseDuration was sent before it, so the validity it gave ended before
-//! T − LeaseDuration + RenewDeadline < T; and after it, none was accepted. So nobody holds the Lease at T.
+//! T − LeaseDuration + RenewDeadline < T; and after it, none was accepted. So nobody holds a shard of another layout at T, nor this
+//! one. Shards of the same layout have no bucket in common, so those that this term has created do not matter.
 //!
-//! That it existed at no such instant is seen from three things together:
+//! That none existed at such an instant is seen from three things together:
 //!
-//! 1. a consistent list, received at or before T − LeaseDuration, does not contain it ([`Births::witness`], taken when the
+//! 1. a consistent list, received at or before T − LeaseDuration, contains none ([`Births::witness`], taken when the
 //!    replica starts);
 //! 2. a watch from that list's resourceVersion, read up to the write by which this replica acquired the coordinator Lease
 //!    (Leases share one sequence of versions, so our own write tells that everything before it was shown), brings no event
-//!    of it;
+//!    of any;
 //! 3. from then on only the holder of the coordinator Lease, that is this process, creates shard Leases, and it remembers what
-//!    it created. (A predecessor's creation that is still in the network at our acquisition would have to be held up for
+//!    it created in this term. (A predecessor's creation that is still in the network at our acquisition would have to be held up for
 //!    longer than LeaseDuration − RenewDeadline: the assumption that the whole promise rests on.)
 //!
 //! On a first install all three hold once LeaseDuration has passed since the start, and that is how long the coordinator
-//! Lease itself takes to be created; so the first shards need not wait a second time.
+//! Lease itself takes to be created; so the first shards need not wait a second time. If the first coordinator fails in the middle of
+//! creating them, its successor's wait.
 
 use std::{
     collections::BTreeSet,
@@ -45,9 +53,16 @@ use kube::{
     api::{ListParams, WatchEvent, WatchParams},
     core::ObjectMeta,
 };
-use lease_core::{Clock, LeaseName, Term, identity::NOBODY, released_lease};
+use lease_core::{Clock, FencingToken, LeaseName, Term, identity::NOBODY, released_lease};
 
-use crate::{bucket::ShardId, names::Names};
+use crate::{
+    bucket::ShardId,
+    mutants::{Mutant, active},
+    names::Names,
+};
+
+/// A Lease can state any number of seconds, and people write odd ones by hand. Nobody elects a leader for longer than this.
+const LONGEST_CREDIBLE: Duration = Duration::from_secs(3_600);
 
 /// What this replica knows about which shard Leases ever existed.
 pub(crate) struct Births {
@@ -58,11 +73,45 @@ pub(crate) struct Births {
     known: Mutex<Known>,
 }
 
+/// What is known of the shard Leases of the election. Pure.
 #[derive(Default)]
 struct Known {
     /// When the list was received, and its resourceVersion; `None` if there is no list to go by.
     list: Option<(Duration, u64)>,
-    existed: BTreeSet<ShardId>,
+    /// Those that may have had a holder before this term, or by somebody else's hand in it.
+    former: BTreeSet<ShardId>,
+    /// The term that `created` belongs to.
+    term: Option<FencingToken>,
+    /// Those that this term has created, or may have.
+    created: BTreeSet<ShardId>,
+    /// The longest LeaseDuration that any of them stated.
+    longest: Duration,
+}
+
+impl Known {
+    fn begin_term(&mut self, term: FencingToken) {
+        if self.term.replace(term) != Some(term) {
+            let created = std::mem::take(&mut self.created);
+            self.former.extend(created);
+        }
+    }
+
+    fn saw(&mut self, shard: ShardId, lease: &Lease) {
+        if !self.created.contains(&shard) {
+            self.former.insert(shard);
+        }
+        let stated = lease.spec.as_ref().and_then(|spec| spec.lease_duration_seconds).unwrap_or_default();
+        let stated = Duration::from_secs(u64::try_from(stated).unwrap_or_default());
+        self.longest = self.longest.max(stated.min(LONGEST_CREDIBLE));
+    }
+
+    /// Whether nobody can hold any bucket of this shard, by this layout or by another.
+    fn nobody_holds_any_of(&self, shard: ShardId) -> bool {
+        if active(Mutant::NewLeaseGoesByItsName) {
+            return !self.former.contains(&shard) && !self.created.contains(&shard);
+        }
+        self.former.is_empty() && !self.created.contains(&shard)
+    }
 }
 
 impl Births {
@@ -83,29 +132,53 @@ impl Births {
         match listed {
             Ok(list) => {
                 let version = list.metadata.resource_version.as_deref().and_then(|text| text.parse().ok());
-                let mut known = births.lock();
-                known.list = version.map(|version| (births.clock.now().monotonic, version));
-                known.existed =
-                    list.iter().filter_map(|lease| births.names.shard_of(&lease.name_any())).collect();
+                births.lock().list = version.map(|version| (births.clock.now().monotonic, version));
+                births.saw(&list.items);
             }
             Err(error) => tracing::warn!(%error, "the Leases could not be listed at the start"),
         }
         births
     }
 
-    /// These exist, or may have from now on.
-    pub(crate) fn existed(&self, shards: impl IntoIterator<Item = ShardId>) {
-        self.lock().existed.extend(shards);
+    /// These Leases exist, or did a moment ago. Those that are no shard's do not matter.
+    pub(crate) fn saw<'a>(&self, leases: impl IntoIterator<Item = &'a Lease>) {
+        let mut known = self.lock();
+        for lease in leases {
+            if let Some(shard) = lease.metadata.name.as_deref().and_then(|name| self.names.shard_of(name)) {
+                known.saw(shard, lease);
+            }
+        }
+    }
+
+    /// This term is about to create the Lease of this shard: from the sending on it may exist, be taken and be deleted again by
+    /// hand.
+    pub(crate) fn creating(&self, shard: ShardId) {
+        self.lock().created.insert(shard);
+    }
+
+    /// A Lease for this shard was there already, although nobody saw it.
+    pub(crate) fn existed(&self, shard: ShardId) {
+        self.lock().former.insert(shard);
+    }
+
+    /// For how long a placeholder holds a new Lease.
+    pub(crate) fn wait(&self) -> Duration {
+        self.lock().longest.max(self.lease_duration)
     }
 
     /// Whether a Lease for this shard may be created released, now, by the holder of this coordinator term.
     pub(crate) async fn may_be_released(&self, shard: ShardId, term: &Term) -> bool {
-        let (received, version, existed) = {
-            let known = self.lock();
-            let Some((received, version)) = known.list else { return false };
-            (received, version, known.existed.contains(&shard))
+        let wait = self.wait();
+        let (received, version) = {
+            let mut known = self.lock();
+            known.begin_term(term.token());
+            let Some(list) = known.list else { return false };
+            if !known.nobody_holds_any_of(shard) {
+                return false;
+            }
+            list
         };
-        if existed || self.clock.now().monotonic.saturating_sub(received) < self.lease_duration {
+        if self.clock.now().monotonic.saturating_sub(received) < wait {
             return false;
         }
         if version >= term.token().0 {
@@ -116,31 +189,33 @@ impl Births {
             history = history => history,
             () = self.clock.sleep(self.lease_duration) => None,
         };
+        let Some(seen) = history else {
+            self.lock().list = None;
+            return false;
+        };
+        self.saw(&seen);
         let mut known = self.lock();
-        if let Some(seen) = history {
-            known.list = Some((received, term.token().0));
-            known.existed.extend(seen);
-            !known.existed.contains(&shard)
-        } else {
-            known.list = None;
-            false
-        }
+        known.list = Some((received, term.token().0));
+        known.nobody_holds_any_of(shard)
     }
 
-    /// The shards whose Leases had any event after `from`, up to and including `to`; `None` if the API server no longer
-    /// remembers, or does not say.
-    async fn history(&self, from: u64, to: u64) -> Option<BTreeSet<ShardId>> {
+    /// The Leases in all events after `from`, up to and including `to`; `None` if the API server no longer remembers, or does
+    /// not say.
+    async fn history(&self, from: u64, to: u64) -> Option<Vec<Lease>> {
         let params = WatchParams::default();
         let mut events = self.api.watch(&params, &from.to_string()).await.ok()?.boxed();
-        let mut seen = BTreeSet::new();
+        let mut seen = Vec::new();
         while let Ok(Some(event)) = events.try_next().await {
             let lease = match event {
                 WatchEvent::Added(lease) | WatchEvent::Modified(lease) | WatchEvent::Deleted(lease) => lease,
                 WatchEvent::Bookmark(_) => continue,
                 WatchEvent::Error(_) => return None,
             };
-            seen.extend(self.names.shard_of(&lease.name_any()));
-            if lease.resource_version()?.parse::<u64>().ok()? >= to {
+            let version = lease.resource_version()?.parse::<u64>().ok()?;
+            if self.names.shard_of(&lease.name_any()).is_some() {
+                seen.push(lease);
+            }
+            if version >= to {
                 return Some(seen);
             }
         }
@@ -153,7 +228,7 @@ impl Births {
 }
 
 /// A new shard Lease.
-pub(super) fn newborn(name: &LeaseName, released: bool, lease_duration: Duration, at: Timestamp) -> Lease {
+pub(super) fn newborn(name: &LeaseName, released: bool, wait: Duration, at: Timestamp) -> Lease {
     if released {
         return released_lease(name, at);
     }
@@ -161,7 +236,7 @@ pub(super) fn newborn(name: &LeaseName, released: bool, lease_duration: Duration
         metadata: ObjectMeta { name: Some(name.as_str().to_owned()), ..ObjectMeta::default() },
         spec: Some(LeaseSpec {
             holder_identity: Some(NOBODY.to_owned()),
-            lease_duration_seconds: Some(i32::try_from(lease_duration.as_secs()).unwrap_or(i32::MAX)),
+            lease_duration_seconds: Some(i32::try_from(wait.as_secs()).unwrap_or(i32::MAX)),
             acquire_time: Some(MicroTime(at)),
             renew_time: Some(MicroTime(at)),
             lease_transitions: Some(0),
@@ -182,6 +257,53 @@ mod tests {
         lease.metadata.uid = Some("u".into());
         lease.metadata.resource_version = Some("1".into());
         observed(&lease, "").unwrap().record
+    }
+
+    fn lease(seconds: i32) -> Lease {
+        let spec = LeaseSpec { lease_duration_seconds: Some(seconds), ..LeaseSpec::default() };
+        Lease { spec: Some(spec), ..Lease::default() }
+    }
+
+    #[test]
+    fn on_a_first_install_all_shards_of_the_layout_are_born_released() {
+        let mut known = Known::default();
+        known.begin_term(FencingToken(7));
+        for shard in [0, 1, 2].map(ShardId) {
+            assert!(known.nobody_holds_any_of(shard), "{shard}");
+            known.created.insert(shard);
+            known.saw(shard, &lease(15));
+        }
+        assert!(!known.nobody_holds_any_of(ShardId(1)), "somebody deleted it, and it may have had a holder");
+    }
+
+    #[test]
+    fn one_lease_of_whatever_number_makes_all_new_ones_wait() {
+        let mut known = Known::default();
+        known.begin_term(FencingToken(7));
+        known.saw(ShardId(0), &lease(15));
+        assert!(!known.nobody_holds_any_of(ShardId(6)), "its buckets may have been shard 0's");
+    }
+
+    #[test]
+    fn what_an_earlier_term_created_may_have_been_held_under_another_layout_since() {
+        let mut known = Known::default();
+        known.begin_term(FencingToken(7));
+        known.created.insert(ShardId(0));
+        known.begin_term(FencingToken(7));
+        assert!(known.nobody_holds_any_of(ShardId(1)), "the same term goes on");
+        known.begin_term(FencingToken(9));
+        assert!(!known.nobody_holds_any_of(ShardId(1)));
+    }
+
+    #[test]
+    fn the_longest_lease_duration_counts_unless_it_is_absurd() {
+        let mut known = Known::default();
+        for seconds in [15, 60, 5, -1] {
+            known.saw(ShardId(0), &lease(seconds));
+        }
+        assert_eq!(known.longest, Duration::from_secs(60));
+        known.saw(ShardId(0), &lease(i32::MAX));
+        assert_eq!(known.longest, LONGEST_CREDIBLE);
     }
 
     #[test]

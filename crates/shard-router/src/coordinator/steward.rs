@@ -40,7 +40,9 @@ impl Steward<'_> {
         let mut published: Option<Plan> = None;
         loop {
             let now = self.clock.now().monotonic;
-            let world = world.observe(now, &leases.snapshot());
+            let snapshot = leases.snapshot();
+            self.births.saw(snapshot.iter().map(AsRef::as_ref));
+            let world = world.observe(now, &snapshot);
             let mut soon = !self.restore_layout(&world).await;
             soon |= self.publish(now, &world, &mut published).await;
             // On a first install nobody should win a shard before there is a plan to say whose it should be.
@@ -107,20 +109,19 @@ impl Steward<'_> {
         if missing.is_empty() {
             return true;
         }
-        self.births.existed(existing);
         for shard in missing {
             let Ok(name) = self.names.shard(shard) else { continue };
             if !self.term.is_valid() {
                 return false;
             }
             let released = self.births.may_be_released(shard, &self.term).await;
-            let mut lease = birth::newborn(&name, released, self.lease_duration, self.clock.wall());
+            let mut lease = birth::newborn(&name, released, self.births.wait(), self.clock.wall());
             lease.annotations_mut().extend([self.layout.mark(&self.names)]);
-            // From the sending on it may exist, be taken and be deleted again by hand.
-            self.births.existed([shard]);
+            self.births.creating(shard);
             match self.api.create(lease).await {
-                // A conflict says that it exists: then it is older than our view.
-                Ok(_) | Err(RequestError::Conflict) => {}
+                Ok(_) => {}
+                // It exists, and our view is older. It may also be our own, of an attempt that was not answered.
+                Err(RequestError::Conflict) => self.births.existed(shard),
                 Err(error) => {
                     tracing::warn!(lease = %name, %error, "a shard Lease could not be created; retrying");
                     return false;

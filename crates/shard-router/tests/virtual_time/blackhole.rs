@@ -1,7 +1,8 @@
-//! A network that may lose every request without a word.
+//! A network that may lose everything without a word: requests, answers, and the events of watches that are open.
 
 use std::{
     convert::Infallible,
+    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -9,8 +10,10 @@ use std::{
     task::{Context, Poll},
 };
 
+use bytes::Bytes;
 use futures::{FutureExt, future::BoxFuture};
 use http::{Request, Response};
+use http_body::Frame;
 use kube::client::Body;
 use kube_testkit::embedded::{AnswerBody, EmbeddedService};
 use tower::Service;
@@ -27,14 +30,14 @@ impl Blackhole {
         Self { service, swallows: Arc::default() }
     }
 
-    /// From now on no request arrives, or every one does. There is no reset: whoever waits, waits.
+    /// Whether nothing arrives any more, from now on. There is no reset: whoever waits, waits.
     pub(crate) fn swallow(&self, swallow: bool) {
         self.swallows.store(swallow, Ordering::Relaxed);
     }
 }
 
 impl Service<Request<Body>> for Blackhole {
-    type Response = Response<AnswerBody>;
+    type Response = Response<Answer>;
     type Error = Infallible;
     type Future = BoxFuture<'static, Result<Self::Response, Infallible>>;
 
@@ -46,6 +49,29 @@ impl Service<Request<Body>> for Blackhole {
         if self.swallows.load(Ordering::Relaxed) {
             return std::future::pending().boxed();
         }
-        self.service.call(request).boxed()
+        let (answer, swallows) = (self.service.call(request), self.swallows.clone());
+        async move { answer.await.map(|answer| answer.map(|body| Answer { body, swallows })) }.boxed()
+    }
+}
+
+/// The body of an answer, for as long as anything arrives.
+pub(crate) struct Answer {
+    body: AnswerBody,
+    swallows: Arc<AtomicBool>,
+}
+
+impl http_body::Body for Answer {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        // Registered with the body all the same, so that a body that goes on wakes its reader.
+        match Pin::new(&mut self.body).poll_frame(cx) {
+            _ if self.swallows.load(Ordering::Relaxed) => Poll::Pending,
+            frame => frame,
+        }
     }
 }

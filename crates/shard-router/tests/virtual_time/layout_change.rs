@@ -1,0 +1,132 @@
+//! Somebody deletes the coordinator Lease and the shard Leases of a fleet with 4 shards, which is cut off meanwhile, while a
+//! replica with 8 waits.
+
+use std::{
+    collections::BTreeMap,
+    convert::Infallible,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use k8s_openapi::api::coordination::v1::Lease;
+use kube::{
+    Api, ResourceExt,
+    api::{DeleteParams, ListParams},
+};
+use lease_core::Clock;
+use shard_router::{Action, Held, Reconciler};
+
+use crate::{
+    stage::{ID, NAMESPACE, Stage},
+    widget::{Widget, create},
+};
+
+const WIDGETS: usize = 32;
+const RECONCILE: Duration = Duration::from_millis(300);
+const AGAIN: Duration = Duration::from_millis(200);
+
+/// When each widget was reconciled, and by whom.
+type Reconciles = Arc<Mutex<Vec<(String, &'static str, Duration, Duration)>>>;
+
+/// Reconciles of one widget by both replicas at once, in words.
+pub(crate) async fn overlaps() -> Vec<String> {
+    let stage = Stage::new().await;
+    let names: Vec<String> = (0..WIDGETS).map(|number| format!("widget-{number}")).collect();
+    for name in &names {
+        create(&stage.widgets, name, &[]).await;
+    }
+    let reconciles = Reconciles::default();
+    let old = stage.start(stage.options("old", 4), recording("old", &reconciles, &stage));
+    stage
+        .until("old to reconcile everything", || async { reconciled_by("old", &reconciles) == WIDGETS })
+        .await;
+    let new = stage.start(stage.options("new", 8), recording("new", &reconciles, &stage));
+    // It sees another layout, and refuses.
+    stage.clock.sleep(Duration::from_secs(5)).await;
+
+    let leases: Api<Lease> = Api::namespaced(stage.admin(), NAMESPACE);
+    delete(&leases, ID).await;
+    stage.clock.sleep(Duration::from_millis(10_500)).await;
+    old.network.swallow(true);
+    for lease in leases.list(&ListParams::default()).await.expect("listed") {
+        if lease.name_any().starts_with(&format!("{ID}-shard-")) {
+            delete(&leases, &lease.name_any()).await;
+        }
+    }
+    // LeaseDuration is 15 s: long enough for new to commit its layout and take every shard.
+    stage
+        .until("new to reconcile everything", || async { reconciled_by("new", &reconciles) == WIDGETS })
+        .await;
+    drop((old, new));
+    both_at_once(&reconciles.lock().expect("no panic"))
+}
+
+async fn delete(leases: &Api<Lease>, name: &str) {
+    leases.delete(name, &DeleteParams::default()).await.expect("deleted");
+}
+
+fn reconciled_by(replica: &str, reconciles: &Reconciles) -> usize {
+    let reconciles = reconciles.lock().expect("no panic");
+    let mut names: Vec<_> =
+        reconciles.iter().filter(|(_, by, ..)| *by == replica).map(|(name, ..)| name).collect();
+    names.sort_unstable();
+    names.dedup();
+    names.len()
+}
+
+/// Reconciles each widget again and again, and notes when. What is dropped in the middle is noted up to there.
+fn recording(
+    replica: &'static str,
+    reconciles: &Reconciles,
+    stage: &Stage,
+) -> impl Reconciler<Widget> + use<> {
+    let (reconciles, clock) = (reconciles.clone(), stage.clock.clone());
+    move |widget: Arc<Widget>, _: Held| {
+        let running = Running {
+            name: widget.name_any(),
+            replica,
+            begun: clock.now().monotonic,
+            clock: clock.clone(),
+            reconciles: reconciles.clone(),
+        };
+        async move {
+            running.clock.sleep(RECONCILE).await;
+            drop(running);
+            Ok::<_, Infallible>(Action::requeue(AGAIN))
+        }
+    }
+}
+
+struct Running {
+    name: String,
+    replica: &'static str,
+    begun: Duration,
+    clock: Arc<dyn Clock>,
+    reconciles: Reconciles,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let ended = self.clock.now().monotonic;
+        let reconcile = (std::mem::take(&mut self.name), self.replica, self.begun, ended);
+        self.reconciles.lock().expect("no panic").push(reconcile);
+    }
+}
+
+fn both_at_once(reconciles: &[(String, &str, Duration, Duration)]) -> Vec<String> {
+    let mut by_name = BTreeMap::<&str, Vec<_>>::new();
+    for (name, replica, begun, ended) in reconciles {
+        by_name.entry(name).or_default().push((*begun, *ended, *replica));
+    }
+    let mut overlaps = Vec::new();
+    for (name, mut reconciles) in by_name {
+        reconciles.sort_unstable();
+        for pair in reconciles.windows(2) {
+            let ((_, ended, one), (begun, _, other)) = (pair[0], pair[1]);
+            if one != other && begun < ended {
+                overlaps.push(format!("{name}: {other} began at {begun:?}, and {one} ended at {ended:?}"));
+            }
+        }
+    }
+    overlaps
+}

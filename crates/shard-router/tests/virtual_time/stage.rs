@@ -1,0 +1,83 @@
+//! An API server in memory, and replicas that reach it by a network of their own.
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::{Api, Client, CustomResourceExt as _, api::PostParams};
+use kube_testkit::embedded::EmbeddedServer;
+use lease_core::{Clock, ElectionsOptions, Identity, LeaderElectionId, LeaseRuntime, OnOverrun};
+use shard_router::{Options, Reconciler, RunError, ShardedController};
+use tokio::{sync::oneshot, task::JoinHandle};
+
+use crate::{
+    blackhole::Blackhole,
+    clock::{VirtualClock, VirtualSeams},
+    widget::Widget,
+};
+
+pub(crate) const NAMESPACE: &str = "default";
+pub(crate) const ID: &str = "widgets.test.shard-router.dev";
+/// Nothing takes that long unless it hangs. It is virtual, so it costs nothing.
+pub(crate) const HUNG: Duration = Duration::from_secs(600);
+
+/// An API server that knows widgets.
+pub(crate) struct Stage {
+    server: EmbeddedServer,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) widgets: Api<Widget>,
+}
+
+/// A replica that runs.
+pub(crate) struct Replica {
+    pub(crate) network: Blackhole,
+    pub(crate) stop: oneshot::Sender<()>,
+    pub(crate) task: JoinHandle<Result<(), RunError>>,
+}
+
+impl Stage {
+    pub(crate) async fn new() -> Self {
+        let server = EmbeddedServer::new(VirtualSeams::default());
+        let admin = server.client(NAMESPACE);
+        let definitions: Api<CustomResourceDefinition> = Api::all(admin.clone());
+        definitions.create(&PostParams::default(), &Widget::crd()).await.expect("the CRD is accepted");
+        Self { server, clock: Arc::new(VirtualClock::default()), widgets: Api::namespaced(admin, NAMESPACE) }
+    }
+
+    /// A client that no fault gets in the way of.
+    pub(crate) fn admin(&self) -> Client {
+        self.server.client(NAMESPACE)
+    }
+
+    /// Settings of a replica in this Pod.
+    pub(crate) fn options(&self, pod: &str, shards: u16) -> Options {
+        let id = LeaderElectionId::new(ID).expect("a LeaderElectionID");
+        let identity = Identity::of_pod(pod, "1").expect("an identity");
+        let mut elections = ElectionsOptions::new(id, NAMESPACE, identity);
+        elections.clock = self.clock.clone();
+        elections.runtime = LeaseRuntime::Current;
+        elections.on_overrun = OnOverrun::Call(Arc::new(|why| panic!("{why}")));
+        elections.seed = 1;
+        let mut options = Options::for_crd::<Widget>(elections);
+        options.shards = shards.try_into().expect("a number of shards");
+        options.seed = 1;
+        options
+    }
+
+    pub(crate) fn start(&self, options: Options, reconciler: impl Reconciler<Widget>) -> Replica {
+        let network = Blackhole::before(self.server.service());
+        let (stop, stopped) = oneshot::channel::<()>();
+        let controller = ShardedController::new(Client::new(network.clone(), NAMESPACE), options);
+        let task = tokio::spawn(controller.run(reconciler, async { drop(stopped.await) }));
+        Replica { network, stop, task }
+    }
+
+    /// Resolves when the condition holds.
+    pub(crate) async fn until<F: Future<Output = bool>>(&self, what: &str, mut holds: impl FnMut() -> F) {
+        let reached = async {
+            while !holds().await {
+                self.clock.sleep(Duration::from_millis(100)).await;
+            }
+        };
+        tokio::time::timeout(HUNG, reached).await.unwrap_or_else(|_| panic!("waited {HUNG:?} for {what}"));
+    }
+}
