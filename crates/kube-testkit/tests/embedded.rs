@@ -2,6 +2,8 @@
 
 #[path = "embedded/collector.rs"]
 mod collector;
+#[path = "embedded/kube_calls.rs"]
+mod kube_calls;
 #[path = "embedded/kubectl.rs"]
 mod kubectl;
 #[path = "embedded/runtime.rs"]

@@ -1,5 +1,6 @@
 //! What `kubectl` and kube's discovery ask before they ask for anything else.
 
+mod aggregated;
 mod open_api;
 
 use bytes::Bytes;
@@ -14,6 +15,10 @@ use super::resource::ResourceType;
 /// The version that the server says it is.
 const VERSION: &str = "v1.37.2";
 
+const VERBS: [&str; 8] = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
+
+const SUBRESOURCE_VERBS: [&str; 3] = ["get", "patch", "update"];
+
 /// Answers everything that is not a resource.
 pub(super) fn answer(
     catalogue: &Catalogue,
@@ -24,6 +29,10 @@ pub(super) fn answer(
         return Err(Refusal::no_such_path());
     }
     let words: Vec<&str> = parts.iter().map(String::as_str).collect();
+    if let (["api" | "apis"], true) = (words.as_slice(), aggregated::is_wanted(request.headers())) {
+        let body = aggregated::groups(catalogue, words == ["api"]);
+        return Ok(Answer { status: 200, content_type: aggregated::MEDIA, body: body.to_string().into() });
+    }
     let body = match words.as_slice() {
         ["version"] => version(),
         ["healthz" | "livez" | "readyz", ..] => return Ok(text("ok")),
@@ -42,7 +51,10 @@ pub(super) fn answer(
         ["api", version] => resources(catalogue, "", version)?,
         ["apis", group, version] => resources(catalogue, group, version)?,
         ["openapi", "v3", rest @ ..] => open_api::answer(catalogue, rest)?,
-        ["openapi", ..] => return Err(Refusal::not_supported("OpenAPI v2 documents; use v3")),
+        ["openapi", "v2"] if open_api::v2_is_wanted_as_protobuf(request.headers()) => {
+            return Ok(Answer { status: 200, content_type: open_api::V2_MEDIA, body: open_api::V2.into() });
+        }
+        ["openapi", ..] => return Err(Refusal::not_supported("OpenAPI v2 documents in JSON; use v3")),
         ["metrics" | "logs" | "debug", ..] => {
             return Err(Refusal::not_supported(&format!("/{}", words.join("/"))));
         }
@@ -103,7 +115,7 @@ fn resources(catalogue: &Catalogue, group: &str, version: &str) -> Result<Value,
 fn entries(kind: &ResourceType) -> Vec<Value> {
     let mut resource = json!({
         "name": kind.plural, "singularName": kind.singular, "namespaced": kind.namespaced, "kind": kind.kind,
-        "verbs": ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"],
+        "verbs": VERBS,
     });
     for (field, words) in [("shortNames", &kind.short_names), ("categories", &kind.categories)] {
         if !words.is_empty() {
@@ -111,17 +123,16 @@ fn entries(kind: &ResourceType) -> Vec<Value> {
         }
     }
     let mut all = vec![resource];
-    let verbs = json!(["get", "patch", "update"]);
     if kind.status {
         all.push(json!({
             "name": format!("{}/status", kind.plural), "singularName": "", "namespaced": kind.namespaced,
-            "kind": kind.kind, "verbs": verbs,
+            "kind": kind.kind, "verbs": SUBRESOURCE_VERBS,
         }));
     }
     if kind.scale.is_some() {
         all.push(json!({
             "name": format!("{}/scale", kind.plural), "singularName": "", "namespaced": kind.namespaced,
-            "group": "autoscaling", "version": "v1", "kind": "Scale", "verbs": verbs,
+            "group": "autoscaling", "version": "v1", "kind": "Scale", "verbs": SUBRESOURCE_VERBS,
         }));
     }
     all

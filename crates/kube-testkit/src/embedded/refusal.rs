@@ -203,6 +203,11 @@ impl Refusal {
         Self::status(422, "Invalid", &format!("{qualified} {name:?} is invalid: {told}"), Some(details))
     }
 
+    /// What a patch makes of an object cannot be read.
+    pub(crate) fn unreadable_patch(fault: &Fault) -> Self {
+        Self::invalid_as("", "", "", "", std::slice::from_ref(fault))
+    }
+
     /// The request makes no sense.
     pub(crate) fn bad_request(message: &str) -> Self {
         Self::status(400, "BadRequest", message, None)

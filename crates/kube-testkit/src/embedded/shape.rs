@@ -106,6 +106,7 @@ fn accepted(headers: &HeaderMap) -> &'static str {
         ["application/json", "*/*"].iter().any(|known| media.starts_with(known)) || media.is_empty()
     });
     match known {
+        Some(media) if media.contains("as=APIGroupDiscoveryList") => "groups",
         Some(media) if media.contains("as=Table") => "table",
         Some(media) if media.contains("as=PartialObjectMetadataList") => "metadatalist",
         Some(media) if media.contains("as=PartialObjectMetadata") => "metadata",

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
+use serde_json::json;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::process::Command;
 
@@ -91,6 +92,19 @@ async fn kubectl_gets_applies_watches_and_deletes() {
     assert_eq!(said.trim(), "service/s configured");
     let said = kubectl.run(&["get", "svc", "s", "-o", "jsonpath={.spec.ports[*].port}"], "").await;
     assert_eq!(said, "81");
+    let list = json!({"apiVersion": "v1", "kind": "List", "items": [
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "one"}, "data": {"a": "b"}},
+        {"apiVersion": "cache.example.com/v1alpha1", "kind": "Memcached", "metadata": {"name": "two"}, "spec": {}},
+    ]});
+    let said = kubectl.run(&["apply", "-f", "-"], &list.to_string()).await;
+    assert_eq!(said, "configmap/one created\nmemcached.cache.example.com/two created\n");
+    let said = kubectl.run(&["get", "cm/one", "mc/two", "-o", "yaml"], "").await;
+    let said = kubectl.run(&["apply", "-f", "-"], &said).await;
+    assert_eq!(said.lines().filter(|line| line.ends_with("configured")).count(), 2, "{said}");
+    let said =
+        kubectl.run(&["apply", "--server-side", "--force-conflicts", "-f", "-"], &list.to_string()).await;
+    assert_eq!(said.lines().filter(|line| line.ends_with("serverside-applied")).count(), 2, "{said}");
+    kubectl.run(&["delete", "-f", "-"], &list.to_string()).await;
     // These send protobuf.
     let said = kubectl.run(&["create", "namespace", "another"], "").await;
     assert_eq!(said.trim(), "namespace/another created");

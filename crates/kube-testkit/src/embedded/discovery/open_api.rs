@@ -1,9 +1,22 @@
 //! OpenAPI v3, as little as `kubectl apply` needs: that the server validates fields itself.
 
+use http::{HeaderMap, header};
 use serde_json::{Map, Value, json};
 
 use crate::embedded::catalogue::Catalogue;
 use crate::embedded::refusal::Refusal;
+
+/// The form in which kubectl asks for OpenAPI v2.
+pub(super) const V2_MEDIA: &str = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
+
+/// A document that says only of which version it is. kubectl asks for it before it applies a `List`, and what is not described
+/// there it leaves to the server to validate.
+pub(super) const V2: &[u8] = b"\x0a\x032.0";
+
+pub(super) fn v2_is_wanted_as_protobuf(headers: &HeaderMap) -> bool {
+    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
+    accept.is_some_and(|accept| accept.contains("proto-openapi.spec.v2"))
+}
 
 /// The index, or the document of one API version.
 pub(super) fn answer(catalogue: &Catalogue, rest: &[&str]) -> Result<Value, Refusal> {

@@ -24,13 +24,14 @@ impl Machine {
         let asked_version = metadata["resourceVersion"].as_str().unwrap_or_default().to_owned();
         let old = self.store.get(&Self::key_of(call, name)).cloned();
         let found_uid = old.as_ref().and_then(|old| old["metadata"]["uid"].as_str()).unwrap_or_default();
+        let may_create = kind.traits.create_on_update && call.place.subresource.is_none();
+        if old.is_none() && !may_create {
+            return Err(Refusal::not_found(kind, name));
+        }
         if !asked_uid.is_empty() && asked_uid != found_uid {
             return Err(uid_precondition(call, name, &asked_uid, found_uid));
         }
         let Some(old) = old else {
-            if !kind.traits.create_on_update || call.place.subresource.is_some() {
-                return Err(Refusal::not_found(kind, name));
-            }
             object["metadata"]
                 .as_object_mut()
                 .expect("decoded objects have metadata")

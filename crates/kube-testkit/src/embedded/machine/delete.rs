@@ -16,8 +16,7 @@ impl Machine {
         let options = options(call)?;
         let old = self.existing(call, name)?;
         check_preconditions(&call.kind, name, &options, &old)?;
-        let dry_run =
-            Self::is_dry_run(call)? || options["dryRun"].as_array().is_some_and(|all| !all.is_empty());
+        let dry_run = Self::is_dry_run(call)? || is_dry_run(&options);
         let key = Self::key_of(call, name);
         let (object, gone) = self.remove_or_mark(&call.kind, &key, &old, finalizer(call, &options)?, dry_run);
         // Some kinds' strategies give back what was deleted.
@@ -35,7 +34,7 @@ impl Machine {
     pub(super) fn delete_collection(&mut self, call: &Call<'_>) -> Result<Reply, Refusal> {
         let options = options(call)?;
         let finalizer = finalizer(call, &options)?;
-        let dry_run = Self::is_dry_run(call)?;
+        let dry_run = Self::is_dry_run(call)? || is_dry_run(&options);
         let listed = self.list(call)?;
         for object in self.selected(call)? {
             let name = object["metadata"]["name"].as_str().unwrap_or_default();
@@ -106,6 +105,10 @@ impl Machine {
 fn options(call: &Call<'_>) -> Result<Value, Refusal> {
     json_body(call.request)
         .map_err(|error| Refusal::bad_request(&format!("couldn't read the options: {error}")))
+}
+
+fn is_dry_run(options: &Value) -> bool {
+    options["dryRun"].as_array().is_some_and(|all| !all.is_empty())
 }
 
 fn finalizer(call: &Call<'_>, options: &Value) -> Result<Option<&'static str>, Refusal> {

@@ -7,8 +7,10 @@ use serde_json::{Map, Value, json};
 use super::commit::check_name;
 use super::{Call, Machine};
 use crate::embedded::kinds;
+use crate::embedded::operations;
 use crate::embedded::refusal::{Fault, Refusal};
 use crate::embedded::request::content_type;
+use crate::embedded::resource::ResourceType;
 use crate::embedded::store::Kept;
 use crate::embedded::strategic;
 
@@ -43,13 +45,13 @@ impl Machine {
         let mut object = kinds::from_internal(&call.kind, &old).into_owned();
         match media {
             "application/json-patch+json" => {
-                let patch: json_patch::Patch = serde_json::from_value(patch)
-                    .map_err(|error| Refusal::bad_request(&format!("error decoding patch: {error}")))?;
-                json_patch::patch(&mut object, &patch).map_err(|_| Refusal::patch_failed())?;
+                let patch = operations_in(&patch)?;
+                operations::patch(&mut object, &patch).map_err(|_| Refusal::patch_failed())?;
             }
             "application/merge-patch+json" => merge_patch(&mut object, &patch),
             _ => object = strategic::patch(&call.kind.schema, &object, &patch)?,
         }
+        refuse_another_kind(&call.kind, &object)?;
         let mut object = Self::decode(&call.kind, object)?;
         check_name(&object, name)?;
         Self::place_in_namespace(call, &mut object)?;
@@ -57,6 +59,26 @@ impl Machine {
         let object = self.commit(call, name, &old, object)?;
         Ok((200, object))
     }
+}
+
+fn operations_in(patch: &Value) -> Result<json_patch::Patch, Refusal> {
+    if !patch.is_array() {
+        let found = if patch.is_object() { "object" } else { "value" };
+        let wanted = "json: cannot unmarshal {} into Go value of type []handlers.jsonPatchOp";
+        let why = wanted.replace("{}", found);
+        return Err(Refusal::bad_request(&format!("error decoding patch: {why}")));
+    }
+    serde_json::from_value(patch.clone()).map_err(|_| Refusal::patch_failed())
+}
+
+/// A patch may not make another kind of the object.
+fn refuse_another_kind(kind: &ResourceType, object: &Value) -> Result<(), Refusal> {
+    if object["kind"] == json!(kind.kind) && object["apiVersion"] == json!(kind.api_version()) {
+        return Ok(());
+    }
+    let (found, version) = (&object["kind"], &object["apiVersion"]);
+    let why = format!("no kind {found} is registered for version {version}");
+    Err(Refusal::unreadable_patch(&Fault::invalid("patch", &json!(object.to_string()), &why)))
 }
 
 /// RFC 7386.
