@@ -70,6 +70,8 @@ pub enum EndReason {
     Vanished,
     /// This process gave it up.
     Released,
+    /// This process was told to stop at once.
+    Abandoned,
     /// The work was asked to finish and did not within the drain timeout.
     DrainTimeout,
 }
@@ -82,6 +84,7 @@ impl fmt::Display for EndReason {
             Self::Taken(None) => f.write_str("someone took the holder out of the Lease"),
             Self::Vanished => f.write_str("the Lease was deleted"),
             Self::Released => f.write_str("released"),
+            Self::Abandoned => f.write_str("told to stop at once"),
             Self::DrainTimeout => f.write_str("the work did not finish within the drain timeout"),
         }
     }

@@ -151,6 +151,7 @@ impl Elector {
             Event::Unanswered { given_up } => self.left_unanswered(given_up),
             Event::WorkEnded => self.work_ended(),
             Event::StepDown { successor } => self.step_down(successor, cx),
+            Event::Abandon => self.lose(EndReason::Abandoned),
             Event::Stand(standing) => self.config.standing = standing,
             Event::Patience(patience) => self.config.patience = patience,
             Event::Successors(successors) => self.config.successors = successors,

@@ -59,6 +59,9 @@ pub enum Event {
         /// Who should hold the Lease next.
         successor: Option<Identity>,
     },
+    /// End the term at once, as on a loss: what gave this process the right to act under the Lease is gone, although it still
+    /// holds it. To be told not to contend as well, or it contends again.
+    Abandon,
     /// Contend from now on, or do not. Does not make a leader step down.
     Stand(bool),
     /// How long to leave a free Lease to others from now on.

@@ -30,6 +30,7 @@ pub mod mutants;
 mod names;
 mod options;
 mod plan;
+mod predecessor;
 mod readiness;
 mod reconciler;
 mod records;

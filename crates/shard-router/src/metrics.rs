@@ -28,6 +28,7 @@ pub struct Metrics {
     transitions: Family<LeaseLabel, Gauge>,
     renewal: Histogram,
     foreign: Gauge,
+    predecessor: Gauge,
     ready: Gauge,
     queues: Queues,
     objects: Family<ShardLabel, Gauge>,
@@ -50,6 +51,7 @@ impl Default for Metrics {
             // The one at 0.8 is what the alert looks at.
             renewal: Histogram::new([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]),
             foreign: Gauge::default(),
+            predecessor: Gauge::default(),
             ready: Gauge::default(),
             queues: Queues::default(),
             objects: Family::default(),
@@ -92,6 +94,11 @@ impl Metrics {
             "foreign_installation",
             "Whether another installation has this LeaderElectionID, so that this replica contends for nothing",
             metrics.foreign.clone(),
+        );
+        registry.register(
+            "unsharded_predecessor",
+            "Whether an operator of a version that does not shard holds the coordinator Lease, so that no shard is worked on",
+            metrics.predecessor.clone(),
         );
         registry.register("ready", "Whether this replica is ready", metrics.ready.clone());
         let started = Gauge::<i64>::default();
@@ -161,6 +168,10 @@ impl Metrics {
 
     pub(crate) fn foreign_installation(&self, met: bool) {
         self.foreign.set(met.into());
+    }
+
+    pub(crate) fn predecessor(&self, holds: bool) {
+        self.predecessor.set(holds.into());
     }
 
     pub(crate) fn ready(&self, ready: bool) {

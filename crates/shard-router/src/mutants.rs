@@ -28,11 +28,13 @@ pub enum Mutant {
     NoOwnerFinalizer,
     /// A new shard Lease is born released unless one of the same name existed, whatever other shards were held.
     NewLeaseGoesByItsName,
+    /// The layout on the coordinator Lease stands whoever holds it, also an operator that does not shard.
+    LayoutOfPredecessorStands,
 }
 
 impl Mutant {
     /// Every mutant there is, with its name in `SHARD_ROUTER_MUTANT`.
-    pub const ALL: [(Self, &'static str); 10] = [
+    pub const ALL: [(Self, &'static str); 11] = [
         (Self::SkipDrain, "skip-drain"),
         (Self::NoBarrier, "no-barrier"),
         (Self::StampFromKeyAgain, "stamp-from-key-again"),
@@ -43,6 +45,7 @@ impl Mutant {
         (Self::LetPanicsThrough, "let-panics-through"),
         (Self::NoOwnerFinalizer, "no-owner-finalizer"),
         (Self::NewLeaseGoesByItsName, "new-lease-goes-by-its-name"),
+        (Self::LayoutOfPredecessorStands, "layout-of-predecessor-stands"),
     ];
 }
 

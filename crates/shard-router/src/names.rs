@@ -68,6 +68,12 @@ impl Names {
         self.under_domain("plan")
     }
 
+    /// The annotation of the coordinator Lease in which a coordinator names itself with each write. A holder that differs from it
+    /// does not shard.
+    pub fn coordinator_annotation(&self) -> String {
+        self.under_domain("coordinator")
+    }
+
     /// The annotation of a member Lease that says its replica is terminating.
     pub fn draining_annotation(&self) -> String {
         self.under_domain("draining")

@@ -17,7 +17,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use self::seats::Seats;
+use self::seats::{Held, Seats};
 use crate::{
     bucket::ShardId,
     controller::RunError,
@@ -151,8 +151,9 @@ impl<K: Sharded, R: Reconciler<K>> Replica<K, R> {
         let timings = self.elections.options().timings;
         // Until the Leases are known, nobody can say whether this replica may contend for anything.
         while !self.synced(&mut leases, timings.retry_period()).await {
-            self.assess(None);
+            self.assess(None, false);
         }
+        let mut has_worked = false;
         loop {
             let now = self.setup.clock.now().monotonic;
             let snapshot = leases.snapshot();
@@ -160,10 +161,18 @@ impl<K: Sharded, R: Reconciler<K>> Replica<K, R> {
             self.births.saw(snapshot.iter().map(AsRef::as_ref));
             let world = self.world.observe(now, &snapshot);
             self.setup.metrics.foreign_installation(world.foreign().is_some());
+            self.setup.metrics.predecessor(world.yields_to().is_some());
             let verdict = world.verdict(&self.setup.layout);
             self.contend(&verdict);
+            has_worked |= verdict == Verdict::Work;
+            if let Verdict::Yield(sentence) = &verdict
+                && *self.verdict.borrow() != verdict
+                && !has_worked
+            {
+                tracing::warn!("waiting: {sentence}");
+            }
+            self.assess(Some(&verdict), has_worked);
             self.verdict.send_replace(verdict.clone());
-            self.assess(Some(&verdict));
             if verdict == Verdict::Work {
                 let settled = world.membership.stable_for(now) >= self.setup.options.membership_settle();
                 let current = settled && self.elections.health().watch_is_live;
@@ -194,14 +203,22 @@ impl<K: Sharded, R: Reconciler<K>> Replica<K, R> {
             self.coordinator.step_down(None);
             self.member.step_down(None);
         }
-        self.seats.stand(*verdict == Verdict::Work, refused);
+        let held = match verdict {
+            Verdict::Work | Verdict::Wait => Held::Keep,
+            Verdict::Yield(_) => Held::Abandon,
+            Verdict::Refuse(_) => Held::Drain,
+        };
+        self.seats.stand(*verdict == Verdict::Work, held);
     }
 
-    fn assess(&self, verdict: Option<&Verdict>) {
+    /// A replica that waits for its predecessor to go is ready, or a rolling update from that version would never get on. One that had
+    /// its work taken away by it is not.
+    fn assess(&self, verdict: Option<&Verdict>, has_worked: bool) {
         let health = self.elections.health();
         let lease_duration = self.elections.options().timings.lease_duration();
         let because = match verdict {
             Some(Verdict::Refuse(sentence)) => Some(sentence.clone()),
+            Some(Verdict::Yield(sentence)) if has_worked => Some(sentence.clone()),
             Some(Verdict::Wait) if self.setup.trouble.get().is_some() => self.setup.trouble.get(),
             _ if !health.troubles.is_empty() => Some(health.troubles[0].sentence.clone()),
             None => Some("the Leases have not been listed yet; is the API server reachable?".to_owned()),
@@ -249,6 +266,7 @@ fn stand_for_coordinator<K: Sharded, R: Reconciler<K>>(
         creation: Creation::AfterWaiting,
         standing: false,
         drain_timeout: setup.options.drain_timeout,
+        annotations: [(setup.names.coordinator_annotation(), elections.identity().to_string())].into(),
         ..CandidateOptions::default()
     };
     elections.candidate(setup.names.coordinator(), options, work)

@@ -17,6 +17,7 @@ use crate::{
     mutants::{Mutant, active},
     names::Names,
     plan::Plan,
+    predecessor::{holder, is_member, predecessor},
 };
 
 /// What this replica knows, for all of its parts: how long a member has been silent can only be told by whoever has
@@ -50,8 +51,11 @@ pub(crate) struct World {
     pub(crate) plan: Option<Plan>,
     /// Who holds each shard, for every shard Lease that exists.
     pub(crate) holders: BTreeMap<ShardId, Option<Identity>>,
+    /// What the coordinator Lease says; nothing, while a predecessor holds it.
     pub(crate) committed: Committed,
-    /// The coordinator Lease that these three were read from.
+    /// Who holds the coordinator Lease and does not shard.
+    predecessor: Option<Identity>,
+    /// The coordinator Lease that these were read from.
     read: Option<Arc<Lease>>,
 }
 
@@ -73,6 +77,9 @@ pub(crate) enum Verdict {
     Work,
     /// Contend for coordination only; no shard starts before a layout is committed.
     Wait,
+    /// Contend for coordination only, and end the shards that are held at once: an operator that does not shard holds the coordinator
+    /// Lease, and reconciles everything.
+    Yield(String),
     /// Contend for nothing, for this reason.
     Refuse(String),
 }
@@ -119,6 +126,7 @@ impl World {
             plan: None,
             holders: BTreeMap::new(),
             committed: Committed::Nothing,
+            predecessor: None,
             read: None,
         }
     }
@@ -139,6 +147,18 @@ impl World {
             self.read = coordinator.cloned();
             self.read_coordinator();
         }
+        // A member Lease may come later than the coordinator's.
+        let found = self.read.as_deref().and_then(|coordinator| {
+            predecessor(&self.names, coordinator, |identity| {
+                is_member(&self.names, leases.iter().map(AsRef::as_ref), identity)
+            })
+        });
+        if found.is_some() {
+            self.committed = Committed::Nothing;
+        } else if self.predecessor.is_some() {
+            self.read_coordinator();
+        }
+        self.predecessor = found;
     }
 
     /// Takes in what the coordinator Lease says.
@@ -154,7 +174,23 @@ impl World {
 
     /// What a replica with this configured layout may do.
     pub(crate) fn verdict(&self, configured: &Layout) -> Verdict {
-        self.foreign().map_or_else(|| self.committed.verdict(configured), Verdict::Refuse)
+        if let Some(sentence) = self.foreign() {
+            return Verdict::Refuse(sentence);
+        }
+        match self.yields_to() {
+            Some(sentence) => Verdict::Yield(sentence),
+            None => self.committed.verdict(configured),
+        }
+    }
+
+    /// In one sentence, which operator that does not shard holds the coordinator Lease; `None` if none does.
+    pub(crate) fn yields_to(&self) -> Option<String> {
+        let holder = self.predecessor.as_ref()?;
+        Some(format!(
+            "lease {} is held by {holder}, an operator of a version that does not shard; it reconciles everything, so no shard \
+             is worked on until it releases the Lease: finish the upgrade or the rollback, so that only one version is left",
+            self.names.coordinator()
+        ))
     }
 
     /// In one sentence, which other installation has this LeaderElectionID; `None` if none has.
@@ -172,10 +208,6 @@ impl World {
 /// Whether both are the same object, or neither is there.
 fn same(one: Option<&Arc<Lease>>, other: Option<&Arc<Lease>>) -> bool {
     one.map(Arc::as_ptr) == other.map(Arc::as_ptr)
-}
-
-fn holder(lease: &Lease) -> Option<Identity> {
-    Identity::new(lease.spec.as_ref()?.holder_identity.clone()?).ok()
 }
 
 #[cfg(test)]
@@ -201,7 +233,37 @@ mod tests {
     fn an_unsharded_predecessor_keeps_the_shards_closed() {
         let mut world = World::new(names(), None);
         world.observe(Duration::ZERO, &[lease("op.example.com", "old_1", &[])]);
-        assert_eq!(world.verdict(&Layout::first(8.try_into().unwrap(), None)), Verdict::Wait);
+        let layout = Layout::first(8.try_into().unwrap(), None);
+        assert!(matches!(world.verdict(&layout), Verdict::Yield(why) if why.contains("old_1")));
+    }
+
+    #[test]
+    fn the_layout_that_a_predecessor_keeps_on_its_lease_does_not_count() {
+        let layout = Layout::first(8.try_into().unwrap(), None);
+        let annotations = [
+            ("example.com/layout", serde_json::to_string(&layout).unwrap()),
+            ("example.com/coordinator", "a_1".to_owned()),
+        ];
+        let mut world = World::new(names(), None);
+        let verdict = |world: &mut World, holder| {
+            world.observe(Duration::ZERO, &[lease("op.example.com", holder, &annotations)]);
+            world.verdict(&layout)
+        };
+        assert_eq!(verdict(&mut world, "a_1"), Verdict::Work);
+        assert!(matches!(verdict(&mut world, "old_1"), Verdict::Yield(_)));
+        assert_eq!(verdict(&mut world, ""), Verdict::Work, "it has released the Lease");
+    }
+
+    #[test]
+    fn a_member_lease_that_comes_late_tells_that_its_holder_shards() {
+        let layout = Layout::first(8.try_into().unwrap(), None);
+        let annotations = [("example.com/layout", serde_json::to_string(&layout).unwrap())];
+        let coordinator = lease("op.example.com", "a_1", &annotations);
+        let mut world = World::new(names(), None);
+        world.observe(Duration::ZERO, std::slice::from_ref(&coordinator));
+        assert!(matches!(world.verdict(&layout), Verdict::Yield(_)));
+        world.observe(Duration::ZERO, &[coordinator, lease("op.example.com-member-1", "a_1", &[])]);
+        assert_eq!(world.verdict(&layout), Verdict::Work);
     }
 
     #[test]
@@ -223,6 +285,7 @@ mod tests {
         let annotations = [
             ("example.com/layout", serde_json::to_string(&layout).unwrap()),
             ("example.com/installation", "ns/a".to_owned()),
+            ("example.com/coordinator", "a_1".to_owned()),
         ];
         let mut held = lease("op.example.com", "a_1", &annotations).as_ref().clone();
         held.metadata.uid = Some("u".into());
@@ -256,8 +319,11 @@ mod tests {
         let mut world = World::new(names(), None);
         let plan = Plan::default().next(1, 1.try_into().unwrap(), &[], &BTreeMap::new());
         let layout = serde_json::to_string(&Layout::first(1.try_into().unwrap(), None)).unwrap();
-        let annotations =
-            [("example.com/layout", layout), ("example.com/plan", serde_json::to_string(&plan).unwrap())];
+        let annotations = [
+            ("example.com/layout", layout),
+            ("example.com/plan", serde_json::to_string(&plan).unwrap()),
+            ("example.com/coordinator", "a_1".to_owned()),
+        ];
         world.observe(
             Duration::ZERO,
             &[lease("op.example.com", "a_1", &annotations), lease("op.example.com-shard-0", "b_1", &[])],

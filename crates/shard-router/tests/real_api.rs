@@ -26,6 +26,8 @@ mod namesakes;
 mod namespaces;
 #[path = "real_api/outage.rs"]
 mod outage;
+#[path = "real_api/predecessor.rs"]
+mod predecessor;
 #[path = "real_api/stamping.rs"]
 mod stamping;
 #[path = "real_api/successors.rs"]

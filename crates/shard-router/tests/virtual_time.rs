@@ -6,6 +6,8 @@ mod blackhole;
 mod clock;
 #[path = "virtual_time/layout_change.rs"]
 mod layout_change;
+#[path = "virtual_time/predecessor.rs"]
+mod predecessor;
 #[path = "virtual_time/shutdown.rs"]
 mod shutdown;
 #[path = "virtual_time/stage.rs"]
@@ -17,8 +19,26 @@ mod stage;
 )]
 mod widget;
 
+use std::time::Duration;
+
+use predecessor::Takes;
+
 #[tokio::test(start_paused = true)]
 async fn no_resource_has_two_owners_across_a_layout_change_by_hand() {
     let overlaps = layout_change::overlaps().await;
     assert!(overlaps.is_empty(), "{overlaps:#?}");
+}
+
+/// The watch shows who took the Lease over.
+#[tokio::test(start_paused = true)]
+async fn shards_stop_at_once_when_a_predecessor_takes_the_lease_over() {
+    let stopped = predecessor::overlap_with(Takes::KeepingLabels).await.expect("reconciles stop");
+    assert!(stopped < Duration::from_secs(1), "after {stopped:?}");
+}
+
+/// The Lease has no label, so only a read by name shows it.
+#[tokio::test(start_paused = true)]
+async fn shards_stop_when_the_predecessors_lease_is_not_in_the_watch() {
+    let stopped = predecessor::overlap_with(Takes::WithoutLabels).await.expect("reconciles stop");
+    assert!(stopped < Duration::from_secs(1), "after {stopped:?}");
 }

@@ -6,6 +6,8 @@ mod blackhole;
 mod clock;
 #[path = "virtual_time/layout_change.rs"]
 mod layout_change;
+#[path = "virtual_time/predecessor.rs"]
+mod predecessor;
 #[path = "virtual_time/stage.rs"]
 #[expect(dead_code, reason = "shared with tests that need more of it")]
 mod stage;
@@ -16,13 +18,30 @@ mod stage;
 )]
 mod widget;
 
+use predecessor::Takes;
 use shard_router::mutants::{Mutant, activate};
+use tokio::sync::Mutex;
+
+/// One mutant at a time.
+static TURN: Mutex<()> = Mutex::const_new(());
 
 #[tokio::test(start_paused = true)]
 async fn a_new_lease_that_goes_by_its_name_is_found_out() {
+    let _turn = TURN.lock().await;
     activate(Some(Mutant::NewLeaseGoesByItsName));
     let overlaps = layout_change::overlaps().await;
     activate(None);
     println!("{} overlaps, such as {:?}", overlaps.len(), overlaps.first());
     assert!(!overlaps.is_empty(), "not found out");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_layout_that_stands_under_a_predecessor_is_found_out() {
+    let _turn = TURN.lock().await;
+    for takes in [Takes::KeepingLabels, Takes::WithoutLabels] {
+        activate(Some(Mutant::LayoutOfPredecessorStands));
+        let stopped = predecessor::overlap_with(takes).await;
+        activate(None);
+        assert_eq!(stopped, None, "not found out");
+    }
 }

@@ -25,6 +25,7 @@ pub(super) enum Command {
     Successors(Successors),
     Stand(bool),
     StepDown(Option<Identity>),
+    Abandon,
     Annotate(AnnotationChanges, Asker),
     /// Give everything up. What runs is drained and joined first; the Lease is released if that works out within this time.
     Shutdown(Duration),
@@ -112,6 +113,12 @@ impl Candidate {
     /// afterwards, after the others.
     pub fn step_down(&self, successor: Option<Identity>) {
         self.tell(Command::StepDown(successor));
+    }
+
+    /// If this process leads: end the term at once, as on a loss. The work is aborted and joined, and then the Lease is released
+    /// if this candidate does not contend ([`stand`](Self::stand)).
+    pub fn abandon(&self) {
+        self.tell(Command::Abandon);
     }
 
     /// Sets annotations on the Lease, in one write with the next renewal, which is brought forward. They can only be

@@ -30,19 +30,27 @@ pub(super) enum News {
 #[derive(Clone, Debug)]
 pub struct LeaseView {
     leases: Arc<RwLock<BTreeMap<LeaseName, Arc<Lease>>>>,
+    /// See [`Feed::read`].
+    unlabelled: Arc<RwLock<BTreeMap<LeaseName, Arc<Lease>>>>,
     /// Counts changes; 0 until the first list is complete.
     changes: watch::Receiver<u64>,
 }
 
 impl LeaseView {
-    /// Every Lease that carries the operator's election label.
+    /// Every Lease that carries the operator's election label, and those that this process contends for and that lack it, as last
+    /// read.
     pub fn snapshot(&self) -> Vec<Arc<Lease>> {
-        self.leases.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+        let leases = self.leases.read().unwrap_or_else(PoisonError::into_inner);
+        let unlabelled = self.unlabelled.read().unwrap_or_else(PoisonError::into_inner);
+        let others =
+            unlabelled.iter().filter(|(name, _)| !leases.contains_key(*name)).map(|(_, lease)| lease);
+        leases.values().chain(others).cloned().collect()
     }
 
     /// One of them.
     pub fn get(&self, name: &LeaseName) -> Option<Arc<Lease>> {
-        self.leases.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+        let labelled = self.leases.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned();
+        labelled.or_else(|| self.unlabelled.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned())
     }
 
     /// Ready when something has changed since this view was made or last said so.
@@ -65,6 +73,7 @@ impl LeaseView {
 #[derive(Debug)]
 pub(super) struct Feed {
     leases: Arc<RwLock<BTreeMap<LeaseName, Arc<Lease>>>>,
+    unlabelled: Arc<RwLock<BTreeMap<LeaseName, Arc<Lease>>>>,
     changes: watch::Sender<u64>,
     listeners: Mutex<BTreeMap<LeaseName, Vec<mpsc::UnboundedSender<News>>>>,
     expected: Mutex<Option<Expected>>,
@@ -84,6 +93,7 @@ impl Feed {
     pub(super) fn new() -> Arc<Self> {
         Arc::new(Self {
             leases: Arc::default(),
+            unlabelled: Arc::default(),
             changes: watch::Sender::new(0),
             listeners: Mutex::default(),
             expected: Mutex::default(),
@@ -93,7 +103,11 @@ impl Feed {
     }
 
     pub(super) fn view(&self) -> LeaseView {
-        LeaseView { leases: Arc::clone(&self.leases), changes: self.changes.subscribe() }
+        LeaseView {
+            leases: Arc::clone(&self.leases),
+            unlabelled: Arc::clone(&self.unlabelled),
+            changes: self.changes.subscribe(),
+        }
     }
 
     pub(super) fn is_healthy(&self) -> bool {
@@ -109,6 +123,27 @@ impl Feed {
         }
         listeners.entry(name.clone()).or_default().push(tell);
         news
+    }
+
+    /// A candidate has read its Lease by name. One without the election label is invisible to the watch: somebody else made it,
+    /// or took the label off. `None` if there is none like that.
+    pub(super) fn read(&self, name: &LeaseName, unlabelled: Option<&Arc<Lease>>) {
+        let mut known = self.unlabelled.write().unwrap_or_else(PoisonError::into_inner);
+        let version = |lease: &Arc<Lease>| lease.metadata.resource_version.clone();
+        let before = known.get(name).map(version);
+        if before == unlabelled.map(version) {
+            return;
+        }
+        match unlabelled {
+            Some(lease) => known.insert(name.clone(), Arc::clone(lease)),
+            None => known.remove(name),
+        };
+        drop(known);
+        // Before the first list is complete, it alone says when the Leases are known.
+        self.changes.send_if_modified(|changes| {
+            *changes += u64::from(*changes > 0);
+            *changes > 0
+        });
     }
 
     /// A write of ours has landed, or a read has shown this state: the watch has to show it by then.

@@ -158,6 +158,7 @@ impl Task {
             Command::Successors(successors) => self.feed(Event::Successors(successors)),
             Command::Stand(standing) => self.feed(Event::Stand(standing)),
             Command::StepDown(successor) => self.feed(Event::StepDown { successor }),
+            Command::Abandon => self.feed(Event::Abandon),
             Command::Annotate(annotations, tell) => {
                 if let Err(error) = self.around.marks.check(&annotations) {
                     let _ = tell.send(Err(AnnotateError::Invalid(error)));

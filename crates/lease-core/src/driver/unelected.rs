@@ -78,8 +78,12 @@ fn is_an_end(command: Option<Command>) -> bool {
             let _ = tell.send(Err(AnnotateError::NotLeading));
             false
         }
-        Some(Command::Patience(_) | Command::Successors(_) | Command::Stand(_) | Command::StepDown(_)) => {
-            false
-        }
+        Some(
+            Command::Patience(_)
+            | Command::Successors(_)
+            | Command::Stand(_)
+            | Command::StepDown(_)
+            | Command::Abandon,
+        ) => false,
     }
 }

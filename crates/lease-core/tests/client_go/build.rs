@@ -21,7 +21,8 @@ pub(crate) fn program() -> Result<&'static Path, &'static str> {
 }
 
 fn find_or_build() -> Result<PathBuf, String> {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/client_go");
+    // The tests of other crates build it too.
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../lease-core/tests/client_go");
     let cache = kube_testkit::binaries::cache_dir().map_err(|error| error.to_string())?;
     let target = cache.join(format!("client-go-candidate-{:016x}", fingerprint(&source)));
     if target.exists() {

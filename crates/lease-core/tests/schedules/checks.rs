@@ -281,6 +281,8 @@ impl World {
                 ("term ended by deletion", since.any(|change| matches!(change, Change::Gone(_))))
             }
             EndReason::Released | EndReason::DrainTimeout => ("term released", true),
+            // Nobody here tells a candidate to.
+            EndReason::Abandoned => ("term abandoned", false),
         };
         self.stats.count(what);
         if is_true {

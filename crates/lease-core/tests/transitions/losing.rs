@@ -182,3 +182,17 @@ fn a_renewal_that_lands_in_another_object_ends_the_term() {
     let landed = Event::WriteLanded(renewal.attempt, Some(anew(made_by(&renewal, 9), 9)));
     assert_eq!(bench.tell(landed), ended(&EndReason::Vanished));
 }
+
+/// The work ends at once and is joined; only then is the Lease given up, and only by a candidate that does not contend.
+#[test]
+fn an_abandoned_term_ends_as_on_a_loss_and_is_released_after_the_join() {
+    let mut bench = Bench::leading();
+    bench.at(0.5).tell(Event::Stand(false));
+    let reason = EndReason::Abandoned;
+    assert_eq!(bench.tell(Event::Abandon), [Effect::Ended(reason.clone()), Effect::AbortWork(reason)]);
+    assert!(!bench.is_valid(), "over at once");
+    assert_eq!(bench.pass_to(3.0), [], "nothing is released beside work that still runs");
+    assert_eq!(bench.tell(Event::WorkEnded), [Effect::Read]);
+    let lease = bench.elector.lease().cloned().expect("seen");
+    assert_eq!(write(&bench.tell(Event::Read(Some(lease)))).kind, WriteKind::Release);
+}

@@ -3,11 +3,14 @@
 
 use std::{sync::Arc, time::Duration};
 
+use k8s_openapi::api::coordination::v1::Lease;
 use lease_core::{Elections, Identity, Successors, Timings};
 
 use crate::{
     bucket::ShardId,
+    names::Names,
     plan::{Candidacy, Plan, patience, rank},
+    predecessor::{is_member, predecessor},
     reconciler::Reconciler,
     setup::Setup,
     sharded::Sharded,
@@ -73,9 +76,9 @@ pub(super) async fn confirm_layout<K: Sharded, R: Reconciler<K>>(
     let retry = elections.options().timings.hurried_retry();
     loop {
         match elections.client().get(&setup.names.coordinator()).await {
-            Ok(lease) => match Committed::read(&setup.names, lease.as_ref()).verdict(&setup.layout) {
+            Ok(lease) => match confirmed(&setup.names, lease.as_ref(), &elections).verdict(&setup.layout) {
                 Verdict::Work => return true,
-                Verdict::Wait | Verdict::Refuse(_) => {
+                Verdict::Wait | Verdict::Yield(_) | Verdict::Refuse(_) => {
                     tracing::warn!(
                         "won a shard, but the committed layout is not this replica's; giving it up"
                     );
@@ -89,6 +92,16 @@ pub(super) async fn confirm_layout<K: Sharded, R: Reconciler<K>>(
                 setup.clock.sleep(retry).await;
             }
         }
+    }
+}
+
+/// What the coordinator Lease says, as just read.
+fn confirmed(names: &Names, coordinator: Option<&Lease>, elections: &Elections) -> Committed {
+    let members = elections.leases().snapshot();
+    let is_member = |identity: &Identity| is_member(names, members.iter().map(AsRef::as_ref), identity);
+    match coordinator.and_then(|lease| predecessor(names, lease, is_member)) {
+        Some(_) => Committed::Nothing,
+        None => Committed::read(names, coordinator),
     }
 }
 

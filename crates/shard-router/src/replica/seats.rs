@@ -25,6 +25,17 @@ pub(super) struct Seats {
     memory: Mutex<Memory>,
 }
 
+/// What is to become of the shards that are held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Held {
+    /// They go on.
+    Keep,
+    /// Running reconciles may finish.
+    Drain,
+    /// They end at once, as on the loss of their Leases.
+    Abandon,
+}
+
 #[derive(Default)]
 struct Memory {
     standing: bool,
@@ -50,8 +61,8 @@ impl Seats {
         self.candidates.insert(shard, candidate);
     }
 
-    /// Contends for all shards, or for none; with `leave` gives up what is held.
-    pub(super) fn stand(&self, standing: bool, leave: bool) {
+    /// Contends for all shards, or for none.
+    pub(super) fn stand(&self, standing: bool, held: Held) {
         let changed = {
             let mut memory = self.lock();
             std::mem::replace(&mut memory.standing, standing) != standing
@@ -60,8 +71,10 @@ impl Seats {
             if changed {
                 candidate.stand(standing);
             }
-            if leave && candidate.term().is_some_and(|term| !term.is_draining()) {
-                candidate.step_down(None);
+            match (held, candidate.term()) {
+                (Held::Drain, Some(term)) if !term.is_draining() => candidate.step_down(None),
+                (Held::Abandon, Some(_)) => candidate.abandon(),
+                _ => {}
             }
         }
     }

@@ -64,9 +64,21 @@ impl Stage {
     }
 
     pub(crate) fn start(&self, options: Options, reconciler: impl Reconciler<Widget>) -> Replica {
+        Self::run(self.controller(options), reconciler)
+    }
+
+    /// A replica that does not run yet, and its network.
+    pub(crate) fn controller(&self, options: Options) -> (Blackhole, ShardedController<Widget>) {
         let network = Blackhole::before(self.server.service());
-        let (stop, stopped) = oneshot::channel::<()>();
         let controller = ShardedController::new(Client::new(network.clone(), NAMESPACE), options);
+        (network, controller)
+    }
+
+    pub(crate) fn run(
+        (network, controller): (Blackhole, ShardedController<Widget>),
+        reconciler: impl Reconciler<Widget>,
+    ) -> Replica {
+        let (stop, stopped) = oneshot::channel::<()>();
         let task = tokio::spawn(controller.run(reconciler, async { drop(stopped.await) }));
         Replica { network, stop, task }
     }

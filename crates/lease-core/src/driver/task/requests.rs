@@ -57,12 +57,18 @@ impl Task {
     pub(super) fn settle(&mut self, outcome: Outcome) -> Event {
         match outcome {
             Outcome::Read(Ok(lease)) => match lease.map(Arc::new) {
-                None => Event::Read(None),
+                None => {
+                    self.around.feed.read(&self.lease, None);
+                    Event::Read(None)
+                }
                 Some(lease) => match self.remember(&lease) {
                     Some(observed) => {
                         // A candidate that only waits writes nothing; what it reads tells whether its watch is live.
                         if self.around.marks.are_on(&lease) {
                             self.expect_in_watch(observed.revision.version);
+                            self.around.feed.read(&self.lease, None);
+                        } else {
+                            self.around.feed.read(&self.lease, Some(&lease));
                         }
                         Event::Read(Some(observed))
                     }
@@ -77,6 +83,8 @@ impl Task {
                         let _ = asker.send(Ok(lease.revision.clone()));
                     }
                     self.expect_in_watch(lease.revision.version);
+                    // Whatever this process writes carries the label.
+                    self.around.feed.read(&self.lease, None);
                 }
                 Event::WriteLanded(attempt, observed)
             }
