@@ -119,6 +119,9 @@ pub(crate) fn troubled(trouble: ApiTrouble) -> (Answer, Option<&'static str>) {
         ApiTrouble::InternalError => {
             (500, "InternalError", "an error on the server has prevented the request", None)
         }
+        ApiTrouble::Forbidden => {
+            (403, "Forbidden", "the resource is forbidden: this replica may not list it", None)
+        }
         ApiTrouble::TimeoutBefore | ApiTrouble::TimeoutAfter => {
             (504, "Timeout", "request did not complete within requested timeout", None)
         }

@@ -7,6 +7,7 @@
 //! | `one-holder` | a Lease that passes on while its holder may still believe in it, by the API server's word alone |
 //! | `claims` | a replica that believes in its hold for longer than the API server's word gives it |
 //! | `sending` | a reconcile's write that is sent after its hold has ended, whatever becomes of it |
+//! | `beside` | a write that lands in the middle of another replica's reconcile of the same name, whatever the holds |
 //! | `barrier` | a first reconcile before a consistent list that was taken after the acquisition |
 //! | `renewals` | a record that a Lease must not have: leaseTransitions, renewTime, acquireTime, resourceVersion, uid, holder |
 //! | `lost` | a wish of a user that did not come true, or something left of what was deleted |
@@ -17,6 +18,7 @@
 //! Time is true time throughout, and exact. What is allowed beyond the promise is in [`bounds`], each allowance named.
 
 mod barrier;
+mod beside;
 pub mod bounds;
 mod claims;
 mod exits;
@@ -71,6 +73,7 @@ pub fn judge(evidence: &Evidence) -> Judgement {
         one_holder::check(evidence, &histories),
         claims::check(evidence, &histories),
         sending::check(evidence, &timeline),
+        beside::check(evidence, &timeline),
         barrier::check(evidence, &timeline),
         renewals::check(evidence, &histories),
         lost::check(evidence),

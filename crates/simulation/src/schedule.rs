@@ -14,7 +14,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use edit::{Edit, EditKind, ResourceIndex};
-pub use fault::{ApiTrouble, Direction, Fault, FaultKind, HandOnLease, LeaseOf};
+pub use fault::{ApiTrouble, Direction, Fault, FaultKind, HandOnLease, LeaseOf, Listed, Oddity};
 
 use crate::time::TrueTime;
 

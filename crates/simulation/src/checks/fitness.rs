@@ -55,13 +55,16 @@ fn whom(fault: &FaultKind) -> Whom {
         | FaultKind::Slow { seat, .. }
         | FaultKind::LoseRequests { seat, .. }
         | FaultKind::LoseAnswers { seat, .. }
-        | FaultKind::LagWatches { seat, .. } => Whom::One(*seat),
+        | FaultKind::LagWatches { seat, .. }
+        // Who may not list Leases is late; who may not list the resources may leave a shard to others who can.
+        | FaultKind::FailingList { seat, .. } => Whom::One(*seat),
         FaultKind::Api { .. } | FaultKind::ApiDown | FaultKind::Compact => Whom::Everybody,
         FaultKind::Crash(_)
         | FaultKind::Terminate(_)
         | FaultKind::WallJump { .. }
         | FaultKind::Hand { .. }
-        | FaultKind::Label { .. } => Whom::Nobody,
+        | FaultKind::Label { .. }
+        | FaultKind::Oddity { .. } => Whom::Nobody,
     }
 }
 

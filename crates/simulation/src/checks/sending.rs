@@ -86,7 +86,7 @@ fn claims(evidence: &Evidence) -> HashMap<Holding<'_>, Vec<Claim>> {
 }
 
 /// Whose write it is, and of which resource.
-fn written(request: &Received) -> Option<(&Replica, CrKey)> {
+pub(super) fn written(request: &Received) -> Option<(&Replica, CrKey)> {
     let replica = request.by.as_ref().filter(|_| request.method != "GET")?;
     // The stamper works for no hold.
     if request.user_agent.contains("-stamper/") {

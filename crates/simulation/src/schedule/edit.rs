@@ -26,6 +26,8 @@ pub struct Edit {
 pub enum EditKind {
     /// Creates it, unless it is there.
     Create,
+    /// Creates it, unless it is there, with this tenant's label: only with a key label does that mean anything.
+    CreateFor(u8),
     /// Sets the number of replicas.
     Scale(i32),
     /// Sets memcached's memory.

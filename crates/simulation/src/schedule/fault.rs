@@ -96,6 +96,23 @@ pub enum FaultKind {
         /// What is done to it.
         what: HandOnLease,
     },
+    /// Every list, and so every watch, of one kind of objects is refused to one replica: rights that were taken away, or a kind that the
+    /// API server cannot read.
+    FailingList {
+        /// To whom.
+        seat: Seat,
+        /// Of what.
+        of: Listed,
+        /// By 403, or by 500.
+        forbidden: bool,
+    },
+    /// A tenant with few rights puts something odd into a resource of his, and takes it back when the fault is over.
+    Oddity {
+        /// Into which.
+        resource: ResourceIndex,
+        /// What.
+        what: Oddity,
+    },
     /// Somebody strips the bucket label of a resource, or forges another.
     Label {
         /// Which resource.
@@ -103,6 +120,32 @@ pub enum FaultKind {
         /// The forged bucket; `None` to strip the label.
         forged: Option<u8>,
     },
+}
+
+/// What is listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Listed {
+    /// The resources themselves.
+    Resources,
+    /// A kind of their children.
+    Children,
+    /// Leases.
+    Leases,
+}
+
+/// What a tenant may put into a resource: the API server accepts each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Oddity {
+    /// A bucket label that is no bucket.
+    BucketLabel,
+    /// A spec that the operator refuses.
+    Spec,
+    /// A finalizer of the tenant's own, which keeps the resource while it is being deleted.
+    Finalizer,
+    /// As many labels and annotations as there is room for.
+    Bulk,
 }
 
 /// Which way nothing gets through.
@@ -127,6 +170,8 @@ pub enum ApiTrouble {
     TooManyRequests,
     /// 500, nothing done.
     InternalError,
+    /// 403, nothing done: of lists only, see [`FaultKind::FailingList`].
+    Forbidden,
     /// 504, nothing done.
     TimeoutBefore,
     /// 504, and yet done.

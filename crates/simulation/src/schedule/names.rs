@@ -2,11 +2,11 @@
 
 use std::fmt;
 
-use super::{ApiTrouble, Direction, FaultKind, HandOnLease, LeaseOf, Seat};
+use super::{ApiTrouble, Direction, FaultKind, HandOnLease, LeaseOf, Listed, Oddity, Seat};
 
 impl FaultKind {
     /// Every name that [`FaultKind::name`] gives.
-    pub const NAMES: [&'static str; 26] = [
+    pub const NAMES: [&'static str; 32] = [
         "pause",
         "suspend",
         "crash",
@@ -33,6 +33,12 @@ impl FaultKind {
         "hand-label",
         "label-strip",
         "label-forge",
+        "list-forbidden",
+        "list-fails",
+        "odd-bucket-label",
+        "odd-spec",
+        "odd-finalizer",
+        "odd-bulk",
     ];
 
     /// What this kind is called in tables, finer than the enum: which way a partition goes makes all the difference.
@@ -55,6 +61,7 @@ impl FaultKind {
             Self::Api { trouble: ApiTrouble::Conflict, .. } => "api-conflict",
             Self::Api { trouble: ApiTrouble::TooManyRequests, .. } => "api-too-many-requests",
             Self::Api { trouble: ApiTrouble::InternalError, .. } => "api-internal-error",
+            Self::Api { trouble: ApiTrouble::Forbidden, .. } => "api-forbidden",
             Self::Api { trouble: ApiTrouble::TimeoutBefore, .. } => "api-timeout-before",
             Self::Api { trouble: ApiTrouble::TimeoutAfter, .. } => "api-timeout-after",
             Self::Compact => "compact",
@@ -64,6 +71,12 @@ impl FaultKind {
             Self::Hand { what: HandOnLease::Label, .. } => "hand-label",
             Self::Label { forged: None, .. } => "label-strip",
             Self::Label { forged: Some(_), .. } => "label-forge",
+            Self::FailingList { forbidden: true, .. } => "list-forbidden",
+            Self::FailingList { forbidden: false, .. } => "list-fails",
+            Self::Oddity { what: Oddity::BucketLabel, .. } => "odd-bucket-label",
+            Self::Oddity { what: Oddity::Spec, .. } => "odd-spec",
+            Self::Oddity { what: Oddity::Finalizer, .. } => "odd-finalizer",
+            Self::Oddity { what: Oddity::Bulk, .. } => "odd-bulk",
         }
     }
 
@@ -87,8 +100,14 @@ impl FaultKind {
             | Self::LoseRequests { seat, .. }
             | Self::LoseAnswers { seat, .. }
             | Self::LagWatches { seat, .. }
+            | Self::FailingList { seat, .. }
             | Self::Hand { lease: LeaseOf::Member(seat), .. } => Some(seat),
-            Self::Api { .. } | Self::Compact | Self::ApiDown | Self::Hand { .. } | Self::Label { .. } => None,
+            Self::Api { .. }
+            | Self::Compact
+            | Self::ApiDown
+            | Self::Hand { .. }
+            | Self::Label { .. }
+            | Self::Oddity { .. } => None,
         }
     }
 }
@@ -107,12 +126,24 @@ impl fmt::Display for FaultKind {
             | Self::LoseAnswers { percent, .. }
             | Self::Api { percent, .. } => write!(f, "{name} {percent} %"),
             Self::Hand { lease, .. } => write!(f, "{name} {lease}"),
+            Self::FailingList { of, .. } => write!(f, "{name} of {of}"),
+            Self::Oddity { resource, .. } => write!(f, "{name} resource {}", resource.0),
             Self::Label { resource, forged: None } => write!(f, "{name} resource {}", resource.0),
             Self::Label { resource, forged: Some(bucket) } => {
                 write!(f, "{name} resource {} bucket {bucket}", resource.0)
             }
             _ => f.write_str(name),
         }
+    }
+}
+
+impl fmt::Display for Listed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Resources => "resources",
+            Self::Children => "StatefulSets",
+            Self::Leases => "Leases",
+        })
     }
 }
 

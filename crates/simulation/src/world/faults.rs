@@ -52,6 +52,9 @@ impl World {
             }
             FaultKind::Hand { lease, what } => self.lay_hand(lease, what),
             FaultKind::Label { resource, forged } => self.forge_label(resource, forged),
+            FaultKind::Oddity { resource, what } => self.put_oddity(resource, what),
+            // Watches that are open are not asked for again before they end.
+            FaultKind::FailingList { seat, .. } => self.tear_watches(seat, number),
             FaultKind::Partition { .. }
             | FaultKind::Slow { .. }
             | FaultKind::LoseRequests { .. }
@@ -84,6 +87,7 @@ impl World {
             }
             FaultKind::Partition { seat, .. } | FaultKind::HangWatches(seat) => self.release_watches(seat),
             FaultKind::TearWatches(seat) => self.tear_watches(seat, number),
+            FaultKind::Oddity { resource, what } => self.take_oddity_back(resource, what),
             FaultKind::ApiDown => {
                 self.api.down = self.ledger.down_by().is_some();
                 if self.dice.bool() {
@@ -144,7 +148,11 @@ impl FaultKind {
     fn befalls(&self) -> bool {
         !matches!(
             self,
-            Self::Slow { .. } | Self::LoseRequests { .. } | Self::LoseAnswers { .. } | Self::Api { .. }
+            Self::Slow { .. }
+                | Self::LoseRequests { .. }
+                | Self::LoseAnswers { .. }
+                | Self::Api { .. }
+                | Self::FailingList { .. }
         )
     }
 }

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::{AtServer, World};
 use crate::evidence::Wish;
 use crate::network::between;
-use crate::schedule::{EditKind, ResourceIndex, Schedule, Span};
+use crate::schedule::{EditKind, Oddity, ResourceIndex, Schedule, Span};
 use crate::seed::stream;
 use crate::time::TrueTime;
 use crate::world::process::NAMESPACE;
@@ -24,6 +24,9 @@ pub(crate) const TENANT: &str = "tenant";
 const READY_AFTER: Span = Span { min: Duration::from_millis(50), max: Duration::from_millis(1500) };
 
 const TENANTS: usize = 5;
+
+/// A finalizer of a tenant.
+const KEEP: &str = "tenant.example.com/keep";
 
 pub(super) struct Players {
     dice: fastrand::Rng,
@@ -78,7 +81,7 @@ impl World {
             self.players.workloads = Some(watch);
         }
         for resource in 0..self.schedule.resources {
-            self.create(ResourceIndex(resource));
+            self.create(ResourceIndex(resource), None);
         }
     }
 
@@ -88,7 +91,8 @@ impl World {
         let name = resource_name(edit.resource);
         let uri = format!("{}/{name}", memcacheds());
         match edit.what {
-            EditKind::Create => self.create(edit.resource),
+            EditKind::Create => self.create(edit.resource, None),
+            EditKind::CreateFor(tenant) => self.create(edit.resource, Some(tenant)),
             EditKind::Scale(replicas) => {
                 if let Some(wish) = self.players.wishes.get_mut(&name) {
                     wish.replicas = replicas;
@@ -129,6 +133,50 @@ impl World {
         }
     }
 
+    /// A tenant who may edit his resources puts something odd into one.
+    pub(super) fn put_oddity(&mut self, resource: ResourceIndex, what: Oddity) {
+        let patch = match what {
+            Oddity::BucketLabel => json!({"metadata": {"labels": {format!("{DOMAIN}/bucket"): "0256"}}}),
+            Oddity::Spec => json!({"spec": {"extraArgs": ["--port=1"]}}),
+            Oddity::Finalizer => {
+                let Some(mut finalizers) = self.finalizers_of_others(resource) else { return };
+                finalizers.push(json!(KEEP));
+                json!({"metadata": {"finalizers": finalizers}})
+            }
+            Oddity::Bulk => {
+                json!({"metadata": {"annotations": {"tenant.example.com/bulk": "x".repeat(200_000)}}})
+            }
+        };
+        self.patch_as_tenant(resource, &patch);
+    }
+
+    /// And takes it back. The label is for the operator to mend.
+    pub(super) fn take_oddity_back(&mut self, resource: ResourceIndex, what: Oddity) {
+        let patch = match what {
+            Oddity::BucketLabel => return,
+            Oddity::Spec => json!({"spec": {"extraArgs": null}}),
+            // Also of a resource that is being deleted, and wished for no more.
+            Oddity::Finalizer => {
+                let Some(finalizers) = self.finalizers_of_others(resource) else { return };
+                json!({"metadata": {"finalizers": finalizers}})
+            }
+            Oddity::Bulk => json!({"metadata": {"annotations": {"tenant.example.com/bulk": null}}}),
+        };
+        self.patch_as_tenant(resource, &patch);
+    }
+
+    /// All but the tenant's own: to strip the operator's is what an admission rule has to refuse him.
+    fn finalizers_of_others(&self, resource: ResourceIndex) -> Option<Vec<Value>> {
+        let object = self.api.look().peek(DOMAIN, "memcacheds", NAMESPACE, &resource_name(resource))?;
+        let all = object["metadata"]["finalizers"].as_array().cloned().unwrap_or_default();
+        Some(all.into_iter().filter(|one| one != KEEP).collect())
+    }
+
+    fn patch_as_tenant(&mut self, resource: ResourceIndex, patch: &Value) {
+        let uri = format!("{}/{}", memcacheds(), resource_name(resource));
+        self.by_hand(Method::PATCH, &uri, Some(patch));
+    }
+
     /// A request of somebody with kubectl, who is beside the server.
     pub(super) fn by_hand(&mut self, method: Method, uri: &str, body: Option<&Value>) {
         if self.api.ask(self.now, method, uri, body).is_some() {
@@ -137,12 +185,13 @@ impl World {
         }
     }
 
-    fn create(&mut self, resource: ResourceIndex) {
+    fn create(&mut self, resource: ResourceIndex, tenant: Option<u8>) {
         let name = resource_name(resource);
         if self.players.wishes.contains_key(&name) {
             return;
         }
-        let tenant = format!("tenant-{}", resource.0 % TENANTS);
+        let tenant = tenant.map_or(resource.0 % TENANTS, usize::from);
+        let tenant = format!("tenant-{tenant}");
         let (replicas, memory) = (1 + i32::try_from(resource.0 % 3).unwrap_or_default(), 64);
         let object = json!({
             "apiVersion": format!("{DOMAIN}/v1alpha1"), "kind": "Memcached",

@@ -11,7 +11,7 @@ use super::{AtServer, World};
 use crate::api::troubled;
 use crate::evidence::{Fate, Received};
 use crate::network::Passage;
-use crate::schedule::{ApiTrouble, FaultKind};
+use crate::schedule::{ApiTrouble, FaultKind, Listed, Seat};
 use crate::time::TrueTime;
 use crate::transport::{AnswerBody, Answered, Broken, Sent, whole};
 
@@ -91,6 +91,7 @@ impl World {
                 ApiTrouble::Conflict
                     | ApiTrouble::TooManyRequests
                     | ApiTrouble::InternalError
+                    | ApiTrouble::Forbidden
                     | ApiTrouble::TimeoutBefore
             ))
         );
@@ -165,6 +166,9 @@ impl World {
     /// The trouble that the server has with this request, if it has any.
     fn trouble(&mut self, process: usize, request: &Request<Bytes>) -> Option<(usize, ApiTrouble)> {
         let seat = self.processes[process].seat;
+        if let Some(refused) = self.refused_list(seat, request) {
+            return Some(refused);
+        }
         let troubles: Vec<(usize, ApiTrouble, u8)> = self
             .network
             .faults()
@@ -180,6 +184,26 @@ impl World {
             .filter(|(_, trouble, _)| *trouble != ApiTrouble::Conflict || updates)
             .find(|(_, _, percent)| dice.u8(..100) < *percent)
             .map(|(number, trouble, _)| (number, trouble))
+    }
+
+    /// The fault by which this seat may not list what it asks for.
+    fn refused_list(&self, seat: Seat, request: &Request<Bytes>) -> Option<(usize, ApiTrouble)> {
+        if request.method() != Method::GET {
+            return None;
+        }
+        let listed = |of: Listed| match of {
+            Listed::Resources => "memcacheds",
+            Listed::Children => "statefulsets",
+            Listed::Leases => "leases",
+        };
+        self.network.faults().find_map(|(number, fault)| match fault {
+            FaultKind::FailingList { seat: whose, of, forbidden }
+                if *whose == seat && request.uri().path().ends_with(&format!("/{}", listed(*of))) =>
+            {
+                Some((number, if *forbidden { ApiTrouble::Forbidden } else { ApiTrouble::InternalError }))
+            }
+            _ => None,
+        })
     }
 
     /// How long the next message to this seat takes.

@@ -16,7 +16,7 @@ const fn mutant(name: &'static str, checker: &'static str, bound: u64) -> Mutant
 }
 
 /// Those that schedules can tell from the rules.
-pub(crate) const MUTANTS: [Mutant; 20] = [
+pub(crate) const MUTANTS: [Mutant; 21] = [
     // lease-core
     mutant("expiry-by-wall-clock", "one-holder", 100),
     mutant("takeover-at-first-sight", "one-holder", 100),
@@ -39,6 +39,7 @@ pub(crate) const MUTANTS: [Mutant; 20] = [
     mutant("label-decides", "lost", 300),
     mutant("deleted-is-clean-up", "writes", 300),
     mutant("open-gate", "sending", 300),
+    mutant("no-owner-finalizer", "overlap", 300),
 ];
 
 #[cfg(all(test, feature = "mutants"))]

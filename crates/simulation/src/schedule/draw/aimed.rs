@@ -6,7 +6,7 @@ use fastrand::Rng;
 
 use super::dice::{between, millis};
 use super::ground::Ground;
-use super::waves::{direction, hand, slow};
+use super::waves::{direction, hand, listed, slow};
 use crate::schedule::{ApiTrouble, Direction, Fault, FaultKind, HandOnLease, LeaseOf};
 use crate::time::TrueTime;
 
@@ -14,7 +14,7 @@ type Aim = fn(&mut Rng, &Ground, TrueTime) -> Vec<Fault>;
 
 /// One of the aims.
 pub(super) fn draw(rng: &mut Rng, ground: &Ground, at: TrueTime) -> Vec<Fault> {
-    let aims: [Aim; 12] = [
+    let aims: [Aim; 13] = [
         paused_while_cut_off,
         crash_while_answers_are_lost,
         lease_deleted_under_a_paused_holder,
@@ -27,6 +27,7 @@ pub(super) fn draw(rng: &mut Rng, ground: &Ground, at: TrueTime) -> Vec<Fault> {
         two_that_take_turns_in_pausing,
         writes_that_landed_after_all,
         history_gone_while_away,
+        rights_gone_before_a_start,
     ];
     let aim = aims[rng.usize(..aims.len())];
     aim(rng, ground, at)
@@ -160,6 +161,19 @@ fn history_gone_while_away(rng: &mut Rng, ground: &Ground, at: TrueTime) -> Vec<
     vec![
         Fault { at, lasts, what: FaultKind::Partition { seat, direction: direction(rng) } },
         Fault { at: forgotten, lasts: Duration::ZERO, what: FaultKind::Compact },
+    ]
+}
+
+/// What it takes over, it cannot list, and for long.
+fn rights_gone_before_a_start(rng: &mut Rng, ground: &Ground, at: TrueTime) -> Vec<Fault> {
+    let seat = ground.seat(rng);
+    let lasts = ground.timings.lease_duration * rng.u32(2..=6);
+    let refused = FaultKind::FailingList { seat, of: listed(rng), forbidden: rng.bool() };
+    let gone = between(rng, Duration::from_millis(300), ground.timings.lease_duration);
+    let other = if rng.bool() { seat } else { ground.other_seat(rng, seat) };
+    vec![
+        Fault { at, lasts, what: refused },
+        Fault { at: at + millis(rng, 0..=3_000), lasts: gone, what: FaultKind::Crash(other) },
     ]
 }
 

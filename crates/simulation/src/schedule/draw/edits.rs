@@ -17,6 +17,7 @@ enum Deed {
     MoveTenant,
     Delete,
     Replace,
+    MoveByReplacing,
 }
 
 pub(super) fn draw(rng: &mut Rng, ground: &Ground) -> Vec<Edit> {
@@ -40,6 +41,17 @@ pub(super) fn draw(rng: &mut Rng, ground: &Ground) -> Vec<Edit> {
                 edit(at, EditKind::Delete);
                 edit(at + millis(rng, 10..=3_000), EditKind::Create);
             }
+            // The same name under another shard key: its bucket is another, and so may be its owner, while the owner of the one
+            // before is in the middle of a reconcile. Refused as long as the finalizer keeps the name taken, so tried twice.
+            Deed::MoveByReplacing => {
+                edit(at, EditKind::Scale(rng.i32(1..=5)));
+                let deleted = at + millis(rng, 50..=500);
+                edit(deleted, EditKind::Delete);
+                let tenant = rng.u8(..8);
+                let created = deleted + millis(rng, 10..=1_000);
+                edit(created, EditKind::CreateFor(tenant));
+                edit(created + millis(rng, 1_000..=20_000), EditKind::CreateFor(tenant));
+            }
         }
     }
     edits.retain(|edit| edit.at.since_start() < ground.busy_for);
@@ -57,6 +69,7 @@ fn deed(rng: &mut Rng, key_label: bool) -> Deed {
             (if key_label { 2 } else { 0 }, Deed::MoveTenant),
             (1, Deed::Delete),
             (2, Deed::Replace),
+            (if key_label { 2 } else { 0 }, Deed::MoveByReplacing),
         ],
     )
 }

@@ -51,7 +51,7 @@ fn every_kind_of_fault_and_edit_occurs() {
     }
     assert_eq!(kinds.len(), FaultKind::NAMES.len(), "a kind is missing from FaultKind::NAMES");
     assert_eq!(hands.len(), 9, "not every hand was laid on every Lease: {hands:?}");
-    assert_eq!(edits.len(), 5, "not every edit occurs: {edits:?}");
+    assert_eq!(edits.len(), 6, "not every edit occurs: {edits:?}");
 }
 
 #[test]
@@ -135,6 +135,7 @@ fn of_hand(what: HandOnLease) -> &'static str {
 fn of_edit(edit: &Edit) -> &'static str {
     match edit.what {
         EditKind::Create => "edit: create",
+        EditKind::CreateFor(_) => "edit: create-for",
         EditKind::Scale(_) => "edit: scale",
         EditKind::Memory(_) => "edit: memory",
         EditKind::MoveTenant(_) => "edit: move-tenant",

@@ -8,7 +8,7 @@ use super::aimed;
 use super::dice::{between, millis, of};
 use super::fleet::wall_offset;
 use super::ground::Ground;
-use crate::schedule::{ApiTrouble, Direction, Fault, FaultKind, HandOnLease, Seat};
+use crate::schedule::{ApiTrouble, Direction, Fault, FaultKind, HandOnLease, Listed, Oddity, Seat};
 use crate::time::TrueTime;
 
 #[derive(Clone, Copy)]
@@ -98,7 +98,7 @@ fn wave(rng: &mut Rng, ground: &Ground, at: TrueTime, faults: &mut Vec<Fault>) -
 pub(super) fn fault(rng: &mut Rng, ground: &Ground, at: TrueTime) -> Fault {
     let seat = ground.seat(rng);
     let percent = of(rng, &[(2, 10), (3, 30), (2, 60), (2, 100)]);
-    let what = match rng.u8(..24) {
+    let what = match rng.u8(..26) {
         0 | 1 => FaultKind::Pause(seat),
         2 => FaultKind::Suspend(seat),
         3 | 4 => FaultKind::Crash(seat),
@@ -114,6 +114,8 @@ pub(super) fn fault(rng: &mut Rng, ground: &Ground, at: TrueTime) -> Fault {
         17..=19 => FaultKind::Api { trouble: trouble(rng), percent },
         20 => FaultKind::Compact,
         21 => FaultKind::ApiDown,
+        24 => FaultKind::FailingList { seat, of: listed(rng), forbidden: rng.bool() },
+        25 => FaultKind::Oddity { resource: ground.resource(rng), what: oddity(rng) },
         22 => FaultKind::Hand { lease: ground.lease(rng), what: hand(rng) },
         _ => {
             let forged = rng.bool().then(|| rng.u8(..));
@@ -156,6 +158,14 @@ fn trouble(rng: &mut Rng) -> ApiTrouble {
             (3, ApiTrouble::TimeoutAfter),
         ],
     )
+}
+
+pub(super) fn listed(rng: &mut Rng) -> Listed {
+    of(rng, &[(3, Listed::Resources), (1, Listed::Children), (1, Listed::Leases)])
+}
+
+fn oddity(rng: &mut Rng) -> Oddity {
+    of(rng, &[(2, Oddity::BucketLabel), (1, Oddity::Spec), (1, Oddity::Finalizer), (1, Oddity::Bulk)])
 }
 
 pub(super) fn hand(rng: &mut Rng) -> HandOnLease {
