@@ -77,6 +77,14 @@ impl Hold {
         }
     }
 
+    /// See [`Term::last_given_up`].
+    pub(crate) fn last_given_up(&self) -> Option<Duration> {
+        match self {
+            Self::Elected(term) => term.last_given_up(),
+            Self::Sole(_) => None,
+        }
+    }
+
     pub(crate) fn renewals(&self) -> Option<watch::Receiver<Validity>> {
         match self {
             Self::Elected(term) => Some(term.renewals()),

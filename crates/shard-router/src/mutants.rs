@@ -30,11 +30,13 @@ pub enum Mutant {
     NewLeaseGoesByItsName,
     /// The layout on the coordinator Lease stands whoever holds it, also an operator that does not shard.
     LayoutOfPredecessorStands,
+    /// A deleted resource's name is freed although a write was given up on that may still land.
+    NameFreedBesideUnanswered,
 }
 
 impl Mutant {
     /// Every mutant there is, with its name in `SHARD_ROUTER_MUTANT`.
-    pub const ALL: [(Self, &'static str); 11] = [
+    pub const ALL: [(Self, &'static str); 12] = [
         (Self::SkipDrain, "skip-drain"),
         (Self::NoBarrier, "no-barrier"),
         (Self::StampFromKeyAgain, "stamp-from-key-again"),
@@ -46,6 +48,7 @@ impl Mutant {
         (Self::NoOwnerFinalizer, "no-owner-finalizer"),
         (Self::NewLeaseGoesByItsName, "new-lease-goes-by-its-name"),
         (Self::LayoutOfPredecessorStands, "layout-of-predecessor-stands"),
+        (Self::NameFreedBesideUnanswered, "name-freed-beside-unanswered"),
     ];
 }
 

@@ -91,6 +91,23 @@ impl Network {
         self.passage(seat, departs, Direction::ToServer)
     }
 
+    /// Whether the connection breaks under this request: the fault by which it does, when the client notices, and when the request
+    /// arrives.
+    pub(crate) fn breaks(&mut self, seat: Seat, departs: TrueTime) -> Option<(usize, TrueTime, TrueTime)> {
+        let dice = &mut self.dice[seat.0];
+        let (number, within) = self.on.iter().find_map(|(number, fault)| match fault {
+            FaultKind::BreakConnections { seat: whose, within, percent }
+                if *whose == seat && dice.u8(..100) < *percent =>
+            {
+                Some((*number, *within))
+            }
+            _ => None,
+        })?;
+        let noticed = departs + self.latency(seat);
+        let arrives = noticed + within.mul_f64(self.dice[seat.0].f64());
+        Some((number, noticed, arrives))
+    }
+
     /// An answer on its way back.
     pub(crate) fn answer(&mut self, seat: Seat, departs: TrueTime) -> Passage {
         self.passage(seat, departs, Direction::FromServer)

@@ -148,6 +148,12 @@ impl Term {
         self.shared.writes.end(answered, self.shared.clock.now().monotonic);
     }
 
+    /// When a write under this term was last [given up on](Self::write_ends), by `CLOCK_MONOTONIC`. It may land for as long as
+    /// LeaseDuration − RenewDeadline from then on: whatever must not happen beside it has to wait.
+    pub fn last_given_up(&self) -> Option<Duration> {
+        self.shared.writes.given_up()
+    }
+
     /// Lets no write begin any more. Says when the last was given up on that may still land.
     pub(super) fn close_writes(&self) -> Option<Duration> {
         self.shared.writes.close(self.shared.clock.now().monotonic)

@@ -36,6 +36,11 @@ impl Writes {
         }
     }
 
+    /// When the last was given up on, by `CLOCK_MONOTONIC`.
+    pub(super) fn given_up(&self) -> Option<Duration> {
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner).given_up
+    }
+
     /// Lets no more in, and says when the last write was given up on that may still land. One that is under way now is sent
     /// by something that the work has left behind, and counts as given up on.
     pub(super) fn close(&self, now: Duration) -> Option<Duration> {

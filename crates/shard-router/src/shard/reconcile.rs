@@ -159,6 +159,9 @@ impl<K: Sharded, R: Reconciler<K>> ActiveShard<K, R> {
         if meta.deletion_timestamp.is_none() || object.finalizers() != [finalizer.as_str()] {
             return Ok(());
         }
+        if !self.writes_have_landed().await {
+            return Ok(());
+        }
         let namespace = meta.namespace.clone().unwrap_or_default();
         let api: Api<K> = Api::namespaced(self.held.housekeeping(), &namespace);
         let patch = json!({"metadata": {
@@ -178,6 +181,21 @@ impl<K: Sharded, R: Reconciler<K>> ActiveShard<K, R> {
                 }
                 Err(Failure::NameNotFreed(error))
             }
+        }
+    }
+
+    /// Waits until no write of this shard can land any more that was given up on: with its name, the resource may be another
+    /// replica's. `false` if the shard is handed over first; then the next owner frees the name.
+    async fn writes_have_landed(&self) -> bool {
+        let given_up = self.held.hold.last_given_up();
+        let Some(given_up) = given_up.filter(|_| !active(Mutant::NameFreedBesideUnanswered)) else {
+            return true;
+        };
+        let timings = &self.setup.options.elections.timings;
+        let landed = given_up + timings.lease_duration().saturating_sub(timings.renew_deadline());
+        tokio::select! {
+            () = self.setup.clock.sleep(landed.saturating_sub(self.setup.clock.now().monotonic)) => true,
+            () = self.tracker.closed() => false,
         }
     }
 

@@ -43,8 +43,10 @@ fn hits(kind: &str) -> Hits {
         // Clocks, people's hands and history touch no message.
         "wall-jump" | "compact" | "hand-delete" | "hand-blank-holder" | "hand-label" | "label-strip"
         | "label-forge" => hits(false, false),
-        // A tenant touches no message, and may be alone with his resource.
-        "odd-bucket-label" | "odd-spec" | "odd-finalizer" | "odd-bulk" => hits(false, false),
+        // A tenant is alone with his resource.
+        "odd-bucket-label" | "odd-spec" | "odd-finalizer" | "odd-bulk" => {
+            Hits { messages: false, reconciles: false, lease_writes: false }
+        }
         // Lists are no part of a reconcile, and no writes.
         "list-forbidden" | "list-fails" => Hits { messages: true, reconciles: false, lease_writes: false },
         // Watches carry no writes.

@@ -60,6 +60,16 @@ pub enum FaultKind {
         /// How many of a hundred.
         percent: u8,
     },
+    /// The connection breaks under some requests, and these arrive all the same: later, but within what is assumed of requests that
+    /// nobody waits for any more.
+    BreakConnections {
+        /// Whose.
+        seat: Seat,
+        /// At most so long after the client has noticed.
+        within: Duration,
+        /// How many of a hundred.
+        percent: u8,
+    },
     /// Some answers never arrive, after the request took effect.
     LoseAnswers {
         /// Whose.

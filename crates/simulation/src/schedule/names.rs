@@ -6,7 +6,7 @@ use super::{ApiTrouble, Direction, FaultKind, HandOnLease, LeaseOf, Listed, Oddi
 
 impl FaultKind {
     /// Every name that [`FaultKind::name`] gives.
-    pub const NAMES: [&'static str; 32] = [
+    pub const NAMES: [&'static str; 33] = [
         "pause",
         "suspend",
         "crash",
@@ -18,6 +18,7 @@ impl FaultKind {
         "slow",
         "lose-requests",
         "lose-answers",
+        "break-connections",
         "hang-watches",
         "tear-watches",
         "lag-watches",
@@ -55,6 +56,7 @@ impl FaultKind {
             Self::Slow { .. } => "slow",
             Self::LoseRequests { .. } => "lose-requests",
             Self::LoseAnswers { .. } => "lose-answers",
+            Self::BreakConnections { .. } => "break-connections",
             Self::HangWatches(_) => "hang-watches",
             Self::TearWatches(_) => "tear-watches",
             Self::LagWatches { .. } => "lag-watches",
@@ -99,6 +101,7 @@ impl FaultKind {
             | Self::Slow { seat, .. }
             | Self::LoseRequests { seat, .. }
             | Self::LoseAnswers { seat, .. }
+            | Self::BreakConnections { seat, .. }
             | Self::LagWatches { seat, .. }
             | Self::FailingList { seat, .. }
             | Self::Hand { lease: LeaseOf::Member(seat), .. } => Some(seat),
@@ -122,13 +125,17 @@ impl fmt::Display for FaultKind {
                 write!(f, "{name}: requests up to {requests:?}, answers up to {answers:?}")
             }
             Self::LagWatches { by, .. } => write!(f, "{name} up to {by:?}"),
+            Self::BreakConnections { within, percent, .. } => {
+                write!(f, "{name} {percent} %, up to {within:?} before the requests arrive")
+            }
             Self::LoseRequests { percent, .. }
             | Self::LoseAnswers { percent, .. }
             | Self::Api { percent, .. } => write!(f, "{name} {percent} %"),
             Self::Hand { lease, .. } => write!(f, "{name} {lease}"),
             Self::FailingList { of, .. } => write!(f, "{name} of {of}"),
-            Self::Oddity { resource, .. } => write!(f, "{name} resource {}", resource.0),
-            Self::Label { resource, forged: None } => write!(f, "{name} resource {}", resource.0),
+            Self::Oddity { resource, .. } | Self::Label { resource, forged: None } => {
+                write!(f, "{name} resource {}", resource.0)
+            }
             Self::Label { resource, forged: Some(bucket) } => {
                 write!(f, "{name} resource {} bucket {bucket}", resource.0)
             }

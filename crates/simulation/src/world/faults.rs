@@ -44,7 +44,10 @@ impl World {
                     self.processes[process].set_wall(by_ms);
                 }
             }
-            FaultKind::TearWatches(seat) => self.tear_watches(seat, number),
+            // Watches that are open are not asked for again before they end.
+            FaultKind::TearWatches(seat) | FaultKind::FailingList { seat, .. } => {
+                self.tear_watches(seat, number);
+            }
             FaultKind::Compact => self.compact(number),
             FaultKind::ApiDown => {
                 self.api.down = true;
@@ -53,12 +56,11 @@ impl World {
             FaultKind::Hand { lease, what } => self.lay_hand(lease, what),
             FaultKind::Label { resource, forged } => self.forge_label(resource, forged),
             FaultKind::Oddity { resource, what } => self.put_oddity(resource, what),
-            // Watches that are open are not asked for again before they end.
-            FaultKind::FailingList { seat, .. } => self.tear_watches(seat, number),
             FaultKind::Partition { .. }
             | FaultKind::Slow { .. }
             | FaultKind::LoseRequests { .. }
             | FaultKind::LoseAnswers { .. }
+            | FaultKind::BreakConnections { .. }
             | FaultKind::HangWatches(_)
             | FaultKind::LagWatches { .. }
             | FaultKind::Api { .. } => {}
@@ -151,6 +153,7 @@ impl FaultKind {
             Self::Slow { .. }
                 | Self::LoseRequests { .. }
                 | Self::LoseAnswers { .. }
+                | Self::BreakConnections { .. }
                 | Self::Api { .. }
                 | Self::FailingList { .. }
         )

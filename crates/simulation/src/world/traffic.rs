@@ -24,6 +24,8 @@ pub(super) struct Arrival {
     pub(super) reply: oneshot::Sender<Answered>,
     /// The faults that have touched it.
     pub(super) touched_by: Vec<usize>,
+    /// The client has noticed that its connection broke, and hears no answer.
+    pub(super) abandoned: bool,
 }
 
 /// What a request is to the ledger.
@@ -54,10 +56,27 @@ impl World {
         if concern == Concern::LeaseWrite {
             self.processes[process].lease_writes_in_flight += 1;
         }
+        if let Some((by, noticed, arrives)) = self.network.breaks(seat, at) {
+            let (unheard, _) = oneshot::channel();
+            self.answer_at(process, noticed, concern, reply, Err(Broken::Reset));
+            if request.method() == Method::GET {
+                self.ledger.touch(by, concern);
+                return;
+            }
+            if concern == Concern::LeaseWrite {
+                self.processes[process].lease_writes_in_flight += 1;
+            }
+            let touched_by = vec![by];
+            let arrival =
+                Arrival { process, sent: at, recorded, request, reply: unheard, touched_by, abandoned: true };
+            self.serve_at(arrives, AtServer::Arrives(Box::new(arrival)));
+            return;
+        }
         match self.network.request(seat, at) {
             Passage::Arrives { at: arrives, delayed_by } => {
                 let touched_by: Vec<usize> = delayed_by.into_iter().collect();
-                let arrival = Arrival { process, sent: at, recorded, request, reply, touched_by };
+                let arrival =
+                    Arrival { process, sent: at, recorded, request, reply, touched_by, abandoned: false };
                 self.serve_at(arrives, AtServer::Arrives(Box::new(arrival)));
             }
             Passage::Lost { noticed, by } => {
@@ -69,7 +88,7 @@ impl World {
 
     /// A request reaches the server.
     pub(super) fn arrive(&mut self, at: TrueTime, arrival: Arrival) {
-        let Arrival { process, sent, recorded, request, reply, touched_by } = arrival;
+        let Arrival { process, sent, recorded, request, reply, touched_by, abandoned } = arrival;
         let seat = self.processes[process].seat;
         let concern = concern(&request);
         for fault in touched_by {
@@ -123,7 +142,9 @@ impl World {
             answer: Fate::Lost,
         };
         let passage = self.network.answer(seat, at);
-        if let (Passage::Arrives { at: back, .. }, true) = (passage, self.processes[process].is_there()) {
+        if let (Passage::Arrives { at: back, .. }, true) =
+            (passage, self.processes[process].is_there() && !abandoned)
+        {
             received.answer = Fate::Delivered(back.since(at));
         }
         self.note_request(received, &request);

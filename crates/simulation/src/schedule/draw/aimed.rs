@@ -14,7 +14,7 @@ type Aim = fn(&mut Rng, &Ground, TrueTime) -> Vec<Fault>;
 
 /// One of the aims.
 pub(super) fn draw(rng: &mut Rng, ground: &Ground, at: TrueTime) -> Vec<Fault> {
-    let aims: [Aim; 13] = [
+    let aims: [Aim; 14] = [
         paused_while_cut_off,
         crash_while_answers_are_lost,
         lease_deleted_under_a_paused_holder,
@@ -28,6 +28,7 @@ pub(super) fn draw(rng: &mut Rng, ground: &Ground, at: TrueTime) -> Vec<Fault> {
         writes_that_landed_after_all,
         history_gone_while_away,
         rights_gone_before_a_start,
+        told_to_stop_while_writes_are_given_up_on,
     ];
     let aim = aims[rng.usize(..aims.len())];
     aim(rng, ground, at)
@@ -174,6 +175,18 @@ fn rights_gone_before_a_start(rng: &mut Rng, ground: &Ground, at: TrueTime) -> V
     vec![
         Fault { at, lasts, what: refused },
         Fault { at: at + millis(rng, 0..=3_000), lasts: gone, what: FaultKind::Crash(other) },
+    ]
+}
+
+/// Its last writes fail for all that it knows, and land while it releases, or after.
+fn told_to_stop_while_writes_are_given_up_on(rng: &mut Rng, ground: &Ground, at: TrueTime) -> Vec<Fault> {
+    let seat = ground.seat(rng);
+    let lasts = between(rng, Duration::from_millis(500), ground.timings.retry_period * 2);
+    let breaks = FaultKind::BreakConnections { seat, within: ground.held_up, percent: rng.u8(20..=70) };
+    let told = at + between(rng, Duration::ZERO, lasts);
+    vec![
+        Fault { at, lasts, what: breaks },
+        Fault { at: told, lasts: ground.timings.lease_duration * 2, what: FaultKind::Terminate(seat) },
     ]
 }
 

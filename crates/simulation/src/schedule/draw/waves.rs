@@ -98,7 +98,7 @@ fn wave(rng: &mut Rng, ground: &Ground, at: TrueTime, faults: &mut Vec<Fault>) -
 pub(super) fn fault(rng: &mut Rng, ground: &Ground, at: TrueTime) -> Fault {
     let seat = ground.seat(rng);
     let percent = of(rng, &[(2, 10), (3, 30), (2, 60), (2, 100)]);
-    let what = match rng.u8(..26) {
+    let what = match rng.u8(..29) {
         0 | 1 => FaultKind::Pause(seat),
         2 => FaultKind::Suspend(seat),
         3 | 4 => FaultKind::Crash(seat),
@@ -114,8 +114,9 @@ pub(super) fn fault(rng: &mut Rng, ground: &Ground, at: TrueTime) -> Fault {
         17..=19 => FaultKind::Api { trouble: trouble(rng), percent },
         20 => FaultKind::Compact,
         21 => FaultKind::ApiDown,
+        26 => FaultKind::BreakConnections { seat, within: ground.held_up, percent },
         24 => FaultKind::FailingList { seat, of: listed(rng), forbidden: rng.bool() },
-        25 => FaultKind::Oddity { resource: ground.resource(rng), what: oddity(rng) },
+        25 | 27 | 28 => FaultKind::Oddity { resource: ground.resource(rng), what: oddity(rng) },
         22 => FaultKind::Hand { lease: ground.lease(rng), what: hand(rng) },
         _ => {
             let forged = rng.bool().then(|| rng.u8(..));
