@@ -8,6 +8,8 @@ mod delay;
 mod error;
 mod events;
 pub mod fetch;
+mod ownership;
+mod precondition;
 mod quantity;
 mod run;
 mod sharded;

@@ -2,6 +2,9 @@
 //!
 //! With force: what this operator builds is its own, and drift is healed whoever caused it. What it does not set —
 //! annotations of others, a sidecar's fields — stays as it is, because server-side apply only touches the fields applied.
+//!
+//! Force decides about fields, not about objects: each write depends on what was seen (see [`precondition`]), so an object
+//! that somebody else made, or made anew, since then is never rewritten.
 
 use std::fmt::Debug;
 
@@ -15,7 +18,9 @@ use serde::de::DeserializeOwned;
 use super::FIELD_MANAGER;
 use super::build::Children;
 use super::error::ReconcileError;
-use super::fetch::Observed;
+use super::fetch::{self, Observed};
+use super::precondition;
+use crate::crd::Memcached;
 
 /// What applying the children came to.
 #[derive(Clone, Debug)]
@@ -29,56 +34,71 @@ pub struct Applied {
 }
 
 /// Applies every child. The Service comes first, so that pods find their names from the start.
+///
+/// # Errors
+/// When a child could not be written, or turned out to be somebody else's.
 pub async fn apply(
     client: &Client,
+    memcached: &Memcached,
     children: Children,
     observed: &Observed,
 ) -> Result<Applied, ReconcileError> {
-    let mut changes = Changes::default();
-    apply_one(client, children.service, observed.service.as_ref(), &mut changes).await?;
-    let budget = observed.pod_disruption_budget.as_ref();
-    apply_one(client, children.pod_disruption_budget, budget, &mut changes).await?;
-    let servers = observed.stateful_set.as_ref();
-    let stateful_set = apply_one(client, children.stateful_set, servers, &mut changes).await?;
-    Ok(Applied { stateful_set, created: changes.created, updated: changes.updated })
+    let mut writer = Writer { client, memcached, created: Vec::new(), updated: Vec::new() };
+    Box::pin(writer.apply(children.service, observed.service.clone())).await?;
+    Box::pin(writer.apply(children.pod_disruption_budget, observed.pod_disruption_budget.clone())).await?;
+    let stateful_set = Box::pin(writer.apply(children.stateful_set, observed.stateful_set.clone())).await?;
+    Ok(Applied { stateful_set, created: writer.created, updated: writer.updated })
 }
 
-#[derive(Default)]
-struct Changes {
+struct Writer<'a> {
+    client: &'a Client,
+    memcached: &'a Memcached,
     created: Vec<String>,
     updated: Vec<String>,
 }
 
-async fn apply_one<K>(
-    client: &Client,
-    mut desired: K,
-    observed: Option<&K>,
-    changes: &mut Changes,
-) -> Result<K, ReconcileError>
-where
-    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
-        + Clone
-        + Debug
-        + Serialize
-        + DeserializeOwned,
-{
-    // With the uid, the write is refused if the child was deleted, or made anew, since it was read.
-    desired.meta_mut().uid = observed.and_then(|object| object.meta().uid.clone());
-    let name = desired.meta().name.clone().unwrap_or_default();
-    let api: Api<K> =
-        Api::namespaced(client.clone(), desired.meta().namespace.as_deref().unwrap_or_default());
-    let child = format!("{} {name}", K::kind(&()));
-    let params = PatchParams::apply(FIELD_MANAGER).force();
-    match api.patch(&name, &params, &Patch::Apply(&desired)).await {
-        Ok(applied) => {
-            match observed {
-                None => changes.created.push(child),
-                Some(before) if changed(before, &applied) => changes.updated.push(child),
-                Some(_) => {}
+impl Writer<'_> {
+    /// Applies one child to what was seen of it. If something else is there by then, this looks once: what is the
+    /// resource's own is mended, whoever made it; a stranger's object is an error and stays as it is.
+    async fn apply<K>(&mut self, mut desired: K, seen: Option<K>) -> Result<K, ReconcileError>
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+            + Clone
+            + Debug
+            + Serialize
+            + DeserializeOwned,
+    {
+        let child = format!("{} {}", K::kind(&()), desired.meta().name.as_deref().unwrap_or_default());
+        match self.send(&mut desired, seen, &child).await {
+            Err(error) if error.is_conflict() => {
+                let seen = fetch::one(self.client, self.memcached).await?;
+                self.send(&mut desired, seen, &child).await
             }
-            Ok(applied)
+            result => result,
         }
-        Err(source) => Err(ReconcileError::Apply { child, source }),
+    }
+
+    async fn send<K>(&mut self, desired: &mut K, seen: Option<K>, child: &str) -> Result<K, ReconcileError>
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+            + Clone
+            + Debug
+            + Serialize
+            + DeserializeOwned,
+    {
+        precondition::require(desired.meta_mut(), seen.as_ref().map(Resource::meta));
+        let meta = desired.meta();
+        let name = meta.name.as_deref().unwrap_or_default();
+        let api: Api<K> = Api::namespaced(self.client.clone(), meta.namespace.as_deref().unwrap_or_default());
+        let params = PatchParams::apply(FIELD_MANAGER).force();
+        let applied = api.patch(name, &params, &Patch::Apply(&*desired)).await;
+        let applied = applied.map_err(|source| ReconcileError::Apply { child: child.to_owned(), source })?;
+        match &seen {
+            None => self.created.push(child.to_owned()),
+            Some(before) if changed(before, &applied) => self.updated.push(child.to_owned()),
+            Some(_) => {}
+        }
+        Ok(applied)
     }
 }
 

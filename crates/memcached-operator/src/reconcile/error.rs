@@ -34,8 +34,24 @@ pub enum ReconcileError {
         owner: String,
     },
     /// A child is being deleted; its successor has to wait until it is gone.
-    #[error("{child} is being deleted; it is made again as soon as it is gone")]
+    #[error(
+        "{child} has been on its way out since {since}{}; it is made again as soon as it is gone",
+        waits_for(.finalizers)
+    )]
     Terminating {
+        /// Kind and name.
+        child: String,
+        /// Its deletionTimestamp.
+        since: String,
+        /// What keeps it.
+        finalizers: Vec<String>,
+    },
+    /// A child of a deleted Memcached of the same name is still there.
+    #[error(
+        "{child} still belongs to a deleted Memcached of the same name; it is made again as soon as the garbage \
+         collector has removed it"
+    )]
+    Leftover {
         /// Kind and name.
         child: String,
     },
@@ -49,8 +65,9 @@ impl ReconcileError {
     pub fn is_conflict(&self) -> bool {
         match self {
             Self::Apply { source, .. } | Self::Status(source) => is_conflict(source),
-            Self::Terminating { .. } => true,
-            Self::Read { .. } | Self::NotOurs { .. } => false,
+            Self::Terminating { .. } | Self::Leftover { .. } | Self::Read { .. } | Self::NotOurs { .. } => {
+                false
+            }
         }
     }
 
@@ -61,7 +78,7 @@ impl ReconcileError {
             Self::Apply { source, .. } => {
                 !is_conflict(source) && matches!(code(source), Some(400 | 403 | 404 | 405 | 422))
             }
-            Self::Read { .. } | Self::Terminating { .. } | Self::Status(_) => false,
+            Self::Read { .. } | Self::Terminating { .. } | Self::Leftover { .. } | Self::Status(_) => false,
         }
     }
 }
@@ -82,6 +99,13 @@ fn sentence(error: &kube::Error) -> String {
     match error {
         kube::Error::Api(status) => status.message.clone(),
         other => other.to_string(),
+    }
+}
+
+fn waits_for(finalizers: &[String]) -> String {
+    match finalizers {
+        [] => String::new(),
+        _ => format!(", and waits for whoever removes {} from its finalizers", finalizers.join(", ")),
     }
 }
 

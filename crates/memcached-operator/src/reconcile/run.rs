@@ -125,5 +125,5 @@ async fn converge(
     observed: &Observed,
 ) -> Result<Applied, Failure> {
     let fleet = validate(memcached).map_err(Failure::Invalid)?;
-    apply(client, build(&fleet, bucket), observed).await.map_err(Failure::Error)
+    Box::pin(apply(client, memcached, build(&fleet, bucket), observed)).await.map_err(Failure::Error)
 }

@@ -126,8 +126,8 @@ async fn a_namesake_gets_neither_status_nor_children_of_its_predecessor() {
     assert_eq!(stage.status("again").await.observed_generation, None, "the namesake's status is untouched");
 
     // No garbage collector runs here: the predecessor's children are still there, and are waited for.
-    let error = stage.reconcile("again").await.expect_err("has to wait");
-    assert!(error.is_conflict(), "{error}");
+    let error = stage.reconcile("again").await.expect_err("has to wait").to_string();
+    assert!(error.contains("still belongs to a deleted Memcached"), "{error}");
     stage.api::<StatefulSet>().delete("again", &DeleteParams::default()).await.expect("collected");
     stage.api::<Service>().delete("again", &DeleteParams::default()).await.expect("collected");
     stage.api::<PodDisruptionBudget>().delete("again", &DeleteParams::default()).await.expect("collected");

@@ -2,5 +2,6 @@
 
 mod children;
 mod definition;
+mod races;
 mod status;
 mod support;

@@ -66,16 +66,18 @@ impl Machine {
         let managers = if changed || managers != before { managers } else { before };
         set_managers(&mut object, &managers);
         Self::place_in_namespace(call, &mut object)?;
-        match old {
-            Some(old) => {
-                let kept = self.commit(call, name, &old, object)?;
-                if Arc::ptr_eq(&kept, &old) {
-                    self.settled.note(call, &kept);
-                }
-                Ok((200, kept))
+        if let Some(old) = old {
+            let kept = self.commit(call, name, &old, object)?;
+            if Arc::ptr_eq(&kept, &old) {
+                self.settled.note(call, &kept);
             }
-            None => Ok((201, self.insert(call, object)?)),
+            return Ok((200, kept));
         }
+        // Of what is not there, any version will do.
+        if let Some(metadata) = object["metadata"].as_object_mut() {
+            metadata.remove("resourceVersion");
+        }
+        Ok((201, self.insert(call, object)?))
     }
 
     /// The body, as far as its type is concerned; what is not in it is not applied, so it gets no defaults.
