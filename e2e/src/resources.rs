@@ -152,7 +152,7 @@ fn missing(memcached: &Memcached) -> Option<String> {
         return Some(format!("{} of {wanted} servers ready", status.ready_replicas));
     }
     let condition = |kind: &str| status.conditions.iter().find(|condition| condition.type_ == kind);
-    let still = condition("Progressing").filter(|condition| condition.status == "True");
+    let still = condition("Reconciling").filter(|condition| condition.status == "True");
     let still = still.or_else(|| condition("Degraded").filter(|condition| condition.status == "True"));
     still.map(|condition| format!("{}: {}", condition.type_, condition.message))
 }

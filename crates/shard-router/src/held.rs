@@ -24,6 +24,7 @@ use crate::{
 pub struct Held {
     shard: Arc<HeldShard>,
     bucket: Bucket,
+    earlier_failures: u32,
 }
 
 impl Held {
@@ -41,6 +42,12 @@ impl Held {
     /// The bucket of the object being reconciled.
     pub fn bucket(&self) -> Bucket {
         self.bucket
+    }
+
+    /// How many reconciles of the object have failed in a row before this one, as far as this replica knows. A failure that happens twice
+    /// in a row is worth telling on the object; one that happens once may have been a conflict or a short outage.
+    pub fn earlier_failures(&self) -> u32 {
+        self.earlier_failures
     }
 
     /// A number that grows from one owner of the shard to the next; 0 without leader election.
@@ -99,8 +106,8 @@ impl HeldShard {
         Arc::new(Self { shard, hold, client, housekeeping, bucket_label, closed })
     }
 
-    pub(crate) fn for_bucket(self: &Arc<Self>, bucket: Bucket) -> Held {
-        Held { shard: self.clone(), bucket }
+    pub(crate) fn for_bucket(self: &Arc<Self>, bucket: Bucket, earlier_failures: u32) -> Held {
+        Held { shard: self.clone(), bucket, earlier_failures }
     }
 
     pub(crate) fn client(&self) -> Client {

@@ -61,6 +61,15 @@ pub(super) fn resources(_: &mut SchemaGenerator) -> Schema {
 /// A quantity above or equal to zero.
 const QUANTITY: &str = r"^\+?([0-9]+(\.[0-9]*)?|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]+)?$";
 
+/// What a resource says that no replica has looked at yet. Without it, whoever waits for a resource (kstatus: `helm --wait`, Flux, Argo
+/// CD) would take one for ready that says nothing.
+pub(super) fn status_before_the_first_look() -> serde_json::Value {
+    serde_json::json!({"conditions": [{
+        "type": "Ready", "status": "Unknown", "reason": "Pending", "message": "Waiting for the operator.",
+        "lastTransitionTime": "1970-01-01T00:00:00Z",
+    }]})
+}
+
 pub(super) fn bucket(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": "integer", "format": "int32", "minimum": 0, "maximum": 255})
 }

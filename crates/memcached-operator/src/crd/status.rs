@@ -9,6 +9,7 @@ use super::schema;
 /// What the operator last saw of a `Memcached`.
 #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[schemars(extend("default" = schema::status_before_the_first_look()))]
 pub struct MemcachedStatus {
     /// The newest `metadata.generation` that the operator has acted on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -44,7 +45,7 @@ pub struct MemcachedStatus {
     #[schemars(schema_with = "schema::bucket")]
     pub bucket: Option<u8>,
 
-    /// `Available`, `Progressing` and `Degraded`.
+    /// `Ready`, `Reconciling` and `Stalled`, as kstatus reads them, and `Available` and `Degraded`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,

@@ -71,8 +71,9 @@ impl ReconcileError {
         }
     }
 
-    /// Whether a user has to know: the API server understood and said no, and will say so again.
-    pub(super) fn is_refusal(&self) -> bool {
+    /// Whether somebody has to change something before it can succeed: the API server understood and said no, and will say so
+    /// again. Everything else is told when it happens twice in a row.
+    pub(super) fn needs_a_person(&self) -> bool {
         match self {
             Self::NotOurs { .. } => true,
             Self::Apply { source, .. } => {

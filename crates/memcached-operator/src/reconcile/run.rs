@@ -13,7 +13,7 @@ use super::delay::Delay;
 use super::error::{ReconcileError, key};
 use super::events;
 use super::fetch::{self, Observed};
-use super::status::{Outcome, sentences, status, write};
+use super::status::{Outcome, READY, condition, sentences, status, write};
 use super::validate::{Problem, validate};
 use crate::crd::Memcached;
 
@@ -48,8 +48,8 @@ impl MemcachedReconciler {
         self
     }
 
-    /// One reconcile with this client; `seen` is the resource as the cache has it, and `bucket` the label for the
-    /// children, as key and value.
+    /// One reconcile with this client; `seen` is the resource as the cache has it, `bucket` the label for the children, as key and
+    /// value, and `earlier_failures` how many reconciles of it have failed in a row before.
     ///
     /// # Errors
     /// Whatever is worth another attempt. An invalid spec is not: it waits for a change.
@@ -58,10 +58,13 @@ impl MemcachedReconciler {
         seen: &Memcached,
         client: &Client,
         bucket: &(String, String),
+        earlier_failures: u32,
     ) -> Result<Action, ReconcileError> {
         let read = async { tokio::join!(fetch::current(client, seen), fetch::children(client, seen)) };
         let (current, children) = Box::pin(read).await;
         let Some(memcached) = current? else { return Ok(Action::await_change()) };
+        // Before anything slow: to those who wait for it, a resource that says nothing counts as ready.
+        let Some(memcached) = self.begin(client, memcached).await? else { return Ok(Action::await_change()) };
         self.delay.pass(&memcached, self.clock.as_ref()).await;
         let (observed, result) = match children {
             Ok(observed) => {
@@ -89,12 +92,34 @@ impl MemcachedReconciler {
                 Ok(Action::await_change())
             }
             Err(Failure::Error(error)) => {
-                if error.is_refusal() {
-                    refused(servers, Outcome::Refused(error.to_string())).await?;
+                let told = if error.needs_a_person() {
+                    Some(Outcome::Blocked(error.to_string()))
+                } else {
+                    // Once may have been a conflict, or the API server's restart.
+                    (earlier_failures > 0).then(|| Outcome::Failing(error.to_string()))
+                };
+                if let Some(outcome) = told
+                    && let Err(untold) = refused(servers, outcome).await
+                {
+                    tracing::warn!(memcached = key(&memcached), error = %untold, "a failure could not be told");
                 }
                 Err(error)
             }
         }
+    }
+
+    /// Says on a resource that says nothing yet that it is being looked after. `None` if it is gone.
+    async fn begin(
+        &self,
+        client: &Client,
+        memcached: Memcached,
+    ) -> Result<Option<Memcached>, ReconcileError> {
+        let conditions = memcached.status.as_ref().map_or(&[][..], |status| &status.conditions);
+        if condition(conditions, READY).is_some() {
+            return Ok(Some(memcached));
+        }
+        let status = status(&memcached, None, &Outcome::Begun, self.clock.wall());
+        write(client, &memcached, &status).await
     }
 
     async fn report(

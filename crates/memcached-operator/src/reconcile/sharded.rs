@@ -34,7 +34,7 @@ impl Reconciler<Memcached> for MemcachedReconciler {
     type Error = ReconcileError;
 
     async fn reconcile(&self, memcached: Arc<Memcached>, held: Held) -> Result<Action, ReconcileError> {
-        Box::pin(self.run(&memcached, &held.client(), &held.bucket_label())).await
+        Box::pin(self.run(&memcached, &held.client(), &held.bucket_label(), held.earlier_failures())).await
     }
 
     /// A conflict is no reason to be slow; all else follows the growing backoff.

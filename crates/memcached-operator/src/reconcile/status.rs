@@ -9,9 +9,8 @@ use k8s_openapi::jiff::Timestamp;
 use super::build::selector;
 use super::validate::{Problem, image};
 use crate::crd::{Memcached, MemcachedStatus};
-use conditions::Verdict;
 
-pub use conditions::{AVAILABLE, DEGRADED, PROGRESSING, condition};
+pub use conditions::{AVAILABLE, DEGRADED, READY, RECONCILING, STALLED, condition};
 pub use write::{needs_writing, write};
 
 /// The longest message of a condition that the API server accepts is far longer; this is what people read.
@@ -20,12 +19,17 @@ const LONGEST_MESSAGE: usize = 1024;
 /// What a reconcile came to, as far as the status is concerned.
 #[derive(Clone, Debug)]
 pub enum Outcome {
+    /// Nothing yet: this is the first that is said of the resource.
+    Begun,
     /// The children are as they should be.
     Applied,
     /// The spec makes no sense; nothing was changed.
     Invalid(Vec<Problem>),
-    /// The API server, or the presence of a stranger, keeps a child from being as it should be.
-    Refused(String),
+    /// The API server, or the presence of a stranger, keeps a child from being as it should be, until somebody changes
+    /// something.
+    Blocked(String),
+    /// Something has failed more than once in a row; it is tried again.
+    Failing(String),
 }
 
 /// The status to report; `servers` is the StatefulSet if there is one. Without `bucket`, which is the router's.
@@ -45,17 +49,12 @@ pub fn status(
     };
     let desired = memcached.spec.replicas;
     let name = memcached.metadata.name.as_deref().unwrap_or_default();
-    let degraded = match outcome {
-        Outcome::Applied => Verdict::no("AsExpected", "Every child is as it should be.".into()),
-        Outcome::Invalid(problems) => Verdict::yes("ValidationFailed", sentences(problems)),
-        Outcome::Refused(reason) => {
-            Verdict::yes("ApplyFailed", shortened(&format!("{}.", capitalised(reason))))
-        }
-    };
     let verdicts = [
+        (READY, conditions::ready(desired, servers, outcome)),
+        (RECONCILING, conditions::reconciling(desired, servers, outcome)),
+        (STALLED, conditions::stalled(outcome)),
         (AVAILABLE, conditions::available(desired, ready)),
-        (PROGRESSING, conditions::progressing(desired, servers, outcome)),
-        (DEGRADED, degraded),
+        (DEGRADED, conditions::degraded(outcome)),
     ];
     let generation = memcached.metadata.generation;
     let before = reported.map_or(&[][..], |status| &status.conditions);
@@ -86,6 +85,11 @@ fn capitalised(text: &str) -> String {
         Some(first) if !text.starts_with("spec.") => first.to_uppercase().chain(letters).collect(),
         _ => text.to_owned(),
     }
+}
+
+/// A reason as a sentence.
+fn sentence(reason: &str) -> String {
+    shortened(&format!("{}.", capitalised(reason)))
 }
 
 fn shortened(text: &str) -> String {

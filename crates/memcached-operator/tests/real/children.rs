@@ -108,7 +108,8 @@ async fn a_resource_that_goes_is_let_go() {
     api.delete("leaving", &DeleteParams::default()).await.expect("deleted");
     stage.reconcile("leaving").await.expect("nothing to do");
     assert!(stage.api::<StatefulSet>().get_opt("leaving").await.expect("asked").is_none());
-    assert_eq!(stage.status("leaving").await.conditions.len(), 0);
+    let conditions = stage.status("leaving").await.conditions;
+    assert_eq!(conditions.iter().map(|condition| condition.reason.as_str()).collect::<Vec<_>>(), ["Pending"]);
     let free = json!({"metadata": {"finalizers": null}});
     api.patch("leaving", &PatchParams::default(), &Patch::Merge(&free)).await.expect("freed");
 }

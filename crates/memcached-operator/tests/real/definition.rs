@@ -103,3 +103,16 @@ async fn the_sample_is_accepted_and_valid() {
     stage.reconcile("sessions").await.expect("reconciled");
     assert_eq!(stage.status("sessions").await.ready.as_deref(), Some("0/3"));
 }
+
+/// The operator may be down. To kstatus a resource that says nothing is ready.
+#[tokio::test]
+async fn a_resource_that_nobody_has_looked_at_says_so() {
+    let Some(stage) = stage("the API server applies defaults").await else { return };
+    let created = stage.create("unseen", json!({})).await.expect("created");
+    let listed = stage.api::<Memcached>().get("unseen").await.expect("there");
+    for resource in [created, listed] {
+        let conditions = resource.status.unwrap_or_default().conditions;
+        let ready = conditions.iter().find(|condition| condition.type_ == "Ready").expect("Ready");
+        assert_eq!((ready.status.as_str(), ready.reason.as_str()), ("Unknown", "Pending"));
+    }
+}

@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use k8s_openapi::api::admissionregistration::v1::ValidatingWebhookConfiguration;
 use k8s_openapi::api::apps::v1::StatefulSet;
-use kube::api::{Patch, PatchParams};
+use k8s_openapi::api::core::v1::Service;
+use kube::Api;
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use kube_testkit::{WorkloadStandIn, eventually};
 use memcached_operator::crd::{Memcached, MemcachedStatus};
 use memcached_operator::reconcile::status::condition;
@@ -19,7 +22,7 @@ async fn conditions_follow_the_servers() {
     stage.create("fleet", json!({"replicas": 3})).await.expect("created");
     stage.reconcile("fleet").await.expect("reconciled");
     let status = stage.status("fleet").await;
-    assert_eq!(summary(&status), "Available=False Progressing=True Degraded=False");
+    assert_eq!(summary(&status), "Ready=False Reconciling=True Stalled=False Available=False Degraded=False");
     assert_eq!((status.ready.as_deref(), status.observed_generation), (Some("0/3"), Some(1)));
 
     let _servers = WorkloadStandIn::start_in(stage.client.clone(), stage.env.namespace(), Duration::ZERO);
@@ -31,7 +34,7 @@ async fn conditions_follow_the_servers() {
     .await;
     stage.reconcile("fleet").await.expect("reconciled");
     let status = stage.status("fleet").await;
-    assert_eq!(summary(&status), "Available=True Progressing=False Degraded=False");
+    assert_eq!(summary(&status), "Ready=True Reconciling=False Stalled=False Available=True Degraded=False");
     assert_eq!((status.ready.as_deref(), status.ready_replicas), (Some("3/3"), 3));
     assert_eq!(status.image.as_deref(), Some("docker.io/library/memcached:1.6.39"));
 }
@@ -71,7 +74,7 @@ async fn an_invalid_spec_is_explained_and_waits() {
         assert_eq!(action, kube::runtime::controller::Action::await_change());
     }
     let status = stage.status("odd").await;
-    assert_eq!(summary(&status), "Available=False Progressing=False Degraded=True");
+    assert_eq!(summary(&status), "Ready=False Reconciling=False Stalled=True Available=False Degraded=True");
     let degraded = condition(&status.conditions, "Degraded").expect("Degraded");
     assert_eq!(degraded.reason, "ValidationFailed");
     assert!(degraded.message.contains("--thr=9"), "{}", degraded.message);
@@ -81,6 +84,69 @@ async fn an_invalid_spec_is_explained_and_waits() {
     stage.change("odd", json!({"extraArgs": []})).await.expect("mended");
     stage.reconcile("odd").await.expect("reconciled");
     assert_eq!(stage.events("odd").await, ["ValidationFailed", "Created", "Recovered"]);
+}
+
+/// A fail-closed admission webhook whose server does not answer: the API server says 500, which is no refusal.
+#[tokio::test]
+async fn any_failure_that_happens_twice_in_a_row_is_told_and_so_is_its_end() {
+    let Some(stage) = stage("the API server calls webhooks").await else { return };
+    let namespace = stage.env.namespace();
+    let webhooks: Api<ValidatingWebhookConfiguration> = Api::all(stage.client.clone());
+    let webhook = json!({
+        "metadata": {"name": namespace},
+        "webhooks": [{
+            "name": "policy.example.com", "admissionReviewVersions": ["v1"], "sideEffects": "None",
+            "failurePolicy": "Fail", "timeoutSeconds": 1,
+            "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}},
+            "clientConfig": {"url": "https://127.0.0.1:9/validate"},
+            "rules": [{"apiGroups": ["apps"], "apiVersions": ["v1"], "resources": ["statefulsets"],
+                       "operations": ["CREATE", "UPDATE"]}],
+        }],
+    });
+    let webhook = serde_json::from_value(webhook).expect("a webhook");
+    webhooks.create(&PostParams::default(), &webhook).await.expect("created");
+    stage.create("hooked", json!({})).await.expect("created");
+    eventually("the webhook to be in force", SOON, || async {
+        stage.reconcile("hooked").await.err().map(|error| error.to_string())
+    })
+    .await;
+
+    stage.reconcile_after("hooked", 1).await.expect_err("it fails again");
+    let status = stage.status("hooked").await;
+    assert_eq!(summary(&status), "Ready=False Reconciling=True Stalled=False Available=False Degraded=True");
+    for type_ in ["Ready", "Degraded"] {
+        let condition = condition(&status.conditions, type_).expect(type_);
+        assert!(condition.message.contains("failed calling webhook"), "{}", condition.message);
+    }
+    let version = stage.api::<Memcached>().get("hooked").await.expect("there").metadata.resource_version;
+    stage.reconcile_after("hooked", 2).await.expect_err("it fails again");
+    let again = stage.api::<Memcached>().get("hooked").await.expect("there").metadata.resource_version;
+    assert_eq!(version, again, "the same failure is no news");
+
+    webhooks.delete(namespace, &DeleteParams::default()).await.expect("deleted");
+    eventually("the webhook to be gone", SOON, || async { stage.reconcile_after("hooked", 3).await.ok() })
+        .await;
+    assert!(summary(&stage.status("hooked").await).ends_with("Degraded=False"));
+    let events = stage.events("hooked").await;
+    assert_eq!(events.iter().filter(|reason| *reason == "ApplyFailed").count(), 1, "{events:?}");
+    assert_eq!(events.last().map(String::as_str), Some("Recovered"));
+}
+
+/// To kstatus a resource without conditions is ready. So the first write comes before anything that may take long or fail.
+#[tokio::test]
+async fn a_resource_says_that_it_is_on_its_way_before_anything_else() {
+    let Some(stage) = stage("the API server stores statuses").await else { return };
+    stage.create("first", json!({"replicas": 2})).await.expect("created");
+    // Its Service belongs to somebody else, so nothing is applied.
+    let service: Service = serde_json::from_value(json!({
+        "metadata": {"name": "first"}, "spec": {"ports": [{"port": 1}]},
+    }))
+    .expect("a Service");
+    stage.api::<Service>().create(&PostParams::default(), &service).await.expect("created");
+    stage.reconcile("first").await.expect_err("refused");
+    let status = stage.status("first").await;
+    assert_eq!(summary(&status), "Ready=False Reconciling=False Stalled=True Available=False Degraded=True");
+    assert_eq!(status.observed_generation, Some(1));
 }
 
 fn summary(status: &MemcachedStatus) -> String {

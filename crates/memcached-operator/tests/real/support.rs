@@ -75,10 +75,20 @@ impl Stage {
         self.reconcile_as_seen(&memcached).await
     }
 
+    /// Likewise, after so many failures in a row.
+    pub(crate) async fn reconcile_after(&self, name: &str, failures: u32) -> Result<Action, ReconcileError> {
+        let memcached = self.api::<Memcached>().get(name).await.expect("the Memcached is there");
+        self.attempt(&memcached, failures).await
+    }
+
     /// Reconciles what was seen, however old.
     pub(crate) async fn reconcile_as_seen(&self, memcached: &Memcached) -> Result<Action, ReconcileError> {
+        self.attempt(memcached, 0).await
+    }
+
+    async fn attempt(&self, memcached: &Memcached, failures: u32) -> Result<Action, ReconcileError> {
         let bucket = ("cache.example.com/bucket".to_owned(), "17".to_owned());
-        Box::pin(MemcachedReconciler::new("tests_1").run(memcached, &self.client, &bucket)).await
+        Box::pin(MemcachedReconciler::new("tests_1").run(memcached, &self.client, &bucket, failures)).await
     }
 
     pub(crate) async fn status(&self, name: &str) -> MemcachedStatus {

@@ -96,7 +96,9 @@ fn of_resource(resource: &Memcached, wish: &Wish) -> Vec<String> {
     check(status.ready == Some(ready), "not all servers are reported ready");
     let label = resource.labels().get(BUCKET).and_then(|bucket| bucket.parse::<u8>().ok());
     check(label.is_some() && label == status.bucket, "bucket label and status disagree");
-    for (type_, wanted) in [("Available", "True"), ("Progressing", "False"), ("Degraded", "False")] {
+    for (type_, wanted) in
+        [("Ready", "True"), ("Available", "True"), ("Reconciling", "False"), ("Degraded", "False")]
+    {
         let found = condition(&status.conditions, type_).map(|found| found.status.as_str());
         check(found == Some(wanted), &format!("{type_} is {found:?}"));
     }

@@ -70,7 +70,9 @@ impl<K: Sharded, R: Reconciler<K>> ActiveShard<K, R> {
             return Ok(Action::await_change());
         };
         let started = self.setup.clock.now().monotonic;
-        let result = self.run(&object, self.held.for_bucket(running.facts.bucket)).await;
+        let earlier_failures = self.failures.of(&running.facts.uid);
+        let held = self.held.for_bucket(running.facts.bucket, earlier_failures);
+        let result = self.run(&object, held).await;
         let took = self.setup.clock.now().monotonic.saturating_sub(started);
         let outcome = match &result {
             Ok(_) => "ok",

@@ -10,6 +10,7 @@ use crate::embedded::kinds;
 use crate::embedded::ownership::{Managers, Operation, update};
 use crate::embedded::refusal::Refusal;
 use crate::embedded::resource::ResourceType;
+use crate::embedded::schema::apply_defaults;
 use crate::embedded::seams::{name_suffix, uid};
 use crate::embedded::store::Kept;
 
@@ -99,10 +100,13 @@ impl Machine {
         }
         if kind.status {
             let nothing = Self::nothing(kind);
-            match nothing.get("status") {
-                Some(empty) => object["status"] = empty.clone(),
-                None => {
-                    object.as_object_mut().expect("decoded objects are objects").remove("status");
+            if let Some(empty) = nothing.get("status") {
+                object["status"] = empty.clone();
+            } else {
+                object.as_object_mut().expect("decoded objects are objects").remove("status");
+                if kind.custom.is_some() {
+                    // The real server stores none, and fills in what the definition says whenever it reads the object.
+                    apply_defaults(&kind.schema, &mut object);
                 }
             }
         }

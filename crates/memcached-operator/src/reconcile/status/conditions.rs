@@ -1,16 +1,28 @@
-//! `Available`, `Progressing` and `Degraded`, after the conventions of the Kubernetes API.
+//! The conditions: `Ready`, `Reconciling` and `Stalled` as kstatus reads them (`helm --wait`, Flux, Argo CD, `kubectl wait`), and
+//! `Available` and `Degraded` after the conventions of the Kubernetes API.
+//!
+//! | | Ready | Reconciling | Stalled | kstatus says |
+//! | --- | --- | --- | --- | --- |
+//! | servers on their way | False | True | False | InProgress |
+//! | all as asked for | True | False | False | Current |
+//! | fails, and is tried again | False | True | False | InProgress |
+//! | somebody has to change something | False | False | True | Failed |
 
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use k8s_openapi::jiff::Timestamp;
 
-use super::Outcome;
+use super::{Outcome, sentence, sentences};
 use crate::reconcile::build::MAX_UNAVAILABLE;
 
 /// Enough servers answer: all but as many as the disruption budget lets go, and at least one.
 pub const AVAILABLE: &str = "Available";
-/// The servers are on their way to what the spec asks for.
-pub const PROGRESSING: &str = "Progressing";
+/// Everything is as the spec asks for: every server is there, up to date, and answers.
+pub const READY: &str = "Ready";
+/// The servers are on their way to what the spec asks for, or something fails and is tried again.
+pub const RECONCILING: &str = "Reconciling";
+/// Nothing goes on until somebody changes something.
+pub const STALLED: &str = "Stalled";
 /// Something keeps the operator from doing what the spec asks for, and a person has to look.
 pub const DEGRADED: &str = "Degraded";
 
@@ -24,15 +36,21 @@ pub(super) struct Verdict {
     holds: bool,
     reason: &'static str,
     message: String,
+    /// Whether the message quotes an error.
+    is_error: bool,
 }
 
 impl Verdict {
     pub(super) fn yes(reason: &'static str, message: String) -> Self {
-        Self { holds: true, reason, message }
+        Self { holds: true, reason, message, is_error: false }
     }
 
     pub(super) fn no(reason: &'static str, message: String) -> Self {
-        Self { holds: false, reason, message }
+        Self { holds: false, reason, message, is_error: false }
+    }
+
+    fn quoting_an_error(self) -> Self {
+        Self { is_error: true, ..self }
     }
 
     /// The time of the last transition is kept while the status stays the same.
@@ -45,11 +63,21 @@ impl Verdict {
     ) -> Condition {
         let status = if self.holds { "True" } else { "False" };
         let unchanged = condition(before, type_).filter(|before| before.status == status);
+        // An error that differs from the one before in a port or a time only is the same one: to write it down at each attempt
+        // would be a write for nothing.
+        let message = match unchanged.filter(|before| before.reason == self.reason) {
+            Some(before)
+                if without_numbers(&before.message) == without_numbers(&self.message) && self.is_error =>
+            {
+                before.message.clone()
+            }
+            _ => self.message,
+        };
         Condition {
             type_: type_.to_owned(),
             status: status.to_owned(),
             reason: self.reason.to_owned(),
-            message: self.message,
+            message,
             observed_generation: generation,
             last_transition_time: unchanged.map_or(Time(now), |before| before.last_transition_time.clone()),
         }
@@ -67,19 +95,72 @@ pub(super) fn available(desired: i32, ready: i32) -> Verdict {
     }
 }
 
-pub(super) fn progressing(desired: i32, servers: Option<&StatefulSet>, outcome: &Outcome) -> Verdict {
+pub(super) fn ready(desired: i32, servers: Option<&StatefulSet>, outcome: &Outcome) -> Verdict {
     match outcome {
-        Outcome::Invalid(_) => {
-            return Verdict::no(
-                "ValidationFailed",
-                "The spec has to be mended before anything is rolled out.".into(),
-            );
+        Outcome::Begun => Verdict::no(BEGUN, "The operator has begun to look after it.".into()),
+        Outcome::Invalid(problems) => Verdict::no(INVALID, sentences(problems)),
+        Outcome::Blocked(error) | Outcome::Failing(error) => {
+            Verdict::no(FAILED, sentence(error)).quoting_an_error()
         }
-        Outcome::Refused(_) => {
-            return Verdict::no("ApplyFailed", "A child could not be applied; see Degraded.".into());
+        Outcome::Applied => {
+            let Verdict { holds, reason, message, .. } = rollout(desired, servers);
+            if holds { Verdict::no(reason, message) } else { Verdict::yes(reason, message) }
         }
-        Outcome::Applied => {}
     }
+}
+
+pub(super) fn reconciling(desired: i32, servers: Option<&StatefulSet>, outcome: &Outcome) -> Verdict {
+    match outcome {
+        Outcome::Begun => Verdict::yes(BEGUN, "The operator has begun to look after it.".into()),
+        Outcome::Invalid(_) => {
+            Verdict::no(INVALID, "The spec has to be mended before anything is rolled out.".into())
+        }
+        Outcome::Blocked(_) => Verdict::no(FAILED, "A child could not be applied; see Stalled.".into()),
+        Outcome::Failing(_) => Verdict::yes("Retrying", "It is tried again and again; see Degraded.".into()),
+        Outcome::Applied => rollout(desired, servers),
+    }
+}
+
+pub(super) fn stalled(outcome: &Outcome) -> Verdict {
+    match outcome {
+        Outcome::Invalid(problems) => Verdict::yes(INVALID, sentences(problems)),
+        Outcome::Blocked(error) => Verdict::yes(FAILED, sentence(error)).quoting_an_error(),
+        Outcome::Begun | Outcome::Applied | Outcome::Failing(_) => {
+            Verdict::no("NotStalled", "Nothing has to be changed by hand.".into())
+        }
+    }
+}
+
+pub(super) fn degraded(outcome: &Outcome) -> Verdict {
+    match outcome {
+        Outcome::Begun => Verdict::no(BEGUN, "Nothing is known to be wrong.".into()),
+        Outcome::Applied => Verdict::no("AsExpected", "Every child is as it should be.".into()),
+        Outcome::Invalid(problems) => Verdict::yes(INVALID, sentences(problems)),
+        Outcome::Blocked(error) | Outcome::Failing(error) => {
+            Verdict::yes(FAILED, sentence(error)).quoting_an_error()
+        }
+    }
+}
+
+const BEGUN: &str = "Reconciling";
+const INVALID: &str = "ValidationFailed";
+const FAILED: &str = "ApplyFailed";
+
+/// Each run of digits as one sign.
+fn without_numbers(text: &str) -> String {
+    let mut shape = String::with_capacity(text.len());
+    for letter in text.chars() {
+        match letter {
+            '0'..='9' if shape.ends_with('#') => {}
+            '0'..='9' => shape.push('#'),
+            other => shape.push(other),
+        }
+    }
+    shape
+}
+
+/// Whether the servers are on their way.
+fn rollout(desired: i32, servers: Option<&StatefulSet>) -> Verdict {
     let seen = servers.and_then(|servers| servers.status.clone()).unwrap_or_default();
     let generation = servers.and_then(|servers| servers.metadata.generation);
     if seen.observed_generation < generation {

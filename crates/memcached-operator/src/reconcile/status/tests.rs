@@ -27,7 +27,8 @@ fn a_new_resource_is_on_its_way() {
     let status = reported(&memcached(json!({"replicas": 3})), None, &Outcome::Applied);
     assert_eq!(
         summary(&status),
-        "Available=False TooFewReady, Progressing=True RollingOut, Degraded=False AsExpected"
+        "Ready=False RollingOut, Reconciling=True RollingOut, Stalled=False NotStalled, Available=False TooFewReady, \
+         Degraded=False AsExpected"
     );
     assert_eq!(status.ready.as_deref(), Some("0/3"));
     assert_eq!(status.observed_generation, Some(3));
@@ -42,20 +43,20 @@ fn the_stages_of_a_rollout() {
     for (seen, expected) in [
         (
             json!({"replicas": 3, "readyReplicas": 3, "updatedReplicas": 3, "observedGeneration": 1}),
-            "Available=True AllReady, Progressing=True RollingOut",
+            "Ready=False RollingOut, Reconciling=True RollingOut, Stalled=False NotStalled, Available=True AllReady",
         ),
         (
             json!({"replicas": 3, "readyReplicas": 2, "updatedReplicas": 1, "observedGeneration": 2}),
-            "Available=True EnoughReady, Progressing=True RollingOut",
+            "Ready=False RollingOut, Reconciling=True RollingOut, Stalled=False NotStalled, Available=True EnoughReady",
         ),
         (
             json!({"replicas": 3, "readyReplicas": 3, "updatedReplicas": 1, "observedGeneration": 2,
                    "currentRevision": "a", "updateRevision": "b"}),
-            "Available=True AllReady, Progressing=True RollingOut",
+            "Ready=False RollingOut, Reconciling=True RollingOut, Stalled=False NotStalled, Available=True AllReady",
         ),
         (
             json!({"replicas": 3, "readyReplicas": 3, "updatedReplicas": 3, "observedGeneration": 2}),
-            "Available=True AllReady, Progressing=False RolledOut",
+            "Ready=True RolledOut, Reconciling=False RolledOut, Stalled=False NotStalled, Available=True AllReady",
         ),
     ] {
         let status = reported(&resource, Some(&servers(seen)), &Outcome::Applied);
@@ -67,7 +68,7 @@ fn the_stages_of_a_rollout() {
 fn nothing_asked_for_is_available() {
     let seen = servers(json!({"replicas": 0, "observedGeneration": 2}));
     let status = reported(&memcached(json!({"replicas": 0})), Some(&seen), &Outcome::Applied);
-    assert!(summary(&status).starts_with("Available=True ScaledToZero, Progressing=False RolledOut"));
+    assert!(summary(&status).starts_with("Ready=True RolledOut, Reconciling=False RolledOut, Stalled=False NotStalled, Available=True ScaledToZero"));
     assert_eq!(status.ready.as_deref(), Some("0/0"));
 }
 
@@ -77,6 +78,39 @@ fn an_invalid_spec_is_explained() {
     let degraded = condition(&status.conditions, DEGRADED).expect("Degraded");
     assert_eq!((degraded.status.as_str(), degraded.reason.as_str()), ("True", "ValidationFailed"));
     assert!(degraded.message.contains("remove one"), "{}", degraded.message);
+}
+
+#[test]
+fn what_is_said_first_is_that_it_is_looked_after() {
+    let status = reported(&memcached(json!({})), None, &Outcome::Begun);
+    assert!(
+        summary(&status).starts_with("Ready=False Reconciling, Reconciling=True Reconciling, Stalled=False")
+    );
+    assert_eq!(status.observed_generation, Some(3));
+}
+
+#[test]
+fn who_has_to_act_is_told_apart_from_what_is_tried_again() {
+    let blocked = reported(&memcached(json!({})), None, &Outcome::Blocked("no".into()));
+    assert!(
+        summary(&blocked).starts_with("Ready=False ApplyFailed, Reconciling=False ApplyFailed, Stalled=True")
+    );
+    let failing = reported(&memcached(json!({})), None, &Outcome::Failing("no".into()));
+    assert!(
+        summary(&failing).starts_with("Ready=False ApplyFailed, Reconciling=True Retrying, Stalled=False")
+    );
+}
+
+#[test]
+fn the_same_error_with_another_port_or_time_is_no_news() {
+    let error =
+        |port| Outcome::Failing(format!("could not apply it: dial tcp 10.0.0.1:{port}: connection refused"));
+    let mut resource = memcached(json!({}));
+    let first = reported(&resource, None, &error(41_234));
+    resource.status = Some(first.clone());
+    assert!(!needs_writing(&resource, &reported(&resource, None, &error(5))));
+    let other = Outcome::Failing("could not apply it: i/o timeout".into());
+    assert!(needs_writing(&resource, &reported(&resource, None, &other)));
 }
 
 #[test]

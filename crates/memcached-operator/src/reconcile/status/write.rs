@@ -20,8 +20,8 @@ pub fn needs_writing(memcached: &Memcached, status: &MemcachedStatus) -> bool {
     MemcachedStatus { bucket: None, ..before } != *status
 }
 
-/// Writes the status to the resource that was seen, and to no namesake. Says whether it wrote; a resource that is gone
-/// needs no status.
+/// Writes the status to the resource that was seen, and to no namesake. Returns the resource as it is then; `None` if it is
+/// gone, and needs no status.
 ///
 /// The status subresource of a custom resource ignores a uid in the body, so the precondition is the version, and the
 /// uid is compared here whenever that version is no longer the newest.
@@ -29,9 +29,9 @@ pub async fn write(
     client: &Client,
     memcached: &Memcached,
     status: &MemcachedStatus,
-) -> Result<bool, ReconcileError> {
+) -> Result<Option<Memcached>, ReconcileError> {
     if !needs_writing(memcached, status) {
-        return Ok(false);
+        return Ok(Some(memcached.clone()));
     }
     let meta = &memcached.metadata;
     let name = meta.name.as_deref().unwrap_or_default();
@@ -47,8 +47,8 @@ pub async fn write(
         });
         let params = PatchParams::apply(FIELD_MANAGER).force();
         match api.patch_status(name, &params, &Patch::Apply(&body)).await {
-            Ok(_) => return Ok(true),
-            Err(kube::Error::Api(answer)) if answer.code == 404 => return Ok(false),
+            Ok(written) => return Ok(Some(written)),
+            Err(kube::Error::Api(answer)) if answer.code == 404 => return Ok(None),
             Err(error) if attempt == ATTEMPTS || !is_conflict(&error) => {
                 return Err(ReconcileError::Status(error));
             }
@@ -56,7 +56,7 @@ pub async fn write(
         }
         match api.get_metadata_opt(name).await.map_err(ReconcileError::Status)? {
             Some(newer) if newer.metadata.uid == meta.uid => version = newer.metadata.resource_version,
-            _ => return Ok(false),
+            _ => return Ok(None),
         }
     }
 }

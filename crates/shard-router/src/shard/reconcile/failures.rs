@@ -25,6 +25,11 @@ impl Failures {
         count
     }
 
+    /// How many in a row so far.
+    pub(crate) fn of(&self, uid: &str) -> u32 {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(uid).copied().unwrap_or_default()
+    }
+
     /// The object was reconciled without a failure, or has left the cache.
     pub(crate) fn forget(&self, uid: &str) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
@@ -40,6 +45,7 @@ mod tests {
         let failures = Failures::default();
         assert_eq!((failures.count("1", || true), failures.count("1", || true)), (1, 2));
         assert_eq!(failures.count("2", || true), 1);
+        assert_eq!((failures.of("1"), failures.of("3")), (2, 0));
         failures.forget("1");
         assert_eq!(failures.count("1", || true), 1);
     }
