@@ -28,7 +28,7 @@ pub use clock::{Clock, SystemClock};
 pub use elections::{Connection, Elections, StartError};
 pub use environment::{EnvironmentError, identity_from_env, installation_from_env, namespace_from_env};
 pub use feed::LeaseView;
-pub use health::{Health, Trouble};
+pub use health::{Health, Trouble, missing_right};
 pub use lease_api::{LeaseApi, RequestError};
 pub use options::{CandidateOptions, ElectionsOptions, InvalidOption, OnOverrun};
 pub use runtime::LeaseRuntime;

@@ -102,16 +102,29 @@ fn sentence(verb: &str, resource: &str, namespace: &str, code: u16, message: &st
             "the API server refuses to {verb} {resource} in namespace {namespace} ({code}): {message}"
         );
     }
+    missing_right(verb, resource, Some(namespace), message)
+}
+
+/// In one sentence, which right is missing (verb, resource as `plural.group`, namespace or `None` for all of them,
+/// account), and how to grant it. `message` is that of the API server's answer 403, which names the account.
+pub fn missing_right(verb: &str, resource: &str, namespace: Option<&str>, message: &str) -> String {
     let account = message.split_once("User \"").and_then(|(_, rest)| rest.split('"').next());
     let account = account.unwrap_or("this account");
     let (group, plural) = match resource.split_once('.') {
         Some((plural, group)) => (group, plural),
         None => ("", resource),
     };
-    format!(
-        "{account} may not {verb} {resource} in namespace {namespace}; grant it with a Role in that namespace \
-         (apiGroups [\"{group}\"], resources [\"{plural}\"], verbs [\"{verb}\"]) and a RoleBinding; this is retried"
-    )
+    let rule = format!("apiGroups [\"{group}\"], resources [\"{plural}\"], verbs [\"{verb}\"]");
+    match namespace {
+        Some(namespace) => format!(
+            "{account} may not {verb} {resource} in namespace {namespace}; grant it with a Role in that namespace \
+             ({rule}) and a RoleBinding; this is retried"
+        ),
+        None => format!(
+            "{account} may not {verb} {resource} in all namespaces; grant it with a ClusterRole ({rule}) and a \
+             ClusterRoleBinding; this is retried"
+        ),
+    }
 }
 
 #[cfg(test)]

@@ -112,28 +112,10 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
-    use futures::{FutureExt, future::BoxFuture};
-    use lease_core::Now;
     use prometheus_client::{encoding::text::encode, registry::Registry};
 
     use super::*;
-
-    #[derive(Debug, Default)]
-    struct ByHand(Mutex<Duration>);
-
-    impl Clock for ByHand {
-        fn now(&self) -> Now {
-            Now::default().after(*lock(&self.0))
-        }
-
-        fn wall(&self) -> jiff::Timestamp {
-            jiff::Timestamp::UNIX_EPOCH
-        }
-
-        fn sleep(&self, _span: Duration) -> BoxFuture<'static, ()> {
-            futures::future::pending().boxed()
-        }
-    }
+    use crate::testing::ByHand;
 
     #[test]
     fn the_age_is_that_of_the_oldest_and_grows_while_nothing_happens() {
@@ -151,9 +133,9 @@ mod tests {
         let queue = queues.of(ShardId(3), &clock);
         assert_eq!(shown(), ["0", "0.0"]);
         let oldest = queue.wait();
-        *lock(&time.0) = Duration::from_secs(5);
+        time.advance(Duration::from_secs(5));
         let _younger = queue.wait();
-        *lock(&time.0) = Duration::from_secs(7);
+        time.advance(Duration::from_secs(2));
         assert_eq!(shown(), ["2", "7.0"]);
         drop(oldest);
         assert_eq!(shown(), ["1", "2.0"]);

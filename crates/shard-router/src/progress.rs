@@ -1,0 +1,195 @@
+//! Whether the shards that this replica holds are worked on: held is not working.
+//!
+//! A shard is worked on once its first list is complete, and while no list and no watch of it keeps failing. What is looked
+//! at are the requests, since a watch that goes on after a failure may have nothing to show for a long time.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use lease_core::Clock;
+
+use crate::{
+    bucket::ShardId,
+    requests::{Answer, Observer, Target, seconds},
+};
+
+/// The shards held, and what each lacks.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    clock: Arc<dyn Clock>,
+    /// The custom resources, as `plural.group`, and on how many watches they come.
+    resource: String,
+    watches: usize,
+    shards: Mutex<BTreeMap<ShardId, Held>>,
+}
+
+#[derive(Debug)]
+struct Held {
+    since: Duration,
+    listed: bool,
+    /// Lists and watches whose last answer was a failure: since when, and what it was.
+    failing: BTreeMap<Target, (Duration, String)>,
+}
+
+/// A shard that is held and not, or not wholly, worked on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Stall {
+    pub(crate) shard: ShardId,
+    pub(crate) lasted: Duration,
+    /// Whether none of its resources are heard of; otherwise some are.
+    pub(crate) wholly: bool,
+    /// What failed, in half a sentence; `None` where it only takes long.
+    pub(crate) why: Option<String>,
+}
+
+/// How the shards of a replica fare, for all that have been held for a while.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Work {
+    /// No shard has been held for long enough to tell.
+    Unknown,
+    /// At least one shard is worked on.
+    Some,
+    /// Each of them keeps failing as a whole; what it says of the first.
+    Nothing(String),
+}
+
+impl Progress {
+    pub(crate) fn new(clock: Arc<dyn Clock>, resource: String, watches: usize) -> Self {
+        Self { clock, resource, watches, shards: Mutex::default() }
+    }
+
+    /// A shard is held from now on, until the guard is dropped.
+    pub(crate) fn hold(self: &Arc<Self>, shard: ShardId) -> HeldProgress {
+        let since = self.clock.now().monotonic;
+        self.lock().insert(shard, Held { since, listed: false, failing: BTreeMap::new() });
+        HeldProgress { progress: self.clone(), shard }
+    }
+
+    /// Every shard held that is not wholly worked on, by number.
+    pub(crate) fn stalls(&self) -> Vec<Stall> {
+        let now = self.clock.now().monotonic;
+        self.lock().iter().filter_map(|(shard, held)| self.stall(*shard, held, now)).collect()
+    }
+
+    /// In one sentence, which shards have been held for longer than `patience` without being worked on.
+    pub(crate) fn sentence(&self, patience: Duration) -> Option<String> {
+        let stalls = self.stalls();
+        let mut long = stalls.iter().filter(|stall| stall.lasted > patience);
+        let first = long.next()?.sentence();
+        Some(match long.count() {
+            0 => first,
+            more => format!("{first} (and so with {more} more shards)"),
+        })
+    }
+
+    /// What has been held for longer than `patience` tells how this replica fares.
+    pub(crate) fn work(&self, patience: Duration) -> Work {
+        let now = self.clock.now().monotonic;
+        let shards = self.lock();
+        let mut old = shards.iter().filter(|(_, held)| now.saturating_sub(held.since) > patience).peekable();
+        if old.peek().is_none() {
+            return Work::Unknown;
+        }
+        let mut first = None;
+        for (shard, held) in old {
+            match self.stall(*shard, held, now) {
+                Some(stall) if stall.wholly => {
+                    if stall.why.is_none() || stall.lasted <= patience {
+                        return Work::Unknown;
+                    }
+                    first.get_or_insert(stall.sentence());
+                }
+                _ => return Work::Some,
+            }
+        }
+        first.map_or(Work::Unknown, Work::Nothing)
+    }
+
+    fn stall(&self, shard: ShardId, held: &Held, now: Duration) -> Option<Stall> {
+        let earliest = held.failing.values().min_by_key(|(since, _)| *since);
+        let why = earliest.map(|(_, why)| why.clone());
+        let mut failing: Vec<_> = held.failing.keys().filter(|target| target.resource == self.resource).collect();
+        failing.dedup_by_key(|target| target.namespace.clone());
+        let wholly = !held.listed || failing.len() >= self.watches;
+        let since = if held.listed { earliest?.0 } else { held.since };
+        Some(Stall { shard, lasted: now.saturating_sub(since), wholly, why })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<ShardId, Held>> {
+        self.shards.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Stall {
+    fn sentence(&self) -> String {
+        let Self { shard, lasted, wholly, why } = self;
+        let part = if *wholly { "is held but not worked on" } else { "is held but only partly worked on" };
+        let why = why.as_deref().unwrap_or("its first list is not complete yet; it waits for its turn, or for the API server");
+        format!("shard {shard} {part} for {} now: {why}", seconds(*lasted))
+    }
+}
+
+/// One shard's part; with it ends what is known of the shard.
+#[derive(Debug)]
+pub(crate) struct HeldProgress {
+    progress: Arc<Progress>,
+    shard: ShardId,
+}
+
+impl HeldProgress {
+    /// The first list is complete.
+    pub(crate) fn listed(&self) {
+        self.with(|held| held.listed = true);
+    }
+
+    fn with(&self, act: impl FnOnce(&mut Held)) {
+        if let Some(held) = self.progress.lock().get_mut(&self.shard) {
+            act(held);
+        }
+    }
+}
+
+impl Observer for HeldProgress {
+    fn answered(&self, target: &Target, answer: &Answer) {
+        if !matches!(target.verb, "list" | "watch") {
+            return;
+        }
+        let why = match answer {
+            Answer::Accepted => None,
+            // Too old a version: the answer is a list, and the next request shows what became of it.
+            Answer::Refused { code: 410, .. } => return,
+            Answer::Refused { code, message } => Some(format!("({code}) {message}")),
+            Answer::Failed(error) => Some(error.clone()),
+        };
+        let now = self.progress.clock.now().monotonic;
+        self.with(|held| match why {
+            None => {
+                held.failing.remove(target);
+                if target.verb == "watch" {
+                    // It goes on from a list, so that is over, too.
+                    held.failing.remove(&Target { verb: "list", ..target.clone() });
+                }
+            }
+            Some(why) => {
+                let place = target.namespace.as_ref().map_or_else(
+                    || "in all namespaces".to_owned(),
+                    |namespace| format!("in namespace {namespace}"),
+                );
+                let why = format!("the {} of {} {place} keeps failing: {why}", target.verb, target.resource);
+                held.failing.entry(target.clone()).or_insert((now, String::new())).1 = why;
+            }
+        });
+    }
+}
+
+impl Drop for HeldProgress {
+    fn drop(&mut self) {
+        self.progress.lock().remove(&self.shard);
+    }
+}
+
+#[cfg(test)]
+mod tests;

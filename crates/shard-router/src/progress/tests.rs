@@ -1,0 +1,90 @@
+use super::*;
+use crate::testing::ByHand;
+
+const PATIENCE: Duration = Duration::from_secs(15);
+const RESOURCE: &str = "things.a.io";
+
+fn progress(watches: usize) -> (Arc<ByHand>, Arc<Progress>) {
+    let time = Arc::new(ByHand::default());
+    let progress = Progress::new(time.clone(), RESOURCE.to_owned(), watches);
+    (time, Arc::new(progress))
+}
+
+fn target(verb: &'static str, resource: &str, namespace: Option<&str>) -> Target {
+    Target { verb, resource: resource.to_owned(), namespace: namespace.map(str::to_owned) }
+}
+
+fn refused(code: u16) -> Answer {
+    Answer::Refused { code, message: "no".into() }
+}
+
+#[test]
+fn a_shard_whose_first_list_keeps_failing_is_not_worked_on() {
+    let (time, progress) = progress(1);
+    let held = progress.hold(ShardId(3));
+    held.answered(&target("list", RESOURCE, None), &refused(500));
+    time.advance(PATIENCE);
+    assert_eq!((progress.sentence(PATIENCE), progress.work(PATIENCE)), (None, Work::Unknown));
+    time.advance(Duration::from_secs(1));
+    let sentence = progress.sentence(PATIENCE).unwrap();
+    assert_eq!(
+        sentence,
+        "shard 3 is held but not worked on for 16 s now: the list of things.a.io in all namespaces keeps failing: (500) no"
+    );
+    assert_eq!(progress.work(PATIENCE), Work::Nothing(sentence));
+    held.answered(&target("list", RESOURCE, None), &Answer::Accepted);
+    held.listed();
+    assert_eq!((progress.sentence(PATIENCE), progress.work(PATIENCE)), (None, Work::Some));
+}
+
+#[test]
+fn a_shard_that_only_waits_for_its_list_is_told_of_but_no_reason_to_give_shards_up() {
+    let (time, progress) = progress(1);
+    let _held = progress.hold(ShardId(0));
+    time.advance(2 * PATIENCE);
+    assert!(progress.sentence(PATIENCE).unwrap().contains("its first list is not complete"));
+    assert_eq!(progress.work(PATIENCE), Work::Unknown);
+}
+
+#[test]
+fn a_watch_that_fails_after_the_first_list_is_told_of_until_it_begins_again() {
+    let (time, progress) = progress(1);
+    let held = progress.hold(ShardId(0));
+    held.listed();
+    time.advance(10 * PATIENCE);
+    assert!(progress.stalls().is_empty());
+    held.answered(&target("list", RESOURCE, None), &Answer::Failed("refused".into()));
+    held.answered(&target("watch", RESOURCE, None), &refused(403));
+    time.advance(PATIENCE + Duration::from_secs(1));
+    assert!(matches!(progress.work(PATIENCE), Work::Nothing(_)));
+    held.answered(&target("watch", RESOURCE, None), &Answer::Accepted);
+    assert_eq!((progress.stalls(), progress.work(PATIENCE)), (Vec::new(), Work::Some));
+}
+
+#[test]
+fn one_namespace_of_two_and_a_type_of_children_are_a_part_of_the_work() {
+    let (time, progress) = progress(2);
+    let held = progress.hold(ShardId(0));
+    held.listed();
+    held.answered(&target("list", RESOURCE, Some("a")), &refused(403));
+    held.answered(&target("watch", RESOURCE, Some("a")), &refused(403));
+    held.answered(&target("list", "services", Some("b")), &refused(403));
+    held.answered(&target("create", "services", Some("b")), &refused(500));
+    time.advance(2 * PATIENCE);
+    assert!(progress.sentence(PATIENCE).unwrap().contains("only partly worked on"));
+    assert_eq!(progress.work(PATIENCE), Work::Some);
+    held.answered(&target("list", RESOURCE, Some("b")), &refused(403));
+    time.advance(2 * PATIENCE);
+    assert!(matches!(progress.work(PATIENCE), Work::Nothing(_)));
+}
+
+#[test]
+fn what_is_known_of_a_shard_ends_with_its_hold() {
+    let (time, progress) = progress(1);
+    let held = progress.hold(ShardId(0));
+    held.answered(&target("list", RESOURCE, None), &refused(500));
+    drop(held);
+    time.advance(2 * PATIENCE);
+    assert_eq!((progress.sentence(PATIENCE), progress.work(PATIENCE)), (None, Work::Unknown));
+    assert!(progress.lock().is_empty());
+}

@@ -1,0 +1,182 @@
+//! What a request asks for, and what became of it: for those who watch over rights and progress.
+
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use http::{Method, Request, Response, StatusCode};
+use kube::client::Body;
+use serde::Deserialize;
+use tower::BoxError;
+
+/// How much of an error goes into a sentence: the API server may quote a whole object.
+const LONGEST_MESSAGE: usize = 300;
+
+/// A request as RBAC sees it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Target {
+    pub(crate) verb: &'static str,
+    /// `plural.group`, or `plural/subresource.group`; the group of the core API is left out.
+    pub(crate) resource: String,
+    /// `None` for all namespaces, or a resource that is in none.
+    pub(crate) namespace: Option<String>,
+}
+
+/// What became of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// The API server accepted it; of a watch, it has begun.
+    Accepted,
+    /// The API server refused it.
+    Refused {
+        /// The HTTP status.
+        code: u16,
+        /// What the API server said, if anybody needs it.
+        message: String,
+    },
+    /// No answer.
+    Failed(String),
+}
+
+/// Hears what became of each request.
+pub(crate) trait Observer: Send + Sync + 'static {
+    fn answered(&self, target: &Target, answer: &Answer);
+}
+
+impl Target {
+    /// `None` for what is no request for a resource, such as `/version`.
+    pub(crate) fn of<B>(request: &Request<B>) -> Option<Self> {
+        let mut parts = request.uri().path().trim_matches('/').split('/');
+        let group = match parts.next()? {
+            "api" => "",
+            "apis" => parts.next()?,
+            _ => return None,
+        };
+        let (_version, mut first) = (parts.next()?, parts.next()?);
+        let mut namespace = None;
+        let mut name = parts.next();
+        if first == "namespaces"
+            && let Some(within) = name
+            && let Some(resource) = parts.next()
+        {
+            (namespace, first, name) = (Some(within.to_owned()), resource, parts.next());
+        }
+        let plural = parts.next().map_or_else(|| first.to_owned(), |sub| format!("{first}/{sub}"));
+        let resource = if group.is_empty() { plural } else { format!("{plural}.{group}") };
+        let watches = request.uri().query().is_some_and(|query| query.split('&').any(is_watch));
+        let verb = match (request.method(), name) {
+            (&Method::GET, _) if watches => "watch",
+            (&Method::GET, Some(_)) => "get",
+            (&Method::GET, None) => "list",
+            (&Method::POST, _) => "create",
+            (&Method::PUT, _) => "update",
+            (&Method::PATCH, _) => "patch",
+            (&Method::DELETE, Some(_)) => "delete",
+            (&Method::DELETE, None) => "deletecollection",
+            _ => return None,
+        };
+        Some(Self { verb, resource, namespace })
+    }
+}
+
+fn is_watch(parameter: &str) -> bool {
+    matches!(parameter.split_once('='), Some(("watch", "true" | "1")))
+}
+
+/// Waits for the answer to a request, tells the observers of it, and passes it on as it was.
+pub(crate) async fn observed(
+    target: Option<Target>,
+    observers: &[&dyn Observer],
+    answer: BoxFuture<'_, Result<Response<Body>, BoxError>>,
+) -> Result<Response<Body>, BoxError> {
+    let answer = answer.await;
+    let Some(target) = target else { return answer };
+    let (told, answer) = match answer {
+        Ok(response) => described(response).await?,
+        Err(error) => (Answer::Failed(shortened(error.to_string())), Err(error)),
+    };
+    observers.iter().for_each(|observer| observer.answered(&target, &told));
+    answer
+}
+
+type Described = (Answer, Result<Response<Body>, BoxError>);
+
+/// Reads the body of a refusal, which is small, and puts it back.
+async fn described(response: Response<Body>) -> Result<Described, BoxError> {
+    let status = response.status();
+    if status.is_success() || status == StatusCode::SWITCHING_PROTOCOLS {
+        return Ok((Answer::Accepted, Ok(response)));
+    }
+    let (head, body) = response.into_parts();
+    let body = body.collect_bytes().await?;
+    let said = serde_json::from_slice::<Said>(&body).map(|said| said.message).unwrap_or_default();
+    let told = Answer::Refused { code: status.as_u16(), message: shortened(said) };
+    Ok((told, Ok(Response::from_parts(head, Body::from(body.to_vec())))))
+}
+
+/// What is read of a `Status`.
+#[derive(Deserialize)]
+struct Said {
+    #[serde(default)]
+    message: String,
+}
+
+fn shortened(text: String) -> String {
+    match text.char_indices().nth(LONGEST_MESSAGE) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
+}
+
+/// Seconds, as they are said.
+pub(crate) fn seconds(span: Duration) -> String {
+    format!("{} s", span.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn target(method: &str, uri: &str) -> Option<(String, String, Option<String>)> {
+        let request = Request::builder().method(method).uri(uri).body(()).unwrap();
+        Target::of(&request).map(|target| (target.verb.to_owned(), target.resource, target.namespace))
+    }
+
+    #[test]
+    fn a_request_is_named_as_rbac_names_it() {
+        let all = |verb: &str, resource: &str| Some((verb.to_owned(), resource.to_owned(), None));
+        let within = |verb: &str, resource: &str| {
+            Some((verb.to_owned(), resource.to_owned(), Some("ns".to_owned())))
+        };
+        for (method, uri, expected) in [
+            ("GET", "/apis/a.io/v1/things?limit=500", all("list", "things.a.io")),
+            ("GET", "/apis/a.io/v1/things?watch=true&x=1", all("watch", "things.a.io")),
+            ("GET", "/apis/a.io/v1/namespaces/ns/things/x", within("get", "things.a.io")),
+            ("PATCH", "/apis/a.io/v1/namespaces/ns/things/x/status?", within("patch", "things/status.a.io")),
+            ("POST", "/api/v1/namespaces/ns/services", within("create", "services")),
+            ("DELETE", "/api/v1/namespaces/ns/services", within("deletecollection", "services")),
+            ("GET", "/api/v1/namespaces/ns", all("get", "namespaces")),
+            ("GET", "/api/v1/namespaces", all("list", "namespaces")),
+            ("GET", "/version", None),
+        ] {
+            assert_eq!(target(method, uri), expected, "{method} {uri}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_refusal_is_told_and_reaches_the_one_who_asked() {
+        struct Ear(std::sync::Mutex<Vec<Answer>>);
+        impl Observer for Ear {
+            fn answered(&self, _: &Target, answer: &Answer) {
+                self.0.lock().unwrap().push(answer.clone());
+            }
+        }
+        let ear = Ear(std::sync::Mutex::default());
+        let body = r#"{"kind":"Status","message":"no"}"#;
+        let refusal = Response::builder().status(403).body(Body::from(body.as_bytes().to_vec())).unwrap();
+        let request = Request::get("/api/v1/services").body(()).unwrap();
+        let answer = Box::pin(std::future::ready(Ok(refusal)));
+        let passed_on = observed(Target::of(&request), &[&ear], answer).await.unwrap();
+        assert_eq!(passed_on.into_body().collect_bytes().await.unwrap(), body);
+        assert_eq!(*ear.0.lock().unwrap(), [Answer::Refused { code: 403, message: "no".into() }]);
+    }
+}

@@ -1,0 +1,33 @@
+//! What several unit tests share.
+
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use futures::{FutureExt, future::BoxFuture};
+use lease_core::{Clock, Now};
+
+/// A clock that stands still until it is moved.
+#[derive(Debug, Default)]
+pub(crate) struct ByHand(Mutex<Duration>);
+
+impl ByHand {
+    pub(crate) fn advance(&self, span: Duration) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) += span;
+    }
+}
+
+impl Clock for ByHand {
+    fn now(&self) -> Now {
+        Now::default().after(*self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn wall(&self) -> jiff::Timestamp {
+        jiff::Timestamp::UNIX_EPOCH
+    }
+
+    fn sleep(&self, _span: Duration) -> BoxFuture<'static, ()> {
+        futures::future::pending().boxed()
+    }
+}
