@@ -16,10 +16,12 @@ use crate::{
     gate::{Base, BaseError, introduced},
     metrics::Metrics,
     options::Options,
+    progress::Progress,
     readiness::{ReadinessProbe, ReadinessSwitch},
     reconciler::Reconciler,
     records::Recorder,
     replica,
+    rights::Rights,
     setup::{Dice, OwnedType, Setup, Trouble},
     sharded::Sharded,
     sole,
@@ -145,13 +147,17 @@ impl<K: Sharded> ShardedController<K> {
         shutdown: impl Future<Output = ()> + Send,
     ) -> Result<(), RunError> {
         let options = self.options;
-        let base = Base::new(self.connection.clone(), &options.user_agent())?;
-        let stamper_base = Base::new(self.connection.clone(), &options.stamper_user_agent())?;
+        let clock = options.elections.clock.clone();
+        let rights = Arc::new(Rights::new(clock.clone(), options.longest_silence()));
+        let base = Base::new(self.connection.clone(), &options.user_agent(), rights.clone())?;
+        let stamper_base =
+            Base::new(self.connection.clone(), &options.stamper_user_agent(), rights.clone())?;
         let connection = introduced(self.connection, &options.user_agent())?;
         let identity = options.elections.identity.clone();
-        let clock = options.elections.clock.clone();
         let recorder = Recorder::new(options.records.clone(), clock.clone(), identity.as_str());
         recorder.replica_start(identity.pod(), &options.user_agent());
+        let resource = format!("{}.{}", K::plural(&()), K::group(&()));
+        let progress = Progress::new(clock.clone(), resource, options.watch_namespaces.len().max(1));
         let setup = Arc::new(Setup {
             names: options.names(),
             layout: options.layout(),
@@ -167,6 +173,8 @@ impl<K: Sharded> ShardedController<K> {
             dice: Dice::seeded(options.seed),
             reconciles: AtomicU64::new(1),
             trouble: Trouble::default(),
+            rights,
+            progress: Arc::new(progress),
             options,
         });
         if setup.options.leader_elect {

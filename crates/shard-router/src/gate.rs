@@ -25,7 +25,7 @@ mod wire;
 
 use std::{sync::Arc, time::Duration};
 
-use futures::future::BoxFuture;
+use futures::{FutureExt, future::BoxFuture};
 use http::{HeaderValue, Request, Response, header::USER_AGENT};
 use kube::{
     Client,
@@ -35,7 +35,11 @@ use lease_core::Connection;
 use tower::{BoxError, Layer};
 
 use self::{flight::Flight, given::Given};
-use crate::mutants::{Mutant, active};
+use crate::{
+    mutants::{Mutant, active},
+    requests::{Answer, Observer, Target, observed},
+    rights::Rights,
+};
 
 /// The authority to send was over, so the request was not sent, or its answer was not waited for.
 #[derive(Debug, thiserror::Error)]
@@ -78,6 +82,16 @@ pub(crate) trait Authority: Send + Sync + 'static {
     fn write_begins(&self) -> bool;
     /// It was answered, or nobody will hear what became of it.
     fn write_ends(&self, answered: bool);
+    /// What became of a request of whatever kind.
+    fn answered(&self, _target: &Target, _answer: &Answer) {}
+}
+
+struct AsObserver<'a>(&'a dyn Authority);
+
+impl Observer for AsObserver<'_> {
+    fn answered(&self, target: &Target, answer: &Answer) {
+        self.0.answered(target, answer);
+    }
 }
 
 /// The authority that travels with a request in its extensions, down to the last check.
@@ -88,11 +102,16 @@ pub(crate) struct Pass(pub(crate) Arc<dyn Authority>);
 #[derive(Clone)]
 pub(crate) struct Base {
     client: Client,
+    rights: Arc<Rights>,
 }
 
 impl Base {
-    /// A pool that introduces itself to the API server as `user_agent`.
-    pub(crate) fn new(connection: Connection, user_agent: &str) -> Result<Self, BaseError> {
+    /// A pool that introduces itself to the API server as `user_agent`. `rights` hears of each answer.
+    pub(crate) fn new(
+        connection: Connection,
+        user_agent: &str,
+        rights: Arc<Rights>,
+    ) -> Result<Self, BaseError> {
         let user_agent = header(user_agent)?;
         let client = match connection {
             Connection::Config(mut config) => {
@@ -105,19 +124,37 @@ impl Base {
                 Client::new(wire::LastCheck.layer(Given::new(client, user_agent)), namespace)
             }
         };
-        Ok(Self { client })
+        Ok(Self { client, rights })
     }
 
     /// For reads and for writes that need no shard.
     pub(crate) fn ungated(&self) -> Client {
-        self.client.clone()
+        let base = self.clone();
+        let namespace = self.client.default_namespace().to_owned();
+        let send = move |request: Request<Body>| {
+            let base = base.clone();
+            async move {
+                let target = Target::of(&request);
+                let answer = async { base.client.send(request).await.map_err(BoxError::from) };
+                observed(target, &[base.rights.as_ref()], answer.boxed()).await
+            }
+        };
+        Client::new(tower::service_fn(send), namespace)
     }
 
     /// A client that sends only while the authority lasts.
     pub(crate) fn gated(&self, pass: &Pass) -> Client {
-        let (base, pass) = (self.client.clone(), pass.clone());
-        let namespace = base.default_namespace().to_owned();
-        let gate = move |request| send(base.clone(), pass.clone(), request);
+        let (base, pass) = (self.clone(), pass.clone());
+        let namespace = self.client.default_namespace().to_owned();
+        let gate = move |request: Request<Body>| {
+            let (base, pass) = (base.clone(), pass.clone());
+            async move {
+                let target = Target::of(&request);
+                let answer = send(base.client, pass.clone(), request).boxed();
+                let authority = AsObserver(pass.0.as_ref());
+                observed(target, &[base.rights.as_ref(), &authority], answer).await
+            }
+        };
         Client::new(tower::service_fn(gate), namespace)
     }
 }

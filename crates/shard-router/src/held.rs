@@ -14,6 +14,8 @@ use crate::{
     bucket::{Bucket, ShardId},
     gate::{Authority, Base, Pass},
     hold::Hold,
+    progress::HeldProgress,
+    requests::{Answer, Observer, Target},
 };
 
 /// Proof that this replica holds the shard that an object belongs to, with a client that works only while it does.
@@ -98,9 +100,11 @@ impl HeldShard {
         base: &Base,
         housekeeping: &Base,
         bucket_label: Arc<str>,
+        progress: Arc<HeldProgress>,
     ) -> Arc<Self> {
         let closed = CancellationToken::new();
-        let authority = HoldAuthority { hold: hold.clone(), closed: closed.clone() };
+        let authority =
+            HoldAuthority { hold: hold.clone(), closed: closed.clone(), progress: Some(progress) };
         let pass = Pass(Arc::new(authority));
         let (client, housekeeping) = (base.gated(&pass), housekeeping.gated(&pass));
         Arc::new(Self { shard, hold, client, housekeeping, bucket_label, closed })
@@ -131,13 +135,15 @@ impl HeldShard {
 
 /// A gated client for something other than a shard, such as the coordinator's tasks.
 pub(crate) fn gated_by(hold: &Hold, base: &Base) -> Client {
-    let authority = HoldAuthority { hold: hold.clone(), closed: CancellationToken::new() };
+    let authority = HoldAuthority { hold: hold.clone(), closed: CancellationToken::new(), progress: None };
     base.gated(&Pass(Arc::new(authority)))
 }
 
 struct HoldAuthority {
     hold: Hold,
     closed: CancellationToken,
+    /// Of a shard.
+    progress: Option<Arc<HeldProgress>>,
 }
 
 impl Authority for HoldAuthority {
@@ -160,5 +166,11 @@ impl Authority for HoldAuthority {
 
     fn write_ends(&self, answered: bool) {
         self.hold.write_ends(answered);
+    }
+
+    fn answered(&self, target: &Target, answer: &Answer) {
+        if let Some(progress) = &self.progress {
+            progress.answered(target, answer);
+        }
     }
 }

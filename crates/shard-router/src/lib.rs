@@ -30,11 +30,14 @@ pub mod mutants;
 mod names;
 mod options;
 mod plan;
+mod progress;
 mod predecessor;
 mod readiness;
 mod reconciler;
 mod records;
 mod replica;
+mod requests;
+mod rights;
 mod scope;
 mod setup;
 mod shard;
@@ -42,6 +45,8 @@ mod sharded;
 mod sole;
 mod stamper;
 mod task;
+#[cfg(test)]
+mod testing;
 mod watch_backoff;
 mod world;
 

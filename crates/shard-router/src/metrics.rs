@@ -18,7 +18,7 @@ use prometheus_client::{
 
 pub(crate) use self::queue::Queue;
 use self::queue::Queues;
-use crate::bucket::ShardId;
+use crate::{bucket::ShardId, progress::Stall};
 
 /// The metrics of one replica. Cheap to clone; all clones count together.
 #[derive(Debug, Clone)]
@@ -32,6 +32,7 @@ pub struct Metrics {
     ready: Gauge,
     queues: Queues,
     objects: Family<ShardLabel, Gauge>,
+    stalled: Family<ShardLabel, Gauge>,
     reconciles: Family<OutcomeLabel, Counter>,
     duration: Histogram,
     handover: Histogram,
@@ -55,6 +56,7 @@ impl Default for Metrics {
             ready: Gauge::default(),
             queues: Queues::default(),
             objects: Family::default(),
+            stalled: Family::default(),
             reconciles: Family::default(),
             duration: latency(),
             handover: latency(),
@@ -78,6 +80,12 @@ impl Metrics {
         registry.register("shard_owned", "Whether this replica holds the shard", metrics.owned.clone());
         registry.register_collector(Box::new(metrics.queues.clone()));
         registry.register("cached_objects", "Custom resources cached, by shard", metrics.objects.clone());
+        registry.register_with_unit(
+            "shard_stalled",
+            "For how long this replica has held the shard without working on all of it; 0 where it does, or does not hold it",
+            Unit::Seconds,
+            metrics.stalled.clone(),
+        );
         registry.register("reconciles", "Reconciles ended, by outcome", metrics.reconciles.clone());
         registry.register(
             "lease_transitions",
@@ -180,6 +188,17 @@ impl Metrics {
 
     pub(crate) fn objects(&self, shard: ShardId, count: usize) {
         self.objects.get_or_create(&shard.into()).set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+
+    /// These shards are held and not worked on. All others that were told of are, or are not held.
+    pub(crate) fn stalled(&self, stalls: &[Stall]) {
+        let told = |shard: ShardId| stalls.iter().find(|stall| stall.shard == shard);
+        for shard in (0..=u16::from(u8::MAX)).map(ShardId) {
+            let seconds = told(shard).map_or(0, |stall| i64::try_from(stall.lasted.as_secs()).unwrap_or(i64::MAX));
+            if seconds > 0 || self.stalled.get(&shard.into()).is_some() {
+                self.stalled.get_or_create(&shard.into()).set(seconds);
+            }
+        }
     }
 
     pub(crate) fn reconciled(&self, outcome: &'static str, took: Duration) {

@@ -136,6 +136,11 @@ impl Options {
         self.stamp_patience.unwrap_or_else(|| 3 * self.elections.timings.lease_duration())
     }
 
+    /// Nothing that is repeated is left alone for longer, unless nobody wants it any more.
+    pub(crate) fn longest_silence(&self) -> Duration {
+        2 * self.backoff.cap + self.elections.timings.lease_duration()
+    }
+
     /// The names in the cluster.
     pub fn names(&self) -> Names {
         Names::new(self.elections.id.clone(), self.elections.domain.clone())

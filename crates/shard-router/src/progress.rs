@@ -5,7 +5,10 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -24,10 +27,13 @@ pub(crate) struct Progress {
     resource: String,
     watches: usize,
     shards: Mutex<BTreeMap<ShardId, Held>>,
+    holds: AtomicU64,
 }
 
 #[derive(Debug)]
 struct Held {
+    /// Which hold of this process it is.
+    number: u64,
     since: Duration,
     listed: bool,
     /// Lists and watches whose last answer was a failure: since when, and what it was.
@@ -58,14 +64,16 @@ pub(crate) enum Work {
 
 impl Progress {
     pub(crate) fn new(clock: Arc<dyn Clock>, resource: String, watches: usize) -> Self {
-        Self { clock, resource, watches, shards: Mutex::default() }
+        Self { clock, resource, watches, shards: Mutex::default(), holds: AtomicU64::new(0) }
     }
 
     /// A shard is held from now on, until the guard is dropped.
-    pub(crate) fn hold(self: &Arc<Self>, shard: ShardId) -> HeldProgress {
+    pub(crate) fn hold(self: &Arc<Self>, shard: ShardId) -> (Arc<HeldProgress>, EndOfHold) {
         let since = self.clock.now().monotonic;
-        self.lock().insert(shard, Held { since, listed: false, failing: BTreeMap::new() });
-        HeldProgress { progress: self.clone(), shard }
+        let hold = self.holds.fetch_add(1, Ordering::Relaxed);
+        self.lock().insert(shard, Held { number: hold, since, listed: false, failing: BTreeMap::new() });
+        let held = Arc::new(HeldProgress { progress: self.clone(), shard, hold });
+        (held.clone(), EndOfHold(held))
     }
 
     /// Every shard held that is not wholly worked on, by number.
@@ -132,11 +140,26 @@ impl Stall {
     }
 }
 
-/// One shard's part; with it ends what is known of the shard.
+/// One hold of one shard, for those who hear how it fares.
 #[derive(Debug)]
 pub(crate) struct HeldProgress {
     progress: Arc<Progress>,
     shard: ShardId,
+    hold: u64,
+}
+
+/// Drops what is known of a hold: a user may keep a client, and with it a [`HeldProgress`], for longer.
+#[derive(Debug)]
+pub(crate) struct EndOfHold(Arc<HeldProgress>);
+
+impl Drop for EndOfHold {
+    fn drop(&mut self) {
+        let HeldProgress { progress, shard, hold } = self.0.as_ref();
+        let mut shards = progress.lock();
+        if shards.get(shard).is_some_and(|held| held.number == *hold) {
+            shards.remove(shard);
+        }
+    }
 }
 
 impl HeldProgress {
@@ -146,7 +169,8 @@ impl HeldProgress {
     }
 
     fn with(&self, act: impl FnOnce(&mut Held)) {
-        if let Some(held) = self.progress.lock().get_mut(&self.shard) {
+        let mut shards = self.progress.lock();
+        if let Some(held) = shards.get_mut(&self.shard).filter(|held| held.number == self.hold) {
             act(held);
         }
     }
@@ -182,12 +206,6 @@ impl Observer for HeldProgress {
                 held.failing.entry(target.clone()).or_insert((now, String::new())).1 = why;
             }
         });
-    }
-}
-
-impl Drop for HeldProgress {
-    fn drop(&mut self) {
-        self.progress.lock().remove(&self.shard);
     }
 }
 

@@ -214,6 +214,7 @@ impl<K: Sharded, R: Reconciler<K>> Replica<K, R> {
     /// A replica that waits for its predecessor to go is ready, or a rolling update from that version would never get on. One that had
     /// its work taken away by it is not.
     fn assess(&self, verdict: Option<&Verdict>, has_worked: bool) {
+        let hindrance = self.setup.hindrance();
         let health = self.elections.health();
         let lease_duration = self.elections.options().timings.lease_duration();
         let because = match verdict {
@@ -226,7 +227,7 @@ impl<K: Sharded, R: Reconciler<K>> Replica<K, R> {
                 "nothing was heard from the API server for longer than LeaseDuration ({} s); is it reachable from this Pod?",
                 lease_duration.as_secs()
             )),
-            _ => None,
+            _ => hindrance,
         };
         self.setup.metrics.ready(because.is_none());
         self.readiness.set(because.map_or(Readiness::Ready, |because| Readiness::NotReady { because }));

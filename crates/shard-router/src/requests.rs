@@ -38,7 +38,7 @@ pub(crate) enum Answer {
 }
 
 /// Hears what became of each request.
-pub(crate) trait Observer: Send + Sync + 'static {
+pub(crate) trait Observer: Send + Sync {
     fn answered(&self, target: &Target, answer: &Answer);
 }
 

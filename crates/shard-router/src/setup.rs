@@ -25,8 +25,10 @@ use crate::{
     metrics::Metrics,
     names::Names,
     options::Options,
+    progress::Progress,
     reconciler::Reconciler,
     records::Recorder,
+    rights::Rights,
     scope::apis,
     sharded::Sharded,
     stamper::{Rules, Stamper},
@@ -54,6 +56,8 @@ pub(crate) struct Setup<K: Sharded, R: Reconciler<K>> {
     pub(crate) reconciles: AtomicU64,
     /// What keeps this replica from coordinating, for its readiness.
     pub(crate) trouble: Trouble,
+    pub(crate) rights: Arc<Rights>,
+    pub(crate) progress: Arc<Progress>,
 }
 
 /// A sentence that stands until it is cleared.
@@ -79,6 +83,13 @@ impl Trouble {
 }
 
 impl<K: Sharded, R: Reconciler<K>> Setup<K, R> {
+    /// In one sentence, what keeps this replica from working on what it holds; also tells the metrics.
+    pub(crate) fn hindrance(&self) -> Option<String> {
+        self.metrics.stalled(&self.progress.stalls());
+        let patience = self.options.elections.timings.lease_duration();
+        self.rights.sentence().or_else(|| self.progress.sentence(patience))
+    }
+
     /// The number of the next reconcile.
     pub(crate) fn next_reconcile(&self) -> u64 {
         self.reconciles.fetch_add(1, Ordering::Relaxed)

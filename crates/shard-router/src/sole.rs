@@ -37,10 +37,9 @@ pub(crate) async fn run<K: Sharded, R: Reconciler<K>>(
         running.spawn(runner::run(setup.clone(), shard, Hold::Sole(stop.clone()), ready(true)));
     }
     let stamper = setup.stamper(setup.stamper_base.ungated(), Duration::ZERO);
-    setup.metrics.ready(true);
-    readiness.set(Readiness::Ready);
     tokio::select! {
         () = shutdown => {}
+        () = assess(&setup, &readiness) => {}
         () = stamper.run::<K>(&setup.options.watch_namespaces) => {}
     }
     setup.metrics.ready(false);
@@ -54,4 +53,14 @@ pub(crate) async fn run<K: Sharded, R: Reconciler<K>>(
         }
     }
     running.shutdown().await;
+}
+
+/// Never ends by itself.
+async fn assess<K: Sharded, R: Reconciler<K>>(setup: &Setup<K, R>, readiness: &ReadinessSwitch) {
+    loop {
+        let because = setup.hindrance();
+        setup.metrics.ready(because.is_none());
+        readiness.set(because.map_or(Readiness::Ready, |because| Readiness::NotReady { because }));
+        setup.clock.sleep(setup.options.elections.timings.hurried_retry()).await;
+    }
 }

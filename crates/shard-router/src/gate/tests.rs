@@ -74,7 +74,7 @@ impl Server {
 fn setting(left_millis: u64) -> (Arc<Authorised>, Server, Client) {
     let authority = Arc::new(Authorised { left_millis: left_millis.into(), ..Authorised::default() });
     let server = Server::default();
-    let base = Base::new(server.client().into(), "op/1 (a_1)").unwrap();
+    let base = Base::new(server.client().into(), "op/1 (a_1)", rights()).unwrap();
     let client = base.gated(&Pass(authority.clone()));
     (authority, server, client)
 }
@@ -85,7 +85,7 @@ async fn a_given_client_introduces_itself_as_a_configured_one_does() {
     let Connection::Client(leases) = introduced(server.client().into(), "op/1 (a_1)").unwrap() else {
         panic!("a client stays a client");
     };
-    let stamper = Base::new(server.client().into(), "op-stamper/1 (a_1)").unwrap().ungated();
+    let stamper = Base::new(server.client().into(), "op-stamper/1 (a_1)", rights()).unwrap().ungated();
     for client in [reconciler, leases, stamper] {
         server.answers.notify_one();
         let said_otherwise = Request::get("/api/v1/namespaces/default/configmaps/x")
@@ -146,7 +146,7 @@ async fn writes(status: u16) -> (Arc<Authorised>, Client) {
         Ok::<_, BoxError>(Response::builder().status(status).body(Body::from(b"{}".to_vec()))?)
     });
     let authority = Arc::new(Authorised { left_millis: 1500.into(), ..Authorised::default() });
-    let base = Base::new(Client::new(service, "default").into(), "op/1 (a_1)").unwrap();
+    let base = Base::new(Client::new(service, "default").into(), "op/1 (a_1)", rights()).unwrap();
     let client = base.gated(&Pass(authority.clone()));
     let request = Request::delete("/api/v1/namespaces/default/configmaps/x").body(Vec::new()).unwrap();
     drop(client.request::<serde_json::Value>(request).await);
@@ -239,4 +239,8 @@ async fn a_request_under_way_is_not_driven_on_after_the_end() {
     server.answers.notify_one();
     let error = answer.await.unwrap_err();
     assert!(error.to_string().contains("it may have landed"), "{error}");
+}
+
+fn rights() -> Arc<Rights> {
+    Arc::new(Rights::new(Arc::<crate::testing::ByHand>::default(), Duration::from_secs(60)))
 }

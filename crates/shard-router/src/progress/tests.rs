@@ -21,7 +21,7 @@ fn refused(code: u16) -> Answer {
 #[test]
 fn a_shard_whose_first_list_keeps_failing_is_not_worked_on() {
     let (time, progress) = progress(1);
-    let held = progress.hold(ShardId(3));
+    let (held, _end) = progress.hold(ShardId(3));
     held.answered(&target("list", RESOURCE, None), &refused(500));
     time.advance(PATIENCE);
     assert_eq!((progress.sentence(PATIENCE), progress.work(PATIENCE)), (None, Work::Unknown));
@@ -49,7 +49,7 @@ fn a_shard_that_only_waits_for_its_list_is_told_of_but_no_reason_to_give_shards_
 #[test]
 fn a_watch_that_fails_after_the_first_list_is_told_of_until_it_begins_again() {
     let (time, progress) = progress(1);
-    let held = progress.hold(ShardId(0));
+    let (held, _end) = progress.hold(ShardId(0));
     held.listed();
     time.advance(10 * PATIENCE);
     assert!(progress.stalls().is_empty());
@@ -64,7 +64,7 @@ fn a_watch_that_fails_after_the_first_list_is_told_of_until_it_begins_again() {
 #[test]
 fn one_namespace_of_two_and_a_type_of_children_are_a_part_of_the_work() {
     let (time, progress) = progress(2);
-    let held = progress.hold(ShardId(0));
+    let (held, _end) = progress.hold(ShardId(0));
     held.listed();
     held.answered(&target("list", RESOURCE, Some("a")), &refused(403));
     held.answered(&target("watch", RESOURCE, Some("a")), &refused(403));
@@ -81,9 +81,10 @@ fn one_namespace_of_two_and_a_type_of_children_are_a_part_of_the_work() {
 #[test]
 fn what_is_known_of_a_shard_ends_with_its_hold() {
     let (time, progress) = progress(1);
-    let held = progress.hold(ShardId(0));
+    let (held, end) = progress.hold(ShardId(0));
     held.answered(&target("list", RESOURCE, None), &refused(500));
-    drop(held);
+    drop(end);
+    held.answered(&target("list", RESOURCE, None), &refused(500));
     time.advance(2 * PATIENCE);
     assert_eq!((progress.sentence(PATIENCE), progress.work(PATIENCE)), (None, Work::Unknown));
     assert!(progress.lock().is_empty());

@@ -28,6 +28,7 @@ use crate::{
     hold::Hold,
     layout::selector,
     mutants::{Mutant, active},
+    progress::HeldProgress,
     reconciler::Reconciler,
     records::HoldFacts,
     scope::apis,
@@ -48,6 +49,7 @@ pub(crate) async fn run<K: Sharded, R: Reconciler<K>>(
 ) {
     let facts = HoldFacts { lease: hold.lease().to_owned(), shard, token: hold.token() };
     let record = HoldRecord::begin(setup.recorder.clone(), facts, hold.clone());
+    let (progress, _end) = setup.progress.hold(shard);
     let held_since = setup.clock.now().monotonic;
     let start =
         async { if confirmed.await { setup.starts.clone().acquire_owned().await.ok() } else { None } };
@@ -59,7 +61,7 @@ pub(crate) async fn run<K: Sharded, R: Reconciler<K>>(
         permit = start => permit,
     };
     let Some(permit) = permit else { return };
-    let warming = WarmUp { permit: Some(permit), held_since };
+    let warming = WarmUp { permit: Some(permit), held_since, progress };
     work(setup, shard, hold, record, warming).await;
 }
 
@@ -67,6 +69,7 @@ pub(crate) async fn run<K: Sharded, R: Reconciler<K>>(
 struct WarmUp {
     permit: Option<OwnedSemaphorePermit>,
     held_since: Duration,
+    progress: Arc<HeldProgress>,
 }
 
 async fn work<K: Sharded, R: Reconciler<K>>(
@@ -77,7 +80,14 @@ async fn work<K: Sharded, R: Reconciler<K>>(
     warm_up: WarmUp,
 ) {
     let label: Arc<str> = setup.rules.bucket_label.as_str().into();
-    let gated = HeldShard::new(shard, hold.clone(), &setup.base, &setup.stamper_base, label);
+    let gated = HeldShard::new(
+        shard,
+        hold.clone(),
+        &setup.base,
+        &setup.stamper_base,
+        label,
+        warm_up.progress.clone(),
+    );
     let tracker = Arc::new(Tracker::default());
     let failures = Arc::new(Failures::default());
     let (repairs, repair_queue) = mpsc::unbounded_channel();
@@ -211,6 +221,7 @@ impl<K: Sharded, R: Reconciler<K>> Observer<K> for Eyes<K, R> {
         self.setup.recorder.start_ready(&self.record.facts, objects);
         let mut warm_up = self.warm_up.lock().unwrap_or_else(PoisonError::into_inner);
         self.setup.metrics.started(self.setup.clock.now().monotonic.saturating_sub(warm_up.held_since));
+        warm_up.progress.listed();
         // The next shard may fill its cache now.
         warm_up.permit = None;
     }
