@@ -15,6 +15,8 @@ pub(crate) struct MemberLease {
     holder: Option<Identity>,
     duration: Duration,
     draining: bool,
+    /// It could not work on the shards that it held.
+    unable: bool,
     installation: Option<Installation>,
 }
 
@@ -24,11 +26,12 @@ impl MemberLease {
         let name = lease.metadata.name.as_ref().filter(|name| names.is_member(name))?;
         let seen = observed(lease, "").ok()?;
         let annotations = lease.metadata.annotations.as_ref();
-        let draining = annotations.is_some_and(|all| all.contains_key(&names.draining_annotation()));
+        let says = |annotation| annotations.is_some_and(|all| all.contains_key(&annotation));
+        let (draining, unable) = (says(names.draining_annotation()), says(names.unable_annotation()));
         let duration = seen.record.lease_duration.unwrap_or_default();
         let installation = installation_of(names, lease);
         let (revision, holder) = (seen.revision, seen.record.holder);
-        Some((name.clone(), Self { revision, holder, duration, draining, installation }))
+        Some((name.clone(), Self { revision, holder, duration, draining, unable, installation }))
     }
 }
 
@@ -71,14 +74,15 @@ impl Membership {
                 (name, Seen { lease, changed })
             })
             .collect();
-        let mut members: Vec<_> = self
-            .seen
-            .values()
-            .filter(|seen| now < seen.expires() && !self.is_foreign(&seen.lease))
-            .filter_map(|seen| {
-                Some(Candidacy { identity: seen.lease.holder.clone()?, draining: seen.lease.draining })
-            })
-            .collect();
+        let alive = self.seen.values().filter(|seen| now < seen.expires() && !self.is_foreign(&seen.lease));
+        let alive: Vec<&MemberLease> = alive.map(|seen| &seen.lease).collect();
+        // Where nobody is able, somebody must hold the shards all the same.
+        let anybody = alive.iter().any(|member| !member.draining && !member.unable);
+        let candidacy = |member: &&MemberLease| {
+            let draining = member.draining || member.unable && anybody;
+            Some(Candidacy { identity: member.holder.clone()?, draining })
+        };
+        let mut members: Vec<_> = alive.iter().filter_map(candidacy).collect();
         members.sort();
         if members != self.members {
             self.members = members;
@@ -93,6 +97,11 @@ impl Membership {
     /// The members that are alive, as of the last observation.
     pub(crate) fn members(&self) -> &[Candidacy] {
         &self.members
+    }
+
+    /// Whether another member than this one could take shards.
+    pub(crate) fn another_is_able(&self, me: &Identity) -> bool {
+        self.members.iter().any(|member| member.identity != *me && !member.draining)
     }
 
     /// For how long the members have been these.
@@ -124,7 +133,7 @@ mod tests {
         let revision = Revision { uid: Uid(name.into()), version: ResourceVersion(version) };
         let holder = Identity::new(format!("{name}_x")).ok();
         let duration = 5 * SECOND;
-        (name.into(), MemberLease { revision, holder, duration, draining, installation: None })
+        (name.into(), MemberLease { revision, holder, duration, draining, unable: false, installation: None })
     }
 
     #[test]
@@ -153,6 +162,23 @@ mod tests {
         let alive: Vec<_> = membership.members().iter().map(|member| member.identity.pod()).collect();
         assert_eq!(alive, ["a", "old"]);
         assert_eq!(membership.long_dead(16 * SECOND, 10 * SECOND).len(), 3);
+    }
+
+    #[test]
+    fn who_is_not_able_keeps_nothing_while_somebody_else_is() {
+        let mut membership = Membership::default();
+        let mut members = [lease("a", 1, false), lease("b", 2, false)];
+        members[0].1.unable = true;
+        membership.observe(SECOND, members.clone());
+        let draining = |membership: &Membership| {
+            membership.members().iter().map(|member| member.draining).collect::<Vec<_>>()
+        };
+        assert_eq!(draining(&membership), [true, false]);
+        let me = |name| Identity::new(format!("{name}_x")).unwrap();
+        assert!(membership.another_is_able(&me("a")) && !membership.another_is_able(&me("b")));
+        members[1].1.unable = true;
+        membership.observe(SECOND, members);
+        assert_eq!(draining(&membership), [false, false]);
     }
 
     #[test]

@@ -79,6 +79,11 @@ impl Names {
         self.under_domain("draining")
     }
 
+    /// The annotation of a member Lease that says its replica could not work on the shards that it held.
+    pub fn unable_annotation(&self) -> String {
+        self.under_domain("unable")
+    }
+
     /// The annotation of every Lease that says which [installation](Installation) holds it.
     pub fn installation_annotation(&self) -> String {
         Installation::annotation(&self.domain)

@@ -32,7 +32,7 @@ pub struct Plan {
 pub struct Candidacy {
     /// Who.
     pub identity: Identity,
-    /// Terminating: keeps nothing, receives nothing.
+    /// Terminating, or not able to work while others are: keeps nothing, receives nothing.
     pub draining: bool,
 }
 

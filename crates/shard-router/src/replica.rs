@@ -1,15 +1,20 @@
 //! One replica under leader election: its candidates, and the loop that decides what they contend for.
 
+mod ability;
 mod farewell;
 mod forecast;
 mod intent;
 mod report;
 mod seats;
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use futures::FutureExt;
-use kube::Api;
+use kube::{Api, api::ListParams, core::PartialObjectMeta};
 use lease_core::{Candidate, CandidateOptions, Connection, Creation, Elections, InvalidOption, Term};
 use tokio::{
     sync::{Notify, watch},
@@ -17,14 +22,19 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use self::seats::{Held, Seats};
+use self::{
+    ability::Ability,
+    seats::{Held, Seats},
+};
 use crate::{
     bucket::ShardId,
     controller::RunError,
     coordinator::{Coordinator, birth::Births},
     hold::Hold,
+    layout::unstamped_selector,
     readiness::{Readiness, ReadinessSwitch},
     reconciler::Reconciler,
+    scope::apis,
     setup::Setup,
     shard::runner,
     sharded::Sharded,
@@ -69,6 +79,7 @@ pub(crate) async fn run<K: Sharded, R: Reconciler<K>>(
     tokio::select! {
         () = shutdown => {}
         () = replica.attend() => {}
+        () = replica.mind_ability() => {}
     }
     stop.cancel();
     replica.leave().await;
@@ -87,6 +98,7 @@ struct Replica<K: Sharded, R: Reconciler<K>> {
     nudge: Arc<Notify>,
     verdict: watch::Sender<Verdict>,
     readiness: ReadinessSwitch,
+    ability: Mutex<Ability>,
     /// Report what the candidates go through; end with the replica.
     watchers: JoinSet<()>,
 }
@@ -130,8 +142,10 @@ impl<K: Sharded, R: Reconciler<K>> Replica<K, R> {
             watchers.spawn(report::follow(setup.clone(), Some(shard), &candidate, nudge.clone()));
             seats.add(shard, candidate);
         }
+        let ability = Mutex::new(Ability::new(elections.options().timings.lease_duration()));
         Ok(Self {
             setup,
+            ability,
             elections,
             world,
             births,
@@ -163,7 +177,9 @@ impl<K: Sharded, R: Reconciler<K>> Replica<K, R> {
             self.setup.metrics.foreign_installation(world.foreign().is_some());
             self.setup.metrics.predecessor(world.yields_to().is_some());
             let verdict = world.verdict(&self.setup.layout);
-            self.contend(&verdict);
+            let leaves_to_others = self.ability().unable().is_some()
+                && world.membership.another_is_able(self.elections.identity());
+            self.contend(&verdict, leaves_to_others);
             has_worked |= verdict == Verdict::Work;
             if let Verdict::Yield(sentence) = &verdict
                 && *self.verdict.borrow() != verdict
@@ -195,12 +211,16 @@ impl<K: Sharded, R: Reconciler<K>> Replica<K, R> {
 
     /// A replica that is refused contends for nothing: as a member it would be planned for, as coordinator it would commit
     /// what the others must not follow.
-    fn contend(&self, verdict: &Verdict) {
+    ///
+    /// One that is not able to work stays a member, keeps what it holds until the plan gives it to others, and takes nothing.
+    fn contend(&self, verdict: &Verdict, leaves_to_others: bool) {
         let refused = matches!(verdict, Verdict::Refuse(_));
-        self.coordinator.stand(!refused);
+        self.coordinator.stand(!refused && !leaves_to_others);
         self.member.stand(!refused);
-        if refused {
+        if refused || leaves_to_others {
             self.coordinator.step_down(None);
+        }
+        if refused {
             self.member.step_down(None);
         }
         let held = match verdict {
@@ -208,7 +228,60 @@ impl<K: Sharded, R: Reconciler<K>> Replica<K, R> {
             Verdict::Yield(_) => Held::Abandon,
             Verdict::Refuse(_) => Held::Drain,
         };
-        self.seats.stand(*verdict == Verdict::Work, held);
+        self.seats.stand(*verdict == Verdict::Work && !leaves_to_others, held);
+    }
+
+    /// Keeps an eye on whether this replica is able to work, and tells the others. Never ends by itself.
+    async fn mind_ability(&self) {
+        let timings = self.elections.options().timings;
+        let name = self.member.lease().clone();
+        let annotation = self.setup.names.unable_annotation();
+        loop {
+            self.setup.clock.sleep(timings.hurried_retry()).await;
+            let now = self.setup.clock.now().monotonic;
+            let work = self.setup.progress.work(timings.lease_duration());
+            let (before, after, look) = {
+                let mut ability = self.ability();
+                let before = ability.unable().map(str::to_owned);
+                ability.saw(work, now);
+                (before, ability.unable().map(str::to_owned), ability.is_to_look(now))
+            };
+            if let (None, Some(why)) = (before, &after) {
+                tracing::warn!("this replica leaves its shards to others, if they are able to work: {why}");
+            }
+            if look {
+                let succeeded = self.can_list().await;
+                self.ability().looked(succeeded, self.setup.clock.now().monotonic);
+            }
+            let unable = self.ability().unable().is_some();
+            let told = self.elections.leases().get(&name).is_some_and(|lease| {
+                lease.metadata.annotations.as_ref().is_some_and(|all| all.contains_key(&annotation))
+            });
+            if unable != told && self.member.term().is_some() {
+                let wish = [(annotation.clone(), unable.then(|| "true".to_owned()))].into();
+                tokio::select! {
+                    _ = self.member.annotate(wish) => {}
+                    () = self.setup.clock.sleep(timings.retry_period()) => {}
+                }
+            }
+        }
+    }
+
+    /// Whether resources can be listed, in any of the namespaces, within RetryPeriod.
+    async fn can_list(&self) -> bool {
+        let params = ListParams::default().limit(1).labels(&unstamped_selector(&self.setup.rules.bucket_label));
+        let apis: Vec<Api<PartialObjectMeta<K>>> =
+            apis(&self.setup.base.ungated(), &self.setup.options.watch_namespaces);
+        let lists = apis.iter().map(|api| api.list(&params).map(|listed| listed.map(drop)).boxed());
+        let any = futures::future::select_ok(lists);
+        tokio::select! {
+            listed = any => listed.is_ok(),
+            () = self.setup.clock.sleep(self.elections.options().timings.retry_period()) => false,
+        }
+    }
+
+    fn ability(&self) -> MutexGuard<'_, Ability> {
+        self.ability.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A replica that waits for its predecessor to go is ready, or a rolling update from that version would never get on. One that had
@@ -227,7 +300,10 @@ impl<K: Sharded, R: Reconciler<K>> Replica<K, R> {
                 "nothing was heard from the API server for longer than LeaseDuration ({} s); is it reachable from this Pod?",
                 lease_duration.as_secs()
             )),
-            _ => hindrance,
+            _ if hindrance.is_some() => hindrance,
+            _ => self.ability().unable().map(|why| {
+                format!("this replica could not work on its shards and looks again now and then; {why}")
+            }),
         };
         self.setup.metrics.ready(because.is_none());
         self.readiness.set(because.map_or(Readiness::Ready, |because| Readiness::NotReady { because }));

@@ -1,5 +1,7 @@
 //! Whole replicas on an API server in memory, in tokio's paused time: exact, and over in no time.
 
+#[path = "virtual_time/ability.rs"]
+mod ability;
 #[path = "virtual_time/blackhole.rs"]
 mod blackhole;
 #[path = "virtual_time/clock.rs"]

@@ -23,16 +23,23 @@ use tower::Service;
 pub(crate) struct Blackhole {
     service: EmbeddedService,
     swallows: Arc<AtomicBool>,
+    loses: Arc<AtomicBool>,
 }
 
 impl Blackhole {
     pub(crate) fn before(service: EmbeddedService) -> Self {
-        Self { service, swallows: Arc::default() }
+        Self { service, swallows: Arc::default(), loses: Arc::default() }
     }
 
     /// Whether nothing arrives any more, from now on. There is no reset: whoever waits, waits.
     pub(crate) fn swallow(&self, swallow: bool) {
         self.swallows.store(swallow, Ordering::Relaxed);
+    }
+
+    /// Whether widgets are not found any more, from now on: each request for them is answered with 404. Watches that are open
+    /// go on.
+    pub(crate) fn lose_widgets(&self, lose: bool) {
+        self.loses.store(lose, Ordering::Relaxed);
     }
 }
 
@@ -45,7 +52,11 @@ impl Service<Request<Body>> for Blackhole {
         Service::<Request<Body>>::poll_ready(&mut self.service, cx)
     }
 
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+        if self.loses.load(Ordering::Relaxed) {
+            let elsewhere = request.uri().to_string().replace("/widgets?", "/lost?").replace("/widgets/", "/lost/");
+            *request.uri_mut() = elsewhere.parse().expect("a URI still");
+        }
         if self.swallows.load(Ordering::Relaxed) {
             return std::future::pending().boxed();
         }
