@@ -157,6 +157,7 @@ impl Metrics {
         self.master.get_or_create(&LeaseLabel { name: lease.to_owned() }).set(held.into());
         if let Some(shard) = shard {
             self.owned.get_or_create(&shard.into()).set(held.into());
+            drop(self.stalled.get_or_create(&shard.into()));
         }
     }
 
@@ -194,9 +195,10 @@ impl Metrics {
     pub(crate) fn stalled(&self, stalls: &[Stall]) {
         let told = |shard: ShardId| stalls.iter().find(|stall| stall.shard == shard);
         for shard in (0..=u16::from(u8::MAX)).map(ShardId) {
-            let seconds = told(shard).map_or(0, |stall| i64::try_from(stall.lasted.as_secs()).unwrap_or(i64::MAX));
-            if seconds > 0 || self.stalled.get(&shard.into()).is_some() {
-                self.stalled.get_or_create(&shard.into()).set(seconds);
+            let stall = told(shard);
+            if stall.is_some() || self.stalled.get(&shard.into()).is_some() {
+                let seconds = stall.map_or(0, |stall| stall.lasted.as_secs());
+                self.stalled.get_or_create(&shard.into()).set(i64::try_from(seconds).unwrap_or(i64::MAX));
             }
         }
     }
