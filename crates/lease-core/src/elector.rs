@@ -121,6 +121,14 @@ impl Elector {
         self.view.lease()
     }
 
+    /// Whom this candidate waits for, and how long the Lease is left to them after they were last heard of; `None` if it does not
+    /// contend, leads, or may take the Lease.
+    pub fn waits_for(&self) -> Option<(&Identity, Duration)> {
+        let lease = self.view.lease().filter(|_| self.config.standing && self.state == State::Standby)?;
+        let holder = lease.record.holder.as_ref().filter(|holder| **holder != self.config.identity)?;
+        Some((holder, lease.record.lease_duration.unwrap_or(self.config.timings.lease_duration())))
+    }
+
     /// Whether nothing is under way: no term, no work, no request, and nothing left to give up.
     pub fn is_at_rest(&self) -> bool {
         self.holding.is_none()

@@ -29,7 +29,8 @@ use crate::{
     task::{NamedTask, TaskContext},
 };
 
-/// One replica of a sharded operator: a kube-runtime controller for each shard it holds.
+/// One replica of a sharded operator: a kube-runtime controller for each shard it holds. All replicas under one
+/// LeaderElectionID reconcile the same kind.
 ///
 /// ```no_run
 /// # use std::{convert::Infallible, sync::Arc, time::Duration};
@@ -47,6 +48,7 @@ use crate::{
 /// # Ok(())
 /// # }
 /// ```
+#[must_use = "a controller does nothing until `run` is awaited"]
 pub struct ShardedController<K: Sharded> {
     connection: Connection,
     options: Options,
@@ -160,7 +162,7 @@ impl<K: Sharded> ShardedController<K> {
         let progress = Progress::new(clock.clone(), resource, options.watch_namespaces.len().max(1));
         let setup = Arc::new(Setup {
             names: options.names(),
-            layout: options.layout(),
+            layout: options.layout().of_kind(format!("{}.{}", K::kind(&()), K::group(&()))),
             reconciler,
             owned: self.owned,
             base,
@@ -173,6 +175,7 @@ impl<K: Sharded> ShardedController<K> {
             dice: Dice::seeded(options.seed),
             reconciles: AtomicU64::new(1),
             trouble: Trouble::default(),
+            definition: Arc::default(),
             rights,
             progress: Arc::new(progress),
             options,

@@ -109,7 +109,13 @@ impl<K: Sharded, R: Reconciler<K>> Coordinator<K, R> {
         let api = self.elections.client();
         let lease = api.get(term.lease()).await?;
         match Committed::read(names, lease.as_ref()) {
-            Committed::Layout(layout) if layout.mismatch(ours).is_none() => return Ok(Commit::Done(layout)),
+            Committed::Layout(layout) if layout.mismatch(ours).is_none() => {
+                let completed = layout.completed(ours);
+                if completed != layout {
+                    return Ok(self.commit(term, completed).await);
+                }
+                return Ok(Commit::Done(layout));
+            }
             Committed::Layout(_) | Committed::Garbled(_) => return Ok(Commit::Refused),
             Committed::Nothing => {}
         }
@@ -120,13 +126,17 @@ impl<K: Sharded, R: Reconciler<K>> Coordinator<K, R> {
                 return Ok(Commit::Refused);
             }
         };
-        let (key, json) = layout.mark(names);
+        Ok(self.commit(term, layout.completed(ours)).await)
+    }
+
+    async fn commit(&self, term: &Term, layout: Layout) -> Commit {
+        let (key, json) = layout.mark(&self.setup.names);
         if let Err(error) = term.annotate([(key, Some(json))].into()).await {
             tracing::warn!(%error, "the layout was not committed; retrying");
-            return Ok(Commit::Again);
+            return Commit::Again;
         }
         tracing::info!(shards = %layout.shards, "committed layout generation {}", layout.generation);
-        Ok(Commit::Done(layout))
+        Commit::Done(layout)
     }
 }
 

@@ -24,6 +24,9 @@ pub struct Layout {
     /// The label that shard keys come from; without one they are `namespace/name`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key_label: Option<String>,
+    /// What is reconciled, as `Kind.group`; `None` where a version committed it that did not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
     /// Which hash stamped the buckets.
     pub hash_version: u32,
     /// The number of shards before the last change, where it is known.
@@ -36,7 +39,26 @@ pub struct Layout {
 impl Layout {
     /// Generation 1, as committed when an operator is installed.
     pub fn first(shards: ShardCount, key_label: Option<String>) -> Self {
-        Self { generation: 1, shards, key_label, hash_version: HASH_VERSION, previous: None, settled: true }
+        Self {
+            generation: 1,
+            shards,
+            key_label,
+            kind: None,
+            hash_version: HASH_VERSION,
+            previous: None,
+            settled: true,
+        }
+    }
+
+    /// The same for this kind, as `Kind.group`.
+    #[must_use]
+    pub(crate) fn of_kind(self, kind: String) -> Self {
+        Self { kind: Some(kind), ..self }
+    }
+
+    /// The same with the kind that `configured` is for, where a version committed it that did not say.
+    pub(crate) fn completed(&self, configured: &Layout) -> Self {
+        Self { kind: self.kind.clone().or_else(|| configured.kind.clone()), ..self.clone() }
     }
 
     /// The annotation that carries it, and its JSON.
@@ -65,6 +87,15 @@ impl Layout {
             ))
         };
         let label = |label: &Option<String>| label.clone().unwrap_or_else(|| "namespace/name".to_owned());
+        if let (Some(committed), Some(here)) = (&self.kind, &configured.kind)
+            && committed != here
+        {
+            return Some(format!(
+                "this replica reconciles {here}, but its LeaderElectionID is in use for {committed} (layout generation {}), \
+                 and one kind is supported for each; give one of the operators a LeaderElectionID of its own",
+                self.generation
+            ));
+        }
         if self.shards != configured.shards {
             say("shards", self.shards.to_string(), configured.shards.to_string())
         } else if self.key_label != configured.key_label {

@@ -8,6 +8,7 @@ mod report;
 mod seats;
 
 use std::{
+    collections::BTreeSet,
     future::Future,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -15,7 +16,9 @@ use std::{
 
 use futures::FutureExt;
 use kube::{Api, api::ListParams, core::PartialObjectMeta};
-use lease_core::{Candidate, CandidateOptions, Connection, Creation, Elections, InvalidOption, Term};
+use lease_core::{
+    Candidate, CandidateOptions, Connection, Creation, Elections, Identity, InvalidOption, Term,
+};
 use tokio::{
     sync::{Notify, watch},
     task::JoinSet,
@@ -39,7 +42,7 @@ use crate::{
     shard::runner,
     sharded::Sharded,
     task::NamedTask,
-    world::{SharedWorld, Verdict},
+    world::{SharedWorld, Verdict, World},
 };
 
 /// With many shards, some Lease is renewed all the time: news is taken in together.
@@ -168,6 +171,7 @@ impl<K: Sharded, R: Reconciler<K>> Replica<K, R> {
             self.assess(None, false);
         }
         let mut has_worked = false;
+        let mut waited_for = BTreeSet::new();
         loop {
             let now = self.setup.clock.now().monotonic;
             let snapshot = leases.snapshot();
@@ -193,6 +197,7 @@ impl<K: Sharded, R: Reconciler<K>> Replica<K, R> {
                 let settled = world.membership.stable_for(now) >= self.setup.options.membership_settle();
                 let current = settled && self.elections.health().watch_is_live;
                 self.seats.follow(&world, current, timings);
+                self.tell_whom_it_waits_for(&world, &mut waited_for);
             }
             tokio::select! {
                 () = leases.changed() => self.setup.clock.sleep(BREATH).await,
@@ -200,6 +205,23 @@ impl<K: Sharded, R: Reconciler<K>> Replica<K, R> {
                 () = self.setup.clock.sleep(timings.hurried_retry()) => {}
             }
         }
+    }
+
+    /// In one sentence for all shards, who holds them, each time that somebody else does.
+    fn tell_whom_it_waits_for(&self, world: &World, before: &mut BTreeSet<Identity>) {
+        let me = self.elections.identity();
+        let others = world.holders.values().flatten().filter(|holder| *holder != me);
+        let holders: BTreeSet<Identity> = others.cloned().collect();
+        if !holders.is_subset(before) {
+            let named: Vec<_> = holders.iter().map(Identity::as_str).collect();
+            tracing::info!(
+                "shards are held by {}; each is taken when it is handed over or released, or has not been renewed for as long as its \
+                 Lease says (LeaseDuration here: {} s)",
+                named.join(", "),
+                self.elections.options().timings.lease_duration().as_secs()
+            );
+        }
+        *before = holders;
     }
 
     async fn synced(&self, leases: &mut lease_core::LeaseView, patience: Duration) -> bool {

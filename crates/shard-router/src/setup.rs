@@ -56,6 +56,8 @@ pub(crate) struct Setup<K: Sharded, R: Reconciler<K>> {
     pub(crate) reconciles: AtomicU64,
     /// What keeps this replica from coordinating, for its readiness.
     pub(crate) trouble: Trouble,
+    /// What makes stamps come to nothing.
+    pub(crate) definition: Arc<Trouble>,
     pub(crate) rights: Arc<Rights>,
     pub(crate) progress: Arc<Progress>,
 }
@@ -87,7 +89,7 @@ impl<K: Sharded, R: Reconciler<K>> Setup<K, R> {
     pub(crate) fn hindrance(&self) -> Option<String> {
         self.metrics.stalled(&self.progress.stalls());
         let patience = self.options.elections.timings.lease_duration();
-        self.rights.sentence().or_else(|| self.progress.sentence(patience))
+        self.definition.get().or_else(|| self.rights.sentence()).or_else(|| self.progress.sentence(patience))
     }
 
     /// The number of the next reconcile.
@@ -102,6 +104,7 @@ impl<K: Sharded, R: Reconciler<K>> Setup<K, R> {
             client,
             clock: self.clock.clone(),
             metrics: self.metrics.clone(),
+            definition: self.definition.clone(),
             delay,
             backoff_seed: self.dice.seed(),
         }

@@ -18,9 +18,11 @@ use lease_core::Clock;
 
 use self::backlog::Backlog;
 pub(crate) use self::write::Rules;
+use self::write::StampError;
 use crate::{
     layout::unstamped_selector,
     metrics::Metrics,
+    setup::Trouble,
     scope::{apis, merged},
     sharded::Sharded,
     watch_backoff::WatchBackoff,
@@ -46,6 +48,8 @@ pub(crate) struct Stamper {
     pub(crate) client: Client,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) metrics: Metrics,
+    /// What is wrong with the custom resource definition, for readiness.
+    pub(crate) definition: Arc<Trouble>,
     /// How long to leave an object to others.
     pub(crate) delay: Duration,
     /// For the retries of its watches.
@@ -114,9 +118,26 @@ impl Stamper {
         let namespace = object.meta().namespace.clone().unwrap_or_default();
         let api: Api<K> = Api::namespaced(self.client.clone(), &namespace);
         match write::stamp(&api, &self.rules, object).await {
-            Ok(()) => Outcome::Done,
-            Err(kube::Error::Api(status)) if status.code == 404 => Outcome::Done,
-            Err(kube::Error::Api(status)) if status.code == 409 => Outcome::Conflict,
+            Ok(()) => {
+                self.definition.clear();
+                Outcome::Done
+            }
+            Err(StampError::Request(kube::Error::Api(status))) if status.code == 404 => Outcome::Done,
+            Err(StampError::Request(kube::Error::Api(status))) if status.code == 409 => Outcome::Conflict,
+            Err(error @ (StampError::NoSubresource | StampError::NotRecorded)) => {
+                let sentence = format!(
+                    "the custom resource definition {}.{} of version {} cannot be sharded, and nobody reconciles its resources: \
+                     {error}",
+                    K::plural(&()),
+                    K::group(&()),
+                    K::version(&())
+                );
+                if self.definition.get().as_ref() != Some(&sentence) {
+                    tracing::error!("{sentence}");
+                }
+                self.definition.set(sentence);
+                Outcome::Failed
+            }
             Err(error) => {
                 tracing::warn!(
                     cr = crate::sharded::cr_name(object), %error,

@@ -78,7 +78,15 @@ pub struct CandidateStatus {
 }
 
 /// One candidate for one Lease: a handle to its task. Dropping it is like [`shutdown`](Self::shutdown) without waiting.
+///
+/// ```compile_fail
+/// #![deny(unused_must_use)]
+/// # async fn forgets(elections: lease_core::Elections) {
+/// elections.lead(|term: lease_core::Term| async move { term.draining().await }); // dropped at once, so it never leads
+/// # }
+/// ```
 #[derive(Debug)]
+#[must_use = "a candidate that is dropped stops contending and gives up what it holds; keep it, and shut it down at the end"]
 pub struct Candidate {
     pub(super) lease: LeaseName,
     pub(super) commands: mpsc::UnboundedSender<Command>,

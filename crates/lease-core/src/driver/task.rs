@@ -50,11 +50,19 @@ pub(super) struct Surroundings {
     pub(super) announcements: tokio_util::task::TaskTracker,
 }
 
+impl Surroundings {
+    fn is_un_suffixed(&self, lease: &LeaseName) -> bool {
+        *lease == self.announcer.id.lease_name()
+    }
+}
+
 pub(super) struct Task {
     around: Arc<Surroundings>,
     lease: LeaseName,
     dress: Dress,
     announce: bool,
+    /// Whom it has been told that this candidate waits for.
+    waits_for: Option<Identity>,
     notes: Notes,
     elector: Elector,
     work: Arc<dyn Work>,
@@ -89,6 +97,7 @@ impl Task {
             lease,
             dress,
             announce,
+            waits_for: None,
             notes,
             elector,
             work,
@@ -207,7 +216,27 @@ impl Task {
         while let Some(effect) = self.elector.poll_effect() {
             self.carry_out(effect, cx.now);
         }
+        self.tell_whom_it_waits_for();
         self.publish();
+    }
+
+    /// Once for each holder, or a replica that only waits would say nothing.
+    fn tell_whom_it_waits_for(&mut self) {
+        let Some((holder, duration)) = self.elector.waits_for().filter(|_| self.announce) else { return };
+        if self.waits_for.as_ref() != Some(holder) {
+            let (lease, seconds) = (&self.lease, duration.as_secs());
+            // Of many shards, each has a holder: the one Lease that stands for the operator is told of, the others for those who ask.
+            if self.around.is_un_suffixed(lease) {
+                tracing::info!(
+                    "waiting for {holder}, which holds lease {lease}, to release it, or not to renew it for {seconds} s"
+                );
+            } else {
+                tracing::debug!(
+                    "waiting for {holder}, which holds lease {lease}, to release it, or not to renew it for {seconds} s"
+                );
+            }
+            self.waits_for = Some(holder.clone());
+        }
     }
 
     fn context(&mut self) -> Context {
@@ -225,8 +254,15 @@ impl Task {
         match effect {
             Effect::Read => self.read(),
             Effect::Write(write) => {
-                if write.kind == crate::effect::WriteKind::Acquire {
-                    self.acquisition_sent = now;
+                match write.kind {
+                    crate::effect::WriteKind::Acquire => self.acquisition_sent = now,
+                    crate::effect::WriteKind::Reserve => tracing::info!(
+                        "there is no lease {}; somebody may still hold one that was deleted, so it is created for nobody, and \
+                         taken no sooner than LeaseDuration from now ({} s)",
+                        self.lease,
+                        write.record.lease_duration.unwrap_or_default().as_secs()
+                    ),
+                    _ => {}
                 }
                 self.write(write);
             }

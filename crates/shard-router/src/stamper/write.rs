@@ -41,7 +41,7 @@ impl Rules {
 ///
 /// In this order: a label without a record could be edited before there is anything to restore it from, whereas a
 /// record without a label only waits for the next stamper. An object whose two disagree is reconciled by nobody.
-pub(super) async fn stamp<K: Sharded>(api: &Api<K>, rules: &Rules, object: &K) -> Result<(), kube::Error> {
+pub(super) async fn stamp<K: Sharded>(api: &Api<K>, rules: &Rules, object: &K) -> Result<(), StampError> {
     let params = PatchParams { field_manager: Some("shard-router".into()), ..PatchParams::default() };
     let name = object.name_any();
     let bucket = rules.bucket(object);
@@ -50,7 +50,14 @@ pub(super) async fn stamp<K: Sharded>(api: &Api<K>, rules: &Rules, object: &K) -
         object
     } else {
         let patch = json!({"metadata": precondition(object), "status": {"bucket": bucket}});
-        recorded = api.patch_status(&name, &params, &Patch::Merge(patch)).await?;
+        recorded = match api.patch_status(&name, &params, &Patch::Merge(patch)).await {
+            Ok(recorded) => recorded,
+            Err(error) => return Err(without_subresource(api, object, error).await),
+        };
+        if recorded.recorded_bucket() != Some(bucket.0) {
+            // Written and accepted, and not there: the API server drops what the CRD's schema does not know.
+            return Err(StampError::NotRecorded);
+        }
         &recorded
     };
     let mut metadata = precondition(object);
@@ -58,7 +65,36 @@ pub(super) async fn stamp<K: Sharded>(api: &Api<K>, rules: &Rules, object: &K) -
     if let Some(finalizers) = finalizers(rules, object) {
         metadata["finalizers"] = json!(finalizers);
     }
-    api.patch(&name, &params, &Patch::Merge(json!({ "metadata": metadata }))).await.map(drop)
+    api.patch(&name, &params, &Patch::Merge(json!({ "metadata": metadata }))).await?;
+    Ok(())
+}
+
+/// The API server answers 404 to a status without a subresource as it does to an object that is gone.
+async fn without_subresource<K: Sharded>(api: &Api<K>, object: &K, error: kube::Error) -> StampError {
+    if matches!(&error, kube::Error::Api(status) if status.code == 404) {
+        let found = api.get(&object.name_any()).await;
+        if found.is_ok_and(|found| found.meta().uid == object.meta().uid) {
+            return StampError::NoSubresource;
+        }
+    }
+    StampError::Request(error)
+}
+
+/// Why a stamp came to nothing.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum StampError {
+    /// The API server refused it, or did not answer.
+    #[error(transparent)]
+    Request(#[from] kube::Error),
+    /// The CRD has no status subresource.
+    #[error("there is no status subresource; add `subresources: {{status: {{}}}}`")]
+    NoSubresource,
+    /// The CRD's schema lacks the field, or `Sharded::recorded_bucket` does not read it.
+    #[error(
+        "what was written to status.bucket is not there; add `bucket` (integer) to the schema of `status`, and let \
+         Sharded::recorded_bucket return it"
+    )]
+    NotRecorded,
 }
 
 fn precondition<K: Sharded>(object: &K) -> Value {

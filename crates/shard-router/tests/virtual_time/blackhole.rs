@@ -38,6 +38,7 @@ impl Blackhole {
 
     /// Whether widgets are not found any more, from now on: each request for them is answered with 404. Watches that are open
     /// go on.
+    #[allow(dead_code, reason = "not every test program that shares this file needs it")]
     pub(crate) fn lose_widgets(&self, lose: bool) {
         self.loses.store(lose, Ordering::Relaxed);
     }
