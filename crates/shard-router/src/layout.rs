@@ -170,6 +170,20 @@ mod tests {
     }
 
     #[test]
+    fn two_kinds_do_not_share_an_id_and_a_layout_that_does_not_say_is_completed() {
+        let old = Layout::first(count(4), None);
+        let (ours, other) = (old.clone().of_kind("A.x.io".into()), old.clone().of_kind("B.x.io".into()));
+        assert_eq!(old.mismatch(&ours), None);
+        assert_eq!(old.completed(&ours), ours);
+        assert_eq!(other.completed(&ours), other);
+        let sentence = other.mismatch(&ours).unwrap();
+        assert!(sentence.starts_with("this replica reconciles A.x.io, but its LeaderElectionID is in use for B.x.io"));
+        let json = serde_json::to_string(&old).unwrap();
+        assert!(!json.contains("kind"), "{json}");
+        assert_eq!(serde_json::from_str::<Layout>(&json).unwrap(), old);
+    }
+
+    #[test]
     fn every_layout_is_balanced_to_one_and_growth_moves_only_to_the_new_shard() {
         for shards in 1..=BUCKETS {
             let layout = Layout::first(count(shards), None);

@@ -18,6 +18,7 @@ use futures::FutureExt;
 use kube::{Api, api::ListParams, core::PartialObjectMeta};
 use lease_core::{
     Candidate, CandidateOptions, Connection, Creation, Elections, Identity, InvalidOption, Term,
+    identity::NOBODY,
 };
 use tokio::{
     sync::{Notify, watch},
@@ -210,7 +211,7 @@ impl<K: Sharded, R: Reconciler<K>> Replica<K, R> {
     /// In one sentence for all shards, who holds them, each time that somebody else does.
     fn tell_whom_it_waits_for(&self, world: &World, before: &mut BTreeSet<Identity>) {
         let me = self.elections.identity();
-        let others = world.holders.values().flatten().filter(|holder| *holder != me);
+        let others = world.holders.values().flatten().filter(|holder| *holder != me && holder.as_str() != NOBODY);
         let holders: BTreeSet<Identity> = others.cloned().collect();
         if !holders.is_subset(before) {
             let named: Vec<_> = holders.iter().map(Identity::as_str).collect();

@@ -8,6 +8,8 @@ mod blackhole;
 mod clock;
 #[path = "virtual_time/layout_change.rs"]
 mod layout_change;
+#[path = "virtual_time/mistakes.rs"]
+mod mistakes;
 #[path = "virtual_time/predecessor.rs"]
 mod predecessor;
 #[path = "virtual_time/shutdown.rs"]

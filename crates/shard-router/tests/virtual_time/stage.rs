@@ -36,10 +36,15 @@ pub(crate) struct Replica {
 
 impl Stage {
     pub(crate) async fn new() -> Self {
+        Self::defining(&Widget::crd()).await
+    }
+
+    /// One whose definition of widgets is this.
+    pub(crate) async fn defining(definition: &CustomResourceDefinition) -> Self {
         let server = EmbeddedServer::new(VirtualSeams::default());
         let admin = server.client(NAMESPACE);
         let definitions: Api<CustomResourceDefinition> = Api::all(admin.clone());
-        definitions.create(&PostParams::default(), &Widget::crd()).await.expect("the CRD is accepted");
+        definitions.create(&PostParams::default(), definition).await.expect("the CRD is accepted");
         Self { server, clock: Arc::new(VirtualClock::default()), widgets: Api::namespaced(admin, NAMESPACE) }
     }
 
