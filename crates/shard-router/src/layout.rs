@@ -177,7 +177,10 @@ mod tests {
         assert_eq!(old.completed(&ours), ours);
         assert_eq!(other.completed(&ours), other);
         let sentence = other.mismatch(&ours).unwrap();
-        assert!(sentence.starts_with("this replica reconciles A.x.io, but its LeaderElectionID is in use for B.x.io"));
+        assert!(
+            sentence
+                .starts_with("this replica reconciles A.x.io, but its LeaderElectionID is in use for B.x.io")
+        );
         let json = serde_json::to_string(&old).unwrap();
         assert!(!json.contains("kind"), "{json}");
         assert_eq!(serde_json::from_str::<Layout>(&json).unwrap(), old);

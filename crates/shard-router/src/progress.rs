@@ -119,7 +119,8 @@ impl Progress {
     fn stall(&self, shard: ShardId, held: &Held, now: Duration) -> Option<Stall> {
         let earliest = held.failing.values().min_by_key(|(since, _)| *since);
         let why = earliest.map(|(_, why)| why.clone());
-        let mut failing: Vec<_> = held.failing.keys().filter(|target| target.resource == self.resource).collect();
+        let mut failing: Vec<_> =
+            held.failing.keys().filter(|target| target.resource == self.resource).collect();
         failing.dedup_by_key(|target| target.namespace.clone());
         let wholly = !held.listed || failing.len() >= self.watches;
         let since = if held.listed { earliest?.0 } else { held.since };
@@ -135,7 +136,9 @@ impl Stall {
     fn sentence(&self) -> String {
         let Self { shard, lasted, wholly, why } = self;
         let part = if *wholly { "is held but not worked on" } else { "is held but only partly worked on" };
-        let why = why.as_deref().unwrap_or("its first list is not complete yet; it waits for its turn, or for the API server");
+        let why = why
+            .as_deref()
+            .unwrap_or("its first list is not complete yet; it waits for its turn, or for the API server");
         format!("shard {shard} {part} for {} now: {why}", seconds(*lasted))
     }
 }

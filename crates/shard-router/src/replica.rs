@@ -211,7 +211,8 @@ impl<K: Sharded, R: Reconciler<K>> Replica<K, R> {
     /// In one sentence for all shards, who holds them, each time that somebody else does.
     fn tell_whom_it_waits_for(&self, world: &World, before: &mut BTreeSet<Identity>) {
         let me = self.elections.identity();
-        let others = world.holders.values().flatten().filter(|holder| *holder != me && holder.as_str() != NOBODY);
+        let others =
+            world.holders.values().flatten().filter(|holder| *holder != me && holder.as_str() != NOBODY);
         let holders: BTreeSet<Identity> = others.cloned().collect();
         if !holders.is_subset(before) {
             let named: Vec<_> = holders.iter().map(Identity::as_str).collect();
@@ -292,7 +293,8 @@ impl<K: Sharded, R: Reconciler<K>> Replica<K, R> {
 
     /// Whether resources can be listed, in any of the namespaces, within RetryPeriod.
     async fn can_list(&self) -> bool {
-        let params = ListParams::default().limit(1).labels(&unstamped_selector(&self.setup.rules.bucket_label));
+        let params =
+            ListParams::default().limit(1).labels(&unstamped_selector(&self.setup.rules.bucket_label));
         let apis: Vec<Api<PartialObjectMeta<K>>> =
             apis(&self.setup.base.ungated(), &self.setup.options.watch_namespaces);
         let lists = apis.iter().map(|api| api.list(&params).map(|listed| listed.map(drop)).boxed());

@@ -144,9 +144,8 @@ mod tests {
     #[test]
     fn a_request_is_named_as_rbac_names_it() {
         let all = |verb: &str, resource: &str| Some((verb.to_owned(), resource.to_owned(), None));
-        let within = |verb: &str, resource: &str| {
-            Some((verb.to_owned(), resource.to_owned(), Some("ns".to_owned())))
-        };
+        let within =
+            |verb: &str, resource: &str| Some((verb.to_owned(), resource.to_owned(), Some("ns".to_owned())));
         for (method, uri, expected) in [
             ("GET", "/apis/a.io/v1/things?limit=500", all("list", "things.a.io")),
             ("GET", "/apis/a.io/v1/things?watch=true&x=1", all("watch", "things.a.io")),

@@ -55,7 +55,8 @@ impl Observer for Rights {
                 let namespace = target.namespace.as_deref();
                 let sentence = missing_right(target.verb, &target.resource, namespace, message);
                 let refused = self.clock.now().monotonic;
-                let known = self.lock().insert(target.clone(), Missing { sentence: sentence.clone(), refused });
+                let known =
+                    self.lock().insert(target.clone(), Missing { sentence: sentence.clone(), refused });
                 if known.is_none_or(|known| known.sentence != sentence) {
                     tracing::error!("{sentence}");
                 }
@@ -103,7 +104,8 @@ mod tests {
         assert_eq!(rights.sentence(), None);
         rights.answered(&target(Some("b")), &denial());
         let sentence = rights.sentence().unwrap();
-        let begins = "system:serviceaccount:a:op may not create events.events.k8s.io in namespace b; grant it";
+        let begins =
+            "system:serviceaccount:a:op may not create events.events.k8s.io in namespace b; grant it";
         assert!(sentence.starts_with(begins), "{sentence}");
         rights.answered(&target(None), &denial());
         let sentence = rights.sentence().unwrap();
@@ -117,7 +119,9 @@ mod tests {
     #[test]
     fn a_quota_and_a_denial_by_admission_are_no_missing_right() {
         let (_, rights) = rights();
-        for message in ["pods \"x\" is forbidden: exceeded quota: q", "admission webhook \"w\" denied the request"] {
+        for message in
+            ["pods \"x\" is forbidden: exceeded quota: q", "admission webhook \"w\" denied the request"]
+        {
             rights.answered(&target(None), &Answer::Refused { code: 403, message: message.into() });
             assert_eq!(rights.sentence(), None, "{message}");
         }

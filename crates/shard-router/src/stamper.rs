@@ -22,8 +22,8 @@ use self::write::StampError;
 use crate::{
     layout::unstamped_selector,
     metrics::Metrics,
-    setup::Trouble,
     scope::{apis, merged},
+    setup::Trouble,
     sharded::Sharded,
     watch_backoff::WatchBackoff,
 };

@@ -82,11 +82,15 @@ async fn a_replica_that_cannot_list_leaves_its_shards_to_one_that_can_until_it_c
     blind.unready_because(&stage, "is held but not worked on for").await;
     stage.clock.sleep(Duration::from_secs(120)).await;
     assert_eq!(held_by(&stage, "blind").await, 4);
-    blind.unready_because(&stage, "the list of widgets.test.shard-router.dev in all namespaces keeps failing").await;
+    blind
+        .unready_because(&stage, "the list of widgets.test.shard-router.dev in all namespaces keeps failing")
+        .await;
 
     let able = Pod::start(&stage, "able", true);
     holds(&stage, "able", 4).await;
-    stage.until("every widget to be reconciled", || async { able.reconciled.lock().unwrap().len() == WIDGETS }).await;
+    stage
+        .until("every widget to be reconciled", || async { able.reconciled.lock().unwrap().len() == WIDGETS })
+        .await;
     able.is_ready(&stage).await;
     blind.unready_because(&stage, "could not work on its shards").await;
     // They stay there, however often the other looks.

@@ -55,7 +55,8 @@ impl Service<Request<Body>> for Blackhole {
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         if self.loses.load(Ordering::Relaxed) {
-            let elsewhere = request.uri().to_string().replace("/widgets?", "/lost?").replace("/widgets/", "/lost/");
+            let elsewhere =
+                request.uri().to_string().replace("/widgets?", "/lost?").replace("/widgets/", "/lost/");
             *request.uri_mut() = elsewhere.parse().expect("a URI still");
         }
         if self.swallows.load(Ordering::Relaxed) {

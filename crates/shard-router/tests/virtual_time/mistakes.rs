@@ -26,7 +26,8 @@ fn start(stage: &Stage, pod: &str) -> (Replica, ReadinessProbe) {
 }
 
 async fn unready_because(stage: &Stage, readiness: &ReadinessProbe, part: &str) {
-    let says = || async { matches!(readiness.get(), Readiness::NotReady { because } if because.contains(part)) };
+    let says =
+        || async { matches!(readiness.get(), Readiness::NotReady { because } if because.contains(part)) };
     stage.until(&format!("a replica to be not ready because of {part:?}"), says).await;
 }
 
@@ -47,7 +48,11 @@ async fn a_definition_without_status_bucket_is_named() {
     schema.x_kubernetes_validations = None;
     let status = schema.properties.as_mut().unwrap().get_mut("status").unwrap();
     status.properties.as_mut().unwrap().remove("bucket").unwrap();
-    tells(&definition, "widgets.test.shard-router.dev of version v1 cannot be sharded, and nobody reconciles").await;
+    tells(
+        &definition,
+        "widgets.test.shard-router.dev of version v1 cannot be sharded, and nobody reconciles",
+    )
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -68,14 +73,19 @@ async fn another_kind_under_the_same_id_is_refused_and_an_old_layout_is_complete
         let layout = lease.annotations().get("test.shard-router.dev/layout")?;
         serde_json::from_str::<serde_json::Value>(layout).ok()?.get("kind").cloned()
     };
-    stage.until("the kind to be recorded", || async { kind().await == Some(json!("Widget.test.shard-router.dev")) }).await;
+    stage
+        .until("the kind to be recorded", || async {
+            kind().await == Some(json!("Widget.test.shard-router.dev"))
+        })
+        .await;
 
     let write = |kind: Option<&str>| {
         let mut layout = json!({"generation": 1, "shards": 2, "hashVersion": 1, "settled": true});
         if let Some(kind) = kind {
             layout["kind"] = json!(kind);
         }
-        let patch = json!({"metadata": {"annotations": {"test.shard-router.dev/layout": layout.to_string()}}});
+        let patch =
+            json!({"metadata": {"annotations": {"test.shard-router.dev/layout": layout.to_string()}}});
         let leases = leases.clone();
         async move { leases.patch(ID, &PatchParams::default(), &Patch::Merge(patch)).await.unwrap() }
     };
