@@ -92,7 +92,6 @@ impl<K: Sharded> ShardedController<K> {
 
     /// Reconciles a resource also when a child of this type changes: one that has it as controlling owner and carries the
     /// bucket label, see [`Held::label_child`](crate::Held::label_child).
-    #[must_use]
     pub fn owns<C>(mut self) -> Self
     where
         C: Resource<DynamicType = (), Scope = NamespaceResourceScope>
@@ -108,14 +107,12 @@ impl<K: Sharded> ShardedController<K> {
     }
 
     /// Counts into these metrics.
-    #[must_use]
     pub fn metrics(mut self, metrics: Metrics) -> Self {
         self.metrics = metrics;
         self
     }
 
     /// A task that runs on every replica, from its start to its shutdown (RunNonLeaderElected).
-    #[must_use]
     pub fn run_on_every_replica<F, Fut>(mut self, name: &str, task: F) -> Self
     where
         F: Fn(TaskContext) -> Fut + Send + Sync + 'static,
@@ -126,7 +123,6 @@ impl<K: Sharded> ShardedController<K> {
     }
 
     /// A task that runs once per operator: on the replica that holds the coordinator Lease, for as long as it does.
-    #[must_use]
     pub fn run_on_coordinator<F, Fut>(mut self, name: &str, task: F) -> Self
     where
         F: Fn(TaskContext) -> Fut + Send + Sync + 'static,

@@ -70,10 +70,10 @@ impl Progress {
     /// A shard is held from now on, until the guard is dropped.
     pub(crate) fn hold(self: &Arc<Self>, shard: ShardId) -> (Arc<HeldProgress>, EndOfHold) {
         let since = self.clock.now().monotonic;
-        let hold = self.holds.fetch_add(1, Ordering::Relaxed);
-        self.lock().insert(shard, Held { number: hold, since, listed: false, failing: BTreeMap::new() });
-        let held = Arc::new(HeldProgress { progress: self.clone(), shard, hold });
-        (held.clone(), EndOfHold(held))
+        let number = self.holds.fetch_add(1, Ordering::Relaxed);
+        self.lock().insert(shard, Held { number, since, listed: false, failing: BTreeMap::new() });
+        let progress = Arc::new(HeldProgress { progress: self.clone(), shard, hold: number });
+        (progress.clone(), EndOfHold(progress))
     }
 
     /// Every shard held that is not wholly worked on, by number.

@@ -149,7 +149,6 @@ impl<K: Sharded, R: Reconciler<K>> Replica<K, R> {
         let ability = Mutex::new(Ability::new(elections.options().timings.lease_duration()));
         Ok(Self {
             setup,
-            ability,
             elections,
             world,
             births,
@@ -159,6 +158,7 @@ impl<K: Sharded, R: Reconciler<K>> Replica<K, R> {
             nudge,
             verdict,
             readiness,
+            ability,
             watchers,
         })
     }

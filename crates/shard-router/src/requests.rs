@@ -94,7 +94,9 @@ pub(crate) async fn observed(
         Ok(response) => described(response).await?,
         Err(error) => (Answer::Failed(shortened(error.to_string())), Err(error)),
     };
-    observers.iter().for_each(|observer| observer.answered(&target, &told));
+    for observer in observers {
+        observer.answered(&target, &told);
+    }
     answer
 }
 

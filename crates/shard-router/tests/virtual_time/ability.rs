@@ -1,4 +1,5 @@
 //! Held is not working: a replica that cannot list its resources says so, and leaves its shards to one that can.
+#![expect(clippy::unwrap_used, reason = "a test panics with what went wrong")]
 
 use std::{
     collections::BTreeSet,

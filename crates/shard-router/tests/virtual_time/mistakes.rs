@@ -1,4 +1,5 @@
 //! Mistakes that any user makes: each is told in a sentence, by a replica that is not ready.
+#![expect(clippy::unwrap_used, reason = "a test panics with what went wrong")]
 
 use std::{convert::Infallible, sync::Arc};
 
