@@ -10,6 +10,8 @@ mod clock;
 mod layout_change;
 #[path = "virtual_time/mistakes.rs"]
 mod mistakes;
+#[path = "virtual_time/name.rs"]
+mod name;
 #[path = "virtual_time/predecessor.rs"]
 mod predecessor;
 #[path = "virtual_time/shutdown.rs"]
@@ -31,6 +33,12 @@ use predecessor::Takes;
 async fn no_resource_has_two_owners_across_a_layout_change_by_hand() {
     let overlaps = layout_change::overlaps().await;
     assert!(overlaps.is_empty(), "{overlaps:#?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_name_is_freed_once_no_write_can_land_any_more() {
+    let (freed, longest_transit) = name::freed_after_a_write_was_given_up_on().await;
+    assert!(freed >= longest_transit, "after {freed:?}");
 }
 
 /// The watch shows who took the Lease over.

@@ -6,6 +6,8 @@ mod blackhole;
 mod clock;
 #[path = "virtual_time/layout_change.rs"]
 mod layout_change;
+#[path = "virtual_time/name.rs"]
+mod name;
 #[path = "virtual_time/predecessor.rs"]
 mod predecessor;
 #[path = "virtual_time/stage.rs"]
@@ -33,6 +35,15 @@ async fn a_new_lease_that_goes_by_its_name_is_found_out() {
     activate(None);
     println!("{} overlaps, such as {:?}", overlaps.len(), overlaps.first());
     assert!(!overlaps.is_empty(), "not found out");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_name_that_is_freed_beside_a_write_is_found_out() {
+    let _turn = TURN.lock().await;
+    activate(Some(Mutant::NameFreedBesideUnanswered));
+    let (freed, longest_transit) = name::freed_after_a_write_was_given_up_on().await;
+    activate(None);
+    assert!(freed < longest_transit, "not found out: {freed:?}");
 }
 
 #[tokio::test(start_paused = true)]

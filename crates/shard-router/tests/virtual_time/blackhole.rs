@@ -23,17 +23,23 @@ use tower::Service;
 pub(crate) struct Blackhole {
     service: EmbeddedService,
     swallows: Arc<AtomicBool>,
+    swallows_requests: Arc<AtomicBool>,
     loses: Arc<AtomicBool>,
 }
 
 impl Blackhole {
     pub(crate) fn before(service: EmbeddedService) -> Self {
-        Self { service, swallows: Arc::default(), loses: Arc::default() }
+        Self { service, swallows: Arc::default(), swallows_requests: Arc::default(), loses: Arc::default() }
     }
 
     /// Whether nothing arrives any more, from now on. There is no reset: whoever waits, waits.
     pub(crate) fn swallow(&self, swallow: bool) {
         self.swallows.store(swallow, Ordering::Relaxed);
+    }
+
+    /// The same for new requests alone: watches that are open go on.
+    pub(crate) fn swallow_requests(&self, swallow: bool) {
+        self.swallows_requests.store(swallow, Ordering::Relaxed);
     }
 
     /// Whether widgets are not found any more, from now on: each request for them is answered with 404. Watches that are open
@@ -59,7 +65,7 @@ impl Service<Request<Body>> for Blackhole {
                 request.uri().to_string().replace("/widgets?", "/lost?").replace("/widgets/", "/lost/");
             *request.uri_mut() = elsewhere.parse().expect("a URI still");
         }
-        if self.swallows.load(Ordering::Relaxed) {
+        if self.swallows.load(Ordering::Relaxed) || self.swallows_requests.load(Ordering::Relaxed) {
             return std::future::pending().boxed();
         }
         let (answer, swallows) = (self.service.call(request), self.swallows.clone());
