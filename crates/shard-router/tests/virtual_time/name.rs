@@ -36,14 +36,14 @@ pub(crate) async fn freed_after_a_write_was_given_up_on() -> (Duration, Duration
     let (network, controller) = stage.controller(options);
     let given_up = Arc::new(Mutex::new(None));
     let (reconciled, armed) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
-    let (was_here, gives_up) = (reconciled.clone(), armed.clone());
+    let (was_here, impatient) = (reconciled.clone(), armed.clone());
     let (noted, clock, cut) = (given_up.clone(), stage.clock.clone(), network.clone());
     let reconcile = move |_: Arc<Widget>, held: Held| {
         was_here.store(true, Ordering::Relaxed);
-        let gives_up = gives_up.swap(false, Ordering::Relaxed);
+        let impatient = impatient.swap(false, Ordering::Relaxed);
         let (noted, clock, cut) = (noted.clone(), clock.clone(), cut.clone());
         async move {
-            if gives_up {
+            if impatient {
                 cut.swallow_requests(true);
                 let maps: Api<ConfigMap> = Api::namespaced(held.client(), NAMESPACE);
                 let patch = Patch::Merge(json!({"data": {"a": "b"}}));
