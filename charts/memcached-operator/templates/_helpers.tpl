@@ -1,8 +1,3 @@
-{{/* The chart's name, for labels. */}}
-{{- define "memcached-operator.name" -}}
-{{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" -}}
-{{- end -}}
-
 {{/* What objects in the release's namespace are called. */}}
 {{- define "memcached-operator.fullname" -}}
 {{- $name := default .Chart.Name .Values.nameOverride -}}
@@ -24,22 +19,42 @@
 {{- default (include "memcached-operator.fullname" .) .Values.serviceAccount.name -}}
 {{- end -}}
 
-{{/* What finds this release's Pods; it can never be changed. */}}
+{{/* A name with a suffix, short enough for a Service. Arguments: the name, the suffix. */}}
+{{- define "memcached-operator.suffixed" -}}
+{{- $suffix := index . 1 -}}
+{{- printf "%s%s" (index . 0 | trunc (sub 63 (len $suffix) | int) | trimSuffix "-") $suffix -}}
+{{- end -}}
+
+{{/*
+What finds this release's Pods. It can never be changed in a Deployment, so it follows from nothing that may be changed later:
+nameOverride is for names only.
+*/}}
 {{- define "memcached-operator.selectorLabels" -}}
-app.kubernetes.io/name: {{ include "memcached-operator.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ .Chart.Name | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 app.kubernetes.io/component: operator
 {{- end -}}
 
+{{/* Each key once: a key twice is an error to kustomize and to Flux. commonLabels win over all but the selector's. */}}
 {{- define "memcached-operator.labels" -}}
-{{ include "memcached-operator.selectorLabels" . }}
-app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
-app.kubernetes.io/part-of: memcached-operator
-app.kubernetes.io/managed-by: {{ .Release.Service }}
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
-{{- with .Values.commonLabels }}
-{{ toYaml . }}
-{{- end }}
+{{- $own := include "memcached-operator.selectorLabels" . | fromYaml -}}
+{{- $about := dict "app.kubernetes.io/version" .Chart.AppVersion -}}
+{{- $_ := set $about "app.kubernetes.io/part-of" "memcached-operator" -}}
+{{- $_ := set $about "app.kubernetes.io/managed-by" .Release.Service -}}
+{{- $_ := set $about "helm.sh/chart" (printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-") -}}
+{{- merge $own .Values.commonLabels $about | toYaml -}}
+{{- end -}}
+
+{{/* The same, and more that win over all but the selector's. Arguments: the root, the labels. */}}
+{{- define "memcached-operator.labelsWith" -}}
+{{- $own := include "memcached-operator.selectorLabels" (index . 0) | fromYaml -}}
+{{- merge $own (index . 1) (include "memcached-operator.labels" (index . 0) | fromYaml) | toYaml -}}
+{{- end -}}
+
+{{/* Those of the Pods: not the chart's version, with which every upgrade of the chart would move the shards. */}}
+{{- define "memcached-operator.podLabels" -}}
+{{- $own := include "memcached-operator.selectorLabels" . | fromYaml -}}
+{{- merge $own .Values.podLabels .Values.commonLabels | toYaml -}}
 {{- end -}}
 
 {{/* registry/repository:tag@digest, without what is not set. */}}

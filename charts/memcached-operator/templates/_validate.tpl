@@ -73,6 +73,17 @@ The operator itself would refuse most of it too, but only in the log of a contai
 {{- end -}}
 
 {{- define "memcached-operator.validateObjects" -}}
+{{- $selector := include "memcached-operator.selectorLabels" . | fromYaml -}}
+{{- range $what := list "commonLabels" "podLabels" -}}
+{{- range $key, $value := get $.Values $what -}}
+{{- if and (hasKey $selector $key) (ne (get $selector $key) $value) -}}
+{{- fail (printf "%s sets %s, by which the Deployment finds its Pods; leave that key out" $what $key) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- if and .Values.metrics.enabled (regexMatch "^[0-9]" (include "memcached-operator.fullname" .)) -}}
+{{- fail (printf "the name %s begins with a digit, as no Service's may; set fullnameOverride, or switch metrics.enabled off" (include "memcached-operator.fullname" .)) -}}
+{{- end -}}
 {{- if and .Values.metrics.enabled (eq (int .Values.metrics.port) (int .Values.health.port)) -}}
 {{- fail (printf "metrics.port and health.port are both %d; give each a port of its own" (int .Values.health.port)) -}}
 {{- end -}}

@@ -3,6 +3,7 @@
 mod admission;
 mod contract;
 mod helm;
+mod random_values;
 mod readme;
 mod tools;
 
@@ -44,8 +45,9 @@ pub(super) fn run(bench: &mut Bench) -> Result<Outcome> {
         VALUES.iter().try_for_each(|values| helm.lint(values))?;
     }
     let tests = helm::unit_tests(&tools)?;
+    let drawn = random_values::check(&helms[1])?;
     contract::check(&helms)?;
-    let admitted = match admission::check(&helms)? {
+    let admitted = match admission::check(&helms, &drawn)? {
         Some(by) => format!("admitted by {by}"),
         None if bench.require.is_empty() => {
             bench.skips.push(format!("skipped: chart: {}", admission::NO_SERVER));
@@ -55,8 +57,9 @@ pub(super) fn run(bench: &mut Bench) -> Result<Outcome> {
     };
     let with = helms.map(|helm| helm.version()).join(" and ");
     Ok(Outcome::Passed(format!(
-        "{tests} unit tests, {} sets of values with Helm {with}, {admitted}",
-        VALUES.len()
+        "{tests} unit tests, {} sets of values with Helm {with}, {} drawn ones, {admitted}",
+        VALUES.len(),
+        drawn.len()
     )))
 }
 

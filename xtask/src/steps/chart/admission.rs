@@ -14,6 +14,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::helm::{Helm, NAMESPACE, call};
+use super::random_values::Drawn;
 use super::{VALUES, tools};
 
 /// Why nothing was admitted.
@@ -24,7 +25,9 @@ const DEFINITION: &str = "memcacheds.cache.example.com";
 const NAMESPACES: [&str; 4] = [NAMESPACE, "leases", "team-a", "team-b"];
 
 /// Shows everything to an API server of its own; nothing where there can be none. Returns which one it was.
-pub(super) fn check(helms: &[Helm; 2]) -> Result<Option<String>> {
+///
+/// `drawn` are sets of values of which a few are shown to it as well.
+pub(super) fn check(helms: &[Helm; 2], drawn: &[Drawn]) -> Result<Option<String>> {
     let runtime = tokio::runtime::Runtime::new().context("no async runtime could be started")?;
     // Of its own, because releases are installed, which nobody's cluster should see.
     let backend = match BackendChoice::from_env()? {
@@ -40,6 +43,7 @@ pub(super) fn check(helms: &[Helm; 2]) -> Result<Option<String>> {
     let checked = Server::new(&cluster).and_then(|server| {
         server.prepare()?;
         server.admits(&helms[0])?;
+        server.admits_drawn(drawn)?;
         helms.iter().try_for_each(|helm| lifecycle::check(&server, helm))?;
         flow_control::check(&server, &helms[0])?;
         server.version()
@@ -84,6 +88,24 @@ impl Server {
             fs::write(&manifest, helm.template(values)?).context("a manifest could not be written")?;
             let file = manifest.display().to_string();
             self.ask(&["apply", "--dry-run=server", "--warnings-as-errors", "--filename", &file])
+                .with_context(|| format!("not admitted with {values}"))?;
+        }
+        Ok(())
+    }
+
+    /// Whether what was drawn is admitted, by the API server and by kustomize. A few are enough here: what is wrong with the others,
+    /// they were looked at for.
+    fn admits_drawn(&self, drawn: &[Drawn]) -> Result<()> {
+        const SHOWN: usize = 12;
+        for (nth, Drawn { values, manifest }) in drawn.iter().take(SHOWN).enumerate() {
+            let dir = self.files.path().join(format!("drawn-{nth}"));
+            fs::create_dir(&dir).context("a directory could not be made")?;
+            fs::write(dir.join("all.yaml"), manifest).context("a manifest could not be written")?;
+            fs::write(dir.join("kustomization.yaml"), "resources: [all.yaml]\n")
+                .context("a kustomization could not be written")?;
+            let dir = dir.display().to_string();
+            self.ask(&["kustomize", &dir]).with_context(|| format!("kustomize refuses it with {values}"))?;
+            self.ask(&["apply", "--dry-run=server", "--filename", &format!("{dir}/all.yaml")])
                 .with_context(|| format!("not admitted with {values}"))?;
         }
         Ok(())
