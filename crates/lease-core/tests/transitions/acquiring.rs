@@ -32,6 +32,18 @@ fn a_missing_lease_is_created_in_nobodys_name_and_taken_when_that_expires() {
 }
 
 #[test]
+fn it_says_for_whom_it_waits_and_for_how_long() {
+    let (mut bench, _) = Bench::that_read(Some(held("other", 1, 15)));
+    let waits_for = |bench: &Bench| {
+        bench.elector.waits_for().map(|(holder, duration)| (holder.as_str().to_owned(), duration.as_secs()))
+    };
+    assert_eq!(waits_for(&bench), Some(("other".to_owned(), 15)));
+    bench.tell(Event::Stand(false));
+    assert_eq!(waits_for(&bench), None, "it does not contend");
+    assert_eq!(waits_for(&Bench::leading()), None);
+}
+
+#[test]
 fn an_absence_that_lasts_proves_nothing() {
     // Two reads without a Lease: in between, somebody may have held one.
     let (mut bench, effects) = Bench::that_read(None);

@@ -102,8 +102,16 @@ async fn a_namespace_without_rights_holds_up_no_other_and_is_looked_at_once_ther
     let replica = start(&fleet, "pod-a", &user, &[&open, &closed]);
     open.reconciled(&fleet).await;
     assert!(closed.ends(&fleet).is_empty());
+    let account = format!("system:serviceaccount:{}:{ACCOUNT}", fleet.env.namespace());
+    let missing = format!(
+        "{account} may not list widgets.test.shard-router.dev in namespace {}; grant it with a Role in that namespace \
+         (apiGroups [\"test.shard-router.dev\"], resources [\"widgets\"], verbs [\"list\"])",
+        closed.name
+    );
+    replica.unready_because(&missing).await;
     grant(&fleet, &closed.name).await;
     closed.reconciled(&fleet).await;
+    replica.ready().await;
     replica.terminate().await;
     assert_eq!(violations(&fleet.records), Vec::<String>::new());
     assert_eq!(begun_before_ready(&fleet), Vec::<String>::new());
