@@ -18,7 +18,7 @@ pub(crate) const SERVED: [&str; 2] = ["served-0", "served-1"];
 
 /// The memcached servers that run, with their nodes.
 pub(crate) async fn servers(client: &Client) -> Result<Vec<(String, String)>> {
-    let params = ListParams::default().labels("app.kubernetes.io/name=memcached");
+    let params = ListParams::default().labels("cache.example.com/memcached");
     let pods = Api::<Pod>::namespaced(client.clone(), NAMESPACE).list(&params).await?;
     let node = |pod: &Pod| pod.spec.as_ref().and_then(|spec| spec.node_name.clone()).unwrap_or_default();
     Ok(pods.iter().map(|pod| (pod.name_any(), node(pod))).collect())
@@ -58,7 +58,7 @@ async fn answered(stage: &Stage, name: &str, count: usize) -> Result<()> {
 
 /// The `-m` of each server that is not being ended.
 async fn memory_of_servers(client: &Client, name: &str) -> Result<Vec<String>> {
-    let params = ListParams::default().labels(&format!("app.kubernetes.io/instance={name}"));
+    let params = ListParams::default().labels(&format!("cache.example.com/memcached={name}"));
     let pods = Api::<Pod>::namespaced(client.clone(), NAMESPACE).list(&params).await?;
     let running = pods.iter().filter(|pod| pod.metadata.deletion_timestamp.is_none());
     let memory = running.filter_map(|pod| {

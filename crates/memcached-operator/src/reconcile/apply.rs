@@ -43,11 +43,22 @@ pub async fn apply(
     children: Children,
     observed: &Observed,
 ) -> Result<Applied, ReconcileError> {
+    // Before anything else: a Service with the new selector would find none of the Pods that are there.
+    keeps_its_selector(&children.stateful_set, observed.stateful_set.as_ref())?;
     let mut writer = Writer { client, memcached, created: Vec::new(), updated: Vec::new() };
     Box::pin(writer.apply(children.service, observed.service.clone())).await?;
     Box::pin(writer.apply(children.pod_disruption_budget, observed.pod_disruption_budget.clone())).await?;
     let stateful_set = Box::pin(writer.apply(children.stateful_set, observed.stateful_set.clone())).await?;
     Ok(Applied { stateful_set, created: writer.created, updated: writer.updated })
+}
+
+fn keeps_its_selector(desired: &StatefulSet, seen: Option<&StatefulSet>) -> Result<(), ReconcileError> {
+    let selector = |set: &StatefulSet| set.spec.as_ref().map(|spec| spec.selector.clone());
+    if seen.is_none_or(|seen| selector(seen) == selector(desired)) {
+        return Ok(());
+    }
+    let name = desired.metadata.name.as_deref().unwrap_or_default();
+    Err(ReconcileError::OtherSelector { child: format!("StatefulSet {name}") })
 }
 
 struct Writer<'a> {

@@ -55,6 +55,15 @@ pub enum ReconcileError {
         /// Kind and name.
         child: String,
     },
+    /// The StatefulSet was made with another selector, which the API server never lets anyone change.
+    #[error(
+        "{child} finds its Pods by other labels than this version uses, and a selector cannot be changed; delete it, and it \
+         is made again at once (its servers start with empty caches)"
+    )]
+    OtherSelector {
+        /// Kind and name.
+        child: String,
+    },
     /// The status could not be written.
     #[error("could not write the status: {}", sentence(.0))]
     Status(#[source] kube::Error),
@@ -65,9 +74,11 @@ impl ReconcileError {
     pub fn is_conflict(&self) -> bool {
         match self {
             Self::Apply { source, .. } | Self::Status(source) => is_conflict(source),
-            Self::Terminating { .. } | Self::Leftover { .. } | Self::Read { .. } | Self::NotOurs { .. } => {
-                false
-            }
+            Self::Terminating { .. }
+            | Self::Leftover { .. }
+            | Self::Read { .. }
+            | Self::NotOurs { .. }
+            | Self::OtherSelector { .. } => false,
         }
     }
 
@@ -75,7 +86,7 @@ impl ReconcileError {
     /// again. Everything else is told when it happens twice in a row.
     pub(super) fn needs_a_person(&self) -> bool {
         match self {
-            Self::NotOurs { .. } => true,
+            Self::NotOurs { .. } | Self::OtherSelector { .. } => true,
             Self::Apply { source, .. } => {
                 !is_conflict(source) && matches!(code(source), Some(400 | 403 | 404 | 405 | 422))
             }

@@ -1,9 +1,9 @@
 //! Children: made, mended, left alone.
 
 use k8s_openapi::api::apps::v1::StatefulSet;
-use k8s_openapi::api::core::v1::Service;
+use k8s_openapi::api::core::v1::{Pod, Service};
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
-use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use kube::{Resource, ResourceExt};
 use memcached_operator::crd::Memcached;
 use memcached_operator::reconcile::status::{DEGRADED, condition};
@@ -96,6 +96,61 @@ async fn a_strangers_object_is_not_taken_over() {
     assert!(stage.api::<StatefulSet>().get_opt("taken").await.expect("asked").is_none());
     let _ = stage.reconcile("taken").await;
     assert_eq!(stage.events("taken").await, ["ApplyFailed"], "told once");
+}
+
+/// A server of another make beside it, with the labels that many charts use and the same instance.
+#[tokio::test]
+async fn a_pod_of_another_chart_is_none_of_its_servers() {
+    let Some(stage) = stage("the API server matches labels").await else { return };
+    let labels = json!({
+        "app.kubernetes.io/name": "memcached", "app.kubernetes.io/instance": "mixed", "app.kubernetes.io/managed-by": "Helm",
+    });
+    let pod = json!({
+        "metadata": {"name": "mixed-memcached-0", "labels": labels},
+        "spec": {"containers": [{"name": "m", "image": "example.com/memcached:1"}]},
+    });
+    let pods = stage.api::<Pod>();
+    pods.create(&PostParams::default(), &serde_json::from_value(pod).expect("a Pod")).await.expect("created");
+    stage.create("mixed", json!({})).await.expect("created");
+    stage.reconcile("mixed").await.expect("reconciled");
+    let service = stage.api::<Service>().get("mixed").await.expect("there").spec.expect("a spec").selector;
+    let budget =
+        stage.api::<PodDisruptionBudget>().get("mixed").await.expect("there").spec.expect("a spec").selector;
+    let set = stage.api::<StatefulSet>().get("mixed").await.expect("there").spec.expect("a spec").selector;
+    let status = stage.status("mixed").await.selector.expect("a selector");
+    let of = |labels: std::collections::BTreeMap<String, String>| {
+        labels.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(",")
+    };
+    let selectors = [
+        of(service.expect("labels")),
+        of(budget.expect("a selector").match_labels.expect("labels")),
+        of(set.match_labels.expect("labels")),
+        status,
+    ];
+    for selector in selectors {
+        let found = pods.list(&ListParams::default().labels(&selector)).await.expect("listed");
+        assert_eq!(found.items.len(), 0, "{selector} finds another's Pod");
+    }
+}
+
+#[tokio::test]
+async fn a_selector_of_before_is_told_and_nothing_is_changed() {
+    let Some(stage) = stage("the API server lets no selector be changed").await else { return };
+    stage.create("older", json!({})).await.expect("created");
+    stage.reconcile("older").await.expect("reconciled");
+    let sets = stage.api::<StatefulSet>();
+    let mut older = sets.get("older").await.expect("there");
+    sets.delete("older", &DeleteParams::default()).await.expect("deleted");
+    let labels = json!({"app.kubernetes.io/name": "memcached", "app.kubernetes.io/instance": "older"});
+    let spec = older.spec.as_mut().expect("a spec");
+    spec.selector.match_labels = serde_json::from_value(labels).expect("labels");
+    (older.metadata.uid, older.metadata.resource_version, older.metadata.managed_fields) = (None, None, None);
+    sets.create(&PostParams::default(), &older).await.expect("made as before");
+    let error = stage.reconcile("older").await.expect_err("it needs a person").to_string();
+    assert!(error.contains("delete it, and it is made again"), "{error}");
+    let conditions = stage.status("older").await.conditions;
+    let stalled = condition(&conditions, "Stalled").expect("Stalled");
+    assert!(stalled.status == "True" && stalled.message.contains("delete it"), "{stalled:?}");
 }
 
 #[tokio::test]

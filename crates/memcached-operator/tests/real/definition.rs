@@ -88,7 +88,7 @@ async fn scales_through_its_subresource() {
     let scale = api.get_scale("elastic").await.expect("a scale");
     assert_eq!(scale.spec.and_then(|spec| spec.replicas), Some(2));
     let selector = scale.status.and_then(|status| status.selector);
-    let expected = "app.kubernetes.io/instance=elastic,app.kubernetes.io/name=memcached";
+    let expected = "cache.example.com/memcached=elastic";
     assert_eq!(selector.as_deref(), Some(expected));
     let patch = json!({"spec": {"replicas": 5}});
     api.patch_scale("elastic", &PatchParams::default(), &Patch::Merge(&patch)).await.expect("scaled");

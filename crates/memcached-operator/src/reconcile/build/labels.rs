@@ -4,20 +4,23 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 
+use crate::crd::DOMAIN;
 use crate::reconcile::FIELD_MANAGER;
 use crate::reconcile::validate::Fleet;
 
-/// The labels that find the pods of one resource. They are immutable in a StatefulSet: none of them may ever change.
+/// The label that finds the pods of one resource. It is immutable in a StatefulSet, so it may never change.
+///
+/// In the operator's own domain, and nothing else: a Pod of another chart may well be `app.kubernetes.io/name: memcached` and have the
+/// instance's name, and would become an endpoint of the Service and count for the budget.
 pub fn selector(name: &str) -> BTreeMap<String, String> {
-    BTreeMap::from([
-        ("app.kubernetes.io/name".into(), "memcached".into()),
-        ("app.kubernetes.io/instance".into(), name.to_owned()),
-    ])
+    BTreeMap::from([(format!("{DOMAIN}/memcached"), name.to_owned())])
 }
 
 /// The labels of the pods. Without the bucket: restoring a lost bucket must not restart a cache.
 pub(super) fn of_pods(fleet: &Fleet) -> BTreeMap<String, String> {
     let mut labels = selector(&fleet.name);
+    labels.insert("app.kubernetes.io/name".into(), "memcached".into());
+    labels.insert("app.kubernetes.io/instance".into(), fleet.name.clone());
     labels.insert("app.kubernetes.io/managed-by".into(), FIELD_MANAGER.into());
     labels
 }

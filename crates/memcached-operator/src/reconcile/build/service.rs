@@ -41,7 +41,7 @@ mod tests {
             service["spec"],
             json!({
                 "clusterIP": "None",
-                "selector": {"app.kubernetes.io/name": "memcached", "app.kubernetes.io/instance": "sessions"},
+                "selector": {"cache.example.com/memcached": "sessions"},
                 "ports": [{"name": "memcache", "port": 11211, "protocol": "TCP", "targetPort": "memcache"}],
             })
         );

@@ -59,6 +59,7 @@ mod tests {
                     "app.kubernetes.io/name": "memcached",
                     "app.kubernetes.io/instance": "sessions",
                     "app.kubernetes.io/managed-by": "memcached-operator",
+                    "cache.example.com/memcached": "sessions",
                     "cache.example.com/bucket": "17",
                 },
                 "ownerReferences": [{
@@ -74,8 +75,7 @@ mod tests {
     #[test]
     fn pods_are_selected_without_the_bucket() {
         let set = built(json!({}));
-        let selector =
-            json!({"app.kubernetes.io/name": "memcached", "app.kubernetes.io/instance": "sessions"});
+        let selector = json!({"cache.example.com/memcached": "sessions"});
         assert_eq!(set["spec"]["selector"]["matchLabels"], selector);
         assert_eq!(set["spec"]["template"]["metadata"]["labels"]["cache.example.com/bucket"], Value::Null);
     }

@@ -33,7 +33,7 @@ fn a_new_resource_is_on_its_way() {
     assert_eq!(status.ready.as_deref(), Some("0/3"));
     assert_eq!(status.observed_generation, Some(3));
     assert_eq!(status.bucket, None);
-    let selector = "app.kubernetes.io/instance=sessions,app.kubernetes.io/name=memcached";
+    let selector = "cache.example.com/memcached=sessions";
     assert_eq!(status.selector.as_deref(), Some(selector));
 }
 
