@@ -53,14 +53,17 @@ async fn a_replica_that_is_cut_off_stops_in_time_and_its_shards_go_on_elsewhere_
     assert_eq!(sentences, [""; 0]);
 }
 
-/// The un-suffixed Lease is held by somebody who does nothing. Another replica stamps in the end.
+/// The un-suffixed Lease is held by somebody who names itself as coordinators do, and does nothing. Another replica stamps in the end.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn when_nobody_coordinates_any_replica_stamps_what_stays_unstamped() {
     let Some(fleet) = Fleet::new("the coordinator Lease lives there").await else { return };
     let first = fleet.start(fleet.options("pod-a", 2), quick);
     fleet.settle_at(&[2]).await;
     first.terminate().await;
-    let squatter = json!({"spec": {"holderIdentity": "squatter_1", "leaseDurationSeconds": 3600}});
+    let squatter = json!({
+        "metadata": {"annotations": {"test.shard-router.dev/coordinator": "squatter_1"}},
+        "spec": {"holderIdentity": "squatter_1", "leaseDurationSeconds": 3600},
+    });
     fleet.leases.patch(ID, &PatchParams::default(), &Patch::Merge(squatter)).await.unwrap();
 
     let mut options = fleet.options("pod-b", 2);
