@@ -32,11 +32,13 @@ pub enum Mutant {
     LayoutOfPredecessorStands,
     /// A deleted resource's name is freed although a write was given up on that may still land.
     NameFreedBesideUnanswered,
+    /// A shard that was won is worked on without another look at the committed layout.
+    LayoutNotConfirmed,
 }
 
 impl Mutant {
     /// Every mutant there is, with its name in `SHARD_ROUTER_MUTANT`.
-    pub const ALL: [(Self, &'static str); 12] = [
+    pub const ALL: [(Self, &'static str); 13] = [
         (Self::SkipDrain, "skip-drain"),
         (Self::NoBarrier, "no-barrier"),
         (Self::StampFromKeyAgain, "stamp-from-key-again"),
@@ -49,6 +51,7 @@ impl Mutant {
         (Self::NewLeaseGoesByItsName, "new-lease-goes-by-its-name"),
         (Self::LayoutOfPredecessorStands, "layout-of-predecessor-stands"),
         (Self::NameFreedBesideUnanswered, "name-freed-beside-unanswered"),
+        (Self::LayoutNotConfirmed, "layout-not-confirmed"),
     ];
 }
 

@@ -9,6 +9,8 @@
 //! | `sending` | a reconcile's write that is sent after its hold has ended, whatever becomes of it |
 //! | `beside` | a write that lands in the middle of another replica's reconcile of the same name, whatever the holds |
 //! | `barrier` | a first reconcile before a consistent list that was taken after the acquisition |
+//! | `layout` | a shard that is worked on by a replica that is set to another number of shards than was committed from its acquisition on |
+//! | `unsharded` | a reconcile while an operator that does not shard holds the coordinator Lease, and has for long enough to be seen |
 //! | `renewals` | a record that a Lease must not have: leaseTransitions, renewTime, acquireTime, resourceVersion, uid, holder |
 //! | `lost` | a wish of a user that did not come true, or something left of what was deleted |
 //! | `liveness` | that it takes longer than the bound until all is as asked for, once nothing goes wrong any more |
@@ -23,6 +25,7 @@ pub mod bounds;
 mod claims;
 mod exits;
 mod fitness;
+mod layout;
 mod leases;
 mod liveness;
 mod lost;
@@ -35,6 +38,7 @@ mod span;
 mod story;
 mod traffic;
 mod unowned;
+mod unsharded;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -75,6 +79,8 @@ pub fn judge(evidence: &Evidence) -> Judgement {
         sending::check(evidence, &timeline),
         beside::check(evidence, &timeline),
         barrier::check(evidence, &timeline),
+        layout::check(evidence, &timeline, &histories),
+        unsharded::check(evidence, &timeline, &histories, &fitness, &bounds),
         renewals::check(evidence, &histories),
         lost::check(evidence),
         liveness::check(evidence, &timeline, &histories, &bounds),

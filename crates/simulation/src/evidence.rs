@@ -63,6 +63,8 @@ pub struct Process {
     pub seat: Seat,
     /// Its holderIdentity.
     pub identity: Replica,
+    /// How many shards it was set to.
+    pub shards: u16,
     /// When it started.
     pub started: TrueTime,
     /// When it ended, and how; `None` if it ran until the end.
@@ -70,6 +72,9 @@ pub struct Process {
     /// How fast its clocks ran: local time per true time.
     pub rate: f64,
 }
+
+/// holderIdentity of the operator that does not shard ([`crate::schedule::FaultKind::Unsharded`]).
+pub const UNSHARDED: &str = "memcached-operator-before_1";
 
 /// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -15,6 +15,7 @@ mod players;
 mod process;
 mod settled;
 mod traffic;
+mod unsharded;
 mod watches;
 
 use std::collections::BTreeMap;
@@ -24,6 +25,7 @@ use self::ledger::Ledger;
 use self::players::Players;
 use self::process::Process;
 use self::traffic::Arrival;
+use self::unsharded::Unsharded;
 use self::watches::{WatchId, Watches};
 use crate::api::Api;
 use crate::evidence::Evidence;
@@ -56,10 +58,13 @@ pub(crate) struct World {
     processes: Vec<Process>,
     /// Who is in each seat.
     seats: Vec<Option<usize>>,
+    /// How many shards a process that starts in each seat is set to.
+    shards_in: Vec<u16>,
     network: Network,
     api: Api,
     watches: Watches,
     players: Players,
+    unsharded: Option<Unsharded>,
     dice: fastrand::Rng,
     ledger: Ledger,
     phase: Phase,
@@ -72,6 +77,8 @@ enum Plan {
     FaultBegins(usize),
     FaultEnds(usize),
     Edit(usize),
+    /// The operator that does not shard looks at the coordinator Lease.
+    Unsharded,
     /// Time to look whether everything is as asked for.
     Look,
 }
@@ -107,10 +114,12 @@ impl World {
             made: 0,
             processes: Vec::new(),
             seats: vec![None; schedule.replicas.len()],
+            shards_in: vec![schedule.shards; schedule.replicas.len()],
             network: Network::new(schedule),
             api: Api::new(schedule.seed),
             watches: Watches::default(),
             players: Players::new(schedule),
+            unsharded: None,
             dice: stream(schedule.seed, "world"),
             ledger: Ledger::new(schedule, Trace::new(keep_trace)),
             phase: Phase::Busy,
@@ -183,6 +192,7 @@ impl World {
                 Plan::FaultBegins(number) => self.begin_fault(number),
                 Plan::FaultEnds(number) => self.end_fault(number),
                 Plan::Edit(number) => self.edit(number),
+                Plan::Unsharded => self.attend_unsharded(),
                 Plan::Look => self.look(),
             }
         }
@@ -212,6 +222,7 @@ impl World {
             }
             self.phase = Phase::Quiet;
             self.ledger.quiet_from = self.now;
+            self.restore_layout();
             self.fill_seats();
         }
         if self.phase == Phase::Quiet {

@@ -46,7 +46,7 @@ pub(super) fn check(evidence: &Evidence, timeline: &Timeline) -> Check {
     check
 }
 
-fn first_begins(timeline: &Timeline) -> impl Iterator<Item = (&Hold, TrueTime)> {
+pub(super) fn first_begins(timeline: &Timeline) -> impl Iterator<Item = (&Hold, TrueTime)> {
     let mut first: BTreeMap<usize, Moment> = BTreeMap::new();
     for reconcile in &timeline.reconciles {
         // A reconcile without a hold is for `begun-in-hold` to object to.
@@ -75,11 +75,15 @@ struct Listed {
 
 /// The consistent lists of each shard that each replica asked for.
 fn lists(evidence: &Evidence) -> HashMap<(&Replica, Shard), Vec<Listed>> {
-    let selectors = selectors(evidence.schedule.shards);
+    let shards = evidence.processes.iter().map(|process| process.shards);
+    let selectors: HashMap<u16, _> = shards.map(|shards| (shards, selectors(shards))).collect();
+    let set_to = |replica: &Replica| {
+        evidence.processes.iter().find(|process| process.identity == *replica).map(|process| process.shards)
+    };
     let mut lists: HashMap<_, Vec<Listed>> = HashMap::new();
     for request in &evidence.requests {
         if let Some((replica, selected, listed)) = listed(request)
-            && let Some(shard) = selectors.get(&selected)
+            && let Some(shard) = set_to(replica).and_then(|shards| selectors.get(&shards)?.get(&selected))
         {
             lists.entry((replica, *shard)).or_default().push(listed);
         }

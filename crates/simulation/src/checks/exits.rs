@@ -48,6 +48,9 @@ fn explains(fault: &Happened, process: &Process, at: TrueTime, exit: Exit) -> bo
     let seat = process.seat;
     match (exit, &fault.fault.what) {
         (Exit::Killed, FaultKind::Crash(crashed)) => *crashed == seat && fault.from == at,
+        (Exit::Killed, FaultKind::OtherShards { seat: replaced, .. }) => {
+            *replaced == seat && (fault.from == at || fault.to == at)
+        }
         // The grace period was over before it had drained.
         (Exit::Killed, FaultKind::Terminate(told)) => *told == seat && fault.to == at,
         (Exit::Clean, FaultKind::Terminate(told)) => {

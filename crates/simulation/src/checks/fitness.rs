@@ -52,6 +52,7 @@ fn whom(fault: &FaultKind) -> Whom {
         | FaultKind::HangWatches(seat)
         | FaultKind::TearWatches(seat)
         | FaultKind::Partition { seat, .. }
+        | FaultKind::OtherShards { seat, .. }
         | FaultKind::Slow { seat, .. }
         | FaultKind::LoseRequests { seat, .. }
         | FaultKind::LoseAnswers { seat, .. }
@@ -65,6 +66,7 @@ fn whom(fault: &FaultKind) -> Whom {
         | FaultKind::WallJump { .. }
         | FaultKind::Hand { .. }
         | FaultKind::Label { .. }
+        | FaultKind::Unsharded { .. }
         | FaultKind::Oddity { .. } => Whom::Nobody,
     }
 }

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::evidence::{LeaseSpec, LeaseState};
+use serde_json::Value;
+
+use crate::evidence::{LeaseSpec, LeaseState, UNSHARDED};
 use crate::time::TrueTime;
 
 /// The states of each Lease in order, by name.
@@ -55,9 +57,15 @@ pub(super) fn state_at<'a>(states: &[&'a LeaseState], at: TrueTime) -> Option<&'
     states[..next].last().copied().filter(|state| state.spec.is_some())
 }
 
-/// Whether it is a coordinator Lease on which a layout is committed: without one nobody contends for a shard.
-pub(super) fn has_layout(state: &LeaseState) -> bool {
-    state.spec.is_some() && state.annotations.keys().any(|key| key.ends_with("/layout"))
+/// Whether it is a coordinator Lease on which a layout of so many shards is committed: without one nobody who is set to that number
+/// contends for a shard. What stands there while an operator that does not shard holds the Lease does not count.
+pub(super) fn has_layout(state: &LeaseState, shards: u16) -> bool {
+    let Some(spec) = &state.spec else { return false };
+    let committed = state.annotations.iter().find(|(key, _)| key.ends_with("/layout"));
+    let committed = committed.and_then(|(_, json)| serde_json::from_str::<Value>(json).ok());
+    // Stories leave the number out.
+    let fits = |layout: Value| layout["shards"].as_u64().is_none_or(|count| count == u64::from(shards));
+    spec.held_by() != Some(UNSHARDED) && committed.is_some_and(fits)
 }
 
 /// leaseDurationSeconds of a released Lease, as client-go writes it.

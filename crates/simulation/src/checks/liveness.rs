@@ -32,7 +32,8 @@ pub(super) fn check(
         Some(_) => {}
         None => check.violated(evidence.ended, not_converged(evidence)),
     }
-    let laid_out = state_at(histories.with(Role::Coordinator), quiet).is_some_and(has_layout);
+    let laid_out = state_at(histories.with(Role::Coordinator), quiet)
+        .is_some_and(|state| has_layout(state, evidence.schedule.shards));
     let holds = timeline.by_shard();
     for shard in 0..u32::from(evidence.schedule.shards) {
         let there = laid_out && state_at(histories.with(Role::Shard(shard)), quiet).is_some();

@@ -92,6 +92,7 @@ impl Story {
         self.evidence.processes.push(Process {
             seat: Seat(seat),
             identity,
+            shards: self.evidence.schedule.shards,
             started: at(from),
             ended: None,
             rate: 1.0,

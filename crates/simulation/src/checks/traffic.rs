@@ -59,7 +59,7 @@ pub(super) fn check(evidence: &Evidence, histories: &Histories<'_>, bounds: &Bou
         for stretch in quiet(process, life, evidence, bounds) {
             compare(stretch, allowed_in_quiet(process, stretch, &leases, bounds), "while nothing was wrong");
         }
-        compare(life, allowed_ever(process, life, &leases, bounds, evidence), "in all its life");
+        compare(life, allowed_ever(process, life, &leases, bounds), "in all its life");
     }
     check
 }
@@ -180,16 +180,10 @@ fn allowed_in_quiet(process: &Process, stretch: Span, leases: &[Lease<'_>], boun
     allowed
 }
 
-fn allowed_ever(
-    process: &Process,
-    life: Span,
-    leases: &[Lease<'_>],
-    bounds: &Bounds,
-    evidence: &Evidence,
-) -> u64 {
+fn allowed_ever(process: &Process, life: Span, leases: &[Lease<'_>], bounds: &Bounds) -> u64 {
     // Leases that were never there are asked for all the same: those of the shards, its own as a member, the
     // coordinator's. As much again for the watch, and for the coordinator.
-    let asked_for = u64::from(evidence.schedule.shards) + 2;
+    let asked_for = u64::from(process.shards) + 2;
     let paced = 2 * times(life.length(), bounds.hurried_retry(), process);
     let heard = leases.iter().map(|lease| 2 * in_span(&lease.changes, life)).sum::<u64>();
     2 * asked_for * paced + heard

@@ -33,7 +33,7 @@ pub(super) fn check(
 ) -> Unowned {
     let mut check = Check::new("unowned");
     let mut longest = 0.0_f64;
-    let laid_out = laid_out(histories, evidence.ended);
+    let laid_out = laid_out(histories, evidence);
     let holds = timeline.by_shard();
     for shard in 0..u32::from(evidence.schedule.shards) {
         let windows = windows(histories.with(Role::Shard(shard)), &laid_out, fitness, bounds, evidence.ended);
@@ -122,8 +122,9 @@ fn worst(gap: Span, windows: &[Span], fitness: &Fitness<'_>, bounds: &Bounds) ->
 }
 
 /// When a layout was committed: nobody contends for a shard before.
-fn laid_out(histories: &Histories<'_>, ended: TrueTime) -> Vec<Span> {
-    present(histories.with(Role::Coordinator), has_layout, |_| false, ended)
+fn laid_out(histories: &Histories<'_>, evidence: &Evidence) -> Vec<Span> {
+    let has_layout = |state: &LeaseState| has_layout(state, evidence.schedule.shards);
+    present(histories.with(Role::Coordinator), has_layout, |_| false, evidence.ended)
 }
 
 /// When the shard's Lease could be taken, cut where the wait begins anew.

@@ -8,6 +8,7 @@ mod dice;
 mod edits;
 mod fleet;
 mod ground;
+mod layout;
 mod waves;
 
 use std::time::Duration;

@@ -123,6 +123,20 @@ pub enum FaultKind {
         /// What.
         what: Oddity,
     },
+    /// The process in the seat is killed, and others start there that are set to another number of shards, until the fault is over.
+    OtherShards {
+        /// Whose.
+        seat: Seat,
+        /// How many.
+        shards: u16,
+    },
+    /// An operator of a version that does not shard contends for the coordinator Lease, as client-go does, and holds it once it gets it.
+    Unsharded {
+        /// It does not take over the Lease that is there, but deletes it and makes its own, without any label or annotation.
+        anew: bool,
+        /// It releases the Lease when the fault is over, instead of leaving it to expire.
+        releases: bool,
+    },
     /// Somebody strips the bucket label of a resource, or forges another.
     Label {
         /// Which resource.

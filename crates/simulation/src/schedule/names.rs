@@ -6,7 +6,7 @@ use super::{ApiTrouble, Direction, FaultKind, HandOnLease, LeaseOf, Listed, Oddi
 
 impl FaultKind {
     /// Every name that [`FaultKind::name`] gives.
-    pub const NAMES: [&'static str; 33] = [
+    pub const NAMES: [&'static str; 36] = [
         "pause",
         "suspend",
         "crash",
@@ -40,6 +40,9 @@ impl FaultKind {
         "odd-spec",
         "odd-finalizer",
         "odd-bulk",
+        "other-shards",
+        "unsharded",
+        "unsharded-anew",
     ];
 
     /// What this kind is called in tables, finer than the enum: which way a partition goes makes all the difference.
@@ -79,6 +82,9 @@ impl FaultKind {
             Self::Oddity { what: Oddity::Spec, .. } => "odd-spec",
             Self::Oddity { what: Oddity::Finalizer, .. } => "odd-finalizer",
             Self::Oddity { what: Oddity::Bulk, .. } => "odd-bulk",
+            Self::OtherShards { .. } => "other-shards",
+            Self::Unsharded { anew: false, .. } => "unsharded",
+            Self::Unsharded { anew: true, .. } => "unsharded-anew",
         }
     }
 
@@ -104,12 +110,14 @@ impl FaultKind {
             | Self::BreakConnections { seat, .. }
             | Self::LagWatches { seat, .. }
             | Self::FailingList { seat, .. }
+            | Self::OtherShards { seat, .. }
             | Self::Hand { lease: LeaseOf::Member(seat), .. } => Some(seat),
             Self::Api { .. }
             | Self::Compact
             | Self::ApiDown
             | Self::Hand { .. }
             | Self::Label { .. }
+            | Self::Unsharded { .. }
             | Self::Oddity { .. } => None,
         }
     }
@@ -132,6 +140,7 @@ impl fmt::Display for FaultKind {
             | Self::LoseAnswers { percent, .. }
             | Self::Api { percent, .. } => write!(f, "{name} {percent} %"),
             Self::Hand { lease, .. } => write!(f, "{name} {lease}"),
+            Self::OtherShards { shards, .. } => write!(f, "{name}: {shards}"),
             Self::FailingList { of, .. } => write!(f, "{name} of {of}"),
             Self::Oddity { resource, .. } | Self::Label { resource, forged: None } => {
                 write!(f, "{name} resource {}", resource.0)

@@ -63,8 +63,14 @@ fn hold(shard: u32, until: u64) -> Body {
 
 /// Two replicas at work on one resource: one was paused.
 fn evidence() -> Evidence {
-    let process =
-        |seat, ended| Process { seat: Seat(seat), identity: replica(seat), started: at(0), ended, rate: 1.0 };
+    let process = |seat, ended| Process {
+        seat: Seat(seat),
+        identity: replica(seat),
+        shards: 1,
+        started: at(0),
+        ended,
+        rate: 1.0,
+    };
     let pause = FaultKind::Pause(Seat(0));
     let lasts = Duration::from_secs(4);
     Evidence {

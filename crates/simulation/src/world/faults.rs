@@ -1,7 +1,8 @@
 //! Faults begin and end.
 
 use http::Method;
-use serde_json::json;
+use memcached_operator::crd::DOMAIN;
+use serde_json::{Value, json};
 
 use super::{Phase, Plan, World};
 use crate::evidence::Exit;
@@ -56,6 +57,8 @@ impl World {
             FaultKind::Hand { lease, what } => self.lay_hand(lease, what),
             FaultKind::Label { resource, forged } => self.forge_label(resource, forged),
             FaultKind::Oddity { resource, what } => self.put_oddity(resource, what),
+            FaultKind::OtherShards { seat, shards } => self.replace(seat, shards),
+            FaultKind::Unsharded { anew, .. } => self.begin_unsharded(anew),
             FaultKind::Partition { .. }
             | FaultKind::Slow { .. }
             | FaultKind::LoseRequests { .. }
@@ -90,6 +93,11 @@ impl World {
             FaultKind::Partition { seat, .. } | FaultKind::HangWatches(seat) => self.release_watches(seat),
             FaultKind::TearWatches(seat) => self.tear_watches(seat, number),
             FaultKind::Oddity { resource, what } => self.take_oddity_back(resource, what),
+            FaultKind::OtherShards { seat, .. } => {
+                self.replace(seat, self.schedule.shards);
+                self.restore_layout();
+            }
+            FaultKind::Unsharded { releases, .. } => self.end_unsharded(releases),
             FaultKind::ApiDown => {
                 self.api.down = self.ledger.down_by().is_some();
                 if self.dice.bool() {
@@ -104,6 +112,41 @@ impl World {
     fn hold_still(&mut self, process: Option<usize>, how: Stillness) {
         if let Some(process) = process {
             self.processes[process].stand_still(self.now, how);
+        }
+    }
+
+    /// Another process in this seat, set to so many shards.
+    fn replace(&mut self, seat: Seat, shards: u16) {
+        if let Some(process) = self.in_seat(seat) {
+            self.take_away(process, Exit::Killed);
+        }
+        self.shards_in[seat.0] = shards;
+        self.start(seat);
+    }
+
+    /// People do as they are told where a layout stands that is not theirs: they have stopped whoever was set to it, and delete the
+    /// coordinator Lease and all shard Leases.
+    pub(super) fn restore_layout(&mut self) {
+        let ours = u64::from(self.schedule.shards);
+        if self.shards_in.iter().any(|shards| *shards != self.schedule.shards) {
+            return;
+        }
+        let leases: Vec<(String, bool)> = self
+            .api
+            .look()
+            .peek_all("coordination.k8s.io", "leases", NAMESPACE)
+            .filter(|(name, _)| !name.contains("-member-"))
+            .map(|(name, lease)| {
+                let layout = lease["metadata"]["annotations"][format!("{DOMAIN}/layout")].as_str();
+                let layout = layout.and_then(|json| serde_json::from_str::<Value>(json).ok());
+                (name.to_owned(), layout.is_some_and(|layout| layout["shards"] != ours))
+            })
+            .collect();
+        if leases.iter().any(|(_, another)| *another) {
+            for (name, _) in leases {
+                let uri = format!("/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases/{name}");
+                self.by_hand(Method::DELETE, &uri, None);
+            }
         }
     }
 

@@ -39,6 +39,7 @@ const RESTARTS_AFTER: Duration = Duration::from_secs(3);
 pub(super) struct Process {
     pub(super) seat: Seat,
     pub(super) identity: Replica,
+    shards: u16,
     /// Lease writes that have not reached the server.
     pub(super) lease_writes_in_flight: usize,
     started: TrueTime,
@@ -93,7 +94,8 @@ impl World {
             return;
         }
         let number = self.processes.len();
-        let process = Process::start(&self.schedule, seat, number, self.now);
+        let shards = self.shards_in[seat.0];
+        let process = Process::start(&self.schedule, seat, shards, number, self.now);
         self.ledger.trace.line(self.now, format_args!("start {}", process.identity));
         self.seats[seat.0] = Some(number);
         self.processes.push(process);
@@ -140,7 +142,7 @@ impl World {
 }
 
 impl Process {
-    fn start(schedule: &Schedule, seat: Seat, number: usize, now: TrueTime) -> Self {
+    fn start(schedule: &Schedule, seat: Seat, shards: u16, number: usize, now: TrueTime) -> Self {
         let spec = schedule.replicas[seat.0];
         let clock = MachineClock::new(now, spec.uptime, spec.drift_ppm, spec.wall_offset_ms);
         let wire = Wire::new(Arc::clone(&clock));
@@ -150,6 +152,7 @@ impl Process {
         let seed = crate::seed::stream(schedule.seed, &format!("process {number}")).u64(..);
         let sink = Sink { notes: Arc::clone(&notes), wire: Arc::clone(&wire), clock: Arc::clone(&clock) };
         let mut options = options(schedule, &identity, &clock, seed);
+        options.shards = shards.try_into().expect("schedules have sound shard counts");
         let overrun = Arc::clone(&notes);
         let cut = Arc::clone(&wire);
         options.elections.on_overrun = OnOverrun::Call(Arc::new(move |_| {
@@ -176,6 +179,7 @@ impl Process {
         Self {
             seat,
             identity: Replica(identity.to_string()),
+            shards,
             lease_writes_in_flight: 0,
             started: now,
             clock,
@@ -291,6 +295,7 @@ impl Process {
         evidence::Process {
             seat: self.seat,
             identity: self.identity,
+            shards: self.shards,
             started: self.started,
             ended: self.ended,
             rate: self.clock.rate(),
@@ -317,7 +322,6 @@ fn options(schedule: &Schedule, identity: &Identity, clock: &Arc<MachineClock>, 
     elections.seed = seed;
     let mut options = Options::for_crd::<Memcached>(elections);
     "memcached-operator/simulated".clone_into(&mut options.product);
-    options.shards = schedule.shards.try_into().expect("schedules have sound shard counts");
     options.key_label = schedule.key_label.then(|| super::players::TENANT.to_owned());
     options.drain_timeout = DRAIN_TIMEOUT;
     options.backoff = Backoff { cap: RETRY_CAP, ..Backoff::default() };

@@ -8,6 +8,7 @@ use super::aimed;
 use super::dice::{between, millis, of};
 use super::fleet::wall_offset;
 use super::ground::Ground;
+use super::layout;
 use crate::schedule::{ApiTrouble, Direction, Fault, FaultKind, HandOnLease, Listed, Oddity, Seat};
 use crate::time::TrueTime;
 
@@ -25,6 +26,10 @@ enum Wave {
     RollingRestart,
     /// One process that dies shortly after each start.
     CrashLoop,
+    /// Leases are deleted in steps, and a replica that is set to another number of shards takes over.
+    OtherShards,
+    /// The fleet is rolled back to a version that does not shard, and forward again.
+    Unsharded,
 }
 
 pub(super) fn draw(rng: &mut Rng, ground: &Ground) -> Vec<Fault> {
@@ -50,6 +55,8 @@ fn wave(rng: &mut Rng, ground: &Ground, at: TrueTime, faults: &mut Vec<Fault>) -
         (6, Wave::Aimed),
         (1, Wave::RollingRestart),
         (1, Wave::CrashLoop),
+        (1, Wave::OtherShards),
+        (1, Wave::Unsharded),
     ];
     match of(rng, &kinds) {
         Wave::Calm => lease_duration * rng.u32(4..=8),
@@ -70,6 +77,8 @@ fn wave(rng: &mut Rng, ground: &Ground, at: TrueTime, faults: &mut Vec<Fault>) -
             faults.extend(aimed::draw(rng, ground, at));
             lease_duration * 2
         }
+        Wave::OtherShards => layout::other_shards(rng, ground, at, faults),
+        Wave::Unsharded => layout::unsharded(rng, ground, at, faults),
         Wave::RollingRestart => {
             let turn = between(rng, Duration::from_secs(1), lease_duration * 2);
             let seats = u32::try_from(ground.seats).unwrap_or(u32::MAX);

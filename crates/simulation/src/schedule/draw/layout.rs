@@ -1,0 +1,93 @@
+//! Two ways in which a layout comes to an end: replicas that are set to another one, and a version that knows of none.
+
+use std::time::Duration;
+
+use fastrand::Rng;
+
+use super::dice::{between, millis, of};
+use super::ground::Ground;
+use crate::schedule::{Direction, Fault, FaultKind, HandOnLease, LeaseOf, Listed, Oddity, Seat};
+use crate::time::TrueTime;
+
+/// A replica is started with another number of shards, and refuses. Somebody deletes the coordinator Lease, and within LeaseDuration,
+/// while the others are cut off, the shard Leases: nothing tells of the former layout when another is committed, and who holds its
+/// shards may not know. Later the newcomer is told to stop, about when the others are back and still believe in the former layout.
+///
+/// Says how long that is.
+pub(super) fn other_shards(
+    rng: &mut Rng,
+    ground: &Ground,
+    at: TrueTime,
+    faults: &mut Vec<Fault>,
+) -> Duration {
+    let timings = ground.timings;
+    let lease_duration = timings.lease_duration;
+    let newcomer = ground.seat(rng);
+    // More of them, mostly: then there are numbers that no Lease had before.
+    let more = ground.shards + rng.u16(1..=8);
+    let shards = of(rng, &[(3, more), (1, (ground.shards / 2).max(1))]);
+    let shards = if shards == ground.shards { more } else { shards };
+    let hand = |at, lease| Fault {
+        at,
+        lasts: Duration::ZERO,
+        what: FaultKind::Hand { lease, what: HandOnLease::Delete },
+    };
+    // It has listed the Leases for LeaseDuration by then.
+    let first = at + lease_duration + between(rng, Duration::ZERO, lease_duration / 2);
+    faults.push(hand(first, LeaseOf::Coordinator));
+    // Later than the margin, the validity of what is held still goes on when the new layout is committed.
+    let second = first + between(rng, timings.margin(), lease_duration);
+    for shard in 0..ground.shards {
+        faults.push(hand(second + millis(rng, 450..=800), LeaseOf::Shard(shard)));
+    }
+    // So that the others are in the middle of something when they are cut off.
+    for _ in 0..6 {
+        let at = second + millis(rng, 0..=300);
+        let what = FaultKind::Oddity { resource: ground.resource(rng), what: Oddity::Bulk };
+        faults.push(Fault { at, lasts: lease_duration, what });
+    }
+    // Committed after LeaseDuration, and held after two.
+    let told = first + 2 * lease_duration + between(rng, timings.retry_period, lease_duration);
+    for seat in (0..ground.seats).map(Seat).filter(|seat| *seat != newcomer) {
+        // Before the deletions: they must not hear of them, nor of the new layout.
+        let from = second + millis(rng, 300..=400);
+        let back = told + between(rng, Duration::ZERO, timings.retry_period * 2);
+        let direction = of(rng, &[(2, Direction::Both), (1, Direction::FromServer)]);
+        let what = FaultKind::Partition { seat, direction };
+        faults.push(Fault { at: from, lasts: back.since(from), what });
+        if rng.bool() {
+            // Back, they find free Leases by name, and still know no better than that their own layout is committed.
+            let lasts = back.since(from) + between(rng, timings.retry_period, lease_duration);
+            let what = FaultKind::FailingList { seat, of: Listed::Leases, forbidden: false };
+            faults.push(Fault { at: from, lasts, what });
+        }
+    }
+    faults.push(Fault { at: told, lasts: lease_duration, what: FaultKind::Terminate(newcomer) });
+    let over = told + lease_duration + between(rng, timings.retry_period, lease_duration * 2);
+    let what = FaultKind::OtherShards { seat: newcomer, shards };
+    faults.push(Fault { at, lasts: over.since(at), what });
+    over.since(at) + lease_duration
+}
+
+/// An operator of the old kind contends for the coordinator Lease, and gets it when the coordinator gives it up. Either the replicas are told
+/// to stop one after the other, as in a rolling update back, or somebody blanks the holder and all of them are still there.
+pub(super) fn unsharded(rng: &mut Rng, ground: &Ground, at: TrueTime, faults: &mut Vec<Fault>) -> Duration {
+    let lease_duration = ground.timings.lease_duration;
+    let anew = rng.u8(..3) == 0;
+    let what = FaultKind::Unsharded { anew, releases: rng.bool() };
+    let lasts = between(rng, lease_duration * 2, lease_duration * 4);
+    faults.push(Fault { at, lasts, what });
+    let begun = at + millis(rng, 100..=1_000);
+    if rng.bool() {
+        let what = FaultKind::Hand { lease: LeaseOf::Coordinator, what: HandOnLease::BlankHolder };
+        faults.push(Fault { at: begun, lasts: Duration::ZERO, what });
+    } else {
+        let turn = between(rng, Duration::from_secs(1), lease_duration / 2);
+        faults.extend((0_u32..).zip(0..ground.seats).map(|(nth, seat)| Fault {
+            at: begun + turn * nth,
+            lasts: turn,
+            what: FaultKind::Terminate(Seat(seat)),
+        }));
+    }
+    lasts + lease_duration
+}
