@@ -42,7 +42,7 @@ pub(crate) const MUTANTS: [Mutant; 24] = [
     mutant("no-owner-finalizer", "overlap", 300),
     mutant("new-lease-goes-by-its-name", "overlap", 300),
     mutant("layout-of-predecessor-stands", "unsharded", 100),
-    mutant("layout-not-confirmed", "layout", 300),
+    mutant("ignore-layout", "layout", 300),
 ];
 
 #[cfg(all(test, feature = "mutants"))]
