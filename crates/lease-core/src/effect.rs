@@ -25,6 +25,14 @@ pub enum Effect {
     AbortWork(EndReason),
     /// The term is over; no more than a notice, in case someone wants to tell it.
     Ended(EndReason),
+    /// A read has proved that history was rewound (etcd was restored): every other candidate of the process is to hear
+    /// [`Event::Rewound`](crate::Event::Rewound), and every watch and cache is to begin anew.
+    Rewound {
+        /// What was known when the read was sent.
+        known: Revision,
+        /// What it returned.
+        read: Revision,
+    },
     /// The work could not be stopped before others may act: only the end of the process stops it now.
     EndProcess,
 }
@@ -74,6 +82,8 @@ pub enum EndReason {
     Abandoned,
     /// The work was asked to finish and did not within the drain timeout.
     DrainTimeout,
+    /// The API server's history was rewound, so that the fencing token is void.
+    Rewound,
 }
 
 impl fmt::Display for EndReason {
@@ -86,6 +96,7 @@ impl fmt::Display for EndReason {
             Self::Released => f.write_str("released"),
             Self::Abandoned => f.write_str("told to stop at once"),
             Self::DrainTimeout => f.write_str("the work did not finish within the drain timeout"),
+            Self::Rewound => f.write_str("the API server's history was rewound, as by an etcd restore"),
         }
     }
 }

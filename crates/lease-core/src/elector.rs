@@ -15,6 +15,7 @@ mod attempts;
 mod hold;
 mod outcome;
 mod release;
+mod rewind;
 mod view;
 
 use std::collections::VecDeque;
@@ -164,6 +165,7 @@ impl Elector {
             Event::Patience(patience) => self.config.patience = patience,
             Event::Successors(successors) => self.config.successors = successors,
             Event::RenewSoon => self.renew_soon(cx),
+            Event::Rewound => self.void(cx),
             Event::WatchHealthy(healthy) => {
                 // Only a change counts: to be told so again and again must not put the next poll off.
                 if std::mem::replace(&mut self.watch_healthy, healthy) != healthy {
@@ -241,7 +243,7 @@ impl Elector {
     /// Sends the read that is owed, once a failure's pause is over.
     fn read_if_due(&mut self, cx: &Context) {
         if cx.now.monotonic >= self.retry_at {
-            self.attempts.begin_read(self.view.uid().cloned());
+            self.attempts.begin_read(self.view.revision().cloned());
             self.effects.push_back(Effect::Read);
         }
     }

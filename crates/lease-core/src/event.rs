@@ -70,6 +70,8 @@ pub enum Event {
     Successors(Successors),
     /// Renew now rather than at the end of RetryPeriod.
     RenewSoon,
+    /// History was rewound, as somebody else in this process has proved. No state that an earlier history showed may follow.
+    Rewound,
     /// Whether the watch is known to be live. While it is not, the machine polls.
     WatchHealthy(bool),
 }

@@ -56,11 +56,17 @@ pub enum Mutant {
     BelievesOldNews,
     /// Annotations that the API server refused are put on the next renewal again.
     RefusedAnnotationRides,
+    /// Only the last record seen is honoured, not the one that lasts longest.
+    LastRecordOnly,
+    /// After history was rewound, what is older than what was known is still dropped.
+    OldNewsAfterRewind,
+    /// A term goes on after history was rewound, with a token from the history that is gone.
+    TermsSurviveRewind,
 }
 
 impl Mutant {
     /// Every mutant there is, with its name in `LEASE_CORE_MUTANT`.
-    pub const ALL: [(Self, &'static str); 24] = [
+    pub const ALL: [(Self, &'static str); 27] = [
         (Self::ExpiryByWallClock, "expiry-by-wall-clock"),
         (Self::ExpiryByOwnDuration, "expiry-by-own-duration"),
         (Self::TakeoverAtFirstSight, "takeover-at-first-sight"),
@@ -85,6 +91,9 @@ impl Mutant {
         (Self::TransitionsNotCounted, "transitions-not-counted"),
         (Self::BelievesOldNews, "believes-old-news"),
         (Self::RefusedAnnotationRides, "refused-annotation-rides"),
+        (Self::LastRecordOnly, "last-record-only"),
+        (Self::OldNewsAfterRewind, "old-news-after-rewind"),
+        (Self::TermsSurviveRewind, "terms-survive-rewind"),
     ];
 }
 

@@ -45,6 +45,17 @@ pub struct Revision {
     pub version: ResourceVersion,
 }
 
+impl Revision {
+    /// Whether a consistent read that was sent when `known` had been seen, and that returns this state, proves that history
+    /// was rewound (etcd was restored from a backup).
+    ///
+    /// Versions of one resource type grow with every write, and a consistent read shows nothing older than what anybody saw
+    /// before it was sent. That holds for another object of the same name as well: what was known was written after it.
+    pub fn proves_rewind_after(&self, known: &Self) -> bool {
+        self.version < known.version
+    }
+}
+
 /// A number that only grows from one owner to the next: the resourceVersion of the write that acquired the Lease.
 ///
 /// Whoever receives a request from two owners can tell by it which of them came later.

@@ -14,5 +14,7 @@ mod losing;
 mod releasing;
 #[path = "transitions/requests.rs"]
 mod requests;
+#[path = "transitions/rewinding.rs"]
+mod rewinding;
 #[path = "transitions/watching.rs"]
 mod watching;

@@ -130,6 +130,7 @@ impl Elections {
             api,
             marks,
             feed,
+            journal: Arc::clone(&journal),
             pulse,
             clock,
             user_runtime,
@@ -233,6 +234,15 @@ impl Elections {
     /// What the elections were started with.
     pub fn options(&self) -> &ElectionsOptions {
         &self.inner.options
+    }
+
+    /// How often the API server's history was found to be rewound (etcd was restored from a backup), now and with every change.
+    ///
+    /// All terms of this process have ended by then, and the watch on the Leases begins anew. Whatever else of the process keeps
+    /// what it once saw (caches, watches of its own) has to begin anew as well: it may have seen what never happened, and a
+    /// watch goes on from a version that another state has now.
+    pub fn rewinds(&self) -> watch::Receiver<u64> {
+        self.inner.around.feed.watch_rewinds()
     }
 
     /// How Lease traffic fares.

@@ -21,9 +21,13 @@ use crate::timings::Timings;
 /// What a candidate hears of its Lease.
 #[derive(Clone, Debug)]
 pub(super) enum News {
-    Lease(Arc<Lease>),
-    Gone(Uid),
+    /// What the watch showed, by the history of this number.
+    Lease(u64, Arc<Lease>),
+    /// What the watch lost sight of, by the history of this number.
+    Gone(u64, Uid),
     WatchHealthy(bool),
+    /// History was rewound: from here on everything is of the one of this number.
+    Rewound(u64),
 }
 
 /// All Leases of the operator as the watch last showed them. May lag; what matters is checked by the API server.
@@ -78,6 +82,9 @@ pub(super) struct Feed {
     listeners: Mutex<BTreeMap<LeaseName, Vec<mpsc::UnboundedSender<News>>>>,
     expected: Mutex<Option<Expected>>,
     healthy: watch::Sender<bool>,
+    /// How often history was rewound. Changed with the listeners locked, so that what a watch still brings of an earlier history is
+    /// told from what comes after.
+    rewinds: watch::Sender<u64>,
     restart: Notify,
 }
 
@@ -98,6 +105,7 @@ impl Feed {
             listeners: Mutex::default(),
             expected: Mutex::default(),
             healthy: watch::Sender::new(true),
+            rewinds: watch::Sender::new(0),
             restart: Notify::new(),
         })
     }
@@ -119,7 +127,7 @@ impl Feed {
         let (tell, news) = mpsc::unbounded_channel();
         let mut listeners = self.lock_listeners();
         if let Some(lease) = self.leases.read().unwrap_or_else(PoisonError::into_inner).get(name) {
-            let _ = tell.send(News::Lease(Arc::clone(lease)));
+            let _ = tell.send(News::Lease(self.rewinds(), Arc::clone(lease)));
         }
         listeners.entry(name.clone()).or_default().push(tell);
         news
@@ -146,6 +154,42 @@ impl Feed {
         });
     }
 
+    /// How often history was rewound.
+    pub(super) fn rewinds(&self) -> u64 {
+        *self.rewinds.borrow()
+    }
+
+    /// The same, to be told.
+    pub(super) fn watch_rewinds(&self) -> watch::Receiver<u64> {
+        self.rewinds.subscribe()
+    }
+
+    /// A candidate has proved that the history of this number is gone. Everything that was shown is forgotten, the watch begins
+    /// anew, and everyone is told; once, however many prove it. Returns whether this was the first proof.
+    pub(super) fn rewound(&self, known: u64) -> bool {
+        let listeners = self.lock_listeners();
+        if self.rewinds() != known {
+            return false;
+        }
+        let number = known + 1;
+        self.rewinds.send_replace(number);
+        self.leases.write().unwrap_or_else(PoisonError::into_inner).clear();
+        self.unlabelled.write().unwrap_or_else(PoisonError::into_inner).clear();
+        *self.expected.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        for sender in listeners.values().flatten() {
+            let _ = sender.send(News::Rewound(number));
+        }
+        drop(listeners);
+        self.changes.send_if_modified(|changes| {
+            // Nobody has to hear of it who waits for the first list.
+            let listed = *changes > 0;
+            *changes += u64::from(listed);
+            listed
+        });
+        self.restart.notify_one();
+        true
+    }
+
     /// A write of ours has landed, or a read has shown this state: the watch has to show it by then.
     pub(super) fn expect(&self, name: &LeaseName, version: ResourceVersion, by: Duration) {
         let mut expected = self.expected.lock().unwrap_or_else(PoisonError::into_inner);
@@ -167,13 +211,16 @@ impl Feed {
             let config = watcher::Config::default().labels(&selector);
             let mut stream = watcher::watcher(api.kube().clone(), config).boxed();
             let mut listed = BTreeSet::new();
+            let history = self.rewinds();
             loop {
                 let check = clock.sleep(timings.hurried_retry());
                 tokio::select! {
                     event = stream.next() => match event {
                         Some(Ok(event)) => {
                             trouble::is_over(&event, &api, &journal, clock.now().monotonic);
-                            self.take(event, &mut listed);
+                            if !self.take(history, event, &mut listed) {
+                                break;
+                            }
                         }
                         Some(Err(error)) => {
                             tracing::debug!("watching the Leases: {error}");
@@ -226,7 +273,11 @@ impl Feed {
         }
     }
 
-    fn take(&self, event: Event<Lease>, listed: &mut BTreeSet<LeaseName>) {
+    /// Takes what a watch of the history of this number shows. `false` if that history is gone.
+    fn take(&self, history: u64, event: Event<Lease>, listed: &mut BTreeSet<LeaseName>) -> bool {
+        if self.rewinds() != history {
+            return false;
+        }
         match event {
             Event::Init => listed.clear(),
             Event::InitApply(lease) => {
@@ -256,6 +307,7 @@ impl Feed {
                 self.changes.send_modify(|changes| *changes += 1);
             }
         }
+        true
     }
 
     fn show(&self, lease: Lease) {
@@ -263,7 +315,7 @@ impl Feed {
         let lease = Arc::new(lease);
         let listeners = self.lock_listeners();
         self.leases.write().unwrap_or_else(PoisonError::into_inner).insert(name.clone(), Arc::clone(&lease));
-        tell(listeners, &name, &News::Lease(lease));
+        tell(listeners, &name, &News::Lease(self.rewinds(), lease));
     }
 
     fn hide(&self, lease: &Lease) {
@@ -271,7 +323,7 @@ impl Feed {
         let listeners = self.lock_listeners();
         self.leases.write().unwrap_or_else(PoisonError::into_inner).remove(&name);
         let uid = Uid(lease.metadata.uid.clone().unwrap_or_default());
-        tell(listeners, &name, &News::Gone(uid));
+        tell(listeners, &name, &News::Gone(self.rewinds(), uid));
         self.expect_no_more(|expected| *expected == name);
     }
 

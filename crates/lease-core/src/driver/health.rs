@@ -6,6 +6,9 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use super::lease_api::RequestError;
+use crate::name::LeaseName;
+use crate::revision::Revision;
+use crate::timings::Timings;
 
 /// A request that the API server keeps refusing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +33,9 @@ pub struct Health {
     pub silent_for: Duration,
     /// Whether the watch is known to be live.
     pub watch_is_live: bool,
+    /// How often the API server's history was found to be rewound since the start: etcd was restored from a backup. For
+    /// LeaseDuration after each, `troubles` says so.
+    pub rewinds: u64,
 }
 
 /// Collects what requests met with. A verb's trouble is over when that verb succeeds.
@@ -41,6 +47,9 @@ pub(super) struct Journal {
 #[derive(Debug, Default)]
 struct Entries {
     troubles: BTreeMap<(&'static str, &'static str), Trouble>,
+    /// That history was rewound, and until when nothing is acquired for it.
+    rewound: Option<(Trouble, Duration)>,
+    rewinds: u64,
     last_contact: Duration,
 }
 
@@ -82,10 +91,38 @@ impl Journal {
         }
     }
 
+    /// A read has proved that history was rewound.
+    pub(super) fn rewound(
+        &self,
+        lease: &LeaseName,
+        known: &Revision,
+        read: &Revision,
+        now: Duration,
+        timings: &Timings,
+    ) {
+        let wait = timings.lease_duration();
+        let trouble = Trouble {
+            sentence: format!(
+                "the API server's history was rewound, as by an etcd restore: lease {lease} is at version {}, and was at {} before; \
+                 whatever this replica held or knew is void, and it takes no Lease for {} s (LeaseDuration); if this repeats itself, \
+                 restart all API servers, which a restore requires",
+                read.version,
+                known.version,
+                wait.as_secs()
+            ),
+        };
+        tracing::error!("{trouble}");
+        let mut inner = self.lock();
+        inner.rewinds += 1;
+        inner.rewound = Some((trouble, now + wait));
+    }
+
     pub(super) fn health(&self, now: Duration, watch_is_live: bool) -> Health {
         let inner = self.lock();
+        let rewound = inner.rewound.iter().filter(|(_, until)| now < *until).map(|(trouble, _)| trouble);
         Health {
-            troubles: inner.troubles.values().cloned().collect(),
+            rewinds: inner.rewinds,
+            troubles: rewound.chain(inner.troubles.values()).cloned().collect(),
             silent_for: now.saturating_sub(inner.last_contact),
             watch_is_live,
         }

@@ -2,6 +2,7 @@
 
 mod objects;
 mod requests;
+mod rewind;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +16,7 @@ use super::announce::Announcer;
 use super::candidate::{AnnotateError, Asker, CandidateStatus, Command, Notes};
 use super::clock::Clock;
 use super::feed::{Feed, News};
+use super::health::Journal;
 use super::lease_api::LeaseApi;
 use super::options::OnOverrun;
 use super::term::Term;
@@ -39,6 +41,7 @@ pub(super) struct Surroundings {
     pub(super) api: LeaseApi,
     pub(super) marks: Marks,
     pub(super) feed: Arc<Feed>,
+    pub(super) journal: Arc<Journal>,
     pub(super) pulse: Arc<Pulse>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) user_runtime: Handle,
@@ -73,6 +76,8 @@ pub(super) struct Task {
     objects: Objects,
     pending: PendingAnnotations<Asker>,
     requests: FuturesUnordered<Request>,
+    /// The number of the history that everything known is of.
+    history: u64,
     status: watch::Sender<CandidateStatus>,
     rng: fastrand::Rng,
     /// Set once it is to stop: until then the Lease may be released.
@@ -107,6 +112,7 @@ impl Task {
             objects: Objects::default(),
             pending: PendingAnnotations::default(),
             requests: FuturesUnordered::new(),
+            history: 0,
             status,
             rng: fastrand::Rng::with_seed(seed),
             release_by: None,
@@ -116,6 +122,7 @@ impl Task {
     /// Contends until told to stop, and then until everything is given up.
     pub(super) async fn run(mut self, mut commands: mpsc::UnboundedReceiver<Command>) {
         let mut news = self.around.feed.listen(&self.lease);
+        self.history = self.around.feed.rewinds();
         self.feed(Event::WatchHealthy(self.around.feed.is_healthy()));
         while !self.has_stopped() {
             let clock = Arc::clone(&self.around.clock);
@@ -190,13 +197,22 @@ impl Task {
 
     fn hear(&mut self, news: News) {
         match news {
-            News::Lease(lease) => {
+            News::Lease(history, _) | News::Gone(history, _) if history != self.history => {
+                // Of a history that is gone, or of one that `Rewound` is still to announce.
+            }
+            News::Lease(_, lease) => {
                 if let Some(observed) = self.remember(&lease) {
                     self.feed(Event::Watched(observed));
                 }
             }
-            News::Gone(uid) => self.feed(Event::Vanished(uid)),
+            News::Gone(_, uid) => self.feed(Event::Vanished(uid)),
             News::WatchHealthy(healthy) => self.feed(Event::WatchHealthy(healthy)),
+            News::Rewound(history) if history <= self.history => {}
+            News::Rewound(history) => {
+                self.history = history;
+                self.objects = Objects::default();
+                self.feed(Event::Rewound);
+            }
         }
     }
 
@@ -273,6 +289,7 @@ impl Task {
                 }
             }
             Effect::AbortWork(reason) => self.abort_work(&reason),
+            Effect::Rewound { known, read } => self.prove_rewind(&known, &read),
             Effect::Ended(reason) => self.end_term(&reason),
             Effect::EndProcess => self.around.on_overrun.act(&format!(
                 "{}: what runs under lease {} could not be stopped before LeaseDuration was over, and another replica \

@@ -14,7 +14,7 @@ use crate::time::Now;
 
 impl Elector {
     pub(super) fn advance_standby(&mut self, cx: &Context) {
-        if self.holds_without_wanting_to() {
+        if self.holds_without_wanting_to(cx) {
             self.begin_vacating(cx);
         } else if self.must_read {
             self.read_if_due(cx);
@@ -26,7 +26,7 @@ impl Elector {
     }
 
     pub(super) fn advance_expired(&mut self, cx: &Context) {
-        if self.free_at().is_none_or(|free_at| free_at > cx.now.monotonic) || self.holds_without_wanting_to()
+        if self.free_at().is_none_or(|free_at| free_at > cx.now.monotonic) || self.holds_without_wanting_to(cx)
         {
             self.state = State::Standby;
         } else if self.may_try() {

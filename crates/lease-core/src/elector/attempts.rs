@@ -2,7 +2,7 @@
 
 use crate::effect::{AttemptId, Write, WriteKind};
 use crate::record::LeaseRecord;
-use crate::revision::Uid;
+use crate::revision::Revision;
 use crate::time::Now;
 
 /// One write that may land, or may have.
@@ -28,10 +28,16 @@ impl Attempt {
 enum Request {
     #[default]
     None,
-    /// A read, sent when this was the object last seen.
-    Read(Option<Uid>),
+    /// A read, sent when this was the state last seen.
+    Read(Option<Revision>),
     Write(Attempt),
+    /// Sent before history was rewound: whatever its answer says, it may be of the history that is gone.
+    Void,
 }
+
+/// What was known when a read was sent.
+#[derive(Debug)]
+pub(super) struct Asked(pub(super) Option<Revision>);
 
 /// At most one request is under way. A write without an answer is kept until it landed or cannot land any more.
 #[derive(Debug, Default)]
@@ -51,17 +57,18 @@ impl Attempts {
         !matches!(self.request, Request::None)
     }
 
-    pub(super) fn begin_read(&mut self, seen: Option<Uid>) {
+    pub(super) fn begin_read(&mut self, seen: Option<Revision>) {
         self.request = Request::Read(seen);
     }
 
-    /// The answer to the read has come: gives the object that was the last seen when it was sent.
-    pub(super) fn end_read(&mut self) -> Option<Uid> {
+    /// The answer to the read has come: gives what was known when it was sent, unless the read is void.
+    pub(super) fn end_read(&mut self) -> Option<Asked> {
         match std::mem::take(&mut self.request) {
-            Request::Read(seen) => seen,
+            Request::Read(seen) => Some(Asked(seen)),
+            Request::Void => None,
             other => {
                 self.request = other;
-                None
+                Some(Asked(None))
             }
         }
     }
@@ -80,6 +87,7 @@ impl Attempts {
     pub(super) fn end_write(&mut self, id: AttemptId) -> Option<Attempt> {
         match std::mem::take(&mut self.request) {
             Request::Write(attempt) if attempt.id == id => Some(attempt),
+            Request::Void => None,
             other => {
                 self.request = other;
                 None
@@ -117,6 +125,14 @@ impl Attempts {
     /// A write of ours has landed after all that were in doubt: none of these can land any more.
     pub(super) fn settle(&mut self) {
         self.doubtful.clear();
+    }
+
+    /// History was rewound: no answer that is still to come counts, and nothing that was in doubt.
+    pub(super) fn void(&mut self) {
+        self.doubtful.clear();
+        if self.outstanding() {
+            self.request = Request::Void;
+        }
     }
 
     /// Drops doubtful writes that would be too old to count even if they landed.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::attempts::Attempt;
+use super::attempts::{Asked, Attempt};
 use super::{Elector, State};
 use crate::effect::{AttemptId, EndReason, WriteKind};
 use crate::event::{Context, Refusal};
@@ -12,9 +12,14 @@ use crate::time::Validity;
 
 impl Elector {
     pub(super) fn read_landed(&mut self, lease: Option<ObservedLease>, cx: &Context) {
-        let asked_about = self.attempts.end_read();
+        let Some(Asked(known)) = self.attempts.end_read() else {
+            self.must_read = true;
+            return;
+        };
         self.must_read = false;
+        self.look_for_a_rewind(known.as_ref(), lease.as_ref(), cx);
         let before = self.view.version();
+        let asked_about = known.map(|known| known.uid);
         if lease.is_none() && before.is_some() && self.view.uid() != asked_about.as_ref() {
             // A watch was faster and showed an object made since the read was sent. There may have been none before it.
             self.must_read = true;
@@ -37,7 +42,7 @@ impl Elector {
     }
 
     pub(super) fn read_failed(&mut self, retry_after: Option<Duration>, cx: &Context) {
-        let _uid = self.attempts.end_read();
+        let _known = self.attempts.end_read();
         self.must_read = true;
         self.pause(retry_after, cx);
     }

@@ -53,8 +53,9 @@ impl Elector {
     }
 
     /// An acquisition that nobody wants any more has landed, or the process stops after its term lapsed.
-    pub(super) fn holds_without_wanting_to(&self) -> bool {
+    pub(super) fn holds_without_wanting_to(&self, cx: &Context) -> bool {
         !self.config.standing
+            && !self.view.is_rewound(cx.now.monotonic)
             && self.holding.is_none()
             && self.work == Work::Idle
             && self.config.release != ReleaseStyle::LetExpire

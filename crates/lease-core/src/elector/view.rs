@@ -10,7 +10,7 @@ use crate::effect::EndReason;
 use crate::event::Context;
 use crate::mutants::{Mutant, active};
 use crate::record::{LeaseRecord, ObservedLease};
-use crate::revision::{ResourceVersion, Uid};
+use crate::revision::{ResourceVersion, Revision, Uid};
 use crate::timings::Timings;
 
 /// The Lease as last seen.
@@ -19,6 +19,8 @@ pub(super) struct View {
     seen: Seen,
     /// Until this instant of the local monotonic clock somebody else may hold the Lease.
     honour_until: Duration,
+    /// The same, whatever a record says: history was rewound, and who held the Lease in the one that is gone is not known.
+    unknown_until: Duration,
     /// The last LeaseDuration that a holder stated.
     stated: Option<Duration>,
     latest_renewal: Option<Timestamp>,
@@ -43,6 +45,11 @@ impl View {
             Seen::Lease(lease) => Some(lease),
             Seen::Nothing | Seen::Missing => None,
         }
+    }
+
+    /// The state that was last seen; `None` where none was.
+    pub(super) fn revision(&self) -> Option<&Revision> {
+        self.lease().map(|lease| &lease.revision)
     }
 
     /// The object that was last seen; `None` where none was.
@@ -107,6 +114,18 @@ impl View {
     /// no Lease goes by its own setting.
     pub(super) fn wait_for_the_unknown(&self, timings: &Timings) -> Duration {
         self.stated.unwrap_or_default().max(timings.lease_duration())
+    }
+
+    /// History was rewound at `now`: nothing that was seen stands any more, but whoever held the Lease may not know that yet.
+    /// What only grows (renewTime, leaseTransitions) goes on from the largest ever seen.
+    pub(super) fn void(&mut self, now: Duration, timings: &Timings) {
+        self.seen = Seen::Nothing;
+        self.unknown_until = self.honour_until.max(now + self.wait_for_the_unknown(timings));
+    }
+
+    /// Whether it is still waited for whoever may hold the Lease by a history that is gone.
+    pub(super) fn is_rewound(&self, now: Duration) -> bool {
+        now < self.unknown_until
     }
 
     pub(super) fn honour(&mut self, until: Duration) {
@@ -177,7 +196,7 @@ impl Elector {
                 self.view.honour_until = now + wall_clock_rest(record, duration, cx.wall);
             } else if active(Mutant::TakeoverAtFirstSight) && first_sight {
                 self.view.honour_until = now;
-            } else if active(Mutant::ExpiryByOwnDuration) {
+            } else if active(Mutant::ExpiryByOwnDuration) || active(Mutant::LastRecordOnly) {
                 self.view.honour_until = now + duration;
             }
         }
@@ -204,8 +223,8 @@ impl Elector {
     pub(super) fn free_at(&self) -> Option<Duration> {
         match (&self.view.seen, self.config.creation) {
             (Seen::Nothing, _) | (Seen::Missing, Creation::Never) => None,
-            (Seen::Missing, Creation::AtOnce | Creation::AfterWaiting) => Some(Duration::ZERO),
-            (Seen::Lease(_), _) => Some(self.view.honour_until),
+            (Seen::Missing, Creation::AtOnce | Creation::AfterWaiting) => Some(self.view.unknown_until),
+            (Seen::Lease(_), _) => Some(self.view.honour_until.max(self.view.unknown_until)),
         }
     }
 

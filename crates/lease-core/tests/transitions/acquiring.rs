@@ -261,3 +261,23 @@ fn an_acquisition_counts_from_its_sending_and_not_at_all_after_renew_deadline() 
     assert_eq!(again.record.transitions, late.record.transitions);
     assert_eq!(again.record.acquire_time, late.record.acquire_time);
 }
+
+#[test]
+fn whoever_stated_the_longest_wait_is_honoured_whatever_is_written_over_it() {
+    // A holder that is cut off does not see the stranger's record, and goes on until the end of its validity.
+    let (mut bench, _) = Bench::that_read(Some(held("other", 1, 15)));
+    bench.at(1.0).tell(Event::Watched(held("stranger", 2, 1)));
+    let blank = blanked(held("stranger", 2, 1), 3);
+    bench.at(1.5).tell(Event::Watched(blank.clone()));
+    loop {
+        let at = bench.alarm().expect("it waits for something");
+        let mut effects = bench.pass_to(at);
+        if effects == [Effect::Read] {
+            effects = bench.tell(Event::Read(Some(blank.clone())));
+        }
+        if !effects.is_empty() {
+            assert!(at >= 15.0, "{effects:?} at {at}");
+            break;
+        }
+    }
+}

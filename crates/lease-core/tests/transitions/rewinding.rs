@@ -1,0 +1,158 @@
+//! History runs backwards: etcd was restored from a backup.
+
+use lease_core::effect::WriteKind;
+use lease_core::{Effect, EndReason, Event, ObservedLease, State};
+
+use crate::dsl::{Bench, again, anew, held, made_by, released, who, write};
+
+fn own(bench: &Bench) -> ObservedLease {
+    bench.elector.lease().cloned().expect("it leads")
+}
+
+/// A leader by version 9 whose renewal conflicts, and that reads this.
+fn leader_that_reads(lease: ObservedLease) -> (Bench, Vec<Effect>) {
+    let mut bench = Bench::leading();
+    bench.tell(Event::Watched(again(own(&bench), 9)));
+    let renewal = bench.renewal_at(2.0);
+    assert_eq!(bench.refuse(&renewal), [Effect::Read]);
+    let effects = bench.tell(Event::Read(Some(lease)));
+    (bench, effects)
+}
+
+fn is_proof(effects: &[Effect]) -> bool {
+    effects.iter().any(|effect| matches!(effect, Effect::Rewound { .. }))
+}
+
+#[test]
+fn a_read_of_an_older_version_than_was_known_ends_the_term_at_once() {
+    let (bench, effects) = leader_that_reads(again(own(&Bench::leading()), 5));
+    assert!(is_proof(&effects), "{effects:?}");
+    assert_eq!(
+        effects[1..],
+        [Effect::Ended(EndReason::Rewound), Effect::AbortWork(EndReason::Rewound)],
+        "even though the Lease names this process: its token is of the history that is gone"
+    );
+    assert!(!bench.is_valid());
+}
+
+#[test]
+fn an_older_version_of_another_object_of_the_name_proves_it_as_well() {
+    let (_, effects) = leader_that_reads(anew(held("other", 5, 15), 5));
+    assert!(is_proof(&effects), "{effects:?}");
+}
+
+#[test]
+fn whatever_the_lease_says_it_is_left_alone_for_lease_duration() {
+    for shown in [released(5), held("other", 5, 1), again(own(&Bench::leading()), 5)] {
+        let (mut bench, _) = leader_that_reads(shown.clone());
+        bench.tell(Event::WorkEnded);
+        let mut version = 5;
+        loop {
+            let at = bench.alarm().expect("it waits for something");
+            let effects = bench.pass_to(at);
+            match effects.as_slice() {
+                [Effect::Read] => {
+                    assert_eq!(bench.tell(Event::Read(Some(again(shown.clone(), version)))), []);
+                }
+                [] => {}
+                _ => {
+                    assert_eq!(write(&effects).kind, WriteKind::Acquire);
+                    assert!(at >= 17.0, "{shown:?} was taken at {at}, LeaseDuration after 2.0 is 17.0");
+                    version += 1;
+                    let effects = bench.land(&write(&effects), version);
+                    assert!(matches!(effects[..], [Effect::StartWork(token)] if token.0 == 6), "{effects:?}");
+                    break;
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn what_grows_goes_on_from_the_largest_ever_seen() {
+    let (mut bench, _) = leader_that_reads(again(released(5), 5));
+    let before = own(&Bench::leading()).record;
+    bench.tell(Event::WorkEnded);
+    let mut effects = Vec::new();
+    while !matches!(effects[..], [Effect::Write(_)]) {
+        let at = bench.alarm().expect("it waits for something");
+        effects = bench.pass_to(at);
+        if effects == [Effect::Read] {
+            bench.tell(Event::Read(Some(released(5))));
+        }
+    }
+    let record = write(&effects).record;
+    assert!(record.renew_time > before.renew_time && record.transitions > before.transitions);
+}
+
+#[test]
+fn neither_a_watch_nor_a_read_that_was_overtaken_proves_anything() {
+    let mut bench = Bench::leading();
+    bench.tell(Event::Watched(again(own(&bench), 9)));
+    assert_eq!(bench.tell(Event::Watched(again(own(&bench), 5))), [], "a list of a cache may be old");
+    let renewal = bench.renewal_at(2.0);
+    assert_eq!(bench.lose_answer(&renewal), [Effect::Read]);
+    // The read was sent when 9 was known; the watch shows 12 before its answer, 11, arrives.
+    bench.tell(Event::Watched(made_by(&renewal, 12)));
+    assert_eq!(bench.tell(Event::Read(Some(again(made_by(&renewal, 11), 11)))), []);
+    assert!(bench.is_valid());
+}
+
+#[test]
+fn a_standby_learns_it_from_its_next_look_and_old_news_do_not_put_that_off() {
+    let (mut bench, _) = Bench::that_read(Some(held("other", 9, 15)));
+    for at in [1.0, 2.0, 3.0, 3.9] {
+        assert_eq!(bench.at(at).tell(Event::Watched(held("other", 5, 15))), []);
+    }
+    assert_eq!(bench.pass_to(4.0), [Effect::Read]);
+    assert!(is_proof(&bench.tell(Event::Read(Some(held("other", 5, 15))))));
+    assert_eq!(bench.state(), State::Standby);
+}
+
+#[test]
+fn what_another_candidate_has_proved_ends_the_term_and_voids_the_answer_under_way() {
+    let mut bench = Bench::leading();
+    let renewal = bench.renewal_at(2.0);
+    let effects = bench.tell(Event::Rewound);
+    assert_eq!(effects, [Effect::Ended(EndReason::Rewound), Effect::AbortWork(EndReason::Rewound)]);
+    assert_eq!(bench.tell(Event::WorkEnded), []);
+    assert_eq!(bench.land(&renewal, 3), [], "nobody knows of which history this is");
+    assert!(!bench.is_valid() && bench.elector.lease().is_none());
+    assert_eq!(bench.pass_to(4.0), [Effect::Read]);
+    assert_eq!(bench.tell(Event::Read(Some(held("other", 2, 15)))), [], "no proof: nothing was known any more");
+
+    let (mut bench, _) = Bench::that_read(Some(held("other", 9, 15)));
+    assert_eq!(bench.pass_to(4.0), [Effect::Read]);
+    assert_eq!(bench.tell(Event::Rewound), []);
+    assert_eq!(bench.tell(Event::Read(Some(held("other", 5, 15)))), [], "sent before, so void");
+    assert!(bench.elector.lease().is_none());
+}
+
+#[test]
+fn a_missing_lease_is_not_made_at_once_either() {
+    let mut bench = Bench::with(|config| config.creation = lease_core::Creation::AtOnce);
+    assert_eq!(bench.timeout(), [Effect::Read]);
+    bench.tell(Event::Read(Some(held("other", 9, 15))));
+    bench.tell(Event::Rewound);
+    assert_eq!(bench.pass_to(2.0), [Effect::Read]);
+    assert_eq!(bench.tell(Event::Read(None)), []);
+    let mut at = 2.0;
+    let mut effects = Vec::new();
+    while !matches!(effects[..], [Effect::Write(_)]) {
+        at = bench.alarm().expect("it waits for something");
+        effects = bench.pass_to(at);
+        if effects == [Effect::Read] {
+            bench.tell(Event::Read(None));
+        }
+    }
+    assert!(at >= 15.0, "made at {at}");
+    assert_eq!(write(&effects).record.holder, Some(who("me")));
+}
+
+#[test]
+fn who_is_to_stop_gives_nothing_up_that_may_be_somebody_elses() {
+    let (mut bench, _) = leader_that_reads(again(own(&Bench::leading()), 5));
+    bench.tell(Event::Stand(false));
+    assert_eq!(bench.tell(Event::WorkEnded), [], "a release would let others in at once");
+    assert!(bench.elector.is_at_rest());
+}
