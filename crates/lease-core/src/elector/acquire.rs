@@ -26,7 +26,8 @@ impl Elector {
     }
 
     pub(super) fn advance_expired(&mut self, cx: &Context) {
-        if self.free_at().is_none_or(|free_at| free_at > cx.now.monotonic) || self.holds_without_wanting_to(cx)
+        if self.free_at().is_none_or(|free_at| free_at > cx.now.monotonic)
+            || self.holds_without_wanting_to(cx)
         {
             self.state = State::Standby;
         } else if self.may_try() {

@@ -153,6 +153,15 @@ impl World {
             }
             Effect::Ended(reason) => self.check_ended(node, &reason)?,
             Effect::EndProcess => self.end_process(node),
+            Effect::Rewound { known, read } => {
+                self.stats.count("rewind proved");
+                self.trace(|| format!("node {node} knew {known:?} and read {read:?}"));
+                if self.rewinds == 0 {
+                    return Err(
+                        self.violation("no rewind without a restore", format!("node {node} claims one"))
+                    );
+                }
+            }
         }
         Ok(())
     }

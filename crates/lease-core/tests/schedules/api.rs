@@ -12,6 +12,8 @@ use lease_core::{Identity, LeaseName, LeaseRecord, ObservedLease, ResourceVersio
 pub(crate) enum Change {
     State(ObservedLease),
     Gone(Uid),
+    /// A write of another object.
+    Elsewhere,
 }
 
 /// The API server.
@@ -82,6 +84,24 @@ impl Api {
         }
     }
 
+    /// What a restore of the state of this version would bring back.
+    pub(crate) fn at(&self, version: u64) -> Option<&ObservedLease> {
+        let kept = &self.log[..usize::try_from(version).expect("a simulated log is short")];
+        let last = kept.iter().rev().find(|change| !matches!(change, Change::Elsewhere));
+        last.and_then(|change| if let Change::State(lease) = change { Some(lease) } else { None })
+    }
+
+    /// etcd is restored from a backup of this version: what came after it never happened.
+    ///
+    /// So many writes of other objects follow, so that no later version of the Lease is also one of the history that is gone: two
+    /// states that differ and have one version cannot be told apart by anybody.
+    pub(crate) fn rewind(&mut self, version: u64, elsewhere: u64) {
+        self.lease = self.at(version).cloned();
+        self.log.truncate(usize::try_from(version).expect("a simulated log is short"));
+        self.version = version + elsewhere;
+        self.log.extend((0..elsewhere).map(|_| Change::Elsewhere));
+    }
+
     /// Writes the record over whatever is there; creates the Lease where there is none.
     pub(crate) fn put(&mut self, record: LeaseRecord, successor: Option<Identity>) {
         self.version += 1;
@@ -116,6 +136,15 @@ impl Api {
             record.holder = Some(holder);
             let later = |time: Timestamp| time + SignedDuration::from_micros(1);
             record.renew_time = record.renew_time.map(later);
+        })
+    }
+
+    /// A foreign hand puts another holder in, who states a much shorter LeaseDuration.
+    pub(crate) fn shorten(&mut self, holder: Identity) -> bool {
+        self.edit(|record| {
+            record.holder = Some(holder);
+            // One second would be a forged release, once somebody takes the holder out.
+            record.lease_duration = Some(std::time::Duration::from_secs(2));
         })
     }
 

@@ -46,17 +46,30 @@ pub(crate) struct Ledger {
     validity: Option<Validity>,
     /// Events that entitle it to a request.
     news: u32,
+    /// Its term began in a history that is gone, and it knows what came after: it must not keep it.
+    owes_end: bool,
 }
 
 impl Watcher {
     pub(crate) fn become_calm(&mut self, at: Duration) {
         self.calm_since = Some(at);
     }
+
+    /// etcd was restored: tokens begin anew, lower than some of before.
+    pub(crate) fn history_is_gone(&mut self) {
+        self.last_token = None;
+    }
 }
 
 impl Ledger {
     pub(crate) fn new(since: Duration) -> Self {
         Self { since, ..Self::default() }
+    }
+
+    /// etcd was restored: nothing that it saw counts against it. `owes_end`: it holds a term, and knows what was after the backup.
+    pub(crate) fn history_is_gone(&mut self, owes_end: bool) {
+        self.shown_other = 0;
+        self.owes_end = owes_end;
     }
 
     /// An event is about to be handed over.
@@ -235,6 +248,13 @@ impl World {
             return Err(self.violation("what is deleted stays deleted", what));
         }
         let version = self.api.version();
+        let outlives = self.nodes[request.node].process.as_ref().is_some_and(|process| {
+            process.ledger.owes_end && process.identity == *writer && write.kind == WriteKind::Renew
+        });
+        if outlives {
+            let what = format!("{writer} renews a term of a history that is gone, at version {version}");
+            return Err(self.violation("a term ends with its history", what));
+        }
         if let Some(process) = &mut self.nodes[request.node].process
             && process.identity == *writer
         {
@@ -249,6 +269,7 @@ impl World {
     pub(crate) fn check_start(&mut self, node: usize, token: FencingToken) -> Result<(), Violation> {
         let Some(process) = &mut self.nodes[node].process else { return Ok(()) };
         process.ledger.token = token.0;
+        process.ledger.owes_end = false;
         if process.work.is_some() {
             let what = format!("node {node} starts its work while its work runs");
             return Err(self.violation("work ends first", what));
@@ -264,11 +285,12 @@ impl World {
 
     /// A term ended: for the reason that is given?
     pub(crate) fn check_ended(&mut self, node: usize, reason: &EndReason) -> Result<(), Violation> {
-        let Some(process) = &self.nodes[node].process else { return Ok(()) };
-        let ledger = &process.ledger;
         let now = self.nodes[node].clocks.now(self.now);
+        let Some(process) = &mut self.nodes[node].process else { return Ok(()) };
+        process.ledger.owes_end = false;
+        let ledger = &process.ledger;
         let since = usize::try_from(ledger.token).expect("a simulated log is short");
-        let mut since = self.api.log()[since..].iter();
+        let mut since = self.api.log().get(since..).unwrap_or_else(|| self.api.log()).iter();
         let (what, is_true) = match reason {
             EndReason::Lapsed => {
                 ("term lapsed", !ledger.validity.is_some_and(|validity| validity.holds_at(now)))
@@ -280,6 +302,7 @@ impl World {
             EndReason::Vanished => {
                 ("term ended by deletion", since.any(|change| matches!(change, Change::Gone(_))))
             }
+            EndReason::Rewound => ("term ended by a restore", self.rewinds > 0),
             EndReason::Released | EndReason::DrainTimeout => ("term released", true),
             // Nobody here tells a candidate to.
             EndReason::Abandoned => ("term abandoned", false),

@@ -44,10 +44,14 @@ pub(crate) enum Fault {
     SitOut,
     /// The work shows no sign of life for a while.
     Wedge,
+    /// Somebody writes another holder with a short LeaseDuration over a leader that is cut off.
+    Shorten,
+    /// etcd is restored from a backup.
+    Rewind,
 }
 
 impl Fault {
-    pub(crate) const ALL: [Self; 15] = [
+    pub(crate) const ALL: [Self; 17] = [
         Self::Pause,
         Self::Suspend,
         Self::Crash,
@@ -63,6 +67,8 @@ impl Fault {
         Self::StepDown,
         Self::SitOut,
         Self::Wedge,
+        Self::Shorten,
+        Self::Rewind,
     ];
 
     /// Its name in the statistics, where it struck while a write was in flight.
@@ -83,6 +89,8 @@ impl Fault {
             Self::StepDown => "step down, write in flight",
             Self::SitOut => "told not to stand, write in flight",
             Self::Wedge => "work wedged, write in flight",
+            Self::Shorten => "shorter LeaseDuration written, write in flight",
+            Self::Rewind => "etcd restored, write in flight",
         }
     }
 }
@@ -133,6 +141,8 @@ impl World {
             Fault::JumpWall => {
                 self.nodes[node].clocks.jump(SignedDuration::from_millis(self.rng.i64(-600_000..600_000)));
             }
+            Fault::Shorten => self.shorten(node),
+            Fault::Rewind => self.begin_rewind(),
             Fault::Delete | Fault::Blank | Fault::Overwrite | Fault::Touch => self.foreign_hand(fault),
             Fault::StepDown => {
                 let successor = self.rng.bool().then(|| self.somebody());
@@ -203,7 +213,7 @@ impl World {
 
     /// Puts right whatever is due to be put right at this node; everything, once the schedule has become calm.
     pub(crate) fn remedy(&mut self, node: usize) -> Result<(), Violation> {
-        let (now, calm) = (self.now, self.calm);
+        let (now, calm, earliest_start) = (self.now, self.calm, self.nobody_starts_before);
         let due = |until: &mut Option<Duration>| until.take_if(|until| *until <= now || calm).is_some();
         let at = &mut self.nodes[node];
         let thawed = due(&mut at.paused_until) | due(&mut at.suspended_until);
@@ -218,7 +228,7 @@ impl World {
             }
             orders.push(Event::WatchHealthy(true));
         }
-        let restarts = due(&mut at.down_until);
+        let restarts = (calm || now >= earliest_start) && due(&mut at.down_until);
         if let Some(process) = &mut at.process {
             due(&mut process.wedged_until);
             if due(&mut process.sits_until) {

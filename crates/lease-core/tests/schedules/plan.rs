@@ -63,7 +63,9 @@ impl Plan {
     pub(crate) fn recovery_bound(&self) -> Duration {
         let retry = self.longest(|settings| settings.timings.jittered_retry(1.0));
         let patience = self.longest(|settings| settings.patience);
-        let by_clocks = LONGEST_RETRY_AFTER.max(retry) + self.longest_lease() + retry + patience;
+        // After a restore of etcd, whoever was behind looks once in two RetryPeriods, and then waits anew.
+        let restored = if self.faults.contains(&Fault::Rewind) { 4 * retry } else { Duration::ZERO };
+        let by_clocks = LONGEST_RETRY_AFTER.max(retry) + self.longest_lease() + retry + patience + restored;
         by_clocks.mul_f64(1.0 + 2.0 * DRIFT) + 12 * LATENCY
     }
 

@@ -32,6 +32,8 @@ pub(crate) enum Happening {
     Strike { node: usize, fault: Fault },
     /// Something that a fault began at this node may be over.
     Remedy { node: usize },
+    /// etcd and the API servers are back, on a state of before.
+    Restored { after_outage: bool },
     /// No more faults from here on.
     Calm,
 }
@@ -78,6 +80,16 @@ impl Queue {
     pub(crate) fn pop_until(&mut self, until: Duration) -> Option<(Duration, Happening)> {
         self.heap.peek().filter(|Reverse(entry)| entry.at <= until)?;
         self.heap.pop().map(|Reverse(entry)| (entry.at, entry.happening))
+    }
+
+    /// The API servers are restarted: whatever is on its way to or from them is lost.
+    pub(crate) fn drop_messages(&mut self) {
+        self.heap.retain(|Reverse(entry)| {
+            !matches!(
+                entry.happening,
+                Happening::Arrival(_) | Happening::Answer { .. } | Happening::Watch { .. }
+            )
+        });
     }
 
     /// Brings forward whatever message is still on its way: nothing takes longer than until `latest` any more.

@@ -109,6 +109,7 @@ impl World {
         let event = match change {
             Change::State(lease) => Event::Watched(lease),
             Change::Gone(uid) => Event::Vanished(uid),
+            Change::Elsewhere => return Ok(()),
         };
         self.receive(node, Inward::Told(event))
     }

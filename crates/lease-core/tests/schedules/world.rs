@@ -14,6 +14,7 @@ mod network;
 mod node;
 mod plan;
 mod queue;
+mod rewind;
 mod serve;
 pub(crate) mod stats;
 mod writes;
@@ -73,6 +74,10 @@ pub(crate) struct World {
     calm: bool,
     requests: u64,
     works: u64,
+    /// No process starts before.
+    nobody_starts_before: Duration,
+    /// How often etcd was restored.
+    rewinds: u64,
     watcher: checks::Watcher,
     stats: Stats,
     tracing: bool,
@@ -100,6 +105,8 @@ impl World {
             calm: false,
             requests: 0,
             works: 0,
+            nobody_starts_before: Duration::ZERO,
+            rewinds: 0,
             watcher: checks::Watcher::default(),
             stats: Stats::default(),
             tracing: std::env::var_os(SEED).is_some(),
@@ -165,6 +172,10 @@ impl World {
             Happening::NextFault => self.next_fault(),
             Happening::Strike { node, fault } => self.strike(node, fault),
             Happening::Remedy { node } => self.remedy(node),
+            Happening::Restored { after_outage } => {
+                self.restore(after_outage);
+                Ok(())
+            }
             Happening::Calm => self.become_calm(),
         }
     }

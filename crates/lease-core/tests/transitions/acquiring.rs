@@ -266,8 +266,8 @@ fn an_acquisition_counts_from_its_sending_and_not_at_all_after_renew_deadline() 
 fn whoever_stated_the_longest_wait_is_honoured_whatever_is_written_over_it() {
     // A holder that is cut off does not see the stranger's record, and goes on until the end of its validity.
     let (mut bench, _) = Bench::that_read(Some(held("other", 1, 15)));
-    bench.at(1.0).tell(Event::Watched(held("stranger", 2, 1)));
-    let blank = blanked(held("stranger", 2, 1), 3);
+    bench.at(1.0).tell(Event::Watched(held("stranger", 2, 2)));
+    let blank = blanked(held("stranger", 2, 2), 3);
     bench.at(1.5).tell(Event::Watched(blank.clone()));
     loop {
         let at = bench.alarm().expect("it waits for something");

@@ -119,7 +119,11 @@ fn what_another_candidate_has_proved_ends_the_term_and_voids_the_answer_under_wa
     assert_eq!(bench.land(&renewal, 3), [], "nobody knows of which history this is");
     assert!(!bench.is_valid() && bench.elector.lease().is_none());
     assert_eq!(bench.pass_to(4.0), [Effect::Read]);
-    assert_eq!(bench.tell(Event::Read(Some(held("other", 2, 15)))), [], "no proof: nothing was known any more");
+    assert_eq!(
+        bench.tell(Event::Read(Some(held("other", 2, 15)))),
+        [],
+        "no proof: nothing was known any more"
+    );
 
     let (mut bench, _) = Bench::that_read(Some(held("other", 9, 15)));
     assert_eq!(bench.pass_to(4.0), [Effect::Read]);

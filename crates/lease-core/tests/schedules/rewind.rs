@@ -1,0 +1,80 @@
+//! Two faults that nobody can be safe from who has not seen what was there before: a restore of etcd, and a shorter LeaseDuration
+//! that a stranger writes. So each waits until what it takes away is known, or does not matter any more.
+
+use lease_core::Identity;
+
+use super::World;
+use super::network::{Spell, SpellKind};
+use super::plan::DRIFT;
+use super::queue::Happening;
+
+impl World {
+    /// Whether every process knows what stands in the Lease now.
+    fn all_are_up_to_date(&self) -> bool {
+        let current = self.api.read().map(|lease| &lease.revision);
+        let mut processes = self.nodes.iter().filter_map(|node| node.process.as_ref());
+        processes.all(|process| process.elector.lease().map(|lease| &lease.revision) == current)
+    }
+
+    /// A leader is cut off, and a stranger writes another holder over it, who states two seconds only. Whoever saw the leader's record
+    /// honours that; a process that starts now cannot know of it, so none does for a while.
+    pub(crate) fn shorten(&mut self, node: usize) {
+        if !self.nodes[node].is_valid(self.now) || !self.all_are_up_to_date() {
+            return;
+        }
+        let over = self.now + self.plan.longest_lease().mul_f64(1.0 + 2.0 * DRIFT);
+        self.nobody_starts_before = self.nobody_starts_before.max(over);
+        for kind in [SpellKind::Cut, SpellKind::Deaf] {
+            self.network.add(Spell { until: over, node: Some(node), kind });
+        }
+        self.nodes[node].watch.hung_until = Some(over);
+        for node in 0..self.nodes.len() {
+            self.queue.push(over, Happening::Remedy { node });
+        }
+        if self.api.shorten(Identity::new("a-hasty-stranger_0").expect("not empty")) {
+            self.stats.count("shorter LeaseDuration written over a leader that is cut off");
+        }
+        self.stir_watches();
+    }
+
+    /// etcd is to be restored. Most restores take longer than any term lives on; a short one is safe where nobody is behind.
+    pub(crate) fn begin_rewind(&mut self) {
+        let outage = self.plan.longest_lease().mul_f64(1.0 + 4.0 * DRIFT);
+        let until = if self.rng.bool() { self.now + outage } else { self.now };
+        if until + 2 * self.plan.longest_lease() < self.plan.calm_at {
+            self.network.add(Spell { until, node: None, kind: SpellKind::Cut });
+            self.queue.push(until, Happening::Restored { after_outage: until > self.now });
+        }
+    }
+
+    /// The API servers are back, on a state of before.
+    pub(crate) fn restore(&mut self, after_outage: bool) {
+        let version = self.api.version();
+        let back = self.rng.u64(1..=12).min(version);
+        let to = version - back;
+        let holder = |version| self.api.at(version).and_then(|lease| lease.record.holder.clone());
+        let one_term = holder(version).is_some() && (to..version).all(|then| holder(then) == holder(version));
+        if self.calm || back == 0 || !(after_outage || one_term && self.all_are_up_to_date()) {
+            return;
+        }
+        self.stats.count(if after_outage { "etcd restored" } else { "etcd restored within a term" });
+        self.trace(|| format!("restored: from version {version} back to {to}"));
+        self.rewinds += 1;
+        for node in &mut self.nodes {
+            node.watch.showing = false;
+            let Some(process) = &mut node.process else { continue };
+            let knows_better = process.elector.lease().is_some_and(|lease| lease.revision.version.0 > to);
+            process.ledger.history_is_gone(knows_better && process.elector.validity().is_some());
+        }
+        self.queue.drop_messages();
+        let elsewhere = back + self.rng.u64(0..20);
+        let shown = usize::try_from(to).expect("a simulated log is short").saturating_sub(1);
+        self.api.rewind(to, elsewhere);
+        for node in &mut self.nodes {
+            // The list of a new watch shows the last state of the Lease, whatever else was written.
+            node.watch.cursor = shown;
+        }
+        self.watcher.history_is_gone();
+        self.stir_watches();
+    }
+}
