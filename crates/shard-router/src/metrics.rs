@@ -29,6 +29,7 @@ pub struct Metrics {
     renewal: Histogram,
     foreign: Gauge,
     predecessor: Gauge,
+    rewinds: Gauge,
     ready: Gauge,
     queues: Queues,
     objects: Family<ShardLabel, Gauge>,
@@ -53,6 +54,7 @@ impl Default for Metrics {
             renewal: Histogram::new([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]),
             foreign: Gauge::default(),
             predecessor: Gauge::default(),
+            rewinds: Gauge::default(),
             ready: Gauge::default(),
             queues: Queues::default(),
             objects: Family::default(),
@@ -107,6 +109,11 @@ impl Metrics {
             "unsharded_predecessor",
             "Whether an operator of a version that does not shard holds the coordinator Lease, so that no shard is worked on",
             metrics.predecessor.clone(),
+        );
+        registry.register(
+            "history_rewinds",
+            "How often this replica found the API server's history rewound (an etcd restore) since it started",
+            metrics.rewinds.clone(),
         );
         registry.register("ready", "Whether this replica is ready", metrics.ready.clone());
         let started = Gauge::<i64>::default();
@@ -181,6 +188,10 @@ impl Metrics {
 
     pub(crate) fn predecessor(&self, holds: bool) {
         self.predecessor.set(holds.into());
+    }
+
+    pub(crate) fn rewinds(&self, count: u64) {
+        self.rewinds.set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 
     pub(crate) fn ready(&self, ready: bool) {

@@ -78,8 +78,9 @@ pub(crate) async fn run<K: Sharded, R: Reconciler<K>>(
         () = &mut shutdown => return Ok(()),
     };
     let verdict = watch::Sender::new(Verdict::Wait);
-    background.spawn(backup_stamper(setup.clone(), verdict.subscribe()));
-    let replica = Replica::new(setup, elections?, Arc::new(births), tasks.coordinator, verdict, readiness)?;
+    let elections = elections?;
+    background.spawn(backup_stamper(setup.clone(), verdict.subscribe(), elections.rewinds()));
+    let replica = Replica::new(setup, elections, Arc::new(births), tasks.coordinator, verdict, readiness)?;
     tokio::select! {
         () = shutdown => {}
         () = replica.attend() => {}
@@ -177,6 +178,11 @@ impl<K: Sharded, R: Reconciler<K>> Replica<K, R> {
             let now = self.setup.clock.now().monotonic;
             let snapshot = leases.snapshot();
             report::transitions(&self.setup, &snapshot);
+            let rewinds = self.elections.health().rewinds;
+            self.setup.metrics.rewinds(rewinds);
+            if rewinds > 0 {
+                self.births.forget();
+            }
             self.births.saw(snapshot.iter().map(AsRef::as_ref));
             let world = self.world.observe(now, &snapshot);
             self.setup.metrics.foreign_installation(world.foreign().is_some());
@@ -347,6 +353,7 @@ async fn births<K: Sharded, R: Reconciler<K>>(setup: &Setup<K, R>) -> Births {
 async fn backup_stamper<K: Sharded, R: Reconciler<K>>(
     setup: Arc<Setup<K, R>>,
     mut verdict: watch::Receiver<Verdict>,
+    mut rewinds: watch::Receiver<u64>,
 ) {
     let stamper = setup.stamper(setup.stamper_base.ungated(), setup.options.stamp_patience());
     let mut otherwise = verdict.clone();
@@ -354,6 +361,8 @@ async fn backup_stamper<K: Sharded, R: Reconciler<K>>(
         tokio::select! {
             () = stamper.run::<K>(&setup.options.watch_namespaces) => {}
             _ = otherwise.wait_for(|verdict| *verdict != Verdict::Work) => {}
+            // Its watches go on from versions that other states have now.
+            Ok(()) = rewinds.changed() => {}
         }
     }
 }

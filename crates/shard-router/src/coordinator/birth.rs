@@ -161,6 +161,12 @@ impl Births {
         self.lock().former.insert(shard);
     }
 
+    /// History was rewound: what the list and the watch from it showed may never have happened, and what did happen nobody has
+    /// seen. From here on no Lease of this process is born released.
+    pub(crate) fn forget(&self) {
+        self.lock().list = None;
+    }
+
     /// For how long a placeholder holds a new Lease.
     pub(crate) fn wait(&self) -> Duration {
         self.lock().longest.max(self.lease_duration)
