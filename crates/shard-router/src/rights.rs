@@ -10,6 +10,8 @@ use lease_core::{Clock, missing_right};
 
 use crate::requests::{Answer, Observer, Target};
 
+const LEASES: &str = "leases.coordination.k8s.io";
+
 /// The rights that are missing at the moment. An entry ends when the API server permits the same again, or when nobody has
 /// asked for as long as anything here waits before it is repeated: the namespace may be gone.
 #[derive(Debug)]
@@ -50,6 +52,10 @@ impl Rights {
 
 impl Observer for Rights {
     fn answered(&self, target: &Target, answer: &Answer) {
+        // The elections tell of those themselves; what is asked here about Leases is asked once, and no answer would end it.
+        if target.resource == LEASES {
+            return;
+        }
         match answer {
             Answer::Refused { code: 403, message } if is_denial(message) => {
                 let namespace = target.namespace.as_deref();
@@ -125,6 +131,14 @@ mod tests {
             rights.answered(&target(None), &Answer::Refused { code: 403, message: message.into() });
             assert_eq!(rights.sentence(), None, "{message}");
         }
+    }
+
+    #[test]
+    fn leases_are_left_to_the_elections() {
+        let (_, rights) = rights();
+        let leases = Target { verb: "list", resource: LEASES.into(), namespace: Some("a".into()) };
+        rights.answered(&leases, &denial());
+        assert_eq!(rights.sentence(), None);
     }
 
     #[test]
