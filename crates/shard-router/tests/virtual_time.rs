@@ -8,6 +8,8 @@ mod blackhole;
 mod clock;
 #[path = "virtual_time/layout_change.rs"]
 mod layout_change;
+#[path = "virtual_time/left_over_finalizer.rs"]
+mod left_over_finalizer;
 #[path = "virtual_time/mistakes.rs"]
 mod mistakes;
 #[path = "virtual_time/name.rs"]

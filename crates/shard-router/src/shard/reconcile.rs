@@ -156,7 +156,8 @@ impl<K: Sharded, R: Reconciler<K>> ActiveShard<K, R> {
     /// After the last reconcile of a deleted object: takes away the finalizer that kept its name, if no other is left.
     /// While there is another, there will be another reconcile.
     async fn free_name(&self, object: &Arc<K>) -> Result<(), Failure<R::Error>> {
-        let Some(finalizer) = &self.setup.rules.finalizer else { return Ok(()) };
+        // Also without a key label: the finalizer may be from a time when there was one, and nobody else takes it off.
+        let finalizer = &self.setup.rules.owner_finalizer;
         let meta = object.meta();
         if meta.deletion_timestamp.is_none() || object.finalizers() != [finalizer.as_str()] {
             return Ok(());

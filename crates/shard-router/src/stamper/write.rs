@@ -21,12 +21,15 @@ pub(crate) struct Rules {
     pub(crate) key_label: Option<String>,
     /// The finalizer that goes on with the label; only with a key label.
     pub(crate) finalizer: Option<String>,
+    /// The same, which objects may still have from a time with a key label. Their owner takes it off whatever the settings are now.
+    pub(crate) owner_finalizer: String,
 }
 
 impl Rules {
     pub(crate) fn new(names: &Names, key_label: Option<String>) -> Self {
-        let finalizer = key_label.is_some().then(|| names.owner_finalizer());
-        Self { bucket_label: names.bucket_label(), key_label, finalizer }
+        let owner_finalizer = names.owner_finalizer();
+        let finalizer = key_label.is_some().then(|| owner_finalizer.clone());
+        Self { bucket_label: names.bucket_label(), key_label, finalizer, owner_finalizer }
     }
 
     /// The bucket as recorded, else as the key gives it. A recorded one stands whatever the key reads now.

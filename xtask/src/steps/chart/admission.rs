@@ -2,6 +2,7 @@
 
 mod flow_control;
 mod lifecycle;
+mod owner_finalizer;
 
 use std::fs;
 use std::path::PathBuf;
@@ -46,6 +47,7 @@ pub(super) fn check(helms: &[Helm; 2], drawn: &[Drawn]) -> Result<Option<String>
         server.admits_drawn(drawn)?;
         helms.iter().try_for_each(|helm| lifecycle::check(&server, helm))?;
         flow_control::check(&server, &helms[0])?;
+        owner_finalizer::check(&server, &helms[1])?;
         server.version()
     });
     checked.map(|version| Some(format!("kube-apiserver {version}")))

@@ -63,6 +63,7 @@ fn draw(seed: u64) -> Value {
         ("replicas", &[json!(0), json!(1), json!(5)]),
         ("shards", &[json!(1), json!(64), json!(256)]),
         ("shardKeyLabel", &[json!("tenant"), json!("example.com/tenant")]),
+        ("ownerFinalizerPolicy.enabled", &[json!(true), json!(false)]),
         ("watchNamespaces", &[json!(["team-a"]), json!(["team-a", "team-b"])]),
         ("global", &[json!({}), json!({"imageRegistry": "r.example.com"}), Value::Null]),
         ("enabled", &[json!(true)]),
