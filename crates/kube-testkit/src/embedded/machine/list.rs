@@ -86,7 +86,7 @@ impl Machine {
             if query.get("labelSelector").is_none() && query.get("fieldSelector").is_none() {
                 metadata["remainingItemCount"] = json!(remaining);
             }
-        } else if call.kind.custom.is_some() {
+        } else if call.kind.custom.is_some() && Form::of(call.request.headers()) == Form::Whole {
             metadata["continue"] = json!("");
         }
         Ok((page.into_iter().map(|(_, object)| object).collect(), metadata))
