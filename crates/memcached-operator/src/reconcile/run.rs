@@ -13,7 +13,7 @@ use super::delay::Delay;
 use super::error::{ReconcileError, key};
 use super::events;
 use super::fetch::{self, Observed};
-use super::status::{Outcome, READY, condition, sentences, status, write};
+use super::status::{DEGRADED, Outcome, READY, condition, sentences, status, write};
 use super::validate::{Problem, validate};
 use crate::crd::Memcached;
 
@@ -62,7 +62,15 @@ impl MemcachedReconciler {
     ) -> Result<Action, ReconcileError> {
         let read = async { tokio::join!(fetch::current(client, seen), fetch::children(client, seen)) };
         let (current, children) = Box::pin(read).await;
-        let Some(memcached) = current? else { return Ok(Action::await_change()) };
+        let memcached = match current {
+            Ok(Some(memcached)) => memcached,
+            Ok(None) => return Ok(Action::await_change()),
+            Err(error) => {
+                // What cannot be read can perhaps be written: the status has rights of its own.
+                self.tell(client, seen, None, &error, earlier_failures).await;
+                return Err(error);
+            }
+        };
         // Before anything slow: to those who wait for it, a resource that says nothing counts as ready.
         let Some(memcached) = self.begin(client, memcached).await? else { return Ok(Action::await_change()) };
         self.delay.pass(&memcached, self.clock.as_ref()).await;
@@ -73,7 +81,6 @@ impl MemcachedReconciler {
             }
             Err(error) => (Observed::default(), Err(Failure::Error(error))),
         };
-        let refused = |servers, outcome| Box::pin(self.report(client, &memcached, servers, outcome, None));
         let servers = observed.stateful_set.as_ref();
         match result {
             Ok(applied) => {
@@ -88,23 +95,35 @@ impl MemcachedReconciler {
                     because,
                     "the spec is invalid; waiting for a change"
                 );
-                refused(servers, Outcome::Invalid(problems)).await?;
+                Box::pin(self.report(client, &memcached, servers, Outcome::Invalid(problems), None)).await?;
                 Ok(Action::await_change())
             }
             Err(Failure::Error(error)) => {
-                let told = if error.needs_a_person() {
-                    Some(Outcome::Blocked(error.to_string()))
-                } else {
-                    // Once may have been a conflict, or the API server's restart.
-                    (earlier_failures > 0).then(|| Outcome::Failing(error.to_string()))
-                };
-                if let Some(outcome) = told
-                    && let Err(untold) = refused(servers, outcome).await
-                {
-                    tracing::warn!(memcached = key(&memcached), error = %untold, "a failure could not be told");
-                }
+                self.tell(client, &memcached, servers, &error, earlier_failures).await;
                 Err(error)
             }
+        }
+    }
+
+    /// Tells a failure on the resource. One that could not be told is logged; there is no other place left.
+    async fn tell(
+        &self,
+        client: &Client,
+        memcached: &Memcached,
+        servers: Option<&StatefulSet>,
+        error: &ReconcileError,
+        earlier_failures: u32,
+    ) {
+        if !is_due(memcached, error, earlier_failures) {
+            return;
+        }
+        let outcome = if error.needs_a_person() {
+            Outcome::Blocked(error.to_string())
+        } else {
+            Outcome::Failing(error.to_string())
+        };
+        if let Err(untold) = Box::pin(self.report(client, memcached, servers, outcome, None)).await {
+            tracing::warn!(memcached = key(memcached), error = %untold, "a failure could not be told");
         }
     }
 
@@ -115,7 +134,8 @@ impl MemcachedReconciler {
         memcached: Memcached,
     ) -> Result<Option<Memcached>, ReconcileError> {
         let conditions = memcached.status.as_ref().map_or(&[][..], |status| &status.conditions);
-        if condition(conditions, READY).is_some() {
+        // `Unknown` is what the definition says of a resource that nobody has looked at.
+        if condition(conditions, READY).is_some_and(|ready| ready.status != "Unknown") {
             return Ok(Some(memcached));
         }
         let status = status(&memcached, None, &Outcome::Begun, self.clock.wall());
@@ -138,6 +158,24 @@ impl MemcachedReconciler {
     }
 }
 
+/// Whether a failure is to be told at this attempt.
+///
+/// One that happens once may have been a conflict, or the API server's restart. One that goes on is told again at every fourth
+/// attempt only: each write of the status comes back through the watch and brings the next attempt forward, so that errors that differ
+/// each time would outrun the backoff.
+fn is_due(memcached: &Memcached, error: &ReconcileError, earlier_failures: u32) -> bool {
+    let status = memcached.status.as_ref();
+    let is_told = status.is_some_and(|status| {
+        status.observed_generation == memcached.metadata.generation
+            && condition(&status.conditions, DEGRADED).is_some_and(|degraded| degraded.status == "True")
+    });
+    if is_told {
+        earlier_failures <= 2 || earlier_failures.is_multiple_of(4)
+    } else {
+        earlier_failures > 0 || error.needs_a_person()
+    }
+}
+
 enum Failure {
     Invalid(Vec<Problem>),
     Error(ReconcileError),
@@ -151,4 +189,41 @@ async fn converge(
 ) -> Result<Applied, Failure> {
     let fleet = validate(memcached).map_err(Failure::Invalid)?;
     Box::pin(apply(client, memcached, build(&fleet, bucket), observed)).await.map_err(Failure::Error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reconcile::testing::memcached;
+    use serde_json::json;
+
+    fn failing() -> ReconcileError {
+        ReconcileError::Leftover { child: "Service sessions".into() }
+    }
+
+    /// Attempts at which a failure that goes on is told, with a message that differs each time.
+    fn told(error: &ReconcileError) -> Vec<u32> {
+        let mut resource = memcached(json!({}));
+        let now = "2026-01-02T03:04:05Z".parse().expect("a time");
+        let due = |earlier_failures: &u32| {
+            let due = is_due(&resource, error, *earlier_failures);
+            if due {
+                let outcome = Outcome::Failing(format!("error {}", "x".repeat(*earlier_failures as usize)));
+                resource.status = Some(status(&resource, None, &outcome, now));
+            }
+            due
+        };
+        (0..20).filter(due).collect()
+    }
+
+    #[test]
+    fn a_failure_is_told_the_second_time_and_then_now_and_then() {
+        assert_eq!(told(&failing()), [1, 2, 4, 8, 12, 16]);
+    }
+
+    #[test]
+    fn what_needs_a_person_is_told_at_once() {
+        let error = ReconcileError::NotOurs { child: "Service sessions".into(), owner: "nobody".into() };
+        assert_eq!(told(&error), [0, 1, 2, 4, 8, 12, 16]);
+    }
 }

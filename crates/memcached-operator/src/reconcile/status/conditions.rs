@@ -146,17 +146,17 @@ const BEGUN: &str = "Reconciling";
 const INVALID: &str = "ValidationFailed";
 const FAILED: &str = "ApplyFailed";
 
-/// Each run of digits as one sign.
+/// Each word with a digit in it as one sign: numbers, times, addresses with ports, ids of requests.
 fn without_numbers(text: &str) -> String {
-    let mut shape = String::with_capacity(text.len());
-    for letter in text.chars() {
-        match letter {
-            '0'..='9' if shape.ends_with('#') => {}
-            '0'..='9' => shape.push('#'),
-            other => shape.push(other),
-        }
-    }
-    shape
+    let is_word = |letter: char| letter.is_ascii_alphanumeric() || letter == '-';
+    let words = text.split_inclusive(|letter| !is_word(letter));
+    words
+        .map(|word| {
+            let (word, end) = word.split_at(word.trim_end_matches(|letter| !is_word(letter)).len());
+            let has_digit = word.bytes().any(|byte| byte.is_ascii_digit());
+            format!("{}{end}", if has_digit { "#" } else { word })
+        })
+        .collect()
 }
 
 /// Whether the servers are on their way.

@@ -109,6 +109,10 @@ fn the_same_error_with_another_port_or_time_is_no_news() {
     let first = reported(&resource, None, &error(41_234));
     resource.status = Some(first.clone());
     assert!(!needs_writing(&resource, &reported(&resource, None, &error(5))));
+    let id = |id| Outcome::Failing(format!("refused, see request {id}"));
+    resource.status = Some(reported(&resource, None, &id("9f8a-bc01")));
+    assert!(!needs_writing(&resource, &reported(&resource, None, &id("77e0-0d1f"))));
+    resource.status = Some(first);
     let other = Outcome::Failing("could not apply it: i/o timeout".into());
     assert!(needs_writing(&resource, &reported(&resource, None, &other)));
 }
