@@ -149,14 +149,13 @@ const FAILED: &str = "ApplyFailed";
 /// Each word with a digit in it as one sign: numbers, times, addresses with ports, ids of requests.
 fn without_numbers(text: &str) -> String {
     let is_word = |letter: char| letter.is_ascii_alphanumeric() || letter == '-';
-    let words = text.split_inclusive(|letter| !is_word(letter));
-    words
-        .map(|word| {
-            let (word, end) = word.split_at(word.trim_end_matches(|letter| !is_word(letter)).len());
-            let has_digit = word.bytes().any(|byte| byte.is_ascii_digit());
-            format!("{}{end}", if has_digit { "#" } else { word })
-        })
-        .collect()
+    let mut shape = String::with_capacity(text.len());
+    for piece in text.split_inclusive(|letter| !is_word(letter)) {
+        let (word, end) = piece.split_at(piece.trim_end_matches(|letter| !is_word(letter)).len());
+        shape.push_str(if word.bytes().any(|byte| byte.is_ascii_digit()) { "#" } else { word });
+        shape.push_str(end);
+    }
+    shape
 }
 
 /// Whether the servers are on their way.
