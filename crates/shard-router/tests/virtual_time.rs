@@ -16,6 +16,8 @@ mod mistakes;
 mod name;
 #[path = "virtual_time/predecessor.rs"]
 mod predecessor;
+#[path = "virtual_time/restore.rs"]
+mod restore;
 #[path = "virtual_time/shutdown.rs"]
 mod shutdown;
 #[path = "virtual_time/stage.rs"]
@@ -55,4 +57,14 @@ async fn shards_stop_at_once_when_a_predecessor_takes_the_lease_over() {
 async fn shards_stop_when_the_predecessors_lease_is_not_in_the_watch() {
     let stopped = predecessor::overlap_with(Takes::WithoutLabels).await.expect("reconciles stop");
     assert!(stopped < Duration::from_secs(1), "after {stopped:?}");
+}
+
+/// The restored Leases are honoured for LeaseDuration anew, and so is what each replica gave up meanwhile.
+#[tokio::test(start_paused = true)]
+async fn replicas_go_on_by_themselves_after_a_restore_of_etcd() {
+    let timings = lease_core::Timings::standard();
+    let bound = 3 * timings.takeover_bound();
+    let recovered = restore::recovered_after().await.expect("they recover");
+    assert!(recovered <= bound, "after {recovered:?}, and the bound is {bound:?}");
+    println!("recovered after {recovered:?}");
 }

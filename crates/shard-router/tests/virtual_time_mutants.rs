@@ -10,6 +10,8 @@ mod layout_change;
 mod name;
 #[path = "virtual_time/predecessor.rs"]
 mod predecessor;
+#[path = "virtual_time/restore.rs"]
+mod restore;
 #[path = "virtual_time/stage.rs"]
 #[expect(dead_code, reason = "shared with tests that need more of it")]
 mod stage;
@@ -55,4 +57,13 @@ async fn a_layout_that_stands_under_a_predecessor_is_found_out() {
         activate(None);
         assert_eq!(stopped, None, "not found out");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn old_news_that_is_dropped_after_a_restore_is_found_out() {
+    let _turn = TURN.lock().await;
+    lease_core::mutants::activate(Some(lease_core::mutants::Mutant::OldNewsAfterRewind));
+    let recovered = restore::recovered_after().await;
+    lease_core::mutants::activate(None);
+    assert_eq!(recovered, None, "not found out");
 }

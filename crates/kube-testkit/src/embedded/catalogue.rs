@@ -11,7 +11,7 @@ use super::schema::{Schema, builtin, definition};
 pub(crate) use custom::{established, from_definition, set_defaults as set_definition_defaults, unaccepted};
 
 /// All resources, in the order of discovery.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Catalogue {
     types: Vec<Arc<ResourceType>>,
 }

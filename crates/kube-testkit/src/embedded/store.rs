@@ -69,7 +69,7 @@ pub(crate) struct Change {
 }
 
 /// All objects as they are, and the changes since the last compaction.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Store {
     objects: BTreeMap<Key, Arc<Kept>>,
     log: VecDeque<Change>,

@@ -4,7 +4,7 @@ use std::{
     convert::Infallible,
     pin::Pin,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
     task::{Context, Poll},
@@ -16,6 +16,7 @@ use http::{Request, Response};
 use http_body::Frame;
 use kube::client::Body;
 use kube_testkit::embedded::{AnswerBody, EmbeddedService};
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tower::Service;
 
 /// The service, or nothing.
@@ -25,11 +26,24 @@ pub(crate) struct Blackhole {
     swallows: Arc<AtomicBool>,
     swallows_requests: Arc<AtomicBool>,
     loses: Arc<AtomicBool>,
+    connections: Arc<Mutex<CancellationToken>>,
 }
 
 impl Blackhole {
     pub(crate) fn before(service: EmbeddedService) -> Self {
-        Self { service, swallows: Arc::default(), swallows_requests: Arc::default(), loses: Arc::default() }
+        Self {
+            service,
+            swallows: Arc::default(),
+            swallows_requests: Arc::default(),
+            loses: Arc::default(),
+            connections: Arc::default(),
+        }
+    }
+
+    /// Ends all watches that are open.
+    #[allow(dead_code, reason = "not every test program that shares this file needs it")]
+    pub(crate) fn cut(&self) {
+        std::mem::take(&mut *self.connections.lock().expect("no panic")).cancel();
     }
 
     /// Whether nothing arrives any more, from now on. There is no reset: whoever waits, waits.
@@ -69,7 +83,9 @@ impl Service<Request<Body>> for Blackhole {
             return std::future::pending().boxed();
         }
         let (answer, swallows) = (self.service.call(request), self.swallows.clone());
-        async move { answer.await.map(|answer| answer.map(|body| Answer { body, swallows })) }.boxed()
+        let cut = self.connections.lock().expect("no panic").clone().cancelled_owned();
+        let cut = Box::pin(cut);
+        async move { answer.await.map(|answer| answer.map(|body| Answer { body, swallows, cut })) }.boxed()
     }
 }
 
@@ -77,6 +93,7 @@ impl Service<Request<Body>> for Blackhole {
 pub(crate) struct Answer {
     body: AnswerBody,
     swallows: Arc<AtomicBool>,
+    cut: Pin<Box<WaitForCancellationFutureOwned>>,
 }
 
 impl http_body::Body for Answer {
@@ -87,6 +104,9 @@ impl http_body::Body for Answer {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        if self.cut.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(None);
+        }
         // Registered with the body all the same, so that a body that goes on wakes its reader.
         match Pin::new(&mut self.body).poll_frame(cx) {
             _ if self.swallows.load(Ordering::Relaxed) => Poll::Pending,

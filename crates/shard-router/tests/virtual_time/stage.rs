@@ -48,6 +48,12 @@ impl Stage {
         Self { server, clock: Arc::new(VirtualClock::default()), widgets: Api::namespaced(admin, NAMESPACE) }
     }
 
+    /// The API server's state.
+    #[allow(dead_code, reason = "not every test program that shares this file needs it")]
+    pub(crate) fn server(&self) -> &EmbeddedServer {
+        &self.server
+    }
+
     /// A client that no fault gets in the way of.
     pub(crate) fn admin(&self) -> Client {
         self.server.client(NAMESPACE)

@@ -1,0 +1,88 @@
+//! etcd is restored from a backup under replicas that run: resourceVersions go backwards.
+
+use std::{
+    collections::BTreeMap,
+    convert::Infallible,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use kube::{
+    ResourceExt,
+    api::{Patch, PatchParams},
+};
+use lease_core::Timings;
+use serde_json::json;
+use shard_router::{Action, Held, Readiness};
+
+use crate::{
+    stage::Stage,
+    widget::{Widget, create},
+};
+
+const WIDGETS: usize = 8;
+/// How often a widget is reconciled again without a reason.
+const AGAIN: Duration = Duration::from_secs(5);
+
+/// How long after the restore every widget was reconciled as the backup has it, a new one too, and every replica was ready;
+/// `None` if that did not happen within ten minutes.
+pub(crate) async fn recovered_after() -> Option<Duration> {
+    let stage = Stage::new().await;
+    for number in 0..WIDGETS {
+        create(&stage.widgets, &format!("widget-{number}"), &[]).await;
+    }
+    let sizes: Arc<Mutex<BTreeMap<String, i32>>> = Arc::default();
+    let seen = sizes.clone();
+    let reconcile = move |widget: Arc<Widget>, _: Held| {
+        seen.lock().expect("no panic").insert(widget.name_any(), widget.spec.size);
+        async { Ok::<_, Infallible>(Action::requeue(AGAIN)) }
+    };
+    let replicas = ["a", "b"].map(|pod| {
+        let controller = stage.controller(stage.options(pod, 4));
+        let readiness = controller.1.readiness();
+        (Stage::run(controller, reconcile.clone()), readiness)
+    });
+    let all = |size: i32, count: usize| {
+        let sizes = sizes.clone();
+        move || {
+            let sizes = sizes.lock().expect("no panic");
+            let done = sizes.len() == count && sizes.values().all(|found| *found == size);
+            std::future::ready(done)
+        }
+    };
+    stage.until("every widget to be reconciled", all(0, WIDGETS)).await;
+    stage.clock.sleep(Duration::from_secs(60)).await;
+    let backup = stage.server().with_machine(|machine| machine.backup());
+
+    // Life goes on: Leases are renewed, widgets edited.
+    for number in 0..WIDGETS {
+        let edit = Patch::Merge(json!({"spec": {"size": 7}}));
+        let name = format!("widget-{number}");
+        stage.widgets.patch(&name, &PatchParams::default(), &edit).await.expect("edited");
+    }
+    stage.until("every edit to be reconciled", all(7, WIDGETS)).await;
+    stage.clock.sleep(Duration::from_secs(120)).await;
+
+    // API servers are down for longer than LeaseDuration, and come back with the backup.
+    for (replica, _) in &replicas {
+        replica.network.swallow(true);
+    }
+    stage.clock.sleep(2 * Timings::standard().lease_duration()).await;
+    stage.server().with_machine(|machine| *machine = backup);
+    for (replica, _) in &replicas {
+        replica.network.cut();
+        replica.network.swallow(false);
+    }
+    let restored = stage.clock.now().monotonic;
+    sizes.lock().expect("no panic").clear();
+    create(&stage.widgets, "new", &[]).await;
+    let done = all(0, WIDGETS + 1);
+    while stage.clock.now().monotonic < restored + Duration::from_mins(10) {
+        stage.clock.sleep(Duration::from_millis(100)).await;
+        let ready = replicas.iter().all(|(_, readiness)| readiness.get() == Readiness::Ready);
+        if ready && done().await {
+            return Some(stage.clock.now().monotonic.saturating_sub(restored));
+        }
+    }
+    None
+}
