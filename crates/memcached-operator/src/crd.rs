@@ -3,6 +3,7 @@
 //! What the API server can judge on its own is judged there: limits and patterns in the schema, and CEL rules with
 //! messages that say what to change. What remains is judged by [`crate::reconcile::validate`].
 
+mod definition;
 mod print;
 mod schema;
 #[allow(unreachable_pub, reason = "KubeSchema repeats the struct, with its visibility, inside a function")]
@@ -10,6 +11,7 @@ mod spec;
 #[allow(unreachable_pub, reason = "as above")]
 mod status;
 
+pub use definition::definition;
 pub use print::to_yaml;
 pub use spec::{Memcached, MemcachedSpec};
 pub use status::MemcachedStatus;

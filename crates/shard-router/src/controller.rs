@@ -14,6 +14,7 @@ use tokio::sync::Semaphore;
 
 use crate::{
     gate::{Base, BaseError, introduced},
+    log_limit::LogLimit,
     metrics::Metrics,
     options::Options,
     progress::Progress,
@@ -173,6 +174,7 @@ impl<K: Sharded> ShardedController<K> {
             definition: Arc::default(),
             rights,
             progress: Arc::new(progress),
+            log_limit: LogLimit::default(),
             options,
         });
         if setup.options.leader_elect {

@@ -24,6 +24,8 @@ mod hold;
 mod incumbent;
 mod key;
 mod layout;
+mod lenient;
+mod log_limit;
 mod members;
 mod metrics;
 pub mod mutants;
@@ -48,6 +50,7 @@ mod task;
 #[cfg(test)]
 mod testing;
 mod watch_backoff;
+mod watching;
 mod world;
 
 pub use bucket::{Bucket, ShardCount, ShardCountError, ShardId};
@@ -58,6 +61,7 @@ pub use key::ShardKey;
 pub use kube::runtime::controller::Action;
 pub use layout::{Layout, selector, unstamped_selector};
 pub use lease_core::Connection;
+pub use lenient::{Lenient, Undecodable};
 pub use metrics::Metrics;
 pub use names::Names;
 pub use options::{Backoff, Options, Pod};

@@ -34,6 +34,7 @@ pub struct Metrics {
     queues: Queues,
     objects: Family<ShardLabel, Gauge>,
     stalled: Family<ShardLabel, Gauge>,
+    undecodable: Family<ShardLabel, Gauge>,
     reconciles: Family<OutcomeLabel, Counter>,
     duration: Histogram,
     handover: Histogram,
@@ -59,6 +60,7 @@ impl Default for Metrics {
             queues: Queues::default(),
             objects: Family::default(),
             stalled: Family::default(),
+            undecodable: Family::default(),
             reconciles: Family::default(),
             duration: latency(),
             handover: latency(),
@@ -87,6 +89,11 @@ impl Metrics {
             "For how long this replica has held the shard without working on all of it; 0 where it does, or does not hold it",
             Unit::Seconds,
             metrics.stalled.clone(),
+        );
+        registry.register(
+            "undecodable_objects",
+            "Custom resources that this operator's version cannot decode, by shard; nothing is done for them",
+            metrics.undecodable.clone(),
         );
         registry.register("reconciles", "Reconciles ended, by outcome", metrics.reconciles.clone());
         registry.register(
@@ -212,6 +219,10 @@ impl Metrics {
                 self.stalled.get_or_create(&shard.into()).set(i64::try_from(seconds).unwrap_or(i64::MAX));
             }
         }
+    }
+
+    pub(crate) fn undecodable(&self, shard: ShardId, count: usize) {
+        self.undecodable.get_or_create(&shard.into()).set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 
     pub(crate) fn reconciled(&self, outcome: &'static str, took: Duration) {

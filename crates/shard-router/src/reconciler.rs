@@ -2,9 +2,9 @@
 
 use std::{error::Error as StdError, fmt, future::Future, sync::Arc, time::Duration};
 
-use kube::runtime::controller::Action;
+use kube::{Client, runtime::controller::Action};
 
-use crate::held::Held;
+use crate::{held::Held, lenient::Undecodable};
 
 /// Brings the cluster into line with one custom resource. `self` is the user's context.
 ///
@@ -38,6 +38,20 @@ pub trait Reconciler<K>: Send + Sync + 'static {
     ) -> Action {
         let _ = (object, failure, failures);
         Action::requeue(backoff)
+    }
+
+    /// Says on a resource that it cannot be decoded, in its conditions. The router itself logs it, counts it and publishes an
+    /// event on it; it does not know the conditions of a resource, so the default does nothing more.
+    ///
+    /// Called again whenever the resource changes and still does not decode, so write only what is not there yet; and
+    /// again, later, after an error.
+    fn report_undecodable(
+        &self,
+        object: &Undecodable,
+        client: Client,
+    ) -> impl Future<Output = Result<(), kube::Error>> + Send {
+        let _ = (object, client);
+        async { Ok(()) }
     }
 }
 

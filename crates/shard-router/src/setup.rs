@@ -22,6 +22,7 @@ use tokio::sync::Semaphore;
 use crate::{
     gate::Base,
     layout::Layout,
+    log_limit::LogLimit,
     metrics::Metrics,
     names::Names,
     options::Options,
@@ -33,6 +34,7 @@ use crate::{
     sharded::Sharded,
     stamper::{Rules, Stamper},
     watch_backoff::WatchBackoff,
+    watching::{Watcher, at_once},
 };
 
 /// Everything a shard runner needs besides its hold.
@@ -60,6 +62,8 @@ pub(crate) struct Setup<K: Sharded, R: Reconciler<K>> {
     pub(crate) definition: Arc<Trouble>,
     pub(crate) rights: Arc<Rights>,
     pub(crate) progress: Arc<Progress>,
+    /// For what is said again and again.
+    pub(crate) log_limit: LogLimit,
 }
 
 /// A sentence that stands until it is cleared.
@@ -105,6 +109,7 @@ impl<K: Sharded, R: Reconciler<K>> Setup<K, R> {
             clock: self.clock.clone(),
             metrics: self.metrics.clone(),
             definition: self.definition.clone(),
+            log_limit: self.log_limit.clone(),
             delay,
             backoff_seed: self.dice.seed(),
         }
@@ -113,6 +118,11 @@ impl<K: Sharded, R: Reconciler<K>> Setup<K, R> {
     /// In which order the objects of a first list are taken.
     pub(crate) fn order(&self) -> fastrand::Rng {
         fastrand::Rng::with_seed(self.dice.seed())
+    }
+
+    /// What watches.
+    pub(crate) fn watcher(&self) -> Watcher {
+        Watcher { clock: self.clock.clone(), log_limit: self.log_limit.clone() }
     }
 
     /// For one watch.
@@ -167,15 +177,25 @@ impl<K: Sharded> OwnedType<K> {
 }
 
 /// Adds the watches of one owned type to a shard's controller. Arguments: controller, client, namespaces, selector, what
-/// gives each watch its backoff.
+/// watches, and what gives each watch its backoff.
 type OwnedWatch<K> = Box<
-    dyn Fn(Controller<K>, &Client, &BTreeSet<String>, &str, &dyn Fn() -> WatchBackoff) -> Controller<K>
+    dyn Fn(
+            Controller<K>,
+            &Client,
+            &BTreeSet<String>,
+            &str,
+            &Watcher,
+            &dyn Fn() -> WatchBackoff,
+        ) -> Controller<K>
         + Send
         + Sync,
 >;
 
-/// The watches of one owned type, one for each namespace: the same buckets as the custom resources, and only the metadata, since what triggers a
-/// reconcile is that a child has changed and not how.
+/// The watches of one owned type, one for each namespace: the same buckets as the custom resources, and only the metadata, since
+/// what triggers a reconcile is that a child has changed and not how.
+///
+/// Metadata has the same form for every type, and the API server decodes and encodes it itself. So no child, whatever its
+/// spec, can keep the others of its list from being seen.
 fn owned_watch<K, C>() -> OwnedWatch<K>
 where
     K: Sharded,
@@ -187,10 +207,10 @@ where
         + Sync
         + 'static,
 {
-    Box::new(|controller, client, namespaces, selector, backoff| {
+    Box::new(|controller, client, namespaces, selector, watcher, backoff| {
         apis::<PartialObjectMeta<C>>(client, namespaces).into_iter().fold(controller, |controller, api| {
             let config = watcher::Config::default().labels(selector);
-            let children = watcher::watcher(api, config).backoff(backoff()).touched_objects();
+            let children = watcher.watch(api, config, backoff(), at_once).touched_objects();
             controller.owns_stream(children)
         })
     })

@@ -8,3 +8,4 @@ pub(crate) mod reconcile;
 pub(crate) mod reflect;
 pub(crate) mod runner;
 pub(crate) mod tracker;
+pub(crate) mod undecodable;

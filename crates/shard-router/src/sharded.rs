@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 
 use k8s_openapi::NamespaceResourceScope;
-use kube::{Resource, ResourceExt};
+use kube::{Resource, ResourceExt, core::ObjectMeta};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{bucket::Bucket, mutants};
@@ -52,19 +52,25 @@ pub(crate) enum Fitness {
     Unprotected,
 }
 
-/// Judges an object. `finalizer` is the one it must have; `None` where buckets come from `namespace/name`.
-pub(crate) fn fitness<K: Sharded>(object: &K, bucket_label: &str, finalizer: Option<&str>) -> Fitness {
-    let labelled = object.labels().get(bucket_label).and_then(|value| Bucket::from_label(value));
+/// Judges an object with this bucket in its status. `finalizer` is the one it must have; `None` where buckets come from `namespace/name`.
+pub(crate) fn fitness(
+    meta: &ObjectMeta,
+    recorded: Option<u8>,
+    bucket_label: &str,
+    finalizer: Option<&str>,
+) -> Fitness {
+    let label = meta.labels.as_ref().and_then(|labels| labels.get(bucket_label));
+    let labelled = label.and_then(|value| Bucket::from_label(value));
     let finalizer = finalizer.filter(|_| !mutants::active(mutants::Mutant::NoOwnerFinalizer));
-    let recorded = object.recorded_bucket().map(Bucket);
+    let recorded = recorded.map(Bucket);
     let recorded = if mutants::active(mutants::Mutant::LabelDecides) { labelled } else { recorded };
-    let protected =
-        finalizer.is_none_or(|finalizer| object.finalizers().iter().any(|existing| existing == finalizer));
+    let protected = finalizer
+        .is_none_or(|finalizer| meta.finalizers.iter().flatten().any(|existing| existing == finalizer));
     match labelled {
         Some(bucket) if recorded == Some(bucket) => {
             if protected {
                 Fitness::Fit(bucket)
-            } else if object.meta().deletion_timestamp.is_some() {
+            } else if meta.deletion_timestamp.is_some() {
                 Fitness::Unprotected
             } else {
                 Fitness::NeedsStamp

@@ -9,11 +9,12 @@ mod write;
 
 use std::{collections::BTreeSet, pin::pin, sync::Arc, time::Duration};
 
-use futures::{FutureExt, Stream, StreamExt, future::ready, stream::FuturesUnordered};
-use kube::{
-    Api, Client,
-    runtime::{WatchStreamExt, watcher},
+use futures::{
+    FutureExt, Stream, StreamExt,
+    future::{BoxFuture, ready},
+    stream::FuturesUnordered,
 };
+use kube::{Api, Client, Resource, ResourceExt, runtime::watcher};
 use lease_core::Clock;
 
 use self::backlog::Backlog;
@@ -21,20 +22,23 @@ pub(crate) use self::write::Rules;
 use self::write::StampError;
 use crate::{
     layout::unstamped_selector,
+    lenient::Lenient,
+    log_limit::LogLimit,
     metrics::Metrics,
     scope::{apis, merged},
     setup::Trouble,
-    sharded::Sharded,
+    sharded::{Sharded, cr_name},
     watch_backoff::WatchBackoff,
+    watching::{Watcher, at_once},
 };
 
-/// What a watch of objects in need of a stamp has to say.
+/// What a watch has to say of objects with which something has to be done.
 #[derive(Debug)]
 pub(crate) enum Change<K> {
-    /// The object needs a stamp, as it stands here.
+    /// It has to be done with this object, as it stands here.
     Seen(K),
-    /// It is stamped by now, or gone.
-    Gone(K),
+    /// The object of this name (`namespace/name`) does not need it any more, or is gone.
+    Gone(String),
 }
 
 /// How many stamps may be under way at once: enough for a fleet that appears overnight, and far below what the API
@@ -50,6 +54,7 @@ pub(crate) struct Stamper {
     pub(crate) metrics: Metrics,
     /// What is wrong with the custom resource definition, for readiness.
     pub(crate) definition: Arc<Trouble>,
+    pub(crate) log_limit: LogLimit,
     /// How long to leave an object to others.
     pub(crate) delay: Duration,
     /// For the retries of its watches.
@@ -61,20 +66,19 @@ impl Stamper {
     pub(crate) async fn run<K: Sharded>(&self, namespaces: &BTreeSet<String>) {
         let config = watcher::Config::default().labels(&unstamped_selector(&self.rules.bucket_label));
         let seeds = (0..).map(|nth| self.backoff_seed.wrapping_add(nth));
-        let watches = apis::<K>(&self.client, namespaces).into_iter().zip(seeds).map(|(api, seed)| {
-            watcher::watcher(api, config.clone()).backoff(WatchBackoff::seeded(seed)).boxed()
-        });
+        let watcher = Watcher { clock: self.clock.clone(), log_limit: self.log_limit.clone() };
+        let watches = apis::<Lenient<K>>(&self.client, namespaces)
+            .into_iter()
+            .zip(seeds)
+            .map(|(api, seed)| watcher.watch(api, config.clone(), WatchBackoff::seeded(seed), at_once));
         let changes = merged(watches.collect()).filter_map(|event| {
             ready(match event {
                 Ok(watcher::Event::Apply(object) | watcher::Event::InitApply(object)) => {
                     Some(Change::Seen(object))
                 }
-                Ok(watcher::Event::Delete(object)) => Some(Change::Gone(object)),
-                Ok(watcher::Event::Init | watcher::Event::InitDone) => None,
-                Err(error) => {
-                    tracing::warn!(%error, "the watch for resources without a bucket has failed; it is retried");
-                    None
-                }
+                Ok(watcher::Event::Delete(object)) => Some(Change::Gone(cr_name(&object))),
+                // A failed watch is retried, and has been said.
+                Ok(watcher::Event::Init | watcher::Event::InitDone) | Err(_) => None,
             })
         });
         self.restore(changes, |_| true).await;
@@ -83,40 +87,24 @@ impl Stamper {
     /// Stamps what the stream brings, as far as `may` permits at the time.
     pub(crate) async fn restore<K: Sharded>(
         &self,
-        changes: impl Stream<Item = Change<K>>,
-        may: impl Fn(&K) -> bool,
+        changes: impl Stream<Item = Change<Lenient<K>>>,
+        may: impl Fn(&Lenient<K>) -> bool,
     ) {
-        let mut changes = pin!(changes.fuse());
-        let mut backlog = Backlog::new(self.delay);
-        let mut running = FuturesUnordered::new();
-        loop {
-            let now = self.clock.now().monotonic;
-            while running.len() < CONCURRENCY
-                && let Some(object) = backlog.take_due(now)
-            {
-                let permitted = may(&object);
-                running.push(async move {
-                    let outcome = if permitted { self.stamp(&object).await } else { Outcome::NotYet };
-                    (object, outcome)
-                });
+        let stamp = |object: Lenient<K>| {
+            let permitted = may(&object);
+            async move {
+                let outcome = if permitted { self.stamp(&object).await } else { Outcome::NotYet };
+                self.metrics.stamped(outcome.word());
+                outcome
             }
-            let wait = backlog.next_due().map(|due| self.clock.sleep(due.saturating_sub(now)));
-            let wait = if running.len() < CONCURRENCY { wait } else { None };
-            let wait = wait.unwrap_or_else(|| std::future::pending().boxed());
-            tokio::select! {
-                Some(change) = changes.next() => backlog.change(change, self.clock.now().monotonic),
-                Some((object, outcome)) = running.next() => {
-                    self.metrics.stamped(outcome.word());
-                    backlog.settle(&object, outcome, self.clock.now().monotonic);
-                }
-                () = wait => {}
-            }
-        }
+            .boxed()
+        };
+        attend(self.clock.as_ref(), self.delay, changes, stamp).await;
     }
 
-    async fn stamp<K: Sharded>(&self, object: &K) -> Outcome {
+    async fn stamp<K: Sharded>(&self, object: &Lenient<K>) -> Outcome {
         let namespace = object.meta().namespace.clone().unwrap_or_default();
-        let api: Api<K> = Api::namespaced(self.client.clone(), &namespace);
+        let api: Api<Lenient<K>> = Api::namespaced(self.client.clone(), &namespace);
         match write::stamp(&api, &self.rules, object).await {
             Ok(()) => {
                 self.definition.clear();
@@ -139,12 +127,44 @@ impl Stamper {
                 Outcome::Failed
             }
             Err(error) => {
-                tracing::warn!(
-                    cr = crate::sharded::cr_name(object), %error,
-                    "the bucket could not be written; it is retried, and nobody reconciles the resource until then"
+                let cr = cr_name(object);
+                let line = format!(
+                    "the bucket of {cr} could not be written; it is retried, and nobody reconciles the resource until then: {error}"
                 );
+                if let Some(withheld) = self.log_limit.due(&line, self.clock.now().monotonic) {
+                    tracing::warn!(withheld, "{line}");
+                }
                 Outcome::Failed
             }
+        }
+    }
+}
+
+/// Attempts what the stream brings, each object until it is done or gone, a few at once. `delay` is how long an object is left
+/// to others. Never ends.
+pub(crate) async fn attend<'a, K: ResourceExt + Clone>(
+    clock: &dyn Clock,
+    delay: Duration,
+    changes: impl Stream<Item = Change<K>>,
+    attempt: impl Fn(K) -> BoxFuture<'a, Outcome>,
+) {
+    let mut changes = pin!(changes.fuse());
+    let mut backlog = Backlog::<K>::new(delay);
+    let mut running = FuturesUnordered::new();
+    loop {
+        let now = clock.now().monotonic;
+        while running.len() < CONCURRENCY
+            && let Some(object) = backlog.take_due(now)
+        {
+            running.push(attempt(object.clone()).map(move |outcome| (object, outcome)));
+        }
+        let wait = backlog.next_due().map(|due| clock.sleep(due.saturating_sub(now)));
+        let wait = if running.len() < CONCURRENCY { wait } else { None };
+        let wait = wait.unwrap_or_else(|| std::future::pending().boxed());
+        tokio::select! {
+            Some(change) = changes.next() => backlog.change(change, clock.now().monotonic),
+            Some((object, outcome)) = running.next() => backlog.settle(&object, outcome, clock.now().monotonic),
+            () = wait => {}
         }
     }
 }

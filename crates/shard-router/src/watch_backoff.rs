@@ -1,43 +1,64 @@
 //! How long a watch that failed is left alone.
 //!
-//! kube-runtime's own default waits up to 30 s, which suits an operator that can only wait. A shard without its watch has
-//! an owner and nobody who works: on a restart of the API server each watch fails several times within a second or two
-//! (connections cut, connections refused, rights not loaded yet, versions too old), and a handful of watches per shard
-//! that ask again every few seconds cost the API server nothing.
+//! kube-runtime's own backoff begins anew with each event, and its watcher says `Init` before each list: so a list that fails
+//! is never left alone for longer than the first wait. Here a failure counts as the first of its kind only if the
+//! watch was well for a while.
 
 use std::time::Duration;
 
-use kube::runtime::utils::Backoff;
+use kube::runtime::{utils::Backoff, watcher};
 
 const FIRST: Duration = Duration::from_millis(250);
+
+/// kube-runtime's default waits up to 30 s, which suits an operator that can only wait. A shard without its watch has an owner
+/// and nobody who works: on a restart of the API server each watch fails several times within a second or two
+/// (connections cut, connections refused, versions too old), and a handful of watches per shard that ask again every few
+/// seconds cost the API server nothing.
 const CAP: Duration = Duration::from_secs(5);
 
-/// Doubles from a quarter of a second to five seconds; each wait is spread between a half and the whole of that.
+/// For what is refused: it stays so until a person acts.
+const CAP_REFUSED: Duration = Duration::from_secs(30);
+
+/// After so long without a failure, the next one is a new one.
+const WELL: Duration = Duration::from_secs(30);
+
+/// Doubles from a quarter of a second to a cap; each wait is spread between a half and the whole of that.
 pub(crate) struct WatchBackoff {
     next: Duration,
+    /// When the last wait ended, on the clock of the caller.
+    resumed: Duration,
     dice: fastrand::Rng,
 }
 
 impl WatchBackoff {
     pub(crate) fn seeded(seed: u64) -> Self {
-        Self { next: FIRST, dice: fastrand::Rng::with_seed(seed) }
+        Self { next: FIRST, resumed: Duration::ZERO, dice: fastrand::Rng::with_seed(seed) }
+    }
+
+    /// How long to leave the watch alone after this failure, which happened at `now`.
+    pub(crate) fn after(&mut self, error: &watcher::Error, now: Duration) -> Duration {
+        let cap = if is_refused(error) { CAP_REFUSED } else { CAP };
+        if now.saturating_sub(self.resumed) >= WELL {
+            self.next = FIRST;
+        }
+        let longest = self.next.min(cap);
+        let wait = longest.mul_f64(0.5 + 0.5 * self.dice.f64());
+        self.next = (2 * longest).min(cap);
+        self.resumed = now + wait;
+        wait
     }
 }
 
-impl Iterator for WatchBackoff {
-    type Item = Duration;
-
-    fn next(&mut self) -> Option<Duration> {
-        let wait = self.next.mul_f64(0.5 + 0.5 * self.dice.f64());
-        self.next = (2 * self.next).min(CAP);
-        Some(wait)
-    }
-}
-
-impl Backoff for WatchBackoff {
-    fn reset(&mut self) {
-        self.next = FIRST;
-    }
+/// Whether the API server said no: it knows the request well and will answer the same for some time.
+fn is_refused(error: &watcher::Error) -> bool {
+    let code = match error {
+        watcher::Error::InitialListFailed(kube::Error::Api(status))
+        | watcher::Error::WatchStartFailed(kube::Error::Api(status))
+        | watcher::Error::WatchFailed(kube::Error::Api(status)) => status.code,
+        watcher::Error::WatchError(status) => status.code,
+        _ => return false,
+    };
+    matches!(code, 401 | 403 | 404 | 405)
 }
 
 /// For a stream put together from others that have a backoff each.
@@ -62,13 +83,56 @@ impl Backoff for NoBackoff {
 mod tests {
     use super::*;
 
-    #[test]
-    fn waits_grow_to_the_cap_and_begin_anew_after_a_success() {
+    fn broken() -> watcher::Error {
+        watcher::Error::NoResourceVersion
+    }
+
+    fn refused() -> watcher::Error {
+        let status = kube::core::Status { code: 403, ..kube::core::Status::default() };
+        watcher::Error::InitialListFailed(kube::Error::Api(Box::new(status)))
+    }
+
+    /// The waits after failures that each come as soon as the wait before is over.
+    fn waits(error: &watcher::Error) -> Vec<Duration> {
         let mut backoff = WatchBackoff::seeded(1);
-        let waits: Vec<Duration> = backoff.by_ref().take(12).collect();
-        assert!(waits[0] <= FIRST && waits[0] >= FIRST / 2, "{waits:?}");
-        assert!(waits[11] <= CAP && waits[11] >= CAP / 2, "{waits:?}");
-        backoff.reset();
-        assert!(backoff.next().is_some_and(|wait| wait <= FIRST));
+        let mut now = Duration::from_secs(100);
+        let next = std::iter::repeat_with(|| {
+            let wait = backoff.after(error, now);
+            now += wait;
+            wait
+        });
+        next.take(12).collect()
+    }
+
+    #[test]
+    fn waits_grow_to_the_cap() {
+        for (error, cap) in [(broken(), CAP), (refused(), CAP_REFUSED)] {
+            let waits = waits(&error);
+            assert!(waits[0] <= FIRST && waits[0] >= FIRST / 2, "{waits:?}");
+            assert!(waits[11] <= cap && waits[11] >= cap / 2, "{waits:?}");
+        }
+    }
+
+    #[test]
+    fn a_watch_that_was_well_for_a_while_begins_anew_and_no_other() {
+        let mut backoff = WatchBackoff::seeded(1);
+        let mut now = Duration::from_secs(100);
+        for _ in 0..8 {
+            now += backoff.after(&broken(), now);
+        }
+        let soon = backoff.after(&broken(), now + WELL / 2);
+        assert!(soon > 2 * FIRST, "a list that succeeds between two failures is no recovery: {soon:?}");
+        let later = backoff.after(&broken(), now + WELL / 2 + soon + WELL);
+        assert!(later <= FIRST, "{later:?}");
+    }
+
+    #[test]
+    fn a_right_that_is_late_does_not_make_other_failures_slow() {
+        let mut backoff = WatchBackoff::seeded(1);
+        let mut now = Duration::from_secs(100);
+        for _ in 0..12 {
+            now += backoff.after(&refused(), now);
+        }
+        assert!(backoff.after(&broken(), now) <= CAP);
     }
 }

@@ -35,7 +35,7 @@ pub(crate) async fn stage(why: &str) -> Option<Stage> {
 
 async fn install(client: Client) {
     let definitions: Api<CustomResourceDefinition> = Api::all(client);
-    let definition = Memcached::crd();
+    let definition = memcached_operator::crd::definition();
     let params = PatchParams::apply("tests").force();
     definitions
         .patch(Memcached::crd_name(), &params, &Patch::Apply(&definition))

@@ -7,6 +7,7 @@ use k8s_openapi::NamespaceResourceScope;
 use kube::{
     Api, Client, Resource, ResourceExt,
     api::{DeleteParams, ListParams},
+    core::ObjectMeta,
 };
 use serde::de::DeserializeOwned;
 
@@ -35,11 +36,12 @@ where
 }
 
 /// `object` has left the watch.
-pub(super) fn after<K: Sharded, R: Reconciler<K>>(setup: &Setup<K, R>, object: &K) {
+pub(super) fn after<K: Sharded, R: Reconciler<K>>(setup: &Setup<K, R>, object: &ObjectMeta) {
     if !active(Mutant::DeletedIsCleanUp) {
         return;
     }
-    let (namespace, owner) = (object.namespace().unwrap_or_default(), object.uid().unwrap_or_default());
+    let (namespace, owner) =
+        (object.namespace.clone().unwrap_or_default(), object.uid.clone().unwrap_or_default());
     for owned in &setup.owned {
         clean_ups().spawn((owned.clean_up)(setup.base.ungated(), namespace.clone(), owner.clone()));
     }

@@ -118,8 +118,9 @@ impl<K: Sharded, R: Reconciler<K>> ActiveShard<K, R> {
         };
         let object = self.store.get(reference)?;
         let rules = &self.setup.rules;
-        let Fitness::Fit(bucket) = fitness(object.as_ref(), &rules.bucket_label, rules.finalizer.as_deref())
-        else {
+        let finalizer = rules.finalizer.as_deref();
+        let recorded = object.recorded_bucket();
+        let Fitness::Fit(bucket) = fitness(object.meta(), recorded, &rules.bucket_label, finalizer) else {
             return None;
         };
         let (cr, uid) = (cr_name(object.as_ref()), object.uid()?);

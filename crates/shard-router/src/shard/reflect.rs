@@ -6,14 +6,14 @@
 
 mod part;
 
-use std::hash::Hash;
+use std::{hash::Hash, sync::Arc};
 
-use futures::{Stream, StreamExt, stream};
+use futures::{Stream, StreamExt, future::BoxFuture, stream};
 use kube::{
-    Api, ResourceExt,
+    Api, Resource, ResourceExt,
+    core::ObjectMeta,
     runtime::{
-        WatchStreamExt,
-        reflector::{Store, store::Writer},
+        reflector::{ObjectRef, Store, store::Writer},
         watcher::{self, Event, ListSemantic},
     },
 };
@@ -21,44 +21,59 @@ use tokio::sync::mpsc;
 
 use self::part::Part;
 use crate::{
+    lenient::Lenient,
     mutants::{Mutant, active},
     scope::merged,
-    sharded::{Fitness, Sharded},
+    sharded::{Fitness, Sharded, cr_name},
     stamper::Change,
     watch_backoff::WatchBackoff,
+    watching::Watcher,
 };
 
 /// The shard's part in what its reflector sees.
 pub(crate) trait Observer<K>: Send + Sync + 'static {
     /// Whether the object may be reconciled.
-    fn fitness(&self, object: &K) -> Fitness;
+    fn fitness(&self, object: &Lenient<K>) -> Fitness;
     /// Complete lists are in the store: the first time, this is the takeover barrier.
     fn listed(&self, objects: usize);
     /// So many objects are in the store now.
     fn cached(&self, objects: usize);
     /// The object is not in the store any more: it left the watch, or is not to be reconciled as it stands.
-    fn uncached(&self, object: &K);
+    fn uncached(&self, object: &ObjectMeta);
     /// The object left the watch.
-    fn left(&self, object: &K);
+    fn left(&self, object: &ObjectMeta);
+    /// A list has failed, before all of them were complete once.
+    fn list_failed(&self);
+    /// Resolves when a list that failed may be asked for again.
+    fn may_list(&self) -> BoxFuture<'static, ()>;
 }
 
 /// What a reflector watches: one of these, or one for each namespace.
 pub(crate) struct Watch<K> {
-    pub(crate) api: Api<K>,
+    pub(crate) api: Api<Lenient<K>>,
     pub(crate) backoff: WatchBackoff,
 }
 
-/// The store and the stream that triggers reconciles, for a controller. Objects that need a stamp go to `repairs`
-/// and to nobody else.
+/// Where a reflector puts what its controller is not to see.
+pub(crate) struct Aside<K> {
+    /// Objects that need a stamp.
+    pub(crate) repairs: mpsc::UnboundedSender<Change<Lenient<K>>>,
+    /// Objects that do not decode.
+    pub(crate) undecodable: mpsc::UnboundedSender<Change<Lenient<K>>>,
+}
+
+/// The store and the stream that triggers reconciles, for a controller. Objects that need a stamp or do not decode are put
+/// aside, and go to nobody else.
 ///
 /// A watcher starts with its first poll, after the acquisition, and its list is a consistent read
 /// ([`ListSemantic::MostRecent`]): that is the takeover barrier. A list with resourceVersion "0" could be older than
 /// the last write of the previous owner.
 pub(crate) fn reflect<K: Sharded>(
+    watcher: &Watcher,
     watches: Vec<Watch<K>>,
     selector: &str,
     observer: impl Observer<K>,
-    repairs: mpsc::UnboundedSender<Change<K>>,
+    aside: Aside<K>,
     order: fastrand::Rng,
 ) -> (Store<K>, impl Stream<Item = Result<K, watcher::Error>> + Send + 'static)
 where
@@ -69,11 +84,13 @@ where
         // Page by page, so that tests with few objects see it begin before the end of the list.
         config = config.any_semantic().page_size(1);
     }
+    let observer = Arc::new(observer);
     let parts = watches.iter().map(|watch| Part::new(watch.api.namespace())).collect();
-    let mut reflector = Reflector::new(parts, observer, repairs, order);
+    let mut reflector = Reflector::new(parts, observer.clone(), aside, order);
     let store = reflector.store.clone();
     let events = watches.into_iter().enumerate().map(|(part, Watch { api, backoff })| {
-        let events = watcher::watcher(api, config.clone()).backoff(backoff);
+        let observer = observer.clone();
+        let events = watcher.watch(api, config.clone(), backoff, move || observer.may_list());
         events.map(move |event| (part, event)).boxed()
     });
     let triggers = merged(events.collect()).flat_map(move |(part, event)| {
@@ -91,8 +108,8 @@ where
 struct Reflector<K: Sharded, O> {
     writer: Writer<K>,
     store: Store<K>,
-    observer: O,
-    repairs: mpsc::UnboundedSender<Change<K>>,
+    observer: Arc<O>,
+    aside: Aside<K>,
     parts: Vec<Part<K>>,
     /// Whether the barrier is behind us; until then the store is empty.
     open: bool,
@@ -103,15 +120,10 @@ impl<K: Sharded, O: Observer<K>> Reflector<K, O>
 where
     K::DynamicType: Default + Eq + Hash + Clone,
 {
-    fn new(
-        parts: Vec<Part<K>>,
-        observer: O,
-        repairs: mpsc::UnboundedSender<Change<K>>,
-        order: fastrand::Rng,
-    ) -> Self {
+    fn new(parts: Vec<Part<K>>, observer: Arc<O>, aside: Aside<K>, order: fastrand::Rng) -> Self {
         let writer = Writer::<K>::default();
         let store = writer.as_reader();
-        let mut reflector = Self { writer, store, observer, repairs, parts, open: false, order };
+        let mut reflector = Self { writer, store, observer, aside, parts, open: false, order };
         if active(Mutant::NoBarrier) {
             reflector.open();
         }
@@ -122,13 +134,13 @@ where
     ///
     /// Those of a list come in random order. The API server lists by name, and where shards change hands before all of
     /// their objects have had a turn, whatever is late in the alphabet would wait for ever.
-    fn apply(&mut self, part: usize, event: Event<K>) -> Vec<K> {
+    fn apply(&mut self, part: usize, event: Event<Lenient<K>>) -> Vec<K> {
         let due = self.take(part, event);
         self.observer.cached(self.store.len());
         due
     }
 
-    fn take(&mut self, part: usize, event: Event<K>) -> Vec<K> {
+    fn take(&mut self, part: usize, event: Event<Lenient<K>>) -> Vec<K> {
         match event {
             Event::Init => {
                 self.parts[part].begin_list();
@@ -146,14 +158,17 @@ where
                 Vec::new()
             }
             Event::InitDone => {
-                self.parts[part].end_list();
+                for gone in self.parts[part].end_list() {
+                    put(&self.aside.undecodable, Change::Gone(gone));
+                }
                 if self.open { self.relisted(part) } else { self.open_when_answered() }
             }
             Event::Apply(object) => self.applied(part, object),
             Event::Delete(object) => {
-                self.observer.left(&object);
-                self.repair(Change::Gone(object.clone()));
-                self.remove(part, &object);
+                self.observer.left(object.meta());
+                put(&self.aside.repairs, Change::Gone(cr_name(&object)));
+                self.decodes(part, &object);
+                self.remove(part, object.meta());
                 Vec::new()
             }
         }
@@ -162,7 +177,14 @@ where
     /// The watch of a part has failed; it is retried. If its namespace was all that the others waited for, they go on.
     fn failed(&mut self, part: usize) -> Vec<K> {
         self.parts[part].refused();
-        if self.open { Vec::new() } else { self.open_when_answered() }
+        if self.open {
+            return Vec::new();
+        }
+        let due = self.open_when_answered();
+        if !self.open {
+            self.observer.list_failed();
+        }
+        due
     }
 
     /// The barrier, once each part has been listed. A part that was refused instead (its namespace is gone, and with it the
@@ -185,9 +207,9 @@ where
     /// A part was listed again, since its watch had lost the thread: what is not in the list any more is gone.
     fn relisted(&mut self, part: usize) -> Vec<K> {
         for gone in self.parts[part].missing_from_list(&self.store.state()) {
-            self.observer.left(&gone);
+            self.observer.left(gone.meta());
             self.writer.apply_watcher_event(&Event::Delete(K::clone(&gone)));
-            self.observer.uncached(&gone);
+            self.observer.uncached(gone.meta());
         }
         let due = self.parts[part].take_list();
         self.stored(due)
@@ -202,7 +224,7 @@ where
         listed
     }
 
-    fn applied(&mut self, part: usize, object: K) -> Vec<K> {
+    fn applied(&mut self, part: usize, object: Lenient<K>) -> Vec<K> {
         match self.judged(part, object) {
             Some(fit) if self.open => {
                 self.writer.apply_watcher_event(&Event::Apply(fit.clone()));
@@ -218,16 +240,25 @@ where
 
     /// The object, if it may be reconciled. Else it is out of the cache, so that no trigger of a child or of an earlier
     /// requeue finds it.
-    fn judged(&mut self, part: usize, object: K) -> Option<K> {
-        match self.observer.fitness(&object) {
-            Fitness::Fit(_) => {
-                self.repair(Change::Gone(object.clone()));
-                Some(object)
+    fn judged(&mut self, part: usize, object: Lenient<K>) -> Option<K> {
+        let decodes = match &object {
+            Lenient::Decoded(_) => {
+                self.decodes(part, &object);
+                true
             }
+            Lenient::Undecodable(_) => {
+                self.parts[part].does_not_decode(cr_name(&object));
+                put(&self.aside.undecodable, Change::Seen(object.clone()));
+                false
+            }
+        };
+        match self.observer.fitness(&object) {
+            Fitness::Fit(_) if decodes => {}
+            Fitness::Fit(_) => self.remove(part, object.meta()),
             Fitness::NeedsStamp => {
-                self.remove(part, &object);
-                self.repair(Change::Seen(object));
-                None
+                self.remove(part, object.meta());
+                put(&self.aside.repairs, Change::Seen(object));
+                return None;
             }
             Fitness::Unprotected => {
                 tracing::warn!(
@@ -236,22 +267,42 @@ where
                     "the object is being deleted and lacks the finalizer that keeps its name taken; it is not \
                      reconciled any more: remove its other finalizers by hand if nothing is left to clean up"
                 );
-                self.remove(part, &object);
-                None
+                self.remove(part, object.meta());
+                return None;
             }
+        }
+        put(&self.aside.repairs, Change::Gone(cr_name(&object)));
+        match object {
+            Lenient::Decoded(fit) => Some(fit),
+            Lenient::Undecodable(_) => None,
         }
     }
 
-    fn remove(&mut self, part: usize, object: &K) {
-        self.parts[part].drop_listed(object);
-        self.writer.apply_watcher_event(&Event::Delete(object.clone()));
-        self.observer.uncached(object);
+    /// The object decodes, or is gone.
+    fn decodes(&mut self, part: usize, object: &Lenient<K>) {
+        let cr = cr_name(object);
+        if self.parts[part].decodes(&cr) {
+            put(&self.aside.undecodable, Change::Gone(cr));
+        }
     }
 
-    /// Nobody listens any more once the shard has ended.
-    fn repair(&self, change: Change<K>) {
-        drop(self.repairs.send(change));
+    fn remove(&mut self, part: usize, object: &ObjectMeta) {
+        self.parts[part].drop_listed(object);
+        let name = object.name.as_deref().unwrap_or_default();
+        let reference = ObjectRef::new(name).within(object.namespace.as_deref().unwrap_or_default());
+        if let Some(cached) = self.store.get(&reference) {
+            self.writer.apply_watcher_event(&Event::Delete(K::clone(&cached)));
+            if cached.meta().uid != object.uid {
+                self.observer.uncached(cached.meta());
+            }
+        }
+        self.observer.uncached(object);
     }
+}
+
+/// Nobody listens any more once the shard has ended.
+fn put<T>(aside: &mpsc::UnboundedSender<T>, change: T) {
+    drop(aside.send(change));
 }
 
 #[cfg(test)]

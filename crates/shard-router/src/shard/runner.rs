@@ -2,31 +2,34 @@
 
 use std::{
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
 
-use futures::{StreamExt, stream};
+use futures::{FutureExt, StreamExt, future::BoxFuture, stream};
 use kube::{
-    Api,
+    Api, Resource,
+    core::ObjectMeta,
     runtime::{Controller, controller, reflector::Store},
 };
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use super::{
     hold_record::HoldRecord,
     reconcile::{ActiveShard, failures::Failures},
-    reflect::{Observer, Watch, reflect},
+    reflect::{Aside, Observer, Watch, reflect},
     tracker::Tracker,
+    undecodable,
 };
 use crate::{
     bucket::ShardId,
     held::HeldShard,
     hold::Hold,
     layout::selector,
+    lenient::Lenient,
     mutants::{Mutant, active},
     progress::HeldProgress,
     reconciler::Reconciler,
@@ -34,7 +37,6 @@ use crate::{
     scope::apis,
     setup::Setup,
     sharded::{Fitness, Sharded, cr_name, fitness},
-    stamper::Change,
     watch_backoff::NoBackoff,
 };
 
@@ -61,15 +63,36 @@ pub(crate) async fn run<K: Sharded, R: Reconciler<K>>(
         permit = start => permit,
     };
     let Some(permit) = permit else { return };
-    let warming = WarmUp { permit: Some(permit), held_since, progress };
+    let starts = setup.starts.clone();
+    let warming = WarmUp { starts, permit: tokio::sync::Mutex::new(Some(permit)), held_since, progress };
     work(setup, shard, hold, record, warming).await;
 }
 
 /// The time from holding a shard to its cache being complete.
 struct WarmUp {
-    permit: Option<OwnedSemaphorePermit>,
+    starts: Arc<Semaphore>,
+    /// Held while a first list is under way. One that failed gives it back, so that shards whose lists do not fail get their
+    /// turn meanwhile.
+    permit: tokio::sync::Mutex<Option<OwnedSemaphorePermit>>,
     held_since: Duration,
     progress: Arc<HeldProgress>,
+}
+
+impl WarmUp {
+    fn give_back(&self) {
+        // Whoever has the lock waits for a permit, so there is none to give back.
+        if let Ok(mut permit) = self.permit.try_lock() {
+            *permit = None;
+        }
+    }
+
+    /// Waits for a permit unless there is one; the first of several lists that are to be retried waits for all.
+    async fn take_again(&self) {
+        let mut permit = self.permit.lock().await;
+        if permit.is_none() {
+            *permit = self.starts.clone().acquire_owned().await.ok();
+        }
+    }
 }
 
 async fn work<K: Sharded, R: Reconciler<K>>(
@@ -91,20 +114,22 @@ async fn work<K: Sharded, R: Reconciler<K>>(
     let tracker = Arc::new(Tracker::default());
     let failures = Arc::new(Failures::default());
     let (repairs, repair_queue) = mpsc::unbounded_channel();
+    let (undecodable, undecodable_queue) = mpsc::unbounded_channel();
     let selector = selector(&setup.rules.bucket_label, &setup.layout.buckets_of(shard));
     let eyes = Eyes {
         setup: setup.clone(),
         record: record.clone(),
         tracker: tracker.clone(),
         failures: failures.clone(),
-        ready: AtomicBool::new(false),
-        warm_up: Mutex::new(warm_up),
+        ready: Arc::new(AtomicBool::new(false)),
+        warm_up: Arc::new(warm_up),
     };
     let (store, triggers) = reflect(
+        &setup.watcher(),
         watches(apis(&gated.client(), &setup.options.watch_namespaces), &setup),
         &selector,
         eyes,
-        repairs,
+        Aside { repairs, undecodable },
         setup.order(),
     );
     let active_shard = ActiveShard::new(
@@ -117,12 +142,14 @@ async fn work<K: Sharded, R: Reconciler<K>>(
     );
     let mut controlling = Box::pin(control(active_shard, store, triggers, selector));
     let stamper = setup.stamper(gated.housekeeping(), Duration::ZERO);
-    let repairing =
-        stamper.restore(receiver_stream(repair_queue), |object: &K| !tracker.is_running(&cr_name(object)));
+    let repairing = stamper
+        .restore(receiver_stream(repair_queue), |object: &Lenient<K>| !tracker.is_running(&cr_name(object)));
+    let reporting = undecodable::report(&setup, &gated, receiver_stream(undecodable_queue));
     tokio::select! {
         () = drained(&hold, &tracker) => {}
         () = &mut controlling => tracing::error!(lease = hold.lease(), "the controller of a shard has ended by itself"),
         () = repairing => {}
+        () = reporting => {}
         () = record.follow_renewals() => {}
     }
     if active(Mutant::SkipDrain) {
@@ -135,7 +162,7 @@ async fn work<K: Sharded, R: Reconciler<K>>(
 }
 
 /// One watch for each namespace, each with a backoff of its own.
-fn watches<K: Sharded, R: Reconciler<K>>(apis: Vec<Api<K>>, setup: &Setup<K, R>) -> Vec<Watch<K>> {
+fn watches<K: Sharded, R: Reconciler<K>>(apis: Vec<Api<Lenient<K>>>, setup: &Setup<K, R>) -> Vec<Watch<K>> {
     apis.into_iter().map(|api| Watch { api, backoff: setup.watch_backoff() }).collect()
 }
 
@@ -166,6 +193,7 @@ async fn control<K: Sharded, R: Reconciler<K>>(
             &shard.held.client(),
             &shard.setup.options.watch_namespaces,
             &selector,
+            &shard.setup.watcher(),
             &|| shard.setup.watch_backoff(),
         );
     }
@@ -186,16 +214,16 @@ async fn control<K: Sharded, R: Reconciler<K>>(
         match outcome {
             // Failures were reported where they were counted; an object that left the cache is nobody's failure.
             Ok(_) | Err(controller::Error::ReconcilerFailed(..) | controller::Error::ObjectNotFound(_)) => {}
+            // A watch that has failed is retried, and has been said.
+            Err(controller::Error::QueueError(_)) => {}
             // The gate has closed: all of this is about to be dropped.
             Err(_) if hold.remaining().is_none() => {}
-            Err(error) => tracing::warn!(%error, "a watch of a shard has failed; it is retried"),
+            Err(error) => tracing::warn!(%error, "the controller of a shard has met an error"),
         }
     }
 }
 
-fn receiver_stream<K: Send>(
-    mut receiver: mpsc::UnboundedReceiver<Change<K>>,
-) -> impl stream::Stream<Item = Change<K>> {
+fn receiver_stream<T: Send>(mut receiver: mpsc::UnboundedReceiver<T>) -> impl stream::Stream<Item = T> {
     stream::poll_fn(move |cx| receiver.poll_recv(cx))
 }
 
@@ -205,13 +233,15 @@ struct Eyes<K: Sharded, R: Reconciler<K>> {
     record: Arc<HoldRecord>,
     tracker: Arc<Tracker>,
     failures: Arc<Failures>,
-    ready: AtomicBool,
-    warm_up: Mutex<WarmUp>,
+    ready: Arc<AtomicBool>,
+    warm_up: Arc<WarmUp>,
 }
 
 impl<K: Sharded, R: Reconciler<K>> Observer<K> for Eyes<K, R> {
-    fn fitness(&self, object: &K) -> Fitness {
-        fitness(object, &self.setup.rules.bucket_label, self.setup.rules.finalizer.as_deref())
+    fn fitness(&self, object: &Lenient<K>) -> Fitness {
+        let rules = &self.setup.rules;
+        let recorded = object.recorded_bucket();
+        fitness(object.meta(), recorded, &rules.bucket_label, rules.finalizer.as_deref())
     }
 
     fn listed(&self, objects: usize) {
@@ -219,29 +249,47 @@ impl<K: Sharded, R: Reconciler<K>> Observer<K> for Eyes<K, R> {
             return;
         }
         self.setup.recorder.start_ready(&self.record.facts, objects);
-        let mut warm_up = self.warm_up.lock().unwrap_or_else(PoisonError::into_inner);
-        self.setup.metrics.started(self.setup.clock.now().monotonic.saturating_sub(warm_up.held_since));
-        warm_up.progress.listed();
+        self.setup.metrics.started(self.setup.clock.now().monotonic.saturating_sub(self.warm_up.held_since));
+        self.warm_up.progress.listed();
         // The next shard may fill its cache now.
-        warm_up.permit = None;
+        self.warm_up.give_back();
     }
 
     fn cached(&self, objects: usize) {
         self.setup.metrics.objects(self.record.facts.shard, objects);
     }
 
-    fn uncached(&self, object: &K) {
-        if let Some(uid) = &object.meta().uid {
+    fn uncached(&self, object: &ObjectMeta) {
+        if let Some(uid) = &object.uid {
             self.failures.forget(uid);
         }
     }
 
-    fn left(&self, object: &K) {
+    fn left(&self, object: &ObjectMeta) {
         #[cfg(feature = "mutants")]
         super::clean_up::after(&self.setup, object);
-        if let Some(uid) = &object.meta().uid {
+        if let Some(uid) = &object.uid {
             self.tracker.forget(uid);
         }
+    }
+
+    fn list_failed(&self) {
+        self.warm_up.give_back();
+    }
+
+    fn may_list(&self) -> BoxFuture<'static, ()> {
+        let (ready, warm_up) = (self.ready.clone(), self.warm_up.clone());
+        async move {
+            if ready.load(Ordering::Relaxed) {
+                return;
+            }
+            warm_up.take_again().await;
+            // The lists of other namespaces may have been complete meanwhile.
+            if ready.load(Ordering::Relaxed) {
+                warm_up.give_back();
+            }
+        }
+        .boxed()
     }
 }
 

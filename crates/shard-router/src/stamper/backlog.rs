@@ -44,8 +44,8 @@ impl<K: ResourceExt + Clone> Backlog<K> {
                     self.waiting.insert(cr_name(&entry.object), entry);
                 }
             }
-            Change::Gone(object) => {
-                self.waiting.remove(&cr_name(&object));
+            Change::Gone(cr) => {
+                self.waiting.remove(&cr);
             }
         }
     }
@@ -116,7 +116,7 @@ mod tests {
     fn what_left_the_watch_is_forgotten() {
         let mut backlog = Backlog::new(Duration::ZERO);
         backlog.change(Change::Seen(object("1")), SECOND);
-        backlog.change(Change::Gone(object("2")), SECOND);
+        backlog.change(Change::Gone("ns/a".to_owned()), SECOND);
         assert_eq!(backlog.next_due(), None);
     }
 
@@ -127,7 +127,7 @@ mod tests {
         let old = backlog.take_due(SECOND).unwrap();
         let mut namesake = object("7");
         namesake.metadata.uid = Some("2".into());
-        backlog.change(Change::Gone(object("3")), SECOND);
+        backlog.change(Change::Gone("ns/a".to_owned()), SECOND);
         backlog.change(Change::Seen(namesake), SECOND);
         // The attempt on the old object was answered with 404.
         backlog.settle(&old, Outcome::Done, SECOND);

@@ -1,7 +1,7 @@
 //! The two writes of a stamp.
 
 use kube::{
-    Api, ResourceExt,
+    Api, Resource, ResourceExt,
     api::{Patch, PatchParams},
 };
 use serde_json::{Value, json};
@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::{
     bucket::Bucket,
     key::ShardKey,
+    lenient::Lenient,
     mutants::{Mutant, active},
     names::Names,
     sharded::Sharded,
@@ -33,7 +34,7 @@ impl Rules {
     }
 
     /// The bucket as recorded, else as the key gives it. A recorded one stands whatever the key reads now.
-    pub(super) fn bucket<K: Sharded>(&self, object: &K) -> Bucket {
+    pub(super) fn bucket<K: Sharded>(&self, object: &Lenient<K>) -> Bucket {
         let recorded = object.recorded_bucket().filter(|_| !active(Mutant::StampFromKeyAgain)).map(Bucket);
         recorded.unwrap_or_else(|| ShardKey::of(object.meta(), self.key_label.as_deref()).bucket())
     }
@@ -44,7 +45,11 @@ impl Rules {
 ///
 /// In this order: a label without a record could be edited before there is anything to restore it from, whereas a
 /// record without a label only waits for the next stamper. An object whose two disagree is reconciled by nobody.
-pub(super) async fn stamp<K: Sharded>(api: &Api<K>, rules: &Rules, object: &K) -> Result<(), StampError> {
+pub(super) async fn stamp<K: Sharded>(
+    api: &Api<Lenient<K>>,
+    rules: &Rules,
+    object: &Lenient<K>,
+) -> Result<(), StampError> {
     let params = PatchParams { field_manager: Some("shard-router".into()), ..PatchParams::default() };
     let name = object.name_any();
     let bucket = rules.bucket(object);
@@ -73,7 +78,11 @@ pub(super) async fn stamp<K: Sharded>(api: &Api<K>, rules: &Rules, object: &K) -
 }
 
 /// The API server answers 404 to a status without a subresource as it does to an object that is gone.
-async fn without_subresource<K: Sharded>(api: &Api<K>, object: &K, error: kube::Error) -> StampError {
+async fn without_subresource<K: Sharded>(
+    api: &Api<Lenient<K>>,
+    object: &Lenient<K>,
+    error: kube::Error,
+) -> StampError {
     if matches!(&error, kube::Error::Api(status) if status.code == 404) {
         let found = api.get(&object.name_any()).await;
         if found.is_ok_and(|found| found.meta().uid == object.meta().uid) {
@@ -100,13 +109,13 @@ pub(super) enum StampError {
     NotRecorded,
 }
 
-fn precondition<K: Sharded>(object: &K) -> Value {
+fn precondition<K: Sharded>(object: &Lenient<K>) -> Value {
     json!({"uid": object.meta().uid, "resourceVersion": object.meta().resource_version})
 }
 
 /// The list with our finalizer added. A merge patch replaces the list, which the resourceVersion makes safe. The API
 /// server permits no new finalizer on an object that is being deleted.
-fn finalizers<K: Sharded>(rules: &Rules, object: &K) -> Option<Vec<String>> {
+fn finalizers<K: Sharded>(rules: &Rules, object: &Lenient<K>) -> Option<Vec<String>> {
     let ours = rules.finalizer.as_ref().filter(|_| !active(Mutant::NoOwnerFinalizer))?;
     if object.meta().deletion_timestamp.is_some() || object.finalizers().contains(ours) {
         return None;

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use kube::ResourceExt;
+use kube::{ResourceExt, core::ObjectMeta};
 
 use crate::sharded::Sharded;
 
@@ -12,6 +12,10 @@ pub(super) struct Part<K> {
     list: List,
     /// What a list under way has brought so far, or a complete one that waits for those of other parts.
     listed: Vec<K>,
+    /// Which objects do not decode, as `namespace/name`.
+    undecodable: BTreeSet<String>,
+    /// Those of them that the list under way has not brought yet.
+    unconfirmed: BTreeSet<String>,
 }
 
 /// What became of the list last asked for.
@@ -29,20 +33,41 @@ pub(super) fn all_answered<K>(parts: &[Part<K>]) -> bool {
 
 impl<K: Sharded> Part<K> {
     pub(super) fn new(namespace: Option<&str>) -> Self {
-        Self { namespace: namespace.map(str::to_owned), list: List::Asked, listed: Vec::new() }
+        Self {
+            namespace: namespace.map(str::to_owned),
+            list: List::Asked,
+            listed: Vec::new(),
+            undecodable: BTreeSet::new(),
+            unconfirmed: BTreeSet::new(),
+        }
     }
 
     pub(super) fn begin_list(&mut self) {
         self.list = List::Asked;
         self.listed.clear();
+        self.unconfirmed = self.undecodable.clone();
     }
 
     pub(super) fn keep(&mut self, object: K) {
         self.listed.push(object);
     }
 
-    pub(super) fn end_list(&mut self) {
+    /// Returns the objects that did not decode and are gone.
+    pub(super) fn end_list(&mut self) -> BTreeSet<String> {
         self.list = List::Complete;
+        self.undecodable.retain(|cr| !self.unconfirmed.contains(cr));
+        std::mem::take(&mut self.unconfirmed)
+    }
+
+    pub(super) fn does_not_decode(&mut self, cr: String) {
+        self.unconfirmed.remove(&cr);
+        self.undecodable.insert(cr);
+    }
+
+    /// Whether it did not before.
+    pub(super) fn decodes(&mut self, cr: &str) -> bool {
+        self.unconfirmed.remove(cr);
+        self.undecodable.remove(cr)
     }
 
     pub(super) fn refused(&mut self) {
@@ -53,14 +78,14 @@ impl<K: Sharded> Part<K> {
 
     /// Keeps the newer state of an object beside a list that waits.
     pub(super) fn replace(&mut self, object: K) {
-        self.drop_listed(&object);
+        self.drop_listed(object.meta());
         self.listed.push(object);
     }
 
     /// A list under way brings each object once, so there is nothing to look for.
-    pub(super) fn drop_listed(&mut self, object: &K) {
+    pub(super) fn drop_listed(&mut self, object: &ObjectMeta) {
         if self.list == List::Complete {
-            self.listed.retain(|listed| name(listed) != name(object));
+            self.listed.retain(|listed| name(listed.meta()) != name(object));
         }
     }
 
@@ -77,6 +102,6 @@ impl<K: Sharded> Part<K> {
     }
 }
 
-fn name<K: Sharded>(object: &K) -> (Option<&str>, Option<&str>) {
-    (object.meta().namespace.as_deref(), object.meta().name.as_deref())
+fn name(object: &ObjectMeta) -> (Option<&str>, Option<&str>) {
+    (object.namespace.as_deref(), object.name.as_deref())
 }

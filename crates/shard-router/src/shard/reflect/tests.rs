@@ -30,8 +30,8 @@ impl Sharded for Gadget {
 struct Seen(Arc<Mutex<Vec<String>>>, Arc<AtomicUsize>, Arc<Mutex<Vec<String>>>);
 
 impl Observer<Gadget> for Seen {
-    fn fitness(&self, object: &Gadget) -> Fitness {
-        fitness(object, "b", Some("owner"))
+    fn fitness(&self, object: &Lenient<Gadget>) -> Fitness {
+        fitness(object.meta(), object.recorded_bucket(), "b", Some("owner"))
     }
 
     fn listed(&self, objects: usize) {
@@ -42,26 +42,43 @@ impl Observer<Gadget> for Seen {
         self.1.store(objects, Ordering::Relaxed);
     }
 
-    fn uncached(&self, object: &Gadget) {
-        self.2.lock().unwrap().extend(object.uid());
+    fn uncached(&self, object: &ObjectMeta) {
+        self.2.lock().unwrap().extend(object.uid.clone());
     }
 
-    fn left(&self, object: &Gadget) {
-        self.0.lock().unwrap().push(format!("left {}", object.name_any()));
+    fn left(&self, object: &ObjectMeta) {
+        self.0.lock().unwrap().push(format!("left {}", object.name.as_deref().unwrap()));
+    }
+
+    fn list_failed(&self) {
+        self.0.lock().unwrap().push("list failed".to_owned());
+    }
+
+    fn may_list(&self) -> BoxFuture<'static, ()> {
+        Box::pin(std::future::ready(()))
     }
 }
 
-type Repairs = mpsc::UnboundedReceiver<Change<Gadget>>;
+type Changes = mpsc::UnboundedReceiver<Change<Lenient<Gadget>>>;
+type Repairs = Changes;
 
 /// One that looks at the namespaces, or at all of them; nothing is listed yet.
 fn waiting(namespaces: &[&str]) -> (Reflector<Gadget, Seen>, Repairs) {
+    let (reflector, repairs, _) = all_of(namespaces);
+    (reflector, repairs)
+}
+
+fn all_of(namespaces: &[&str]) -> (Reflector<Gadget, Seen>, Repairs, Changes) {
     let (repairs, queue) = mpsc::unbounded_channel();
+    let (undecodable, reports) = mpsc::unbounded_channel();
     let parts = if namespaces.is_empty() {
         vec![Part::new(None)]
     } else {
         namespaces.iter().map(|namespace| Part::new(Some(namespace))).collect()
     };
-    (Reflector::new(parts, Seen::default(), repairs, fastrand::Rng::with_seed(1)), queue)
+    let aside = Aside { repairs, undecodable };
+    let observer = Arc::new(Seen::default());
+    (Reflector::new(parts, observer, aside, fastrand::Rng::with_seed(1)), queue, reports)
 }
 
 /// One that has seen an empty list.
@@ -74,11 +91,25 @@ fn reflector() -> (Reflector<Gadget, Seen>, Repairs) {
 
 /// The names that are to be reconciled.
 fn list(reflector: &mut Reflector<Gadget, Seen>, part: usize, objects: &[Gadget]) -> Vec<String> {
-    assert!(reflector.apply(part, Event::Init).is_empty());
+    assert!(apply(reflector, part, Event::Init).is_empty());
     for object in objects {
-        assert!(reflector.apply(part, Event::InitApply(object.clone())).is_empty());
+        assert!(apply(reflector, part, Event::InitApply(object.clone())).is_empty());
     }
-    names(&reflector.apply(part, Event::InitDone))
+    names(&apply(reflector, part, Event::InitDone))
+}
+
+fn apply(reflector: &mut Reflector<Gadget, Seen>, part: usize, event: Event<Gadget>) -> Vec<Gadget> {
+    reflector.apply(part, lenient(event))
+}
+
+fn lenient(event: Event<Gadget>) -> Event<Lenient<Gadget>> {
+    match event {
+        Event::Init => Event::Init,
+        Event::InitDone => Event::InitDone,
+        Event::InitApply(object) => Event::InitApply(object.into()),
+        Event::Apply(object) => Event::Apply(object.into()),
+        Event::Delete(object) => Event::Delete(object.into()),
+    }
 }
 
 fn names(objects: &[Gadget]) -> Vec<String> {
@@ -112,21 +143,21 @@ fn fit(name: &str) -> Gadget {
 fn next(repairs: &mut Repairs) -> Option<(bool, String)> {
     repairs.try_recv().ok().map(|change| match change {
         Change::Seen(object) => (true, object.name_any()),
-        Change::Gone(object) => (false, object.name_any()),
+        Change::Gone(cr) => (false, cr),
     })
 }
 
 #[test]
 fn the_barrier_is_the_end_of_the_list() {
     let (mut reflector, _repairs) = waiting(&[]);
-    reflector.apply(0, Event::Init);
+    apply(&mut reflector, 0, Event::Init);
     assert!(
-        reflector.apply(0, Event::InitApply(fit("a"))).is_empty(),
+        apply(&mut reflector, 0, Event::InitApply(fit("a"))).is_empty(),
         "there is nothing to reconcile from yet"
     );
     assert_eq!(reflector.store.len(), 0, "nothing can be reconciled from half a list");
     assert!(observed(&reflector).is_empty());
-    assert_eq!(reflector.apply(0, Event::InitDone).len(), 1);
+    assert_eq!(apply(&mut reflector, 0, Event::InitDone).len(), 1);
     assert_eq!(observed(&reflector), ["listed 1"]);
 }
 
@@ -135,11 +166,11 @@ fn each_list_is_taken_in_an_order_of_its_own_and_in_full() {
     let (mut reflector, _repairs) = reflector();
     let names: Vec<String> = (0..20).map(|number| format!("g{number:02}")).collect();
     let mut list_names = || {
-        reflector.apply(0, Event::Init);
+        apply(&mut reflector, 0, Event::Init);
         for name in &names {
-            reflector.apply(0, Event::InitApply(fit(name)));
+            apply(&mut reflector, 0, Event::InitApply(fit(name)));
         }
-        reflector.apply(0, Event::InitDone).iter().map(ResourceExt::name_any).collect::<Vec<_>>()
+        apply(&mut reflector, 0, Event::InitDone).iter().map(ResourceExt::name_any).collect::<Vec<_>>()
     };
     let (mut first, second) = (list_names(), list_names());
     assert_ne!(first, names, "whatever is last in the alphabet would always be last");
@@ -158,7 +189,7 @@ fn what_does_not_fit_is_repaired_and_not_reconciled() {
         gadget("unprotected", "7", Some(7), &[]),
     ] {
         let name = unfit.name_any();
-        assert!(reflector.apply(0, Event::Apply(unfit)).is_empty(), "{name}");
+        assert!(apply(&mut reflector, 0, Event::Apply(unfit)).is_empty(), "{name}");
         assert_eq!(next(&mut repairs), Some((true, name)));
     }
     assert_eq!(reflector.store.len(), 0);
@@ -168,11 +199,11 @@ fn what_does_not_fit_is_repaired_and_not_reconciled() {
 fn an_object_whose_label_is_edited_leaves_the_store_until_it_is_back() {
     let (mut reflector, mut repairs) = reflector();
     let reference = ObjectRef::from_obj(&fit("a"));
-    reflector.apply(0, Event::Apply(fit("a")));
+    apply(&mut reflector, 0, Event::Apply(fit("a")));
     assert!(reflector.store.get(&reference).is_some());
-    reflector.apply(0, Event::Apply(gadget("a", "8", Some(7), &["owner"])));
+    apply(&mut reflector, 0, Event::Apply(gadget("a", "8", Some(7), &["owner"])));
     assert!(reflector.store.get(&reference).is_none(), "a requeue of before must not find it");
-    assert_eq!(reflector.apply(0, Event::Apply(fit("a"))).len(), 1);
+    assert_eq!(apply(&mut reflector, 0, Event::Apply(fit("a"))).len(), 1);
     let changes: Vec<_> = std::iter::from_fn(|| next(&mut repairs)).map(|(seen, _)| seen).collect();
     assert_eq!(changes, [false, true, false]);
 }
@@ -180,10 +211,10 @@ fn an_object_whose_label_is_edited_leaves_the_store_until_it_is_back() {
 #[test]
 fn to_leave_the_watch_triggers_nothing() {
     let (mut reflector, _repairs) = reflector();
-    reflector.apply(0, Event::Apply(fit("a")));
+    apply(&mut reflector, 0, Event::Apply(fit("a")));
     let cached = reflector.observer.1.clone();
     assert_eq!(cached.load(Ordering::Relaxed), 1);
-    assert!(reflector.apply(0, Event::Delete(fit("a"))).is_empty());
+    assert!(apply(&mut reflector, 0, Event::Delete(fit("a"))).is_empty());
     assert_eq!(cached.load(Ordering::Relaxed), 0);
     assert_eq!(observed(&reflector), ["left a"]);
 }
@@ -194,7 +225,7 @@ fn an_object_deleted_without_its_finalizer_is_left_alone() {
     let (mut reflector, mut repairs) = reflector();
     let mut leaving = gadget("a", "7", Some(7), &["someone-elses"]);
     leaving.metadata.deletion_timestamp = Some(Time(jiff::Timestamp::UNIX_EPOCH));
-    assert!(reflector.apply(0, Event::Apply(leaving)).is_empty());
+    assert!(apply(&mut reflector, 0, Event::Apply(leaving)).is_empty());
     assert_eq!(next(&mut repairs), None);
 }
 
@@ -221,11 +252,11 @@ fn a_namesake_in_a_later_list_is_another_object() {
 #[test]
 fn what_leaves_the_cache_is_told_also_if_it_stays_in_the_watch() {
     let (mut reflector, _repairs) = reflector();
-    reflector.apply(0, Event::Apply(with_uid("a", "1")));
+    apply(&mut reflector, 0, Event::Apply(with_uid("a", "1")));
     let mut forged = with_uid("a", "1");
     forged.status = None;
     forged.metadata.labels = None;
-    reflector.apply(0, Event::Apply(forged));
+    apply(&mut reflector, 0, Event::Apply(forged));
     assert_eq!(*reflector.observer.2.lock().unwrap(), ["1"]);
     assert!(observed(&reflector).is_empty(), "it has not left the watch");
 }
@@ -247,13 +278,13 @@ fn the_barrier_waits_for_every_namespace() {
     let (mut reflector, mut repairs) = waiting(&["x", "y"]);
     assert!(list(&mut reflector, 0, &[fit_in("x", "a"), fit_in("x", "b"), fit_in("x", "c")]).is_empty());
     // Meanwhile the watch of the first one goes on.
-    assert!(reflector.apply(0, Event::Delete(fit_in("x", "b"))).is_empty());
+    assert!(apply(&mut reflector, 0, Event::Delete(fit_in("x", "b"))).is_empty());
     let mut unfit = gadget("c", "8", Some(7), &["owner"]);
     unfit.metadata.namespace = Some("x".to_owned());
-    assert!(reflector.apply(0, Event::Apply(unfit)).is_empty());
-    assert!(reflector.apply(0, Event::Apply(fit_in("x", "d"))).is_empty());
+    assert!(apply(&mut reflector, 0, Event::Apply(unfit)).is_empty());
+    assert!(apply(&mut reflector, 0, Event::Apply(fit_in("x", "d"))).is_empty());
     assert!(
-        reflector.apply(0, Event::Apply(fit_in("x", "d"))).is_empty(),
+        apply(&mut reflector, 0, Event::Apply(fit_in("x", "d"))).is_empty(),
         "a second state of it is no second one"
     );
     assert_eq!((cached(&reflector).len(), observed(&reflector)), (0, vec!["left b".to_owned()]));
@@ -268,10 +299,10 @@ fn the_barrier_waits_for_every_namespace() {
 fn a_list_anew_before_the_barrier_counts_from_its_end() {
     let (mut reflector, _repairs) = waiting(&["x", "y"]);
     list(&mut reflector, 0, &[fit_in("x", "a"), fit_in("x", "gone")]);
-    reflector.apply(0, Event::Init);
+    apply(&mut reflector, 0, Event::Init);
     assert!(list(&mut reflector, 1, &[fit_in("y", "b")]).is_empty(), "that list is not complete yet");
-    reflector.apply(0, Event::InitApply(fit_in("x", "a")));
-    assert_eq!(names(&reflector.apply(0, Event::InitDone)), ["a", "b"]);
+    apply(&mut reflector, 0, Event::InitApply(fit_in("x", "a")));
+    assert_eq!(names(&apply(&mut reflector, 0, Event::InitDone)), ["a", "b"]);
 }
 
 #[test]
@@ -293,7 +324,7 @@ fn a_namespace_that_is_refused_holds_up_no_other() {
 
     let (mut reflector, _repairs) = waiting(&["x", "y"]);
     assert!(list(&mut reflector, 1, &[fit_in("y", "b")]).is_empty());
-    reflector.apply(0, Event::Init);
+    apply(&mut reflector, 0, Event::Init);
     assert_eq!(names(&reflector.failed(0)), ["b"]);
     assert!(reflector.failed(0).is_empty() && reflector.failed(1).is_empty(), "they are at work already");
 }
@@ -301,9 +332,67 @@ fn a_namespace_that_is_refused_holds_up_no_other() {
 #[test]
 fn a_failed_list_of_all_there_is_opens_nothing() {
     let (mut reflector, _repairs) = waiting(&[]);
-    reflector.apply(0, Event::Init);
-    reflector.apply(0, Event::InitApply(fit("a")));
+    apply(&mut reflector, 0, Event::Init);
+    apply(&mut reflector, 0, Event::InitApply(fit("a")));
     assert!(reflector.failed(0).is_empty());
-    assert!(observed(&reflector).is_empty());
+    assert_eq!(observed(&reflector), ["list failed"], "its turn to list is somebody else's for now");
     assert_eq!(list(&mut reflector, 0, &[fit("b")]), ["b"]);
+    reflector.failed(0);
+    assert_eq!(observed(&reflector), ["list failed", "listed 1"], "a cache that is there needs no turn");
+}
+
+/// The same object, as it is when somebody has written what the type does not take.
+fn odd(name: &str) -> Lenient<Gadget> {
+    let mut object = serde_json::to_value(fit(name)).unwrap();
+    object["spec"] = serde_json::Value::Null;
+    let odd: Lenient<Gadget> = serde_json::from_value(object).unwrap();
+    assert!(matches!(odd, Lenient::Undecodable(_)));
+    odd
+}
+
+fn told(reports: &mut Changes) -> Vec<(bool, String)> {
+    std::iter::from_fn(|| next(reports)).collect()
+}
+
+#[test]
+fn an_object_that_does_not_decode_is_put_aside_and_the_others_go_on() {
+    let (mut reflector, mut repairs, mut reports) = all_of(&[]);
+    reflector.apply(0, Event::Init);
+    for object in [fit("a").into(), odd("b"), fit("c").into()] {
+        reflector.apply(0, Event::InitApply(object));
+    }
+    assert_eq!(names(&reflector.apply(0, Event::InitDone)), ["a", "c"]);
+    assert_eq!(told(&mut reports), [(true, "b".into())]);
+    while next(&mut repairs).is_some() {}
+
+    assert_eq!(apply(&mut reflector, 0, Event::Apply(fit("b").into())).len(), 1, "it is mended");
+    assert_eq!(told(&mut reports), [(false, "ns/b".into())]);
+    assert!(reflector.apply(0, Event::Apply(odd("b"))).is_empty());
+    assert_eq!(cached(&reflector), ["a", "c"], "a requeue of before must not find it");
+    assert!(reflector.apply(0, Event::Delete(odd("b"))).is_empty());
+    assert_eq!(told(&mut reports), [(true, "b".into()), (false, "ns/b".into())]);
+}
+
+#[test]
+fn what_does_not_decode_and_lacks_its_stamp_is_stamped() {
+    let (mut reflector, mut repairs, _reports) = all_of(&[]);
+    let mut object = serde_json::to_value(gadget("a", "8", Some(7), &["owner"])).unwrap();
+    object["spec"] = serde_json::Value::Null;
+    list(&mut reflector, 0, &[]);
+    reflector.apply(0, Event::Apply(serde_json::from_value(object).unwrap()));
+    assert_eq!(next(&mut repairs), Some((true, "a".into())));
+}
+
+#[test]
+fn what_did_not_decode_and_is_missing_from_a_later_list_is_gone() {
+    let (mut reflector, _repairs, mut reports) = all_of(&[]);
+    for objects in [vec![odd("a"), odd("b")], vec![odd("b")]] {
+        reflector.apply(0, Event::Init);
+        for object in objects {
+            reflector.apply(0, Event::InitApply(object));
+        }
+        reflector.apply(0, Event::InitDone);
+    }
+    let expected = [(true, "a".into()), (true, "b".into()), (true, "b".into()), (false, "ns/a".into())];
+    assert_eq!(told(&mut reports), expected);
 }

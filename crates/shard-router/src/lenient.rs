@@ -1,0 +1,222 @@
+//! A resource as the API server sent it, whether or not it can be decoded.
+//!
+//! The API server and the types of an operator do not always agree: a CRD may be newer or older than the operator, and
+//! formats such as `date-time` permit values that a parser refuses. A list is decoded as a whole, so one such object would
+//! hide all others. Decoded one by one, it hides itself alone.
+
+use std::{borrow::Cow, fmt};
+
+use k8s_openapi::NamespaceResourceScope;
+use kube::{Resource, core::ObjectMeta};
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeOwned, Error as _},
+};
+use serde_json::Value;
+
+use crate::sharded::Sharded;
+
+/// How much of a decoding error is kept. It may quote a value.
+const LONGEST_ERROR: usize = 300;
+
+/// A resource of type `K`, or what is there in its place. An `Api<Lenient<K>>` sends what an `Api<K>` sends.
+#[derive(Clone, Debug)]
+pub enum Lenient<K> {
+    /// It decodes.
+    Decoded(K),
+    /// It does not.
+    Undecodable(Box<Undecodable>),
+}
+
+/// An object that is no resource of the type that it is meant to be.
+#[derive(Clone)]
+pub struct Undecodable {
+    metadata: ObjectMeta,
+    object: Value,
+    error: String,
+}
+
+impl Undecodable {
+    /// Its metadata, which is of the same form whatever the resource.
+    pub fn metadata(&self) -> &ObjectMeta {
+        &self.metadata
+    }
+
+    /// The object as it came.
+    pub fn object(&self) -> &Value {
+        &self.object
+    }
+
+    /// Where it goes wrong and why: `spec.resources.limits.cpu: invalid type: null, expected Quantity`.
+    pub fn error(&self) -> &str {
+        &self.error
+    }
+}
+
+/// Without the object: it is somebody's, and logs are read by others.
+impl fmt::Debug for Undecodable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { metadata, object: _, error } = self;
+        let (namespace, name) = (&metadata.namespace, &metadata.name);
+        f.debug_struct("Undecodable")
+            .field("namespace", namespace)
+            .field("name", name)
+            .field("error", error)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<K: Sharded> Lenient<K> {
+    /// `status.bucket`, also of what does not decode.
+    pub(crate) fn recorded_bucket(&self) -> Option<u8> {
+        match self {
+            Self::Decoded(object) => object.recorded_bucket(),
+            Self::Undecodable(object) => {
+                let bucket = object.object.pointer("/status/bucket").and_then(Value::as_u64);
+                bucket.and_then(|bucket| u8::try_from(bucket).ok())
+            }
+        }
+    }
+}
+
+impl<K> From<K> for Lenient<K> {
+    fn from(object: K) -> Self {
+        Self::Decoded(object)
+    }
+}
+
+impl<'de, K: DeserializeOwned> Deserialize<'de> for Lenient<K> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let object = Value::deserialize(deserializer)?;
+        match serde_path_to_error::deserialize(&object) {
+            Ok(decoded) => Ok(Self::Decoded(decoded)),
+            Err(error) => {
+                let metadata =
+                    metadata(&object).ok_or_else(|| D::Error::custom("an object without a name"))?;
+                let error = shortened(error.to_string());
+                Ok(Self::Undecodable(Box::new(Undecodable { metadata, object, error })))
+            }
+        }
+    }
+}
+
+impl<K> Resource for Lenient<K>
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
+{
+    type DynamicType = ();
+    type Scope = NamespaceResourceScope;
+
+    fn kind((): &()) -> Cow<'_, str> {
+        K::kind(&())
+    }
+
+    fn group((): &()) -> Cow<'_, str> {
+        K::group(&())
+    }
+
+    fn version((): &()) -> Cow<'_, str> {
+        K::version(&())
+    }
+
+    fn plural((): &()) -> Cow<'_, str> {
+        K::plural(&())
+    }
+
+    fn metadata_api() -> bool {
+        K::metadata_api()
+    }
+
+    fn meta(&self) -> &ObjectMeta {
+        match self {
+            Self::Decoded(object) => object.meta(),
+            Self::Undecodable(object) => &object.metadata,
+        }
+    }
+
+    fn meta_mut(&mut self) -> &mut ObjectMeta {
+        match self {
+            Self::Decoded(object) => object.meta_mut(),
+            Self::Undecodable(object) => &mut object.metadata,
+        }
+    }
+}
+
+/// The metadata; if that is what does not decode, as much of it as tells which object this is and in which state.
+fn metadata(object: &Value) -> Option<ObjectMeta> {
+    let metadata = object.get("metadata")?;
+    ObjectMeta::deserialize(metadata).ok().or_else(|| {
+        let text = |field: &str| metadata.get(field).and_then(Value::as_str).map(str::to_owned);
+        let labels = metadata.get("labels").and_then(|labels| Deserialize::deserialize(labels).ok());
+        let finalizers = metadata.get("finalizers").and_then(|names| Deserialize::deserialize(names).ok());
+        text("name").map(|name| ObjectMeta {
+            name: Some(name),
+            namespace: text("namespace"),
+            uid: text("uid"),
+            resource_version: text("resourceVersion"),
+            labels,
+            finalizers,
+            ..ObjectMeta::default()
+        })
+    })
+}
+
+fn shortened(mut error: String) -> String {
+    if let Some((end, _)) = error.char_indices().nth(LONGEST_ERROR) {
+        error.truncate(end);
+        error.push('…');
+    }
+    error
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::api::core::v1::ConfigMap;
+    use kube::{
+        ResourceExt,
+        core::{ObjectList, WatchEvent},
+    };
+    use serde_json::json;
+
+    use super::*;
+
+    fn object(name: &str, data: &Value) -> Value {
+        json!({
+            "apiVersion": "v1", "kind": "ConfigMap", "data": data,
+            "metadata": {"name": name, "namespace": "ns", "uid": "u", "resourceVersion": "7"},
+        })
+    }
+
+    #[test]
+    fn one_object_of_a_list_hides_no_other() {
+        let list = json!({
+            "apiVersion": "v1", "kind": "ConfigMapList", "metadata": {"resourceVersion": "9"},
+            "items": [object("a", &json!({"x": "1"})), object("b", &json!({"x": 1})), object("c", &json!({}))],
+        });
+        let list: ObjectList<Lenient<ConfigMap>> = serde_json::from_value(list).unwrap();
+        let names: Vec<_> =
+            list.items.iter().map(|item| (item.name_any(), matches!(item, Lenient::Decoded(_)))).collect();
+        assert_eq!(names, [("a".into(), true), ("b".into(), false), ("c".into(), true)]);
+    }
+
+    #[test]
+    fn the_error_says_where_and_the_debug_print_says_nothing_else_of_the_object() {
+        let event = json!({"type": "ADDED", "object": object("b", &json!({"secret": "s3cret", "x": null}))});
+        let event: WatchEvent<Lenient<ConfigMap>> = serde_json::from_value(event).unwrap();
+        let WatchEvent::Added(Lenient::Undecodable(found)) = event else { panic!("{event:?}") };
+        assert_eq!(found.error(), "data.x: invalid type: null, expected a string");
+        assert_eq!(found.metadata().resource_version.as_deref(), Some("7"));
+        assert!(!format!("{found:?}").contains("s3cret"));
+    }
+
+    #[test]
+    fn an_object_whose_metadata_is_odd_is_still_known_by_name_and_version() {
+        let mut odd = object("a", &json!({}));
+        odd["metadata"]["creationTimestamp"] = json!("2026-01-01T00:00:00+99:99");
+        odd["metadata"]["labels"] = json!({"b": "7"});
+        let odd: Lenient<ConfigMap> = serde_json::from_value(odd).unwrap();
+        assert!(matches!(odd, Lenient::Undecodable(_)));
+        assert_eq!((odd.name_any().as_str(), odd.resource_version().as_deref()), ("a", Some("7")));
+        assert_eq!(odd.labels().get("b").map(String::as_str), Some("7"));
+    }
+}

@@ -1,0 +1,76 @@
+//! The same line of a log, not more often than it helps.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+/// How often a line that stays true is said again: often enough that whoever looks at the end of the log finds it.
+const EVERY: Duration = Duration::from_mins(1);
+
+/// How many different lines are remembered. Beyond that the one said longest ago is forgotten, and so may be said again too early.
+const REMEMBERED: usize = 256;
+
+/// Says which lines are due. Clones share what they remember, so that many tasks with the same trouble say it once.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct LogLimit(Arc<Mutex<BTreeMap<String, Said>>>);
+
+#[derive(Debug)]
+struct Said {
+    at: Duration,
+    withheld: u64,
+}
+
+impl LogLimit {
+    /// `Some` if the line is to be said now, at this time of a monotonic clock, with how often it was withheld since it was
+    /// last said.
+    pub(crate) fn due(&self, line: &str, now: Duration) -> Option<u64> {
+        let mut said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(before) = said.get_mut(line) {
+            if now.saturating_sub(before.at) < EVERY {
+                before.withheld += 1;
+                return None;
+            }
+            before.at = now;
+            return Some(std::mem::take(&mut before.withheld));
+        }
+        if said.len() >= REMEMBERED {
+            let oldest = said.iter().min_by_key(|(_, said)| said.at).map(|(line, _)| line.clone());
+            oldest.and_then(|line| said.remove(&line));
+        }
+        said.insert(line.to_owned(), Said { at: now, withheld: 0 });
+        Some(0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn a_line_that_stays_true_is_said_once_a_minute_with_how_often_it_was_withheld() {
+        let limit = LogLimit::default();
+        let said: Vec<_> = (0..=120).filter_map(|second| limit.due("a", second * SECOND)).collect();
+        assert_eq!(said, [0, 59, 59]);
+    }
+
+    #[test]
+    fn another_line_is_said_at_once_and_clones_count_together() {
+        let limit = LogLimit::default();
+        assert_eq!(limit.due("a", SECOND), Some(0));
+        assert_eq!(limit.clone().due("b", SECOND), Some(0));
+        assert_eq!(limit.clone().due("a", SECOND), None);
+    }
+
+    #[test]
+    fn what_is_remembered_has_an_end() {
+        let limit = LogLimit::default();
+        for number in 0..1000_u32 {
+            limit.due(&number.to_string(), number * SECOND);
+        }
+        assert_eq!(limit.0.lock().unwrap().len(), REMEMBERED);
+    }
+}

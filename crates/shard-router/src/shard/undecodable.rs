@@ -1,0 +1,147 @@
+//! Objects of a shard that do not decode: each is named in the log, in a metric, in an event on it and, if the operator says how,
+//! in its status. The others go on, and so does this one once it is mended.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use futures::{FutureExt, Stream, StreamExt};
+use kube::{
+    Resource,
+    runtime::events::{Event, EventType, Recorder, Reporter},
+};
+
+use crate::{
+    held::HeldShard,
+    lenient::{Lenient, Undecodable},
+    reconciler::Reconciler,
+    setup::Setup,
+    sharded::{Sharded, cr_name},
+    stamper::{Change, Outcome, attend},
+};
+
+/// The `reason` of the event.
+const REASON: &str = "CannotBeDecoded";
+
+/// Reports what the stream brings, until it is dropped.
+pub(super) async fn report<K: Sharded, R: Reconciler<K>>(
+    setup: &Setup<K, R>,
+    held: &HeldShard,
+    changes: impl Stream<Item = Change<Lenient<K>>>,
+) {
+    let reports = Reports { setup, held, told: Mutex::default() };
+    let mut count = Count { setup, held, objects: BTreeSet::new() };
+    let changes = changes.inspect(|change| {
+        if let Change::Gone(cr) = change {
+            reports.told().remove(cr);
+        }
+        count.take(change);
+    });
+    let reports = &reports;
+    let report = |object: Lenient<K>| {
+        async move {
+            match &object {
+                Lenient::Decoded(_) => Outcome::Done,
+                Lenient::Undecodable(undecodable) => reports.report(&object, undecodable).await,
+            }
+        }
+        .boxed()
+    };
+    attend(setup.clock.as_ref(), Duration::ZERO, changes, report).await;
+}
+
+struct Reports<'a, K: Sharded, R: Reconciler<K>> {
+    setup: &'a Setup<K, R>,
+    held: &'a HeldShard,
+    /// The events published: of which object, by uid, and which error.
+    told: Mutex<BTreeMap<String, (Option<String>, String)>>,
+}
+
+impl<K: Sharded, R: Reconciler<K>> Reports<'_, K, R> {
+    async fn report(&self, object: &Lenient<K>, undecodable: &Undecodable) -> Outcome {
+        let cr = cr_name(object);
+        let kind = K::kind(&());
+        self.say(&format!(
+            "{kind} {cr} cannot be decoded, and nothing is done for it until it is mended: {}",
+            undecodable.error()
+        ));
+        let event = self.publish(&cr, object, undecodable).await;
+        let client = self.held.housekeeping();
+        let status = self.setup.reconciler.report_undecodable(undecodable, client).await;
+        match event.and(status) {
+            Ok(()) => Outcome::Done,
+            Err(kube::Error::Api(status)) if status.code == 404 => Outcome::Done,
+            Err(error) => {
+                self.say(&format!(
+                    "{kind} {cr} could not be told that it cannot be decoded; it is retried: {error}"
+                ));
+                Outcome::Failed
+            }
+        }
+    }
+
+    /// One event for each error of an object, however often the object changes meanwhile.
+    async fn publish(
+        &self,
+        cr: &str,
+        object: &Lenient<K>,
+        undecodable: &Undecodable,
+    ) -> Result<(), kube::Error> {
+        let news = (undecodable.metadata().uid.clone(), undecodable.error().to_owned());
+        if self.told().get(cr) == Some(&news) {
+            return Ok(());
+        }
+        let options = &self.setup.options;
+        let controller = options.product.split('/').next().unwrap_or_default().to_owned();
+        let instance = Some(options.elections.identity.to_string());
+        let recorder = Recorder::new(self.held.housekeeping(), Reporter { controller, instance });
+        let event = Event {
+            type_: EventType::Warning,
+            reason: REASON.to_owned(),
+            note: Some(format!(
+                "The resource cannot be decoded, and nothing is done for it until it is mended: {}",
+                undecodable.error()
+            )),
+            action: "Decode".to_owned(),
+            secondary: None,
+        };
+        recorder.publish(&event, &object.object_ref(&())).await?;
+        self.told().insert(cr.to_owned(), news);
+        Ok(())
+    }
+
+    fn say(&self, line: &str) {
+        if let Some(withheld) = self.setup.log_limit.due(line, self.setup.clock.now().monotonic) {
+            tracing::warn!(withheld, "{line}");
+        }
+    }
+
+    fn told(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, (Option<String>, String)>> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How many there are, as a metric for as long as the shard is held here.
+struct Count<'a, K: Sharded, R: Reconciler<K>> {
+    setup: &'a Setup<K, R>,
+    held: &'a HeldShard,
+    objects: BTreeSet<String>,
+}
+
+impl<K: Sharded, R: Reconciler<K>> Count<'_, K, R> {
+    fn take(&mut self, change: &Change<Lenient<K>>) {
+        match change {
+            Change::Seen(object) => self.objects.insert(cr_name(object)),
+            Change::Gone(cr) => self.objects.remove(cr),
+        };
+        self.setup.metrics.undecodable(self.held.shard, self.objects.len());
+    }
+}
+
+impl<K: Sharded, R: Reconciler<K>> Drop for Count<'_, K, R> {
+    fn drop(&mut self) {
+        self.setup.metrics.undecodable(self.held.shard, 0);
+    }
+}

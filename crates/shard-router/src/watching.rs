@@ -1,0 +1,83 @@
+//! Watches that go on whatever happens to them: each failure is waited for, longer each time, and said.
+
+use std::{fmt::Debug, sync::Arc, time::Duration};
+
+use futures::{StreamExt, future::BoxFuture, stream, stream::BoxStream};
+use kube::{
+    Api, Resource,
+    runtime::watcher::{self, Event},
+};
+use lease_core::Clock;
+use serde::de::DeserializeOwned;
+
+use crate::{log_limit::LogLimit, watch_backoff::WatchBackoff};
+
+/// What one watch shows.
+pub(crate) type Events<K> = BoxStream<'static, Result<Event<K>, watcher::Error>>;
+
+/// What the watches of a replica have in common.
+#[derive(Clone)]
+pub(crate) struct Watcher {
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) log_limit: LogLimit,
+}
+
+impl Watcher {
+    /// Watches until it is dropped. A failure is passed on, and nothing is asked before its wait is over and `again` has
+    /// resolved.
+    pub(crate) fn watch<K>(
+        &self,
+        api: Api<K>,
+        config: watcher::Config,
+        backoff: WatchBackoff,
+        again: impl Fn() -> BoxFuture<'static, ()> + Send + 'static,
+    ) -> Events<K>
+    where
+        K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + 'static,
+    {
+        let this = self.clone();
+        let place = place(&api);
+        let events = watcher::watcher(api, config).boxed();
+        let state = (events, backoff, again, None::<Duration>);
+        stream::unfold(state, move |(mut events, mut backoff, again, wait)| {
+            let (this, place) = (this.clone(), place.clone());
+            async move {
+                if let Some(wait) = wait {
+                    this.clock.sleep(wait).await;
+                    again().await;
+                }
+                let event = events.next().await?;
+                let now = this.clock.now().monotonic;
+                let wait = event.as_ref().err().map(|error| backoff.after(error, now));
+                if let Err(error) = &event {
+                    this.say(&place, error, now);
+                }
+                Some((event, (events, backoff, again, wait)))
+            }
+        })
+        .boxed()
+    }
+
+    fn say(&self, place: &str, error: &watcher::Error, now: Duration) {
+        let line = format!("the watch on {place} has failed and is retried: {error}");
+        if let Some(withheld) = self.log_limit.due(&line, now) {
+            tracing::warn!(withheld, "{line}");
+        }
+    }
+}
+
+/// For a watch that waits for nothing but its backoff.
+pub(crate) fn at_once() -> BoxFuture<'static, ()> {
+    Box::pin(std::future::ready(()))
+}
+
+fn place<K: Resource<DynamicType = ()>>(api: &Api<K>) -> String {
+    let plural = K::plural(&());
+    match api.namespace() {
+        Some(namespace) => format!("{plural} in namespace {namespace}"),
+        None => format!("{plural} in all namespaces"),
+    }
+}
+
+#[cfg(test)]
+mod tests;
