@@ -67,11 +67,11 @@ impl Stamper {
         let config = watcher::Config::default().labels(&unstamped_selector(&self.rules.bucket_label));
         let seeds = (0..).map(|nth| self.backoff_seed.wrapping_add(nth));
         let watcher = Watcher { clock: self.clock.clone(), log_limit: self.log_limit.clone() };
-        let watches = apis::<Lenient<K>>(&self.client, namespaces)
+        let events = apis::<Lenient<K>>(&self.client, namespaces)
             .into_iter()
             .zip(seeds)
             .map(|(api, seed)| watcher.watch(api, config.clone(), WatchBackoff::seeded(seed), at_once));
-        let changes = merged(watches.collect()).filter_map(|event| {
+        let changes = merged(events.collect()).filter_map(|event| {
             ready(match event {
                 Ok(watcher::Event::Apply(object) | watcher::Event::InitApply(object)) => {
                     Some(Change::Seen(object))

@@ -70,7 +70,7 @@ pub(crate) struct Aside<K> {
 /// the last write of the previous owner.
 pub(crate) fn reflect<K: Sharded>(
     watcher: &Watcher,
-    watches: Vec<Watch<K>>,
+    looked_at: Vec<Watch<K>>,
     selector: &str,
     observer: impl Observer<K>,
     aside: Aside<K>,
@@ -85,10 +85,10 @@ where
         config = config.any_semantic().page_size(1);
     }
     let observer = Arc::new(observer);
-    let parts = watches.iter().map(|watch| Part::new(watch.api.namespace())).collect();
+    let parts = looked_at.iter().map(|watch| Part::new(watch.api.namespace())).collect();
     let mut reflector = Reflector::new(parts, observer.clone(), aside, order);
     let store = reflector.store.clone();
-    let events = watches.into_iter().enumerate().map(|(part, Watch { api, backoff })| {
+    let events = looked_at.into_iter().enumerate().map(|(part, Watch { api, backoff })| {
         let observer = observer.clone();
         let events = watcher.watch(api, config.clone(), backoff, move || observer.may_list());
         events.map(move |event| (part, event)).boxed()

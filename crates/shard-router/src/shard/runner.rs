@@ -212,10 +212,14 @@ async fn control<K: Sharded, R: Reconciler<K>>(
     let mut outcomes = std::pin::pin!(controller.run(reconcile, policy, shard));
     while let Some(outcome) = outcomes.next().await {
         match outcome {
-            // Failures were reported where they were counted; an object that left the cache is nobody's failure.
-            Ok(_) | Err(controller::Error::ReconcilerFailed(..) | controller::Error::ObjectNotFound(_)) => {}
-            // A watch that has failed is retried, and has been said.
-            Err(controller::Error::QueueError(_)) => {}
+            // Failures were reported where they were counted; an object that left the cache is nobody's failure; and a watch
+            // that has failed is retried, and has been said.
+            Ok(_)
+            | Err(
+                controller::Error::ReconcilerFailed(..)
+                | controller::Error::ObjectNotFound(_)
+                | controller::Error::QueueError(_),
+            ) => {}
             // The gate has closed: all of this is about to be dropped.
             Err(_) if hold.remaining().is_none() => {}
             Err(error) => tracing::warn!(%error, "the controller of a shard has met an error"),

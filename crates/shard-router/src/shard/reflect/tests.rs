@@ -365,7 +365,7 @@ fn an_object_that_does_not_decode_is_put_aside_and_the_others_go_on() {
     assert_eq!(told(&mut reports), [(true, "b".into())]);
     while next(&mut repairs).is_some() {}
 
-    assert_eq!(apply(&mut reflector, 0, Event::Apply(fit("b").into())).len(), 1, "it is mended");
+    assert_eq!(apply(&mut reflector, 0, Event::Apply(fit("b"))).len(), 1, "it is mended");
     assert_eq!(told(&mut reports), [(false, "ns/b".into())]);
     assert!(reflector.apply(0, Event::Apply(odd("b"))).is_empty());
     assert_eq!(cached(&reflector), ["a", "c"], "a requeue of before must not find it");
