@@ -116,3 +116,25 @@ async fn a_resource_that_nobody_has_looked_at_says_so() {
         assert_eq!((ready.status.as_str(), ready.reason.as_str()), ("Unknown", "Pending"));
     }
 }
+
+/// An empty Helm value is a null, and anybody who may write the status may write a time.
+#[tokio::test]
+async fn a_null_is_dropped_and_a_time_that_no_client_reads_is_refused() {
+    let Some(stage) = stage("only the API server drops nulls and judges formats").await else { return };
+    let nulls =
+        json!({"resources": {"limits": {"cpu": null, "memory": null}, "requests": null}, "image": null});
+    let created = stage.create("nulls", nulls).await.expect("what is null is absent");
+    let limits = created.spec.resources.expect("there is an object").limits.expect("and another");
+    assert!(limits.is_empty() && created.spec.image.is_none(), "{limits:?}");
+    let memcacheds = stage.api::<Memcached>();
+    for (time, accepted) in [
+        ("2026-01-01T00:00:00+99:99", false),
+        ("9999-12-31T23:59:59Z", false),
+        ("2026-01-01T00:00:00.123456789+05:30", true),
+    ] {
+        let condition = json!({"type": "Approved", "status": "True", "reason": "ByHand", "message": "", "lastTransitionTime": time});
+        let patch = Patch::Merge(json!({"status": {"conditions": [condition]}}));
+        let written = memcacheds.patch_status("nulls", &PatchParams::default(), &patch).await;
+        assert_eq!(written.is_ok(), accepted, "{time}: {written:?}");
+    }
+}
