@@ -7,10 +7,13 @@ use kube::core::{Rule, validate};
 use schemars::{Schema, SchemaGenerator, json_schema};
 
 /// The memory for items has to be smaller than what the container may use. Compared as numbers: a quantity made of a
-/// number's digits has no known length, and so no known cost.
+/// number's digits has no known length, and so no known cost. Text is what equals itself as text: `type()` would say it more
+/// directly, but not every CEL library has it.
 pub(super) const MEMORY_FITS: &str = "!has(self.resources) || !has(self.resources.limits) || \
-    !has(self.resources.limits.memory) || !isQuantity(self.resources.limits.memory) || \
-    quantity(self.resources.limits.memory).asApproximateFloat() > double(self.memoryLimitMegabytes) * 1048576.0";
+    !has(self.resources.limits.memory) || (string(self.resources.limits.memory) == self.resources.limits.memory ? \
+    (!isQuantity(self.resources.limits.memory) || \
+    quantity(self.resources.limits.memory).asApproximateFloat() > double(self.memoryLimitMegabytes) * 1048576.0) : \
+    double(self.resources.limits.memory) > double(self.memoryLimitMegabytes) * 1048576.0)";
 
 /// Short options without a value may share a word with the option after them, so that `-vm512` is `-v -m 512`.
 /// Abbreviated long options are left to the operator, which knows them all.
@@ -44,15 +47,16 @@ pub(super) fn extra_args(_: &mut SchemaGenerator) -> Schema {
     schema
 }
 
-/// `limits` and `requests` of the core type, for the resources that a cache uses. Memory has to be a string: a rule about
-/// something that may be a number as well costs more than the API server allows.
+/// `limits` and `requests` of the core type, for the resources that a cache uses. A Pod takes a number with a fraction as well (`cpu:
+/// 0.5`); a definition has no way to permit integers, fractions and text in one field, so the descriptions say how to write it.
 pub(super) fn resources(_: &mut SchemaGenerator) -> Schema {
+    let quantity = |description: &str| json_schema!({"x-kubernetes-int-or-string": true, "maxLength": 32, "pattern": QUANTITY, "description": description});
     let quantities = json_schema!({
         "type": "object",
         "properties": {
-            "cpu": {"x-kubernetes-int-or-string": true, "pattern": QUANTITY},
-            "ephemeral-storage": {"x-kubernetes-int-or-string": true, "pattern": QUANTITY},
-            "memory": {"type": "string", "maxLength": 32, "pattern": QUANTITY},
+            "cpu": quantity("Cores: 2, 500m or \"0.5\". A fraction has to be written as text, in quotes."),
+            "ephemeral-storage": quantity("Bytes: 1Gi, 500M or 1000000000."),
+            "memory": quantity("Bytes: 512Mi, 1G or 536870912."),
         },
     });
     json_schema!({"type": "object", "properties": {"limits": quantities, "requests": quantities}})

@@ -24,6 +24,10 @@ async fn nonsense_is_refused_with_a_sentence() {
             json!({"memoryLimitMegabytes": 512, "resources": {"limits": {"memory": "512Mi"}}}),
             "memoryLimitMegabytes must be smaller than resources.limits.memory",
         ),
+        (
+            json!({"memoryLimitMegabytes": 512, "resources": {"limits": {"memory": 536_870_912}}}),
+            "memoryLimitMegabytes must be smaller than resources.limits.memory",
+        ),
         (json!({"extraArgs": ["-m", "5"]}), "extraArgs may not set what the operator manages"),
         (json!({"extraArgs": ["-vm512"]}), "extraArgs may not set what the operator manages"),
         (json!({"extraArgs": ["--port=1"]}), "extraArgs may not set what the operator manages"),
@@ -58,8 +62,13 @@ async fn sense_is_accepted() {
         ),
         ("args", json!({"extraArgs": ["-I", "4m", "-vv", "-o", "modern", "--max-reqs-per-event=50"]})),
         ("none", json!({"replicas": 0})),
+        (
+            "numbers",
+            json!({"resources": {"limits": {"memory": 134_217_728, "cpu": 1}, "requests": {"cpu": "0.5"}}}),
+        ),
     ] {
         stage.create(name, spec).await.expect(name);
+        stage.reconcile(name).await.expect(name);
     }
 }
 
