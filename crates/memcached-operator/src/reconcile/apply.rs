@@ -3,7 +3,7 @@
 //! With force: what this operator builds is its own, and drift is healed whoever caused it. What it does not set —
 //! annotations of others, a sidecar's fields — stays as it is, because server-side apply only touches the fields applied.
 //!
-//! Force decides about fields, not about objects: each write depends on what was seen (see [`precondition`]), so an object
+//! Force decides about fields, not about objects: each write depends on what was seen (see `precondition`), so an object
 //! that somebody else made, or made anew, since then is never rewritten.
 
 use std::fmt::Debug;
