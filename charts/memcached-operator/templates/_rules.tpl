@@ -26,10 +26,10 @@ a rule too many shows there, and one too few in the tests.
 - apiGroups: [policy]
   resources: [poddisruptionbudgets]
   verbs: [get, list, watch, create, patch]
-# What happened to a resource, told on the resource.
+# What happened to a resource, told on the resource; what happens again counts up in the same event.
 - apiGroups: [events.k8s.io]
   resources: [events]
-  verbs: [create]
+  verbs: [create, patch]
 {{- end -}}
 
 {{/* In the namespace of the Leases. */}}

@@ -5,9 +5,11 @@
 pub mod apply;
 pub mod build;
 mod delay;
+mod differences;
 mod error;
 mod events;
 pub mod fetch;
+pub mod mending;
 mod ownership;
 mod precondition;
 mod quantity;

@@ -3,22 +3,30 @@
 //! With force: what this operator builds is its own, and drift is healed whoever caused it. What it does not set —
 //! annotations of others, a sidecar's fields — stays as it is, because server-side apply only touches the fields applied.
 //!
+//! Who else writes the same fields is met more and more seldom (see [`mending`](super::mending)). Only fields that are
+//! applied count as drift: what mutating admission adds at every write is no reason for another.
+//!
 //! Force decides about fields, not about objects: each write depends on what was seen (see `precondition`), so an object
 //! that somebody else made, or made anew, since then is never rewritten.
 
 use std::fmt::Debug;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::StatefulSet;
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Client, Resource};
+use lease_core::Clock;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::FIELD_MANAGER;
 use super::build::Children;
+use super::differences::{Difference, differences, managers};
 use super::error::ReconcileError;
 use super::fetch::{self, Observed};
+use super::mending::Mendings;
 use super::precondition;
 use crate::crd::Memcached;
 
@@ -29,8 +37,12 @@ pub struct Applied {
     pub stateful_set: StatefulSet,
     /// Children that were not there, as `Kind name`.
     pub created: Vec<String>,
-    /// Children that were there and differed.
+    /// Children that were there and differed, after a change of the spec.
     pub updated: Vec<String>,
+    /// Children that were there and differed although nothing new was asked for: each with its fields and, if known, who else owns them.
+    pub mended: Vec<String>,
+    /// When to mend a child that differs and was mended too lately.
+    pub again: Option<Duration>,
 }
 
 /// Applies every child. The Service comes first, so that pods find their names from the start.
@@ -42,14 +54,17 @@ pub async fn apply(
     memcached: &Memcached,
     children: Children,
     observed: &Observed,
+    mendings: &Mutex<Mendings>,
+    clock: &dyn Clock,
 ) -> Result<Applied, ReconcileError> {
     // Before anything else: a Service with the new selector would find none of the Pods that are there.
     keeps_its_selector(&children.stateful_set, observed.stateful_set.as_ref())?;
-    let mut writer = Writer { client, memcached, created: Vec::new(), updated: Vec::new() };
+    let mut writer = Writer { client, memcached, mendings, clock, done: Done::default() };
     Box::pin(writer.apply(children.service, observed.service.clone())).await?;
     Box::pin(writer.apply(children.pod_disruption_budget, observed.pod_disruption_budget.clone())).await?;
     let stateful_set = Box::pin(writer.apply(children.stateful_set, observed.stateful_set.clone())).await?;
-    Ok(Applied { stateful_set, created: writer.created, updated: writer.updated })
+    let Done { created, updated, mended, again } = writer.done;
+    Ok(Applied { stateful_set, created, updated, mended, again })
 }
 
 fn keeps_its_selector(desired: &StatefulSet, seen: Option<&StatefulSet>) -> Result<(), ReconcileError> {
@@ -61,11 +76,20 @@ fn keeps_its_selector(desired: &StatefulSet, seen: Option<&StatefulSet>) -> Resu
     Err(ReconcileError::OtherSelector { child: format!("StatefulSet {name}") })
 }
 
+#[derive(Debug, Default)]
+struct Done {
+    created: Vec<String>,
+    updated: Vec<String>,
+    mended: Vec<String>,
+    again: Option<Duration>,
+}
+
 struct Writer<'a> {
     client: &'a Client,
     memcached: &'a Memcached,
-    created: Vec<String>,
-    updated: Vec<String>,
+    mendings: &'a Mutex<Mendings>,
+    clock: &'a dyn Clock,
+    done: Done,
 }
 
 impl Writer<'_> {
@@ -97,6 +121,17 @@ impl Writer<'_> {
             + Serialize
             + DeserializeOwned,
     {
+        let uid = self.memcached.metadata.uid.as_deref().unwrap_or_default();
+        let kind = K::kind(&());
+        let is_new = self.is_new();
+        let differs = seen.as_ref().map(|seen| differences(&*desired, seen)).unwrap_or_default();
+        let wait = self.mendings().wait(uid, &kind, self.clock.now().boottime).filter(|_| !is_new);
+        if let (Some(seen), Some(wait)) = (&seen, wait) {
+            if !differs.is_empty() {
+                self.done.again = Some(self.done.again.map_or(wait, |again| again.min(wait)));
+            }
+            return Ok(seen.clone());
+        }
         precondition::require(desired.meta_mut(), seen.as_ref().map(Resource::meta));
         let meta = desired.meta();
         let name = meta.name.as_deref().unwrap_or_default();
@@ -104,20 +139,47 @@ impl Writer<'_> {
         let params = PatchParams::apply(FIELD_MANAGER).force();
         let applied = api.patch(name, &params, &Patch::Apply(&*desired)).await;
         let applied = applied.map_err(|source| ReconcileError::Apply { child: child.to_owned(), source })?;
-        match &seen {
-            None => self.created.push(child.to_owned()),
-            Some(before) if changed(before, &applied) => self.updated.push(child.to_owned()),
-            Some(_) => {}
+        let Some(seen) = seen else {
+            self.done.created.push(child.to_owned());
+            return Ok(applied);
+        };
+        if seen.meta().resource_version == applied.meta().resource_version {
+            return Ok(applied);
+        }
+        if is_new {
+            self.done.updated.push(child.to_owned());
+            return Ok(applied);
+        }
+        // Counts when nothing differed too: admission that changes an object at every write would be written to for ever.
+        self.mendings().mended(uid, &kind, self.clock.now().boottime);
+        if !differs.is_empty() {
+            self.done.mended.push(mending(child, &differs, &seen));
         }
         Ok(applied)
     }
+
+    /// Whether the spec asks for something that has not been applied yet.
+    fn is_new(&self) -> bool {
+        let observed = self.memcached.status.as_ref().and_then(|status| status.observed_generation);
+        observed != self.memcached.metadata.generation
+    }
+
+    fn mendings(&self) -> MutexGuard<'_, Mendings> {
+        self.mendings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
-/// Whether what was asked for changed. Most kinds count that in `generation`, which their status leaves alone; a Service
-/// has none.
-fn changed<K: Resource>(before: &K, after: &K) -> bool {
-    match (before.meta().generation, after.meta().generation) {
-        (Some(before), Some(after)) => before != after,
-        _ => before.meta().resource_version != after.meta().resource_version,
+/// A child that was mended, with the fields and who else writes them: `Service a (spec.ports, also written by kubectl-edit)`.
+fn mending<K: Resource>(child: &str, differs: &[Difference], seen: &K) -> String {
+    const MOST: usize = 5;
+    let mut fields: Vec<String> = differs.iter().take(MOST).map(Difference::path).collect();
+    if let Some(more) = differs.len().checked_sub(MOST).filter(|more| *more > 0) {
+        fields.push(format!("{more} more"));
+    }
+    let fields = fields.join(", ");
+    let managers = managers(differs, seen.meta().managed_fields.as_deref().unwrap_or_default());
+    match managers.as_slice() {
+        [] => format!("{child} ({fields})"),
+        _ => format!("{child} ({fields}, also written by {})", managers.join(", ")),
     }
 }

@@ -1,12 +1,22 @@
 //! Events on the resource: one for each thing that happened, none for a resync at which nothing did.
 
-use kube::runtime::events::{Event, EventType, Recorder, Reporter};
-use kube::{Client, Resource};
+mod series;
+
+use std::sync::{Mutex, PoisonError};
+
+use k8s_openapi::api::events::v1::{Event as K8sEvent, EventSeries};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
+use kube::api::{Patch, PatchParams, PostParams};
+use kube::runtime::events::{Event, EventType};
+use kube::{Api, Client, Resource};
+use lease_core::Clock;
 
 use super::FIELD_MANAGER;
 use super::apply::Applied;
 use super::status::{DEGRADED, condition};
 use crate::crd::{Memcached, MemcachedStatus};
+
+pub(super) use series::Published;
 
 /// The longest note that the API server accepts.
 const LONGEST_NOTE: usize = 1024;
@@ -28,16 +38,15 @@ pub(super) fn of_reconcile(
             ));
         }
         if !applied.updated.is_empty() {
-            let observed = memcached.status.as_ref().and_then(|status| status.observed_generation);
-            let drift = observed == memcached.metadata.generation;
-            let reason = if drift { "DriftHealed" } else { "Updated" };
-            let what = if drift { "Restored" } else { "Updated" };
-            events.push(event(
-                EventType::Normal,
-                reason,
-                "Apply",
-                &format!("{what} {}.", applied.updated.join(", ")),
-            ));
+            let note = format!("Updated {}.", applied.updated.join(", "));
+            events.push(event(EventType::Normal, "Updated", "Apply", &note));
+        }
+        // One for each child, so that each counts up by itself.
+        for mended in &applied.mended {
+            let note = format!(
+                "Restored {mended}. What is changed again and again is restored more and more seldom."
+            );
+            events.push(event(EventType::Normal, "DriftHealed", "Apply", &note));
         }
     }
     events.extend(degradation(memcached, status));
@@ -61,14 +70,75 @@ fn degradation(memcached: &Memcached, status: &MemcachedStatus) -> Option<Event>
 }
 
 /// Publishes; a lost event is no reason to reconcile again, so it is only logged.
-pub(super) async fn publish(client: &Client, memcached: &Memcached, replica: &str, events: &[Event]) {
-    let instance = Some(replica.to_owned());
-    let recorder = Recorder::new(client.clone(), Reporter { controller: FIELD_MANAGER.into(), instance });
-    let regarding = memcached.object_ref(&());
-    for event in events {
-        if let Err(error) = recorder.publish(event, &regarding).await {
+pub(super) async fn publish(
+    client: &Client,
+    memcached: &Memcached,
+    replica: &str,
+    events: &[Event],
+    published: &Mutex<Published>,
+    clock: &dyn Clock,
+) {
+    let namespace = memcached.metadata.namespace.as_deref().unwrap_or_default();
+    let api: Api<K8sEvent> = Api::namespaced(client.clone(), namespace);
+    for (nth, event) in (0_i128..).zip(events) {
+        if let Err(error) = publish_one(&api, memcached, replica, (nth, event), published, clock).await {
             tracing::warn!(reason = event.reason, %error, "could not publish an event");
         }
+    }
+}
+
+async fn publish_one(
+    api: &Api<K8sEvent>,
+    memcached: &Memcached,
+    replica: &str,
+    (nth, event): (i128, &Event),
+    published: &Mutex<Published>,
+    clock: &dyn Clock,
+) -> Result<(), kube::Error> {
+    let cache = || published.lock().unwrap_or_else(PoisonError::into_inner);
+    let now = clock.now().boottime;
+    let time = MicroTime(clock.wall());
+    let uid = memcached.metadata.uid.clone().unwrap_or_default();
+    let note = event.note.clone().unwrap_or_default();
+    let key = [uid, type_(event.type_).to_owned(), event.reason.clone(), event.action.clone(), note];
+    let again = cache().again(&key, now);
+    if let Some((name, count)) = again {
+        let series = EventSeries { count, last_observed_time: time.clone() };
+        let patch = Patch::Merge(serde_json::json!({ "series": series }));
+        match api.patch(&name, &PatchParams::default(), &patch).await {
+            // It has expired, or somebody removed it: told anew.
+            Err(kube::Error::Api(status)) if status.code == 404 => {}
+            result => return result.map(drop),
+        }
+    }
+    let regarding = memcached.object_ref(&());
+    let object = regarding.name.as_deref().unwrap_or(FIELD_MANAGER);
+    let name = format!("{object}.{:x}", time.0.as_nanosecond() + nth);
+    let new = K8sEvent {
+        metadata: ObjectMeta {
+            name: Some(name.clone()),
+            namespace: regarding.namespace.clone(),
+            ..ObjectMeta::default()
+        },
+        type_: Some(type_(event.type_).to_owned()),
+        reason: Some(event.reason.clone()),
+        action: Some(event.action.clone()),
+        note: event.note.clone(),
+        event_time: Some(time),
+        regarding: Some(regarding),
+        reporting_controller: Some(FIELD_MANAGER.to_owned()),
+        reporting_instance: Some(replica.to_owned()),
+        ..K8sEvent::default()
+    };
+    api.create(&PostParams::default(), &new).await?;
+    cache().created(key, name, now);
+    Ok(())
+}
+
+fn type_(event: EventType) -> &'static str {
+    match event {
+        EventType::Normal => "Normal",
+        EventType::Warning => "Warning",
     }
 }
 

@@ -1,6 +1,6 @@
 //! The pipeline, put together.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use k8s_openapi::api::apps::v1::StatefulSet;
 use kube::Client;
@@ -11,8 +11,9 @@ use super::apply::{Applied, apply};
 use super::build::build;
 use super::delay::Delay;
 use super::error::{ReconcileError, key};
-use super::events;
+use super::events::{self, Published};
 use super::fetch::{self, Observed};
+use super::mending::Mendings;
 use super::status::{DEGRADED, Outcome, READY, condition, sentences, status, write};
 use super::validate::{Problem, validate};
 use crate::crd::Memcached;
@@ -24,12 +25,20 @@ pub struct MemcachedReconciler {
     replica: Arc<str>,
     clock: Arc<dyn Clock>,
     delay: Delay,
+    mendings: Arc<Mutex<Mendings>>,
+    published: Arc<Mutex<Published>>,
 }
 
 impl MemcachedReconciler {
     /// `replica` is named in events as the reporting instance.
     pub fn new(replica: &str) -> Self {
-        Self { replica: replica.into(), clock: Arc::new(SystemClock), delay: Delay::from_env() }
+        Self {
+            replica: replica.into(),
+            clock: Arc::new(SystemClock),
+            delay: Delay::from_env(),
+            mendings: Arc::default(),
+            published: Arc::default(),
+        }
     }
 
     /// Takes the time that goes into conditions from this clock.
@@ -64,7 +73,10 @@ impl MemcachedReconciler {
         let (current, children) = Box::pin(read).await;
         let memcached = match current {
             Ok(Some(memcached)) => memcached,
-            Ok(None) => return Ok(Action::await_change()),
+            Ok(None) => {
+                self.forget(seen);
+                return Ok(Action::await_change());
+            }
             Err(error) => {
                 // What cannot be read can perhaps be written: the status has rights of its own.
                 self.tell(client, seen, None, &error, earlier_failures).await;
@@ -76,7 +88,7 @@ impl MemcachedReconciler {
         self.delay.pass(&memcached, self.clock.as_ref()).await;
         let (observed, result) = match children {
             Ok(observed) => {
-                let result = Box::pin(converge(&memcached, client, bucket, &observed)).await;
+                let result = Box::pin(self.converge(&memcached, client, bucket, &observed)).await;
                 (observed, result)
             }
             Err(error) => (Observed::default(), Err(Failure::Error(error))),
@@ -86,7 +98,7 @@ impl MemcachedReconciler {
             Ok(applied) => {
                 let servers = Some(&applied.stateful_set);
                 Box::pin(self.report(client, &memcached, servers, Outcome::Applied, Some(&applied))).await?;
-                Ok(Action::await_change())
+                Ok(applied.again.map_or_else(Action::await_change, Action::requeue))
             }
             Err(Failure::Invalid(problems)) => {
                 let because = sentences(&problems);
@@ -153,8 +165,29 @@ impl MemcachedReconciler {
         let status = status(memcached, servers, &outcome, self.clock.wall());
         let events = events::of_reconcile(memcached, applied, &status);
         write(client, memcached, &status).await?;
-        events::publish(client, memcached, &self.replica, &events).await;
+        let clock = self.clock.as_ref();
+        Box::pin(events::publish(client, memcached, &self.replica, &events, &self.published, clock)).await;
         Ok(())
+    }
+
+    async fn converge(
+        &self,
+        memcached: &Memcached,
+        client: &Client,
+        bucket: &(String, String),
+        observed: &Observed,
+    ) -> Result<Applied, Failure> {
+        let fleet = validate(memcached).map_err(Failure::Invalid)?;
+        let children = build(&fleet, bucket);
+        let applied = apply(client, memcached, children, observed, &self.mendings, self.clock.as_ref());
+        Box::pin(applied).await.map_err(Failure::Error)
+    }
+
+    /// Drops what was kept for a resource that is gone.
+    fn forget(&self, gone: &Memcached) {
+        let uid = gone.metadata.uid.as_deref().unwrap_or_default();
+        self.mendings.lock().unwrap_or_else(PoisonError::into_inner).forget(uid);
+        self.published.lock().unwrap_or_else(PoisonError::into_inner).forget(uid);
     }
 }
 
@@ -179,16 +212,6 @@ fn is_due(memcached: &Memcached, error: &ReconcileError, earlier_failures: u32) 
 enum Failure {
     Invalid(Vec<Problem>),
     Error(ReconcileError),
-}
-
-async fn converge(
-    memcached: &Memcached,
-    client: &Client,
-    bucket: &(String, String),
-    observed: &Observed,
-) -> Result<Applied, Failure> {
-    let fleet = validate(memcached).map_err(Failure::Invalid)?;
-    Box::pin(apply(client, memcached, build(&fleet, bucket), observed)).await.map_err(Failure::Error)
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 mod children;
 mod definition;
+mod dispute;
 mod races;
 mod status;
 mod support;

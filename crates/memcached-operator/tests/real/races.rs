@@ -1,10 +1,13 @@
 //! Somebody is quicker: what happens between the reads and the writes of one reconcile.
 
+use std::sync::Mutex;
+
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use kube::{Resource, ResourceExt};
+use lease_core::SystemClock;
 use memcached_operator::crd::Memcached;
 use memcached_operator::reconcile::ReconcileError;
 use memcached_operator::reconcile::apply::{Applied, apply};
@@ -121,7 +124,9 @@ async fn a_field_of_a_new_child_goes_when_it_is_applied_no_more() {
     for meta in metas {
         meta.annotations.get_or_insert_default().insert("example.com/dropped-later".into(), "x".into());
     }
-    apply(&stage.client, &memcached, first, &Observed::default()).await.expect("created");
+    let (mendings, clock) = (Mutex::default(), SystemClock);
+    let seen = Observed::default();
+    apply(&stage.client, &memcached, first, &seen, &mendings, &clock).await.expect("created");
     let annotated = |meta: &kube::api::ObjectMeta| meta.annotations.is_some();
     let there = fetch::children(&stage.client, &memcached).await.expect("ours");
     assert!(metas_of(&there).into_iter().all(annotated), "they were created with it");
@@ -144,7 +149,7 @@ fn children(memcached: &Memcached) -> Children {
 }
 
 async fn applied(stage: &Stage, memcached: &Memcached, seen: &Observed) -> Result<Applied, ReconcileError> {
-    apply(&stage.client, memcached, children(memcached), seen).await
+    apply(&stage.client, memcached, children(memcached), seen, &Mutex::default(), &SystemClock).await
 }
 
 impl Stage {

@@ -1,0 +1,201 @@
+//! Where an object differs from what is applied to it, and who else has a say there.
+//!
+//! Only fields that are applied count. What defaulting, mutating admission or others add is no difference.
+
+use std::collections::BTreeSet;
+
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::FIELD_MANAGER;
+use super::quantity::thousandths;
+
+/// The fields by which elements of lists are told apart, as far as this operator's children have such lists.
+const KEYS: [&str; 4] = ["name", "uid", "containerPort", "port"];
+
+/// One step to a field.
+#[derive(Clone, Debug, PartialEq)]
+enum Step {
+    Field(String),
+    /// An element of a list, as it is applied.
+    Element(Value),
+}
+
+/// A field that is applied and has another value, or none.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Difference(Vec<Step>);
+
+impl Difference {
+    /// As people write it: `spec.template.spec.containers[memcached].image`.
+    pub(super) fn path(&self) -> String {
+        let mut path = String::new();
+        for step in &self.0 {
+            match step {
+                Step::Field(name) if path.is_empty() => path.push_str(name),
+                Step::Field(name) => path.extend([".", name]),
+                Step::Element(element) => {
+                    let key = KEYS.iter().find_map(|key| element.get(*key)).map(Value::to_string);
+                    path.extend(["[", key.unwrap_or_default().trim_matches('"'), "]"]);
+                }
+            }
+        }
+        path
+    }
+}
+
+/// Where `seen` differs from `desired`.
+pub(super) fn differences<K: Serialize>(desired: &K, seen: &K) -> Vec<Difference> {
+    let value = |object: &K| serde_json::to_value(object).unwrap_or_default();
+    let mut desired = value(desired);
+    if let Some(meta) = desired.get_mut("metadata").and_then(Value::as_object_mut) {
+        // Preconditions of the write, if it has been tried before.
+        meta.remove("uid");
+        meta.remove("resourceVersion");
+    }
+    let mut found = Vec::new();
+    compare(&desired, Some(&value(seen)), &mut Vec::new(), &mut found);
+    found
+}
+
+fn compare(desired: &Value, seen: Option<&Value>, path: &mut Vec<Step>, found: &mut Vec<Difference>) {
+    match (desired, seen) {
+        (Value::Object(desired), Some(Value::Object(seen))) => {
+            for (name, desired) in desired {
+                path.push(Step::Field(name.clone()));
+                compare(desired, seen.get(name), path, found);
+                path.pop();
+            }
+        }
+        (Value::Array(desired), Some(Value::Array(seen))) if desired.iter().all(Value::is_object) => {
+            for desired in desired {
+                let Some(key) = KEYS.iter().find(|key| desired.get(**key).is_some()) else {
+                    // Without a key, it is there or not.
+                    let is_there = |seen: &Value| {
+                        let mut found = Vec::new();
+                        compare(desired, Some(seen), &mut path.clone(), &mut found);
+                        found.is_empty()
+                    };
+                    if !seen.iter().any(is_there) {
+                        found.push(Difference(path.clone()));
+                    }
+                    continue;
+                };
+                let seen = seen.iter().find(|seen| seen.get(*key) == desired.get(*key));
+                path.push(Step::Element(desired.clone()));
+                compare(desired, seen, path, found);
+                path.pop();
+            }
+        }
+        // The API server leaves out what is empty.
+        (Value::Object(desired), None) if desired.is_empty() => {}
+        (Value::Array(desired), None) if desired.is_empty() => {}
+        (Value::Null, None) => {}
+        (desired, Some(seen)) if desired == seen || is_same_quantity(desired, seen, path) => {}
+        _ => found.push(Difference(path.clone())),
+    }
+}
+
+/// `1000m` and `1` of a resource.
+fn is_same_quantity(desired: &Value, seen: &Value, path: &[Step]) -> bool {
+    let is_resource = path.iter().any(|step| *step == Step::Field("resources".into()));
+    let amount = |value: &Value| value.as_str().and_then(|text| thousandths(&Quantity(text.into())));
+    is_resource && amount(desired).is_some_and(|desired| amount(seen) == Some(desired))
+}
+
+/// The other field managers that own one of these fields, in alphabetical order.
+pub(super) fn managers(differences: &[Difference], managed: &[ManagedFieldsEntry]) -> Vec<String> {
+    let mut managers = BTreeSet::new();
+    for entry in managed {
+        let (Some(manager), Some(fields)) = (&entry.manager, &entry.fields_v1) else { continue };
+        if manager != FIELD_MANAGER && differences.iter().any(|difference| owns(&fields.0, &difference.0)) {
+            managers.insert(manager.clone());
+        }
+    }
+    managers.into_iter().collect()
+}
+
+/// Whether these fields, in the form of `managedFields`, have this one among them, something inside it, or all around it.
+fn owns(fields: &Value, path: &[Step]) -> bool {
+    let Some((step, rest)) = path.split_first() else { return true };
+    let Some(members) = fields.as_object() else { return false };
+    match step {
+        Step::Field(name) => {
+            members.get(&format!("f:{name}")).is_some_and(|inner| is_whole(inner) || owns(inner, rest))
+        }
+        Step::Element(element) => members.iter().any(|(name, inner)| {
+            let key = name.strip_prefix("k:").and_then(|key| serde_json::from_str::<Value>(key).ok());
+            let key = key.as_ref().and_then(Value::as_object);
+            key.is_some_and(|key| key.iter().all(|(name, value)| element.get(name) == Some(value)))
+                && owns(inner, rest)
+        }),
+    }
+}
+
+/// A field that is owned as one, with all that is in it.
+fn is_whole(fields: &Value) -> bool {
+    fields.as_object().is_some_and(serde_json::Map::is_empty)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn paths(desired: &Value, seen: &Value) -> Vec<String> {
+        differences(desired, seen).iter().map(Difference::path).collect()
+    }
+
+    #[test]
+    fn what_others_add_is_no_difference() {
+        let desired = json!({
+            "metadata": {"name": "a", "uid": "u", "resourceVersion": "1", "labels": {"ours": "1"}},
+            "spec": {"containers": [{"name": "m", "args": ["-m"], "resources": {"limits": {"cpu": "1000m"}}}], "none": {}},
+        });
+        let seen = json!({
+            "metadata": {"name": "a", "uid": "u", "resourceVersion": "2", "labels": {"ours": "1", "theirs": "2"},
+                         "annotations": {"webhook": "now"}},
+            "spec": {"containers": [{"name": "sidecar"}, {"name": "m", "args": ["-m"], "image": "x",
+                                     "resources": {"limits": {"cpu": "1"}}}]},
+        });
+        assert_eq!(paths(&desired, &seen), [""; 0]);
+    }
+
+    #[test]
+    fn what_is_applied_and_differs_is_named() {
+        let desired = json!({
+            "metadata": {"labels": {"version": "1.0"}},
+            "spec": {"replicas": 3, "list": [1, 2], "terms": [{"weight": 1}, {"weight": 2}], "containers": [{"name": "m", "args": ["-m"]}]},
+        });
+        let seen = json!({
+            "metadata": {"labels": {"version": "1"}},
+            "spec": {"list": [2, 1], "terms": [{"weight": 2, "default": 1}], "containers": [{"name": "m", "args": ["-v"]}]},
+        });
+        let expected = [
+            "metadata.labels.version",
+            "spec.containers[m].args",
+            "spec.list",
+            "spec.replicas",
+            "spec.terms",
+        ];
+        assert_eq!(paths(&desired, &seen), expected);
+    }
+
+    #[test]
+    fn the_owner_of_a_field_is_named_and_others_are_not() {
+        let desired = json!({"spec": {"replicas": 3, "containers": [{"name": "m", "args": ["-m"]}], "selector": {"a": "b"}}});
+        let seen =
+            json!({"spec": {"replicas": 1, "containers": [{"name": "m", "args": ["-v"]}], "selector": {}}});
+        let managed: Vec<ManagedFieldsEntry> = serde_json::from_value(json!([
+            {"manager": FIELD_MANAGER, "fieldsV1": {"f:spec": {"f:replicas": {}}}},
+            {"manager": "scaler", "fieldsV1": {"f:spec": {"f:replicas": {}}}},
+            {"manager": "editor", "fieldsV1": {"f:spec": {"f:containers": {"k:{\"name\":\"m\"}": {".": {}, "f:args": {}}}}}},
+            {"manager": "atomic", "fieldsV1": {"f:spec": {"f:selector": {}}}},
+            {"manager": "beside", "fieldsV1": {"f:spec": {"f:containers": {"k:{\"name\":\"n\"}": {"f:args": {}}}}}},
+            {"manager": "kube-controller-manager", "fieldsV1": {"f:status": {"f:replicas": {}}}},
+        ]))
+        .expect("managed fields");
+        assert_eq!(managers(&differences(&desired, &seen), &managed), ["atomic", "editor", "scaler"]);
+    }
+}
