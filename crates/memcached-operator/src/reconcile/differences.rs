@@ -105,9 +105,9 @@ fn is_same_quantity(desired: &Value, seen: &Value, path: &[Step]) -> bool {
 }
 
 /// The other field managers that own one of these fields, in alphabetical order.
-pub(super) fn managers(differences: &[Difference], managed: &[ManagedFieldsEntry]) -> Vec<String> {
+pub(super) fn managers(differences: &[Difference], entries: &[ManagedFieldsEntry]) -> Vec<String> {
     let mut managers = BTreeSet::new();
-    for entry in managed {
+    for entry in entries {
         let (Some(manager), Some(fields)) = (&entry.manager, &entry.fields_v1) else { continue };
         if manager != FIELD_MANAGER && differences.iter().any(|difference| owns(&fields.0, &difference.0)) {
             managers.insert(manager.clone());

@@ -74,7 +74,7 @@ mod tests {
     #[test]
     fn it_ends_with_the_object_and_there_is_a_most() {
         let mut published = Published::default();
-        for uid in 0..MOST + 1 {
+        for uid in 0..=MOST {
             published.created(key(&uid.to_string()), "e".into(), Duration::from_micros(uid as u64));
         }
         assert_eq!(published.0.len(), MOST);
