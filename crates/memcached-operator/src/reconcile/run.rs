@@ -57,6 +57,11 @@ impl MemcachedReconciler {
         self
     }
 
+    /// The time that goes into conditions.
+    pub(super) fn wall(&self) -> k8s_openapi::jiff::Timestamp {
+        self.clock.wall()
+    }
+
     /// One reconcile with this client; `seen` is the resource as the cache has it, `bucket` the label for the children, as key and
     /// value, and `earlier_failures` how many reconciles of it have failed in a row before.
     ///

@@ -6,11 +6,13 @@ use std::time::Duration;
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
+use kube::Client;
 use kube::runtime::controller::Action;
-use shard_router::{Connection, Failure, Held, Options, Reconciler, Sharded, ShardedController};
+use shard_router::{Connection, Failure, Held, Options, Reconciler, Sharded, ShardedController, Undecodable};
 
 use super::error::ReconcileError;
 use super::run::MemcachedReconciler;
+use super::status::report_undecodable;
 use crate::crd::Memcached;
 
 /// How soon after a conflict to look again: what won is in the cache by then.
@@ -49,5 +51,9 @@ impl Reconciler<Memcached> for MemcachedReconciler {
             Failure::Error(error) if error.is_conflict() => Action::requeue(backoff.min(AFTER_CONFLICT)),
             _ => Action::requeue(backoff),
         }
+    }
+
+    async fn report_undecodable(&self, object: &Undecodable, client: Client) -> Result<(), kube::Error> {
+        report_undecodable(object, client, self.wall()).await
     }
 }

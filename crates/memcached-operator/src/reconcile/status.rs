@@ -1,6 +1,7 @@
 //! What the operator reports: pure functions from what was seen to a status, and the one write of it.
 
 mod conditions;
+mod undecodable;
 mod write;
 
 use k8s_openapi::api::apps::v1::StatefulSet;
@@ -11,6 +12,7 @@ use super::validate::{Problem, image};
 use crate::crd::{Memcached, MemcachedStatus};
 
 pub use conditions::{AVAILABLE, DEGRADED, READY, RECONCILING, STALLED, condition};
+pub use undecodable::report as report_undecodable;
 pub use write::{needs_writing, write};
 
 /// The longest message of a condition that the API server accepts is far longer; this is what people read.
