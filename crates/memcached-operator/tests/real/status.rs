@@ -9,8 +9,10 @@ use kube::Api;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use kube_testkit::{WorkloadStandIn, eventually};
 use memcached_operator::crd::{Memcached, MemcachedStatus};
+use memcached_operator::reconcile::MemcachedReconciler;
 use memcached_operator::reconcile::status::condition;
 use serde_json::json;
+use shard_router::{Lenient, Reconciler as _};
 
 use crate::support::stage;
 
@@ -152,4 +154,31 @@ async fn a_resource_says_that_it_is_on_its_way_before_anything_else() {
 fn summary(status: &MemcachedStatus) -> String {
     let all = status.conditions.iter().map(|condition| format!("{}={}", condition.type_, condition.status));
     all.collect::<Vec<_>>().join(" ")
+}
+
+#[tokio::test]
+async fn what_cannot_be_decoded_says_so_and_recovers() {
+    let Some(stage) = stage("the API server keeps field managers apart").await else { return };
+    stage.create("odd-to-read", json!({})).await.expect("created");
+    stage.reconcile("odd-to-read").await.expect("reconciled");
+    // The CRD lets no such object through, so it is made odd on its way here.
+    let seen = stage.api::<Memcached>().get("odd-to-read").await.expect("it is there");
+    let mut raw = serde_json::to_value(&seen).expect("JSON");
+    raw["spec"]["replicas"] = json!("two");
+    let Ok(Lenient::<Memcached>::Undecodable(odd)) = serde_json::from_value(raw) else {
+        panic!("it decodes")
+    };
+    let reconciler = MemcachedReconciler::new("tests_1");
+    reconciler.report_undecodable(&odd, stage.client.clone()).await.expect("reported");
+    let status = stage.status("odd-to-read").await;
+    assert_eq!(summary(&status), "Ready=False Reconciling=False Stalled=True Available=False Degraded=True");
+    let stalled = condition(&status.conditions, "Stalled").expect("Stalled");
+    assert_eq!(stalled.reason, "CannotBeDecoded");
+    assert!(stalled.message.contains("spec.replicas"), "{}", stalled.message);
+    assert_eq!(status.ready.as_deref(), Some("0/1"));
+    let late = reconciler.report_undecodable(&odd, stage.client.clone()).await;
+    assert!(matches!(late, Err(kube::Error::Api(answer)) if answer.code == 409), "an old version is refused");
+    stage.reconcile("odd-to-read").await.expect("reconciled");
+    let status = stage.status("odd-to-read").await;
+    assert_eq!(summary(&status), "Ready=False Reconciling=True Stalled=False Available=False Degraded=False");
 }
