@@ -148,8 +148,10 @@ impl<K: Sharded> ShardedController<K> {
         let options = self.options;
         let clock = options.elections.clock.clone();
         let rights = Arc::new(Rights::new(clock.clone(), options.longest_silence()));
-        let base = Base::new(self.connection.clone(), &options.user_agent(), rights.clone())?;
-        let stamper_base = Base::new(self.connection.clone(), &options.stamper_user_agent(), rights.clone())?;
+        let clock = options.elections.clock.clone();
+        let base = Base::new(self.connection.clone(), &options.user_agent(), clock.clone(), rights.clone())?;
+        let stamper_base =
+            Base::new(self.connection.clone(), &options.stamper_user_agent(), clock.clone(), rights.clone())?;
         let connection = introduced(self.connection, &options.user_agent())?;
         let identity = options.elections.identity.clone();
         let recorder = Recorder::new(options.records.clone(), clock.clone(), identity.as_str());

@@ -21,6 +21,7 @@
 mod deadline;
 mod flight;
 mod given;
+mod limit;
 mod wire;
 
 use std::{sync::Arc, time::Duration};
@@ -31,10 +32,10 @@ use kube::{
     Client,
     client::{Body, ClientBuilder},
 };
-use lease_core::Connection;
+use lease_core::{Clock, Connection};
 use tower::{BoxError, Layer};
 
-use self::{flight::Flight, given::Given};
+use self::{flight::Flight, given::Given, limit::Limit};
 use crate::{
     mutants::{Mutant, active},
     requests::{Answer, Observer, Target, observed},
@@ -102,14 +103,17 @@ pub(crate) struct Pass(pub(crate) Arc<dyn Authority>);
 #[derive(Clone)]
 pub(crate) struct Base {
     client: Client,
+    clock: Arc<dyn Clock>,
     rights: Arc<Rights>,
 }
 
 impl Base {
-    /// A pool that introduces itself to the API server as `user_agent`. `rights` hears of each answer.
+    /// A pool that introduces itself to the API server as `user_agent`. Requests are limited by `clock`, and `rights` hears of each
+    /// answer.
     pub(crate) fn new(
         connection: Connection,
         user_agent: &str,
+        clock: Arc<dyn Clock>,
         rights: Arc<Rights>,
     ) -> Result<Self, BaseError> {
         let user_agent = header(user_agent)?;
@@ -124,7 +128,7 @@ impl Base {
                 Client::new(wire::LastCheck.layer(Given::new(client, user_agent)), namespace)
             }
         };
-        Ok(Self { client, rights })
+        Ok(Self { client, clock, rights })
     }
 
     /// For reads and for writes that need no shard.
@@ -135,8 +139,11 @@ impl Base {
             let base = base.clone();
             async move {
                 let target = Target::of(&request);
+                let mut limit = Limit::of(&request, &base.clock);
                 let answer = async { base.client.send(request).await.map_err(BoxError::from) };
-                observed(target, &[base.rights.as_ref()], answer.boxed()).await
+                let answer = limit.begun(answer).boxed();
+                let answer = observed(target, &[base.rights.as_ref()], answer).await?;
+                Ok::<_, BoxError>(limit.on_body(answer))
             }
         };
         Client::new(tower::service_fn(send), namespace)
@@ -150,9 +157,12 @@ impl Base {
             let (base, pass) = (base.clone(), pass.clone());
             async move {
                 let target = Target::of(&request);
-                let answer = send(base.client, pass.clone(), request).boxed();
+                // A write that runs into it counts as one that nobody knows the fate of: its flight is dropped with it.
+                let mut limit = Limit::of(&request, &base.clock);
+                let answer = limit.begun(send(base.client, pass.clone(), request)).boxed();
                 let authority = AsObserver(pass.0.as_ref());
-                observed(target, &[base.rights.as_ref(), &authority], answer).await
+                let answer = observed(target, &[base.rights.as_ref(), &authority], answer).await?;
+                Ok::<_, BoxError>(limit.on_body(answer))
             }
         };
         Client::new(tower::service_fn(gate), namespace)

@@ -34,11 +34,13 @@ pub enum Mutant {
     NameFreedBesideUnanswered,
     /// A shard that was won is worked on without another look at the committed layout.
     LayoutNotConfirmed,
+    /// Requests are waited for without a limit.
+    NoRequestLimit,
 }
 
 impl Mutant {
     /// Every mutant there is, with its name in `SHARD_ROUTER_MUTANT`.
-    pub const ALL: [(Self, &'static str); 13] = [
+    pub const ALL: [(Self, &'static str); 14] = [
         (Self::SkipDrain, "skip-drain"),
         (Self::NoBarrier, "no-barrier"),
         (Self::StampFromKeyAgain, "stamp-from-key-again"),
@@ -52,6 +54,7 @@ impl Mutant {
         (Self::LayoutOfPredecessorStands, "layout-of-predecessor-stands"),
         (Self::NameFreedBesideUnanswered, "name-freed-beside-unanswered"),
         (Self::LayoutNotConfirmed, "layout-not-confirmed"),
+        (Self::NoRequestLimit, "no-request-limit"),
     ];
 }
 

@@ -6,6 +6,8 @@ mod ability;
 mod blackhole;
 #[path = "virtual_time/clock.rs"]
 mod clock;
+#[path = "virtual_time/dead_connections.rs"]
+mod dead_connections;
 #[path = "virtual_time/layout_change.rs"]
 mod layout_change;
 #[path = "virtual_time/left_over_finalizer.rs"]
@@ -67,4 +69,11 @@ async fn replicas_go_on_by_themselves_after_a_restore_of_etcd() {
     let recovered = restore::recovered_after().await.expect("they recover");
     assert!(recovered <= bound, "after {recovered:?}, and the bound is {bound:?}");
     println!("recovered after {recovered:?}");
+}
+
+/// One request limit, and the first waits of the backoff.
+#[tokio::test(start_paused = true)]
+async fn requests_on_dead_connections_are_given_up_and_made_again() {
+    let recovered = dead_connections::recovered_after().await.expect("they recover");
+    assert!(recovered <= Duration::from_secs(60), "after {recovered:?}");
 }

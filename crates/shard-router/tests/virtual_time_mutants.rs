@@ -4,6 +4,8 @@
 mod blackhole;
 #[path = "virtual_time/clock.rs"]
 mod clock;
+#[path = "virtual_time/dead_connections.rs"]
+mod dead_connections;
 #[path = "virtual_time/layout_change.rs"]
 mod layout_change;
 #[path = "virtual_time/name.rs"]
@@ -65,5 +67,14 @@ async fn old_news_that_is_dropped_after_a_restore_is_found_out() {
     lease_core::mutants::activate(Some(lease_core::mutants::Mutant::OldNewsAfterRewind));
     let recovered = restore::recovered_after().await;
     lease_core::mutants::activate(None);
+    assert_eq!(recovered, None, "not found out");
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_without_a_limit_are_found_out() {
+    let _turn = TURN.lock().await;
+    activate(Some(Mutant::NoRequestLimit));
+    let recovered = dead_connections::recovered_after().await;
+    activate(None);
     assert_eq!(recovered, None, "not found out");
 }

@@ -74,7 +74,8 @@ impl Server {
 fn setting(left_millis: u64) -> (Arc<Authorised>, Server, Client) {
     let authority = Arc::new(Authorised { left_millis: left_millis.into(), ..Authorised::default() });
     let server = Server::default();
-    let base = Base::new(server.client().into(), "op/1 (a_1)", rights()).unwrap();
+    let base =
+        Base::new(server.client().into(), "op/1 (a_1)", Arc::new(lease_core::SystemClock), rights()).unwrap();
     let client = base.gated(&Pass(authority.clone()));
     (authority, server, client)
 }
@@ -85,7 +86,10 @@ async fn a_given_client_introduces_itself_as_a_configured_one_does() {
     let Connection::Client(leases) = introduced(server.client().into(), "op/1 (a_1)").unwrap() else {
         panic!("a client stays a client");
     };
-    let stamper = Base::new(server.client().into(), "op-stamper/1 (a_1)", rights()).unwrap().ungated();
+    let stamper =
+        Base::new(server.client().into(), "op-stamper/1 (a_1)", Arc::new(lease_core::SystemClock), rights())
+            .unwrap()
+            .ungated();
     for client in [reconciler, leases, stamper] {
         server.answers.notify_one();
         let said_otherwise = Request::get("/api/v1/namespaces/default/configmaps/x")
@@ -146,7 +150,13 @@ async fn writes(status: u16) -> (Arc<Authorised>, Client) {
         Ok::<_, BoxError>(Response::builder().status(status).body(Body::from(b"{}".to_vec()))?)
     });
     let authority = Arc::new(Authorised { left_millis: 1500.into(), ..Authorised::default() });
-    let base = Base::new(Client::new(service, "default").into(), "op/1 (a_1)", rights()).unwrap();
+    let base = Base::new(
+        Client::new(service, "default").into(),
+        "op/1 (a_1)",
+        Arc::new(lease_core::SystemClock),
+        rights(),
+    )
+    .unwrap();
     let client = base.gated(&Pass(authority.clone()));
     let request = Request::delete("/api/v1/namespaces/default/configmaps/x").body(Vec::new()).unwrap();
     drop(client.request::<serde_json::Value>(request).await);

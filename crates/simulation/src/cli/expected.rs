@@ -40,9 +40,9 @@ pub(super) fn shortfalls<'a>(tally: impl Fn(&str) -> Option<&'a FaultTally>) -> 
 fn hits(kind: &str) -> Hits {
     let hits = |messages, lease_writes| Hits { messages, reconciles: true, lease_writes };
     match kind {
-        // Clocks, people's hands and history touch no message.
+        // Clocks, people's hands and history touch no message, nor does an operator that does not shard, beside the replicas.
         "wall-jump" | "compact" | "hand-delete" | "hand-blank-holder" | "hand-label" | "label-strip"
-        | "label-forge" => hits(false, false),
+        | "label-forge" | "unsharded" | "unsharded-anew" => hits(false, false),
         // A tenant is alone with his resource.
         "odd-bucket-label" | "odd-spec" | "odd-finalizer" | "odd-bulk" => {
             Hits { messages: false, reconciles: false, lease_writes: false }
@@ -52,7 +52,7 @@ fn hits(kind: &str) -> Hits {
         // Watches carry no writes.
         "hang-watches" | "tear-watches" | "lag-watches" => hits(true, false),
         // Whoever is stopped may have a Lease write under way; its messages are untouched.
-        "pause" | "suspend" | "crash" | "terminate" => hits(false, true),
+        "pause" | "suspend" | "crash" | "terminate" | "other-shards" => hits(false, true),
         _ => hits(true, true),
     }
 }

@@ -1,0 +1,112 @@
+//! A time limit for every request that is no watch.
+//!
+//! A connection can die without a word: a load balancer forgets it, an API server's machine is gone. Then nothing is ever answered,
+//! and kube has no limit of its own. What waited for the answer would wait for as long as its shard is held, while Leases, on another
+//! connection, are renewed and everything looks well.
+//!
+//! Dropping what was not answered closes its connection (HTTP/1.1), so each dead connection costs one limit. A watch is bounded by
+//! kube-runtime, which begins it anew after five minutes without an event or a bookmark; here only its first answer is.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use http::{Request, Response};
+use http_body::Frame;
+use kube::client::Body;
+use lease_core::Clock;
+use tower::BoxError;
+
+use crate::mutants::{Mutant, active};
+
+/// For the whole answer. kube-apiserver gives up on a request of its own accord after 60 s; one that takes half of that serves
+/// nobody.
+pub(crate) const REQUEST_LIMIT: Duration = Duration::from_secs(30);
+
+/// Nothing, or not everything, was answered in time. A write may have landed all the same.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "{method} {path} was not answered within {} s; the API server may be overloaded, or the connection to it dead",
+    REQUEST_LIMIT.as_secs()
+)]
+pub(crate) struct TimedOut {
+    method: String,
+    path: String,
+}
+
+/// The limit of one request, running from its making on.
+pub(crate) struct Limit {
+    over: Option<BoxFuture<'static, ()>>,
+    watches: bool,
+    method: String,
+    path: String,
+}
+
+impl Limit {
+    pub(crate) fn of<B>(request: &Request<B>, clock: &Arc<dyn Clock>) -> Self {
+        let query = request.uri().query().unwrap_or_default();
+        let unlimited = active(Mutant::NoRequestLimit);
+        Self {
+            over: (!unlimited).then(|| clock.sleep(REQUEST_LIMIT)),
+            watches: query.split('&').any(|pair| pair == "watch=true" || pair == "watch=1"),
+            method: request.method().to_string(),
+            path: request.uri().path().to_owned(),
+        }
+    }
+
+    /// The answer, if it begins in time.
+    pub(crate) async fn begun(
+        &mut self,
+        answer: impl Future<Output = Result<Response<Body>, BoxError>>,
+    ) -> Result<Response<Body>, BoxError> {
+        let Some(over) = &mut self.over else { return answer.await };
+        tokio::select! {
+            answer = answer => answer,
+            () = over => Err(self.timed_out().into()),
+        }
+    }
+
+    /// The same answer, whose body has the time that is left.
+    pub(crate) fn on_body(mut self, answer: Response<Body>) -> Response<Limited> {
+        if self.watches {
+            self.over = None;
+        }
+        answer.map(|body| Limited { body, limit: self })
+    }
+
+    fn timed_out(&self) -> TimedOut {
+        TimedOut { method: self.method.clone(), path: self.path.clone() }
+    }
+}
+
+/// A body that has to be complete in time.
+pub(crate) struct Limited {
+    body: Body,
+    limit: Limit,
+}
+
+impl http_body::Body for Limited {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) {
+            return Poll::Ready(frame.map(|frame| frame.map_err(BoxError::from)));
+        }
+        let is_over = self.limit.over.as_mut().is_some_and(|over| over.as_mut().poll(cx).is_ready());
+        if !is_over {
+            return Poll::Pending;
+        }
+        self.limit.over = None;
+        Poll::Ready(Some(Err(self.limit.timed_out().into())))
+    }
+}
