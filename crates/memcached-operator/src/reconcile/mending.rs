@@ -1,7 +1,7 @@
 //! How soon a child is mended again: more and more seldom, if somebody else keeps writing the same fields.
 //!
-//! The first mending is immediate. The next may follow after [`FIRST`], and each further one after twice the time, up to
-//! [`LONGEST`]. A child that stays as applied for twice its time, and for [`QUIET`] at least, begins anew. Pure: the time comes
+//! The first mending is immediate. The next may follow after `FIRST`, and each further one after twice the time, up to
+//! `LONGEST`. A child that stays as applied for twice its time, and for `QUIET` at least, begins anew. Pure: the time comes
 //! from the caller.
 
 use std::collections::BTreeMap;

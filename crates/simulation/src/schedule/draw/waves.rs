@@ -56,7 +56,7 @@ fn wave(rng: &mut Rng, ground: &Ground, at: TrueTime, faults: &mut Vec<Fault>) -
         (1, Wave::RollingRestart),
         (1, Wave::CrashLoop),
         (1, Wave::OtherShards),
-        (1, Wave::Unsharded),
+        (3, Wave::Unsharded),
     ];
     match of(rng, &kinds) {
         Wave::Calm => lease_duration * rng.u32(4..=8),
