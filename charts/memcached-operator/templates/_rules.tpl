@@ -26,10 +26,15 @@ a rule too many shows there, and one too few in the tests.
 - apiGroups: [policy]
   resources: [poddisruptionbudgets]
   verbs: [get, list, watch, create, patch]
-# What happened to a resource, told on the resource; what happens again counts up in the same event.
+# Why servers are not ready: Pods that cannot be started,
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [list]
+# and, by `list`, Pods that cannot be created. The rest is what happened to a resource, told on the resource; what happens
+# again counts up in the same event.
 - apiGroups: [events.k8s.io]
   resources: [events]
-  verbs: [create, patch]
+  verbs: [list, create, patch]
 {{- end -}}
 
 {{/* In the namespace of the Leases. */}}

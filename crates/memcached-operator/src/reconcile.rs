@@ -11,6 +11,7 @@ mod events;
 pub mod fetch;
 pub mod mending;
 mod ownership;
+pub mod pods;
 mod precondition;
 mod quantity;
 mod run;

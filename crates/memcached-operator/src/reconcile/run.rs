@@ -14,7 +14,8 @@ use super::error::{ReconcileError, key};
 use super::events::{self, Published};
 use super::fetch::{self, Observed};
 use super::mending::Mendings;
-use super::status::{DEGRADED, Outcome, READY, condition, sentences, status, write};
+use super::pods::{self, Look};
+use super::status::{DEGRADED, FAILED, Outcome, READY, condition, sentences, status, write};
 use super::validate::{Problem, validate};
 use crate::crd::Memcached;
 
@@ -100,10 +101,12 @@ impl MemcachedReconciler {
         };
         let servers = observed.stateful_set.as_ref();
         match result {
-            Ok(applied) => {
+            Ok((applied, look)) => {
                 let servers = Some(&applied.stateful_set);
-                Box::pin(self.report(client, &memcached, servers, Outcome::Applied, Some(&applied))).await?;
-                Ok(applied.again.map_or_else(Action::await_change, Action::requeue))
+                let outcome = look.finding.map_or(Outcome::Applied, Outcome::NotReady);
+                Box::pin(self.report(client, &memcached, servers, outcome, Some(&applied))).await?;
+                let again = applied.again.into_iter().chain(look.again).min();
+                Ok(again.map_or_else(Action::await_change, Action::requeue))
             }
             Err(Failure::Invalid(problems)) => {
                 let because = sentences(&problems);
@@ -181,11 +184,13 @@ impl MemcachedReconciler {
         client: &Client,
         bucket: &(String, String),
         observed: &Observed,
-    ) -> Result<Applied, Failure> {
+    ) -> Result<(Applied, Look), Failure> {
         let fleet = validate(memcached).map_err(Failure::Invalid)?;
         let children = build(&fleet, bucket);
         let applied = apply(client, memcached, children, observed, &self.mendings, self.clock.as_ref());
-        Box::pin(applied).await.map_err(Failure::Error)
+        let applied = Box::pin(applied).await.map_err(Failure::Error)?;
+        let look = Box::pin(pods::look(client, memcached, &applied.stateful_set, self.wall())).await;
+        Ok((applied, look.map_err(Failure::Error)?))
     }
 
     /// Drops what was kept for a resource that is gone.
@@ -205,7 +210,8 @@ fn is_due(memcached: &Memcached, error: &ReconcileError, earlier_failures: u32) 
     let status = memcached.status.as_ref();
     let is_told = status.is_some_and(|status| {
         status.observed_generation == memcached.metadata.generation
-            && condition(&status.conditions, DEGRADED).is_some_and(|degraded| degraded.status == "True")
+            && condition(&status.conditions, DEGRADED)
+                .is_some_and(|degraded| degraded.status == "True" && degraded.reason == FAILED)
     });
     if is_told {
         earlier_failures <= 2 || earlier_failures.is_multiple_of(4)

@@ -8,10 +8,12 @@ use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::jiff::Timestamp;
 
 use super::build::selector;
+use super::pods::Finding;
 use super::validate::{Problem, image};
 use crate::crd::{Memcached, MemcachedStatus};
 
 pub use conditions::{AVAILABLE, DEGRADED, READY, RECONCILING, STALLED, condition};
+pub(super) use conditions::{FAILED, is_rolled_out};
 pub use undecodable::report as report_undecodable;
 pub use write::{needs_writing, write};
 
@@ -25,6 +27,8 @@ pub enum Outcome {
     Begun,
     /// The children are as they should be.
     Applied,
+    /// The children are as they should be, but the servers are not ready, and this was found out about it.
+    NotReady(Finding),
     /// The spec makes no sense; nothing was changed.
     Invalid(Vec<Problem>),
     /// The API server, or the presence of a stranger, keeps a child from being as it should be, until somebody changes

@@ -4,6 +4,7 @@
 //! | | Ready | Reconciling | Stalled | kstatus says |
 //! | --- | --- | --- | --- | --- |
 //! | servers on their way | False | True | False | InProgress |
+//! | servers that cannot be created or started | False | True | False | InProgress |
 //! | all as asked for | True | False | False | Current |
 //! | fails, and is tried again | False | True | False | InProgress |
 //! | somebody has to change something | False | False | True | Failed |
@@ -14,6 +15,7 @@ use k8s_openapi::jiff::Timestamp;
 
 use super::{Outcome, sentence, sentences};
 use crate::reconcile::build::MAX_UNAVAILABLE;
+use crate::reconcile::pods::{Finding, PodFailure};
 
 /// Enough servers answer: all but as many as the disruption budget lets go, and at least one.
 pub const AVAILABLE: &str = "Available";
@@ -51,6 +53,11 @@ impl Verdict {
 
     fn quoting_an_error(self) -> Self {
         Self { is_error: true, ..self }
+    }
+
+    fn of_pods(holds: bool, failure: &PodFailure) -> Self {
+        let PodFailure { reason, message, is_quote } = failure;
+        Self { holds, reason, message: sentence(message), is_error: *is_quote }
     }
 
     /// The time of the last transition is kept while the status stays the same.
@@ -106,6 +113,12 @@ pub(super) fn ready(desired: i32, servers: Option<&StatefulSet>, outcome: &Outco
             let Verdict { holds, reason, message, .. } = rollout(desired, servers);
             if holds { Verdict::no(reason, message) } else { Verdict::yes(reason, message) }
         }
+        Outcome::NotReady(Finding::Failure(failure)) => Verdict::of_pods(false, failure),
+        Outcome::NotReady(Finding::Forbidden(answer)) => {
+            let Verdict { reason, message, .. } = rollout(desired, servers);
+            let why = sentence(&format!("the operator may not find out why: {answer}"));
+            Verdict::no(reason, format!("{message} {why}")).quoting_an_error()
+        }
     }
 }
 
@@ -117,7 +130,7 @@ pub(super) fn reconciling(desired: i32, servers: Option<&StatefulSet>, outcome: 
         }
         Outcome::Blocked(_) => Verdict::no(FAILED, "A child could not be applied; see Stalled.".into()),
         Outcome::Failing(_) => Verdict::yes("Retrying", "It is tried again and again; see Degraded.".into()),
-        Outcome::Applied => rollout(desired, servers),
+        Outcome::Applied | Outcome::NotReady(_) => rollout(desired, servers),
     }
 }
 
@@ -125,7 +138,7 @@ pub(super) fn stalled(outcome: &Outcome) -> Verdict {
     match outcome {
         Outcome::Invalid(problems) => Verdict::yes(INVALID, sentences(problems)),
         Outcome::Blocked(error) => Verdict::yes(FAILED, sentence(error)).quoting_an_error(),
-        Outcome::Begun | Outcome::Applied | Outcome::Failing(_) => {
+        Outcome::Begun | Outcome::Applied | Outcome::NotReady(_) | Outcome::Failing(_) => {
             Verdict::no("NotStalled", "Nothing has to be changed by hand.".into())
         }
     }
@@ -134,7 +147,10 @@ pub(super) fn stalled(outcome: &Outcome) -> Verdict {
 pub(super) fn degraded(outcome: &Outcome) -> Verdict {
     match outcome {
         Outcome::Begun => Verdict::no(BEGUN, "Nothing is known to be wrong.".into()),
-        Outcome::Applied => Verdict::no("AsExpected", "Every child is as it should be.".into()),
+        Outcome::Applied | Outcome::NotReady(Finding::Forbidden(_)) => {
+            Verdict::no("AsExpected", "Every child is as it should be.".into())
+        }
+        Outcome::NotReady(Finding::Failure(failure)) => Verdict::of_pods(true, failure),
         Outcome::Invalid(problems) => Verdict::yes(INVALID, sentences(problems)),
         Outcome::Blocked(error) | Outcome::Failing(error) => {
             Verdict::yes(FAILED, sentence(error)).quoting_an_error()
@@ -144,7 +160,8 @@ pub(super) fn degraded(outcome: &Outcome) -> Verdict {
 
 const BEGUN: &str = "Reconciling";
 const INVALID: &str = "ValidationFailed";
-const FAILED: &str = "ApplyFailed";
+/// Of what could not be read or written.
+pub(in crate::reconcile) const FAILED: &str = "ApplyFailed";
 
 /// Each word with a digit in it as one sign: numbers, times, addresses with ports, ids of requests.
 fn without_numbers(text: &str) -> String {
@@ -156,6 +173,11 @@ fn without_numbers(text: &str) -> String {
         shape.push_str(end);
     }
     shape
+}
+
+/// Whether the servers are as many as asked for, up to date, and ready.
+pub(in crate::reconcile) fn is_rolled_out(desired: i32, servers: &StatefulSet) -> bool {
+    !rollout(desired, Some(servers)).holds
 }
 
 /// Whether the servers are on their way.

@@ -1,4 +1,5 @@
 use super::*;
+use crate::reconcile::pods::PodFailure;
 use crate::reconcile::testing::memcached;
 use serde_json::{Value, json};
 
@@ -99,6 +100,51 @@ fn who_has_to_act_is_told_apart_from_what_is_tried_again() {
     assert!(
         summary(&failing).starts_with("Ready=False ApplyFailed, Reconciling=True Retrying, Stalled=False")
     );
+}
+
+fn not_ready(reason: &'static str, message: &str, is_quote: bool) -> Outcome {
+    Outcome::NotReady(Finding::Failure(PodFailure { reason, message: message.into(), is_quote }))
+}
+
+#[test]
+fn pods_that_fail_are_told_while_the_servers_stay_on_their_way() {
+    let seen =
+        servers(json!({"replicas": 1, "readyReplicas": 0, "updatedReplicas": 1, "observedGeneration": 2}));
+    let outcome = not_ready("ImagePullBackOff", "image a of container b of Pod c-0 cannot be pulled", false);
+    let status = reported(&memcached(json!({})), Some(&seen), &outcome);
+    assert_eq!(
+        summary(&status),
+        "Ready=False ImagePullBackOff, Reconciling=True RollingOut, Stalled=False NotStalled, Available=False TooFewReady, \
+         Degraded=True ImagePullBackOff"
+    );
+    for type_ in [READY, DEGRADED] {
+        let said = &condition(&status.conditions, type_).expect(type_).message;
+        assert_eq!(said, "Image a of container b of Pod c-0 cannot be pulled.");
+    }
+}
+
+#[test]
+fn numbers_are_news_in_our_own_sentences_and_none_in_those_of_kubernetes() {
+    let mut resource = memcached(json!({}));
+    let nodes = |count| not_ready("Unschedulable", &format!("no node takes it: 0/{count} nodes"), true);
+    resource.status = Some(reported(&resource, None, &nodes(3)));
+    assert!(!needs_writing(&resource, &reported(&resource, None, &nodes(4))));
+    let exits = |code| not_ready("CrashLoopBackOff", &format!("it ends with exit code {code}"), false);
+    resource.status = Some(reported(&resource, None, &exits(1)));
+    assert!(needs_writing(&resource, &reported(&resource, None, &exits(137))));
+}
+
+#[test]
+fn a_right_that_is_missing_is_said_and_degrades_nothing() {
+    let answer = "pods is forbidden: User \"op\" cannot list resource \"pods\"";
+    let outcome = Outcome::NotReady(Finding::Forbidden(answer.into()));
+    let status = reported(&memcached(json!({})), None, &outcome);
+    assert!(
+        summary(&status).starts_with("Ready=False RollingOut, Reconciling=True RollingOut, Stalled=False")
+    );
+    assert!(summary(&status).ends_with("Degraded=False AsExpected"));
+    let ready = &condition(&status.conditions, READY).expect("Ready").message;
+    assert!(ready.ends_with(&format!("The operator may not find out why: {answer}.")), "{ready}");
 }
 
 #[test]
