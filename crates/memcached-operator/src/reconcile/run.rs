@@ -228,6 +228,7 @@ enum Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::reconcile::pods::{Finding, PodFailure};
     use crate::reconcile::testing::memcached;
     use serde_json::json;
 
@@ -253,6 +254,18 @@ mod tests {
     #[test]
     fn a_failure_is_told_the_second_time_and_then_now_and_then() {
         assert_eq!(told(&failing()), [1, 2, 4, 8, 12, 16]);
+    }
+
+    #[test]
+    fn servers_that_are_not_ready_make_no_failure_told_sooner() {
+        let mut resource = memcached(json!({}));
+        let reason = "CrashLoopBackOff";
+        let failure = PodFailure { reason, message: "it ends".into(), is_quote: false };
+        let outcome = Outcome::NotReady(Finding::Failure(failure));
+        let now = "2026-01-02T03:04:05Z".parse().expect("a time");
+        resource.status = Some(status(&resource, None, &outcome, now));
+        assert!(!is_due(&resource, &failing(), 0));
+        assert!(is_due(&resource, &failing(), 1));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod children;
 mod definition;
 mod dispute;
+mod pods;
 mod races;
 mod status;
 mod support;

@@ -53,7 +53,15 @@ impl Stage {
     where
         K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned,
     {
-        Api::namespaced(self.client.clone(), self.env.namespace())
+        self.api_of(&self.client)
+    }
+
+    /// Likewise, as another user.
+    pub(crate) fn api_of<K>(&self, client: &Client) -> Api<K>
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned,
+    {
+        Api::namespaced(client.clone(), self.env.namespace())
     }
 
     /// Creates a resource from raw JSON, as a user would.
