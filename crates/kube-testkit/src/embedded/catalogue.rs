@@ -113,6 +113,13 @@ fn builtins() -> Vec<ResourceType> {
             ..kind("", "v1", "events", "Event", builtin("core.v1.Event"))
         },
         ResourceType {
+            short_names: vec!["po".into()],
+            categories: vec!["all".into()],
+            status: true,
+            traits: Traits { unconditional_update: true, fields: POD_FIELDS, ..with_spec },
+            ..kind("", "v1", "pods", "Pod", builtin("core.v1.Pod"))
+        },
+        ResourceType {
             short_names: vec!["svc".into()],
             categories: vec!["all".into()],
             status: true,
@@ -166,6 +173,17 @@ fn builtins() -> Vec<ResourceType> {
         },
     ]
 }
+
+const POD_FIELDS: &[&str] = &[
+    "spec.nodeName",
+    "spec.restartPolicy",
+    "spec.schedulerName",
+    "spec.serviceAccountName",
+    "spec.hostNetwork",
+    "status.phase",
+    "status.podIP",
+    "status.nominatedNodeName",
+];
 
 const EVENT_FIELDS: &[&str] = &[
     "involvedObject.kind",

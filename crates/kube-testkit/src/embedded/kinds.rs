@@ -2,6 +2,7 @@
 
 mod event;
 mod lease;
+mod pod;
 mod pod_template;
 mod service;
 mod stateful_set;
@@ -51,6 +52,7 @@ pub(crate) fn set_defaults(kind: &ResourceType, object: &mut Value) {
     match (kind.group.as_str(), kind.plural.as_str()) {
         ("apps", "statefulsets") => stateful_set::set_defaults(object),
         ("", "services") => service::set_defaults(object),
+        ("", "pods") => pod::set_defaults(object),
         ("apiextensions.k8s.io", _) => set_definition_defaults(object),
         ("", "namespaces") => {
             let name = object["metadata"]["name"].clone();
@@ -66,6 +68,7 @@ pub(crate) fn set_defaults(kind: &ResourceType, object: &mut Value) {
 pub(crate) fn prepare_new(kind: &ResourceType, object: &mut Value, bits: u128) {
     match (kind.group.as_str(), kind.plural.as_str()) {
         ("", "services") => service::allocate(object, bits),
+        ("", "pods") => pod::prepare_new(object),
         ("", "namespaces") => {
             object["spec"]["finalizers"] = json!(["kubernetes"]);
             object["status"] = json!({"phase": "Active"});

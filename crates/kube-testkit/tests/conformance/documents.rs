@@ -23,12 +23,13 @@ const KEPT: [&str; 11] = [
 ];
 
 /// The kinds that are served; the definitions that they refer to come along.
-const ROOTS: [&str; 7] = [
+const ROOTS: [&str; 8] = [
     "apps.v1.StatefulSet",
     "coordination.v1.Lease",
     "core.v1.ConfigMap",
     "core.v1.Event",
     "core.v1.Namespace",
+    "core.v1.Pod",
     "core.v1.Service",
     "policy.v1.PodDisruptionBudget",
 ];

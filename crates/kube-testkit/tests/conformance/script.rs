@@ -123,6 +123,7 @@ fn expand(path: &str) -> String {
         "statefulsets" => "/apis/apps/v1/namespaces/{ns}/statefulsets",
         "budgets" => "/apis/policy/v1/namespaces/{ns}/poddisruptionbudgets",
         "services" => "/api/v1/namespaces/{ns}/services",
+        "pods" => "/api/v1/namespaces/{ns}/pods",
         "configmaps" => "/api/v1/namespaces/{ns}/configmaps",
         "events" => "/api/v1/namespaces/{ns}/events",
         "newevents" => "/apis/events.k8s.io/v1/namespaces/{ns}/events",

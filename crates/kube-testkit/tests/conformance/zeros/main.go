@@ -23,7 +23,7 @@ var (
 func main() {
 	for _, root := range []any{
 		appsv1.StatefulSet{}, coordinationv1.Lease{}, corev1.ConfigMap{}, corev1.Event{}, corev1.Namespace{},
-		corev1.Service{}, policyv1.PodDisruptionBudget{},
+		corev1.Pod{}, corev1.Service{}, policyv1.PodDisruptionBudget{},
 	} {
 		visit(reflect.TypeOf(root))
 	}
