@@ -39,8 +39,8 @@
 //! - Garbage collection and the end of namespaces happen only [on demand](EmbeddedServer::with_garbage_collection).
 //! - Bodies are read as JSON. Of protobuf, only what `kubectl create namespace` and `kubectl create configmap` send is read.
 //! - What it does not know answers 501 with the reason `NotSupportedByEmbeddedServer`: other built-in resources, and with them
-//!   access and token reviews and Pods with their logs, exec, attach, port-forward, eviction, ephemeral containers and resize;
-//!   further subresources; definitions with several versions; OpenAPI v2 in JSON. Of all that kube and kube-runtime ask, these
+//!   access and token reviews; of Pods their deletion, logs, exec, attach, port-forward, eviction, ephemeral containers and
+//!   resize; further subresources; definitions with several versions; OpenAPI v2 in JSON. Of all that kube and kube-runtime ask, these
 //!   are the only requests that it refuses (`tests/embedded/kube_calls.rs`).
 //! - A JSON patch that copies from where nothing is fails, where the real server writes an empty value.
 

@@ -11,7 +11,7 @@ use futures::StreamExt as _;
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::authorization::v1::SelfSubjectAccessReview;
 use k8s_openapi::api::autoscaling::v1::Scale;
-use k8s_openapi::api::core::v1::{ConfigMap, Pod};
+use k8s_openapi::api::core::v1::{ConfigMap, Node, Pod};
 use kube::api::{
     Api, DeleteParams, EvictParams, GetParams, ListParams, LogParams, ObjectMeta, PartialObjectMetaExt as _,
     Patch, PatchParams, PostParams, Preconditions, PropagationPolicy, WatchEvent, WatchParams,
@@ -280,7 +280,12 @@ async fn what_is_not_done_says_so() {
     let server = server();
     let client = server.client("default");
     let pods: Api<Pod> = Api::namespaced(client.clone(), "default");
-    refused("pods", pods.list(&ListParams::default()).await.expect_err("no Pods"));
+    let nodes: Api<Node> = Api::all(client.clone());
+    refused("nodes", nodes.list(&ListParams::default()).await.expect_err("no Nodes"));
+    let deletion = DeleteParams::default();
+    refused("the end of a Pod", pods.delete("p", &deletion).await.map(drop).expect_err("no kubelet"));
+    let every = pods.delete_collection(&deletion, &ListParams::default()).await;
+    refused("the end of Pods", every.map(drop).expect_err("no kubelet"));
     refused("logs", pods.logs("p", &LogParams::default()).await.expect_err("no kubelet"));
     refused("evict", pods.evict("p", &EvictParams::default()).await.expect_err("no Pods"));
     refused("ephemeral containers", pods.get_ephemeral_containers("p").await.expect_err("no Pods"));

@@ -1,5 +1,4 @@
 //! Pods. There is no scheduler and no kubelet: what happens to a Pod is what somebody writes into its status.
-//! Nor is a deletion graceful, and the conformance suite has none: a Pod goes at once, as other objects do.
 
 use serde_json::{Value, json};
 

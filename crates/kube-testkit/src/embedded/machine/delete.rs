@@ -103,6 +103,9 @@ impl Machine {
 }
 
 fn options(call: &Call<'_>) -> Result<Value, Refusal> {
+    if call.kind.group.is_empty() && call.kind.plural == "pods" {
+        return Err(Refusal::not_supported("the deletion of Pods, which is a kubelet's part"));
+    }
     json_body(call.request)
         .map_err(|error| Refusal::bad_request(&format!("couldn't read the options: {error}")))
 }
