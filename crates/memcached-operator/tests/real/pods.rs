@@ -8,7 +8,7 @@ use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{Event, Pod};
 use k8s_openapi::api::rbac::v1::{ClusterRole, Role, RoleBinding};
 use k8s_openapi::jiff::Timestamp;
-use kube::api::{Patch, PatchParams, PostParams};
+use kube::api::{ListParams, Patch, PatchParams, PostParams};
 use kube::core::DynamicObject;
 use kube::runtime::controller::Action;
 use kube::{Client, Resource as _};
@@ -23,17 +23,17 @@ use crate::support::{Stage, stage};
 
 const SOON: Duration = Duration::from_secs(30);
 
-/// The machine's clock, ahead by as much as the test says.
-#[derive(Debug, Default)]
-struct Ahead(Mutex<Duration>);
+/// Stands still until the test moves it.
+#[derive(Debug)]
+struct ByHand(Mutex<Timestamp>);
 
-impl Clock for Ahead {
+impl Clock for ByHand {
     fn now(&self) -> Now {
-        SystemClock.now().after(*self.0.lock().expect("no panic"))
+        SystemClock.now()
     }
 
     fn wall(&self) -> Timestamp {
-        SystemClock.wall() + *self.0.lock().expect("no panic")
+        *self.0.lock().expect("no panic")
     }
 
     fn sleep(&self, span: Duration) -> BoxFuture<'static, ()> {
@@ -44,7 +44,7 @@ impl Clock for Ahead {
 /// A Memcached of two servers, of which nobody has made any.
 struct Servers {
     stage: Stage,
-    clock: Arc<Ahead>,
+    clock: Arc<ByHand>,
     reconciler: MemcachedReconciler,
     set: StatefulSet,
 }
@@ -52,7 +52,7 @@ struct Servers {
 impl Servers {
     async fn begin(why: &str) -> Option<Self> {
         let stage = stage(why).await?;
-        let clock = Arc::new(Ahead::default());
+        let clock = Arc::new(ByHand(Mutex::new(SystemClock.wall())));
         let reconciler = MemcachedReconciler::new("tests_1").with_clock(clock.clone());
         stage.create("web", json!({"replicas": 2})).await.expect("created");
         let mut servers = Self { stage, clock, reconciler, set: StatefulSet::default() };
@@ -202,34 +202,44 @@ async fn pods_that_cannot_be_created_are_told_in_the_words_of_the_api_server() {
     assert_eq!(servers.told("Ready").await.1, "RollingOut");
 }
 
-/// The rights of `deploy/rbac.yaml`, but for those that these lists take.
+/// Missing rights fail nothing, so no other test sees whether `deploy/rbac.yaml` grants these.
 #[tokio::test]
-async fn a_right_that_is_missing_is_named_and_fails_nothing() {
+async fn the_rights_of_deploy_are_enough_and_one_that_is_missing_is_named() {
     let Some(servers) = Servers::begin("RBAC is enforced by the API server").await else { return };
-    servers.pod("web-0", servers.uid(), cannot_be_pulled()).await;
-    let user = TestUser::new("operator-without-a-right");
+    let user = TestUser::new("operator-with-rights-of-deploy");
     let client = servers.stage.env.cluster().client(&user);
     let mut rules = rules();
+    grant(&servers.stage, &user, &rules).await;
+    eventually("the rights to be in force", SOON, || async {
+        servers.stage.api_of::<StatefulSet>(&client).get("web").await.ok().map(drop)
+    })
+    .await;
+    servers.pass(11);
+    servers.refusal("web.1", servers.uid(), SystemClock.wall(), "no room").await;
+    servers.reconcile_by(&client).await;
+    assert_eq!(servers.told("Degraded").await.1, "FailedCreate", "events can be listed");
+    servers.pod("web-0", servers.uid(), cannot_be_pulled()).await;
+    servers.reconcile_by(&client).await;
+    assert_eq!(servers.told("Degraded").await.1, "ImagePullBackOff", "Pods can be listed");
+
     for rule in &mut rules {
         if [json!(["pods"]), json!(["events"])].contains(&rule["resources"]) {
             rule["verbs"].as_array_mut().expect("verbs").retain(|verb| verb != "list");
         }
     }
     rules.retain(|rule| rule["verbs"] != json!([]));
-    grant(&servers.stage, &user, &rules).await;
-    eventually("the rights to be in force", SOON, || async {
-        servers.stage.api_of::<StatefulSet>(&client).get("web").await.ok().map(drop)
+    let fewer = Patch::Merge(json!({ "rules": rules }));
+    servers.stage.api::<Role>().patch("operator", &PatchParams::default(), &fewer).await.expect("taken away");
+    eventually("the rights to be gone", SOON, || async {
+        servers.stage.api_of::<Pod>(&client).list(&ListParams::default()).await.err().map(drop)
     })
     .await;
-
-    servers.pass(11);
     assert_eq!(servers.reconcile_by(&client).await, Action::requeue(Duration::from_secs(10)));
     let (_, reason, message) = servers.told("Ready").await;
     assert_eq!(reason, "RollingOut");
     for phrase in [user.name(), "cannot list resource \"pods\"", servers.stage.env.namespace()] {
         assert!(message.contains(phrase), "{phrase} is missing in {message}");
     }
-    assert_eq!(servers.told("Degraded").await.0, "False");
 }
 
 fn rules() -> Vec<Value> {
@@ -243,12 +253,12 @@ fn rules() -> Vec<Value> {
 }
 
 async fn grant(stage: &Stage, user: &TestUser, rules: &[Value]) {
-    let role = json!({"metadata": {"name": "fewer"}, "rules": rules});
+    let role = json!({"metadata": {"name": "operator"}, "rules": rules});
     let role = serde_json::from_value(role).expect("a Role");
     stage.api::<Role>().create(&PostParams::default(), &role).await.expect("created");
     let binding = json!({
-        "metadata": {"name": "fewer"},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "fewer"},
+        "metadata": {"name": "operator"},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "operator"},
         "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": user.name()}],
     });
     let binding = serde_json::from_value(binding).expect("a RoleBinding");
