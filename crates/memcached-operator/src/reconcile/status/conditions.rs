@@ -25,7 +25,7 @@ pub const READY: &str = "Ready";
 pub const RECONCILING: &str = "Reconciling";
 /// Nothing goes on until somebody changes something.
 pub const STALLED: &str = "Stalled";
-/// Something keeps the operator from doing what the spec asks for, and a person has to look.
+/// Something keeps the operator from doing what the spec asks for, or the servers from starting, and a person has to look.
 pub const DEGRADED: &str = "Degraded";
 
 /// The condition of this type, if it was ever reported.
