@@ -46,11 +46,11 @@ mod tests {
     const QUOTA: &str =
         "create Pod web-0 in StatefulSet web failed error: pods \"web-0\" is forbidden: exceeded quota: none";
 
-    fn event(changes: Value) -> Event {
+    fn event(changes: impl Into<Value>) -> Event {
         let mut event = json!({
             "metadata": {"name": "web.1", "creationTimestamp": "2026-01-02T03:00:00Z"}, "note": QUOTA, "eventTime": null,
         });
-        for (field, value) in changes.as_object().expect("fields") {
+        for (field, value) in changes.into().as_object().expect("fields") {
             event[field] = value.clone();
         }
         serde_json::from_value(event).expect("an Event")
