@@ -8,6 +8,8 @@ mod blackhole;
 mod clock;
 #[path = "virtual_time/dead_connections.rs"]
 mod dead_connections;
+#[path = "virtual_time/dead_first_lists.rs"]
+mod dead_first_lists;
 #[path = "virtual_time/layout_change.rs"]
 mod layout_change;
 #[path = "virtual_time/left_over_finalizer.rs"]
@@ -76,4 +78,11 @@ async fn replicas_go_on_by_themselves_after_a_restore_of_etcd() {
 async fn requests_on_dead_connections_are_given_up_and_made_again() {
     let recovered = dead_connections::recovered_after().await.expect("they recover");
     assert!(recovered <= Duration::from_secs(60), "after {recovered:?}");
+}
+
+/// One request limit, and the time to take the permits that are given back.
+#[tokio::test(start_paused = true)]
+async fn a_first_list_that_is_never_answered_gives_its_start_permit_back() {
+    let started = dead_first_lists::others_started_after().await.expect("the other shards start");
+    assert!(started <= Duration::from_secs(60), "after {started:?}");
 }

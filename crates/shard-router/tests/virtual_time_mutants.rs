@@ -6,6 +6,8 @@ mod blackhole;
 mod clock;
 #[path = "virtual_time/dead_connections.rs"]
 mod dead_connections;
+#[path = "virtual_time/dead_first_lists.rs"]
+mod dead_first_lists;
 #[path = "virtual_time/layout_change.rs"]
 mod layout_change;
 #[path = "virtual_time/name.rs"]
@@ -77,4 +79,13 @@ async fn requests_without_a_limit_are_found_out() {
     let recovered = dead_connections::recovered_after().await;
     activate(None);
     assert_eq!(recovered, None, "not found out");
+}
+
+#[tokio::test(start_paused = true)]
+async fn first_lists_without_a_limit_are_found_out() {
+    let _turn = TURN.lock().await;
+    activate(Some(Mutant::NoRequestLimit));
+    let started = dead_first_lists::others_started_after().await;
+    activate(None);
+    assert_eq!(started, None, "not found out");
 }

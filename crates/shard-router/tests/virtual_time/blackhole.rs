@@ -1,6 +1,7 @@
 //! A network that may lose everything without a word: requests, answers, and the events of watches that are open.
 
 use std::{
+    collections::BTreeSet,
     convert::Infallible,
     pin::Pin,
     sync::{
@@ -26,6 +27,7 @@ pub(crate) struct Blackhole {
     swallows: Arc<AtomicBool>,
     swallows_requests: Arc<AtomicBool>,
     loses: Arc<AtomicBool>,
+    swallowed_lists: Arc<Mutex<SwallowedLists>>,
     connections: Arc<Mutex<CancellationToken>>,
 }
 
@@ -36,6 +38,7 @@ impl Blackhole {
             swallows: Arc::default(),
             swallows_requests: Arc::default(),
             loses: Arc::default(),
+            swallowed_lists: Arc::default(),
             connections: Arc::default(),
         }
     }
@@ -54,6 +57,19 @@ impl Blackhole {
     /// The same for new requests alone: watches that are open go on.
     pub(crate) fn swallow_requests(&self, swallow: bool) {
         self.swallows_requests.store(swallow, Ordering::Relaxed);
+    }
+
+    /// Never answers the lists of the shards whose lists come first, this many shards; 0 answers all from now on.
+    #[allow(dead_code, reason = "not every test program that shares this file needs it")]
+    pub(crate) fn swallow_lists_of_first(&self, shards: usize) {
+        *self.swallowed_lists.lock().expect("no panic") =
+            SwallowedLists { shards, ..SwallowedLists::default() };
+    }
+
+    /// How many shards that befell.
+    #[allow(dead_code, reason = "not every test program that shares this file needs it")]
+    pub(crate) fn shards_with_swallowed_lists(&self) -> usize {
+        self.swallowed_lists.lock().expect("no panic").selectors.len()
     }
 
     /// Whether widgets are not found any more, from now on: each request for them is answered with 404. Watches that are open
@@ -82,10 +98,37 @@ impl Service<Request<Body>> for Blackhole {
         if self.swallows.load(Ordering::Relaxed) || self.swallows_requests.load(Ordering::Relaxed) {
             return std::future::pending().boxed();
         }
+        if self.swallowed_lists.lock().expect("no panic").swallows(&request) {
+            return std::future::pending().boxed();
+        }
         let (answer, swallows) = (self.service.call(request), self.swallows.clone());
         let cut = self.connections.lock().expect("no panic").clone().cancelled_owned();
         let cut = Box::pin(cut);
         async move { answer.await.map(|answer| answer.map(|body| Answer { body, swallows, cut })) }.boxed()
+    }
+}
+
+/// The shards whose lists are never answered.
+#[derive(Default)]
+struct SwallowedLists {
+    shards: usize,
+    /// By the label selectors of their lists.
+    selectors: BTreeSet<String>,
+}
+
+impl SwallowedLists {
+    fn swallows(&mut self, request: &Request<Body>) -> bool {
+        let query = request.uri().query().unwrap_or_default();
+        if !request.uri().path().ends_with("/widgets") || query.contains("watch=true") {
+            return false;
+        }
+        // A shard lists what is in its buckets, the stamper what is not in any.
+        let selector = query.split('&').find_map(|pair| pair.strip_prefix("labelSelector="));
+        let Some(selector) = selector.filter(|selector| !selector.contains("notin")) else { return false };
+        if self.selectors.len() < self.shards {
+            self.selectors.insert(selector.to_owned());
+        }
+        self.selectors.contains(selector)
     }
 }
 

@@ -1,0 +1,57 @@
+//! First lists that are never answered, and the shards that wait for their turn behind them.
+
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use kube::ResourceExt;
+use shard_router::{Action, Held, ShardId};
+
+use crate::{
+    stage::Stage,
+    widget::{Widget, create},
+};
+
+const SHARDS: u16 = 4;
+const WIDGETS: usize = 16;
+
+/// As many first lists as may be under way at once are never answered. How long after that all shards were worked on whose lists are
+/// answered; `None` if that did not happen within ten minutes.
+pub(crate) async fn others_started_after() -> Option<Duration> {
+    let stage = Stage::new().await;
+    let shards_seen: Arc<Mutex<BTreeSet<ShardId>>> = Arc::default();
+    let names_seen: Arc<Mutex<BTreeSet<String>>> = Arc::default();
+    let (shards, names) = (shards_seen.clone(), names_seen.clone());
+    let reconcile = move |widget: Arc<Widget>, held: Held| {
+        shards.lock().expect("no panic").insert(held.shard());
+        names.lock().expect("no panic").insert(widget.name_any());
+        std::future::ready(Ok::<_, kube::Error>(Action::await_change()))
+    };
+    for number in 0..WIDGETS {
+        create(&stage.widgets, &format!("widget-{number}"), &[]).await;
+    }
+    let options = stage.options("op-0", SHARDS);
+    let at_once = options.concurrent_starts;
+    assert!(at_once < usize::from(SHARDS), "otherwise nobody waits for a turn");
+    let (network, controller) = stage.controller(options);
+    network.swallow_lists_of_first(at_once);
+    let replica = Stage::run((network, controller), reconcile);
+    let met = || std::future::ready(replica.network.shards_with_swallowed_lists() == at_once);
+    stage.until("the first lists to be sent", met).await;
+
+    let begun = stage.clock.now().monotonic;
+    let others = usize::from(SHARDS) - at_once;
+    while shards_seen.lock().expect("no panic").len() < others {
+        if stage.clock.now().monotonic > begun + Duration::from_mins(10) {
+            return None;
+        }
+        stage.clock.sleep(Duration::from_millis(100)).await;
+    }
+    let started = stage.clock.now().monotonic.saturating_sub(begun);
+    replica.network.swallow_lists_of_first(0);
+    let all = || std::future::ready(names_seen.lock().expect("no panic").len() == WIDGETS);
+    stage.until("all widgets to be reconciled, once all lists are answered", all).await;
+    Some(started)
+}
