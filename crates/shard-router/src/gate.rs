@@ -15,7 +15,7 @@
 //! the request is held up there for longer than LeaseDuration − RenewDeadline, it can be accepted after another
 //! replica has taken over: one request for each reconcile that was running, and no more, since the next one is checked again.
 //!
-//! kube's own retries (429, 503, 504, honouring Retry-After) are switched off below the gate: a retry must pass the
+//! kube's own retries (429, 503, 504, honouring Retry-After) are left out below the gate: a retry must pass the
 //! gate again.
 
 mod deadline;
@@ -28,11 +28,8 @@ use std::{sync::Arc, time::Duration};
 
 use futures::{FutureExt, future::BoxFuture};
 use http::{HeaderValue, Request, Response, header::USER_AGENT};
-use kube::{
-    Client,
-    client::{Body, ClientBuilder},
-};
-use lease_core::{Clock, Connection};
+use kube::{Client, client::Body};
+use lease_core::{Clock, Connection, transport};
 use tower::{BoxError, Layer};
 
 use self::{flight::Flight, given::Given, limit::Limit};
@@ -118,10 +115,8 @@ impl Base {
     ) -> Result<Self, BaseError> {
         let user_agent = header(user_agent)?;
         let client = match connection {
-            Connection::Config(mut config) => {
-                config.default_retry = false;
-                let config = introduced_by(*config, user_agent);
-                ClientBuilder::try_from(config)?.with_layer(&wire::LastCheck).build()
+            Connection::Config(config) => {
+                transport(introduced_by(*config, user_agent))?.with_layer(&wire::LastCheck).build()
             }
             Connection::Client(client) => {
                 let namespace = client.default_namespace().to_owned();

@@ -16,6 +16,7 @@ use super::options::{CandidateOptions, ElectionsOptions, InvalidOption};
 use super::runtime::RunningRuntime;
 use super::task::{Surroundings, Task};
 use super::term::Term;
+use super::transport::transport;
 use super::unelected::Unelected;
 use super::vital::Pulse;
 use super::wire::Marks;
@@ -283,9 +284,8 @@ impl Drop for Inner {
 async fn connect(connection: Connection, runtime: &Handle) -> kube::Result<kube::Client> {
     match connection {
         Connection::Client(client) => Ok(client),
-        Connection::Config(mut config) => {
-            config.default_retry = false;
-            match runtime.spawn(async move { kube::Client::try_from(*config) }).await {
+        Connection::Config(config) => {
+            match runtime.spawn(async move { Ok(transport(*config)?.build()) }).await {
                 Ok(client) => client,
                 Err(error) => Err(kube::Error::Service(Box::new(error))),
             }
