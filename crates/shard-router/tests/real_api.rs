@@ -14,6 +14,8 @@ mod widget;
 mod balance;
 #[path = "real_api/besides.rs"]
 mod besides;
+#[path = "real_api/dead_connections.rs"]
+mod dead_connections;
 #[path = "real_api/faults.rs"]
 mod faults;
 #[path = "real_api/installations.rs"]
