@@ -58,6 +58,8 @@ pub enum Mutant {
     RefusedAnnotationRides,
     /// Only the last record seen is honoured, not the one that lasts longest.
     LastRecordOnly,
+    /// A release ends the wait for everyone, whom somebody wrote over included.
+    ReleaseFreesAll,
     /// After history was rewound, what is older than what was known is still dropped.
     OldNewsAfterRewind,
     /// A term goes on after history was rewound, with a token from the history that is gone.
@@ -66,7 +68,7 @@ pub enum Mutant {
 
 impl Mutant {
     /// Every mutant there is, with its name in `LEASE_CORE_MUTANT`.
-    pub const ALL: [(Self, &'static str); 27] = [
+    pub const ALL: [(Self, &'static str); 28] = [
         (Self::ExpiryByWallClock, "expiry-by-wall-clock"),
         (Self::ExpiryByOwnDuration, "expiry-by-own-duration"),
         (Self::TakeoverAtFirstSight, "takeover-at-first-sight"),
@@ -92,6 +94,7 @@ impl Mutant {
         (Self::BelievesOldNews, "believes-old-news"),
         (Self::RefusedAnnotationRides, "refused-annotation-rides"),
         (Self::LastRecordOnly, "last-record-only"),
+        (Self::ReleaseFreesAll, "release-frees-all"),
         (Self::OldNewsAfterRewind, "old-news-after-rewind"),
         (Self::TermsSurviveRewind, "terms-survive-rewind"),
     ];

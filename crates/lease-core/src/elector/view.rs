@@ -19,6 +19,8 @@ pub(super) struct View {
     seen: Seen,
     /// Until this instant of the local monotonic clock somebody else may hold the Lease.
     honour_until: Duration,
+    /// The part of it that no release of the present holder ends: whoever somebody wrote over may not know.
+    written_over_until: Duration,
     /// The same, whatever a record says: history was rewound, and who held the Lease in the one that is gone is not known.
     unknown_until: Duration,
     /// The last LeaseDuration that a holder stated.
@@ -132,6 +134,35 @@ impl View {
         // What was seen before is honoured until it expires, whatever somebody wrote over it.
         self.honour_until = self.honour_until.max(until);
     }
+
+    /// Another holder stands in the Lease, or another object: whoever is honoured so far has not given it up.
+    fn note_change_of_holder(&mut self, lease: &ObservedLease) {
+        let same = |known: &ObservedLease| {
+            known.revision.uid == lease.revision.uid && known.record.holder == lease.record.holder
+        };
+        if !self.lease().is_some_and(same) {
+            self.written_over_until = self.honour_until;
+        }
+    }
+
+    /// A release ends the wait for the holder that it follows, and for nobody else: not for whom that holder was written over, nor
+    /// where the one that was seen is not the one that released. leaseTransitions tells that, as each holder has its own.
+    fn note_release(&mut self, release: &ObservedLease, now: Duration) {
+        let follows = |known: &ObservedLease| {
+            known.revision.uid == release.revision.uid
+                && known.record.transitions == release.record.transitions
+                && known.record.holder.is_some()
+                && !known.record.is_reserved()
+        };
+        if self.lease().is_some_and(follows) {
+            self.honour_until = self.written_over_until;
+        }
+        if active(Mutant::ReleaseFreesAll) {
+            self.honour_until = now;
+        }
+        // Patience counts from here.
+        self.honour(now);
+    }
 }
 
 impl Elector {
@@ -186,8 +217,9 @@ impl Elector {
         let record = &lease.record;
         let first_sight = !self.view.is_known();
         if record.is_released() || (record.holder.is_none() && active(Mutant::BlankIsRelease)) {
-            self.view.honour_until = now;
+            self.view.note_release(&lease, now);
         } else if !self.is_own_old_record(&lease) {
+            self.view.note_change_of_holder(&lease);
             let stated = record.lease_duration.or(self.view.stated);
             let own = self.config.timings.lease_duration();
             let duration = if active(Mutant::ExpiryByOwnDuration) { own } else { stated.unwrap_or(own) };

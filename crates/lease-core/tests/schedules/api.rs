@@ -148,6 +148,26 @@ impl Api {
         })
     }
 
+    /// A stranger takes the Lease as client-go does where the holder was taken out, and counts the transition.
+    pub(crate) fn usurp(&mut self, holder: Identity) -> bool {
+        self.edit(|record| {
+            record.holder = Some(holder);
+            record.transitions += 1;
+        })
+    }
+
+    /// It gives the Lease up in good order, if it still holds it.
+    pub(crate) fn release_of(&mut self, holder: &Identity) -> bool {
+        let Some(record) = self.lease.as_ref().map(|lease| &lease.record) else { return false };
+        let renewed = record.renew_time.map(|time| time + SignedDuration::from_micros(1));
+        let release = LeaseRecord::released(renewed.unwrap_or_default(), record.transitions);
+        let holds = record.is_held_by(holder);
+        if holds {
+            self.put(release, None);
+        }
+        holds
+    }
+
     /// A foreign hand edits a label: only the version changes.
     pub(crate) fn touch(&mut self) -> bool {
         self.edit(|_| {})

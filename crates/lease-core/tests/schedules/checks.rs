@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use lease_core::effect::{AttemptId, EndReason, WriteKind};
-use lease_core::{Event, FencingToken, Identity, ObservedLease, Validity, Write};
+use lease_core::{Event, FencingToken, Identity, ObservedLease, ResourceVersion, Validity, Write};
 
 use super::api::Change;
 use super::queue::Request;
@@ -46,8 +46,9 @@ pub(crate) struct Ledger {
     validity: Option<Validity>,
     /// Events that entitle it to a request.
     news: u32,
-    /// Its term began in a history that is gone, and it knows what came after: it must not keep it.
-    owes_end: bool,
+    /// Its term began in a history that is gone, and this is the version that it knew of it: to renew upon one that is not above is to
+    /// go on against the proof. Once somebody has written more into the Lease than was lost, nothing proves it any more.
+    owes_end: Option<ResourceVersion>,
 }
 
 impl Watcher {
@@ -66,8 +67,9 @@ impl Ledger {
         Self { since, ..Self::default() }
     }
 
-    /// etcd was restored: nothing that it saw counts against it. `owes_end`: it holds a term, and knows what was after the backup.
-    pub(crate) fn history_is_gone(&mut self, owes_end: bool) {
+    /// etcd was restored: nothing that it saw counts against it. `owes_end`: what it knows, if it holds a term and that was after the
+    /// backup.
+    pub(crate) fn history_is_gone(&mut self, owes_end: Option<ResourceVersion>) {
         self.shown_other = 0;
         self.owes_end = owes_end;
     }
@@ -249,7 +251,11 @@ impl World {
         }
         let version = self.api.version();
         let outlives = self.nodes[request.node].process.as_ref().is_some_and(|process| {
-            process.ledger.owes_end && process.identity == *writer && write.kind == WriteKind::Renew
+            let against_proof = process
+                .ledger
+                .owes_end
+                .is_some_and(|known| write.base.as_ref().is_none_or(|base| base.version <= known));
+            against_proof && process.identity == *writer && write.kind == WriteKind::Renew
         });
         if outlives {
             let what = format!("{writer} renews a term of a history that is gone, at version {version}");
@@ -269,7 +275,7 @@ impl World {
     pub(crate) fn check_start(&mut self, node: usize, token: FencingToken) -> Result<(), Violation> {
         let Some(process) = &mut self.nodes[node].process else { return Ok(()) };
         process.ledger.token = token.0;
-        process.ledger.owes_end = false;
+        process.ledger.owes_end = None;
         if process.work.is_some() {
             let what = format!("node {node} starts its work while its work runs");
             return Err(self.violation("work ends first", what));
@@ -287,7 +293,7 @@ impl World {
     pub(crate) fn check_ended(&mut self, node: usize, reason: &EndReason) -> Result<(), Violation> {
         let now = self.nodes[node].clocks.now(self.now);
         let Some(process) = &mut self.nodes[node].process else { return Ok(()) };
-        process.ledger.owes_end = false;
+        process.ledger.owes_end = None;
         let ledger = &process.ledger;
         let since = usize::try_from(ledger.token).expect("a simulated log is short");
         let mut since = self.api.log().get(since..).unwrap_or_else(|| self.api.log()).iter();

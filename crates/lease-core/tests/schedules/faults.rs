@@ -46,12 +46,14 @@ pub(crate) enum Fault {
     Wedge,
     /// Somebody writes another holder with a short LeaseDuration over a leader that is cut off.
     Shorten,
+    /// A stranger takes the Lease of a leader that is cut off, and releases it soon after.
+    Usurp,
     /// etcd is restored from a backup.
     Rewind,
 }
 
 impl Fault {
-    pub(crate) const ALL: [Self; 17] = [
+    pub(crate) const ALL: [Self; 18] = [
         Self::Pause,
         Self::Suspend,
         Self::Crash,
@@ -68,6 +70,7 @@ impl Fault {
         Self::SitOut,
         Self::Wedge,
         Self::Shorten,
+        Self::Usurp,
         Self::Rewind,
     ];
 
@@ -90,6 +93,7 @@ impl Fault {
             Self::SitOut => "told not to stand, write in flight",
             Self::Wedge => "work wedged, write in flight",
             Self::Shorten => "shorter LeaseDuration written, write in flight",
+            Self::Usurp => "Lease taken by a stranger, write in flight",
             Self::Rewind => "etcd restored, write in flight",
         }
     }
@@ -142,6 +146,7 @@ impl World {
                 self.nodes[node].clocks.jump(SignedDuration::from_millis(self.rng.i64(-600_000..600_000)));
             }
             Fault::Shorten => self.shorten(node),
+            Fault::Usurp => self.usurp(node),
             Fault::Rewind => self.begin_rewind(),
             Fault::Delete | Fault::Blank | Fault::Overwrite | Fault::Touch => self.foreign_hand(fault),
             Fault::StepDown => {

@@ -32,6 +32,8 @@ pub(crate) enum Happening {
     Strike { node: usize, fault: Fault },
     /// Something that a fault began at this node may be over.
     Remedy { node: usize },
+    /// The stranger who took the Lease gives it up.
+    StrangerReleases,
     /// etcd and the API servers are back, on a state of before.
     Restored { after_outage: bool },
     /// No more faults from here on.

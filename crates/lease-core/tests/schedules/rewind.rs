@@ -1,5 +1,5 @@
-//! Two faults that nobody can be safe from who has not seen what was there before: a restore of etcd, and a shorter LeaseDuration
-//! that a stranger writes. So each waits until what it takes away is known, or does not matter any more.
+//! Faults that nobody can be safe from who has not seen what was there before: a restore of etcd, a shorter LeaseDuration
+//! that a stranger writes, and a stranger who takes the Lease and releases it. So each waits until what it takes away is known, or does not matter any more.
 
 use lease_core::Identity;
 
@@ -19,10 +19,36 @@ impl World {
     /// A leader is cut off, and a stranger writes another holder over it, who states two seconds only. Whoever saw the leader's record
     /// honours that; a process that starts now cannot know of it, so none does for a while.
     pub(crate) fn shorten(&mut self, node: usize) {
-        if !self.nodes[node].is_valid(self.now) || !self.all_are_up_to_date() {
-            return;
+        if self.cut_off(node) && self.api.shorten(Identity::new("a-hasty-stranger_0").expect("not empty")) {
+            self.stats.count("shorter LeaseDuration written over a leader that is cut off");
         }
+        self.stir_watches();
+    }
+
+    /// A leader is cut off, and a stranger takes the Lease, and gives it up while the leader may still believe in itself.
+    pub(crate) fn usurp(&mut self, node: usize) {
+        if self.cut_off(node) && self.api.usurp(stranger()) {
+            let soon = self.nodes[node].settings.timings.renew_deadline().mul_f64(0.5 * self.rng.f64());
+            self.queue.push(self.now + soon, Happening::StrangerReleases);
+        }
+        self.stir_watches();
+    }
+
+    pub(crate) fn stranger_releases(&mut self) {
+        if self.api.release_of(&stranger()) {
+            self.stats.count("Lease of a leader that is cut off taken and released by a stranger");
+        }
+        self.stir_watches();
+    }
+
+    /// Cuts a leader off, if everyone knows what stands in its Lease; whether it did.
+    fn cut_off(&mut self, node: usize) -> bool {
         let over = self.now + self.plan.longest_lease().mul_f64(1.0 + 2.0 * DRIFT);
+        // Whoever is down is started when the calm begins, and must not have to know of this.
+        let in_time = over < self.plan.calm_at;
+        if !in_time || !self.nodes[node].is_valid(self.now) || !self.all_are_up_to_date() {
+            return false;
+        }
         self.nobody_starts_before = self.nobody_starts_before.max(over);
         for kind in [SpellKind::Cut, SpellKind::Deaf] {
             self.network.add(Spell { until: over, node: Some(node), kind });
@@ -31,10 +57,7 @@ impl World {
         for node in 0..self.nodes.len() {
             self.queue.push(over, Happening::Remedy { node });
         }
-        if self.api.shorten(Identity::new("a-hasty-stranger_0").expect("not empty")) {
-            self.stats.count("shorter LeaseDuration written over a leader that is cut off");
-        }
-        self.stir_watches();
+        true
     }
 
     /// etcd is to be restored. Most restores take longer than any term lives on; a short one is safe where nobody is behind.
@@ -63,8 +86,9 @@ impl World {
         for node in &mut self.nodes {
             node.watch.showing = false;
             let Some(process) = &mut node.process else { continue };
-            let knows_better = process.elector.lease().is_some_and(|lease| lease.revision.version.0 > to);
-            process.ledger.history_is_gone(knows_better && process.elector.validity().is_some());
+            let known = process.elector.lease().map(|lease| lease.revision.version);
+            let holds = process.elector.validity().is_some();
+            process.ledger.history_is_gone(known.filter(|known| holds && known.0 > to));
         }
         self.queue.drop_messages();
         let elsewhere = back + self.rng.u64(0..20);
@@ -77,4 +101,8 @@ impl World {
         self.watcher.history_is_gone();
         self.stir_watches();
     }
+}
+
+fn stranger() -> Identity {
+    Identity::new("a-client-go-candidate_0").expect("not empty")
 }

@@ -176,6 +176,10 @@ impl World {
                 self.restore(after_outage);
                 Ok(())
             }
+            Happening::StrangerReleases => {
+                self.stranger_releases();
+                Ok(())
+            }
             Happening::Calm => self.become_calm(),
         }
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use lease_core::effect::WriteKind;
 use lease_core::{Creation, Effect, Event, State, Successors};
 
-use crate::dsl::{Bench, again, blanked, held, lease, made_by, released, seconds, who, write};
+use crate::dsl::{Bench, again, anew, blanked, held, lease, made_by, released, seconds, who, write};
 
 #[test]
 fn a_missing_lease_is_created_in_nobodys_name_and_taken_when_that_expires() {
@@ -280,4 +280,62 @@ fn whoever_stated_the_longest_wait_is_honoured_whatever_is_written_over_it() {
             break;
         }
     }
+}
+
+/// When it tries to take the Lease; until then each of its reads shows `lease`.
+fn first_try(bench: &mut Bench, lease: &lease_core::ObservedLease) -> f64 {
+    loop {
+        let at = bench.alarm().expect("it waits for something");
+        let mut effects = bench.pass_to(at);
+        if effects == [Effect::Read] {
+            effects = bench.tell(Event::Read(Some(lease.clone())));
+        }
+        if !effects.is_empty() {
+            assert_eq!(write(&effects).kind, WriteKind::Acquire);
+            return at;
+        }
+    }
+}
+
+#[test]
+fn a_release_does_not_end_the_wait_for_whom_somebody_wrote_over() {
+    // A client-go candidate takes a blanked Lease at once, and releases it in good order. Who held it before may not know of either.
+    let (mut bench, _) = Bench::that_read(Some(held("other", 1, 15)));
+    bench.at(1.0).tell(Event::Watched(blanked(held("other", 1, 15), 2)));
+    let mut stranger = held("stranger", 3, 15);
+    stranger.record.transitions = 6;
+    bench.at(1.1).tell(Event::Watched(stranger));
+    let mut release = released(4);
+    release.record.transitions = 6;
+    assert_eq!(bench.at(2.0).tell(Event::Watched(release.clone())), []);
+    let tried = first_try(&mut bench, &release);
+    assert!((16.0..16.1).contains(&tried), "15 s after the holder was blanked, not at {tried}");
+}
+
+#[test]
+fn the_release_of_a_holder_that_was_never_seen_frees_nobody_elses_lease() {
+    // The watch was broken meanwhile: of the stranger only the release is seen, or its release in another object.
+    let mut counted = released(4);
+    counted.record.transitions = 6;
+    for release in [counted, anew(released(4), 4)] {
+        let (mut bench, _) = Bench::that_read(Some(held("other", 1, 15)));
+        assert_eq!(bench.at(2.0).tell(Event::Watched(release.clone())), []);
+        let tried = first_try(&mut bench, &release);
+        assert!((15.0..15.1).contains(&tried), "15 s after the holder was seen, not at {tried}");
+    }
+}
+
+#[test]
+fn after_a_handover_that_was_seen_a_release_frees_the_lease_at_once() {
+    let (mut bench, effects) =
+        Bench::with(|config| config.standing = false).reading(Some(held("first", 1, 15)));
+    assert_eq!(effects, []);
+    bench.at(1.0).tell(Event::Watched(released(2)));
+    let mut second = held("second", 3, 15);
+    second.record.transitions = 6;
+    bench.at(1.1).tell(Event::Watched(second));
+    bench.at(1.2).tell(Event::Stand(true));
+    let mut release = released(4);
+    release.record.transitions = 6;
+    assert_eq!(write(&bench.at(2.0).tell(Event::Watched(release))).kind, WriteKind::Acquire);
 }
