@@ -75,7 +75,10 @@ impl Api {
         reply
     }
 
-    /// A request by a user or a stand-in, who are beside the server. What is refused answers `None`, and nothing panics.
+    /// A request by a user or a stand-in, who are beside the server; `None` where it comes too late for what is there.
+    ///
+    /// # Panics
+    /// If the server refuses what the request says: then the fault or the edit would be one in name only.
     pub(crate) fn ask(
         &mut self,
         at: TrueTime,
@@ -94,9 +97,10 @@ impl Api {
             .expect("the stand-ins ask for sound paths");
         match self.handle(at, &request) {
             Reply::Answer(answer) if answer.status < 300 => Some(answer.body),
+            Reply::Answer(Answer { status: 404 | 409, .. }) => None,
             Reply::Answer(answer) => {
-                tracing::debug!(uri, status = answer.status, body = %String::from_utf8_lossy(&answer.body), "refused");
-                None
+                let said = String::from_utf8_lossy(&answer.body);
+                panic!("{uri}: the server refuses what a stand-in sends, with {}: {said}", answer.status)
             }
             Reply::Watch(_) => None,
         }

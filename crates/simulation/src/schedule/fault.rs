@@ -164,7 +164,7 @@ pub enum Listed {
 pub enum Oddity {
     /// A bucket label that is no bucket.
     BucketLabel,
-    /// A spec that the operator refuses.
+    /// A spec that the operator refuses and the API server does not: an abbreviated option.
     Spec,
     /// A finalizer of the tenant's own, which keeps the resource while it is being deleted.
     Finalizer,

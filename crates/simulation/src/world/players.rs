@@ -137,9 +137,12 @@ impl World {
     pub(super) fn put_oddity(&mut self, resource: ResourceIndex, what: Oddity) {
         let patch = match what {
             Oddity::BucketLabel => json!({"metadata": {"labels": {format!("{DOMAIN}/bucket"): "0256"}}}),
-            Oddity::Spec => json!({"spec": {"extraArgs": ["--port=1"]}}),
+            Oddity::Spec => json!({"spec": {"extraArgs": ["--por=1"]}}),
             Oddity::Finalizer => {
                 let Some(mut finalizers) = self.finalizers_of_others(resource) else { return };
+                if self.is_being_deleted(resource) {
+                    return;
+                }
                 finalizers.push(json!(KEEP));
                 json!({"metadata": {"finalizers": finalizers}})
             }
@@ -163,6 +166,12 @@ impl World {
             Oddity::Bulk => json!({"metadata": {"annotations": {"tenant.example.com/bulk": null}}}),
         };
         self.patch_as_tenant(resource, &patch);
+    }
+
+    /// The API server takes no new finalizer then.
+    fn is_being_deleted(&self, resource: ResourceIndex) -> bool {
+        let object = self.api.look().peek(DOMAIN, "memcacheds", NAMESPACE, &resource_name(resource));
+        object.is_some_and(|object| !object["metadata"]["deletionTimestamp"].is_null())
     }
 
     /// All but the tenant's own: to strip the operator's is what an admission rule has to refuse him.

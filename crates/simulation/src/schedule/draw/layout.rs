@@ -41,11 +41,7 @@ pub(super) fn other_shards(
         faults.push(hand(second + millis(rng, 450..=800), LeaseOf::Shard(shard)));
     }
     // So that the others are in the middle of something when they are cut off.
-    for _ in 0..6 {
-        let at = second + millis(rng, 0..=300);
-        let what = FaultKind::Oddity { resource: ground.resource(rng), what: Oddity::Bulk };
-        faults.push(Fault { at, lasts: lease_duration, what });
-    }
+    occupy(rng, ground, second, faults);
     // Committed after LeaseDuration, and held after two.
     let told = first + 2 * lease_duration + between(rng, timings.retry_period, lease_duration);
     for seat in (0..ground.seats).map(Seat).filter(|seat| *seat != newcomer) {
@@ -70,24 +66,49 @@ pub(super) fn other_shards(
 }
 
 /// An operator of the old kind contends for the coordinator Lease, and gets it when the coordinator gives it up. Either the replicas are told
-/// to stop one after the other, as in a rolling update back, or somebody blanks the holder and all of them are still there.
+/// to stop one after the other, as in a rolling update back, or somebody blanks the holder and all of them are still there. In that case it
+/// may be gone again, and have released the Lease in good order, while the coordinator still believes in itself.
 pub(super) fn unsharded(rng: &mut Rng, ground: &Ground, at: TrueTime, faults: &mut Vec<Fault>) -> Duration {
-    let lease_duration = ground.timings.lease_duration;
+    let timings = ground.timings;
+    let lease_duration = timings.lease_duration;
     let anew = rng.u8(..3) == 0;
-    let what = FaultKind::Unsharded { anew, releases: rng.bool() };
-    let lasts = between(rng, lease_duration * 2, lease_duration * 4);
-    faults.push(Fault { at, lasts, what });
-    let begun = at + millis(rng, 100..=1_000);
-    if rng.bool() {
-        let what = FaultKind::Hand { lease: LeaseOf::Coordinator, what: HandOnLease::BlankHolder };
-        faults.push(Fault { at: begun, lasts: Duration::ZERO, what });
-    } else {
-        let turn = between(rng, Duration::from_secs(1), lease_duration / 2);
-        faults.extend((0_u32..).zip(0..ground.seats).map(|(nth, seat)| Fault {
-            at: begun + turn * nth,
-            lasts: turn,
-            what: FaultKind::Terminate(Seat(seat)),
-        }));
+    occupy(rng, ground, at, faults);
+    let begins = at + millis(rng, 300..=500);
+    let blanked = begins + millis(rng, 100..=1_000);
+    let blank = Fault {
+        at: blanked,
+        lasts: Duration::ZERO,
+        what: FaultKind::Hand { lease: LeaseOf::Coordinator, what: HandOnLease::BlankHolder },
+    };
+    let (lasts, releases) = match rng.u8(..4) {
+        0 => {
+            faults.push(blank);
+            let gone = blanked + between(rng, Duration::ZERO, timings.renew_deadline / 2);
+            (gone.since(begins), true)
+        }
+        1 => {
+            faults.push(blank);
+            (between(rng, lease_duration * 2, lease_duration * 4), rng.bool())
+        }
+        _ => {
+            let turn = between(rng, Duration::from_secs(1), lease_duration / 2);
+            faults.extend((0_u32..).zip(0..ground.seats).map(|(nth, seat)| Fault {
+                at: blanked + turn * nth,
+                lasts: turn,
+                what: FaultKind::Terminate(Seat(seat)),
+            }));
+            (between(rng, lease_duration * 2, lease_duration * 4), rng.bool())
+        }
+    };
+    faults.push(Fault { at: begins, lasts, what: FaultKind::Unsharded { anew, releases } });
+    begins.since(at) + lasts + lease_duration
+}
+
+/// Gives the replicas something to reconcile in the moments after this.
+fn occupy(rng: &mut Rng, ground: &Ground, from: TrueTime, faults: &mut Vec<Fault>) {
+    for _ in 0..6 {
+        let at = from + millis(rng, 0..=300);
+        let what = FaultKind::Oddity { resource: ground.resource(rng), what: Oddity::Bulk };
+        faults.push(Fault { at, lasts: ground.timings.lease_duration, what });
     }
-    lasts + lease_duration
 }
