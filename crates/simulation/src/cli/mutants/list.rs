@@ -30,7 +30,7 @@ pub(crate) const MUTANTS: [Mutant; 25] = [
     mutant("leads-on-beside-another", "renewals", 300),
     mutant("vanished-is-free", "one-holder", 300),
     mutant("blank-is-release", "one-holder", 300),
-    mutant("release-frees-all", "one-holder", 300),
+    mutant("release-frees-all", "one-holder", 100),
     mutant("release-before-drain", "overlap", 100),
     mutant("renew-time-follows-clock", "renewals", 300),
     mutant("transitions-not-counted", "renewals", 50),
