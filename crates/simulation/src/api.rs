@@ -97,12 +97,11 @@ impl Api {
             .expect("the stand-ins ask for sound paths");
         match self.handle(at, &request) {
             Reply::Answer(answer) if answer.status < 300 => Some(answer.body),
-            Reply::Answer(Answer { status: 404 | 409, .. }) => None,
+            Reply::Answer(Answer { status: 404 | 409, .. }) | Reply::Watch(_) => None,
             Reply::Answer(answer) => {
                 let said = String::from_utf8_lossy(&answer.body);
                 panic!("{uri}: the server refuses what a stand-in sends, with {}: {said}", answer.status)
             }
-            Reply::Watch(_) => None,
         }
     }
 }
