@@ -14,7 +14,7 @@ use kube_testkit::{BackendChoice, Cluster, ClusterOptions, TestUser};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::helm::{Helm, NAMESPACE, call};
+use super::helm::{Helm, NAMESPACE, RELEASE, call};
 use super::random_values::Drawn;
 use super::{VALUES, tools};
 
@@ -57,6 +57,8 @@ pub(super) fn check(helms: &[Helm; 2], drawn: &[Drawn]) -> Result<Option<String>
 struct Server {
     kubectl: PathBuf,
     kubeconfig: PathBuf,
+    /// The kubeconfig of the operator of the release in all checks, as it would be in a Pod.
+    operator: PathBuf,
     /// For what is shown to it.
     files: TempDir,
 }
@@ -65,7 +67,9 @@ impl Server {
     fn new(cluster: &Cluster) -> Result<Self> {
         let kubectl = binaries::find_kubectl().or_else(|_| binaries::find(Program::Kubectl))?;
         let files = TempDir::new().context("no directory could be made for manifests")?;
-        Ok(Self { kubectl, kubeconfig: cluster.kubeconfig(&TestUser::admin())?, files })
+        let kubeconfig = cluster.kubeconfig(&TestUser::admin())?;
+        let operator = cluster.kubeconfig(&TestUser::service_account(NAMESPACE, RELEASE))?;
+        Ok(Self { kubectl, kubeconfig, operator, files })
     }
 
     /// Namespaces in which nothing less than Pod Security's restricted profile is let in, and the definitions that the
