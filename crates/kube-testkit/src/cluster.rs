@@ -22,6 +22,8 @@ pub struct ClusterOptions {
     pub backend: Option<BackendChoice>,
     /// Whether the API server writes an audit log of all writes.
     pub audit: bool,
+    /// Whether that log has reads and watches as well, to count them by. Ignored by `embedded` and `existing`.
+    pub audit_reads: bool,
     /// Whether `embedded` also does what a controller-manager does elsewhere: delete what has lost its owners, and bring
     /// deleted namespaces to their end. Ignored by the others.
     pub garbage_collection: bool,
@@ -38,6 +40,7 @@ impl Default for ClusterOptions {
         Self {
             backend: None,
             audit: true,
+            audit_reads: false,
             garbage_collection: false,
             api_server_args: Vec::new(),
             existing: ExistingOptions::default(),

@@ -23,13 +23,17 @@ pub(crate) struct Seat<'a> {
 }
 
 /// Makes an authority, and writes certificates, keys and the audit policy into `dir`.
-pub(crate) fn write_files(dir: &Path) -> Result<Authority, StartError> {
+pub(crate) fn write_files(dir: &Path, audit_reads: bool) -> Result<Authority, StartError> {
     std::fs::create_dir_all(dir).map_err(|error| io_error("create", dir, error))?;
     let authority = Authority::generate()?;
     authority.write_server_files(dir)?;
     let policy = dir.join("audit-policy.yaml");
-    std::fs::write(&policy, include_str!("control_plane/audit-policy.yaml"))
-        .map_err(|error| io_error("write", &policy, error))?;
+    let text = if audit_reads {
+        include_str!("control_plane/audit-policy-with-reads.yaml")
+    } else {
+        include_str!("control_plane/audit-policy.yaml")
+    };
+    std::fs::write(&policy, text).map_err(|error| io_error("write", &policy, error))?;
     Ok(authority)
 }
 

@@ -50,7 +50,7 @@ fn launch(
 ) -> Result<(Local, Access), StartError> {
     // A second attempt in the same directory, after a port was taken by somebody else, starts with empty data.
     let home = tempfile::tempdir_in(dir.path()).map_err(|error| io_error("use", dir.path(), error))?.keep();
-    let authority = write_files(&home)?;
+    let authority = write_files(&home, options.audit_reads)?;
     let ports = ports::free(3).map_err(|error| io_error("find a port for", apiserver, error))?;
     let (client, peer) = (format!("http://127.0.0.1:{}", ports[1]), format!("http://127.0.0.1:{}", ports[2]));
     let files = Files {

@@ -46,7 +46,7 @@ pub(crate) async fn start(
     dir: &WorkDir,
 ) -> Result<(Testcontainers, Access), StartError> {
     let home = tempfile::tempdir_in(dir.path()).map_err(|error| io_error("use", dir.path(), error))?.keep();
-    let authority = write_files(&home)?;
+    let authority = write_files(&home, options.audit_reads)?;
     let port = ports::free(1).map_err(|error| io_error("find a port for", &home, error))?[0];
     let plan = pair::Plan::new(&home, port, options)?;
     let (audit, log) = (plan.audit_log(), plan.server_log());

@@ -17,7 +17,12 @@ pub(crate) const SOON: Duration = Duration::from_secs(60);
 
 /// An API server of the test's own: Leases and rights are cluster-wide matters.
 pub(crate) async fn stage(why: &str) -> Option<(Cluster, Client)> {
-    let cluster = exclusive(why, ClusterOptions::default()).await?;
+    stage_with(why, ClusterOptions::default()).await
+}
+
+/// The same, started with other options.
+pub(crate) async fn stage_with(why: &str, options: ClusterOptions) -> Option<(Cluster, Client)> {
+    let cluster = exclusive(why, options).await?;
     let client = cluster.admin();
     for file in [include_str!("../../../../deploy/crd.yaml"), include_str!("../../../../deploy/rbac.yaml")] {
         let documents: Vec<DynamicObject> = serde_saphyr::from_multiple(file).expect("YAML documents");

@@ -109,13 +109,13 @@ async fn a_second_signal_aborts() {
     assert!(replica.log().contains("aborted by a second signal"), "{}", replica.log());
 }
 
-async fn create(fleets: &Api<Memcached>, name: &str, replicas: i32) {
+pub(crate) async fn create(fleets: &Api<Memcached>, name: &str, replicas: i32) {
     let spec: MemcachedSpec =
         serde_json::from_value(serde_json::json!({"replicas": replicas})).expect("a spec");
     fleets.create(&PostParams::default(), &Memcached::new(name, spec)).await.expect("created");
 }
 
-async fn becomes_ready(fleets: &Api<Memcached>, name: &str, expected: &str) {
+pub(crate) async fn becomes_ready(fleets: &Api<Memcached>, name: &str, expected: &str) {
     eventually(&format!("{name} to be {expected}"), SOON, || async {
         let status = fleets.get(name).await.ok()?.status?;
         (status.ready.as_deref() == Some(expected)).then_some(())
@@ -123,7 +123,7 @@ async fn becomes_ready(fleets: &Api<Memcached>, name: &str, expected: &str) {
     .await;
 }
 
-async fn created_events(client: &Client, name: &str) -> usize {
+pub(crate) async fn created_events(client: &Client, name: &str) -> usize {
     let events: Api<Event> = Api::default_namespaced(client.clone());
     let of = |event: &&Event| {
         event.reason.as_deref() == Some("Created")
