@@ -52,6 +52,7 @@ impl Default for ClusterOptions {
 /// A running API server. Dropping it ends everything that was started for it, and blocks until it has ended.
 ///
 /// It belongs to no async runtime. The clients that it hands out do, as all of kube's: make one for each.
+#[must_use = "the API server ends when the cluster is dropped; keep it for as long as it is needed"]
 pub struct Cluster {
     backend: Box<dyn Backend>,
     access: Access,

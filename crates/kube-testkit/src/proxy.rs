@@ -25,6 +25,7 @@ use tokio::sync::watch;
 ///   [`cut`](Self::cut).
 /// - A partition: [`hang`](Self::hang); new connections are accepted then too and lead nowhere.
 #[derive(Debug)]
+#[must_use = "a proxy closes its connections when it is dropped; keep it for as long as the network is to be there"]
 pub struct Proxy {
     port: u16,
     settings: watch::Sender<Settings>,

@@ -17,6 +17,7 @@ use tokio::task::JoinHandle;
 ///
 /// It belongs to the runtime within which it was started, and ends when it is dropped.
 #[derive(Debug)]
+#[must_use = "the stand-in ends when it is dropped; keep it for as long as StatefulSets are to become ready"]
 pub struct WorkloadStandIn {
     task: JoinHandle<()>,
 }

@@ -49,6 +49,14 @@ use crate::{
 /// # Ok(())
 /// # }
 /// ```
+///
+/// ```compile_fail
+/// #![deny(unused_must_use)]
+/// # use shard_router::{Options, Sharded, ShardedController};
+/// # fn forgets<Cache: Sharded>(config: kube::Config, options: Options) {
+/// ShardedController::<Cache>::new(config, options); // never run, so nobody reconciles
+/// # }
+/// ```
 #[must_use = "a controller does nothing until `run` is awaited"]
 pub struct ShardedController<K: Sharded> {
     connection: Connection,

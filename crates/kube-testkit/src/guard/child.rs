@@ -15,6 +15,7 @@ use super::Signal;
 /// Made by [`GuardedCommand::spawn`](super::GuardedCommand::spawn). It belongs to no async runtime: it may be created
 /// in one, waited for in another and dropped outside of any.
 #[derive(Debug)]
+#[must_use = "the process is killed when its handle is dropped; keep it for as long as the process is to run"]
 pub struct GuardedChild {
     pid: Pid,
     /// Closing this makes the guardian end the program.

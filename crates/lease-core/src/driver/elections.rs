@@ -61,8 +61,18 @@ pub enum StartError {
     Client(#[source] kube::Error),
 }
 
-/// All elections of one process: a thread, a client and a watch that its [`Candidate`]s share. Cheap to clone.
+/// All elections of one process: a thread, a client and a watch that its [`Candidate`]s share. Cheap to clone. They end with the last
+/// clone.
+///
+/// ```compile_fail
+/// #![deny(unused_must_use)]
+/// # async fn forgets(config: kube::Config, options: lease_core::ElectionsOptions) -> Result<(), lease_core::StartError> {
+/// lease_core::Elections::start(config, options).await?; // dropped at once, so nothing contends
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
+#[must_use = "elections end when their last handle is dropped, and every candidate with them; keep one for as long as the process contends"]
 pub struct Elections {
     inner: Arc<Inner>,
 }

@@ -80,7 +80,15 @@ impl Vital {
 
 /// A future that runs under a Lease: the Lease is not given up before it has been dropped, and it is not renewed while
 /// it blocks its thread.
+///
+/// ```compile_fail
+/// #![deny(unused_must_use)]
+/// # async fn forgets(term: lease_core::Term, work: impl Future<Output = ()>) {
+/// term.track(work); // never polled, so it does nothing
+/// # }
+/// ```
 #[derive(Debug)]
+#[must_use = "a tracked future does nothing unless it is awaited or spawned"]
 pub struct Tracked<F> {
     future: Pin<Box<F>>,
     polling_since: Arc<PollingSince>,

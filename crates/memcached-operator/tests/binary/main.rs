@@ -4,4 +4,5 @@ mod namespaces;
 mod replica;
 mod rights;
 mod stage;
+mod waiting;
 mod work;

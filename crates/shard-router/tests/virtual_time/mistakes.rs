@@ -1,18 +1,25 @@
 //! Mistakes that any user makes: each is told in a sentence, by a replica that is not ready.
 #![expect(clippy::unwrap_used, reason = "a test panics with what went wrong")]
 
-use std::{convert::Infallible, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    convert::Infallible,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use k8s_openapi::{
     api::coordination::v1::Lease,
     apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
 };
 use kube::{
-    Api, CustomResourceExt, ResourceExt,
-    api::{Patch, PatchParams},
+    Api, CustomResource, CustomResourceExt, ResourceExt,
+    api::{ListParams, Patch, PatchParams, PostParams},
 };
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
-use shard_router::{Action, Held, Readiness, ReadinessProbe};
+use shard_router::{Action, Held, Readiness, ReadinessProbe, Sharded, ShardedController};
 
 use crate::{
     stage::{ID, NAMESPACE, Replica, Stage},
@@ -95,4 +102,77 @@ async fn another_kind_under_the_same_id_is_refused_and_an_old_layout_is_complete
     write(None).await;
     stage.until("a replica to be ready again", || async { readiness.get() == Readiness::Ready }).await;
     stage.until("the kind to be completed", || async { kind().await.is_some() }).await;
+}
+
+#[derive(CustomResource, Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[kube(group = "test.shard-router.dev", version = "v1", kind = "Gadget", namespaced)]
+#[kube(status = "GadgetStatus", derive = "Default")]
+struct GadgetSpec {}
+
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
+struct GadgetStatus {
+    bucket: Option<u8>,
+}
+
+impl Sharded for Gadget {
+    fn recorded_bucket(&self) -> Option<u8> {
+        self.status.as_ref()?.bucket
+    }
+}
+
+/// Two operators whose users took the same LeaderElectionID, started at once: one works, the other says why it does not, and neither
+/// costs the other a term.
+async fn one_of_two_kinds_works(shards: [u16; 2]) {
+    const RESOURCES: usize = 12;
+    let stage = Stage::new().await;
+    let definitions: Api<CustomResourceDefinition> = Api::all(stage.admin());
+    definitions.create(&PostParams::default(), &Gadget::crd()).await.unwrap();
+    let gadgets: Api<Gadget> = Api::namespaced(stage.admin(), NAMESPACE);
+    for n in 0..RESOURCES {
+        create(&stage.widgets, &format!("r{n}"), &[]).await;
+        let gadget = Gadget::new(&format!("r{n}"), GadgetSpec::default());
+        gadgets.create(&PostParams::default(), &gadget).await.unwrap();
+    }
+    let reconciled: [Arc<Mutex<BTreeSet<String>>>; 2] = Default::default();
+    let [widgets, others] = reconciled.clone();
+    let (network, controller) = stage.controller(stage.options("op-a", shards[0]));
+    let widget_probe = controller.readiness();
+    let _widgets = Stage::run((network, controller), move |widget: Arc<Widget>, _: Held| {
+        widgets.lock().unwrap().insert(widget.name_any());
+        async { Ok::<_, Infallible>(Action::await_change()) }
+    });
+    let controller = ShardedController::<Gadget>::new(stage.admin(), stage.options("op-b", shards[1]));
+    let gadget_probe = controller.readiness();
+    let reconcile = move |gadget: Arc<Gadget>, _: Held| {
+        others.lock().unwrap().insert(gadget.name_any());
+        async { Ok::<_, Infallible>(Action::await_change()) }
+    };
+    tokio::spawn(controller.run(reconcile, std::future::pending()));
+
+    let count = |which: usize| reconciled[which].lock().unwrap().len();
+    let all = || async { count(0) == RESOURCES || count(1) == RESOURCES };
+    stage.until("all resources of one kind to be reconciled", all).await;
+    let (works, idle) = if count(0) == RESOURCES { (0, 1) } else { (1, 0) };
+    let probes = [&widget_probe, &gadget_probe];
+    unready_because(&stage, probes[idle], "is in use for").await;
+    assert_eq!(probes[works].get(), Readiness::Ready);
+    let transitions = || async {
+        let leases: Api<Lease> = Api::namespaced(stage.admin(), NAMESPACE);
+        let leases = leases.list(&ListParams::default()).await.unwrap();
+        leases.items.into_iter().filter_map(|lease| lease.spec?.lease_transitions).sum::<i32>()
+    };
+    let before = transitions().await;
+    stage.clock.sleep(Duration::from_secs(60)).await;
+    assert_eq!(transitions().await, before, "terms are lost to the other kind");
+    assert_eq!(count(idle), 0, "a replica of the other kind works, under Leases that are not its own");
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_of_two_kinds_works_under_equal_shard_counts() {
+    one_of_two_kinds_works([4, 4]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_of_two_kinds_works_under_different_shard_counts() {
+    one_of_two_kinds_works([4, 6]).await;
 }
