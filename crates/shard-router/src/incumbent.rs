@@ -16,6 +16,10 @@
 //! one LeaseDuration later, and everyone may contend. Where two installations begin at once, both do, until one of them
 //! holds the coordinator Lease, which only one can; the other gives up what it has taken. Member Leases do not count:
 //! each replica makes its own, so two newcomers could refuse for the sight of each other for ever.
+//!
+//! *An operator of another API group* has annotations under another domain, and to a replica that reads its own only, the coordinator
+//! of such an operator looks like a predecessor that does not shard, which is waited for. It is told apart by naming itself on the
+//! coordinator Lease, under whatever domain. There is one holder of that Lease, so here too the incumbent does not refuse.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -29,6 +33,8 @@ use crate::{bucket::ShardId, names::Names};
 pub(crate) struct Incumbency {
     seen: BTreeMap<Office, Seen>,
     incumbent: Option<Incumbent>,
+    /// The domain and the coordinator of an operator for another API group that holds the coordinator Lease.
+    stranger: Option<(String, Identity)>,
 }
 
 /// Who was found to be there first.
@@ -73,11 +79,20 @@ impl Incumbency {
                 alive.insert(office, (lease, read));
             }
         }
+        let coordinator = alive.get(&Office::Coordinator);
+        self.stranger = coordinator.and_then(|(lease, read)| stranger(names, lease, read));
         self.incumbent = alive.into_values().find_map(|(lease, read)| claim(names, lease, &read));
     }
 
     /// In one sentence, why a replica of this installation must not contend; `None` if it may.
     pub(crate) fn refusal(&self, names: &Names, own: Option<&Installation>) -> Option<String> {
+        if let Some((domain, holder)) = &self.stranger {
+            return Some(format!(
+                "the LeaderElectionID {} is in use by another operator, whose labels and annotations begin with {domain}/ ({holder} \
+                 coordinates it), and one kind is supported for each; give one of the operators a LeaderElectionID of its own",
+                names.coordinator(),
+            ));
+        }
         // Who has no name cannot be told from anybody.
         let own = own?;
         let incumbent = self.incumbent.as_ref().filter(|incumbent| incumbent.installation != *own)?;
@@ -110,6 +125,21 @@ fn claim(names: &Names, lease: &Lease, read: &ObservedLease) -> Option<Incumbent
     let holder = read.record.holder.clone().filter(|holder| holder.as_str() != NOBODY)?;
     let installation = installation_of(names, lease)?;
     Some(Incumbent { installation, lease: read.name.as_str().to_owned(), holder })
+}
+
+/// A holder of the coordinator Lease that names itself there under another domain.
+fn stranger(names: &Names, lease: &Lease, read: &ObservedLease) -> Option<(String, Identity)> {
+    let holder = read.record.holder.as_ref()?;
+    let own = names.coordinator_annotation();
+    let (_, suffix) = own.rsplit_once('/')?;
+    let annotations = lease.metadata.annotations.as_ref()?;
+    let names_itself = |key: &str| annotations.get(key).is_some_and(|writer| writer == holder.as_str());
+    if names_itself(&own) {
+        return None;
+    }
+    let others = annotations.keys().filter_map(|key| Some((key, key.rsplit_once('/')?)));
+    let (_, (domain, _)) = others.into_iter().find(|(key, (_, end))| *end == suffix && names_itself(key))?;
+    Some((domain.to_owned(), holder.clone()))
 }
 
 #[cfg(test)]

@@ -113,3 +113,32 @@ fn never_does_everybody_refuse() {
         assert!(coordinator.is_empty() || !refuses(&incumbency, coordinator), "the coordinator gives way");
     }
 }
+
+#[test]
+fn an_operator_of_another_group_is_told_apart_from_a_predecessor_while_it_lives() {
+    let of_another = |version: u32, holder: &str, coordinator: &str| {
+        let mut lease = lease("op.example.com", version, holder, "");
+        lease.metadata.annotations = Some(
+            [
+                ("example.com/coordinator".into(), "pod-b_1".into()),
+                ("gadgets.io/coordinator".into(), coordinator.into()),
+            ]
+            .into(),
+        );
+        lease
+    };
+    let mut incumbency = Incumbency::default();
+    incumbency.observe(&names(), SECOND, &[of_another(1, "pod-a_1", "pod-a_1")]);
+    let sentence = incumbency.refusal(&names(), None).unwrap();
+    assert!(sentence.contains("gadgets.io/ (pod-a_1 coordinates it)"), "{sentence}");
+    incumbency.observe(&names(), 6 * SECOND, &[of_another(1, "pod-a_1", "pod-a_1")]);
+    assert_eq!(incumbency.refusal(&names(), None), None, "dead for its own duration");
+    incumbency.observe(&names(), 7 * SECOND, &[of_another(2, "pod-b_1", "pod-a_1")]);
+    assert_eq!(incumbency.refusal(&names(), None), None, "ours has taken over");
+    incumbency.observe(&names(), 8 * SECOND, &[of_another(3, "old_1", "pod-a_1")]);
+    assert_eq!(
+        incumbency.refusal(&names(), None),
+        None,
+        "that one is a predecessor, whoever kept the annotations"
+    );
+}

@@ -13,7 +13,7 @@ use k8s_openapi::{
     apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
 };
 use kube::{
-    Api, CustomResource, CustomResourceExt, ResourceExt,
+    Api, CustomResource, CustomResourceExt, Resource, ResourceExt,
     api::{ListParams, Patch, PatchParams, PostParams},
 };
 use schemars::JsonSchema;
@@ -105,7 +105,7 @@ async fn another_kind_under_the_same_id_is_refused_and_an_old_layout_is_complete
 }
 
 #[derive(CustomResource, Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
-#[kube(group = "test.shard-router.dev", version = "v1", kind = "Gadget", namespaced)]
+#[kube(group = "gadgets.example.com", version = "v1", kind = "Gadget", namespaced)]
 #[kube(status = "GadgetStatus", derive = "Default")]
 struct GadgetSpec {}
 
@@ -122,7 +122,9 @@ impl Sharded for Gadget {
 
 /// Two operators whose users took the same LeaderElectionID, started at once: one works, the other says why it does not, and neither
 /// costs the other a term.
-async fn one_of_two_kinds_works(shards: [u16; 2]) {
+///
+/// `domain` is that of the gadgets' operator: with the same as the other's, the layout tells the kinds apart, else the coordinator.
+async fn one_of_two_kinds_works(shards: [u16; 2], domain: &str) {
     const RESOURCES: usize = 12;
     let stage = Stage::new().await;
     let definitions: Api<CustomResourceDefinition> = Api::all(stage.admin());
@@ -141,7 +143,9 @@ async fn one_of_two_kinds_works(shards: [u16; 2]) {
         widgets.lock().unwrap().insert(widget.name_any());
         async { Ok::<_, Infallible>(Action::await_change()) }
     });
-    let controller = ShardedController::<Gadget>::new(stage.admin(), stage.options("op-b", shards[1]));
+    let mut options = stage.options("op-b", shards[1]);
+    options.elections.domain = domain.to_owned();
+    let controller = ShardedController::<Gadget>::new(stage.admin(), options);
     let gadget_probe = controller.readiness();
     let reconcile = move |gadget: Arc<Gadget>, _: Held| {
         others.lock().unwrap().insert(gadget.name_any());
@@ -154,7 +158,7 @@ async fn one_of_two_kinds_works(shards: [u16; 2]) {
     stage.until("all resources of one kind to be reconciled", all).await;
     let (works, idle) = if count(0) == RESOURCES { (0, 1) } else { (1, 0) };
     let probes = [&widget_probe, &gadget_probe];
-    unready_because(&stage, probes[idle], "is in use for").await;
+    unready_because(&stage, probes[idle], "is in use ").await;
     assert_eq!(probes[works].get(), Readiness::Ready);
     let transitions = || async {
         let leases: Api<Lease> = Api::namespaced(stage.admin(), NAMESPACE);
@@ -169,10 +173,17 @@ async fn one_of_two_kinds_works(shards: [u16; 2]) {
 
 #[tokio::test(start_paused = true)]
 async fn one_of_two_kinds_works_under_equal_shard_counts() {
-    one_of_two_kinds_works([4, 4]).await;
+    one_of_two_kinds_works([4, 4], Widget::group(&()).as_ref()).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn one_of_two_kinds_works_under_different_shard_counts() {
-    one_of_two_kinds_works([4, 6]).await;
+    one_of_two_kinds_works([4, 6], Widget::group(&()).as_ref()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_of_two_kinds_works_that_are_of_two_groups() {
+    for shards in [[4, 4], [4, 6]] {
+        one_of_two_kinds_works(shards, Gadget::group(&()).as_ref()).await;
+    }
 }
