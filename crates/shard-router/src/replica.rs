@@ -1,6 +1,7 @@
 //! One replica under leader election: its candidates, and the loop that decides what they contend for.
 
 mod ability;
+mod assessment;
 mod farewell;
 mod forecast;
 mod intent;
@@ -10,12 +11,12 @@ mod seats;
 use std::{
     collections::BTreeSet,
     future::Future,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
 use futures::FutureExt;
-use kube::{Api, api::ListParams, core::PartialObjectMeta};
+use kube::Api;
 use lease_core::{
     Candidate, CandidateOptions, Connection, Creation, Elections, Identity, InvalidOption, Term,
     identity::NOBODY,
@@ -35,10 +36,8 @@ use crate::{
     controller::RunError,
     coordinator::{Coordinator, birth::Births},
     hold::Hold,
-    layout::unstamped_selector,
-    readiness::{Readiness, ReadinessSwitch},
+    readiness::ReadinessSwitch,
     reconciler::Reconciler,
-    scope::apis,
     setup::Setup,
     shard::runner,
     sharded::Sharded,
@@ -259,85 +258,6 @@ impl<K: Sharded, R: Reconciler<K>> Replica<K, R> {
             Verdict::Refuse(_) => Held::Drain,
         };
         self.seats.stand(*verdict == Verdict::Work && !leaves_to_others, held);
-    }
-
-    /// Keeps an eye on whether this replica is able to work, and tells the others. Never ends by itself.
-    async fn mind_ability(&self) {
-        let timings = self.elections.options().timings;
-        let name = self.member.lease().clone();
-        let annotation = self.setup.names.unable_annotation();
-        loop {
-            self.setup.clock.sleep(timings.hurried_retry()).await;
-            let now = self.setup.clock.now().monotonic;
-            let work = self.setup.progress.work(timings.lease_duration());
-            let (before, after, look) = {
-                let mut ability = self.ability();
-                let before = ability.unable().map(str::to_owned);
-                ability.saw(work, now);
-                (before, ability.unable().map(str::to_owned), ability.is_to_look(now))
-            };
-            if let (None, Some(why)) = (before, &after) {
-                tracing::warn!("this replica leaves its shards to others, if they are able to work: {why}");
-            }
-            if look {
-                let succeeded = self.can_list().await;
-                self.ability().looked(succeeded, self.setup.clock.now().monotonic);
-            }
-            let unable = self.ability().unable().is_some();
-            let told = self.elections.leases().get(&name).is_some_and(|lease| {
-                lease.metadata.annotations.as_ref().is_some_and(|all| all.contains_key(&annotation))
-            });
-            if unable != told && self.member.term().is_some() {
-                let wish = [(annotation.clone(), unable.then(|| "true".to_owned()))].into();
-                tokio::select! {
-                    _ = self.member.annotate(wish) => {}
-                    () = self.setup.clock.sleep(timings.retry_period()) => {}
-                }
-            }
-        }
-    }
-
-    /// Whether resources can be listed, in any of the namespaces, within RetryPeriod.
-    async fn can_list(&self) -> bool {
-        let params =
-            ListParams::default().limit(1).labels(&unstamped_selector(&self.setup.rules.bucket_label));
-        let apis: Vec<Api<PartialObjectMeta<K>>> =
-            apis(&self.setup.base.ungated(), &self.setup.options.watch_namespaces);
-        let lists = apis.iter().map(|api| api.list(&params).map(|listed| listed.map(drop)).boxed());
-        let any = futures::future::select_ok(lists);
-        tokio::select! {
-            listed = any => listed.is_ok(),
-            () = self.setup.clock.sleep(self.elections.options().timings.retry_period()) => false,
-        }
-    }
-
-    fn ability(&self) -> MutexGuard<'_, Ability> {
-        self.ability.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// A replica that waits for its predecessor to go is ready, or a rolling update from that version would never get on. One that had
-    /// its work taken away by it is not.
-    fn assess(&self, verdict: Option<&Verdict>, has_worked: bool) {
-        let hindrance = self.setup.hindrance();
-        let health = self.elections.health();
-        let lease_duration = self.elections.options().timings.lease_duration();
-        let because = match verdict {
-            Some(Verdict::Refuse(sentence)) => Some(sentence.clone()),
-            Some(Verdict::Yield(sentence)) if has_worked => Some(sentence.clone()),
-            Some(Verdict::Wait) if self.setup.trouble.get().is_some() => self.setup.trouble.get(),
-            _ if !health.troubles.is_empty() => Some(health.troubles[0].sentence.clone()),
-            None => Some("the Leases have not been listed yet; is the API server reachable?".to_owned()),
-            _ if health.silent_for > lease_duration => Some(format!(
-                "nothing was heard from the API server for longer than LeaseDuration ({} s); is it reachable from this Pod?",
-                lease_duration.as_secs()
-            )),
-            _ if hindrance.is_some() => hindrance,
-            _ => self.ability().unable().map(|why| {
-                format!("this replica could not work on its shards and looks again now and then; {why}")
-            }),
-        };
-        self.setup.metrics.ready(because.is_none());
-        self.readiness.set(because.map_or(Readiness::Ready, |because| Readiness::NotReady { because }));
     }
 }
 
