@@ -9,6 +9,7 @@ mod documented;
 mod load;
 mod metrics;
 mod nodes;
+mod pull_error;
 mod releases;
 mod rights;
 mod servers;
@@ -50,7 +51,7 @@ const fn node_drill(
 }
 
 /// In the order of running. `reinstall` follows `timings`: a new installation begins with the usual bound again.
-pub(crate) const ALL: [Drill; 19] = [
+pub(crate) const ALL: [Drill; 20] = [
     drill("settles", "8 shards of 3 replicas settle at 3/3/2", |stage| documented::settles(stage).boxed()),
     drill("commands", "the documented commands show what the documentation says", |stage| {
         documented::commands(stage).boxed()
@@ -61,6 +62,11 @@ pub(crate) const ALL: [Drill; 19] = [
     drill("servers", "memcached servers answer, and follow changes of scale and memory", |stage| {
         servers::follow_changes(stage).boxed()
     }),
+    drill(
+        "pull-error",
+        "an image that cannot be pulled is told on the resource, until it is corrected",
+        |stage| pull_error::told_until_corrected(stage).boxed(),
+    ),
     drill("delete-pod", "the Pod that holds most shards is deleted", |stage| {
         takeovers::delete_pod(stage).boxed()
     }),

@@ -83,13 +83,12 @@ impl ReconcileError {
     }
 
     /// Whether somebody has to change something before it can succeed: the API server understood and said no, and will say so
-    /// again. Everything else is told when it happens twice in a row.
+    /// again. It is tried again all the same, as that change may be one of which no watch tells. Everything else is told when it
+    /// happens twice in a row.
     pub(super) fn needs_a_person(&self) -> bool {
         match self {
             Self::NotOurs { .. } | Self::OtherSelector { .. } => true,
-            Self::Apply { source, .. } => {
-                !is_conflict(source) && matches!(code(source), Some(400 | 403 | 404 | 405 | 422))
-            }
+            Self::Apply { source, .. } => !is_conflict(source) && code(source).is_some_and(is_refusal),
             Self::Read { .. } | Self::Terminating { .. } | Self::Leftover { .. } | Self::Status(_) => false,
         }
     }
@@ -100,6 +99,13 @@ pub(super) fn is_conflict(error: &kube::Error) -> bool {
     let kube::Error::Api(status) = error else { return false };
     let causes = status.details.iter().flat_map(|details| &details.causes);
     status.code == 409 || (status.code == 422 && causes.clone().any(|cause| cause.field == "metadata.uid"))
+}
+
+/// Whether an answer with this HTTP status stays the same until somebody acts. That is all of 4xx, since an admission webhook may deny
+/// with any of them, but for those that pass by themselves: 401 with the next token of the service account, 408 and 425 by asking
+/// again, 409 and 423 when another writer is done, 429 with time.
+fn is_refusal(code: u16) -> bool {
+    (400..500).contains(&code) && !matches!(code, 401 | 408 | 409 | 423 | 425 | 429)
 }
 
 fn code(error: &kube::Error) -> Option<u16> {
@@ -125,4 +131,33 @@ fn waits_for(finalizers: &[String]) -> String {
 pub(super) fn key(memcached: &Memcached) -> String {
     let meta = &memcached.metadata;
     format!("{}/{}", meta.namespace.as_deref().unwrap_or_default(), meta.name.as_deref().unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::core::Status;
+
+    use super::*;
+
+    fn denied(code: u16) -> ReconcileError {
+        let status = Status { code, ..Status::default() };
+        ReconcileError::Apply { child: "StatefulSet s".into(), source: kube::Error::Api(Box::new(status)) }
+    }
+
+    #[test]
+    fn what_a_retry_cannot_mend_needs_a_person_whatever_its_code() {
+        for code in [400, 402, 403, 404, 405, 406, 410, 412, 413, 415, 418, 422, 451] {
+            assert!(denied(code).needs_a_person(), "{code}");
+        }
+    }
+
+    #[test]
+    fn what_passes_by_itself_does_not() {
+        for code in [401, 408, 409, 423, 425, 429, 500, 502, 503, 504] {
+            assert!(!denied(code).needs_a_person(), "{code}");
+        }
+        let source = kube::Error::LinesCodecMaxLineLengthExceeded;
+        let unanswered = ReconcileError::Apply { child: "StatefulSet s".into(), source };
+        assert!(!unanswered.needs_a_person());
+    }
 }

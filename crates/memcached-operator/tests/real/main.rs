@@ -2,6 +2,7 @@
 
 mod children;
 mod definition;
+mod denials;
 mod dispute;
 mod pods;
 mod races;

@@ -1,0 +1,76 @@
+//! An image that no node can pull, as a typing error makes it.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use k8s_openapi::api::events::v1::Event;
+use kube::Api;
+use kube::api::ListParams;
+use memcached_operator::crd::Memcached;
+use serde_json::json;
+
+use crate::resources::{NAMESPACE, served};
+use crate::stage::{CONVERGED_WITHIN, Stage};
+use crate::wait::{Seen, until};
+
+const NAME: &str = "mistyped";
+/// No name server knows this domain, by its definition.
+const IMAGE: &str = "registry.invalid/memcached:1.6.39";
+const REASON: &str = "ImagePullBackOff";
+/// What servers lack is looked for once they have not been ready for ten seconds; a kubelet takes a few more to give up.
+const TOLD_WITHIN: Duration = Duration::from_secs(60);
+
+/// Told in the conditions and in an event; with the right image the servers come up, although those with the wrong one never got ready.
+pub(super) async fn told_until_corrected(stage: &mut Stage) -> Result<()> {
+    stage.resources.create([(NAME.to_owned(), served(2, IMAGE))]).await?;
+    let api: Api<Memcached> = Api::namespaced(stage.client.clone(), NAMESPACE);
+    for (condition, status) in [("Ready", "False"), ("Degraded", "True")] {
+        let what = format!("{condition}={status} of {NAME} for the image");
+        until(&what, TOLD_WITHIN, || async { said(&api, condition, status).await }).await?;
+    }
+    until("an event about the image", TOLD_WITHIN, || async {
+        let events = events(stage).await?;
+        let told = events.iter().any(|(reason, note)| reason == REASON && note.contains(IMAGE));
+        Ok(Seen::when(told, || format!("there is {events:?}")))
+    })
+    .await?;
+    stage.note(format!("{IMAGE} cannot be pulled, which Ready, Degraded and an event say"));
+
+    stage.resources.patch(NAME, json!({"image": stage.images.memcached})).await?;
+    stage.resources.converged(CONVERGED_WITHIN).await?;
+    until("the event that it is well again", TOLD_WITHIN, || async {
+        let events = events(stage).await?;
+        let told = events.iter().any(|(reason, _)| reason == "Recovered");
+        Ok(Seen::when(told, || format!("there is {events:?}")))
+    })
+    .await?;
+    stage.note("with the image corrected, both servers run");
+    stage.resources.delete(NAME, Duration::from_secs(120)).await
+}
+
+async fn said(api: &Api<Memcached>, type_: &str, status: &str) -> Result<Seen<()>> {
+    let memcached = api.get(NAME).await.context("the Memcached could not be read")?;
+    let conditions = memcached.status.map(|status| status.conditions).unwrap_or_default();
+    let found = conditions.into_iter().find(|condition| condition.type_ == type_);
+    let holds = found.as_ref().is_some_and(|found| {
+        found.status == status && found.reason == REASON && found.message.contains(IMAGE)
+    });
+    Ok(Seen::when(holds, || match found {
+        Some(found) => format!("{type_}={} ({}): {}", found.status, found.reason, found.message),
+        None => format!("there is no {type_}"),
+    }))
+}
+
+/// Reason and note of each event on the resource.
+async fn events(stage: &Stage) -> Result<Vec<(String, String)>> {
+    let api: Api<Event> = Api::namespaced(stage.client.clone(), NAMESPACE);
+    let all = api.list(&ListParams::default()).await.context("events could not be listed")?;
+    let is_ours = |event: &&Event| {
+        let on = event.regarding.as_ref();
+        on.is_some_and(|on| on.kind.as_deref() == Some("Memcached") && on.name.as_deref() == Some(NAME))
+    };
+    let told = all.iter().filter(is_ours);
+    Ok(told
+        .map(|event| (event.reason.clone().unwrap_or_default(), event.note.clone().unwrap_or_default()))
+        .collect())
+}
