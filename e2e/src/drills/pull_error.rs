@@ -14,15 +14,22 @@ use crate::stage::{CONVERGED_WITHIN, Stage};
 use crate::wait::{Seen, until};
 
 const NAME: &str = "mistyped";
-/// No name server knows this domain, by its definition.
-const IMAGE: &str = "registry.invalid/memcached:1.6.39";
+/// Refused at once on every node. A name that is not known would do as well, but a kubelet may ask name servers for a minute.
+const IMAGE: &str = "localhost:9/memcached:1.6.39";
 const REASON: &str = "ImagePullBackOff";
-/// What servers lack is looked for once they have not been ready for ten seconds; a kubelet takes a few more to give up.
+/// What servers lack is looked for once they have not been ready for ten seconds, and again after half of the time that they have not been.
 const TOLD_WITHIN: Duration = Duration::from_secs(60);
 
 /// Told in the conditions and in an event; with the right image the servers come up, although those with the wrong one never got ready.
 pub(super) async fn told_until_corrected(stage: &mut Stage) -> Result<()> {
     stage.resources.create([(NAME.to_owned(), served(2, IMAGE))]).await?;
+    let told = told_and_corrected(stage).await;
+    // A resource that never gets ready would fail the drills after this one too.
+    let gone = stage.resources.delete(NAME, Duration::from_secs(120)).await;
+    told.and(gone)
+}
+
+async fn told_and_corrected(stage: &mut Stage) -> Result<()> {
     let api: Api<Memcached> = Api::namespaced(stage.client.clone(), NAMESPACE);
     for (condition, status) in [("Ready", "False"), ("Degraded", "True")] {
         let what = format!("{condition}={status} of {NAME} for the image");
@@ -45,7 +52,7 @@ pub(super) async fn told_until_corrected(stage: &mut Stage) -> Result<()> {
     })
     .await?;
     stage.note("with the image corrected, both servers run");
-    stage.resources.delete(NAME, Duration::from_secs(120)).await
+    Ok(())
 }
 
 async fn said(api: &Api<Memcached>, type_: &str, status: &str) -> Result<Seen<()>> {
