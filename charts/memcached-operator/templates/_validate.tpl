@@ -7,6 +7,7 @@ The operator itself would refuse most of it too, but only in the log of a contai
 {{- include "memcached-operator.validateElection" . -}}
 {{- include "memcached-operator.validateWork" . -}}
 {{- include "memcached-operator.validateObjects" . -}}
+{{- include "memcached-operator.validateExtras" . -}}
 {{- include "memcached-operator.validateUpgrade" . -}}
 {{- end -}}
 
@@ -69,6 +70,26 @@ The operator itself would refuse most of it too, but only in the log of a contai
 {{- end -}}
 {{- if not (regexMatch "^(off|stdout|stderr|/[^/]+(/[^/]+)+)$" .Values.reconcileRecords) -}}
 {{- fail (printf "reconcileRecords is %q; use \"off\", stdout, stderr, or a file in a directory of its own such as /records/reconcile.jsonl" .Values.reconcileRecords) -}}
+{{- end -}}
+{{- end -}}
+
+{{/* What the chart sets itself: the operator takes each argument once, and server-side apply each environment variable. */}}
+{{- define "memcached-operator.validateExtras" -}}
+{{- $args := include "memcached-operator.args" . | fromYamlArray -}}
+{{- $flags := list "--lease-duration" "--renew-deadline" "--retry-period" "--shard-key-label" "--watch-namespaces" -}}
+{{- range slice $args 0 (sub (len $args) (len .Values.extraArgs) | int) -}}
+{{- $flags = append $flags (splitList "=" . | first) -}}
+{{- end -}}
+{{- range .Values.extraArgs -}}
+{{- $flag := splitList "=" . | first -}}
+{{- if has $flag $flags -}}
+{{- fail (printf "extraArgs has %s, which the chart sets and the operator takes once; leave it out, and set the value that it is made from" $flag) -}}
+{{- end -}}
+{{- end -}}
+{{- range .Values.extraEnv -}}
+{{- if has .name (list "POD_NAME" "POD_NAMESPACE" "POD_UID") -}}
+{{- fail (printf "extraEnv has %s, which the chart sets to what the Pod is; leave it out" .name) -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 
