@@ -137,13 +137,22 @@ async fn a_null_is_dropped_and_a_time_that_no_client_reads_is_refused() {
     assert!(limits.is_empty() && created.spec.image.is_none(), "{limits:?}");
     let memcacheds = stage.api::<Memcached>();
     for (time, accepted) in [
-        ("2026-01-01T00:00:00+99:99", false),
-        ("9999-12-31T23:59:59Z", false),
-        ("2026-01-01T00:00:00.123456789+05:30", true),
+        (json!("2026-01-01T00:00:00+99:99"), false),
+        (json!("9999-12-31T23:59:59Z"), false),
+        (json!("2026-02-29T00:00:00Z"), false),
+        (json!("2024-02-29T00:00:00Z"), true),
+        // Accepted where the definition says `format: date-time`.
+        (json!([]), false),
+        (json!("2026-01-01T00:00:00.123456789+05:30"), true),
     ] {
         let condition = json!({"type": "Approved", "status": "True", "reason": "ByHand", "message": "", "lastTransitionTime": time});
         let patch = Patch::Merge(json!({"status": {"conditions": [condition]}}));
         let written = memcacheds.patch_status("nulls", &PatchParams::default(), &patch).await;
         assert_eq!(written.is_ok(), accepted, "{time}: {written:?}");
     }
+    // By `format: int32` alone it would be refused, too, in a sentence that does not say which number.
+    let many = Patch::Merge(json!({"status": {"replicas": 3_000_000_000_u32}}));
+    let refused =
+        memcacheds.patch_status("nulls", &PatchParams::default(), &many).await.expect_err("too many");
+    assert!(refused.to_string().contains("should be less than or equal to 2147483647"), "{refused}");
 }

@@ -73,6 +73,8 @@ impl<K: Sharded, R: Reconciler<K>> Reports<'_, K, R> {
         match event.and(status) {
             Ok(()) => Outcome::Done,
             Err(kube::Error::Api(status)) if status.code == 404 => Outcome::Done,
+            // It has changed since, and the watch brings it as it is now: to be told of again, or not any more.
+            Err(kube::Error::Api(status)) if status.code == 409 => Outcome::Conflict,
             Err(error) => {
                 self.say(&format!(
                     "{kind} {cr} could not be told that it cannot be decoded; it is retried: {error}"

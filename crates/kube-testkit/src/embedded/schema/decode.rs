@@ -87,7 +87,7 @@ fn decode_at(schema: &Schema, value: Value, path: Path<'_>, go: bool) -> Result<
             Ok(Value::Array(items.collect::<Result<_, _>>()?))
         }
         // A custom resource of the wrong type is refused by validation, which has better words for it.
-        (_, value) if !go => Ok(value),
+        (_, value) if !go => Ok(shortest(value)),
         (Shape::Scalar(scalar), value) => match (scalar, &value) {
             (Scalar::String, Value::String(_))
             | (Scalar::Boolean, Value::Bool(_))
@@ -97,6 +97,17 @@ fn decode_at(schema: &Schema, value: Value, path: Path<'_>, go: bool) -> Result<
             _ => Err(mismatch(&value, path, scalar)),
         },
         (_, value) => Err(mismatch(&value, path, "struct")),
+    }
+}
+
+/// Go writes a floating-point number without a fraction as an integer: `2.0` becomes `2`.
+fn shortest(value: Value) -> Value {
+    #[expect(clippy::cast_possible_truncation, reason = "what does not come back the same is kept")]
+    let whole = value.as_f64().filter(|_| value.is_f64()).map(|float| (float, float as i64));
+    #[expect(clippy::cast_precision_loss, reason = "as above")]
+    match whole {
+        Some((float, whole)) if whole as f64 == float && whole != i64::MAX => Value::from(whole),
+        _ => value,
     }
 }
 
