@@ -102,12 +102,12 @@ fn decode_at(schema: &Schema, value: Value, path: Path<'_>, go: bool) -> Result<
 
 /// Go writes a floating-point number without a fraction as an integer: `2.0` becomes `2`.
 fn shortest(value: Value) -> Value {
-    #[expect(clippy::cast_possible_truncation, reason = "what does not come back the same is kept")]
-    let whole = value.as_f64().filter(|_| value.is_f64()).map(|float| (float, float as i64));
-    #[expect(clippy::cast_precision_loss, reason = "as above")]
-    match whole {
-        Some((float, whole)) if whole as f64 == float && whole != i64::MAX => Value::from(whole),
-        _ => value,
+    /// Up to here each integer is a floating-point number.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    #[expect(clippy::cast_possible_truncation, reason = "it is an integer, and small enough")]
+    match value.as_f64().filter(|number| value.is_f64() && number.fract() == 0.0 && number.abs() < EXACT) {
+        Some(whole) => Value::from(whole as i64),
+        None => value,
     }
 }
 
