@@ -3,7 +3,8 @@
 
 #[cfg(feature = "mutants")]
 pub(crate) mod clean_up;
-pub(crate) mod hold_record;
+pub(crate) mod free_name;
+mod hold_record;
 pub(crate) mod reconcile;
 pub(crate) mod reflect;
 pub(crate) mod runner;

@@ -30,7 +30,11 @@ mod namespaces;
 mod outage;
 #[path = "real_api/predecessor.rs"]
 mod predecessor;
+#[path = "real_api/rights.rs"]
+mod rights;
 #[path = "real_api/stamping.rs"]
 mod stamping;
 #[path = "real_api/successors.rs"]
 mod successors;
+#[path = "real_api/undecodable.rs"]
+mod undecodable;

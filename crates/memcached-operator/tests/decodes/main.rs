@@ -52,7 +52,7 @@ fn a_definition_that_accepts_too_much_is_found_out() {
                 schema,
                 "/properties/status/properties/conditions/items/properties/lastTransitionTime",
                 "pattern",
-            ))
+            ));
         },
         |schema: &mut Value| drop(take(schema, "/properties/status/properties/replicas", "maximum")),
         |schema: &mut Value| {

@@ -7,18 +7,16 @@ use std::{panic::AssertUnwindSafe, sync::Arc};
 
 use futures::FutureExt;
 use kube::{
-    Api, ResourceExt,
-    api::{Patch, PatchParams},
+    ResourceExt,
     runtime::{
         controller::Action,
         reflector::{ObjectRef, Store},
     },
 };
-use serde_json::json;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use self::{failures::Failures, running::Running};
-use super::{hold_record::HoldRecord, tracker::Tracker};
+use super::{free_name::free_name, hold_record::HoldRecord, tracker::Tracker};
 use crate::{
     held::{Held, HeldShard},
     metrics::Queue,
@@ -154,53 +152,10 @@ impl<K: Sharded, R: Reconciler<K>> ActiveShard<K, R> {
         }
     }
 
-    /// After the last reconcile of a deleted object: takes away the finalizer that kept its name, if no other is left.
-    /// While there is another, there will be another reconcile.
+    /// After the last reconcile of a deleted object. While it has another finalizer, there will be another reconcile.
     async fn free_name(&self, object: &Arc<K>) -> Result<(), Failure<R::Error>> {
-        // Also without a key label: the finalizer may be from a time when there was one, and nobody else takes it off.
-        let finalizer = &self.setup.rules.owner_finalizer;
-        let meta = object.meta();
-        if meta.deletion_timestamp.is_none() || object.finalizers() != [finalizer.as_str()] {
-            return Ok(());
-        }
-        if !self.writes_have_landed().await {
-            return Ok(());
-        }
-        let namespace = meta.namespace.clone().unwrap_or_default();
-        let api: Api<K> = Api::namespaced(self.held.housekeeping(), &namespace);
-        let patch = json!({"metadata": {
-            "uid": meta.uid, "resourceVersion": meta.resource_version, "finalizers": [],
-        }});
-        // From the sending on, the name may be somebody else's, whatever the cache says.
-        let uid = meta.uid.clone().unwrap_or_default();
-        self.tracker.finish(&uid);
-        match api.patch(&object.name_any(), &PatchParams::default(), &Patch::Merge(patch)).await {
-            Ok(_) => Ok(()),
-            Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
-            Err(error) => {
-                if matches!(error, kube::Error::Api(_)) {
-                    // Refused, so the object is still there and needs another reconcile; and since this write named a
-                    // version, an earlier one that went unanswered cannot land any more either.
-                    self.tracker.forget(&uid);
-                }
-                Err(Failure::NameNotFreed(error))
-            }
-        }
-    }
-
-    /// Waits until no write of this shard can land any more that was given up on: with its name, the resource may be another
-    /// replica's. `false` if the shard is handed over first; then the next owner frees the name.
-    async fn writes_have_landed(&self) -> bool {
-        let given_up = self.held.hold.last_given_up();
-        let Some(given_up) = given_up.filter(|_| !active(Mutant::NameFreedBesideUnanswered)) else {
-            return true;
-        };
-        let timings = &self.setup.options.elections.timings;
-        let landed = given_up + timings.lease_duration().saturating_sub(timings.renew_deadline());
-        tokio::select! {
-            () = self.setup.clock.sleep(landed.saturating_sub(self.setup.clock.now().monotonic)) => true,
-            () = self.tracker.closed() => false,
-        }
+        let freed = free_name(&self.setup, &self.held, &self.tracker, object.meta()).await;
+        freed.map_err(Failure::NameNotFreed)
     }
 
     /// A reconcile that asks for nothing is repeated after the resync interval.

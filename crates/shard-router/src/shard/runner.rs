@@ -144,7 +144,7 @@ async fn work<K: Sharded, R: Reconciler<K>>(
     let stamper = setup.stamper(gated.housekeeping(), Duration::ZERO);
     let repairing = stamper
         .restore(receiver_stream(repair_queue), |object: &Lenient<K>| !tracker.is_running(&cr_name(object)));
-    let reporting = undecodable::report(&setup, &gated, receiver_stream(undecodable_queue));
+    let reporting = undecodable::report(&setup, &gated, &tracker, receiver_stream(undecodable_queue));
     tokio::select! {
         () = drained(&hold, &tracker) => {}
         () = &mut controlling => tracing::error!(lease = hold.lease(), "the controller of a shard has ended by itself"),

@@ -3,7 +3,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -13,6 +13,10 @@ use kube::{
     runtime::events::{Event, EventType, Recorder, Reporter},
 };
 
+use super::{
+    free_name::{free_name, is_to_be_freed},
+    tracker::Tracker,
+};
 use crate::{
     held::HeldShard,
     lenient::{Lenient, Undecodable},
@@ -29,9 +33,10 @@ const REASON: &str = "CannotBeDecoded";
 pub(super) async fn report<K: Sharded, R: Reconciler<K>>(
     setup: &Setup<K, R>,
     held: &HeldShard,
+    tracker: &Arc<Tracker>,
     changes: impl Stream<Item = Change<Lenient<K>>>,
 ) {
-    let reports = Reports { setup, held, told: Mutex::default() };
+    let reports = Reports { setup, held, tracker, told: Mutex::default() };
     let mut count = Count { setup, held, objects: BTreeSet::new() };
     let changes = changes.inspect(|change| {
         if let Change::Gone(cr) = change {
@@ -55,7 +60,8 @@ pub(super) async fn report<K: Sharded, R: Reconciler<K>>(
 struct Reports<'a, K: Sharded, R: Reconciler<K>> {
     setup: &'a Setup<K, R>,
     held: &'a HeldShard,
-    /// The events published: of which object, by uid, and which error.
+    tracker: &'a Arc<Tracker>,
+    /// The events published: of which object, by uid, and what they said.
     told: Mutex<BTreeMap<String, (Option<String>, String)>>,
 }
 
@@ -63,10 +69,10 @@ impl<K: Sharded, R: Reconciler<K>> Reports<'_, K, R> {
     async fn report(&self, object: &Lenient<K>, undecodable: &Undecodable) -> Outcome {
         let cr = cr_name(object);
         let kind = K::kind(&());
-        self.say(&format!(
-            "{kind} {cr} cannot be decoded, and nothing is done for it until it is mended: {}",
-            undecodable.error()
-        ));
+        if is_to_be_freed(undecodable.metadata(), &self.setup.rules.owner_finalizer) {
+            return self.free(&cr, undecodable).await;
+        }
+        self.say(&format!("{kind} {cr} cannot be decoded, {}", what_now(undecodable)));
         let event = self.publish(&cr, object, undecodable).await;
         let client = self.held.housekeeping();
         let status = self.setup.reconciler.report_undecodable(undecodable, client).await;
@@ -84,6 +90,28 @@ impl<K: Sharded, R: Reconciler<K>> Reports<'_, K, R> {
         }
     }
 
+    /// It is being deleted, and nobody has to understand it for that.
+    async fn free(&self, cr: &str, undecodable: &Undecodable) -> Outcome {
+        let uid = undecodable.metadata().uid.as_deref().unwrap_or_default();
+        // A reconcile from when it could be decoded may still run.
+        let ticket = self.tracker.begin(cr, uid);
+        if ticket.is_none() && !self.tracker.is_finished(uid) {
+            return Outcome::NotYet;
+        }
+        match free_name(self.setup, self.held, self.tracker, undecodable.metadata()).await {
+            Ok(()) => Outcome::Done,
+            Err(kube::Error::Api(status)) if status.code == 409 => Outcome::Conflict,
+            Err(error) => {
+                let kind = K::kind(&());
+                self.say(&format!(
+                    "{kind} {cr} cannot be decoded and is being deleted, but the finalizer of its owner could not be removed; it \
+                     is retried: {error}"
+                ));
+                Outcome::Failed
+            }
+        }
+    }
+
     /// One event for each error of an object, however often the object changes meanwhile.
     async fn publish(
         &self,
@@ -91,7 +119,7 @@ impl<K: Sharded, R: Reconciler<K>> Reports<'_, K, R> {
         object: &Lenient<K>,
         undecodable: &Undecodable,
     ) -> Result<(), kube::Error> {
-        let news = (undecodable.metadata().uid.clone(), undecodable.error().to_owned());
+        let news = (undecodable.metadata().uid.clone(), what_now(undecodable));
         if self.told().get(cr) == Some(&news) {
             return Ok(());
         }
@@ -102,10 +130,7 @@ impl<K: Sharded, R: Reconciler<K>> Reports<'_, K, R> {
         let event = Event {
             type_: EventType::Warning,
             reason: REASON.to_owned(),
-            note: Some(format!(
-                "The resource cannot be decoded, and nothing is done for it until it is mended: {}",
-                undecodable.error()
-            )),
+            note: Some(format!("The resource cannot be decoded, {}", what_now(undecodable))),
             action: "Decode".to_owned(),
             secondary: None,
         };
@@ -123,6 +148,19 @@ impl<K: Sharded, R: Reconciler<K>> Reports<'_, K, R> {
     fn told(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, (Option<String>, String)>> {
         self.told.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The rest of the sentence: what becomes of it, what to do, and what is wrong with it.
+fn what_now(undecodable: &Undecodable) -> String {
+    let metadata = undecodable.metadata();
+    let error = undecodable.error();
+    if metadata.deletion_timestamp.is_none() {
+        return format!("and nothing is done for it until it is mended: {error}");
+    }
+    let finalizers = metadata.finalizers.as_deref().unwrap_or_default().join(", ");
+    format!(
+        "and its deletion waits for its finalizers ({finalizers}); mend it, or remove by hand those whose work needs no doing: {error}"
+    )
 }
 
 /// How many there are, as a metric for as long as the shard is held here.

@@ -16,8 +16,14 @@ use tokio::sync::OnceCell;
 #[kube(status = "WidgetStatus", derive = "Default")]
 #[kube(validation = kube::core::Rule::new(BUCKET_IMMUTABLE_RULE).message("status.bucket cannot be changed"))]
 pub(crate) struct WidgetSpec {
+    /// The definition takes anything here, and the type does not.
     #[serde(default)]
+    #[schemars(schema_with = "anything")]
     pub(crate) size: i32,
+}
+
+fn anything(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({"x-kubernetes-preserve-unknown-fields": true})
 }
 
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]

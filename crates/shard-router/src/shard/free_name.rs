@@ -1,0 +1,80 @@
+//! The end of a deleted object: its owner takes off the finalizer that kept the name taken.
+
+use kube::{
+    Api,
+    api::{Patch, PatchParams},
+    core::ObjectMeta,
+};
+use serde_json::json;
+
+use super::tracker::Tracker;
+use crate::{
+    held::HeldShard,
+    lenient::Lenient,
+    mutants::{Mutant, active},
+    reconciler::Reconciler,
+    setup::Setup,
+    sharded::Sharded,
+};
+
+/// Takes the finalizer off if the object is being deleted and has no other. Nothing of it may run, nor begin.
+///
+/// # Errors
+/// If the API server refuses, or does not answer. Then it is to be tried again.
+pub(super) async fn free_name<K: Sharded, R: Reconciler<K>>(
+    setup: &Setup<K, R>,
+    held: &HeldShard,
+    tracker: &Tracker,
+    meta: &ObjectMeta,
+) -> Result<(), kube::Error> {
+    if !is_to_be_freed(meta, &setup.rules.owner_finalizer) || !writes_have_landed(setup, held, tracker).await
+    {
+        return Ok(());
+    }
+    let namespace = meta.namespace.clone().unwrap_or_default();
+    // The answer need not decode.
+    let api: Api<Lenient<K>> = Api::namespaced(held.housekeeping(), &namespace);
+    let patch = json!({"metadata": {
+        "uid": meta.uid, "resourceVersion": meta.resource_version, "finalizers": [],
+    }});
+    // From the sending on, the name may be somebody else's, whatever the cache says.
+    let uid = meta.uid.clone().unwrap_or_default();
+    tracker.finish(&uid);
+    let name = meta.name.clone().unwrap_or_default();
+    match api.patch(&name, &PatchParams::default(), &Patch::Merge(patch)).await {
+        Ok(_) => Ok(()),
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
+        Err(error) => {
+            if matches!(error, kube::Error::Api(_)) {
+                // Refused, so the object is still there and needs another reconcile; and since this write named a
+                // version, an earlier one that went unanswered cannot land any more either.
+                tracker.forget(&uid);
+            }
+            Err(error)
+        }
+    }
+}
+
+/// Also without a key label: the finalizer may be from a time when there was one, and nobody else takes it off.
+pub(super) fn is_to_be_freed(meta: &ObjectMeta, owner_finalizer: &str) -> bool {
+    meta.deletion_timestamp.is_some() && meta.finalizers.as_ref().is_some_and(|all| *all == [owner_finalizer])
+}
+
+/// Waits until no write of this shard can land any more that was given up on: with its name, the resource may be another
+/// replica's. `false` if the shard is handed over first; then the next owner frees the name.
+async fn writes_have_landed<K: Sharded, R: Reconciler<K>>(
+    setup: &Setup<K, R>,
+    held: &HeldShard,
+    tracker: &Tracker,
+) -> bool {
+    let given_up = held.hold.last_given_up();
+    let Some(given_up) = given_up.filter(|_| !active(Mutant::NameFreedBesideUnanswered)) else {
+        return true;
+    };
+    let timings = &setup.options.elections.timings;
+    let landed = given_up + timings.lease_duration().saturating_sub(timings.renew_deadline());
+    tokio::select! {
+        () = setup.clock.sleep(landed.saturating_sub(setup.clock.now().monotonic)) => true,
+        () = tracker.closed() => false,
+    }
+}
