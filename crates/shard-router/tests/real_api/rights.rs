@@ -42,11 +42,11 @@ async fn grant_all_but(fleet: &Fleet, withheld: Option<(&str, &str)>) {
         .filter(|rule| Some(*rule) != withheld)
         .map(|(group, resource)| json!({"apiGroups": [group], "resources": [resource], "verbs": ["*"]}))
         .collect();
-    let roles: Api<Role> = Api::namespaced(fleet.env.admin(), namespace);
+    let api: Api<Role> = Api::namespaced(fleet.env.admin(), namespace);
     let role = json!({
         "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": {"name": ACCOUNT}, "rules": rules,
     });
-    roles.patch(ACCOUNT, &PatchParams::apply("tests").force(), &Patch::Apply(role)).await.expect("granted");
+    api.patch(ACCOUNT, &PatchParams::apply("tests").force(), &Patch::Apply(role)).await.expect("granted");
     let bindings: Api<RoleBinding> = Api::namespaced(fleet.env.admin(), namespace);
     let metadata = ObjectMeta { name: Some(ACCOUNT.to_owned()), ..ObjectMeta::default() };
     let binding: RoleBinding = serde_json::from_value(json!({
