@@ -25,7 +25,7 @@ pub enum Effect {
     AbortWork(EndReason),
     /// The term is over; no more than a notice, in case someone wants to tell it.
     Ended(EndReason),
-    /// A read has proved that history was rewound (etcd was restored): every other candidate of the process is to hear
+    /// A read or a write has proved that history was rewound (etcd was restored): every other candidate of the process is to hear
     /// [`Event::Rewound`](crate::Event::Rewound), and every watch and cache is to begin anew.
     Rewound {
         /// What was known when the read was sent.

@@ -29,9 +29,10 @@ use crate::record::ObservedLease;
 use crate::revision::Revision;
 use crate::time::Validity;
 
-use attempts::Attempts;
+use attempts::{Asked, Attempts};
 use hold::{Holding, Work};
 use release::Vacating;
+use rewind::Rewinds;
 use view::View;
 
 /// Where a candidate stands.
@@ -80,6 +81,7 @@ pub struct Elector {
     /// Until then a write of the work may still land, so nobody is let in.
     quiet_at: Duration,
     watch_healthy: bool,
+    rewinds: Rewinds,
     effects: VecDeque<Effect>,
 }
 
@@ -103,6 +105,7 @@ impl Elector {
             poll_at: Duration::ZERO,
             quiet_at: Duration::ZERO,
             watch_healthy: true,
+            rewinds: Rewinds::default(),
             effects: VecDeque::new(),
         }
     }
@@ -243,14 +246,15 @@ impl Elector {
     /// Sends the read that is owed, once a failure's pause is over.
     fn read_if_due(&mut self, cx: &Context) {
         if cx.now.monotonic >= self.retry_at {
-            self.attempts.begin_read(self.view.revision().cloned());
+            let asked = Asked { about: self.view.uid().cloned(), latest: self.view.latest().cloned() };
+            self.attempts.begin_read(asked);
             self.effects.push_back(Effect::Read);
         }
     }
 
     fn send(&mut self, write: Write, cx: &Context) {
         self.view.wrote(write.record.renew_time);
-        self.attempts.begin_write(&write, cx.now);
+        self.attempts.begin_write(&write, self.view.latest().cloned(), cx.now);
         self.effects.push_back(Effect::Write(write));
     }
 

@@ -64,11 +64,13 @@ pub enum Mutant {
     OldNewsAfterRewind,
     /// A term goes on after history was rewound, with a token from the history that is gone.
     TermsSurviveRewind,
+    /// A write that is accepted with a version below what was known when it was sent is taken for a write like any other.
+    WritesProveNoRewind,
 }
 
 impl Mutant {
     /// Every mutant there is, with its name in `LEASE_CORE_MUTANT`.
-    pub const ALL: [(Self, &'static str); 28] = [
+    pub const ALL: [(Self, &'static str); 29] = [
         (Self::ExpiryByWallClock, "expiry-by-wall-clock"),
         (Self::ExpiryByOwnDuration, "expiry-by-own-duration"),
         (Self::TakeoverAtFirstSight, "takeover-at-first-sight"),
@@ -97,6 +99,7 @@ impl Mutant {
         (Self::ReleaseFreesAll, "release-frees-all"),
         (Self::OldNewsAfterRewind, "old-news-after-rewind"),
         (Self::TermsSurviveRewind, "terms-survive-rewind"),
+        (Self::WritesProveNoRewind, "writes-prove-no-rewind"),
     ];
 }
 

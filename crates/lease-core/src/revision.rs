@@ -46,8 +46,8 @@ pub struct Revision {
 }
 
 impl Revision {
-    /// Whether a consistent read that was sent when `known` had been seen, and that returns this state, proves that history
-    /// was rewound (etcd was restored from a backup).
+    /// Whether a consistent read or an accepted write that was sent when `known` had been seen, and that returns this state, proves that
+    /// history was rewound (etcd was restored from a backup).
     ///
     /// Versions of one resource type grow with every write, and a consistent read shows nothing older than what anybody saw
     /// before it was sent. That holds for another object of the same name as well: what was known was written after it.

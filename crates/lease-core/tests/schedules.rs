@@ -20,7 +20,7 @@ use world::stats::Stats;
 const SEEDS: Range<u64> = 0..3000;
 
 /// What has to have happened, or the run proves nothing about it.
-const EXPECTED: [&str; 45] = [
+const EXPECTED: [&str; 46] = [
     "write lost",
     "write held up",
     "answer to a write lost",
@@ -52,6 +52,7 @@ const EXPECTED: [&str; 45] = [
     "etcd restored",
     "etcd restored within a term",
     "rewind proved",
+    "rewind proved by a write",
     "term ended by a restore",
     "process ended, work could not be joined",
     "work asked to finish",

@@ -2,7 +2,7 @@
 
 use crate::effect::{AttemptId, Write, WriteKind};
 use crate::record::LeaseRecord;
-use crate::revision::Revision;
+use crate::revision::{Revision, Uid};
 use crate::time::Now;
 
 /// One write that may land, or may have.
@@ -14,6 +14,8 @@ pub(super) struct Attempt {
     pub(super) sent: Now,
     /// Whether it creates the Lease. If not, it cannot land on another state than the one that it names.
     pub(super) creates: bool,
+    /// The latest state of the Lease that had been seen when it was sent.
+    pub(super) known: Option<Revision>,
 }
 
 impl Attempt {
@@ -28,16 +30,20 @@ impl Attempt {
 enum Request {
     #[default]
     None,
-    /// A read, sent when this was the state last seen.
-    Read(Option<Revision>),
+    Read(Asked),
     Write(Attempt),
     /// Sent before history was rewound: whatever its answer says, it may be of the history that is gone.
     Void,
 }
 
 /// What was known when a read was sent.
-#[derive(Debug)]
-pub(super) struct Asked(pub(super) Option<Revision>);
+#[derive(Debug, Default)]
+pub(super) struct Asked {
+    /// The object that was seen, if one was there.
+    pub(super) about: Option<Uid>,
+    /// The latest state that had been seen of the Lease, also where it was gone again.
+    pub(super) latest: Option<Revision>,
+}
 
 /// At most one request is under way. A write without an answer is kept until it landed or cannot land any more.
 #[derive(Debug, Default)]
@@ -57,29 +63,30 @@ impl Attempts {
         !matches!(self.request, Request::None)
     }
 
-    pub(super) fn begin_read(&mut self, seen: Option<Revision>) {
-        self.request = Request::Read(seen);
+    pub(super) fn begin_read(&mut self, asked: Asked) {
+        self.request = Request::Read(asked);
     }
 
     /// The answer to the read has come: gives what was known when it was sent, unless the read is void.
     pub(super) fn end_read(&mut self) -> Option<Asked> {
         match std::mem::take(&mut self.request) {
-            Request::Read(seen) => Some(Asked(seen)),
+            Request::Read(asked) => Some(asked),
             Request::Void => None,
             other => {
                 self.request = other;
-                Some(Asked(None))
+                Some(Asked::default())
             }
         }
     }
 
-    pub(super) fn begin_write(&mut self, write: &Write, sent: Now) {
+    pub(super) fn begin_write(&mut self, write: &Write, known: Option<Revision>, sent: Now) {
         self.request = Request::Write(Attempt {
             id: write.attempt,
             kind: write.kind,
             record: write.record.clone(),
             sent,
             creates: write.base.is_none(),
+            known,
         });
     }
 

@@ -12,14 +12,13 @@ use crate::time::Validity;
 
 impl Elector {
     pub(super) fn read_landed(&mut self, lease: Option<ObservedLease>, cx: &Context) {
-        let Some(Asked(known)) = self.attempts.end_read() else {
+        let Some(Asked { about: asked_about, latest: known }) = self.attempts.end_read() else {
             self.must_read = true;
             return;
         };
         self.must_read = false;
         self.look_for_a_rewind(known.as_ref(), lease.as_ref(), cx);
         let before = self.view.version();
-        let asked_about = known.map(|known| known.uid);
         if lease.is_none() && before.is_some() && self.view.uid() != asked_about.as_ref() {
             // A watch was faster and showed an object made since the read was sent. There may have been none before it.
             self.must_read = true;
@@ -50,6 +49,9 @@ impl Elector {
     pub(super) fn write_landed(&mut self, id: AttemptId, lease: Option<ObservedLease>, cx: &Context) {
         if let Some(attempt) = self.attempts.end_write(id) {
             self.schedule_poll(cx);
+            if lease.as_ref().is_some_and(|lease| self.write_proves_a_rewind(&attempt, lease, cx)) {
+                return;
+            }
             let version = lease.as_ref().map(|lease| lease.revision.version);
             // A watch that was faster may have shown what came after: then this is old news, and so is its answer.
             if version.is_none_or(|version| Some(version) > self.view.version()) {

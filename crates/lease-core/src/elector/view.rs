@@ -17,6 +17,8 @@ use crate::timings::Timings;
 #[derive(Debug, Default)]
 pub(super) struct View {
     seen: Seen,
+    /// The latest state of the Lease that was ever seen, by this history; also where it is gone.
+    latest: Option<Revision>,
     /// Until this instant of the local monotonic clock somebody else may hold the Lease.
     honour_until: Duration,
     /// The part of it that no release of the present holder ends: whoever somebody wrote over may not know.
@@ -49,9 +51,9 @@ impl View {
         }
     }
 
-    /// The state that was last seen; `None` where none was.
-    pub(super) fn revision(&self) -> Option<&Revision> {
-        self.lease().map(|lease| &lease.revision)
+    /// The latest state that was seen since history was last rewound, of whichever object of the name.
+    pub(super) fn latest(&self) -> Option<&Revision> {
+        self.latest.as_ref()
     }
 
     /// The object that was last seen; `None` where none was.
@@ -88,6 +90,13 @@ impl View {
     /// Takes over what this process itself wrote: nobody else is to be honoured for it.
     pub(super) fn adopt(&mut self, lease: ObservedLease) {
         self.remember(&lease.record);
+        self.show(lease);
+    }
+
+    fn show(&mut self, lease: ObservedLease) {
+        if self.latest.as_ref().is_none_or(|latest| latest.version < lease.revision.version) {
+            self.latest = Some(lease.revision.clone());
+        }
         self.seen = Seen::Lease(Box::new(lease));
     }
 
@@ -122,6 +131,7 @@ impl View {
     /// What only grows (renewTime, leaseTransitions) goes on from the largest ever seen.
     pub(super) fn void(&mut self, now: Duration, timings: &Timings) {
         self.seen = Seen::Nothing;
+        self.latest = None;
         self.unknown_until = self.honour_until.max(now + self.wait_for_the_unknown(timings));
     }
 
@@ -179,6 +189,9 @@ impl Elector {
         self.must_read = false;
         self.write_failed = false;
         if let Some(attempt) = self.attempts.recognise(&lease.record) {
+            if self.write_proves_a_rewind(&attempt, &lease, cx) {
+                return;
+            }
             self.landed(&attempt, Some(lease), cx);
             return;
         }
@@ -236,7 +249,7 @@ impl Elector {
             self.yield_until = Duration::ZERO;
         }
         self.view.remember(record);
-        self.view.seen = Seen::Lease(Box::new(lease));
+        self.view.show(lease);
     }
 
     /// Whether this is what this process itself wrote, perhaps with other labels: no reason to wait for anyone. A

@@ -155,6 +155,10 @@ impl World {
             Effect::EndProcess => self.end_process(node),
             Effect::Rewound { known, read } => {
                 self.stats.count("rewind proved");
+                let process = self.nodes[node].process.as_mut();
+                if process.is_some_and(|process| process.ledger.proofs.proved()) {
+                    self.stats.count("rewind proved by a write");
+                }
                 self.trace(|| format!("node {node} knew {known:?} and read {read:?}"));
                 if self.rewinds == 0 {
                     return Err(

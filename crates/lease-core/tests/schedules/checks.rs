@@ -9,6 +9,7 @@ use lease_core::{Event, FencingToken, Identity, ObservedLease, ResourceVersion, 
 
 use super::api::Change;
 use super::queue::Request;
+use super::rewind::Proofs;
 use super::{Violation, World};
 
 /// What is remembered across all nodes.
@@ -46,6 +47,7 @@ pub(crate) struct Ledger {
     validity: Option<Validity>,
     /// Events that entitle it to a request.
     news: u32,
+    pub(crate) proofs: Proofs,
     /// Its term began in a history that is gone, and this is the version that it knew of it: to renew upon one that is not above is to
     /// go on against the proof. Once somebody has written more into the Lease than was lost, nothing proves it any more.
     owes_end: Option<ResourceVersion>,
@@ -91,6 +93,7 @@ impl Ledger {
         else {
             return;
         };
+        self.proofs.hears(event, lease);
         // A Lease in nobody's name carries the number of the holder to come.
         let unused = u32::from(lease.record.is_reserved());
         self.most_transitions = self.most_transitions.max(lease.record.transitions.checked_sub(unused));
@@ -198,6 +201,7 @@ impl World {
         let now = at.clocks.now(self.now).monotonic;
         let Some(process) = &mut at.process else { return Ok(()) };
         process.ledger.sent.insert(write.attempt, now);
+        process.ledger.proofs.sends(write.attempt);
         let kind = write.kind;
         if kind == WriteKind::Renew {
             if process.wedged_until.is_some() {
@@ -326,6 +330,7 @@ impl World {
         let at = &mut self.nodes[node];
         let now = at.clocks.now(self.now);
         let Some(process) = &mut at.process else { return Ok(()) };
+        let owed = process.ledger.proofs.owed();
         let validity = process.elector.validity();
         process.ledger.validity = validity;
         let lapses = validity.and_then(|validity| validity.remaining(now)).map(|left| now.monotonic + left);
@@ -351,6 +356,11 @@ impl World {
             let what =
                 format!("node {node} still works at {:?}, others may since {others_may:?}", now.monotonic);
             return Err(self.violation("work is gone by LeaseDuration", what));
+        }
+        if let Some((known, landed)) = owed {
+            let what =
+                format!("node {node} knew {known}, its write became {landed}, and it claims no rewind");
+            return Err(self.violation("a write below what was known proves a rewind", what));
         }
         if requests > allowed {
             let what = format!("node {node} sent {requests} requests in {lifetime:?} with {news} events");

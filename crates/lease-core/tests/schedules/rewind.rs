@@ -1,12 +1,51 @@
 //! Faults that nobody can be safe from who has not seen what was there before: a restore of etcd, a shorter LeaseDuration
 //! that a stranger writes, and a stranger who takes the Lease and releases it. So each waits until what it takes away is known, or does not matter any more.
 
-use lease_core::Identity;
+use lease_core::effect::AttemptId;
+use lease_core::{Event, Identity, ObservedLease};
 
 use super::World;
 use super::network::{Spell, SpellKind};
 use super::plan::DRIFT;
 use super::queue::Happening;
+
+/// What proves a rewind to one process by what it was shown, kept beside its elector.
+#[derive(Debug, Default)]
+pub(crate) struct Proofs {
+    /// The largest version of the Lease that it was shown, by this history as far as it knows.
+    known: u64,
+    /// Its last write, and what it knew when that was sent.
+    sent: Option<(AttemptId, u64)>,
+    /// A write of its own was accepted with a version below that, and it has not said so yet.
+    owed: Option<(u64, u64)>,
+}
+
+impl Proofs {
+    pub(crate) fn sends(&mut self, attempt: AttemptId) {
+        self.sent = Some((attempt, self.known));
+    }
+
+    pub(crate) fn hears(&mut self, event: &Event, lease: &ObservedLease) {
+        let version = lease.revision.version.0;
+        if let (Event::WriteLanded(landed, _), Some((attempt, known))) = (event, self.sent)
+            && attempt == *landed
+            && version < known
+        {
+            self.owed = Some((known, version));
+        }
+        self.known = self.known.max(version);
+    }
+
+    /// It has proved one: what it knew does not count any more.
+    pub(crate) fn proved(&mut self) -> bool {
+        std::mem::take(self).owed.is_some()
+    }
+
+    /// Asked after each event.
+    pub(crate) fn owed(&self) -> Option<(u64, u64)> {
+        self.owed
+    }
+}
 
 impl World {
     /// Whether every process knows what stands in the Lease now.
@@ -70,11 +109,19 @@ impl World {
         }
     }
 
+    /// The latest version at which there was no Lease.
+    fn last_without_a_lease(&self) -> u64 {
+        (0..=self.api.version()).rev().find(|version| self.api.at(*version).is_none()).unwrap_or(0)
+    }
+
     /// The API servers are back, on a state of before.
     pub(crate) fn restore(&mut self, after_outage: bool) {
         let version = self.api.version();
         let back = self.rng.u64(1..=12).min(version);
-        let to = version - back;
+        // One backup in four was made when there was no such Lease.
+        let without = self.rng.u8(0..4) == 0;
+        let to = if without { self.last_without_a_lease() } else { version - back };
+        let back = version - to;
         let holder = |version| self.api.at(version).and_then(|lease| lease.record.holder.clone());
         let one_term = holder(version).is_some() && (to..version).all(|then| holder(then) == holder(version));
         if self.calm || back == 0 || !(after_outage || one_term && self.all_are_up_to_date()) {
@@ -91,7 +138,8 @@ impl World {
             process.ledger.history_is_gone(known.filter(|known| holds && known.0 > to));
         }
         self.queue.drop_messages();
-        let elsewhere = back + self.rng.u64(0..20);
+        // The objects of that name differ from each other, so it does not matter there that they share versions.
+        let elsewhere = self.rng.u64(0..20) + if self.api.at(to).is_none() { 0 } else { back };
         let shown = usize::try_from(to).expect("a simulated log is short").saturating_sub(1);
         self.api.rewind(to, elsewhere);
         for node in &mut self.nodes {

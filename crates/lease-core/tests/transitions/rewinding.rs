@@ -160,3 +160,86 @@ fn who_is_to_stop_gives_nothing_up_that_may_be_somebody_elses() {
     assert_eq!(bench.tell(Event::WorkEnded), [], "a release would let others in at once");
     assert!(bench.elector.is_at_rest());
 }
+
+/// A standby that saw version 9 of a Lease that the backup does not have, and makes it anew: nothing has proved anything yet.
+fn makes_it_anew(known: u64) -> (Bench, lease_core::Write) {
+    let (mut bench, _) = Bench::that_read(Some(held("other", known, 15)));
+    assert_eq!(bench.pass_to(4.0), [Effect::Read]);
+    let effects = bench.tell(Event::Read(None));
+    assert!(!is_proof(&effects), "what is missing has no version");
+    let reserves = write(&effects);
+    assert_eq!(reserves.kind, WriteKind::Reserve);
+    (bench, reserves)
+}
+
+#[test]
+fn a_write_that_is_accepted_with_a_version_below_what_was_known_proves_it() {
+    let (mut bench, reserves) = makes_it_anew(9);
+    let made = anew(made_by(&reserves, 7), 7);
+    let effects = bench.tell(Event::WriteLanded(reserves.attempt, Some(made.clone())));
+    assert!(is_proof(&effects), "{effects:?}");
+    assert!(bench.elector.lease().is_none(), "everything begins anew");
+
+    let (mut bench, reserves) = makes_it_anew(9);
+    assert!(is_proof(&bench.tell(Event::Watched(made))), "however it is learned that it was accepted");
+    let made = anew(made_by(&reserves, 7), 7);
+    assert_eq!(bench.tell(Event::WriteLanded(reserves.attempt, Some(made))), [], "it proves it once");
+}
+
+#[test]
+fn a_write_above_what_was_known_when_it_was_sent_proves_nothing() {
+    let (mut bench, reserves) = makes_it_anew(9);
+    let made = anew(made_by(&reserves, 10), 10);
+    assert_eq!(bench.tell(Event::WriteLanded(reserves.attempt, Some(made))), []);
+
+    // The watch is faster than the answer: 10 is ours, 12 somebody else's.
+    let (mut bench, reserves) = makes_it_anew(9);
+    assert_eq!(bench.tell(Event::Watched(anew(held("third", 12, 15), 12))), []);
+    let made = anew(made_by(&reserves, 10), 10);
+    assert_eq!(bench.tell(Event::WriteLanded(reserves.attempt, Some(made))), []);
+    assert_eq!(bench.elector.lease().map(|lease| lease.revision.version.0), Some(12));
+}
+
+#[test]
+fn what_somebody_else_made_anew_below_what_was_known_proves_it_once_it_is_read() {
+    let (mut bench, reserves) = makes_it_anew(9);
+    assert_eq!(bench.refuse(&reserves), [Effect::Read]);
+    assert!(is_proof(&bench.tell(Event::Read(Some(anew(held("third", 7, 15), 7))))));
+}
+
+#[test]
+fn who_makes_its_lease_at_once_holds_nothing_by_a_version_below_what_was_known() {
+    let mut bench = Bench::with(|config| config.creation = lease_core::Creation::AtOnce);
+    assert_eq!(bench.timeout(), [Effect::Read]);
+    let first = write(&bench.tell(Event::Read(None)));
+    assert!(matches!(bench.land(&first, 9)[..], [Effect::StartWork(_)]));
+    let renewal = bench.renewal_at(2.0);
+    assert_eq!(bench.refuse(&renewal), [Effect::Read]);
+    bench.tell(Event::Read(None));
+    let effects = bench.tell(Event::WorkEnded);
+    let second = write(&if effects.is_empty() { bench.pass_to(6.0) } else { effects });
+    assert_eq!(second.kind, WriteKind::Acquire);
+    let effects = bench.tell(Event::WriteLanded(second.attempt, Some(anew(made_by(&second, 4), 4))));
+    assert!(is_proof(&effects) && !bench.is_valid(), "{effects:?}");
+    assert!(!effects.iter().any(|effect| matches!(effect, Effect::StartWork(_))));
+}
+
+#[test]
+fn rewinds_that_follow_each_other_are_looked_for_more_and_more_seldom() {
+    let (mut bench, _) = Bench::that_read(Some(held("other", 9, 15)));
+    let mut at = 4.0;
+    assert_eq!(bench.pass_to(at), [Effect::Read]);
+    for pause in [2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0] {
+        assert_eq!(bench.at(at).tell(Event::Rewound), []);
+        // The read that is under way is void.
+        assert_eq!(bench.tell(Event::Read(None)), []);
+        assert_eq!(bench.alarm(), Some(at + pause), "four LeaseDurations at most");
+        at += pause;
+        assert_eq!(bench.pass_to(at), [Effect::Read]);
+    }
+    at += 121.0;
+    bench.at(at).tell(Event::Rewound);
+    let void = Event::Read(Some(held("other", 3, 15)));
+    assert_eq!(bench.tell(void), [], "the read was sent before");
+    assert_eq!(bench.alarm(), Some(at + 2.0), "after a quiet time it begins anew");
+}
