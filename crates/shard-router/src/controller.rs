@@ -122,6 +122,9 @@ impl<K: Sharded> ShardedController<K> {
     }
 
     /// A task that runs on every replica, from its start to its shutdown (RunNonLeaderElected).
+    ///
+    /// After a restore of etcd it is told to end and started anew, as its watches and caches are of a history that is gone; one that
+    /// does not end within `drain_timeout` is aborted. With leader election off nothing tells of a restore: restart the process then.
     pub fn run_on_every_replica<F, Fut>(mut self, name: &str, task: F) -> Self
     where
         F: Fn(TaskContext) -> Fut + Send + Sync + 'static,

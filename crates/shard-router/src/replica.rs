@@ -2,6 +2,7 @@
 
 mod ability;
 mod assessment;
+mod everywhere;
 mod farewell;
 mod forecast;
 mod intent;
@@ -15,7 +16,6 @@ use std::{
     time::Duration,
 };
 
-use futures::FutureExt;
 use kube::Api;
 use lease_core::{
     Candidate, CandidateOptions, Connection, Creation, Elections, Identity, InvalidOption, Term,
@@ -64,9 +64,10 @@ pub(crate) async fn run<K: Sharded, R: Reconciler<K>>(
 ) -> Result<(), RunError> {
     let stop = CancellationToken::new();
     let mut background = JoinSet::new();
+    let histories = watch::Sender::new(0);
     for task in tasks.every_replica {
-        let stopped = stop.clone().cancelled_owned().boxed();
-        background.spawn(task.start(setup.base.ungated(), None, stopped));
+        let task = everywhere::keep_up(setup.clone(), task, stop.clone(), histories.subscribe());
+        background.spawn(task);
     }
     let mut shutdown = std::pin::pin!(shutdown);
     let elections = Elections::start(connection, setup.options.elections.clone());
@@ -79,6 +80,7 @@ pub(crate) async fn run<K: Sharded, R: Reconciler<K>>(
     let verdict = watch::Sender::new(Verdict::Wait);
     let elections = elections?;
     background.spawn(backup_stamper(setup.clone(), verdict.subscribe(), elections.rewinds()));
+    background.spawn(everywhere::announce_rewinds(elections.rewinds(), histories));
     let replica = Replica::new(setup, elections, Arc::new(births), tasks.coordinator, verdict, readiness)?;
     tokio::select! {
         () = shutdown => {}

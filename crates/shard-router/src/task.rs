@@ -29,7 +29,7 @@ impl TaskContext {
         self.hold.as_ref().is_none_or(|hold| hold.remaining().is_some())
     }
 
-    /// Ready when the task should end. One that does not is aborted.
+    /// Ready when the task should end: at shutdown, and after a restore of etcd, to be started anew. One that does not is aborted.
     pub async fn shutdown(&self) {
         self.shutdown.clone().await;
     }

@@ -3,7 +3,10 @@
 use std::{
     collections::BTreeMap,
     convert::Infallible,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -13,7 +16,7 @@ use kube::{
 };
 use lease_core::Timings;
 use serde_json::json;
-use shard_router::{Action, Held, Readiness};
+use shard_router::{Action, Held, Readiness, TaskContext};
 
 use crate::{
     stage::Stage,
@@ -37,10 +40,15 @@ pub(crate) async fn recovered_after() -> Option<Duration> {
         seen.lock().expect("no panic").insert(widget.name_any(), widget.spec.size);
         async { Ok::<_, Infallible>(Action::requeue(AGAIN)) }
     };
+    let starts = Arc::new(AtomicUsize::new(0));
     let replicas = ["a", "b"].map(|pod| {
-        let controller = stage.controller(stage.options(pod, 4));
-        let readiness = controller.1.readiness();
-        (Stage::run(controller, reconcile.clone()), readiness)
+        let (network, controller) = stage.controller(stage.options(pod, 4));
+        let (starts, readiness) = (starts.clone(), controller.readiness());
+        let controller = controller.run_on_every_replica("everywhere", move |context: TaskContext| {
+            starts.fetch_add(1, Ordering::SeqCst);
+            async move { context.shutdown().await }
+        });
+        (Stage::run((network, controller), reconcile.clone()), readiness)
     });
     let all = |size: i32, count: usize| {
         let sizes = sizes.clone();
@@ -73,6 +81,7 @@ pub(crate) async fn recovered_after() -> Option<Duration> {
         replica.network.cut();
         replica.network.swallow(false);
     }
+    assert_eq!(starts.load(Ordering::SeqCst), replicas.len(), "tasks are started once");
     let restored = stage.clock.now().monotonic;
     sizes.lock().expect("no panic").clear();
     create(&stage.widgets, "new", &[]).await;
@@ -80,7 +89,9 @@ pub(crate) async fn recovered_after() -> Option<Duration> {
     while stage.clock.now().monotonic < restored + Duration::from_mins(10) {
         stage.clock.sleep(Duration::from_millis(100)).await;
         let ready = replicas.iter().all(|(_, readiness)| readiness.get() == Readiness::Ready);
-        if ready && done().await {
+        // Tasks that hold nothing begin anew as well.
+        let anew = starts.load(Ordering::SeqCst) == 2 * replicas.len();
+        if ready && anew && done().await {
             return Some(stage.clock.now().monotonic.saturating_sub(restored));
         }
     }
