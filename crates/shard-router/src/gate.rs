@@ -32,6 +32,7 @@ use kube::{Client, client::Body};
 use lease_core::{Clock, Connection, transport};
 use tower::{BoxError, Layer};
 
+pub use self::limit::REQUEST_LIMIT;
 use self::{flight::Flight, given::Given, limit::Limit};
 use crate::{
     mutants::{Mutant, active},
@@ -134,11 +135,9 @@ impl Base {
             let base = base.clone();
             async move {
                 let target = Target::of(&request);
-                let mut limit = Limit::of(&request, &base.clock);
+                let limit = Limit::of(&request, &base.clock);
                 let answer = async { base.client.send(request).await.map_err(BoxError::from) };
-                let answer = limit.begun(answer).boxed();
-                let answer = observed(target, &[base.rights.as_ref()], answer).await?;
-                Ok::<_, BoxError>(limit.on_body(answer))
+                observed(target, &[base.rights.as_ref()], limit.within(answer).boxed()).await
             }
         };
         Client::new(tower::service_fn(send), namespace)
@@ -153,11 +152,10 @@ impl Base {
             async move {
                 let target = Target::of(&request);
                 // A write that runs into it counts as one that nobody knows the fate of: its flight is dropped with it.
-                let mut limit = Limit::of(&request, &base.clock);
-                let answer = limit.begun(send(base.client, pass.clone(), request)).boxed();
+                let limit = Limit::of(&request, &base.clock);
+                let answer = limit.within(send(base.client, pass.clone(), request)).boxed();
                 let authority = AsObserver(pass.0.as_ref());
-                let answer = observed(target, &[base.rights.as_ref(), &authority], answer).await?;
-                Ok::<_, BoxError>(limit.on_body(answer))
+                observed(target, &[base.rights.as_ref(), &authority], answer).await
             }
         };
         Client::new(tower::service_fn(gate), namespace)

@@ -55,7 +55,7 @@ mod world;
 
 pub use bucket::{Bucket, ShardCount, ShardCountError, ShardId};
 pub use controller::{RunError, ShardedController};
-pub use gate::{BaseError, GateClosed};
+pub use gate::{BaseError, GateClosed, REQUEST_LIMIT};
 pub use held::Held;
 pub use key::ShardKey;
 pub use kube::runtime::controller::Action;

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures::future::BoxFuture;
 use http::{Method, Request, Response, StatusCode};
-use kube::client::Body;
+use http_body_util::BodyExt;
 use serde::Deserialize;
 use tower::BoxError;
 
@@ -82,16 +83,24 @@ fn is_watch(parameter: &str) -> bool {
     matches!(parameter.split_once('='), Some(("watch", "true" | "1")))
 }
 
+/// A body that can be read and put back.
+pub(crate) trait Readable:
+    http_body::Body<Data = Bytes, Error: Into<BoxError>> + From<Vec<u8>>
+{
+}
+
+impl<B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + From<Vec<u8>>> Readable for B {}
+
 /// Waits for the answer to a request, tells the observers of it, and passes it on as it was.
-pub(crate) async fn observed(
+pub(crate) async fn observed<B: Readable>(
     target: Option<Target>,
     observers: &[&dyn Observer],
-    answer: BoxFuture<'_, Result<Response<Body>, BoxError>>,
-) -> Result<Response<Body>, BoxError> {
+    answer: BoxFuture<'_, Result<Response<B>, BoxError>>,
+) -> Result<Response<B>, BoxError> {
     let answer = answer.await;
     let Some(target) = target else { return answer };
     let (told, answer) = match answer {
-        Ok(response) => described(response).await?,
+        Ok(response) => described(response).await,
         Err(error) => (Answer::Failed(shortened(error.to_string())), Err(error)),
     };
     for observer in observers {
@@ -100,19 +109,26 @@ pub(crate) async fn observed(
     answer
 }
 
-type Described = (Answer, Result<Response<Body>, BoxError>);
-
-/// Reads the body of a refusal, which is small, and puts it back.
-async fn described(response: Response<Body>) -> Result<Described, BoxError> {
+/// Reads the body of a refusal, which is small, and puts it back. One that does not come to its end says what was refused all the same,
+/// but is no answer for the one who asked.
+async fn described<B: Readable>(response: Response<B>) -> (Answer, Result<Response<B>, BoxError>) {
     let status = response.status();
     if status.is_success() || status == StatusCode::SWITCHING_PROTOCOLS {
-        return Ok((Answer::Accepted, Ok(response)));
+        return (Answer::Accepted, Ok(response));
     }
     let (head, body) = response.into_parts();
-    let body = body.collect_bytes().await?;
-    let said = serde_json::from_slice::<Said>(&body).map(|said| said.message).unwrap_or_default();
-    let told = Answer::Refused { code: status.as_u16(), message: shortened(said) };
-    Ok((told, Ok(Response::from_parts(head, Body::from(body.to_vec())))))
+    match body.collect().await.map_err(Into::into) {
+        Ok(body) => {
+            let body = body.to_bytes();
+            let said = serde_json::from_slice::<Said>(&body).map(|said| said.message).unwrap_or_default();
+            let told = Answer::Refused { code: status.as_u16(), message: shortened(said) };
+            (told, Ok(Response::from_parts(head, B::from(body.to_vec()))))
+        }
+        Err::<_, BoxError>(error) => {
+            let told = Answer::Refused { code: status.as_u16(), message: shortened(error.to_string()) };
+            (told, Err(error))
+        }
+    }
 }
 
 /// What is read of a `Status`.
@@ -136,6 +152,8 @@ pub(crate) fn seconds(span: Duration) -> String {
 
 #[cfg(test)]
 mod tests {
+    use kube::client::Body;
+
     use super::*;
 
     fn target(method: &str, uri: &str) -> Option<(String, String, Option<String>)> {

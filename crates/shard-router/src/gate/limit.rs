@@ -25,9 +25,9 @@ use tower::BoxError;
 
 use crate::mutants::{Mutant, active};
 
-/// For the whole answer. kube-apiserver gives up on a request of its own accord after 60 s; one that takes half of that serves
+/// How long a request that is no watch may take, its whole answer included; a watch, until it begins. kube-apiserver gives up on a request of its own accord after 60 s; one that takes half of that serves
 /// nobody.
-pub(crate) const REQUEST_LIMIT: Duration = Duration::from_secs(30);
+pub const REQUEST_LIMIT: Duration = Duration::from_secs(30);
 
 /// Nothing, or not everything, was answered in time. A write may have landed all the same.
 #[derive(Debug, thiserror::Error)]
@@ -60,24 +60,24 @@ impl Limit {
         }
     }
 
-    /// The answer, if it begins in time.
-    pub(crate) async fn begun(
-        &mut self,
+    /// The answer, if it begins in time, with a body that has the time that is left. Whoever reads that body, be it to tell why a
+    /// request was refused, reads it under the limit.
+    pub(crate) async fn within(
+        mut self,
         answer: impl Future<Output = Result<Response<Body>, BoxError>>,
-    ) -> Result<Response<Body>, BoxError> {
-        let Some(over) = &mut self.over else { return answer.await };
-        tokio::select! {
-            answer = answer => answer,
-            () = over => Err(self.timed_out().into()),
-        }
-    }
-
-    /// The same answer, whose body has the time that is left.
-    pub(crate) fn on_body(mut self, answer: Response<Body>) -> Response<Limited> {
-        if self.watches {
+    ) -> Result<Response<Limited>, BoxError> {
+        let answer = match &mut self.over {
+            None => answer.await?,
+            Some(over) => tokio::select! {
+                answer = answer => answer?,
+                () = over => return Err(self.timed_out().into()),
+            },
+        };
+        // A watch that is refused is no stream: its body says why, and has to end.
+        if self.watches && answer.status().is_success() {
             self.over = None;
         }
-        answer.map(|body| Limited { body, limit: self })
+        Ok(answer.map(|body| Limited { body, limit: Some(self) }))
     }
 
     fn timed_out(&self) -> TimedOut {
@@ -88,7 +88,14 @@ impl Limit {
 /// A body that has to be complete in time.
 pub(crate) struct Limited {
     body: Body,
-    limit: Limit,
+    limit: Option<Limit>,
+}
+
+/// One that is all there.
+impl From<Vec<u8>> for Limited {
+    fn from(body: Vec<u8>) -> Self {
+        Self { body: Body::from(body), limit: None }
+    }
 }
 
 impl http_body::Body for Limited {
@@ -102,11 +109,14 @@ impl http_body::Body for Limited {
         if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) {
             return Poll::Ready(frame.map(|frame| frame.map_err(BoxError::from)));
         }
-        let is_over = self.limit.over.as_mut().is_some_and(|over| over.as_mut().poll(cx).is_ready());
-        if !is_over {
+        let over = self.limit.as_mut().and_then(|limit| limit.over.as_mut());
+        if !over.is_some_and(|over| over.as_mut().poll(cx).is_ready()) {
             return Poll::Pending;
         }
-        self.limit.over = None;
-        Poll::Ready(Some(Err(self.limit.timed_out().into())))
+        let timed_out = self.limit.take().map(|limit| Err(limit.timed_out().into()));
+        Poll::Ready(timed_out)
     }
 }
+
+#[cfg(test)]
+mod tests;
