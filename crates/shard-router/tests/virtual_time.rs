@@ -6,10 +6,14 @@ mod ability;
 mod blackhole;
 #[path = "virtual_time/clock.rs"]
 mod clock;
+#[path = "virtual_time/contention.rs"]
+mod contention;
 #[path = "virtual_time/dead_connections.rs"]
 mod dead_connections;
 #[path = "virtual_time/dead_first_lists.rs"]
 mod dead_first_lists;
+#[path = "virtual_time/hung_lease_watch.rs"]
+mod hung_lease_watch;
 #[path = "virtual_time/layout_change.rs"]
 mod layout_change;
 #[path = "virtual_time/left_over_finalizer.rs"]
@@ -85,4 +89,35 @@ async fn requests_on_dead_connections_are_given_up_and_made_again() {
 async fn a_first_list_that_is_never_answered_gives_its_start_permit_back() {
     let started = dead_first_lists::others_started_after().await.expect("the other shards start");
     assert!(started <= Duration::from_secs(60), "after {started:?}");
+}
+
+/// All shards are held at once, and their caches are filled a few at a time.
+#[tokio::test(start_paused = true)]
+async fn first_lists_are_staged() {
+    let (under_way, at_once) = dead_first_lists::under_way_at_once().await;
+    assert_eq!(under_way, at_once);
+}
+
+/// Each candidate waits by its rank, so that no two ask for one shard in the same moment.
+#[tokio::test(start_paused = true)]
+async fn shards_of_a_replica_that_died_are_not_fought_over() {
+    let conflicts = contention::conflicts_after_a_death().await;
+    assert_eq!(conflicts, 0, "so many updates of shard Leases were in vain");
+}
+
+/// They name each other as successors, and nobody waits for one that is leaving.
+#[tokio::test(start_paused = true)]
+async fn nobody_waits_for_successors_that_leave_as_well() {
+    let took = contention::taken_over_from_several_that_leave().await;
+    let retry_period = lease_core::Timings::standard().retry_period();
+    assert!(took < retry_period, "it took {took:?}, and a successor is waited for {retry_period:?}");
+}
+
+/// A renewal within RetryPeriod, RetryPeriod to be shown, and the time between two looks.
+#[tokio::test(start_paused = true)]
+async fn a_lease_watch_that_does_not_show_own_renewals_is_begun_anew() {
+    let timings = lease_core::Timings::standard();
+    let bound = 2 * timings.retry_period() + 2 * timings.hurried_retry();
+    let anew = hung_lease_watch::begun_anew_after().await;
+    assert!(anew <= bound, "after {anew:?}, and the bound is {bound:?}");
 }

@@ -93,11 +93,16 @@ impl Network {
 
     /// Whether the connection breaks under this request: the fault by which it does, when the client notices, and when the request
     /// arrives.
-    pub(crate) fn breaks(&mut self, seat: Seat, departs: TrueTime) -> Option<(usize, TrueTime, TrueTime)> {
+    pub(crate) fn breaks(
+        &mut self,
+        seat: Seat,
+        departs: TrueTime,
+        is_write_of_reconcile: bool,
+    ) -> Option<(usize, TrueTime, TrueTime)> {
         let dice = &mut self.dice[seat.0];
         let (number, within) = self.on.iter().find_map(|(number, fault)| match fault {
-            FaultKind::BreakConnections { seat: whose, within, percent }
-                if *whose == seat && dice.u8(..100) < *percent =>
+            FaultKind::BreakConnections { seat: whose, within, percent, only_writes }
+                if *whose == seat && (is_write_of_reconcile || !only_writes) && dice.u8(..100) < *percent =>
             {
                 Some((*number, *within))
             }

@@ -6,14 +6,14 @@ use std::{
     pin::Pin,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     task::{Context, Poll},
 };
 
 use bytes::Bytes;
 use futures::{FutureExt, future::BoxFuture};
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use http_body::Frame;
 use kube::client::Body;
 use kube_testkit::embedded::{AnswerBody, EmbeddedService};
@@ -29,6 +29,10 @@ pub(crate) struct Blackhole {
     loses: Arc<AtomicBool>,
     swallowed_lists: Arc<Mutex<SwallowedLists>>,
     connections: Arc<Mutex<CancellationToken>>,
+    /// Of the answers that began since the last time that watches hung.
+    hung: Arc<Mutex<Arc<AtomicBool>>>,
+    lease_watches: Arc<AtomicUsize>,
+    shard_conflicts: Arc<AtomicUsize>,
 }
 
 impl Blackhole {
@@ -40,6 +44,9 @@ impl Blackhole {
             loses: Arc::default(),
             swallowed_lists: Arc::default(),
             connections: Arc::default(),
+            hung: Arc::default(),
+            lease_watches: Arc::default(),
+            shard_conflicts: Arc::default(),
         }
     }
 
@@ -72,6 +79,24 @@ impl Blackhole {
         self.swallowed_lists.lock().expect("no panic").selectors.len()
     }
 
+    /// How many watches on Leases were asked for.
+    #[allow(dead_code, reason = "not every test program that shares this file needs it")]
+    pub(crate) fn lease_watches(&self) -> usize {
+        self.lease_watches.load(Ordering::Relaxed)
+    }
+
+    /// How many updates of shard Leases were refused, as somebody else had written.
+    #[allow(dead_code, reason = "not every test program that shares this file needs it")]
+    pub(crate) fn shard_conflicts(&self) -> usize {
+        self.shard_conflicts.load(Ordering::Relaxed)
+    }
+
+    /// From now on the watches that are open show nothing more. New ones do.
+    #[allow(dead_code, reason = "not every test program that shares this file needs it")]
+    pub(crate) fn hang_open_watches(&self) {
+        std::mem::take(&mut *self.hung.lock().expect("no panic")).store(true, Ordering::Relaxed);
+    }
+
     /// Whether widgets are not found any more, from now on: each request for them is answered with 404. Watches that are open
     /// go on.
     #[allow(dead_code, reason = "not every test program that shares this file needs it")]
@@ -101,10 +126,24 @@ impl Service<Request<Body>> for Blackhole {
         if self.swallowed_lists.lock().expect("no panic").swallows(&request) {
             return std::future::pending().boxed();
         }
+        let is_of_lease = request.uri().path().contains("/leases");
+        if is_of_lease && request.uri().query().is_some_and(|query| query.contains("watch=true")) {
+            self.lease_watches.fetch_add(1, Ordering::Relaxed);
+        }
+        let is_of_shard = is_of_lease && request.uri().path().contains("-shard-");
+        let conflicts = is_of_shard.then(|| self.shard_conflicts.clone());
         let (answer, swallows) = (self.service.call(request), self.swallows.clone());
+        let hung = self.hung.lock().expect("no panic").clone();
         let cut = self.connections.lock().expect("no panic").clone().cancelled_owned();
         let cut = Box::pin(cut);
-        async move { answer.await.map(|answer| answer.map(|body| Answer { body, swallows, cut })) }.boxed()
+        async move {
+            let answer = answer.await?;
+            if let Some(conflicts) = conflicts.filter(|_| answer.status() == StatusCode::CONFLICT) {
+                conflicts.fetch_add(1, Ordering::Relaxed);
+            }
+            Ok(answer.map(|body| Answer { body, swallows, hung, cut }))
+        }
+        .boxed()
     }
 }
 
@@ -136,6 +175,7 @@ impl SwallowedLists {
 pub(crate) struct Answer {
     body: AnswerBody,
     swallows: Arc<AtomicBool>,
+    hung: Arc<AtomicBool>,
     cut: Pin<Box<WaitForCancellationFutureOwned>>,
 }
 
@@ -149,6 +189,9 @@ impl http_body::Body for Answer {
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         if self.cut.as_mut().poll(cx).is_ready() {
             return Poll::Ready(None);
+        }
+        if self.hung.load(Ordering::Relaxed) {
+            return Poll::Pending;
         }
         // Registered with the body all the same, so that a body that goes on wakes its reader.
         match Pin::new(&mut self.body).poll_frame(cx) {

@@ -17,6 +17,24 @@ use crate::{
 const SHARDS: u16 = 4;
 const WIDGETS: usize = 16;
 
+/// No first list is answered. How many are under way at once, and how many may be.
+#[allow(dead_code, reason = "not every test program that shares this file needs it")]
+pub(crate) async fn under_way_at_once() -> (usize, usize) {
+    let stage = Stage::new().await;
+    let reconcile =
+        |_: Arc<Widget>, _: Held| async { Ok::<_, std::convert::Infallible>(Action::await_change()) };
+    let options = stage.options("op-0", SHARDS);
+    let at_once = options.concurrent_starts;
+    let (network, controller) = stage.controller(options);
+    network.swallow_lists_of_first(usize::from(SHARDS));
+    let replica = Stage::run((network, controller), reconcile);
+    let met = || std::future::ready(replica.network.shards_with_swallowed_lists() >= at_once);
+    stage.until("the first lists to be sent", met).await;
+    // All shards are held by then, and no list has run into its limit.
+    stage.clock.sleep(Duration::from_secs(10)).await;
+    (replica.network.shards_with_swallowed_lists(), at_once)
+}
+
 /// As many first lists as may be under way at once are never answered. How long after that all shards were worked on whose lists are
 /// answered; `None` if that did not happen within ten minutes.
 pub(crate) async fn others_started_after() -> Option<Duration> {

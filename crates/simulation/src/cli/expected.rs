@@ -41,8 +41,10 @@ fn hits(kind: &str) -> Hits {
     let hits = |messages, lease_writes| Hits { messages, reconciles: true, lease_writes };
     match kind {
         // Clocks, people's hands and history touch no message, nor does an operator that does not shard, beside the replicas.
-        "wall-jump" | "compact" | "hand-delete" | "hand-blank-holder" | "hand-label" | "label-strip"
-        | "label-forge" | "unsharded" | "unsharded-anew" => hits(false, false),
+        "wall-jump" | "compact" | "hand-delete" | "hand-blank-holder" | "hand-label"
+        | "hand-short-record" | "label-strip" | "label-forge" | "unsharded" | "unsharded-anew" => {
+            hits(false, false)
+        }
         // A tenant is alone with his resource.
         "odd-bucket-label" | "odd-spec" | "odd-finalizer" | "odd-bulk" => {
             Hits { messages: false, reconciles: false, lease_writes: false }

@@ -69,6 +69,8 @@ pub enum FaultKind {
         within: Duration,
         /// How many of a hundred.
         percent: u8,
+        /// Only of writes of reconciles: Leases have connections of their own, and reads come through.
+        only_writes: bool,
     },
     /// Some answers never arrive, after the request took effect.
     LoseAnswers {
@@ -224,4 +226,6 @@ pub enum HandOnLease {
     BlankHolder,
     /// A label is put on it: news without a renewal.
     Label,
+    /// Another holder is written over the one that is there, with a LeaseDuration of one second.
+    ShortRecord,
 }

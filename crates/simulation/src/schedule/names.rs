@@ -6,7 +6,7 @@ use super::{ApiTrouble, Direction, FaultKind, HandOnLease, LeaseOf, Listed, Oddi
 
 impl FaultKind {
     /// Every name that [`FaultKind::name`] gives.
-    pub const NAMES: [&'static str; 36] = [
+    pub const NAMES: [&'static str; 37] = [
         "pause",
         "suspend",
         "crash",
@@ -32,6 +32,7 @@ impl FaultKind {
         "hand-delete",
         "hand-blank-holder",
         "hand-label",
+        "hand-short-record",
         "label-strip",
         "label-forge",
         "list-forbidden",
@@ -74,6 +75,7 @@ impl FaultKind {
             Self::Hand { what: HandOnLease::Delete, .. } => "hand-delete",
             Self::Hand { what: HandOnLease::BlankHolder, .. } => "hand-blank-holder",
             Self::Hand { what: HandOnLease::Label, .. } => "hand-label",
+            Self::Hand { what: HandOnLease::ShortRecord, .. } => "hand-short-record",
             Self::Label { forged: None, .. } => "label-strip",
             Self::Label { forged: Some(_), .. } => "label-forge",
             Self::FailingList { forbidden: true, .. } => "list-forbidden",
@@ -133,8 +135,9 @@ impl fmt::Display for FaultKind {
                 write!(f, "{name}: requests up to {requests:?}, answers up to {answers:?}")
             }
             Self::LagWatches { by, .. } => write!(f, "{name} up to {by:?}"),
-            Self::BreakConnections { within, percent, .. } => {
-                write!(f, "{name} {percent} %, up to {within:?} before the requests arrive")
+            Self::BreakConnections { within, percent, only_writes, .. } => {
+                let of = if *only_writes { " of the writes of reconciles" } else { "" };
+                write!(f, "{name} {percent} %{of}, up to {within:?} before the requests arrive")
             }
             Self::LoseRequests { percent, .. }
             | Self::LoseAnswers { percent, .. }

@@ -10,6 +10,9 @@ use crate::host::Stillness;
 use crate::schedule::{FaultKind, HandOnLease, LeaseOf, Seat};
 use crate::world::process::{LEADER_ELECTION_ID, NAMESPACE};
 
+/// Whom people write over a holder. Nobody renews for it.
+const STRANGER: &str = "stranger";
+
 impl World {
     pub(super) fn begin_fault(&mut self, number: usize) {
         let fault = self.schedule.faults[number].clone();
@@ -168,6 +171,10 @@ impl World {
             HandOnLease::Delete => self.by_hand(Method::DELETE, &uri, None),
             HandOnLease::BlankHolder => {
                 self.by_hand(Method::PATCH, &uri, Some(&json!({"spec": {"holderIdentity": ""}})));
+            }
+            HandOnLease::ShortRecord => {
+                let record = json!({"spec": {"holderIdentity": STRANGER, "leaseDurationSeconds": 1}});
+                self.by_hand(Method::PATCH, &uri, Some(&record));
             }
             HandOnLease::Label => {
                 let label = json!({"metadata": {"labels": {"touched": self.now.nanos().to_string()}}});

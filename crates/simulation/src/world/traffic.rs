@@ -56,7 +56,9 @@ impl World {
         if concern == Concern::LeaseWrite {
             self.processes[process].lease_writes_in_flight += 1;
         }
-        if let Some((by, noticed, arrives)) = self.network.breaks(seat, at) {
+        if let Some((by, noticed, arrives)) =
+            self.network.breaks(seat, at, concern == Concern::Reconcile && request.method() != Method::GET)
+        {
             let (unheard, _) = oneshot::channel();
             self.answer_at(process, noticed, concern, reply, Err(Broken::Reset));
             if request.method() == Method::GET {

@@ -16,7 +16,7 @@ const fn mutant(name: &'static str, checker: &'static str, bound: u64) -> Mutant
 }
 
 /// Those that schedules can tell from the rules.
-pub(crate) const MUTANTS: [Mutant; 25] = [
+pub(crate) const MUTANTS: [Mutant; 26] = [
     // lease-core
     mutant("expiry-by-wall-clock", "one-holder", 100),
     mutant("takeover-at-first-sight", "one-holder", 100),
@@ -31,6 +31,7 @@ pub(crate) const MUTANTS: [Mutant; 25] = [
     mutant("vanished-is-free", "one-holder", 300),
     mutant("blank-is-release", "one-holder", 300),
     mutant("release-frees-all", "one-holder", 100),
+    mutant("last-record-only", "one-holder", 100),
     mutant("release-before-drain", "overlap", 100),
     mutant("renew-time-follows-clock", "renewals", 300),
     mutant("transitions-not-counted", "renewals", 50),

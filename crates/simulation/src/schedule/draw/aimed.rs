@@ -6,6 +6,7 @@ use fastrand::Rng;
 
 use super::dice::{between, millis};
 use super::ground::Ground;
+use super::layout::occupy;
 use super::waves::{direction, hand, listed, slow};
 use crate::schedule::{ApiTrouble, Direction, Fault, FaultKind, HandOnLease, LeaseOf};
 use crate::time::TrueTime;
@@ -14,7 +15,7 @@ type Aim = fn(&mut Rng, &Ground, TrueTime) -> Vec<Fault>;
 
 /// One of the aims.
 pub(super) fn draw(rng: &mut Rng, ground: &Ground, at: TrueTime) -> Vec<Fault> {
-    let aims: [Aim; 14] = [
+    let aims: [Aim; 16] = [
         paused_while_cut_off,
         crash_while_answers_are_lost,
         lease_deleted_under_a_paused_holder,
@@ -29,6 +30,8 @@ pub(super) fn draw(rng: &mut Rng, ground: &Ground, at: TrueTime) -> Vec<Fault> {
         history_gone_while_away,
         rights_gone_before_a_start,
         told_to_stop_while_writes_are_given_up_on,
+        told_to_stop_with_writes_under_way,
+        shorter_record_over_a_holder_that_is_cut_off,
     ];
     let aim = aims[rng.usize(..aims.len())];
     aim(rng, ground, at)
@@ -182,12 +185,44 @@ fn rights_gone_before_a_start(rng: &mut Rng, ground: &Ground, at: TrueTime) -> V
 fn told_to_stop_while_writes_are_given_up_on(rng: &mut Rng, ground: &Ground, at: TrueTime) -> Vec<Fault> {
     let seat = ground.seat(rng);
     let lasts = between(rng, Duration::from_millis(500), ground.timings.retry_period * 2);
-    let breaks = FaultKind::BreakConnections { seat, within: ground.held_up, percent: rng.u8(20..=70) };
+    let breaks = FaultKind::BreakConnections {
+        seat,
+        within: ground.held_up,
+        percent: rng.u8(20..=70),
+        only_writes: false,
+    };
     let told = at + between(rng, Duration::ZERO, lasts);
     vec![
         Fault { at, lasts, what: breaks },
         Fault { at: told, lasts: ground.timings.lease_duration * 2, what: FaultKind::Terminate(seat) },
     ]
+}
+
+/// In the middle of reconciles, whose writes are on their way when it gives them up. Its Lease traffic is fine, so that the drain, the
+/// release and the takeover follow at once: nothing but the wait of the release keeps these writes from landing beside the successor.
+fn told_to_stop_with_writes_under_way(rng: &mut Rng, ground: &Ground, at: TrueTime) -> Vec<Fault> {
+    let seat = ground.seat(rng);
+    let mut faults = Vec::new();
+    occupy(rng, ground, at, &mut faults);
+    let breaks =
+        FaultKind::BreakConnections { seat, within: ground.held_up, percent: 100, only_writes: true };
+    let lasts = ground.timings.lease_duration;
+    faults.push(Fault { at, lasts, what: breaks });
+    let told = at + millis(rng, 100..=600);
+    faults.push(Fault { at: told, lasts: lasts * 2, what: FaultKind::Terminate(seat) });
+    faults
+}
+
+/// Somebody writes another holder over the one that is there, and a LeaseDuration of a second. Who is cut off does not hear of it, and
+/// believes in the record that was there before, which lasts longer.
+fn shorter_record_over_a_holder_that_is_cut_off(rng: &mut Rng, ground: &Ground, at: TrueTime) -> Vec<Fault> {
+    let cut_off = FaultKind::Partition { seat: ground.seat(rng), direction: direction(rng) };
+    let mut faults = vec![Fault { at, lasts: around_expiry(rng, ground), what: cut_off }];
+    for shard in 0..ground.shards {
+        let what = FaultKind::Hand { lease: LeaseOf::Shard(shard), what: HandOnLease::ShortRecord };
+        faults.push(Fault { at: at + millis(rng, 100..=500), lasts: Duration::ZERO, what });
+    }
+    faults
 }
 
 /// From shortly before the end of validity to shortly after the end of the Lease.

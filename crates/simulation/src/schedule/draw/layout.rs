@@ -105,7 +105,7 @@ pub(super) fn unsharded(rng: &mut Rng, ground: &Ground, at: TrueTime, faults: &m
 }
 
 /// Gives the replicas something to reconcile in the moments after this.
-fn occupy(rng: &mut Rng, ground: &Ground, from: TrueTime, faults: &mut Vec<Fault>) {
+pub(super) fn occupy(rng: &mut Rng, ground: &Ground, from: TrueTime, faults: &mut Vec<Fault>) {
     for _ in 0..6 {
         let at = from + millis(rng, 0..=300);
         let what = FaultKind::Oddity { resource: ground.resource(rng), what: Oddity::Bulk };

@@ -50,7 +50,7 @@ fn every_kind_of_fault_and_edit_occurs() {
         assert!(kinds.contains_key(name), "no {name} in {SEEDS} schedules");
     }
     assert_eq!(kinds.len(), FaultKind::NAMES.len(), "a kind is missing from FaultKind::NAMES");
-    assert_eq!(hands.len(), 9, "not every hand was laid on every Lease: {hands:?}");
+    assert_eq!(hands.len(), 10, "not every hand was laid on every Lease: {hands:?}");
     assert_eq!(edits.len(), 6, "not every edit occurs: {edits:?}");
 }
 
@@ -128,6 +128,7 @@ fn of_hand(what: HandOnLease) -> &'static str {
     match what {
         HandOnLease::Delete => "delete",
         HandOnLease::BlankHolder => "blank",
+        HandOnLease::ShortRecord => "short record",
         HandOnLease::Label => "label",
     }
 }

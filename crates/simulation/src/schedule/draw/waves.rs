@@ -123,7 +123,7 @@ pub(super) fn fault(rng: &mut Rng, ground: &Ground, at: TrueTime) -> Fault {
         17..=19 => FaultKind::Api { trouble: trouble(rng), percent },
         20 => FaultKind::Compact,
         21 => FaultKind::ApiDown,
-        26 => FaultKind::BreakConnections { seat, within: ground.held_up, percent },
+        26 => FaultKind::BreakConnections { seat, within: ground.held_up, percent, only_writes: false },
         24 => FaultKind::FailingList { seat, of: listed(rng), forbidden: rng.bool() },
         25 | 27 | 28 => FaultKind::Oddity { resource: ground.resource(rng), what: oddity(rng) },
         22 => FaultKind::Hand { lease: ground.lease(rng), what: hand(rng) },

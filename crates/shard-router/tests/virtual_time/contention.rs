@@ -1,0 +1,116 @@
+//! Who takes a shard that is free, how soon, and with how many updates that are in vain.
+
+use std::{convert::Infallible, future::Future, sync::Arc, time::Duration};
+
+use k8s_openapi::api::coordination::v1::Lease;
+use kube::{Api, ResourceExt, api::ListParams};
+use shard_router::{Action, Held};
+use tokio::sync::watch;
+
+use crate::{
+    stage::{ID, NAMESPACE, Replica, Stage},
+    widget::{Widget, create},
+};
+
+const SHARDS: u16 = 12;
+
+/// Replicas that share all shards evenly, as the plan says.
+struct Fleet {
+    stage: Stage,
+    replicas: Vec<Replica>,
+}
+
+impl Fleet {
+    async fn of<F>(size: usize, reconcile: impl Fn(&str) -> F + Clone + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let stage = Stage::new().await;
+        let replicas = (0..size).map(|number| {
+            let (pod, reconcile) = (format!("op-{number}"), reconcile.clone());
+            let options = stage.options(&pod, SHARDS);
+            stage.start(options, move |_: Arc<Widget>, _: Held| {
+                let reconciled = reconcile(&pod);
+                async move {
+                    reconciled.await;
+                    Ok::<_, Infallible>(Action::await_change())
+                }
+            })
+        });
+        let replicas = replicas.collect();
+        let fleet = Self { stage, replicas };
+        let share = usize::from(SHARDS) / size;
+        fleet
+            .stage
+            .until("all replicas to hold as many shards", || async {
+                let holders = fleet.holders().await;
+                let held_by = |pod: usize| {
+                    let prefix = format!("op-{pod}_");
+                    holders.iter().filter(|holder| holder.starts_with(&prefix)).count()
+                };
+                (0..size).all(|pod| held_by(pod) == share)
+            })
+            .await;
+        fleet
+    }
+
+    /// The holders of all shards; empty where there is none.
+    async fn holders(&self) -> Vec<String> {
+        let leases: Api<Lease> = Api::namespaced(self.stage.admin(), NAMESPACE);
+        let leases = leases.list(&ListParams::default()).await.expect("listed");
+        let of_shards =
+            leases.items.into_iter().filter(|lease| lease.name_any().starts_with(&format!("{ID}-shard-")));
+        of_shards.map(|lease| lease.spec.and_then(|spec| spec.holder_identity).unwrap_or_default()).collect()
+    }
+
+    /// Resolves when the replicas of these Pods hold all shards, and says how long that took.
+    async fn until_all_are_held_by(&self, pods: &[&str]) -> Duration {
+        let begun = self.stage.clock.now().monotonic;
+        self.stage
+            .until("all shards to be held by those who are left", || async {
+                let holders = self.holders().await;
+                holders.iter().all(|holder| pods.iter().any(|pod| holder.starts_with(&format!("{pod}_"))))
+            })
+            .await;
+        self.stage.clock.now().monotonic.saturating_sub(begun)
+    }
+}
+
+/// One of four replicas falls silent. How many updates of shard Leases were in vain until the others had its shards, as two tried at once.
+pub(crate) async fn conflicts_after_a_death() -> usize {
+    let fleet = Fleet::of(4, |_| std::future::ready(())).await;
+    let conflicts = || fleet.replicas.iter().map(|replica| replica.network.shard_conflicts()).sum::<usize>();
+    let before = conflicts();
+    fleet.replicas[0].task.abort();
+    fleet.replicas[0].network.swallow(true);
+    fleet.until_all_are_held_by(&["op-1", "op-2", "op-3"]).await;
+    conflicts() - before
+}
+
+/// A replica is told to stop in the middle of its reconciles and chooses its successors, and those are told to stop as well before it
+/// has released anything. How long the last replica leaves the shards alone after that.
+pub(crate) async fn taken_over_from_several_that_leave() -> Duration {
+    let (go_on, busy) = watch::channel(true);
+    let fleet = Fleet::of(4, move |pod: &str| {
+        let mut busy = busy.clone();
+        let is_busy = pod == "op-0";
+        async move {
+            if is_busy {
+                let _ = busy.wait_for(|busy| !*busy).await;
+            }
+        }
+    });
+    let mut fleet = fleet.await;
+    for number in 0..4 * SHARDS {
+        create(&fleet.stage.widgets, &format!("widget-{number}"), &[]).await;
+    }
+    fleet.stage.clock.sleep(Duration::from_secs(5)).await;
+    let mut leaving = fleet.replicas.drain(..3).map(|replica| replica.stop).collect::<Vec<_>>().into_iter();
+    leaving.next().expect("the first").send(()).expect("it runs");
+    // As it cannot know yet that these leave, too.
+    fleet.stage.clock.sleep(Duration::from_secs(1)).await;
+    leaving.for_each(|stop| stop.send(()).expect("it runs"));
+    fleet.until_all_are_held_by(&["op-0", "op-3"]).await;
+    go_on.send_replace(false);
+    fleet.until_all_are_held_by(&["op-3"]).await
+}
