@@ -8,3 +8,4 @@ mod pods;
 mod races;
 mod status;
 mod support;
+mod terminating;
