@@ -9,9 +9,11 @@ pub(crate) mod testcontainers;
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 pub use existing::ExistingOptions;
 use futures::future::BoxFuture;
+pub use local::Backup;
 
 use crate::error::{OperationError, StartError};
 
@@ -42,6 +44,22 @@ pub trait Backend: Send + Sync {
 
     /// Lets a paused API server go on.
     fn resume(&self) -> BoxFuture<'_, Result<(), OperationError>>;
+
+    /// Keeps the state of etcd as it is now, while it runs.
+    fn back_up(&self) -> BoxFuture<'_, Result<Backup, OperationError>> {
+        let backend = self.choice();
+        Box::pin(std::future::ready(Err(unsupported(backend, "take a backup of its etcd"))))
+    }
+
+    /// Kills the API server and etcd, waits, and starts both again on what the backup has; does not wait for them.
+    fn restore(&self, _backup: Backup, _down_for: Duration) -> BoxFuture<'_, Result<(), OperationError>> {
+        let backend = self.choice();
+        Box::pin(std::future::ready(Err(unsupported(backend, "restore its etcd from a backup"))))
+    }
+}
+
+fn unsupported(backend: BackendChoice, operation: &'static str) -> OperationError {
+    OperationError::Unsupported { backend, operation, instead: "local" }
 }
 
 /// A backend by name, as `KUBE_TESTKIT_BACKEND` and command lines give it.

@@ -9,7 +9,7 @@ use kube::Client;
 
 use crate::access::Access;
 use crate::backend::existing::ExistingOptions;
-use crate::backend::{Backend, BackendChoice, auto, embedded, existing, local, testcontainers};
+use crate::backend::{Backend, BackendChoice, Backup, auto, embedded, existing, local, testcontainers};
 use crate::error::{OperationError, StartError, io_error};
 use crate::guard::WorkDir;
 use crate::proxy::Proxy;
@@ -236,6 +236,26 @@ impl Cluster {
     /// [`OperationError::Unsupported`] on `existing`.
     pub async fn resume_api_server(&self) -> Result<(), OperationError> {
         self.backend.resume().await
+    }
+
+    /// Takes a backup of etcd's whole state while the control plane runs. etcd stands still for as long as the copy takes.
+    ///
+    /// # Errors
+    ///
+    /// [`OperationError::Unsupported`] on all backends but `local`.
+    pub async fn back_up(&self) -> Result<Backup, OperationError> {
+        self.backend.back_up().await
+    }
+
+    /// Ends the API server and etcd, puts the state of a backup back after `down_for`, starts both again on the same ports with the
+    /// same certificates, and waits until the API server is ready. resourceVersions go backwards with it.
+    ///
+    /// # Errors
+    ///
+    /// [`OperationError::Unsupported`] on all backends but `local`.
+    pub async fn restore(&self, backup: &Backup, down_for: Duration) -> Result<(), OperationError> {
+        self.backend.restore(backup.clone(), down_for).await?;
+        Ok(self.await_ready().await?)
     }
 
     /// Ends everything that was started, without blocking the runtime as dropping does.

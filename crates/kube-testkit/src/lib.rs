@@ -40,7 +40,7 @@ pub mod versions;
 mod wait;
 mod workload;
 
-pub use backend::{BackendChoice, ExistingOptions};
+pub use backend::{BackendChoice, Backup, ExistingOptions};
 pub use cluster::{Cluster, ClusterOptions};
 pub use error::{OperationError, StartError};
 pub use guard::{GuardedChild, GuardedCommand, Signal, WorkDir};

@@ -1,8 +1,13 @@
 //! `local`: etcd and kube-apiserver as child processes of this one.
 
-use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+mod backup;
 
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+pub use backup::Backup;
 use futures::future::BoxFuture;
 
 use super::{Backend, BackendChoice};
@@ -16,15 +21,21 @@ use crate::ports;
 
 /// A running control plane. Fields are dropped in order, so the programs end before their directory goes.
 pub(crate) struct Local {
-    apiserver: Mutex<GuardedChild>,
-    etcd: GuardedChild,
-    command: GuardedCommand,
+    apiserver: Supervised,
+    etcd: Supervised,
     port: u16,
     files: Files,
 }
 
+/// A program that can be ended and started again with the same arguments.
+struct Supervised {
+    child: Mutex<GuardedChild>,
+    command: GuardedCommand,
+}
+
 /// Paths within the cluster's work directory.
 struct Files {
+    data: PathBuf,
     audit: Option<PathBuf>,
     apiserver_log: PathBuf,
     etcd_log: PathBuf,
@@ -54,6 +65,7 @@ fn launch(
     let ports = ports::free(3).map_err(|error| io_error("find a port for", apiserver, error))?;
     let (client, peer) = (format!("http://127.0.0.1:{}", ports[1]), format!("http://127.0.0.1:{}", ports[2]));
     let files = Files {
+        data: home.join("etcd"),
         audit: options.audit.then(|| home.join(AUDIT_LOG)),
         apiserver_log: home.join("kube-apiserver.log"),
         etcd_log: home.join("etcd.log"),
@@ -67,25 +79,64 @@ fn launch(
     };
     let command =
         guarded(apiserver, apiserver_args(&seat, &options.api_server_args), &files.apiserver_log, dir);
-    let data = home.join("etcd").display().to_string();
+    let data = files.data.display().to_string();
     let etcd = guarded(etcd, etcd_args(&data, &client, &client, &peer), &files.etcd_log, dir);
-    let etcd = spawn(&etcd)?;
-    let apiserver = spawn(&command)?;
-    let local = Local { apiserver: Mutex::new(apiserver), etcd, command, port: seat.port, files };
+    let etcd = Supervised::start(etcd)?;
+    let apiserver = Supervised::start(command)?;
+    let local = Local { apiserver, etcd, port: seat.port, files };
     Ok((local, Access::Certificates(Box::new(authority))))
 }
 
 impl Local {
     fn ended(&self) -> Option<String> {
-        if let Some(exit) = self.etcd.try_exit() {
+        if let Some(exit) = self.etcd.child().try_exit() {
             return Some(format!("etcd ended with {exit}: {}", tail_of(&self.files.etcd_log)));
         }
-        let exit = self.apiserver.lock().unwrap_or_else(PoisonError::into_inner).try_exit();
+        let exit = self.apiserver.child().try_exit();
         exit.map(|exit| format!("kube-apiserver ended with {exit}"))
     }
 
     fn signal(&self, signal: Signal) -> Result<(), OperationError> {
-        Ok(self.apiserver.lock().unwrap_or_else(PoisonError::into_inner).signal(signal)?)
+        Ok(self.apiserver.child().signal(signal)?)
+    }
+
+    async fn take_backup(&self) -> Result<Backup, OperationError> {
+        let data = self.files.data.clone();
+        self.etcd.child().signal(Signal::Stop)?;
+        let taken = tokio::task::spawn_blocking(move || Backup::take(&data)).await;
+        self.etcd.child().signal(Signal::Continue)?;
+        let taken = taken.unwrap_or_else(|error| Err(io::Error::other(error)));
+        Ok(taken.map_err(|error| io_error("copy", &self.files.data, error))?)
+    }
+
+    async fn go_back_to(&self, backup: Backup, down_for: Duration) -> Result<(), OperationError> {
+        self.apiserver.child().kill();
+        self.etcd.child().kill();
+        tokio::time::sleep(down_for).await;
+        let data = self.files.data.clone();
+        let put_back = tokio::task::spawn_blocking(move || backup.put_back(&data)).await;
+        let put_back = put_back.unwrap_or_else(|error| Err(io::Error::other(error)));
+        put_back.map_err(|error| io_error("replace", &self.files.data, error))?;
+        self.etcd.restart()?;
+        Ok(self.apiserver.restart()?)
+    }
+}
+
+impl Supervised {
+    fn start(command: GuardedCommand) -> Result<Self, StartError> {
+        Ok(Self { child: Mutex::new(spawn(&command)?), command })
+    }
+
+    fn child(&self) -> MutexGuard<'_, GuardedChild> {
+        self.child.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Kills it, if it runs, and starts it again.
+    fn restart(&self) -> Result<(), StartError> {
+        let mut child = self.child();
+        child.kill();
+        *child = spawn(&self.command)?;
+        Ok(())
     }
 }
 
@@ -111,12 +162,7 @@ impl Backend for Local {
     }
 
     fn restart(&self) -> BoxFuture<'_, Result<(), OperationError>> {
-        Box::pin(async {
-            let mut apiserver = self.apiserver.lock().unwrap_or_else(PoisonError::into_inner);
-            apiserver.kill();
-            *apiserver = spawn(&self.command)?;
-            Ok(())
-        })
+        Box::pin(async { Ok(self.apiserver.restart()?) })
     }
 
     fn pause(&self) -> BoxFuture<'_, Result<(), OperationError>> {
@@ -125,6 +171,14 @@ impl Backend for Local {
 
     fn resume(&self) -> BoxFuture<'_, Result<(), OperationError>> {
         Box::pin(async { self.signal(Signal::Continue) })
+    }
+
+    fn back_up(&self) -> BoxFuture<'_, Result<Backup, OperationError>> {
+        Box::pin(self.take_backup())
+    }
+
+    fn restore(&self, backup: Backup, down_for: Duration) -> BoxFuture<'_, Result<(), OperationError>> {
+        Box::pin(self.go_back_to(backup, down_for))
     }
 }
 
