@@ -14,7 +14,10 @@ use serde::{
 };
 use serde_json::Value;
 
-use crate::sharded::Sharded;
+use crate::{
+    mutants::{Mutant, active},
+    sharded::Sharded,
+};
 
 /// How much of a decoding error is kept. It may quote a value.
 const LONGEST_ERROR: usize = 300;
@@ -90,6 +93,7 @@ impl<'de, K: DeserializeOwned> Deserialize<'de> for Lenient<K> {
         let object = Value::deserialize(deserializer)?;
         match serde_path_to_error::deserialize(&object) {
             Ok(decoded) => Ok(Self::Decoded(decoded)),
+            Err(error) if active(Mutant::OneBadObjectStopsTheList) => Err(D::Error::custom(error)),
             Err(error) => {
                 let metadata =
                     metadata(&object).ok_or_else(|| D::Error::custom("an object without a name"))?;

@@ -36,11 +36,13 @@ pub enum Mutant {
     LayoutNotConfirmed,
     /// Requests are waited for without a limit.
     NoRequestLimit,
+    /// A list with one object that does not decode is refused as a whole.
+    OneBadObjectStopsTheList,
 }
 
 impl Mutant {
     /// Every mutant there is, with its name in `SHARD_ROUTER_MUTANT`.
-    pub const ALL: [(Self, &'static str); 14] = [
+    pub const ALL: [(Self, &'static str); 15] = [
         (Self::SkipDrain, "skip-drain"),
         (Self::NoBarrier, "no-barrier"),
         (Self::StampFromKeyAgain, "stamp-from-key-again"),
@@ -55,6 +57,7 @@ impl Mutant {
         (Self::NameFreedBesideUnanswered, "name-freed-beside-unanswered"),
         (Self::LayoutNotConfirmed, "layout-not-confirmed"),
         (Self::NoRequestLimit, "no-request-limit"),
+        (Self::OneBadObjectStopsTheList, "one-bad-object-stops-the-list"),
     ];
 }
 

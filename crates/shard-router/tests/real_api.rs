@@ -7,6 +7,8 @@ mod fleet;
 mod relabel;
 #[path = "real_api/scenarios.rs"]
 mod scenarios;
+#[path = "real_api/tenant.rs"]
+mod tenant;
 #[path = "real_api/widget.rs"]
 mod widget;
 

@@ -10,6 +10,9 @@ mod late_write;
 mod relabel;
 #[path = "real_api/scenarios.rs"]
 mod scenarios;
+#[path = "real_api/tenant.rs"]
+#[expect(dead_code, reason = "as above")]
+mod tenant;
 #[path = "real_api/widget.rs"]
 mod widget;
 
@@ -50,3 +53,9 @@ found_out!(
 );
 found_out!(a_label_that_decides_alone, LabelDecides, relabel::relabel, "which is not its own");
 found_out!(a_deletion_that_is_believed, DeletedIsCleanUp, relabel::relabel, "its child was deleted");
+found_out!(
+    a_list_that_one_object_stops,
+    OneBadObjectStopsTheList,
+    tenant::others_go_on,
+    "kept others from being reconciled"
+);

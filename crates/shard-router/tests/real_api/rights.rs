@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use crate::{
     fleet::{Fleet, Running},
     scenarios::quick,
-    undecodable::Tenant,
+    tenant::Tenant,
     widget::create,
 };
 
