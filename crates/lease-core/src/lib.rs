@@ -13,13 +13,19 @@
 //! ```no_run
 //! # #[cfg(feature = "kube")]
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-//! use lease_core::{Elections, ElectionsOptions, LeaderElectionId};
+//! use lease_core::{ClientPool, Elections, ElectionsOptions, LeaderElectionId};
 //!
+//! let config = kube::Config::infer().await?;
+//! let pool = ClientPool::new(config.clone(), "backup-operator/1.0")?;
 //! let options = ElectionsOptions::from_env(LeaderElectionId::new("backup.example.com")?)?;
-//! let elections = Elections::start(kube::Config::infer().await?, options).await?;
-//! let leader = elections.lead(|term| async move {
-//!     println!("{} leads with fencing token {}", term.identity(), term.token());
-//!     term.draining().await; // stop here when asked to; the Lease is released afterwards
+//! let elections = Elections::start(config, options).await?;
+//! let leader = elections.lead(move |term| {
+//!     let client = term.client(&pool); // refuses to send once this process may not act any more
+//!     async move {
+//!         println!("{} leads with fencing token {}", term.identity(), term.token());
+//!         let _work_with = client;
+//!         term.draining().await; // stop here when asked to; the Lease is released afterwards
+//!     }
 //! });
 //! # tokio::signal::ctrl_c().await?;
 //! leader.shutdown().await;
@@ -49,7 +55,8 @@
 //! (LeaseDuration − RenewDeadline is the margin; their *readings* are never compared); no pause stops all clocks of a
 //! process at once for longer than that margin, as a hypervisor can; and a request that was sent within the validity is
 //! not held up in the network for longer than that same margin. A Lease that expires grants every
-//! write this time; one that is released does if its work announces its writes ([`Term::write_begins`]).
+//! write this time; one that is released does if its work writes with [`Term::client`], or announces its writes
+//! ([`Term::announce_write`]).
 
 pub mod annotations;
 pub mod config;
@@ -63,6 +70,7 @@ pub mod mutants;
 pub mod name;
 pub mod record;
 pub mod revision;
+mod rules;
 pub mod time;
 pub mod timings;
 

@@ -66,11 +66,15 @@ pub enum Mutant {
     TermsSurviveRewind,
     /// A write that is accepted with a version below what was known when it was sent is taken for a write like any other.
     WritesProveNoRewind,
+    /// The client of a term sends whatever it is given, valid or not.
+    OpenGate,
+    /// Answers to requests are waited for without a limit.
+    NoRequestLimit,
 }
 
 impl Mutant {
     /// Every mutant there is, with its name in `LEASE_CORE_MUTANT`.
-    pub const ALL: [(Self, &'static str); 29] = [
+    pub const ALL: [(Self, &'static str); 31] = [
         (Self::ExpiryByWallClock, "expiry-by-wall-clock"),
         (Self::ExpiryByOwnDuration, "expiry-by-own-duration"),
         (Self::TakeoverAtFirstSight, "takeover-at-first-sight"),
@@ -100,6 +104,8 @@ impl Mutant {
         (Self::OldNewsAfterRewind, "old-news-after-rewind"),
         (Self::TermsSurviveRewind, "terms-survive-rewind"),
         (Self::WritesProveNoRewind, "writes-prove-no-rewind"),
+        (Self::OpenGate, "open-gate"),
+        (Self::NoRequestLimit, "no-request-limit"),
     ];
 }
 
@@ -111,7 +117,20 @@ pub const fn active(_: Mutant) -> bool {
 }
 
 #[cfg(feature = "mutants")]
+pub use pause::PausedWrite;
+#[cfg(feature = "mutants")]
+pub(crate) use pause::pause;
+#[cfg(feature = "mutants")]
 pub use switch::{activate, active};
+
+/// The pause point between the gate's last check and the sending, for writes. Does nothing without the feature `mutants`;
+/// see [`PausedWrite`] and `LEASE_CORE_PAUSE_BEFORE_SEND`.
+#[cfg(all(feature = "kube", not(feature = "mutants")))]
+#[inline]
+pub(crate) fn pause() {}
+
+#[cfg(feature = "mutants")]
+mod pause;
 
 #[cfg(feature = "mutants")]
 mod switch {

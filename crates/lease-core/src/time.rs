@@ -44,6 +44,11 @@ impl Validity {
         Self { end: Now { monotonic: Duration::MAX, boottime: Duration::MAX } }
     }
 
+    /// Whether it has no end.
+    pub fn is_unlimited(self) -> bool {
+        self == Self::unlimited()
+    }
+
     /// Over since for ever.
     pub fn over() -> Self {
         Self { end: Now::default() }

@@ -15,6 +15,9 @@ const SEEDS: u64 = 3000;
 /// A sample of them is played without a mutant first. `schedules.rs` plays all.
 const SAMPLE: u64 = 200;
 
+/// These are of the clients that terms hand out, which no schedule has: the simulation and the tests of shard-router find them.
+const OF_CLIENTS: [Mutant; 2] = [Mutant::OpenGate, Mutant::NoRequestLimit];
+
 #[test]
 fn every_mutant_is_found_out() {
     activate(None);
@@ -27,7 +30,7 @@ fn every_mutant_is_found_out() {
     }
     assert!(stats.of("term") > SAMPLE, "nobody ever led");
     let mut survivors = Vec::new();
-    for (mutant, name) in Mutant::ALL {
+    for (mutant, name) in Mutant::ALL.into_iter().filter(|(mutant, _)| !OF_CLIENTS.contains(mutant)) {
         activate(Some(mutant));
         let found = (0..SEEDS).find_map(|seed| world::run(seed).err().map(|violation| (seed, violation)));
         activate(None);

@@ -8,12 +8,12 @@ use std::{
 
 use k8s_openapi::NamespaceResourceScope;
 use kube::Resource;
-use lease_core::{Connection, InvalidOption, NameError, StartError};
+use lease_core::{Connection, InvalidOption, NameError, PoolError, StartError};
 use serde::de::DeserializeOwned;
 use tokio::sync::Semaphore;
 
 use crate::{
-    gate::{Base, BaseError, introduced},
+    clients::Clients,
     log_limit::LogLimit,
     metrics::Metrics,
     options::Options,
@@ -71,9 +71,9 @@ pub struct ShardedController<K: Sharded> {
 /// A replica could not start. Each is fatal.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
-    /// See [`BaseError`].
+    /// See [`PoolError`].
     #[error(transparent)]
-    Client(#[from] BaseError),
+    Client(#[from] PoolError),
     /// See [`StartError`].
     #[error(transparent)]
     Elections(#[from] StartError),
@@ -159,11 +159,12 @@ impl<K: Sharded> ShardedController<K> {
         let options = self.options;
         let clock = options.elections.clock.clone();
         let rights = Arc::new(Rights::new(clock.clone(), options.longest_silence()));
-        let clock = options.elections.clock.clone();
-        let base = Base::new(self.connection.clone(), &options.user_agent(), clock.clone(), rights.clone())?;
-        let stamper_base =
-            Base::new(self.connection.clone(), &options.stamper_user_agent(), clock.clone(), rights.clone())?;
-        let connection = introduced(self.connection, &options.user_agent())?;
+        let clients = |user_agent: &str| {
+            Clients::new(self.connection.clone(), user_agent, clock.clone(), rights.clone())
+        };
+        let (clients, stamper_clients) =
+            (clients(&options.user_agent())?, clients(&options.stamper_user_agent())?);
+        let connection = self.connection.clone().with_user_agent(&options.user_agent())?;
         let identity = options.elections.identity.clone();
         let recorder = Recorder::new(options.records.clone(), clock.clone(), identity.as_str());
         recorder.replica_start(identity.pod(), &options.user_agent());
@@ -174,8 +175,8 @@ impl<K: Sharded> ShardedController<K> {
             layout: options.layout().of_kind(format!("{}.{}", K::kind(&()), K::group(&()))),
             reconciler,
             owned: self.owned,
-            base,
-            stamper_base,
+            clients,
+            stamper_clients,
             rules: Arc::new(Rules::new(&options.names(), options.key_label.clone())),
             recorder: recorder.clone(),
             metrics: self.metrics,
@@ -190,13 +191,13 @@ impl<K: Sharded> ShardedController<K> {
             log_limit: LogLimit::default(),
             options,
         });
-        if setup.options.leader_elect {
+        if setup.options.elections.leader_election {
             let tasks =
                 replica::Tasks { every_replica: self.replica_tasks, coordinator: self.coordinator_tasks };
             replica::run(setup, connection, tasks, self.readiness, shutdown).await?;
         } else {
             let tasks = self.replica_tasks.into_iter().chain(self.coordinator_tasks).collect();
-            sole::run(setup, tasks, self.readiness, shutdown).await;
+            sole::run(setup, connection, tasks, self.readiness, shutdown).await?;
         }
         recorder.replica_end("clean");
         Ok(())

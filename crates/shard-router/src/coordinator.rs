@@ -18,8 +18,6 @@ use tokio::task::JoinSet;
 
 use self::{birth::Births, steward::Steward};
 use crate::{
-    held::gated_by,
-    hold::Hold,
     layout::Layout,
     reconciler::Reconciler,
     setup::Setup,
@@ -46,13 +44,12 @@ impl<K: Sharded, R: Reconciler<K>> Coordinator<K, R> {
             layout = self.commit_layout(&term) => layout,
         };
         let Some(layout) = layout else { return };
-        let hold = Hold::Elected(term.clone());
         let mut tasks = JoinSet::new();
         for task in &self.tasks {
-            let client = gated_by(&hold, &self.setup.base);
-            tasks.spawn(term.track(task.start(client, Some(hold.clone()), draining(&term))));
+            let client = self.setup.clients.of_term(&term);
+            tasks.spawn(term.track(task.start(client, Some(term.clone()), draining(&term))));
         }
-        let stamper = self.setup.stamper(gated_by(&hold, &self.setup.stamper_base), Duration::ZERO);
+        let stamper = self.setup.stamper(self.setup.stamper_clients.of_term(&term), Duration::ZERO);
         tokio::select! {
             () = term.draining() => {}
             () = self.steward(&term, layout) => {}

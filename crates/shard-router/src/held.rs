@@ -2,20 +2,13 @@
 
 use std::{future::Future, sync::Arc, time::Duration};
 
-use futures::{
-    FutureExt,
-    future::{BoxFuture, select},
-};
 use kube::{Client, core::ObjectMeta};
-use lease_core::FencingToken;
-use tokio_util::sync::CancellationToken;
+use lease_core::{FencingToken, Term};
 
 use crate::{
     bucket::{Bucket, ShardId},
-    gate::{Authority, Base, Pass},
-    hold::Hold,
+    clients::Clients,
     progress::HeldProgress,
-    requests::{Answer, Observer, Target},
 };
 
 /// Proof that this replica holds the shard that an object belongs to, with a client that works only while it does.
@@ -30,7 +23,7 @@ pub struct Held {
 }
 
 impl Held {
-    /// The client to use for every request of a reconcile. It fails with [`GateClosed`](crate::GateClosed) once the
+    /// The client to use for every request of a reconcile. It fails with [`GateClosed`](lease_core::GateClosed) once the
     /// hold is over.
     pub fn client(&self) -> Client {
         self.shard.client.clone()
@@ -54,19 +47,19 @@ impl Held {
 
     /// A number that grows from one owner of the shard to the next; 0 without leader election.
     pub fn token(&self) -> FencingToken {
-        FencingToken(self.shard.hold.token())
+        self.shard.term.token()
     }
 
     /// How long the hold lasts unless it is renewed; `None` once it is over.
     pub fn remaining(&self) -> Option<Duration> {
-        self.shard.remaining()
+        self.shard.term.remaining()
     }
 
     /// Resolves when the shard is to be handed over. A reconcile that waits for something long should end then: what is
     /// still running at the drain timeout is aborted.
     pub fn draining(&self) -> impl Future<Output = ()> + Send + use<> {
         let shard = self.shard.clone();
-        async move { shard.hold.draining().await }
+        async move { shard.term.draining().await }
     }
 
     /// The label that children must carry, as key and value.
@@ -85,29 +78,25 @@ impl Held {
 /// A held shard: what every [`Held`] of one holding shares.
 pub(crate) struct HeldShard {
     pub(crate) shard: ShardId,
-    pub(crate) hold: Hold,
+    pub(crate) term: Term,
     client: Client,
     housekeeping: Client,
     bucket_label: Arc<str>,
-    closed: CancellationToken,
 }
 
 impl HeldShard {
-    /// Sets up the gated clients of one holding.
+    /// Sets up the clients of one holding. `progress` hears what becomes of their requests.
     pub(crate) fn new(
         shard: ShardId,
-        hold: Hold,
-        base: &Base,
-        housekeeping: &Base,
+        term: Term,
+        reconcilers: &Clients,
+        housekeeping: &Clients,
         bucket_label: Arc<str>,
-        progress: Arc<HeldProgress>,
+        progress: &Arc<HeldProgress>,
     ) -> Arc<Self> {
-        let closed = CancellationToken::new();
-        let authority =
-            HoldAuthority { hold: hold.clone(), closed: closed.clone(), progress: Some(progress) };
-        let pass = Pass(Arc::new(authority));
-        let (client, housekeeping) = (base.gated(&pass), housekeeping.gated(&pass));
-        Arc::new(Self { shard, hold, client, housekeeping, bucket_label, closed })
+        let client = reconcilers.of_shard(&term, progress.clone());
+        let housekeeping = housekeeping.of_shard(&term, progress.clone());
+        Arc::new(Self { shard, term, client, housekeeping, bucket_label })
     }
 
     pub(crate) fn for_bucket(self: &Arc<Self>, bucket: Bucket, earlier_failures: u32) -> Held {
@@ -118,59 +107,8 @@ impl HeldShard {
         self.client.clone()
     }
 
-    /// Gated likewise, for the router's own writes on custom resources.
+    /// Ends with the term likewise, for the router's own writes on custom resources.
     pub(crate) fn housekeeping(&self) -> Client {
         self.housekeeping.clone()
-    }
-
-    /// Shuts the gate although the Lease may go on: after the drain nothing has any business with the API server.
-    pub(crate) fn close(&self) {
-        self.closed.cancel();
-    }
-
-    fn remaining(&self) -> Option<Duration> {
-        self.hold.remaining().filter(|_| !self.closed.is_cancelled())
-    }
-}
-
-/// A gated client for something other than a shard, such as the coordinator's tasks.
-pub(crate) fn gated_by(hold: &Hold, base: &Base) -> Client {
-    let authority = HoldAuthority { hold: hold.clone(), closed: CancellationToken::new(), progress: None };
-    base.gated(&Pass(Arc::new(authority)))
-}
-
-struct HoldAuthority {
-    hold: Hold,
-    closed: CancellationToken,
-    /// Of a shard.
-    progress: Option<Arc<HeldProgress>>,
-}
-
-impl Authority for HoldAuthority {
-    fn remaining(&self) -> Option<Duration> {
-        self.hold.remaining().filter(|_| !self.closed.is_cancelled())
-    }
-
-    fn over(&self) -> BoxFuture<'_, ()> {
-        let (hold, closed) = (Box::pin(self.hold.over()), Box::pin(self.closed.cancelled()));
-        select(hold, closed).map(|_| ()).boxed()
-    }
-
-    fn lease(&self) -> String {
-        self.hold.lease().to_owned()
-    }
-
-    fn write_begins(&self) -> bool {
-        self.hold.write_begins()
-    }
-
-    fn write_ends(&self, answered: bool) {
-        self.hold.write_ends(answered);
-    }
-
-    fn answered(&self, target: &Target, answer: &Answer) {
-        if let Some(progress) = &self.progress {
-            progress.answered(target, answer);
-        }
     }
 }

@@ -12,15 +12,14 @@
 //!
 //! Begin with [`ShardedController`].
 //!
-//! What the promise rests on until the API server itself fences: see [`gate`], and the crate `lease-core`.
+//! What the promise rests on until the API server itself fences: see the crate [`lease_core`].
 
 pub mod bucket;
+mod clients;
 mod controller;
 mod coordinator;
-pub mod gate;
 pub mod hash;
 mod held;
-mod hold;
 mod incumbent;
 mod key;
 mod layout;
@@ -55,12 +54,11 @@ mod world;
 
 pub use bucket::{Bucket, ShardCount, ShardCountError, ShardId};
 pub use controller::{RunError, ShardedController};
-pub use gate::{BaseError, GateClosed, REQUEST_LIMIT};
 pub use held::Held;
 pub use key::ShardKey;
 pub use kube::runtime::controller::Action;
 pub use layout::{Layout, selector, unstamped_selector};
-pub use lease_core::Connection;
+pub use lease_core::{Connection, GateClosed, PoolError, REQUEST_LIMIT};
 pub use lenient::{Lenient, Undecodable};
 pub use metrics::Metrics;
 pub use names::Names;

@@ -11,14 +11,12 @@ use crate::{bucket::ShardCount, layout::Layout, names::Names, records::RecordSin
 /// differs from the committed layout refuses to work.
 #[derive(Clone)]
 pub struct Options {
-    /// The election: LeaderElectionID, namespace, identity, timings, the domain of labels and annotations.
+    /// The election: LeaderElectionID, namespace, identity, timings, the domain of labels and annotations, and whether there is
+    /// one ([`ElectionsOptions::leader_election`]): without it this must be the only replica, and it works on every shard at once.
     pub elections: ElectionsOptions,
     /// How the replica introduces itself to the API server, such as `memcached-operator/0.1.0`; the identity is put
     /// behind it in parentheses, so that an audit log tells who wrote.
     pub product: String,
-    /// Whether Leases decide who works. Without them there must be exactly one replica: nothing else keeps two from
-    /// reconciling the same resource.
-    pub leader_elect: bool,
     /// The number of shards.
     pub shards: ShardCount,
     /// The label that shard keys come from; `None` for `namespace/name`.
@@ -91,7 +89,6 @@ impl Options {
             seed: elections.seed,
             elections,
             product: concat!("shard-router/", env!("CARGO_PKG_VERSION")).to_owned(),
-            leader_elect: true,
             shards: ShardCount::ONE,
             key_label: None,
             watch_namespaces: BTreeSet::new(),
@@ -126,8 +123,8 @@ impl Options {
     /// How long a shutdown takes at most, whether the API server answers or not: the drain timeout, and one request timeout for the
     /// release of the Leases. A Pod's `terminationGracePeriodSeconds` has to be longer.
     pub fn shutdown_limit(&self) -> Duration {
-        let release =
-            if self.leader_elect { self.elections.timings.request_timeout() } else { Duration::ZERO };
+        let elects = self.elections.leader_election;
+        let release = if elects { self.elections.timings.request_timeout() } else { Duration::ZERO };
         self.drain_timeout.saturating_add(release)
     }
 

@@ -47,10 +47,11 @@ impl Recorder {
         self.write("replica-end", json!({ "exit": exit }));
     }
 
-    /// A hold counts from the sending of the request that acquired it. Both instants are absent without a Lease.
-    pub(crate) fn hold_begin(&self, hold: &HoldFacts, sent: Option<Now>, validity: Option<Validity>) {
-        let end = validity.map(|validity| nanos(validity.end().boottime));
-        let sent = sent.map(|sent| nanos(sent.boottime));
+    /// A hold counts from the sending of the request that acquired it. Both instants are absent without leader election.
+    pub(crate) fn hold_begin(&self, hold: &HoldFacts, sent: Now, validity: Validity) {
+        let elected = !validity.is_unlimited();
+        let end = elected.then(|| nanos(validity.end().boottime));
+        let sent = elected.then(|| nanos(sent.boottime));
         self.write("hold-begin", hold.with(json!({"valid_until_boot_ns": end, "sent_boot_ns": sent})));
     }
 

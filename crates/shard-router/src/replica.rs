@@ -35,7 +35,6 @@ use crate::{
     bucket::ShardId,
     controller::RunError,
     coordinator::{Coordinator, birth::Births},
-    hold::Hold,
     readiness::ReadinessSwitch,
     reconciler::Reconciler,
     setup::Setup,
@@ -265,7 +264,7 @@ impl<K: Sharded, R: Reconciler<K>> Replica<K, R> {
 
 async fn births<K: Sharded, R: Reconciler<K>>(setup: &Setup<K, R>) -> Births {
     let elections = &setup.options.elections;
-    let api = Api::namespaced(setup.base.ungated(), &elections.namespace);
+    let api = Api::namespaced(setup.clients.ungated(), &elections.namespace);
     let duration = elections.timings.lease_duration();
     Births::witness(api, setup.names.clone(), setup.clock.clone(), duration).await
 }
@@ -277,7 +276,7 @@ async fn backup_stamper<K: Sharded, R: Reconciler<K>>(
     mut verdict: watch::Receiver<Verdict>,
     mut rewinds: watch::Receiver<u64>,
 ) {
-    let stamper = setup.stamper(setup.stamper_base.ungated(), setup.options.stamp_patience());
+    let stamper = setup.stamper(setup.stamper_clients.ungated(), setup.options.stamp_patience());
     let mut otherwise = verdict.clone();
     while verdict.wait_for(|verdict| *verdict == Verdict::Work).await.is_ok() {
         tokio::select! {
@@ -331,7 +330,7 @@ fn shard_work<K: Sharded, R: Reconciler<K>>(
         let (setup, elections) = (setup.clone(), elections.clone());
         async move {
             let confirmed = intent::confirm_layout(setup.clone(), elections);
-            Box::pin(runner::run(setup, shard, Hold::Elected(term), confirmed)).await;
+            Box::pin(runner::run(setup, shard, term, confirmed)).await;
         }
     }
 }

@@ -1,11 +1,9 @@
 //! What a request asks for, and what became of it: for those who watch over rights and progress.
 
-use std::time::Duration;
+use std::{future::Future, sync::Arc, time::Duration};
 
-use bytes::Bytes;
-use futures::future::BoxFuture;
 use http::{Method, Request, Response, StatusCode};
-use http_body_util::BodyExt;
+use kube::client::Body;
 use serde::Deserialize;
 use tower::BoxError;
 
@@ -83,21 +81,13 @@ fn is_watch(parameter: &str) -> bool {
     matches!(parameter.split_once('='), Some(("watch", "true" | "1")))
 }
 
-/// A body that can be read and put back.
-pub(crate) trait Readable:
-    http_body::Body<Data = Bytes, Error: Into<BoxError>> + From<Vec<u8>>
-{
-}
-
-impl<B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + From<Vec<u8>>> Readable for B {}
-
 /// Waits for the answer to a request, tells the observers of it, and passes it on as it was.
-pub(crate) async fn observed<B: Readable>(
+pub(crate) async fn observed(
     target: Option<Target>,
-    observers: &[&dyn Observer],
-    answer: BoxFuture<'_, Result<Response<B>, BoxError>>,
-) -> Result<Response<B>, BoxError> {
-    let answer = answer.await;
+    observers: &[Arc<dyn Observer>],
+    answer: impl Future<Output = kube::Result<Response<Body>>>,
+) -> Result<Response<Body>, BoxError> {
+    let answer = answer.await.map_err(BoxError::from);
     let Some(target) = target else { return answer };
     let (told, answer) = match answer {
         Ok(response) => described(response).await,
@@ -111,22 +101,21 @@ pub(crate) async fn observed<B: Readable>(
 
 /// Reads the body of a refusal, which is small, and puts it back. One that does not come to its end says what was refused all the same,
 /// but is no answer for the one who asked.
-async fn described<B: Readable>(response: Response<B>) -> (Answer, Result<Response<B>, BoxError>) {
+async fn described(response: Response<Body>) -> (Answer, Result<Response<Body>, BoxError>) {
     let status = response.status();
     if status.is_success() || status == StatusCode::SWITCHING_PROTOCOLS {
         return (Answer::Accepted, Ok(response));
     }
     let (head, body) = response.into_parts();
-    match body.collect().await.map_err(Into::into) {
+    match body.collect_bytes().await {
         Ok(body) => {
-            let body = body.to_bytes();
             let said = serde_json::from_slice::<Said>(&body).map(|said| said.message).unwrap_or_default();
             let told = Answer::Refused { code: status.as_u16(), message: shortened(said) };
-            (told, Ok(Response::from_parts(head, B::from(body.to_vec()))))
+            (told, Ok(Response::from_parts(head, Body::from(body.to_vec()))))
         }
-        Err::<_, BoxError>(error) => {
+        Err(error) => {
             let told = Answer::Refused { code: status.as_u16(), message: shortened(error.to_string()) };
-            (told, Err(error))
+            (told, Err(error.into()))
         }
     }
 }
@@ -152,9 +141,20 @@ pub(crate) fn seconds(span: Duration) -> String {
 
 #[cfg(test)]
 mod tests {
-    use kube::client::Body;
-
     use super::*;
+
+    #[derive(Default)]
+    struct Ear(std::sync::Mutex<Vec<Answer>>);
+
+    impl Observer for Ear {
+        fn answered(&self, _: &Target, answer: &Answer) {
+            self.0.lock().unwrap().push(answer.clone());
+        }
+    }
+
+    fn hears(ear: &Arc<Ear>) -> [Arc<dyn Observer>; 1] {
+        [ear.clone()]
+    }
 
     fn target(method: &str, uri: &str) -> Option<(String, String, Option<String>)> {
         let request = Request::builder().method(method).uri(uri).body(()).unwrap();
@@ -183,19 +183,29 @@ mod tests {
 
     #[tokio::test]
     async fn a_refusal_is_told_and_reaches_the_one_who_asked() {
-        struct Ear(std::sync::Mutex<Vec<Answer>>);
-        impl Observer for Ear {
-            fn answered(&self, _: &Target, answer: &Answer) {
-                self.0.lock().unwrap().push(answer.clone());
-            }
-        }
-        let ear = Ear(std::sync::Mutex::default());
+        let ear = Arc::new(Ear::default());
         let body = r#"{"kind":"Status","message":"no"}"#;
         let refusal = Response::builder().status(403).body(Body::from(body.as_bytes().to_vec())).unwrap();
         let request = Request::get("/api/v1/services").body(()).unwrap();
-        let answer = Box::pin(std::future::ready(Ok(refusal)));
-        let passed_on = observed(Target::of(&request), &[&ear], answer).await.unwrap();
+        let answer = std::future::ready(Ok(refusal));
+        let passed_on = observed(Target::of(&request), &hears(&ear), answer).await.unwrap();
         assert_eq!(passed_on.into_body().collect_bytes().await.unwrap(), body);
         assert_eq!(*ear.0.lock().unwrap(), [Answer::Refused { code: 403, message: "no".into() }]);
+    }
+
+    /// As where the limit of the request ends the wait for it.
+    #[tokio::test]
+    async fn a_refusal_whose_body_breaks_off_is_told_as_a_refusal() {
+        let ear = Arc::new(Ear::default());
+        let service = tower::service_fn(|_: Request<Body>| async {
+            let broken = [Err::<http_body::Frame<bytes::Bytes>, BoxError>("timed out".into())];
+            let body = http_body_util::StreamBody::new(futures::stream::iter(broken));
+            Ok::<_, BoxError>(Response::builder().status(403).body(body)?)
+        });
+        let client = kube::Client::new(service, "default");
+        let request = Request::get("/api/v1/services").body(Body::empty()).unwrap();
+        observed(Target::of(&request), &hears(&ear), client.send(request)).await.unwrap_err();
+        let told = ear.0.lock().unwrap().clone();
+        assert!(matches!(told[..], [Answer::Refused { code: 403, .. }]), "{told:?}");
     }
 }

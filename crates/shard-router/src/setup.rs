@@ -20,7 +20,7 @@ use serde::de::DeserializeOwned;
 use tokio::sync::Semaphore;
 
 use crate::{
-    gate::Base,
+    clients::Clients,
     layout::Layout,
     log_limit::LogLimit,
     metrics::Metrics,
@@ -45,9 +45,9 @@ pub(crate) struct Setup<K: Sharded, R: Reconciler<K>> {
     pub(crate) reconciler: R,
     pub(crate) owned: Vec<OwnedType<K>>,
     /// For requests of reconcilers.
-    pub(crate) base: Base,
+    pub(crate) clients: Clients,
     /// For writes on custom resources that are no reconcile.
-    pub(crate) stamper_base: Base,
+    pub(crate) stamper_clients: Clients,
     pub(crate) rules: Arc<Rules>,
     pub(crate) recorder: Recorder,
     pub(crate) metrics: Metrics,

@@ -3,14 +3,20 @@
 //! Then there must be exactly one replica, in whatever way its user sees to it. Nothing here keeps a second one from
 //! reconciling the same resources, and no fencing token tells the two apart.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{
+    future::{Future, ready},
+    sync::Arc,
+    time::Duration,
+};
 
-use futures::{FutureExt, future::ready};
+use futures::{FutureExt, future::join_all};
+use lease_core::{Candidate, CandidateOptions, Connection, Elections, Term};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    hold::Hold,
+    bucket::ShardId,
+    controller::RunError,
     readiness::{Readiness, ReadinessSwitch},
     reconciler::Reconciler,
     setup::Setup,
@@ -22,21 +28,26 @@ use crate::{
 /// Runs until `shutdown`, then drains.
 pub(crate) async fn run<K: Sharded, R: Reconciler<K>>(
     setup: Arc<Setup<K, R>>,
+    connection: Connection,
     tasks: Vec<NamedTask>,
     readiness: ReadinessSwitch,
     shutdown: impl Future<Output = ()> + Send,
-) {
+) -> Result<(), RunError> {
     tracing::warn!("leader election is off: this must be the only replica");
+    let elections = Elections::start(connection, setup.options.elections.clone()).await?;
     let stop = CancellationToken::new();
     let mut running = JoinSet::new();
     for task in tasks {
         let stopped = stop.clone().cancelled_owned().boxed();
-        running.spawn(task.start(setup.base.ungated(), None, stopped));
+        running.spawn(task.start(setup.clients.ungated(), None, stopped));
     }
-    for shard in setup.layout.shards.shards() {
-        running.spawn(runner::run(setup.clone(), shard, Hold::Sole(stop.clone()), ready(true)));
-    }
-    let stamper = setup.stamper(setup.stamper_base.ungated(), Duration::ZERO);
+    let shards: Vec<Candidate> = setup
+        .layout
+        .shards
+        .shards()
+        .map(|shard| lead(&setup, &elections, shard))
+        .collect::<Result<_, _>>()?;
+    let stamper = setup.stamper(setup.stamper_clients.ungated(), Duration::ZERO);
     tokio::select! {
         () = shutdown => {}
         () = assess(&setup, &readiness) => {}
@@ -46,13 +57,34 @@ pub(crate) async fn run<K: Sharded, R: Reconciler<K>>(
     readiness.set(Readiness::NotReady { because: "the replica is shutting down".to_owned() });
     stop.cancel();
     let drained = async { while running.join_next().await.is_some() {} };
+    let drained = async { tokio::join!(join_all(shards.into_iter().map(Candidate::shutdown)), drained) };
     tokio::select! {
-        () = drained => {}
-        () = setup.clock.sleep(setup.options.drain_timeout) => {
+        _ = drained => {}
+        () = setup.clock.sleep(setup.options.shutdown_limit()) => {
             tracing::warn!("the drain timeout has passed; what still runs is aborted");
         }
     }
     running.shutdown().await;
+    elections.shutdown().await;
+    Ok(())
+}
+
+/// Works on a shard from now on: without leader election, whoever contends leads at once.
+fn lead<K: Sharded, R: Reconciler<K>>(
+    setup: &Arc<Setup<K, R>>,
+    elections: &Elections,
+    shard: ShardId,
+) -> Result<Candidate, RunError> {
+    let options = CandidateOptions {
+        drain_timeout: setup.options.drain_timeout,
+        announce: false,
+        ..CandidateOptions::default()
+    };
+    let work = {
+        let setup = setup.clone();
+        move |term: Term| Box::pin(runner::run(setup.clone(), shard, term, ready(true)))
+    };
+    Ok(elections.candidate(setup.names.shard(shard)?, options, work)?)
 }
 
 /// Never ends by itself.

@@ -7,14 +7,13 @@ use futures::{
     future::{BoxFuture, Shared},
 };
 use kube::Client;
-
-use crate::hold::Hold;
+use lease_core::Term;
 
 /// What a task gets.
 #[derive(Clone)]
 pub struct TaskContext {
     client: Client,
-    hold: Option<Hold>,
+    term: Option<Term>,
     shutdown: Shared<BoxFuture<'static, ()>>,
 }
 
@@ -26,7 +25,7 @@ impl TaskContext {
 
     /// Whether the coordinator Lease is still held; always true for tasks of every replica.
     pub fn is_valid(&self) -> bool {
-        self.hold.as_ref().is_none_or(|hold| hold.remaining().is_some())
+        self.term.as_ref().is_none_or(Term::is_valid)
     }
 
     /// Ready when the task should end: at shutdown, and after a restore of etcd, to be started anew. One that does not is aborted.
@@ -54,11 +53,11 @@ impl NamedTask {
     pub(crate) fn start(
         &self,
         client: Client,
-        hold: Option<Hold>,
+        term: Option<Term>,
         shutdown: BoxFuture<'static, ()>,
     ) -> BoxFuture<'static, ()> {
         let (name, task) =
-            (self.name.clone(), (self.start)(TaskContext { client, hold, shutdown: shutdown.shared() }));
+            (self.name.clone(), (self.start)(TaskContext { client, term, shutdown: shutdown.shared() }));
         async move {
             tracing::info!(task = %name, "started");
             task.await;

@@ -17,22 +17,24 @@ mod tenant;
 mod widget;
 
 use fleet::Fleet;
-use shard_router::mutants::{Mutant, activate};
 use tokio::sync::Mutex;
 
 /// One mutant at a time.
 static TURN: Mutex<()> = Mutex::const_new(());
 
-/// Runs a scenario with a mutant, which must be found out, by a sentence that contains `sign`.
+/// Runs a scenario with a mutant, of this crate or of lease-core, which must be found out, by a sentence that contains `sign`.
 macro_rules! found_out {
     ($name:ident, $mutant:ident, $scenario:path, $sign:literal) => {
+        found_out!($name, shard_router::$mutant, $scenario, $sign);
+    };
+    ($name:ident, $of:ident::$mutant:ident, $scenario:path, $sign:literal) => {
         #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
         async fn $name() {
             let _turn = TURN.lock().await;
             let Some(fleet) = Fleet::new("the scenario needs one").await else { return };
-            activate(Some(Mutant::$mutant));
+            $of::mutants::activate(Some($of::mutants::Mutant::$mutant));
             let found = $scenario(&fleet).await;
-            activate(None);
+            $of::mutants::activate(None);
             println!("{} violations, such as {:?}", found.len(), found.first());
             assert!(found.iter().any(|what| what.contains($sign)), "not found out: {found:?}");
         }
@@ -42,7 +44,7 @@ macro_rules! found_out {
 found_out!(a_release_without_a_drain, SkipDrain, scenarios::handover, "by two replicas at once");
 found_out!(a_start_before_the_barrier, NoBarrier, scenarios::handover, "before the takeover barrier");
 found_out!(a_stamp_from_the_key_as_it_reads_now, StampFromKeyAgain, scenarios::restamp, "came back as");
-found_out!(a_gate_that_stands_open, OpenGate, scenarios::kept_client, "outlived its hold");
+found_out!(a_gate_that_stands_open, lease_core::OpenGate, scenarios::kept_client, "outlived its hold");
 found_out!(a_replica_that_ignores_the_layout, IgnoreLayout, scenarios::other_count, "another layout");
 found_out!(a_panic_that_is_let_through, LetPanicsThrough, scenarios::panics, "a panic took");
 found_out!(

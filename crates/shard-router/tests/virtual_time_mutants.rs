@@ -75,17 +75,17 @@ async fn old_news_that_is_dropped_after_a_restore_is_found_out() {
 #[tokio::test(start_paused = true)]
 async fn requests_without_a_limit_are_found_out() {
     let _turn = TURN.lock().await;
-    activate(Some(Mutant::NoRequestLimit));
+    lease_core::mutants::activate(Some(lease_core::mutants::Mutant::NoRequestLimit));
     let recovered = dead_connections::recovered_after().await;
-    activate(None);
+    lease_core::mutants::activate(None);
     assert_eq!(recovered, None, "not found out");
 }
 
 #[tokio::test(start_paused = true)]
 async fn first_lists_without_a_limit_are_found_out() {
     let _turn = TURN.lock().await;
-    activate(Some(Mutant::NoRequestLimit));
+    lease_core::mutants::activate(Some(lease_core::mutants::Mutant::NoRequestLimit));
     let started = dead_first_lists::others_started_after().await;
-    activate(None);
+    lease_core::mutants::activate(None);
     assert_eq!(started, None, "not found out");
 }

@@ -195,6 +195,7 @@ impl Elections {
                 work,
                 notes: Notes::to(&commands),
                 status: publish,
+                standing: options.standing,
             };
             let task = self.inner.runtime.handle().spawn(unelected.run(orders));
             return Candidate { lease, commands, status, task, shutdown_limit };

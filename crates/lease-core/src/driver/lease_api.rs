@@ -11,6 +11,7 @@ use super::health::Journal;
 use super::wire::Marks;
 use crate::name::LeaseName;
 use crate::revision::Revision;
+use crate::rules::answer_tells_of_a_write;
 
 pub(super) const LEASES: &str = "leases.coordination.k8s.io";
 
@@ -139,18 +140,17 @@ pub(super) fn meaning(error: kube::Error) -> RequestError {
     let kube::Error::Api(status) = error else { return RequestError::Unknown(error.to_string()) };
     let retry_after = status.details.as_ref().map(|details| u64::from(details.retry_after_seconds));
     match status.code {
+        code if !answer_tells_of_a_write(code) => RequestError::Unknown(status.message.clone()),
         409 => RequestError::Conflict,
         404 if status.details.as_ref().is_some_and(|details| details.kind == "namespaces") => {
             rejected(&status)
         }
         404 => RequestError::NotFound,
-        // 408 and 499 are timeouts in disguise; and of a 5xx nobody knows how far it got.
-        400..=407 | 410..=498 => RequestError::Rejected {
-            code: status.code,
+        code => RequestError::Rejected {
+            code,
             message: status.message.clone(),
             retry_after: retry_after.filter(|seconds| *seconds > 0).map(Duration::from_secs),
         },
-        _ => RequestError::Unknown(status.message.clone()),
     }
 }
 

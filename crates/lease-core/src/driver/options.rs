@@ -28,8 +28,8 @@ const LONGEST_IDENTITY: usize = 512;
 /// Settings that all elections of one process share.
 #[derive(Clone, Debug)]
 pub struct ElectionsOptions {
-    /// LeaderElection on or off. Off, this process takes itself for the only one: every candidate leads at once, without
-    /// a Lease and for ever. Then there must be exactly one replica, and a Deployment must not surge. Default on.
+    /// LeaderElection on or off. Off, this process takes itself for the only one: every candidate leads as soon as it contends,
+    /// without a Lease and for ever. Then there must be exactly one replica, and a Deployment must not surge. Default on.
     pub leader_election: bool,
     /// LeaderElectionID.
     pub id: LeaderElectionId,

@@ -10,8 +10,9 @@ use tokio_util::task::TaskTracker;
 
 use super::candidate::{AnnotateError, Notes};
 use super::clock::Clock;
+use super::gate::ClientPool;
 use super::vital::{Tracked, Vital};
-use super::writes::Writes;
+use super::writes::{AnnouncedWrite, Writes};
 use crate::annotations::AnnotationChanges;
 use crate::identity::Identity;
 use crate::name::LeaseName;
@@ -33,6 +34,7 @@ struct Shared {
     clock: Arc<dyn Clock>,
     validity: watch::Sender<Validity>,
     drain: CancellationToken,
+    closed: CancellationToken,
     tracker: TaskTracker,
     vital: Arc<Vital>,
     writes: Writes,
@@ -59,6 +61,7 @@ impl Term {
                 clock,
                 validity: watch::Sender::new(validity),
                 drain: CancellationToken::new(),
+                closed: CancellationToken::new(),
                 tracker: TaskTracker::new(),
                 writes: Writes::default(),
                 notes,
@@ -134,21 +137,46 @@ impl Term {
         Tracked::new(future, &self.shared.vital, self.shared.tracker.token())
     }
 
-    /// Announces a write under this term, so that the Lease is not released while it may still land. `false` if the term's
-    /// work has been joined: then the write must not be sent. Otherwise [`write_ends`](Self::write_ends) has to follow.
-    #[must_use]
-    pub fn write_begins(&self) -> bool {
-        self.shared.writes.begin()
+    /// A client that works only while this term is valid, for every request of the work: it refuses to send afterwards, stops
+    /// waiting for answers, and announces its writes. See [`GateClosed`](super::GateClosed) for its errors.
+    pub fn client(&self, pool: &ClientPool) -> kube::Client {
+        pool.gated(self)
     }
 
-    /// An announced write was answered, or given up on: its sender stopped waiting, its connection broke, or the answer does
-    /// not tell whether it was carried out. Since it may still land then, the Lease is not released before LeaseDuration −
-    /// RenewDeadline has passed from now on, which is as long as a request is assumed to be on its way at most.
-    pub fn write_ends(&self, answered: bool) {
-        self.shared.writes.end(answered, self.shared.clock.now().monotonic);
+    /// Announces a write that is sent by other means than [`client`](Self::client), so that the Lease is not released while it may
+    /// still land. `None` if the term's work has been joined: then the write must not be sent.
+    pub fn announce_write(&self) -> Option<AnnouncedWrite> {
+        AnnouncedWrite::begin(self)
     }
 
-    /// When a write under this term was last [given up on](Self::write_ends), by `CLOCK_MONOTONIC`. It may land for as long as
+    /// Lets no [`client`](Self::client) of this term send any more, although the Lease may go on for a while: once the work has
+    /// drained, nothing has any business with the API server.
+    pub fn close_clients(&self) {
+        self.shared.closed.cancel();
+    }
+
+    /// How much longer clients of this term may send; `None` once they may not.
+    pub(super) fn may_send_for(&self) -> Option<Duration> {
+        self.remaining().filter(|_| !self.shared.closed.is_cancelled())
+    }
+
+    /// Ready once clients of this term may not send any more.
+    pub(super) async fn sending_ends(&self) {
+        tokio::select! {
+            () = self.ended() => {}
+            () = self.shared.closed.cancelled() => {}
+        }
+    }
+
+    pub(super) fn writes(&self) -> &Writes {
+        &self.shared.writes
+    }
+
+    pub(super) fn now(&self) -> Now {
+        self.shared.clock.now()
+    }
+
+    /// When a write under this term was last given up on ([`AnnouncedWrite`]), by `CLOCK_MONOTONIC`. It may land for as long as
     /// LeaseDuration − RenewDeadline from then on: whatever must not happen beside it has to wait.
     pub fn last_given_up(&self) -> Option<Duration> {
         self.shared.writes.given_up()

@@ -1,7 +1,45 @@
 //! The writes of a term that are under way, and those that nobody waits for any more: they may land after its end.
 
-use std::sync::{Mutex, PoisonError};
+use std::fmt;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+use super::term::Term;
+
+/// A write under a [`Term`], announced before it is sent. As long as it exists, and for LeaseDuration − RenewDeadline after it
+/// was dropped without [`answered`](Self::answered), the Lease is not released, because the write may still land.
+///
+/// Drop it when nobody will learn what became of the write: its sender stopped waiting, its connection broke, or the answer does
+/// not tell (a 5xx).
+#[must_use = "a write that is dropped at once counts as given up on, and delays the release of the Lease"]
+pub struct AnnouncedWrite {
+    term: Term,
+    answered: bool,
+}
+
+impl AnnouncedWrite {
+    /// `None` if the term's work has been joined: then nothing may be sent any more.
+    pub(super) fn begin(term: &Term) -> Option<Self> {
+        term.writes().begin().then(|| Self { term: term.clone(), answered: false })
+    }
+
+    /// The API server has answered, and the answer tells whether the write was carried out.
+    pub fn answered(mut self) {
+        self.answered = true;
+    }
+}
+
+impl Drop for AnnouncedWrite {
+    fn drop(&mut self) {
+        self.term.writes().end(self.answered, self.term.now().monotonic);
+    }
+}
+
+impl fmt::Debug for AnnouncedWrite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AnnouncedWrite").field("lease", self.term.lease()).finish_non_exhaustive()
+    }
+}
 
 /// What is known of the writes of one term.
 #[derive(Debug, Default)]
@@ -19,8 +57,8 @@ struct Ledger {
 
 impl Writes {
     /// Counts a write in, unless the term has been closed: then it must not be sent.
-    pub(super) fn begin(&self) -> bool {
-        let mut ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
+    fn begin(&self) -> bool {
+        let mut ledger = self.lock();
         if !ledger.closed {
             ledger.under_way += 1;
         }
@@ -28,8 +66,9 @@ impl Writes {
     }
 
     /// One that was counted in is over: it was answered, or given up on at `now`.
-    pub(super) fn end(&self, answered: bool, now: Duration) {
-        let mut ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
+    fn end(&self, answered: bool, now: Duration) {
+        let mut ledger = self.lock();
+        debug_assert!(ledger.under_way > 0, "a write ends that never began");
         ledger.under_way = ledger.under_way.saturating_sub(1);
         if !answered {
             ledger.given_up = ledger.given_up.max(Some(now));
@@ -38,15 +77,19 @@ impl Writes {
 
     /// When the last was given up on, by `CLOCK_MONOTONIC`.
     pub(super) fn given_up(&self) -> Option<Duration> {
-        self.ledger.lock().unwrap_or_else(PoisonError::into_inner).given_up
+        self.lock().given_up
     }
 
     /// Lets no more in, and says when the last write was given up on that may still land. One that is under way now is sent
     /// by something that the work has left behind, and counts as given up on.
     pub(super) fn close(&self, now: Duration) -> Option<Duration> {
-        let mut ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut ledger = self.lock();
         ledger.closed = true;
         ledger.given_up.max((ledger.under_way > 0).then_some(now))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Ledger> {
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -84,7 +84,7 @@ impl Settings {
 
         let mut options = Options::new(elections);
         PRODUCT.clone_into(&mut options.product);
-        options.leader_elect = args.leader_elect;
+        options.elections.leader_election = args.leader_elect;
         options.shards = args.shards;
         options.key_label = given(args.shard_key_label.as_deref()).map(checked_label).transpose()?;
         options.watch_namespaces = args

@@ -53,7 +53,7 @@ impl<K: Sharded, R: Reconciler<K>> Replica<K, R> {
         let params =
             ListParams::default().limit(1).labels(&unstamped_selector(&self.setup.rules.bucket_label));
         let apis: Vec<Api<PartialObjectMeta<K>>> =
-            apis(&self.setup.base.ungated(), &self.setup.options.watch_namespaces);
+            apis(&self.setup.clients.ungated(), &self.setup.options.watch_namespaces);
         let lists = apis.iter().map(|api| api.list(&params).map(|listed| listed.map(drop)).boxed());
         let any = futures::future::select_ok(lists);
         tokio::select! {

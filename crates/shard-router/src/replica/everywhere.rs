@@ -19,7 +19,7 @@ pub(super) async fn keep_up<K: Sharded, R: Reconciler<K>>(
     loop {
         // Ends with `stop` as well.
         let ends = stop.child_token();
-        let mut running = task.start(setup.base.ungated(), None, ends.clone().cancelled_owned().boxed());
+        let mut running = task.start(setup.clients.ungated(), None, ends.clone().cancelled_owned().boxed());
         let mut over = false;
         loop {
             tokio::select! {

@@ -43,7 +43,7 @@ pub(super) fn after<K: Sharded, R: Reconciler<K>>(setup: &Setup<K, R>, object: &
     let (namespace, owner) =
         (object.namespace.clone().unwrap_or_default(), object.uid.clone().unwrap_or_default());
     for owned in &setup.owned {
-        clean_ups().spawn((owned.clean_up)(setup.base.ungated(), namespace.clone(), owner.clone()));
+        clean_ups().spawn((owned.clean_up)(setup.clients.ungated(), namespace.clone(), owner.clone()));
     }
 }
 

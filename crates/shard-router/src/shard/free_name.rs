@@ -67,7 +67,7 @@ async fn writes_have_landed<K: Sharded, R: Reconciler<K>>(
     held: &HeldShard,
     tracker: &Tracker,
 ) -> bool {
-    let given_up = held.hold.last_given_up();
+    let given_up = held.term.last_given_up();
     let Some(given_up) = given_up.filter(|_| !active(Mutant::NameFreedBesideUnanswered)) else {
         return true;
     };

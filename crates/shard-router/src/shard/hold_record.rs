@@ -2,34 +2,32 @@
 
 use std::sync::Arc;
 
-use crate::{
-    hold::Hold,
-    records::{HoldFacts, Recorder},
-};
+use lease_core::Term;
+
+use crate::records::{HoldFacts, Recorder};
 
 /// Writes `hold-begin` when made and `hold-end` when the last clone of its [`Arc`] is dropped. The runner and each
 /// reconcile have one, so `hold-end` comes after every `end` and `aborted` of the hold, whatever ends it.
 pub(crate) struct HoldRecord {
     recorder: Recorder,
     pub(crate) facts: HoldFacts,
-    hold: Hold,
+    term: Term,
 }
 
 impl HoldRecord {
-    pub(crate) fn begin(recorder: Recorder, facts: HoldFacts, hold: Hold) -> Arc<Self> {
-        recorder.hold_begin(&facts, hold.sent(), hold.validity());
-        Arc::new(Self { recorder, facts, hold })
+    pub(crate) fn begin(recorder: Recorder, facts: HoldFacts, term: Term) -> Arc<Self> {
+        recorder.hold_begin(&facts, term.acquisition_sent(), term.validity());
+        Arc::new(Self { recorder, facts, term })
     }
 
     /// Writes `hold-renewed` for each extension. Never ends by itself.
     pub(crate) async fn follow_renewals(&self) {
-        if let Some(mut renewals) = self.hold.renewals() {
-            while renewals.changed().await.is_ok() {
-                let validity = *renewals.borrow_and_update();
-                // The last word is that it is over; `hold-end` says so.
-                if validity.holds_at(self.recorder.now()) {
-                    self.recorder.hold_renewed(&self.facts, validity);
-                }
+        let mut renewals = self.term.renewals();
+        while renewals.changed().await.is_ok() {
+            let validity = *renewals.borrow_and_update();
+            // The last word is that it is over; `hold-end` says so.
+            if validity.holds_at(self.recorder.now()) {
+                self.recorder.hold_renewed(&self.facts, validity);
             }
         }
         std::future::pending::<()>().await;
@@ -38,9 +36,9 @@ impl HoldRecord {
 
 impl Drop for HoldRecord {
     fn drop(&mut self) {
-        let reason = if self.hold.remaining().is_none() {
+        let reason = if !self.term.is_valid() {
             "lost"
-        } else if self.hold.is_draining() {
+        } else if self.term.is_draining() {
             "released"
         } else {
             "stopped"

@@ -129,12 +129,12 @@ impl<K: Sharded, R: Reconciler<K>> ActiveShard<K, R> {
             generation: object.meta().generation,
             bucket,
             shard: self.held.shard,
-            token: self.held.hold.token(),
+            token: self.held.term.token().0,
             number: self.setup.next_reconcile(),
         };
         // The record carries the very instant at which validity was checked.
         let now = self.setup.recorder.now();
-        if !self.held.hold.holds_at(now) {
+        if !self.held.term.validity().holds_at(now) {
             return None;
         }
         self.setup.recorder.begin(&facts, now);

@@ -14,8 +14,8 @@ use kube::{
     core::ObjectMeta,
     runtime::{Controller, controller, reflector::Store},
 };
+use lease_core::Term;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
-use tokio_util::sync::CancellationToken;
 
 use super::{
     hold_record::HoldRecord,
@@ -27,7 +27,6 @@ use super::{
 use crate::{
     bucket::ShardId,
     held::HeldShard,
-    hold::Hold,
     layout::selector,
     lenient::Lenient,
     mutants::{Mutant, active},
@@ -46,11 +45,11 @@ use crate::{
 pub(crate) async fn run<K: Sharded, R: Reconciler<K>>(
     setup: Arc<Setup<K, R>>,
     shard: ShardId,
-    hold: Hold,
+    term: Term,
     confirmed: impl Future<Output = bool> + Send,
 ) {
-    let facts = HoldFacts { lease: hold.lease().to_owned(), shard, token: hold.token() };
-    let record = HoldRecord::begin(setup.recorder.clone(), facts, hold.clone());
+    let facts = HoldFacts { lease: term.lease().to_string(), shard, token: term.token().0 };
+    let record = HoldRecord::begin(setup.recorder.clone(), facts, term.clone());
     let (progress, _end) = setup.progress.hold(shard);
     let held_since = setup.clock.now().monotonic;
     let start =
@@ -58,14 +57,14 @@ pub(crate) async fn run<K: Sharded, R: Reconciler<K>>(
     let permit = tokio::select! {
         biased;
         // A drain before the start has nothing to wait for, however long a first list would take.
-        () = hold.draining() => return,
+        () = term.draining() => return,
         () = record.follow_renewals() => return,
         permit = start => permit,
     };
     let Some(permit) = permit else { return };
     let starts = setup.starts.clone();
     let warming = WarmUp { starts, permit: tokio::sync::Mutex::new(Some(permit)), held_since, progress };
-    work(setup, shard, hold, record, warming).await;
+    work(setup, shard, term, record, warming).await;
 }
 
 /// The time from holding a shard to its cache being complete.
@@ -98,19 +97,13 @@ impl WarmUp {
 async fn work<K: Sharded, R: Reconciler<K>>(
     setup: Arc<Setup<K, R>>,
     shard: ShardId,
-    hold: Hold,
+    term: Term,
     record: Arc<HoldRecord>,
     warm_up: WarmUp,
 ) {
     let label: Arc<str> = setup.rules.bucket_label.as_str().into();
-    let gated = HeldShard::new(
-        shard,
-        hold.clone(),
-        &setup.base,
-        &setup.stamper_base,
-        label,
-        warm_up.progress.clone(),
-    );
+    let gated =
+        HeldShard::new(shard, term.clone(), &setup.clients, &setup.stamper_clients, label, &warm_up.progress);
     let tracker = Arc::new(Tracker::default());
     let failures = Arc::new(Failures::default());
     let (repairs, repair_queue) = mpsc::unbounded_channel();
@@ -146,8 +139,8 @@ async fn work<K: Sharded, R: Reconciler<K>>(
         .restore(receiver_stream(repair_queue), |object: &Lenient<K>| !tracker.is_running(&cr_name(object)));
     let reporting = undecodable::report(&setup, &gated, &tracker, receiver_stream(undecodable_queue));
     tokio::select! {
-        () = drained(&hold, &tracker) => {}
-        () = &mut controlling => tracing::error!(lease = hold.lease(), "the controller of a shard has ended by itself"),
+        () = drained(&term, &tracker) => {}
+        () = &mut controlling => tracing::error!(lease = %term.lease(), "the controller of a shard has ended by itself"),
         () = repairing => {}
         () = reporting => {}
         () = record.follow_renewals() => {}
@@ -158,7 +151,7 @@ async fn work<K: Sharded, R: Reconciler<K>>(
         drop(tokio::spawn(controlling));
         return;
     }
-    gated.close();
+    term.close_clients();
 }
 
 /// One watch for each namespace, each with a backoff of its own.
@@ -167,8 +160,8 @@ fn watches<K: Sharded, R: Reconciler<K>>(apis: Vec<Api<Lenient<K>>>, setup: &Set
 }
 
 /// Resolves when the shard was asked to drain and the last reconcile has ended.
-async fn drained(hold: &Hold, tracker: &Tracker) {
-    hold.draining().await;
+async fn drained(term: &Term, tracker: &Tracker) {
+    term.draining().await;
     if active(Mutant::SkipDrain) {
         return;
     }
@@ -198,17 +191,13 @@ async fn control<K: Sharded, R: Reconciler<K>>(
         );
     }
     let reconcile = |object: Arc<K>, shard: Arc<ActiveShard<K, R>>| {
-        let hold = shard.held.hold.clone();
+        let term = shard.held.term.clone();
         let reconcile = Box::pin(shard.reconcile(object));
-        if active(Mutant::SkipDrain) {
-            Hold::Sole(CancellationToken::new()).track(reconcile)
-        } else {
-            hold.track(reconcile)
-        }
+        if active(Mutant::SkipDrain) { reconcile.right_future() } else { term.track(reconcile).left_future() }
     };
     let policy =
         |object: Arc<K>, failure: &_, shard: Arc<ActiveShard<K, R>>| shard.after_failure(&object, failure);
-    let hold = shard.held.hold.clone();
+    let term = shard.held.term.clone();
     let mut outcomes = std::pin::pin!(controller.run(reconcile, policy, shard));
     while let Some(outcome) = outcomes.next().await {
         match outcome {
@@ -221,7 +210,7 @@ async fn control<K: Sharded, R: Reconciler<K>>(
                 | controller::Error::QueueError(_),
             ) => {}
             // The gate has closed: all of this is about to be dropped.
-            Err(_) if hold.remaining().is_none() => {}
+            Err(_) if !term.is_valid() => {}
             Err(error) => tracing::warn!(%error, "the controller of a shard has met an error"),
         }
     }

@@ -72,7 +72,7 @@ async fn a_task_of_the_coordinator_runs_once_and_moves_and_one_of_every_replica_
 async fn without_leader_election_one_replica_runs_everything_and_there_are_no_leases() {
     let Some(fleet) = Fleet::new("the whole path from watch to reconcile is meant").await else { return };
     let mut options = fleet.options("pod-a", 4);
-    options.leader_elect = false;
+    options.elections.leader_election = false;
     let replica = fleet.start(options, quick);
     let mut names = Vec::new();
     for n in 0..10 {

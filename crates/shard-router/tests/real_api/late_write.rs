@@ -6,7 +6,7 @@ use std::sync::Arc;
 use kube::{Api, ResourceExt};
 use kube_testkit::{TestUser, eventually};
 use lease_core::OnOverrun;
-use shard_router::mutants::PausedWrite;
+use lease_core::mutants::PausedWrite;
 
 use crate::{
     TURN,

@@ -7,26 +7,23 @@
 //! Dropping what was not answered closes its connection (HTTP/1.1), so each dead connection costs one limit. A watch is bounded by
 //! kube-runtime, which begins it anew after five minutes without an event or a bookmark; here only its first answer is.
 
-use std::{
-    future::Future,
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
-    time::Duration,
-};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use http::{Request, Response};
 use http_body::Frame;
 use kube::client::Body;
-use lease_core::Clock;
 use tower::BoxError;
 
-use crate::mutants::{Mutant, active};
+use crate::driver::clock::Clock;
+use crate::rules;
 
-/// How long a request that is no watch may take, its whole answer included; a watch, until it begins. kube-apiserver gives up on a request of its own accord after 60 s; one that takes half of that serves
-/// nobody.
+/// How long a request of a [`ClientPool`](super::ClientPool) may take, its whole answer included; a watch, until it begins.
+/// kube-apiserver gives up on a request of its own accord after 60 s; one that takes half of that serves nobody.
 pub const REQUEST_LIMIT: Duration = Duration::from_secs(30);
 
 /// Nothing, or not everything, was answered in time. A write may have landed all the same.
@@ -35,13 +32,13 @@ pub const REQUEST_LIMIT: Duration = Duration::from_secs(30);
     "{method} {path} was not answered within {} s; the API server may be overloaded, or the connection to it dead",
     REQUEST_LIMIT.as_secs()
 )]
-pub(crate) struct TimedOut {
+pub(super) struct TimedOut {
     method: String,
     path: String,
 }
 
 /// The limit of one request, running from its making on.
-pub(crate) struct Limit {
+pub(super) struct Limit {
     over: Option<BoxFuture<'static, ()>>,
     watches: bool,
     method: String,
@@ -49,12 +46,11 @@ pub(crate) struct Limit {
 }
 
 impl Limit {
-    pub(crate) fn of<B>(request: &Request<B>, clock: &Arc<dyn Clock>) -> Self {
+    pub(super) fn of<B>(request: &Request<B>, clock: &Arc<dyn Clock>) -> Self {
         let query = request.uri().query().unwrap_or_default();
-        let unlimited = active(Mutant::NoRequestLimit);
         Self {
-            over: (!unlimited).then(|| clock.sleep(REQUEST_LIMIT)),
-            watches: query.split('&').any(|pair| pair == "watch=true" || pair == "watch=1"),
+            over: rules::request_limit(REQUEST_LIMIT).map(|limit| clock.sleep(limit)),
+            watches: query.split('&').any(|pair| matches!(pair, "watch=true" | "watch=1")),
             method: request.method().to_string(),
             path: request.uri().path().to_owned(),
         }
@@ -62,7 +58,7 @@ impl Limit {
 
     /// The answer, if it begins in time, with a body that has the time that is left. Whoever reads that body, be it to tell why a
     /// request was refused, reads it under the limit.
-    pub(crate) async fn within(
+    pub(super) async fn within(
         mut self,
         answer: impl Future<Output = Result<Response<Body>, BoxError>>,
     ) -> Result<Response<Limited>, BoxError> {
@@ -86,7 +82,7 @@ impl Limit {
 }
 
 /// A body that has to be complete in time.
-pub(crate) struct Limited {
+pub(super) struct Limited {
     body: Body,
     limit: Option<Limit>,
 }

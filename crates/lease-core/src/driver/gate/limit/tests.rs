@@ -1,56 +1,28 @@
 //! In tokio's virtual time: an answer that never ends costs its limit and no more, whatever part of it is missing.
+#![expect(clippy::disallowed_methods, reason = "tokio's virtual time is the clock here")]
 
-use std::sync::{
-    Mutex,
-    atomic::{AtomicUsize, Ordering},
-};
-
-use futures::FutureExt;
 use kube::Client;
 use tokio::time::{Instant, timeout};
 
 use super::*;
-use crate::{
-    gate::{Authority, Base, Pass},
-    requests::{Answer, Target},
-    rights::Rights,
-};
+use crate::driver::candidate::Notes;
+use crate::driver::clock::SystemClock;
+use crate::driver::gate::ClientPool;
+use crate::driver::term::Term;
+use crate::identity::Identity;
+use crate::name::LeaderElectionId;
+use crate::revision::FencingToken;
+use crate::time::{Now, Validity};
 
 const LONGER: Duration = REQUEST_LIMIT.saturating_mul(10);
 
-/// Holds for ever, and notes what it is told.
-#[derive(Default)]
-struct Holder {
-    unanswered: AtomicUsize,
-    answered: AtomicUsize,
-    told: Mutex<Vec<Answer>>,
-}
-
-impl Authority for Holder {
-    fn remaining(&self) -> Option<Duration> {
-        Some(Duration::MAX)
-    }
-
-    fn over(&self) -> BoxFuture<'_, ()> {
-        futures::future::pending().boxed()
-    }
-
-    fn lease(&self) -> String {
-        "op-shard-3".into()
-    }
-
-    fn write_begins(&self) -> bool {
-        true
-    }
-
-    fn write_ends(&self, answered: bool) {
-        let ends = if answered { &self.answered } else { &self.unanswered };
-        ends.fetch_add(1, Ordering::SeqCst);
-    }
-
-    fn answered(&self, _: &Target, answer: &Answer) {
-        self.told.lock().unwrap().push(answer.clone());
-    }
+/// A term that does not end.
+fn term() -> Term {
+    let lease = LeaderElectionId::new("op.example.com").unwrap().lease_name();
+    let identity = Identity::of_pod("a", "1").unwrap();
+    let notes = Notes::to(&tokio::sync::mpsc::unbounded_channel().0);
+    let (validity, clock) = (Validity::unlimited(), Arc::new(SystemClock));
+    Term::new(lease, identity, FencingToken(7), validity, Now::default(), clock, notes)
 }
 
 /// A body of which something comes, and the end never does.
@@ -71,20 +43,18 @@ impl http_body::Body for Endless {
     }
 }
 
-/// Clients of a server that sends this head and no end of the body, or not even a head: a gated one and one that is not.
-fn clients(head: Option<u16>) -> (Arc<Holder>, [Client; 2]) {
+/// Clients of a server that sends this head and no end of the body, or not even a head: one of a term and one that asks no Lease.
+fn clients(head: Option<u16>) -> (Term, [Client; 2]) {
     let service = tower::service_fn(move |_: Request<Body>| async move {
         match head {
             Some(status) => Ok::<_, BoxError>(Response::builder().status(status).body(Endless(false))?),
             None => std::future::pending().await,
         }
     });
-    let rights = Arc::new(Rights::new(Arc::<crate::testing::ByHand>::default(), Duration::from_secs(60)));
-    let given = Client::new(service, "default");
-    let base = Base::new(given.into(), "op/1 (a_1)", Arc::new(lease_core::SystemClock), rights).unwrap();
-    let holder = Arc::new(Holder::default());
-    let gated = base.gated(&Pass(holder.clone()));
-    (holder, [gated, base.ungated()])
+    let pool = ClientPool::new(Client::new(service, "default"), "op/1 (a_1)").unwrap();
+    let term = term();
+    let gated = term.client(&pool);
+    (term, [gated, pool.ungated()])
 }
 
 /// How long this request was waited for, and what was said at the end.
@@ -107,7 +77,7 @@ fn is_limit((waited, said): &(Duration, String)) -> bool {
 async fn a_body_that_never_ends_costs_the_limit_also_if_it_is_that_of_a_refusal() {
     for head in [None, Some(200), Some(403), Some(409), Some(500), Some(504)] {
         for method in ["GET", "PATCH", "DELETE"] {
-            let (_holder, clients) = clients(head);
+            let (_term, clients) = clients(head);
             for client in clients {
                 let outcome = waited(&client, method, "").await;
                 assert!(is_limit(&outcome), "{method}, {head:?}: {outcome:?}");
@@ -117,23 +87,15 @@ async fn a_body_that_never_ends_costs_the_limit_also_if_it_is_that_of_a_refusal(
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refusal_without_an_end_is_told_as_a_refusal() {
-    let (holder, [gated, _]) = clients(Some(403));
-    waited(&gated, "GET", "").await;
-    let told = holder.told.lock().unwrap().clone();
-    assert!(matches!(told[..], [Answer::Refused { code: 403, .. }]), "{told:?}");
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_watch_has_the_limit_until_it_begins_and_when_it_is_refused() {
     for head in [None, Some(403), Some(500)] {
-        let (_holder, clients) = clients(head);
+        let (_term, clients) = clients(head);
         for client in clients {
             let outcome = waited(&client, "GET", "?watch=true").await;
             assert!(is_limit(&outcome), "{head:?}: {outcome:?}");
         }
     }
-    let (_holder, [gated, _]) = clients(Some(200));
+    let (_term, [gated, _]) = clients(Some(200));
     let request = Request::get("/api/v1/configmaps?watch=true").body(Vec::new()).unwrap();
     let begun = timeout(LONGER, gated.request::<serde_json::Value>(request)).await;
     assert!(begun.is_err(), "a watch that has begun goes on for as long as it likes: {begun:?}");
@@ -144,11 +106,10 @@ async fn a_watch_has_the_limit_until_it_begins_and_when_it_is_refused() {
 async fn a_write_that_runs_into_the_limit_is_unanswered() {
     for method in ["POST", "PUT", "PATCH", "DELETE"] {
         // The head tells of a success or a refusal, but not of an error within the server.
-        for (head, unanswered) in [(None, 1), (Some(500), 1), (Some(200), 0), (Some(409), 0)] {
-            let (holder, [gated, _]) = clients(head);
+        for (head, unanswered) in [(None, true), (Some(500), true), (Some(200), false), (Some(409), false)] {
+            let (term, [gated, _]) = clients(head);
             waited(&gated, method, "").await;
-            let counts = [&holder.unanswered, &holder.answered].map(|count| count.load(Ordering::SeqCst));
-            assert_eq!(counts, [unanswered, 1 - unanswered], "{method}, {head:?}");
+            assert_eq!(term.last_given_up().is_some(), unanswered, "{method}, {head:?}");
         }
     }
 }

@@ -1,18 +1,20 @@
 //! The last check: a layer below kube's queue, as near to the wire as kube's builder permits.
 
-use std::{
-    future::Future,
-    pin::Pin,
-    task::{Context, Poll},
-};
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
-use http::{Method, Request};
+use http::Request;
 use tower::{BoxError, Layer, Service};
 
-use super::{Pass, Said};
+use super::Named;
+use crate::driver::term::Term;
 use crate::mutants::pause;
 
-/// Checks the [`Pass`] in a request's extensions once more; requests without one go through.
+/// The term under which a request is sent, which travels in its extensions.
+#[derive(Clone)]
+pub(super) struct Under(pub(super) Term);
+
+/// Checks the term of a request once more; requests without one go through.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct LastCheck;
 
@@ -40,28 +42,27 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let pass = request.extensions().get::<Pass>().cloned();
-        let limit = pass.map(|pass| Limit {
-            pass,
-            said: Said::of(&request),
-            write: !matches!(*request.method(), Method::GET | Method::HEAD),
+        let check = request.extensions().get::<Under>().cloned().map(|Under(term)| Check {
+            term,
+            request: Named::of(&request),
+            write: !request.method().is_safe(),
             polled: false,
         });
         // Nothing is sent before the first poll: authentication, connection and request all happen in there.
-        Answer { inner: self.0.call(request), limit }
+        Answer { inner: self.0.call(request), check }
     }
 }
 
-/// The answer, as long as its request's pass lasts. The clock is read before each poll, since any of them may be the one
+/// The answer, as long as the term of its request lasts. The clock is read before each poll, since any of them may be the one
 /// that hands the request to a connection: the first, or one after waiting for a token or for the connection.
 pub(super) struct Answer<F> {
     inner: F,
-    limit: Option<Limit>,
+    check: Option<Check>,
 }
 
-struct Limit {
-    pass: Pass,
-    said: Said,
+struct Check {
+    term: Term,
+    request: Named,
     write: bool,
     polled: bool,
 }
@@ -73,14 +74,14 @@ where
     type Output = Result<T, BoxError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        if let Some(limit) = &mut self.limit {
-            let first = !std::mem::replace(&mut limit.polled, true);
-            if limit.pass.0.remaining().is_none() {
-                let closed =
-                    if first { limit.said.not_sent(&limit.pass) } else { limit.said.unanswered(&limit.pass) };
+        if let Some(check) = &mut self.check {
+            let first = !std::mem::replace(&mut check.polled, true);
+            if check.term.may_send_for().is_none() {
+                let Check { term, request, .. } = check;
+                let closed = if first { request.not_sent(term) } else { request.unanswered(term) };
                 return Poll::Ready(Err(closed.into()));
             }
-            if first && limit.write {
+            if first && check.write {
                 pause();
             }
         }

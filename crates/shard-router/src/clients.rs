@@ -1,0 +1,59 @@
+//! The clients of one replica: whatever is asked, those hear of the answer who watch over rights and progress.
+
+use std::sync::Arc;
+
+use http::Request;
+use kube::{Client, client::Body};
+use lease_core::{ClientPool, Clock, Connection, PoolError, Term};
+
+use crate::{
+    progress::HeldProgress,
+    requests::{Observer, Target, observed},
+    rights::Rights,
+};
+
+/// Clients that introduce themselves by one user agent.
+#[derive(Clone)]
+pub(crate) struct Clients {
+    pool: ClientPool,
+    rights: Arc<Rights>,
+}
+
+impl Clients {
+    pub(crate) fn new(
+        connection: Connection,
+        user_agent: &str,
+        clock: Arc<dyn Clock>,
+        rights: Arc<Rights>,
+    ) -> Result<Self, PoolError> {
+        Ok(Self { pool: ClientPool::new(connection, user_agent)?.with_clock(clock), rights })
+    }
+
+    /// For reads, and for writes that need no Lease.
+    pub(crate) fn ungated(&self) -> Client {
+        observing(self.pool.ungated(), vec![self.rights.clone()])
+    }
+
+    /// Works only while the term lasts.
+    pub(crate) fn of_term(&self, term: &Term) -> Client {
+        observing(term.client(&self.pool), vec![self.rights.clone()])
+    }
+
+    /// The same, for a shard.
+    pub(crate) fn of_shard(&self, term: &Term, progress: Arc<HeldProgress>) -> Client {
+        observing(term.client(&self.pool), vec![self.rights.clone(), progress])
+    }
+}
+
+fn observing(client: Client, observers: Vec<Arc<dyn Observer>>) -> Client {
+    let namespace = client.default_namespace().to_owned();
+    let observers: Arc<[_]> = observers.into();
+    let send = move |request: Request<Body>| {
+        let (client, observers) = (client.clone(), observers.clone());
+        async move {
+            let target = Target::of(&request);
+            observed(target, &observers, client.send(request)).await
+        }
+    };
+    Client::new(tower::service_fn(send), namespace)
+}
