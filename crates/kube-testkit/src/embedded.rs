@@ -32,8 +32,9 @@
 //!
 //! # What it does not
 //!
-//! - There is no authentication, authorization or admission; everybody may do everything, and the
-//!   [audit log](EmbeddedServer::with_audit_log) knows a writer by its User-Agent alone.
+//! - There is no authentication or authorization; everybody may do everything, and the
+//!   [audit log](EmbeddedServer::with_audit_log) knows a writer by its User-Agent alone. Admission is up to whoever makes the
+//!   server ([`Machine::admit_by`]); no policy or webhook that is kept as an object decides anything.
 //! - Built-in objects are read by the real types, but of their validation only what `kinds` lists is checked: an object that
 //!   the real server finds invalid may be accepted.
 //! - Garbage collection and the end of namespaces happen only [on demand](EmbeddedServer::with_garbage_collection).
@@ -44,6 +45,7 @@
 //!   are the only requests that it refuses (`tests/embedded/kube_calls.rs`).
 //! - A JSON patch that copies from where nothing is fails, where the real server writes an empty value.
 
+mod admission;
 mod audit;
 mod catalogue;
 mod collector;
@@ -67,6 +69,7 @@ mod store;
 mod strategic;
 mod uncompared;
 
+pub use admission::{AdmissionRequest, Operation};
 pub use http_port::HttpPort;
 pub use machine::{Answer, Machine, Reply, Watch};
 pub use seams::{Seams, WallSeams};

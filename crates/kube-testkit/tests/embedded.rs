@@ -1,5 +1,7 @@
 //! The embedded API server under kube's own machinery, kubectl, and time that the test makes.
 
+#[path = "embedded/admission.rs"]
+mod admission;
 #[path = "embedded/collector.rs"]
 mod collector;
 #[path = "embedded/kube_calls.rs"]

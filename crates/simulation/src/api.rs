@@ -86,8 +86,34 @@ impl Api {
         uri: &str,
         body: Option<&Value>,
     ) -> Option<Bytes> {
-        let content_type =
-            if method == Method::PATCH { "application/merge-patch+json" } else { "application/json" };
+        let answer = self.attempt(at, method, uri, body);
+        match answer.status {
+            ..300 => Some(answer.body),
+            404 | 409 => None,
+            status => {
+                let said = String::from_utf8_lossy(&answer.body);
+                panic!("{uri}: the server refuses what a stand-in sends, with {status}: {said}")
+            }
+        }
+    }
+
+    /// Likewise, whatever the server says to it.
+    ///
+    /// # Panics
+    /// If it is a watch.
+    pub(crate) fn attempt(
+        &mut self,
+        at: TrueTime,
+        method: Method,
+        uri: &str,
+        body: Option<&Value>,
+    ) -> Answer {
+        let content_type = match method {
+            // As the operator applies, for what restores its objects.
+            Method::PATCH if uri.contains("fieldManager=") => "application/apply-patch+yaml",
+            Method::PATCH => "application/merge-patch+json",
+            _ => "application/json",
+        };
         let bytes = body.map(|body| Bytes::from(body.to_string())).unwrap_or_default();
         let request = Request::builder()
             .method(method)
@@ -96,12 +122,8 @@ impl Api {
             .body(bytes)
             .expect("the stand-ins ask for sound paths");
         match self.handle(at, &request) {
-            Reply::Answer(answer) if answer.status < 300 => Some(answer.body),
-            Reply::Answer(Answer { status: 404 | 409, .. }) | Reply::Watch(_) => None,
-            Reply::Answer(answer) => {
-                let said = String::from_utf8_lossy(&answer.body);
-                panic!("{uri}: the server refuses what a stand-in sends, with {}: {said}", answer.status)
-            }
+            Reply::Answer(answer) => answer,
+            Reply::Watch(_) => panic!("{uri}: a stand-in asks for no watch here"),
         }
     }
 }

@@ -8,6 +8,7 @@
 //! | `claims` | a replica that believes in its hold for longer than the API server's word gives it |
 //! | `sending` | a reconcile's write that is sent after its hold has ended, whatever becomes of it |
 //! | `beside` | a write that lands in the middle of another replica's reconcile of the same name, whatever the holds |
+//! | `children` | a write of a child whose state its writer had not seen, or of somebody else's object |
 //! | `barrier` | a first reconcile before a consistent list that was taken after the acquisition |
 //! | `layout` | a shard that is worked on by a replica that is set to another number of shards than was committed from its acquisition on |
 //! | `unsharded` | a reconcile while an operator that does not shard holds the coordinator Lease, and has for long enough to be seen |
@@ -22,6 +23,7 @@
 mod barrier;
 mod beside;
 pub mod bounds;
+mod children;
 mod claims;
 mod exits;
 mod fitness;
@@ -78,6 +80,7 @@ pub fn judge(evidence: &Evidence) -> Judgement {
         claims::check(evidence, &histories),
         sending::check(evidence, &timeline),
         beside::check(evidence, &timeline),
+        children::check(evidence),
         barrier::check(evidence, &timeline),
         layout::check(evidence, &timeline, &histories),
         unsharded::check(evidence, &timeline, &histories, &fitness, &bounds),

@@ -22,6 +22,8 @@ pub struct Evidence {
     pub requests: Vec<Received>,
     /// Every state that a Lease went through, in order.
     pub leases: Vec<LeaseState>,
+    /// Every read of a child by a replica, and every write, in the order in which they were carried out.
+    pub children: Vec<ChildAccess>,
     /// What went wrong, as it happened.
     pub faults: Vec<Happened>,
     /// When the last fault and the last edit were over: liveness is judged from here.
@@ -157,6 +159,38 @@ pub struct LeaseSpec {
     pub renewed: Option<jiff::Timestamp>,
     /// `acquireTime`, as written.
     pub acquired: Option<jiff::Timestamp>,
+}
+
+/// A read or a write of a child by a replica, as the API server carried it out.
+#[derive(Clone, Debug)]
+pub struct ChildAccess {
+    /// Whose.
+    pub by: Replica,
+    /// When it was sent.
+    pub sent: TrueTime,
+    /// When it was carried out.
+    pub arrived: TrueTime,
+    /// When the answer, which shows `after`, reached the sender; `None` if it was lost or showed nothing.
+    pub known: Option<TrueTime>,
+    /// `<plural>/<name>`.
+    pub child: String,
+    /// Whether it was a write.
+    pub write: bool,
+    /// What was there before.
+    pub before: Option<ChildState>,
+    /// What was there afterwards.
+    pub after: Option<ChildState>,
+}
+
+/// One state of a child.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ChildState {
+    /// `metadata.uid`.
+    pub uid: String,
+    /// `metadata.resourceVersion`.
+    pub version: String,
+    /// It belongs to no Memcached, by its owner and its labels.
+    pub foreign: bool,
 }
 
 /// A fault as it happened.

@@ -6,6 +6,7 @@ pub mod checks;
 mod clock;
 pub mod evidence;
 mod host;
+pub mod mutants;
 mod network;
 pub mod outcome;
 mod panics;

@@ -4,6 +4,7 @@
 //! while it runs (latencies, which request is lost) comes from `seed` too, but from streams of their own for each concern
 //! (`seed.rs`), so that a schedule with one fault fewer is still much the same schedule.
 
+mod children;
 mod draw;
 mod edit;
 mod fault;
@@ -13,6 +14,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use children::ChildChange;
 pub use edit::{Edit, EditKind, ResourceIndex};
 pub use fault::{ApiTrouble, Direction, Fault, FaultKind, HandOnLease, LeaseOf, Listed, Oddity};
 

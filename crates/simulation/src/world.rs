@@ -9,7 +9,9 @@
 //!
 //! Faults, edits and starts happen between two windows.
 
+mod children;
 mod faults;
+mod finalizer;
 mod ledger;
 mod players;
 mod process;
@@ -21,6 +23,7 @@ mod watches;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use self::children::{Change, Others};
 use self::ledger::Ledger;
 use self::players::Players;
 use self::process::Process;
@@ -64,6 +67,7 @@ pub(crate) struct World {
     api: Api,
     watches: Watches,
     players: Players,
+    others: Others,
     unsharded: Option<Unsharded>,
     dice: fastrand::Rng,
     ledger: Ledger,
@@ -91,6 +95,8 @@ enum AtServer {
     WatchEnds(WatchId),
     /// A watch is told how far the server has come.
     Bookmark(WatchId),
+    /// Somebody changes a child.
+    ChildChanges(Box<Change>),
     /// The servers of a StatefulSet are ready.
     Ready(String),
 }
@@ -119,12 +125,16 @@ impl World {
             api: Api::new(schedule.seed),
             watches: Watches::default(),
             players: Players::new(schedule),
+            others: Others::new(schedule.seed),
             unsharded: None,
             dice: stream(schedule.seed, "world"),
             ledger: Ledger::new(schedule, Trace::new(keep_trace)),
             phase: Phase::Busy,
             schedule: schedule.clone(),
         };
+        if schedule.key_label {
+            finalizer::guard(world.api.machine());
+        }
         world.furnish();
         world.plan();
         world
@@ -180,6 +190,7 @@ impl World {
                 AtServer::Arrives(arrival) => self.arrive(at, *arrival),
                 AtServer::WatchEnds(watch) => self.watches.end(watch),
                 AtServer::Bookmark(watch) => self.bookmark(at, watch),
+                AtServer::ChildChanges(change) => self.change_child(at, *change),
                 AtServer::Ready(set) => self.make_ready(at, &set),
             }
         }
@@ -262,6 +273,7 @@ impl World {
             records,
             requests: ledger.requests,
             leases: ledger.leases,
+            children: ledger.children,
             faults: ledger.faults,
             quiet_from: ledger.quiet_from,
             converged: ledger.converged,

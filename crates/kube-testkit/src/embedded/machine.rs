@@ -3,6 +3,7 @@
 //! It does no I/O and reads no clock: time and uids come from [`Seams`]. What a watch has to show is read from the log
 //! of changes, so that the layers above decide when, and whether, it arrives.
 
+mod admit;
 mod apply;
 mod commit;
 mod create;
@@ -25,6 +26,7 @@ use http::{Method, Request};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::admission::Admission;
 use super::catalogue::Catalogue;
 use super::refusal::Refusal;
 use super::request::{Form, Place, Query, Target, refuse_unknown_options};
@@ -67,6 +69,7 @@ pub struct Machine {
     shapes: BTreeMap<Shape, u64>,
     lines: Lines,
     settled: Settled,
+    admission: Option<Admission>,
     /// Up to here, there is no garbage that could be collected.
     collected: Revision,
 }
@@ -93,6 +96,7 @@ impl Machine {
             shapes: BTreeMap::new(),
             lines: Lines::default(),
             settled: Settled::default(),
+            admission: None,
             collected: 0,
         };
         for name in ["default", "kube-node-lease", "kube-public", "kube-system"] {
@@ -121,6 +125,7 @@ impl Machine {
             shapes: self.shapes.clone(),
             lines: Lines::default(),
             settled: Settled::default(),
+            admission: self.admission.clone(),
             collected: self.collected,
         }
     }

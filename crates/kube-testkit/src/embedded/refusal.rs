@@ -123,6 +123,12 @@ impl Refusal {
         Self::conflict(kind, name, why)
     }
 
+    /// A policy denies it. Its code is that of an invalid object, its words are those of a forbidden one.
+    pub(crate) fn denied(kind: &ResourceType, name: &str, why: &str) -> Self {
+        let message = format!("{} {name:?} is forbidden: {why}", kind.qualified());
+        Self::status(422, "Invalid", &message, Some(kind.details(name, &kind.plural)))
+    }
+
     /// The operation does not suit the state of the object.
     pub(crate) fn conflict(kind: &ResourceType, name: &str, why: &str) -> Self {
         let message = format!("Operation cannot be fulfilled on {} {name:?}: {why}", kind.qualified());

@@ -67,6 +67,8 @@ fn whom(fault: &FaultKind) -> Whom {
         | FaultKind::Hand { .. }
         | FaultKind::Label { .. }
         | FaultKind::Unsharded { .. }
+        | FaultKind::Children { .. }
+        | FaultKind::StripFinalizer { .. }
         | FaultKind::Oddity { .. } => Whom::Nobody,
     }
 }

@@ -61,6 +61,7 @@ impl Story {
             records: Vec::new(),
             requests: Vec::new(),
             leases: Vec::new(),
+            children: Vec::new(),
             faults: Vec::new(),
             quiet_from: at(END),
             converged: Some(at(END)),

@@ -49,6 +49,10 @@ fn hits(kind: &str) -> Hits {
         "odd-bucket-label" | "odd-spec" | "odd-finalizer" | "odd-bulk" => {
             Hits { messages: false, reconciles: false, lease_writes: false }
         }
+        // An attempt that met the finalizer; the policy refuses it.
+        "strip-finalizer" => Hits { messages: true, reconciles: true, lease_writes: false },
+        // Each change stands for a read of a reconcile; nothing is lost, delayed or refused.
+        "child-edited" | "child-remade" | "child-foreign" => hits(false, false),
         // Lists are no part of a reconcile, and no writes.
         "list-forbidden" | "list-fails" => Hits { messages: true, reconciles: false, lease_writes: false },
         // Watches carry no writes.

@@ -129,13 +129,19 @@ pub(super) fn shown(found: &[Found], style: TableStyle) -> Table {
 #[cfg(feature = "mutants")]
 pub(super) fn activate(name: &str) -> Result<()> {
     use lease_core::mutants as of_leases;
+    use memcached_operator::mutants as of_children;
     use shard_router::mutants as of_shards;
+    use simulation::mutants as from_outside;
 
     let lease = of_leases::Mutant::ALL.into_iter().find(|(_, known)| *known == name);
     let shard = of_shards::Mutant::ALL.into_iter().find(|(_, known)| *known == name);
-    match (lease, shard) {
-        (Some((mutant, _)), _) => of_leases::activate(Some(mutant)),
-        (_, Some((mutant, _))) => of_shards::activate(Some(mutant)),
+    let child = of_children::Mutant::ALL.into_iter().find(|(_, known)| *known == name);
+    let outside = from_outside::Mutant::ALL.into_iter().find(|(_, known)| *known == name);
+    match (lease, shard, child, outside) {
+        (Some((mutant, _)), ..) => of_leases::activate(Some(mutant)),
+        (_, Some((mutant, _)), ..) => of_shards::activate(Some(mutant)),
+        (_, _, Some((mutant, _)), _) => of_children::activate(Some(mutant)),
+        (.., Some((mutant, _))) => from_outside::activate(mutant),
         _ => bail!("there is no mutant {name}; those that schedules are run with are {}", names().join(", ")),
     }
     Ok(())

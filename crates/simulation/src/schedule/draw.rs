@@ -4,11 +4,13 @@
 //! ones find more than ten large ones. Each concern has a stream of its own.
 
 mod aimed;
+mod children;
 mod dice;
 mod edits;
 mod fleet;
 mod ground;
 mod layout;
+mod tenants;
 mod waves;
 
 use std::time::Duration;
@@ -31,8 +33,10 @@ impl Schedule {
         let key_label = stream(seed, "draw: key").u8(..3) == 0;
         let reconcile = reconcile(&mut stream(seed, "draw: reconcile"), timings);
         let ground = Ground::new(&size, key_label, timings, network, &replicas);
-        let faults = waves::draw(&mut stream(seed, "draw: faults"), &ground);
-        let edits = edits::draw(&mut stream(seed, "draw: edits"), &ground);
+        let mut faults = waves::draw(&mut stream(seed, "draw: faults"), &ground);
+        children::draw(&mut stream(seed, "draw: children"), &ground, &mut faults);
+        let mut edits = edits::draw(&mut stream(seed, "draw: edits"), &ground);
+        tenants::draw(&mut stream(seed, "draw: tenants"), &ground, &mut faults, &mut edits);
         let Size { shards, resources, busy_for, .. } = size;
         Self {
             seed,

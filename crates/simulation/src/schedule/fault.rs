@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ResourceIndex, Seat};
+use super::{ChildChange, ResourceIndex, Seat};
 use crate::time::TrueTime;
 
 /// Something that goes wrong for a while.
@@ -138,6 +138,21 @@ pub enum FaultKind {
         anew: bool,
         /// It releases the Lease when the fault is over, instead of leaving it to expire.
         releases: bool,
+    },
+    /// Some reads of children by replicas are followed by somebody's change, before the write that follows can arrive.
+    Children {
+        /// What is done to the child.
+        change: ChildChange,
+        /// After how many reads of a hundred.
+        percent: u8,
+    },
+    /// A tenant with few rights deletes a resource of his, strips the finalizer by which the operator keeps its name taken, and creates
+    /// it anew under another key. An admission policy keeps him from it.
+    StripFinalizer {
+        /// Which resource.
+        resource: ResourceIndex,
+        /// For whom it is created anew.
+        tenant: u8,
     },
     /// Somebody strips the bucket label of a resource, or forges another.
     Label {

@@ -2,11 +2,11 @@
 
 use std::fmt;
 
-use super::{ApiTrouble, Direction, FaultKind, HandOnLease, LeaseOf, Listed, Oddity, Seat};
+use super::{ApiTrouble, ChildChange, Direction, FaultKind, HandOnLease, LeaseOf, Listed, Oddity, Seat};
 
 impl FaultKind {
     /// Every name that [`FaultKind::name`] gives.
-    pub const NAMES: [&'static str; 37] = [
+    pub const NAMES: [&'static str; 41] = [
         "pause",
         "suspend",
         "crash",
@@ -44,6 +44,10 @@ impl FaultKind {
         "other-shards",
         "unsharded",
         "unsharded-anew",
+        "child-edited",
+        "child-remade",
+        "child-foreign",
+        "strip-finalizer",
     ];
 
     /// What this kind is called in tables, finer than the enum: which way a partition goes makes all the difference.
@@ -87,6 +91,10 @@ impl FaultKind {
             Self::OtherShards { .. } => "other-shards",
             Self::Unsharded { anew: false, .. } => "unsharded",
             Self::Unsharded { anew: true, .. } => "unsharded-anew",
+            Self::StripFinalizer { .. } => "strip-finalizer",
+            Self::Children { change: ChildChange::Edited, .. } => "child-edited",
+            Self::Children { change: ChildChange::Remade, .. } => "child-remade",
+            Self::Children { change: ChildChange::Foreign, .. } => "child-foreign",
         }
     }
 
@@ -120,6 +128,8 @@ impl FaultKind {
             | Self::Hand { .. }
             | Self::Label { .. }
             | Self::Unsharded { .. }
+            | Self::Children { .. }
+            | Self::StripFinalizer { .. }
             | Self::Oddity { .. } => None,
         }
     }
@@ -141,11 +151,14 @@ impl fmt::Display for FaultKind {
             }
             Self::LoseRequests { percent, .. }
             | Self::LoseAnswers { percent, .. }
+            | Self::Children { percent, .. }
             | Self::Api { percent, .. } => write!(f, "{name} {percent} %"),
             Self::Hand { lease, .. } => write!(f, "{name} {lease}"),
             Self::OtherShards { shards, .. } => write!(f, "{name}: {shards}"),
             Self::FailingList { of, .. } => write!(f, "{name} of {of}"),
-            Self::Oddity { resource, .. } | Self::Label { resource, forged: None } => {
+            Self::Oddity { resource, .. }
+            | Self::StripFinalizer { resource, .. }
+            | Self::Label { resource, forged: None } => {
                 write!(f, "{name} resource {}", resource.0)
             }
             Self::Label { resource, forged: Some(bucket) } => {

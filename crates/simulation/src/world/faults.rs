@@ -60,9 +60,11 @@ impl World {
             FaultKind::Hand { lease, what } => self.lay_hand(lease, what),
             FaultKind::Label { resource, forged } => self.forge_label(resource, forged),
             FaultKind::Oddity { resource, what } => self.put_oddity(resource, what),
+            FaultKind::StripFinalizer { resource, tenant } => self.strip_finalizer(number, resource, tenant),
             FaultKind::OtherShards { seat, shards } => self.replace(seat, shards),
             FaultKind::Unsharded { anew, .. } => self.begin_unsharded(anew),
             FaultKind::Partition { .. }
+            | FaultKind::Children { .. }
             | FaultKind::Slow { .. }
             | FaultKind::LoseRequests { .. }
             | FaultKind::LoseAnswers { .. }
@@ -101,6 +103,7 @@ impl World {
                 self.restore_layout();
             }
             FaultKind::Unsharded { releases, .. } => self.end_unsharded(releases),
+            FaultKind::Children { .. } => self.remove_strangers(number),
             FaultKind::ApiDown => {
                 self.api.down = self.ledger.down_by().is_some();
                 if self.dice.bool() {
@@ -205,6 +208,7 @@ impl FaultKind {
                 | Self::LoseAnswers { .. }
                 | Self::BreakConnections { .. }
                 | Self::Api { .. }
+                | Self::Children { .. }
                 | Self::FailingList { .. }
         )
     }

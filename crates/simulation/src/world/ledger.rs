@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::World;
 use super::traffic::Concern;
-use crate::evidence::{Happened, LeaseSpec, LeaseState, Received};
+use crate::evidence::{ChildAccess, Happened, LeaseSpec, LeaseState, Received};
 use crate::schedule::{Fault, FaultKind, Schedule};
 use crate::time::TrueTime;
 use crate::trace::Trace;
@@ -22,6 +22,7 @@ const LEASES: &str = "leases";
 pub(super) struct Ledger {
     pub(super) requests: Vec<Received>,
     pub(super) leases: Vec<LeaseState>,
+    pub(super) children: Vec<ChildAccess>,
     pub(super) faults: Vec<Happened>,
     pub(super) quiet_from: TrueTime,
     pub(super) converged: Option<TrueTime>,
@@ -39,6 +40,7 @@ impl Ledger {
         Self {
             requests: Vec::new(),
             leases: Vec::new(),
+            children: Vec::new(),
             faults: Vec::new(),
             quiet_from: TrueTime::START,
             converged: None,

@@ -116,11 +116,7 @@ impl World {
                     self.by_hand(Method::PATCH, &uri, Some(&patch));
                 }
             }
-            EditKind::Delete => {
-                if self.players.wishes.remove(&name).is_some() {
-                    self.by_hand(Method::DELETE, &uri, None);
-                }
-            }
+            EditKind::Delete => self.delete(&name),
         }
     }
 
@@ -194,7 +190,14 @@ impl World {
         }
     }
 
-    fn create(&mut self, resource: ResourceIndex, tenant: Option<u8>) {
+    /// A user deletes what he wished for.
+    pub(super) fn delete(&mut self, name: &str) {
+        if self.players.wishes.remove(name).is_some() {
+            self.by_hand(Method::DELETE, &format!("{}/{name}", memcacheds()), None);
+        }
+    }
+
+    pub(super) fn create(&mut self, resource: ResourceIndex, tenant: Option<u8>) {
         let name = resource_name(resource);
         if self.players.wishes.contains_key(&name) {
             return;

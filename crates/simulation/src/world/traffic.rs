@@ -7,6 +7,7 @@ use http::{Method, Request, Response, header};
 use kube_testkit::embedded::{Answer, Reply};
 use tokio::sync::oneshot;
 
+use super::children::Child;
 use super::{AtServer, World};
 use crate::api::troubled;
 use crate::evidence::{Fate, Received};
@@ -119,6 +120,8 @@ impl World {
         if let Some((fault, _)) = trouble {
             self.ledger.touch(fault, concern);
         }
+        let child = Child::named_by(&request);
+        let before = child.as_ref().and_then(|child| self.state_of(child));
         let carried_out = landed.then(|| self.api.handle(at, &request));
         let succeeded = match &carried_out {
             Some(Reply::Answer(answer)) => answer.status < 300,
@@ -148,6 +151,9 @@ impl World {
             (passage, self.processes[process].is_there() && !abandoned)
         {
             received.answer = Fate::Delivered(back.since(at));
+        }
+        if let Some(child) = child {
+            self.note_child(child, before, &received);
         }
         self.note_request(received, &request);
         match passage {

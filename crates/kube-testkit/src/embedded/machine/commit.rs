@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::create::set_managers;
 use super::settled::equal_but_for;
 use super::{Call, Machine};
+use crate::embedded::admission::Operation as Admitted;
 use crate::embedded::kinds;
 use crate::embedded::ownership::{FieldSet, Managers, Operation, update};
 use crate::embedded::refusal::{Fault, Refusal};
@@ -80,6 +81,7 @@ impl Machine {
         }
         Self::prepare_changed(call, old, &mut object);
         Self::validate(kind, &object, Some(old))?;
+        self.admit(call, Admitted::Update, Some(&object), Some(old))?;
         if object == ***old {
             return Ok(Arc::clone(old));
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::{Call, Machine};
+use crate::embedded::admission::Operation as Admitted;
 use crate::embedded::catalogue;
 use crate::embedded::kinds;
 use crate::embedded::ownership::{Managers, Operation, update};
@@ -68,6 +69,7 @@ impl Machine {
         if self.store.get(&key).is_some() {
             return Err(Refusal::already_exists(kind, &name));
         }
+        self.admit(call, Admitted::Create, Some(&object), None)?;
         if kind.plural == "customresourcedefinitions" {
             object = catalogue::unaccepted(object);
         }

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::commit::is_finished;
 use super::{Call, Machine, Reply};
+use crate::embedded::admission::Operation;
 use crate::embedded::refusal::Refusal;
 use crate::embedded::request::json_body;
 use crate::embedded::resource::ResourceType;
@@ -16,6 +17,7 @@ impl Machine {
         let options = options(call)?;
         let old = self.existing(call, name)?;
         check_preconditions(&call.kind, name, &options, &old)?;
+        self.admit(call, Operation::Delete, None, Some(&old))?;
         let dry_run = Self::is_dry_run(call)? || is_dry_run(&options);
         let key = Self::key_of(call, name);
         let (object, gone) = self.remove_or_mark(&call.kind, &key, &old, finalizer(call, &options)?, dry_run);
@@ -38,6 +40,7 @@ impl Machine {
         let listed = self.list(call)?;
         for object in self.selected(call)? {
             let name = object["metadata"]["name"].as_str().unwrap_or_default();
+            self.admit(call, Operation::Delete, None, Some(&object))?;
             let key = Self::key(&call.kind, object["metadata"]["namespace"].as_str(), name);
             self.remove_or_mark(&call.kind, &key, &object, finalizer, dry_run);
         }

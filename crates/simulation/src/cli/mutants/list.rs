@@ -1,6 +1,6 @@
 //! Which rules are broken, and who has to notice.
 
-/// A rule of `lease-core` or `shard-router`, broken.
+/// A rule of `lease-core`, `shard-router` or `memcached-operator`, broken, or a protection from outside, taken away.
 #[derive(Debug)]
 pub(crate) struct Mutant {
     /// What it is called there (`crates/*/src/mutants.rs`).
@@ -16,7 +16,7 @@ const fn mutant(name: &'static str, checker: &'static str, bound: u64) -> Mutant
 }
 
 /// Those that schedules can tell from the rules.
-pub(crate) const MUTANTS: [Mutant; 26] = [
+pub(crate) const MUTANTS: [Mutant; 29] = [
     // lease-core
     mutant("expiry-by-wall-clock", "one-holder", 100),
     mutant("takeover-at-first-sight", "one-holder", 100),
@@ -45,6 +45,11 @@ pub(crate) const MUTANTS: [Mutant; 26] = [
     mutant("new-lease-goes-by-its-name", "overlap", 300),
     mutant("layout-of-predecessor-stands", "unsharded", 100),
     mutant("ignore-layout", "layout", 300),
+    // memcached-operator
+    mutant("child-without-precondition", "children", 50),
+    mutant("create-overwrites", "children", 50),
+    // From outside: `simulation::mutants`.
+    mutant("no-finalizer-policy", "overlap", 100),
 ];
 
 #[cfg(all(test, feature = "mutants"))]
@@ -55,9 +60,12 @@ mod tests {
     fn each_is_a_mutant_of_one_of_the_crates() {
         let of_leases = lease_core::mutants::Mutant::ALL.map(|(_, name)| name);
         let of_shards = shard_router::mutants::Mutant::ALL.map(|(_, name)| name);
+        let of_children = memcached_operator::mutants::Mutant::ALL.map(|(_, name)| name);
+        let from_outside = simulation::mutants::Mutant::ALL.map(|(_, name)| name);
         for mutant in &MUTANTS {
-            let crates = [of_leases.contains(&mutant.name), of_shards.contains(&mutant.name)];
-            assert!(crates[0] != crates[1], "{} is in {crates:?}", mutant.name);
+            let crates = [&of_leases[..], &of_shards, &of_children, &from_outside]
+                .map(|all| all.contains(&mutant.name));
+            assert!(crates.iter().filter(|has| **has).count() == 1, "{} is in {crates:?}", mutant.name);
         }
     }
 }

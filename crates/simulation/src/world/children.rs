@@ -1,0 +1,247 @@
+//! Who else writes children: between a replica's read of a child and the write that follows, somebody changes it.
+//!
+//! A read is followed by a change within the time that its answer needs to come back and a write to arrive, so the change is always
+//! before that write. What replicas read and wrote is noted for the checker `children` from what the server keeps, not from what
+//! they send.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Method, Request};
+use memcached_operator::crd::DOMAIN;
+use serde_json::{Value, json};
+
+use super::{AtServer, World};
+use crate::evidence::{ChildAccess, ChildState, Fate, Received};
+use crate::schedule::{ChildChange, FaultKind, LEAST_LATENCY};
+use crate::seed::stream;
+use crate::time::TrueTime;
+use crate::world::process::NAMESPACE;
+use crate::world::traffic::Concern;
+
+/// A label that the operator applies and that nothing is selected by.
+const APPLIED: &str = "app.kubernetes.io/name";
+
+/// The kinds of children: group, path of their collection, plural.
+const KINDS: [(&str, &str, &str); 3] = [
+    ("", "/api/v1/namespaces/default/services", "services"),
+    ("policy", "/apis/policy/v1/namespaces/default/poddisruptionbudgets", "poddisruptionbudgets"),
+    ("apps", "/apis/apps/v1/namespaces/default/statefulsets", "statefulsets"),
+];
+
+/// Who else writes children.
+pub(super) struct Others {
+    dice: fastrand::Rng,
+    /// The foreign objects, each with the fault that they are there for.
+    strangers: Vec<(usize, Child)>,
+}
+
+impl Others {
+    pub(super) fn new(seed: u64) -> Self {
+        Self { dice: stream(seed, "others"), strangers: Vec::new() }
+    }
+}
+
+/// A child, by where it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Child {
+    group: &'static str,
+    collection: &'static str,
+    plural: &'static str,
+    name: String,
+}
+
+/// A change that is under way to the server.
+pub(super) struct Change {
+    fault: usize,
+    child: Child,
+    change: ChildChange,
+}
+
+impl Child {
+    /// The child that a request reads or writes as a whole.
+    pub(super) fn named_by(request: &Request<Bytes>) -> Option<Self> {
+        let path = request.uri().path();
+        KINDS.iter().find_map(|(group, collection, plural)| {
+            let name = path.strip_prefix(collection)?.strip_prefix('/')?;
+            (!name.is_empty() && !name.contains('/')).then(|| Self {
+                group,
+                collection,
+                plural,
+                name: name.to_owned(),
+            })
+        })
+    }
+
+    fn uri(&self) -> String {
+        format!("{}/{}", self.collection, self.name)
+    }
+}
+
+impl World {
+    /// What the server keeps of a child.
+    pub(super) fn state_of(&self, child: &Child) -> Option<ChildState> {
+        self.kept(child).map(|object| ChildState {
+            uid: text(&object["metadata"]["uid"]),
+            version: text(&object["metadata"]["resourceVersion"]),
+            foreign: is_foreign(object),
+        })
+    }
+
+    /// Notes what a request read of a child, or made of it, and lets somebody follow a read.
+    pub(super) fn note_child(&mut self, child: Child, before: Option<ChildState>, received: &Received) {
+        let Some(by) = received.by.clone() else { return };
+        let is_read = received.method == "GET";
+        let known = match received.answer {
+            Fate::Delivered(after) if received.code < 300 => Some(received.arrived + after),
+            _ => None,
+        };
+        self.ledger.children.push(ChildAccess {
+            by,
+            sent: received.sent,
+            arrived: received.arrived,
+            known,
+            child: format!("{}/{}", child.plural, child.name),
+            write: !is_read,
+            before,
+            after: self.state_of(&child),
+        });
+        if is_read && received.code != 504 {
+            self.follow(received.arrived, child);
+        }
+    }
+
+    fn follow(&mut self, at: TrueTime, child: Child) {
+        let faults = self.network.faults().filter_map(|(number, fault)| match fault {
+            FaultKind::Children { change, percent } => Some((number, *change, *percent)),
+            _ => None,
+        });
+        for (fault, change, percent) in faults.collect::<Vec<_>>() {
+            if self.others.dice.u8(..100) < percent {
+                let soon = Duration::from_millis(self.others.dice.u64(1..=30)).min(LEAST_LATENCY * 3 / 2);
+                let change = Change { fault, child: child.clone(), change };
+                self.serve_at(at + soon, AtServer::ChildChanges(Box::new(change)));
+                return;
+            }
+        }
+    }
+
+    /// The change arrives, unless the fault is over.
+    pub(super) fn change_child(&mut self, at: TrueTime, change: Change) {
+        let Change { fault, child, change } = change;
+        if !self.network.faults().any(|(number, _)| number == fault) {
+            return;
+        }
+        let changed = match change {
+            ChildChange::Edited => self.edit_child(at, &child),
+            ChildChange::Remade => self.remake_child(at, &child),
+            ChildChange::Foreign => self.usurp_child(at, fault, &child),
+        };
+        if changed {
+            self.ledger.trace.line(at, format_args!("child {change:?} {}", child.uri()));
+            self.ledger.touch(fault, Concern::Reconcile);
+            self.show_changes(at);
+        }
+    }
+
+    fn edit_child(&mut self, at: TrueTime, child: &Child) -> bool {
+        if self.own(child).is_none() {
+            return false;
+        }
+        let patch = json!({"metadata": {"labels": {APPLIED: format!("edited-{}", at.nanos())}}});
+        self.api.ask(at, Method::PATCH, &child.uri(), Some(&patch)).is_some()
+    }
+
+    fn remake_child(&mut self, at: TrueTime, child: &Child) -> bool {
+        let Some(object) = self.own(child) else { return false };
+        let metadata = &object["metadata"];
+        let mut labels = metadata["labels"].clone();
+        if let Some(labels) = labels.as_object_mut() {
+            labels.remove(APPLIED);
+        }
+        let backup = json!({
+            "apiVersion": object["apiVersion"], "kind": object["kind"], "spec": object["spec"],
+            "metadata": {"name": child.name, "labels": labels, "ownerReferences": metadata["ownerReferences"]},
+        });
+        // A backup has the field managers too.
+        let restored = format!("{}?fieldManager=memcached-operator&force=true", child.uri());
+        self.api.ask(at, Method::DELETE, &child.uri(), None).is_some()
+            && self.api.ask(at, Method::PATCH, &restored, Some(&backup)).is_some()
+    }
+
+    fn usurp_child(&mut self, at: TrueTime, fault: usize, child: &Child) -> bool {
+        if self.kept(child).is_some() {
+            if self.own(child).is_none() {
+                return false;
+            }
+            self.api.ask(at, Method::DELETE, &child.uri(), None);
+        }
+        let made = self.api.ask(at, Method::POST, child.collection, Some(&strange(child))).is_some();
+        if made {
+            self.others.strangers.push((fault, child.clone()));
+        }
+        made
+    }
+
+    /// The foreign objects of a fault go when it is over: else what users ask for could never be.
+    pub(super) fn remove_strangers(&mut self, fault: usize) {
+        let strangers = std::mem::take(&mut self.others.strangers);
+        let (over, on) = strangers.into_iter().partition(|(number, _)| *number == fault);
+        self.others.strangers = on;
+        for (_, child) in over {
+            if self.kept(&child).is_some_and(is_foreign) {
+                self.by_hand(Method::DELETE, &child.uri(), None);
+            }
+        }
+    }
+
+    fn kept(&self, child: &Child) -> Option<&Value> {
+        self.api.look().peek(child.group, child.plural, NAMESPACE, &child.name)
+    }
+
+    /// The child, if it is one and is to stay.
+    fn own(&self, child: &Child) -> Option<Value> {
+        let object = self.kept(child)?;
+        let stays = object["metadata"]["deletionTimestamp"].is_null() && !is_foreign(object);
+        stays.then(|| object.clone())
+    }
+}
+
+/// Whether nothing says that it belongs to a Memcached: no owner, and not the operator's labels.
+fn is_foreign(object: &Value) -> bool {
+    let metadata = &object["metadata"];
+    let owned = metadata["ownerReferences"].as_array().is_some_and(|all| {
+        let group = format!("{DOMAIN}/");
+        all.iter()
+            .any(|owner| owner["apiVersion"].as_str().is_some_and(|version| version.starts_with(&group)))
+    });
+    !owned && metadata["labels"]["app.kubernetes.io/managed-by"] != "memcached-operator"
+}
+
+/// An object of somebody else under the name of a child.
+fn strange(child: &Child) -> Value {
+    let labels = json!({"app": "another"});
+    let metadata = json!({"name": child.name, "labels": labels});
+    let selector = json!({"matchLabels": labels});
+    match child.plural {
+        "services" => json!({
+            "apiVersion": "v1", "kind": "Service", "metadata": metadata,
+            "spec": {"clusterIP": "None", "selector": labels, "ports": [{"port": 1}]},
+        }),
+        "poddisruptionbudgets" => json!({
+            "apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": metadata,
+            "spec": {"maxUnavailable": 1, "selector": selector},
+        }),
+        _ => json!({
+            "apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": metadata,
+            "spec": {"serviceName": child.name, "selector": selector, "template": {
+                "metadata": {"labels": labels},
+                "spec": {"containers": [{"name": "other", "image": "example.com/other:1"}]},
+            }},
+        }),
+    }
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
