@@ -88,7 +88,7 @@ fn evidence() -> Evidence {
         ],
         requests: Vec::new(),
         leases: vec![LeaseState {
-        children: Vec::new(),
+            children: Vec::new(),
             name: LEASE.into(),
             at: at(57_400),
             sent: at(57_000),

@@ -145,11 +145,13 @@ impl World {
     }
 
     fn edit_child(&mut self, at: TrueTime, child: &Child) -> bool {
-        if self.own(child).is_none() {
-            return false;
-        }
-        let patch = json!({"metadata": {"labels": {APPLIED: format!("edited-{}", at.nanos())}}});
-        self.api.ask(at, Method::PATCH, &child.uri(), Some(&patch)).is_some()
+        let Some(object) = self.own(child) else { return false };
+        let edited = json!({
+            "apiVersion": object["apiVersion"], "kind": object["kind"],
+            "metadata": {"name": child.name, "labels": {APPLIED: format!("edited-{}", at.nanos())}},
+        });
+        let uri = format!("{}?fieldManager=somebody&force=true", child.uri());
+        self.api.ask(at, Method::PATCH, &uri, Some(&edited)).is_some()
     }
 
     fn remake_child(&mut self, at: TrueTime, child: &Child) -> bool {

@@ -1,0 +1,124 @@
+//! Faults switched on one at a time, for the whole process, to prove that what the preconditions of children prevent would be seen.
+//!
+//! On the embedded API server: that it compares uids and resourceVersions as the real one does is up to the conformance suite. The
+//! scenarios are those of `real/races.rs`, in which nothing is broken.
+
+use std::sync::Mutex;
+
+use k8s_openapi::api::core::v1::Service;
+use kube::api::{DeleteParams, PostParams};
+use kube::{Api, Client, CustomResourceExt, ResourceExt};
+use kube_testkit::embedded::{EmbeddedServer, WallSeams};
+use lease_core::SystemClock;
+use memcached_operator::crd::Memcached;
+use memcached_operator::mutants::{Mutant, activate};
+use memcached_operator::reconcile::ReconcileError;
+use memcached_operator::reconcile::apply::{Applied, apply};
+use memcached_operator::reconcile::build::{Children, build};
+use memcached_operator::reconcile::fetch::{self, Observed};
+use memcached_operator::reconcile::validate::validate;
+use serde_json::{Value, json};
+use tokio::sync::Mutex as Turns;
+
+/// One mutant at a time.
+static TURN: Turns<()> = Turns::const_new(());
+
+/// A server, and a resource on it that nothing was reconciled of.
+struct Stage {
+    client: Client,
+    memcached: Memcached,
+    services: Api<Service>,
+}
+
+impl Stage {
+    async fn new() -> Self {
+        let client = EmbeddedServer::new(WallSeams::new(7)).client("default");
+        let params = PostParams::default();
+        Api::all(client.clone()).create(&params, &Memcached::crd()).await.expect("defined");
+        let memcached: Memcached = from(json!({
+            "apiVersion": "cache.example.com/v1alpha1", "kind": "Memcached", "metadata": {"name": "cache"}, "spec": {},
+        }));
+        let memcached = Api::default_namespaced(client.clone()).create(&params, &memcached).await;
+        let services = Api::default_namespaced(client.clone());
+        Self { memcached: memcached.expect("created"), client, services }
+    }
+
+    fn children(&self) -> Children {
+        let bucket = ("cache.example.com/bucket".to_owned(), "17".to_owned());
+        build(&validate(&self.memcached).expect("valid"), &bucket)
+    }
+
+    async fn seen(&self) -> Observed {
+        fetch::children(&self.client, &self.memcached).await.expect("ours, or not there")
+    }
+
+    async fn apply(&self, seen: &Observed) -> Result<Applied, ReconcileError> {
+        let (mendings, clock) = (Mutex::default(), SystemClock);
+        apply(&self.client, &self.memcached, self.children(), seen, &mendings, &clock).await
+    }
+
+    async fn service(&self) -> Service {
+        self.services.get("cache").await.expect("there")
+    }
+
+    /// A stranger makes a Service of the child's name.
+    async fn stranger(&self) -> Service {
+        let foreign: Service = from(json!({
+            "metadata": {"name": "cache", "labels": {"app": "another"}},
+            "spec": {"clusterIP": "None", "selector": {"app": "another"}, "ports": [{"port": 1}]},
+        }));
+        self.services.create(&PostParams::default(), &foreign).await.expect("nobody was quicker")
+    }
+}
+
+fn from<T: serde::de::DeserializeOwned>(value: Value) -> T {
+    serde_json::from_value(value).expect("an object of this kind")
+}
+
+/// Whether a Service that somebody makes between the read and the first apply is taken over.
+async fn a_stranger_is_taken_over() -> bool {
+    let stage = Stage::new().await;
+    let seen = stage.seen().await;
+    let strange = stage.stranger().await;
+    let applied = stage.apply(&seen).await;
+    let rewritten = stage.service().await.resource_version() != strange.resource_version();
+    assert_eq!(applied.is_err(), !rewritten, "{applied:?}");
+    rewritten
+}
+
+/// Whether a Service that replaced the child after it was read is taken over.
+async fn a_successor_of_the_child_is_taken_over() -> bool {
+    let stage = Stage::new().await;
+    stage.apply(&stage.seen().await).await.expect("applied");
+    let seen = stage.seen().await;
+    stage.services.delete("cache", &DeleteParams::default()).await.expect("deleted");
+    let strange = stage.stranger().await;
+    let applied = stage.apply(&seen).await;
+    let rewritten = stage.service().await.resource_version() != strange.resource_version();
+    assert_eq!(applied.is_err(), !rewritten, "{applied:?}");
+    rewritten
+}
+
+/// Switches a mutant on, and says whether each of the two is taken over: the stranger, and the successor of the child.
+async fn taken_over(mutant: Option<Mutant>) -> [bool; 2] {
+    let _turn = TURN.lock().await;
+    activate(mutant);
+    let found = [a_stranger_is_taken_over().await, a_successor_of_the_child_is_taken_over().await];
+    activate(None);
+    found
+}
+
+#[tokio::test]
+async fn with_nothing_broken_nothing_is_taken_over() {
+    assert_eq!(taken_over(None).await, [false, false]);
+}
+
+#[tokio::test]
+async fn a_create_that_overwrites_is_found_out() {
+    assert_eq!(taken_over(Some(Mutant::CreateOverwrites)).await, [true, false]);
+}
+
+#[tokio::test]
+async fn a_write_without_preconditions_is_found_out() {
+    assert_eq!(taken_over(Some(Mutant::ChildWithoutPrecondition)).await, [false, true]);
+}
