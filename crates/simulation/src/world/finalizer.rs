@@ -13,8 +13,8 @@ use crate::mutants;
 use crate::schedule::ResourceIndex;
 use crate::world::process::NAMESPACE;
 
-/// Begins the User-Agent of whatever a replica sends.
-const OPERATOR: &str = "memcached-operator/";
+/// Begins the User-Agent of whatever a replica sends, its stamper too.
+const OPERATOR: &str = "memcached-operator";
 
 /// Installs the policy.
 pub(super) fn guard(machine: &mut Machine) {
