@@ -117,7 +117,9 @@ impl World {
             _ => None,
         });
         for (fault, change, percent) in faults.collect::<Vec<_>>() {
-            if self.others.dice.u8(..100) < percent {
+            // Children are read often and made once: where none is yet, a foreign object is always quicker.
+            let unmade = change == ChildChange::Foreign && self.kept(&child).is_none();
+            if self.others.dice.u8(..100) < if unmade { 100 } else { percent } {
                 let soon = Duration::from_millis(self.others.dice.u64(1..=30)).min(LEAST_LATENCY * 3 / 2);
                 let change = Change { fault, child: child.clone(), change };
                 self.serve_at(at + soon, AtServer::ChildChanges(Box::new(change)));
