@@ -103,22 +103,25 @@ async fn a_successor_of_the_child_is_taken_over() -> bool {
 async fn taken_over(mutant: Option<Mutant>) -> [bool; 2] {
     let _turn = TURN.lock().await;
     activate(mutant);
-    let found = [a_stranger_is_taken_over().await, a_successor_of_the_child_is_taken_over().await];
+    let found = [
+        Box::pin(a_stranger_is_taken_over()).await,
+        Box::pin(a_successor_of_the_child_is_taken_over()).await,
+    ];
     activate(None);
     found
 }
 
 #[tokio::test]
 async fn with_nothing_broken_nothing_is_taken_over() {
-    assert_eq!(taken_over(None).await, [false, false]);
+    assert_eq!(Box::pin(taken_over(None)).await, [false, false]);
 }
 
 #[tokio::test]
 async fn a_create_that_overwrites_is_found_out() {
-    assert_eq!(taken_over(Some(Mutant::CreateOverwrites)).await, [true, false]);
+    assert_eq!(Box::pin(taken_over(Some(Mutant::CreateOverwrites))).await, [true, false]);
 }
 
 #[tokio::test]
 async fn a_write_without_preconditions_is_found_out() {
-    assert_eq!(taken_over(Some(Mutant::ChildWithoutPrecondition)).await, [false, true]);
+    assert_eq!(Box::pin(taken_over(Some(Mutant::ChildWithoutPrecondition))).await, [false, true]);
 }

@@ -49,11 +49,17 @@ mod tests {
     use crate::evidence::{ChildAccess, ChildState};
     use kube_testkit::records::Replica;
 
-    fn state(version: &str, foreign: bool) -> Option<ChildState> {
-        Some(ChildState { uid: "u".into(), version: version.into(), foreign })
+    fn state(version: &str, foreign: bool) -> ChildState {
+        ChildState { uid: "u".into(), version: version.into(), foreign }
     }
 
-    fn access(sent: u64, write: bool, before: Option<ChildState>, after: Option<ChildState>) -> ChildAccess {
+    fn access(
+        sent: u64,
+        write: bool,
+        before: impl Into<Option<ChildState>>,
+        after: ChildState,
+    ) -> ChildAccess {
+        let (before, after) = (before.into(), Some(after));
         let (by, child) = (Replica("a".into()), "services/m-0".into());
         let (arrived, known) = (at(sent + 20), Some(at(sent + 40)));
         ChildAccess { by, sent: at(sent), arrived, known, child, write, before, after }

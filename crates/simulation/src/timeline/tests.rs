@@ -87,8 +87,8 @@ fn evidence() -> Evidence {
             record(0, 1_000, begin("web", 1, 1)),
         ],
         requests: Vec::new(),
+        children: Vec::new(),
         leases: vec![LeaseState {
-            children: Vec::new(),
             name: LEASE.into(),
             at: at(57_400),
             sent: at(57_000),

@@ -55,7 +55,7 @@ pub(super) struct Child {
 pub(super) struct Change {
     fault: usize,
     child: Child,
-    change: ChildChange,
+    what: ChildChange,
 }
 
 impl Child {
@@ -89,7 +89,7 @@ impl World {
     }
 
     /// Notes what a request read of a child, or made of it, and lets somebody follow a read.
-    pub(super) fn note_child(&mut self, child: Child, before: Option<ChildState>, received: &Received) {
+    pub(super) fn note_child(&mut self, child: &Child, before: Option<ChildState>, received: &Received) {
         let Some(by) = received.by.clone() else { return };
         let is_read = received.method == "GET";
         let known = match received.answer {
@@ -104,24 +104,24 @@ impl World {
             child: format!("{}/{}", child.plural, child.name),
             write: !is_read,
             before,
-            after: self.state_of(&child),
+            after: self.state_of(child),
         });
         if is_read && received.code != 504 {
             self.follow(received.arrived, child);
         }
     }
 
-    fn follow(&mut self, at: TrueTime, child: Child) {
+    fn follow(&mut self, at: TrueTime, child: &Child) {
         let faults = self.network.faults().filter_map(|(number, fault)| match fault {
             FaultKind::Children { change, percent } => Some((number, *change, *percent)),
             _ => None,
         });
         for (fault, change, percent) in faults.collect::<Vec<_>>() {
             // Children are read often and made once: where none is yet, a foreign object is always quicker.
-            let unmade = change == ChildChange::Foreign && self.kept(&child).is_none();
+            let unmade = change == ChildChange::Foreign && self.kept(child).is_none();
             if self.others.dice.u8(..100) < if unmade { 100 } else { percent } {
                 let soon = Duration::from_millis(self.others.dice.u64(1..=30)).min(LEAST_LATENCY * 3 / 2);
-                let change = Change { fault, child: child.clone(), change };
+                let change = Change { fault, child: child.clone(), what: change };
                 self.serve_at(at + soon, AtServer::ChildChanges(Box::new(change)));
                 return;
             }
@@ -130,17 +130,17 @@ impl World {
 
     /// The change arrives, unless the fault is over.
     pub(super) fn change_child(&mut self, at: TrueTime, change: Change) {
-        let Change { fault, child, change } = change;
+        let Change { fault, child, what } = change;
         if !self.network.faults().any(|(number, _)| number == fault) {
             return;
         }
-        let changed = match change {
+        let changed = match what {
             ChildChange::Edited => self.edit_child(at, &child),
             ChildChange::Remade => self.remake_child(at, &child),
             ChildChange::Foreign => self.usurp_child(at, fault, &child),
         };
         if changed {
-            self.ledger.trace.line(at, format_args!("child {change:?} {}", child.uri()));
+            self.ledger.trace.line(at, format_args!("child {what:?} {}", child.uri()));
             self.ledger.touch(fault, Concern::Reconcile);
             self.show_changes(at);
         }

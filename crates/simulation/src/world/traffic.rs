@@ -153,7 +153,7 @@ impl World {
             received.answer = Fate::Delivered(back.since(at));
         }
         if let Some(child) = child {
-            self.note_child(child, before, &received);
+            self.note_child(&child, before, &received);
         }
         self.note_request(received, &request);
         match passage {
