@@ -29,7 +29,7 @@ const UNACKNOWLEDGED: Duration = Duration::from_secs(30);
 pub type Transport = BoxCloneSyncService<Request<Body>, Response<Box<DynBody>>, BoxError>;
 
 /// kube's stack for this configuration (addresses, TLS, authentication, headers, its time limits for connections), on connections that
-/// are checked: one that is dead is closed within about 30 s, also when nothing is sent. Nothing is retried, and kube's debug spans
+/// are checked: the kernel closes one that is dead within about 30 s, also when nothing is sent. Nothing is retried, and kube's debug spans
 /// of HTTP requests are left out.
 ///
 /// # Errors

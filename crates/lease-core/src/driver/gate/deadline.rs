@@ -19,7 +19,7 @@ pub(super) fn limit<B>(request: &mut Request<B>, remaining: Duration) {
 }
 
 /// What the API server itself exempts from request timeouts: watches, and subresources that stream.
-fn runs_long(uri: &Uri) -> bool {
+pub(super) fn runs_long(uri: &Uri) -> bool {
     let watches =
         pairs(uri).any(|(name, value)| matches!(name, "watch" | "follow") && !matches!(value, "false" | "0"));
     let last = uri.path().rsplit('/').next().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! A time limit for every request that is no watch.
+//! A time limit for every request that does not stream.
 //!
 //! A connection can die without a word: a load balancer forgets it, an API server's machine is gone. Then nothing is ever answered,
 //! and kube has no limit of its own. What waited for the answer would wait for as long as its shard is held, while Leases, on another
@@ -19,10 +19,12 @@ use http_body::Frame;
 use kube::client::Body;
 use tower::BoxError;
 
+use super::deadline::runs_long;
 use crate::driver::clock::Clock;
 use crate::rules;
 
-/// How long a request of a [`ClientPool`](super::ClientPool) may take, its whole answer included; a watch, until it begins.
+/// How long a request of a [`ClientPool`](super::ClientPool) may take, its whole answer included; a watch, or what else streams
+/// (logs that are followed, exec), until it begins.
 /// kube-apiserver gives up on a request of its own accord after 60 s; one that takes half of that serves nobody.
 pub const REQUEST_LIMIT: Duration = Duration::from_secs(30);
 
@@ -40,17 +42,17 @@ pub(super) struct TimedOut {
 /// The limit of one request, running from its making on.
 pub(super) struct Limit {
     over: Option<BoxFuture<'static, ()>>,
-    watches: bool,
+    /// Whether its answer goes on for as long as somebody reads it.
+    streams: bool,
     method: String,
     path: String,
 }
 
 impl Limit {
     pub(super) fn of<B>(request: &Request<B>, clock: &Arc<dyn Clock>) -> Self {
-        let query = request.uri().query().unwrap_or_default();
         Self {
             over: rules::request_limit(REQUEST_LIMIT).map(|limit| clock.sleep(limit)),
-            watches: query.split('&').any(|pair| matches!(pair, "watch=true" | "watch=1")),
+            streams: runs_long(request.uri()),
             method: request.method().to_string(),
             path: request.uri().path().to_owned(),
         }
@@ -70,10 +72,10 @@ impl Limit {
             },
         };
         // A watch that is refused is no stream: its body says why, and has to end.
-        if self.watches && answer.status().is_success() {
+        if self.streams && answer.status().is_success() {
             self.over = None;
         }
-        Ok(answer.map(|body| Limited { body, limit: Some(self) }))
+        Ok(answer.map(|body| Limited { body, limit: self }))
     }
 
     fn timed_out(&self) -> TimedOut {
@@ -84,14 +86,7 @@ impl Limit {
 /// A body that has to be complete in time.
 pub(super) struct Limited {
     body: Body,
-    limit: Option<Limit>,
-}
-
-/// One that is all there.
-impl From<Vec<u8>> for Limited {
-    fn from(body: Vec<u8>) -> Self {
-        Self { body: Body::from(body), limit: None }
-    }
+    limit: Limit,
 }
 
 impl http_body::Body for Limited {
@@ -105,12 +100,12 @@ impl http_body::Body for Limited {
         if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) {
             return Poll::Ready(frame.map(|frame| frame.map_err(BoxError::from)));
         }
-        let over = self.limit.as_mut().and_then(|limit| limit.over.as_mut());
-        if !over.is_some_and(|over| over.as_mut().poll(cx).is_ready()) {
+        let is_over = self.limit.over.as_mut().is_some_and(|over| over.as_mut().poll(cx).is_ready());
+        if !is_over {
             return Poll::Pending;
         }
-        let timed_out = self.limit.take().map(|limit| Err(limit.timed_out().into()));
-        Poll::Ready(timed_out)
+        self.limit.over = None;
+        Poll::Ready(Some(Err(self.limit.timed_out().into())))
     }
 }
 

@@ -1,3 +1,4 @@
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -46,6 +47,14 @@ impl Clock for ByHand {
     }
 }
 
+/// A term of nobody's candidate.
+pub(super) fn term(validity: Validity, clock: Arc<dyn Clock>) -> Term {
+    let lease = LeaderElectionId::new("op.example.com").unwrap().lease_name();
+    let identity = Identity::of_pod("a", "1").unwrap();
+    let notes = Notes::to(&tokio::sync::mpsc::unbounded_channel().0);
+    Term::new(lease, identity, FencingToken(7), validity, clock.now(), clock, notes)
+}
+
 /// A term that ends when the test says so.
 struct Authority {
     clock: Arc<ByHand>,
@@ -58,11 +67,7 @@ const AGENT: &str = "op/1 (a_1)";
 impl Authority {
     fn new() -> Self {
         let clock = Arc::new(ByHand::default());
-        let lease = LeaderElectionId::new("op.example.com").unwrap().lease_name();
-        let identity = Identity::of_pod("a", "1").unwrap();
-        let validity = Validity::starting(clock.now(), LEFT);
-        let notes = Notes::to(&tokio::sync::mpsc::unbounded_channel().0);
-        let term = Term::new(lease, identity, FencingToken(7), validity, clock.now(), clock.clone(), notes);
+        let term = term(Validity::starting(clock.now(), LEFT), clock.clone());
         Self { clock, term }
     }
 
@@ -117,6 +122,14 @@ impl Server {
             }
         });
         Client::new(service, "default")
+    }
+
+    /// Drives a request until it is here.
+    async fn reached_by<F: Future>(&self, mut request: Pin<&mut F>) {
+        while self.saw().is_empty() {
+            assert!(request.as_mut().now_or_never().is_none(), "nobody answers");
+            tokio::task::yield_now().await;
+        }
     }
 
     fn saw(&self) -> Vec<String> {
@@ -198,10 +211,7 @@ async fn nothing_is_sent_once_the_clients_of_a_term_are_closed_although_it_goes_
 async fn an_answer_is_not_waited_for_beyond_the_end() {
     let (authority, server, client) = setting();
     let mut answer = Box::pin(get(client));
-    while server.saw().is_empty() {
-        assert!(answer.as_mut().now_or_never().is_none(), "nobody answers");
-        tokio::task::yield_now().await;
-    }
+    server.reached_by(answer.as_mut()).await;
     authority.ends();
     let error = answer.await.unwrap_err();
     assert!(error.to_string().contains("it may have landed"), "{error}");
@@ -235,10 +245,7 @@ async fn a_write_whose_sender_is_aborted_is_given_up_on() {
     let api = Api::<ConfigMap>::default_namespaced(client);
     let params = kube::api::DeleteParams::default();
     let mut aborted = Box::pin(api.delete("x", &params));
-    while server.saw().is_empty() {
-        assert!(aborted.as_mut().now_or_never().is_none(), "nobody answers");
-        tokio::task::yield_now().await;
-    }
+    server.reached_by(aborted.as_mut()).await;
     assert!(!authority.gave_up_on_a_write());
     drop(aborted);
     assert!(authority.gave_up_on_a_write());
@@ -250,10 +257,7 @@ async fn a_write_whose_term_ends_before_the_answer_is_given_up_on() {
     let api = Api::<ConfigMap>::default_namespaced(client);
     let params = kube::api::DeleteParams::default();
     let mut write = Box::pin(api.delete("x", &params));
-    while server.saw().is_empty() {
-        assert!(write.as_mut().now_or_never().is_none(), "nobody answers");
-        tokio::task::yield_now().await;
-    }
+    server.reached_by(write.as_mut()).await;
     authority.ends();
     write.await.unwrap_err();
     assert!(authority.gave_up_on_a_write());
@@ -263,10 +267,7 @@ async fn a_write_whose_term_ends_before_the_answer_is_given_up_on() {
 async fn a_read_that_is_given_up_on_is_nothing_to_wait_for() {
     let (authority, server, client) = setting();
     let mut read = Box::pin(get(client));
-    while server.saw().is_empty() {
-        assert!(read.as_mut().now_or_never().is_none(), "nobody answers");
-        tokio::task::yield_now().await;
-    }
+    server.reached_by(read.as_mut()).await;
     authority.ends();
     read.await.unwrap_err();
     assert!(!authority.gave_up_on_a_write());

@@ -5,25 +5,12 @@ use kube::Client;
 use tokio::time::{Instant, timeout};
 
 use super::*;
-use crate::driver::candidate::Notes;
 use crate::driver::clock::SystemClock;
-use crate::driver::gate::ClientPool;
+use crate::driver::gate::{ClientPool, tests::term};
 use crate::driver::term::Term;
-use crate::identity::Identity;
-use crate::name::LeaderElectionId;
-use crate::revision::FencingToken;
-use crate::time::{Now, Validity};
+use crate::time::Validity;
 
 const LONGER: Duration = REQUEST_LIMIT.saturating_mul(10);
-
-/// A term that does not end.
-fn term() -> Term {
-    let lease = LeaderElectionId::new("op.example.com").unwrap().lease_name();
-    let identity = Identity::of_pod("a", "1").unwrap();
-    let notes = Notes::to(&tokio::sync::mpsc::unbounded_channel().0);
-    let (validity, clock) = (Validity::unlimited(), Arc::new(SystemClock));
-    Term::new(lease, identity, FencingToken(7), validity, Now::default(), clock, notes)
-}
 
 /// A body of which something comes, and the end never does.
 struct Endless(bool);
@@ -52,7 +39,7 @@ fn clients(head: Option<u16>) -> (Term, [Client; 2]) {
         }
     });
     let pool = ClientPool::new(Client::new(service, "default"), "op/1 (a_1)").unwrap();
-    let term = term();
+    let term = term(Validity::unlimited(), Arc::new(SystemClock));
     let gated = term.client(&pool);
     (term, [gated, pool.ungated()])
 }
@@ -95,10 +82,12 @@ async fn a_watch_has_the_limit_until_it_begins_and_when_it_is_refused() {
             assert!(is_limit(&outcome), "{head:?}: {outcome:?}");
         }
     }
-    let (_term, [gated, _]) = clients(Some(200));
-    let request = Request::get("/api/v1/configmaps?watch=true").body(Vec::new()).unwrap();
-    let begun = timeout(LONGER, gated.request::<serde_json::Value>(request)).await;
-    assert!(begun.is_err(), "a watch that has begun goes on for as long as it likes: {begun:?}");
+    for streams in ["/api/v1/configmaps?watch=true", "/api/v1/namespaces/a/pods/x/log?follow=true"] {
+        let (_term, [gated, _]) = clients(Some(200));
+        let request = Request::get(streams).body(Vec::new()).unwrap();
+        let begun = timeout(LONGER, gated.request::<serde_json::Value>(request)).await;
+        assert!(begun.is_err(), "{streams} goes on for as long as it likes once it has begun: {begun:?}");
+    }
 }
 
 /// Nobody knows whether a write without an answer has landed or will, so the Lease is not released soon after it.
