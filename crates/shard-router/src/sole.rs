@@ -56,14 +56,16 @@ pub(crate) async fn run<K: Sharded, R: Reconciler<K>>(
     setup.metrics.ready(false);
     readiness.set(Readiness::NotReady { because: "the replica is shutting down".to_owned() });
     stop.cancel();
-    let drained = async { while running.join_next().await.is_some() {} };
-    let drained = async { tokio::join!(join_all(shards.into_iter().map(Candidate::shutdown)), drained) };
-    tokio::select! {
-        _ = drained => {}
-        () = setup.clock.sleep(setup.options.shutdown_limit()) => {
-            tracing::warn!("the drain timeout has passed; what still runs is aborted");
+    let tasks_ended = async {
+        tokio::select! {
+            () = async { while running.join_next().await.is_some() {} } => {}
+            () = setup.clock.sleep(setup.options.drain_timeout) => {
+                tracing::warn!("the drain timeout has passed; the tasks that still run are aborted");
+            }
         }
-    }
+    };
+    // Each candidate aborts and joins its work after the drain timeout, which a timer here must not cut short.
+    tokio::join!(join_all(shards.into_iter().map(Candidate::shutdown)), tasks_ended);
     running.shutdown().await;
     elections.shutdown().await;
     Ok(())

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use shard_router::{Action, Held};
+use shard_router::{Action, Held, Options};
 
 use crate::{
     stage::{HUNG, Replica, Stage},
@@ -29,18 +29,34 @@ enum Work {
 /// How long a replica took to end, and its limit.
 async fn shutdown(work: Work, api_server_answers: bool) -> (Duration, Duration) {
     let stage = Stage::new().await;
-    create(&stage.widgets, "one", &[]).await;
     let options = stage.options("op-0", 4);
+    shutdown_of(&stage, options, work, api_server_answers).await
+}
+
+/// The same. When it has ended, no reconcile is left.
+async fn shutdown_of(
+    stage: &Stage,
+    options: Options,
+    work: Work,
+    api_server_answers: bool,
+) -> (Duration, Duration) {
+    create(&stage.widgets, "one", &[]).await;
     let limit = options.shutdown_limit();
     let begun = Arc::new(AtomicUsize::new(0));
     let counted = begun.clone();
+    // Each reconcile has a clone for as long as it runs.
+    let running = Arc::new(());
+    let runs = Arc::downgrade(&running);
     let reconcile = move |_: Arc<Widget>, _: Held| {
         counted.fetch_add(1, Ordering::Relaxed);
+        let running = running.clone();
         async move {
             match work {
-                Work::Returns => Ok::<_, Infallible>(Action::await_change()),
+                Work::Returns => {}
                 Work::NeverReturns => std::future::pending().await,
             }
+            drop(running);
+            Ok::<_, Infallible>(Action::await_change())
         }
     };
     let Replica { network, stop, task } = stage.start(options, reconcile);
@@ -50,6 +66,7 @@ async fn shutdown(work: Work, api_server_answers: bool) -> (Duration, Duration) 
     let told = stage.clock.now().monotonic;
     stop.send(()).expect("it runs");
     tokio::time::timeout(HUNG, task).await.expect("it ends").expect("no panic").expect("no error");
+    assert_eq!(runs.strong_count(), 0, "a reconcile, or what makes them, outlives its replica");
     (stage.clock.now().monotonic.saturating_sub(told), limit)
 }
 
@@ -74,5 +91,14 @@ async fn nor_does_work_that_never_ends() {
 #[tokio::test(start_paused = true)]
 async fn nor_do_both_together() {
     let (took, limit) = shutdown(Work::NeverReturns, false).await;
+    assert!(took <= limit + TIMER_ROUNDING, "it took {took:?}, and its limit is {limit:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn nor_does_work_that_never_ends_without_leader_election() {
+    let stage = Stage::new().await;
+    let mut options = stage.options("op-0", 4);
+    options.elections.leader_election = false;
+    let (took, limit) = shutdown_of(&stage, options, Work::NeverReturns, true).await;
     assert!(took <= limit + TIMER_ROUNDING, "it took {took:?}, and its limit is {limit:?}");
 }
