@@ -28,9 +28,9 @@ pub enum Effect {
     /// A read or a write has proved that history was rewound (etcd was restored): every other candidate of the process is to hear
     /// [`Event::Rewound`](crate::Event::Rewound), and every watch and cache is to begin anew.
     Rewound {
-        /// What was known when the read was sent.
+        /// What was known when the request was sent.
         known: Revision,
-        /// What it returned.
+        /// What its answer showed.
         read: Revision,
     },
     /// The work could not be stopped before others may act: only the end of the process stops it now.

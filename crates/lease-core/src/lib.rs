@@ -70,6 +70,7 @@ pub mod mutants;
 pub mod name;
 pub mod record;
 pub mod revision;
+#[cfg(feature = "kube")]
 mod rules;
 pub mod time;
 pub mod timings;

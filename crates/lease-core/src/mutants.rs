@@ -116,9 +116,9 @@ pub const fn active(_: Mutant) -> bool {
     false
 }
 
-#[cfg(feature = "mutants")]
+#[cfg(all(feature = "kube", feature = "mutants"))]
 pub use pause::PausedWrite;
-#[cfg(feature = "mutants")]
+#[cfg(all(feature = "kube", feature = "mutants"))]
 pub(crate) use pause::pause;
 #[cfg(feature = "mutants")]
 pub use switch::{activate, active};
@@ -129,7 +129,7 @@ pub use switch::{activate, active};
 #[inline]
 pub(crate) fn pause() {}
 
-#[cfg(feature = "mutants")]
+#[cfg(all(feature = "kube", feature = "mutants"))]
 mod pause;
 
 #[cfg(feature = "mutants")]

@@ -1,4 +1,5 @@
-//! The rules of the protocol, each once, as a named function with its deliberate faults beside it.
+//! Rules of the driver that more than one part goes by, as named functions with their deliberate faults beside them. Those of the
+//! protocol are still in [`elector`](crate::elector).
 //!
 //! A fault exists only with the feature `mutants`; without it, [`broken!`] compiles to nothing.
 
@@ -22,7 +23,6 @@ pub(crate) fn answer_tells_of_a_write(status: u16) -> bool {
 }
 
 /// For how long the answer to a request is waited for: a connection that died without a word never answers.
-#[cfg(feature = "kube")]
 pub(crate) fn request_limit(limit: std::time::Duration) -> Option<std::time::Duration> {
     broken!(NoRequestLimit => None);
     Some(limit)

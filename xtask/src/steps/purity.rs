@@ -19,7 +19,10 @@ pub(super) fn run(_: &mut Bench) -> Result<Outcome> {
             impure.join(", ")
         );
     }
-    Cargo::new(["check", "--lib"]).args(core).run()?;
+    // The step `lint` has every feature on, and does not see what is unused without them.
+    for features in [&[][..], &["--features", "mutants"]] {
+        Cargo::new(["clippy", "--lib"]).args(core).args(features).args(["--", "-D", "warnings"]).run()?;
+    }
     Ok(Outcome::Passed(format!("{} dependencies", tree.lines().count().saturating_sub(1))))
 }
 

@@ -6,9 +6,10 @@
 //!
 //! What proves it is a consistent read, or a write that was accepted, with a version below one that had been seen of the Lease when
 //! it was sent. A watch may bring a state late, and a list may come from a cache of the API server that survived the restore. The write
-//! counts where the backup has no such Lease: reads find nothing then, which has no version, until somebody makes it anew. What is compared
-//! are versions of one Lease only, so nothing is assumed of other objects or of another etcd that these may be in. No request is needed for it beyond those that are sent anyway: a write that conflicts is followed by a
-//! read, and so is a quiet time of two RetryPeriods ([`schedule_poll`](Elector::schedule_poll)). A term's writes conflict within
+//! counts where the backup has no such Lease: reads find nothing then, which has no version, until somebody makes it anew. Only versions of
+//! one Lease are compared, so nothing is assumed of other objects, or of another etcd that these may be in.
+//!
+//! No request is needed for it beyond those that are sent anyway: a write that conflicts is followed by a read, and so is a quiet time of two RetryPeriods ([`schedule_poll`](Elector::schedule_poll)). A term's writes conflict within
 //! RetryPeriod, and a state older than what is known does not count as a sign of life that puts the next look off.
 
 use std::time::Duration;
