@@ -121,8 +121,8 @@ pub(crate) fn io_error(action: &'static str, path: &Path, source: io::Error) -> 
     StartError::Io { action, path: path.to_owned(), source }
 }
 
-/// The last lines of a log, for an error message.
-pub(crate) fn tail_of(log: &Path) -> String {
+/// The last lines of a log, for an error message; why it cannot be read, if so.
+pub fn tail_of(log: &Path) -> String {
     const LINES: usize = 15;
     let text = match std::fs::read(log) {
         Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),

@@ -42,7 +42,7 @@ mod workload;
 
 pub use backend::{BackendChoice, Backup, ExistingOptions};
 pub use cluster::{Cluster, ClusterOptions};
-pub use error::{OperationError, StartError};
+pub use error::{OperationError, StartError, tail_of};
 pub use guard::{GuardedChild, GuardedCommand, Signal, WorkDir};
 pub use proxy::Proxy;
 pub use real::{RealEnv, exclusive, real, skip};

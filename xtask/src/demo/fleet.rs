@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use kube_testkit::guard::Exit;
 use kube_testkit::records::Stamp;
-use kube_testkit::{Cluster, GuardedChild, GuardedCommand, Signal, TestUser, WorkDir};
+use kube_testkit::{Cluster, GuardedChild, GuardedCommand, Signal, TestUser, WorkDir, tail_of};
 
 use super::DemoOptions;
 use super::installation::{GROUP, LEADER_ELECTION_ID};
@@ -153,7 +153,12 @@ impl Fleet {
             if replica.state == State::Running
                 && let Some(exit) = replica.child.try_exit()
             {
-                bail!("{} ended by itself ({exit}); its log is {}", replica.pod, self.log(index));
+                let log = self.log(index);
+                bail!(
+                    "{} ended by itself ({exit}); its log is {log}, which ends with\n{}",
+                    replica.pod,
+                    tail_of(log.as_ref())
+                );
             }
         }
         Ok(())
