@@ -91,13 +91,13 @@ pub(crate) async fn conflicts_after_a_death() -> usize {
 /// has released anything. How long the last replica leaves the shards alone after that.
 pub(crate) async fn taken_over_from_several_that_leave() -> Duration {
     let (go_on, busy) = watch::channel(true);
-    let (began, mut begun) = watch::channel(false);
+    let (signal, mut started) = watch::channel(false);
     let fleet = Fleet::of(4, move |pod: &str| {
-        let (mut busy, began) = (busy.clone(), began.clone());
+        let (mut busy, signal) = (busy.clone(), signal.clone());
         let is_busy = pod == "op-0";
         async move {
             if is_busy {
-                began.send_replace(true);
+                signal.send_replace(true);
                 let _ = busy.wait_for(|busy| !*busy).await;
             }
         }
@@ -106,7 +106,7 @@ pub(crate) async fn taken_over_from_several_that_leave() -> Duration {
     for number in 0..4 * SHARDS {
         create(&fleet.stage.widgets, &format!("widget-{number}"), &[]).await;
     }
-    begun.wait_for(|begun| *begun).await.expect("the first replica runs");
+    started.wait_for(|started| *started).await.expect("the first replica runs");
     let mut leaving = fleet.replicas.drain(..3).map(|replica| replica.stop).collect::<Vec<_>>().into_iter();
     leaving.next().expect("the first").send(()).expect("it runs");
     // As it cannot know yet that these leave, too.
