@@ -59,6 +59,7 @@
 //! ([`Term::announce_write`]).
 
 pub mod annotations;
+pub mod backoff;
 pub mod config;
 pub mod effect;
 pub mod elector;
@@ -78,6 +79,7 @@ pub mod timings;
 #[cfg(feature = "kube")]
 pub mod driver;
 
+pub use backoff::Backoff;
 pub use config::{Creation, ElectorConfig, ReleaseStyle, Successors};
 pub use effect::{Effect, EndReason, Write};
 pub use elector::{Elector, State};

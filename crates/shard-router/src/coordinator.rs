@@ -13,7 +13,7 @@ mod steward;
 use std::{sync::Arc, time::Duration};
 
 use futures::FutureExt;
-use lease_core::{Elections, RequestError, Term};
+use lease_core::{Backoff, Elections, RequestError, Term};
 use tokio::task::JoinSet;
 
 use self::{birth::Births, steward::Steward};
@@ -83,6 +83,7 @@ impl<K: Sharded, R: Reconciler<K>> Coordinator<K, R> {
     /// coordinate.
     async fn commit_layout(&self, term: &Term) -> Option<Layout> {
         let timings = self.elections.options().timings;
+        let mut backoff = Backoff::new(timings);
         loop {
             match self.try_commit(term).await {
                 Ok(Commit::Done(layout)) => {
@@ -97,7 +98,8 @@ impl<K: Sharded, R: Reconciler<K>> Coordinator<K, R> {
                 }
                 Err(error) => tracing::warn!(%error, "the layout could not be read; retrying"),
             }
-            self.setup.clock.sleep(timings.hurried_retry()).await;
+            let now = self.setup.clock.now().monotonic;
+            self.setup.clock.sleep(backoff.after_failure(now)).await;
         }
     }
 

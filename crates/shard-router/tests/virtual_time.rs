@@ -12,6 +12,8 @@ mod contention;
 mod dead_connections;
 #[path = "virtual_time/dead_first_lists.rs"]
 mod dead_first_lists;
+#[path = "virtual_time/failing_lease_watch.rs"]
+mod failing_lease_watch;
 #[path = "virtual_time/hung_lease_watch.rs"]
 mod hung_lease_watch;
 #[path = "virtual_time/layout_change.rs"]
@@ -39,6 +41,7 @@ mod widget;
 
 use std::time::Duration;
 
+use blackhole::LeaseWatchFailure;
 use predecessor::Takes;
 
 #[tokio::test(start_paused = true)]
@@ -120,4 +123,17 @@ async fn a_lease_watch_that_does_not_show_own_renewals_is_begun_anew() {
     let bound = 2 * timings.retry_period() + 2 * timings.hurried_retry();
     let anew = hung_lease_watch::begun_anew_after().await;
     assert!(anew <= bound, "after {anew:?}, and the bound is {bound:?}");
+}
+
+/// The list that succeeds between two failures of the second kind is no recovery.
+#[tokio::test(start_paused = true)]
+async fn a_lease_watch_that_keeps_failing_is_begun_anew_more_and_more_seldom() {
+    for failure in [LeaseWatchFailure::Unavailable, LeaseWatchFailure::TooOld] {
+        let (minute, soon, later) = failing_lease_watch::pauses(failure).await;
+        let mut expected = vec![2000; 32];
+        expected[..2].copy_from_slice(&[500, 1000]);
+        assert_eq!(minute, expected, "{failure:?}");
+        assert_eq!(soon, 2000, "{failure:?}: half of LeaseDuration after the last failure");
+        assert_eq!(later, 500, "{failure:?}: LeaseDuration after the last failure");
+    }
 }

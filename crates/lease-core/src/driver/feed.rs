@@ -14,6 +14,7 @@ use tokio::sync::{Notify, mpsc, watch};
 use super::clock::Clock;
 use super::health::Journal;
 use super::lease_api::LeaseApi;
+use crate::backoff::Backoff;
 use crate::name::LeaseName;
 use crate::revision::{ResourceVersion, Uid};
 use crate::timings::Timings;
@@ -207,6 +208,7 @@ impl Feed {
         clock: Arc<dyn Clock>,
         journal: Arc<Journal>,
     ) {
+        let mut backoff = Backoff::new(timings);
         loop {
             let config = watcher::Config::default().labels(&selector);
             let mut stream = watcher::watcher(api.kube().clone(), config).boxed();
@@ -225,9 +227,12 @@ impl Feed {
                         Some(Err(error)) => {
                             tracing::debug!("watching the Leases: {error}");
                             self.set_healthy(false);
-                            let refused = trouble::of(error, &api, &journal, clock.now().monotonic);
-                            let pause = if refused { timings.retry_period() } else { timings.hurried_retry() };
-                            clock.sleep(pause).await;
+                            let now = clock.now().monotonic;
+                            trouble::of(error, &api, &journal, now);
+                            clock.sleep(backoff.after_failure(now)).await;
+                            // A watch that is known to fail is not looked at for hanging as well: it would be begun anew for that,
+                            // beside the pauses.
+                            continue;
                         }
                         None => break,
                     },

@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use k8s_openapi::api::coordination::v1::Lease;
-use lease_core::{Elections, Identity, Successors, Timings};
+use lease_core::{Backoff, Elections, Identity, Successors, Timings};
 
 use crate::{
     bucket::ShardId,
@@ -77,7 +77,8 @@ pub(super) async fn confirm_layout<K: Sharded, R: Reconciler<K>>(
     if active(Mutant::LayoutNotConfirmed) {
         return true;
     }
-    let retry = elections.options().timings.hurried_retry();
+    let timings = elections.options().timings;
+    let mut backoff = Backoff::new(timings);
     loop {
         match elections.client().get(&setup.names.coordinator()).await {
             Ok(lease) => match confirmed(&setup.names, lease.as_ref(), &elections).verdict(&setup.layout) {
@@ -87,13 +88,13 @@ pub(super) async fn confirm_layout<K: Sharded, R: Reconciler<K>>(
                         "won a shard, but the committed layout is not this replica's; giving it up"
                     );
                     // The watch will say so too; until then, winning it again at once would be in vain.
-                    setup.clock.sleep(retry).await;
+                    setup.clock.sleep(timings.hurried_retry()).await;
                     return false;
                 }
             },
             Err(error) => {
                 tracing::warn!(%error, "the layout could not be confirmed; the shard waits");
-                setup.clock.sleep(retry).await;
+                setup.clock.sleep(backoff.after_failure(setup.clock.now().monotonic)).await;
             }
         }
     }

@@ -15,8 +15,10 @@ use bytes::Bytes;
 use futures::{FutureExt, future::BoxFuture};
 use http::{Request, Response, StatusCode};
 use http_body::Frame;
+use http_body_util::Full;
 use kube::client::Body;
 use kube_testkit::embedded::{AnswerBody, EmbeddedService};
+use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tower::Service;
 
@@ -31,7 +33,7 @@ pub(crate) struct Blackhole {
     connections: Arc<Mutex<CancellationToken>>,
     /// Of the answers that began since the last time that watches hung.
     hung: Arc<Mutex<Arc<AtomicBool>>>,
-    lease_watches: Arc<AtomicUsize>,
+    lease_watches: Arc<Mutex<LeaseWatches>>,
     shard_conflicts: Arc<AtomicUsize>,
 }
 
@@ -82,7 +84,25 @@ impl Blackhole {
     /// How many watches on Leases were asked for.
     #[allow(dead_code, reason = "not every test program that shares this file needs it")]
     pub(crate) fn lease_watches(&self) -> usize {
-        self.lease_watches.load(Ordering::Relaxed)
+        self.lease_watches.lock().expect("no panic").begun.len()
+    }
+
+    /// When they were.
+    #[allow(dead_code, reason = "not every test program that shares this file needs it")]
+    pub(crate) fn lease_watches_begun(&self) -> Vec<Instant> {
+        self.lease_watches.lock().expect("no panic").begun.clone()
+    }
+
+    /// Whether the last of them failed.
+    #[allow(dead_code, reason = "not every test program that shares this file needs it")]
+    pub(crate) fn last_lease_watch_failed(&self) -> bool {
+        self.lease_watches.lock().expect("no panic").last_failed
+    }
+
+    /// How watches on Leases end that are asked for from now on. Those that are open go on.
+    #[allow(dead_code, reason = "not every test program that shares this file needs it")]
+    pub(crate) fn fail_lease_watches(&self, failure: Option<LeaseWatchFailure>) {
+        self.lease_watches.lock().expect("no panic").failure = failure;
     }
 
     /// How many updates of shard Leases were refused, as somebody else had written.
@@ -128,7 +148,15 @@ impl Service<Request<Body>> for Blackhole {
         }
         let is_of_lease = request.uri().path().contains("/leases");
         if is_of_lease && request.uri().query().is_some_and(|query| query.contains("watch=true")) {
-            self.lease_watches.fetch_add(1, Ordering::Relaxed);
+            let mut watches = self.lease_watches.lock().expect("no panic");
+            watches.begun.push(Instant::now());
+            watches.last_failed = watches.failure.is_some();
+            if let Some(failure) = watches.failure {
+                let (hung, swallows) = (Arc::default(), self.swallows.clone());
+                let cut = Box::pin(CancellationToken::new().cancelled_owned());
+                let answer = failure.answer().map(|body| Answer { body, swallows, hung, cut });
+                return std::future::ready(Ok(answer)).boxed();
+            }
         }
         let is_of_shard = is_of_lease && request.uri().path().contains("-shard-");
         let conflicts = is_of_shard.then(|| self.shard_conflicts.clone());
@@ -145,6 +173,48 @@ impl Service<Request<Body>> for Blackhole {
         }
         .boxed()
     }
+}
+
+/// Watches on Leases, as asked for.
+#[derive(Default)]
+struct LeaseWatches {
+    begun: Vec<Instant>,
+    last_failed: bool,
+    failure: Option<LeaseWatchFailure>,
+}
+
+/// How a watch on Leases ends.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum LeaseWatchFailure {
+    /// It is not begun: 503.
+    #[allow(dead_code, reason = "not every test program that shares this file needs it")]
+    Unavailable,
+    /// It begins, and ends at once as its version is too old, so that a list follows, which succeeds.
+    #[allow(dead_code, reason = "not every test program that shares this file needs it")]
+    TooOld,
+}
+
+impl LeaseWatchFailure {
+    fn answer(self) -> Response<AnswerBody> {
+        let (code, body) = match self {
+            Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, status(503, "ServiceUnavailable")),
+            Self::TooOld => {
+                let event = serde_json::json!({ "type": "ERROR", "object": status(410, "Expired") });
+                (StatusCode::OK, event)
+            }
+        };
+        let body = Full::new(Bytes::from(format!("{body}\n")));
+        let mut answer = Response::new(AnswerBody::new(body));
+        *answer.status_mut() = code;
+        answer
+    }
+}
+
+fn status(code: u16, reason: &str) -> serde_json::Value {
+    serde_json::json!({
+        "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "code": code, "reason": reason,
+        "message": "the test says so",
+    })
 }
 
 /// The shards whose lists are never answered.

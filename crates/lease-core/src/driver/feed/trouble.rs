@@ -8,20 +8,18 @@ use kube::runtime::watcher::{Error, Event};
 use super::super::health::Journal;
 use super::super::lease_api::{LEASES, LeaseApi, RequestError, meaning};
 
-/// Notes an error. Whether the API server refused, so that asking again soon is of no use.
-pub(super) fn of(error: Error, api: &LeaseApi, journal: &Journal, now: Duration) -> bool {
+/// Notes an error.
+pub(super) fn of(error: Error, api: &LeaseApi, journal: &Journal, now: Duration) {
     let (verb, error) = match error {
         Error::InitialListFailed(error) => ("list", meaning(error)),
         Error::WatchStartFailed(error) => ("watch", meaning(error)),
         // Ends of a watch that every client meets now and then, such as a version that is too old by now.
-        Error::WatchError(_) | Error::WatchFailed(_) | Error::NoResourceVersion => return false,
+        Error::WatchError(_) | Error::WatchFailed(_) | Error::NoResourceVersion => return,
     };
     // What is not permitted stays so until someone acts; a watch that is refused for another reason begins anew.
-    let refused = matches!(error, RequestError::Rejected { code: 401 | 403, .. });
-    if refused {
+    if matches!(error, RequestError::Rejected { code: 401 | 403, .. }) {
         journal.note(verb, LEASES, api.namespace(), &Err::<(), _>(error), now);
     }
-    refused
 }
 
 /// Notes what an event proves to be permitted.

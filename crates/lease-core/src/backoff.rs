@@ -1,0 +1,65 @@
+//! How long requests about Leases are left alone after one failed.
+
+use std::time::Duration;
+
+use crate::timings::Timings;
+
+/// Waits that double from a quarter of RetryPeriod to RetryPeriod, for what is not tied to a renewal: the watch on Leases, and reads
+/// that have to succeed before work begins.
+///
+/// The cap is no longer than RetryPeriod, because candidates without the watch read that often as well, and what waits for a read is
+/// missed. Only LeaseDuration without a failure begins the waits anew: a list that succeeds, or a watch that is
+/// accepted and ends at once, does not.
+#[derive(Clone, Debug)]
+pub struct Backoff {
+    timings: Timings,
+    next: Duration,
+    /// When the last wait ended, on CLOCK_MONOTONIC.
+    resumed: Option<Duration>,
+}
+
+impl Backoff {
+    /// Before the first failure.
+    pub fn new(timings: Timings) -> Self {
+        Self { timings, next: timings.hurried_retry(), resumed: None }
+    }
+
+    /// How long to wait after a failure at `now`, on CLOCK_MONOTONIC.
+    pub fn after_failure(&mut self, now: Duration) -> Duration {
+        let well_for = self.resumed.map(|resumed| now.saturating_sub(resumed));
+        if well_for.is_some_and(|well_for| well_for >= self.timings.lease_duration()) {
+            self.next = self.timings.hurried_retry();
+        }
+        let wait = self.next;
+        self.next = (2 * wait).min(self.timings.retry_period());
+        self.resumed = Some(now + wait);
+        wait
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WAITS: [u64; 5] = [500, 1000, 2000, 2000, 2000];
+
+    /// The waits in milliseconds, where each watch goes well for so long before it fails.
+    fn waits(backoff: &mut Backoff, now: &mut Duration, well_for: Duration) -> [u64; 5] {
+        std::array::from_fn(|_| {
+            *now += well_for;
+            let wait = backoff.after_failure(*now);
+            *now += wait;
+            u64::try_from(wait.as_millis()).expect("a short wait")
+        })
+    }
+
+    #[test]
+    fn waits_double_to_retry_period_and_begin_anew_only_after_lease_duration_without_failure() {
+        let timings = Timings::standard();
+        let (mut backoff, mut now) = (Backoff::new(timings), Duration::from_secs(100));
+        assert_eq!(waits(&mut backoff, &mut now, Duration::ZERO), WAITS);
+        let almost = timings.lease_duration() - Duration::from_millis(1);
+        assert_eq!(waits(&mut backoff, &mut now, almost), [2000; 5]);
+        assert_eq!(waits(&mut backoff, &mut now, timings.lease_duration()), [500; 5]);
+    }
+}
