@@ -58,7 +58,7 @@ mod tests {
         let timings = Timings::standard();
         let (mut backoff, mut now) = (Backoff::new(timings), Duration::from_secs(100));
         assert_eq!(waits(&mut backoff, &mut now, Duration::ZERO), WAITS);
-        let almost = timings.lease_duration() - Duration::from_millis(1);
+        let almost = timings.lease_duration().saturating_sub(Duration::from_millis(1));
         assert_eq!(waits(&mut backoff, &mut now, almost), [2000; 5]);
         assert_eq!(waits(&mut backoff, &mut now, timings.lease_duration()), [500; 5]);
     }
