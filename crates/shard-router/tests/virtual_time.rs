@@ -26,6 +26,8 @@ mod mistakes;
 mod name;
 #[path = "virtual_time/predecessor.rs"]
 mod predecessor;
+#[path = "virtual_time/report_conflict.rs"]
+mod report_conflict;
 #[path = "virtual_time/restore.rs"]
 mod restore;
 #[path = "virtual_time/shutdown.rs"]
@@ -43,6 +45,7 @@ use std::time::Duration;
 
 use blackhole::LeaseWatchFailure;
 use predecessor::Takes;
+use report_conflict::Because;
 
 #[tokio::test(start_paused = true)]
 async fn no_resource_has_two_owners_across_a_layout_change_by_hand() {
@@ -136,4 +139,20 @@ async fn a_lease_watch_that_keeps_failing_is_begun_anew_more_and_more_seldom() {
         assert_eq!(soon, 2000, "{failure:?}: half of LeaseDuration after the last failure");
         assert_eq!(later, 500, "{failure:?}: LeaseDuration after the last failure");
     }
+}
+
+/// The watch brings the newer version, and the report is made on that: no failure, and no second event.
+#[tokio::test(start_paused = true)]
+async fn a_report_on_an_object_that_has_changed_meanwhile_is_made_on_what_is_there_now() {
+    let reported = report_conflict::refused(3, Because::OfAnEdit).await;
+    assert_eq!(reported.pauses, [Duration::ZERO; 3], "the watch has brought the edit already");
+    reported.once_and_without_a_failure();
+}
+
+/// Nothing that the watch brings would make it be tried again.
+#[tokio::test(start_paused = true)]
+async fn a_report_that_is_refused_as_a_conflict_without_news_is_tried_again_more_and_more_seldom() {
+    let reported = report_conflict::refused(3, Because::OfAnOldVersion).await;
+    assert_eq!(reported.pauses, [100, 200, 400].map(Duration::from_millis));
+    reported.once_and_without_a_failure();
 }
