@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::time::Monotonic;
 use crate::timings::Timings;
 
 /// Waits that double from a quarter of RetryPeriod to RetryPeriod, for what is not tied to a renewal: the watch on Leases, and reads
@@ -14,8 +15,8 @@ use crate::timings::Timings;
 pub struct Backoff {
     timings: Timings,
     next: Duration,
-    /// When the last wait ended, on CLOCK_MONOTONIC.
-    resumed: Option<Duration>,
+    /// When the last wait ended.
+    resumed: Option<Monotonic>,
 }
 
 impl Backoff {
@@ -24,9 +25,9 @@ impl Backoff {
         Self { timings, next: timings.hurried_retry(), resumed: None }
     }
 
-    /// How long to wait after a failure at `now`, on CLOCK_MONOTONIC.
-    pub fn after_failure(&mut self, now: Duration) -> Duration {
-        let well_for = self.resumed.map(|resumed| now.saturating_sub(resumed));
+    /// How long to wait after a failure at `now`.
+    pub fn after_failure(&mut self, now: Monotonic) -> Duration {
+        let well_for = self.resumed.map(|resumed| now.duration_since(resumed));
         if well_for.is_some_and(|well_for| well_for >= self.timings.lease_duration()) {
             self.next = self.timings.hurried_retry();
         }
@@ -44,7 +45,7 @@ mod tests {
     const WAITS: [u64; 5] = [500, 1000, 2000, 2000, 2000];
 
     /// The waits in milliseconds, where each watch goes well for so long before it fails.
-    fn waits(backoff: &mut Backoff, now: &mut Duration, well_for: Duration) -> [u64; 5] {
+    fn waits(backoff: &mut Backoff, now: &mut Monotonic, well_for: Duration) -> [u64; 5] {
         std::array::from_fn(|_| {
             *now += well_for;
             let wait = backoff.after_failure(*now);
@@ -56,7 +57,7 @@ mod tests {
     #[test]
     fn waits_double_to_retry_period_and_begin_anew_only_after_lease_duration_without_failure() {
         let timings = Timings::standard();
-        let (mut backoff, mut now) = (Backoff::new(timings), Duration::from_secs(100));
+        let (mut backoff, mut now) = (Backoff::new(timings), Monotonic::ORIGIN + Duration::from_secs(100));
         assert_eq!(waits(&mut backoff, &mut now, Duration::ZERO), WAITS);
         let almost = timings.lease_duration().saturating_sub(Duration::from_millis(1));
         assert_eq!(waits(&mut backoff, &mut now, almost), [2000; 5]);

@@ -27,7 +27,7 @@ use crate::event::{Context, Event};
 use crate::identity::Identity;
 use crate::record::ObservedLease;
 use crate::revision::Revision;
-use crate::time::Validity;
+use crate::time::{Monotonic, Validity};
 
 use attempts::{Asked, Attempts};
 use hold::{Holding, Work};
@@ -73,13 +73,13 @@ pub struct Elector {
     /// A write has failed, and the read that follows may not show why.
     write_failed: bool,
     /// No request before this instant, after a failure.
-    retry_at: Duration,
+    retry_at: Monotonic,
     /// After a release of its own, others come first until then, or until one of them has held the Lease.
-    yield_until: Duration,
+    yield_until: Monotonic,
     /// Read, to be sure that nothing was missed, if the watch shows nothing until then.
-    poll_at: Duration,
+    poll_at: Monotonic,
     /// Until then a write of the work may still land, so nobody is let in.
-    quiet_at: Duration,
+    quiet_at: Monotonic,
     watch_healthy: bool,
     rewinds: Rewinds,
     effects: VecDeque<Effect>,
@@ -100,10 +100,10 @@ impl Elector {
             abandoned: None,
             must_read: true,
             write_failed: false,
-            retry_at: Duration::ZERO,
-            yield_until: Duration::ZERO,
-            poll_at: Duration::ZERO,
-            quiet_at: Duration::ZERO,
+            retry_at: Monotonic::ORIGIN,
+            yield_until: Monotonic::ORIGIN,
+            poll_at: Monotonic::ORIGIN,
+            quiet_at: Monotonic::ORIGIN,
             watch_healthy: true,
             rewinds: Rewinds::default(),
             effects: VecDeque::new(),
@@ -188,13 +188,13 @@ impl Elector {
     }
 
     /// When to call [`handle`](Self::handle) with [`Event::Timeout`] if nothing happens before, on `CLOCK_MONOTONIC`.
-    pub fn next_timeout(&self) -> Option<Duration> {
+    pub fn next_timeout(&self) -> Option<Monotonic> {
         let requests = if self.attempts.outstanding() { None } else { self.next_request_at() };
         let validity = self.holding.as_ref().map(|holding| holding.lapses_at);
         [requests, validity, self.work.deadline()].into_iter().flatten().min()
     }
 
-    fn next_request_at(&self) -> Option<Duration> {
+    fn next_request_at(&self) -> Option<Monotonic> {
         let read_at = self.must_read.then_some(self.retry_at);
         match self.state {
             State::Starting => read_at,

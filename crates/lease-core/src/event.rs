@@ -9,7 +9,7 @@ use crate::effect::AttemptId;
 use crate::identity::Identity;
 use crate::record::ObservedLease;
 use crate::revision::Uid;
-use crate::time::Now;
+use crate::time::{Monotonic, Now};
 
 /// All that the machine may know of the outer world besides the event itself.
 #[derive(Clone, Copy, Debug)]
@@ -50,7 +50,7 @@ pub enum Event {
     /// told before [`Event::WorkEnded`].
     Unanswered {
         /// When its sender stopped waiting, by `CLOCK_MONOTONIC`.
-        given_up: Duration,
+        given_up: Monotonic,
     },
     /// The work has returned, or was aborted and joined: nothing of it runs any more.
     WorkEnded,

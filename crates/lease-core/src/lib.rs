@@ -90,7 +90,7 @@ pub use metadata::InvalidMetadata;
 pub use name::{LeaderElectionId, LeaseName, NameError};
 pub use record::{LeaseRecord, ObservedLease};
 pub use revision::{FencingToken, ResourceVersion, Revision, Uid};
-pub use time::{Now, Validity};
+pub use time::{Boottime, Monotonic, Now, Validity};
 pub use timings::{TimingError, TimingWarning, Timings};
 
 #[cfg(feature = "kube")]

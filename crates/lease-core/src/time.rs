@@ -1,20 +1,77 @@
 //! Instants and the span within which a leader may act.
 
+use std::ops::{Add, AddAssign};
 use std::time::Duration;
 
 use crate::mutants::{Mutant, active};
 
-/// One reading of this machine's two clocks, each as the time since an origin of its own.
+macro_rules! instant {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        ///
+        /// An instant is no span: the difference of two is a [`Duration`], and an instant of another clock is another type.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Duration);
+
+        impl $name {
+            /// Where the clock began: before every reading of it.
+            pub const ORIGIN: Self = Self(Duration::ZERO);
+            /// After every reading of the clock.
+            pub const MAX: Self = Self(Duration::MAX);
+
+            /// The instant this long after the clock's origin. For those who implement a clock.
+            pub const fn from_origin(span: Duration) -> Self {
+                Self(span)
+            }
+
+            /// How long after the clock's origin.
+            pub const fn since_origin(self) -> Duration {
+                self.0
+            }
+
+            /// How long after `earlier`; zero if it is not after it.
+            #[must_use]
+            pub const fn duration_since(self, earlier: Self) -> Duration {
+                self.0.saturating_sub(earlier.0)
+            }
+        }
+
+        impl Add<Duration> for $name {
+            type Output = Self;
+
+            fn add(self, span: Duration) -> Self {
+                Self(self.0.saturating_add(span))
+            }
+        }
+
+        impl AddAssign<Duration> for $name {
+            fn add_assign(&mut self, span: Duration) {
+                *self = *self + span;
+            }
+        }
+    };
+}
+
+instant! {
+    /// An instant of `CLOCK_MONOTONIC`, which stands still while the machine is suspended.
+    Monotonic
+}
+
+instant! {
+    /// An instant of `CLOCK_BOOTTIME`, which goes on while the machine is suspended.
+    Boottime
+}
+
+/// One reading of this machine's two clocks.
 ///
-/// Both only grow and neither follows the wall clock. They differ while the machine is suspended: `boottime` goes
-/// on, `monotonic` stands still. A leader believes whichever ran faster and a standby believes `monotonic`, so
+/// Both only grow and neither follows the wall clock. A leader believes whichever ran faster and a standby believes `monotonic`, so
 /// that a suspended machine errs on the safe side in either role.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Now {
     /// `CLOCK_MONOTONIC`.
-    pub monotonic: Duration,
+    pub monotonic: Monotonic,
     /// `CLOCK_BOOTTIME`.
-    pub boottime: Duration,
+    pub boottime: Boottime,
 }
 
 impl Now {
@@ -41,7 +98,7 @@ impl Validity {
 
     /// Without an end, for a process that has no rival.
     pub fn unlimited() -> Self {
-        Self { end: Now { monotonic: Duration::MAX, boottime: Duration::MAX } }
+        Self { end: Now { monotonic: Monotonic::MAX, boottime: Boottime::MAX } }
     }
 
     /// Whether it has no end.
@@ -61,8 +118,8 @@ impl Validity {
 
     /// What is left at `now`; `None` once it is over.
     pub fn remaining(self, now: Now) -> Option<Duration> {
-        let monotonic = self.end.monotonic.saturating_sub(now.monotonic);
-        let boottime = self.end.boottime.saturating_sub(now.boottime);
+        let monotonic = self.end.monotonic.duration_since(now.monotonic);
+        let boottime = self.end.boottime.duration_since(now.boottime);
         let remaining =
             if active(Mutant::LeaderIgnoresSuspend) { monotonic } else { monotonic.min(boottime) };
         (!remaining.is_zero()).then_some(remaining)
@@ -82,7 +139,10 @@ mod tests {
 
     #[test]
     fn ends_exactly_after_its_span() {
-        let sent = Now { monotonic: 7 * SECOND, boottime: 9 * SECOND };
+        let sent = Now {
+            monotonic: Monotonic::from_origin(7 * SECOND),
+            boottime: Boottime::from_origin(9 * SECOND),
+        };
         let validity = Validity::starting(sent, 10 * SECOND);
         assert_eq!(validity.remaining(sent), Some(10 * SECOND));
         assert!(validity.holds_at(sent.after(9 * SECOND)));
@@ -92,7 +152,8 @@ mod tests {
     #[test]
     fn a_suspended_machine_wakes_without_it() {
         let sent = Now::default();
-        let woken = Now { monotonic: SECOND, boottime: 60 * SECOND };
+        let woken =
+            Now { monotonic: Monotonic::from_origin(SECOND), boottime: Boottime::from_origin(60 * SECOND) };
         assert!(!Validity::starting(sent, 10 * SECOND).holds_at(woken));
     }
 

@@ -21,10 +21,10 @@
 //! of such an operator looks like a predecessor that does not shard, which is waited for. It is told apart by naming itself on the
 //! coordinator Lease, under whatever domain. There is one holder of that Lease, so here too the incumbent does not refuse.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
 use k8s_openapi::api::coordination::v1::Lease;
-use lease_core::{Identity, Installation, ObservedLease, Revision, identity::NOBODY, observed};
+use lease_core::{Identity, Installation, Monotonic, ObservedLease, Revision, identity::NOBODY, observed};
 
 use crate::{bucket::ShardId, names::Names};
 
@@ -55,7 +55,7 @@ enum Office {
 #[derive(Debug, Clone)]
 struct Seen {
     revision: Revision,
-    changed: Duration,
+    changed: Monotonic,
 }
 
 impl Incumbency {
@@ -63,7 +63,7 @@ impl Incumbency {
     pub(crate) fn observe<'a>(
         &mut self,
         names: &Names,
-        now: Duration,
+        now: Monotonic,
         leases: impl IntoIterator<Item = &'a Lease>,
     ) {
         let mut before = std::mem::take(&mut self.seen);

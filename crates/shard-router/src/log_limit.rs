@@ -1,5 +1,6 @@
 //! The same line of a log, not more often than it helps.
 
+use lease_core::Monotonic;
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
@@ -18,17 +19,17 @@ pub(crate) struct LogLimit(Arc<Mutex<BTreeMap<String, Said>>>);
 
 #[derive(Debug)]
 struct Said {
-    at: Duration,
+    at: Monotonic,
     withheld: u64,
 }
 
 impl LogLimit {
     /// `Some` if the line is to be said now, at this time of a monotonic clock, with how often it was withheld since it was
     /// last said.
-    pub(crate) fn due(&self, line: &str, now: Duration) -> Option<u64> {
+    pub(crate) fn due(&self, line: &str, now: Monotonic) -> Option<u64> {
         let mut said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(before) = said.get_mut(line) {
-            if now.saturating_sub(before.at) < EVERY {
+            if now.duration_since(before.at) < EVERY {
                 before.withheld += 1;
                 return None;
             }
@@ -47,29 +48,28 @@ impl LogLimit {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const SECOND: Duration = Duration::from_secs(1);
+    use crate::testing::at;
 
     #[test]
     fn a_line_that_stays_true_is_said_once_a_minute_with_how_often_it_was_withheld() {
         let limit = LogLimit::default();
-        let said: Vec<_> = (0..=120).filter_map(|second| limit.due("a", second * SECOND)).collect();
+        let said: Vec<_> = (0..=120).filter_map(|second| limit.due("a", at(second))).collect();
         assert_eq!(said, [0, 59, 59]);
     }
 
     #[test]
     fn another_line_is_said_at_once_and_clones_count_together() {
         let limit = LogLimit::default();
-        assert_eq!(limit.due("a", SECOND), Some(0));
-        assert_eq!(limit.clone().due("b", SECOND), Some(0));
-        assert_eq!(limit.clone().due("a", SECOND), None);
+        assert_eq!(limit.due("a", at(1)), Some(0));
+        assert_eq!(limit.clone().due("b", at(1)), Some(0));
+        assert_eq!(limit.clone().due("a", at(1)), None);
     }
 
     #[test]
     fn what_is_remembered_has_an_end() {
         let limit = LogLimit::default();
-        for number in 0..1000_u32 {
-            limit.due(&number.to_string(), number * SECOND);
+        for number in 0..1000_u64 {
+            limit.due(&number.to_string(), at(number));
         }
         assert_eq!(limit.0.lock().unwrap().len(), REMEMBERED);
     }

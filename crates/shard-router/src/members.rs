@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use k8s_openapi::api::coordination::v1::Lease;
-use lease_core::{Identity, Installation, Revision, observed};
+use lease_core::{Identity, Installation, Monotonic, Revision, observed};
 
 use crate::{incumbent::installation_of, names::Names, plan::Candidacy};
 
@@ -42,17 +42,17 @@ pub(crate) struct Membership {
     own: Option<Installation>,
     seen: BTreeMap<String, Seen>,
     members: Vec<Candidacy>,
-    unchanged_since: Duration,
+    unchanged_since: Monotonic,
 }
 
 #[derive(Debug, Clone)]
 struct Seen {
     lease: MemberLease,
-    changed: Duration,
+    changed: Monotonic,
 }
 
 impl Seen {
-    fn expires(&self) -> Duration {
+    fn expires(&self) -> Monotonic {
         self.changed + self.lease.duration
     }
 }
@@ -64,7 +64,11 @@ impl Membership {
     }
 
     /// Takes in what the watch shows now.
-    pub(crate) fn observe(&mut self, now: Duration, leases: impl IntoIterator<Item = (String, MemberLease)>) {
+    pub(crate) fn observe(
+        &mut self,
+        now: Monotonic,
+        leases: impl IntoIterator<Item = (String, MemberLease)>,
+    ) {
         let mut before = std::mem::take(&mut self.seen);
         self.seen = leases
             .into_iter()
@@ -105,17 +109,17 @@ impl Membership {
     }
 
     /// For how long the members have been these.
-    pub(crate) fn stable_for(&self, now: Duration) -> Duration {
-        now.saturating_sub(self.unchanged_since)
+    pub(crate) fn stable_for(&self, now: Monotonic) -> Duration {
+        now.duration_since(self.unchanged_since)
     }
 
     /// When the next member will be taken for dead unless it renews: time to observe again.
-    pub(crate) fn next_expiry(&self, now: Duration) -> Option<Duration> {
+    pub(crate) fn next_expiry(&self, now: Monotonic) -> Option<Monotonic> {
         self.seen.values().map(Seen::expires).filter(|expires| now < *expires).min()
     }
 
     /// Leases that have not changed for `grace` beyond their own duration, or that nobody holds.
-    pub(crate) fn long_dead(&self, now: Duration, grace: Duration) -> Vec<(String, Revision)> {
+    pub(crate) fn long_dead(&self, now: Monotonic, grace: Duration) -> Vec<(String, Revision)> {
         let dead = self.seen.iter().filter(|(_, seen)| now >= seen.expires() + grace);
         dead.map(|(name, seen)| (name.clone(), seen.lease.revision.clone())).collect()
     }
@@ -126,6 +130,7 @@ mod tests {
     use lease_core::{ResourceVersion, Uid};
 
     use super::*;
+    use crate::testing::at;
 
     const SECOND: Duration = Duration::from_secs(1);
 
@@ -139,16 +144,16 @@ mod tests {
     #[test]
     fn a_member_lives_for_its_own_duration_after_its_last_change_as_seen_here() {
         let mut membership = Membership::default();
-        membership.observe(SECOND, [lease("a", 1, false), lease("b", 2, false)]);
+        membership.observe(at(1), [lease("a", 1, false), lease("b", 2, false)]);
         assert_eq!(membership.members().len(), 2);
-        assert_eq!(membership.next_expiry(SECOND), Some(6 * SECOND));
-        membership.observe(4 * SECOND, [lease("a", 3, false), lease("b", 2, false)]);
-        membership.observe(6 * SECOND, [lease("a", 3, false), lease("b", 2, false)]);
+        assert_eq!(membership.next_expiry(at(1)), Some(at(6)));
+        membership.observe(at(4), [lease("a", 3, false), lease("b", 2, false)]);
+        membership.observe(at(6), [lease("a", 3, false), lease("b", 2, false)]);
         let alive: Vec<_> = membership.members().iter().map(|member| member.identity.pod()).collect();
         assert_eq!(alive, ["a"]);
-        assert_eq!(membership.stable_for(8 * SECOND), 2 * SECOND);
-        assert!(membership.long_dead(10 * SECOND, 10 * SECOND).is_empty());
-        assert_eq!(membership.long_dead(16 * SECOND, 10 * SECOND)[0].0, "b");
+        assert_eq!(membership.stable_for(at(8)), 2 * SECOND);
+        assert!(membership.long_dead(at(10), 10 * SECOND).is_empty());
+        assert_eq!(membership.long_dead(at(16), 10 * SECOND)[0].0, "b");
     }
 
     #[test]
@@ -158,10 +163,10 @@ mod tests {
         let mut members = [lease("a", 1, false), lease("b", 2, false), lease("old", 3, false)];
         members[0].1.installation = installation("ns/a");
         members[1].1.installation = installation("ns/b");
-        membership.observe(SECOND, members);
+        membership.observe(at(1), members);
         let alive: Vec<_> = membership.members().iter().map(|member| member.identity.pod()).collect();
         assert_eq!(alive, ["a", "old"]);
-        assert_eq!(membership.long_dead(16 * SECOND, 10 * SECOND).len(), 3);
+        assert_eq!(membership.long_dead(at(16), 10 * SECOND).len(), 3);
     }
 
     #[test]
@@ -169,7 +174,7 @@ mod tests {
         let mut membership = Membership::default();
         let mut members = [lease("a", 1, false), lease("b", 2, false)];
         members[0].1.unable = true;
-        membership.observe(SECOND, members.clone());
+        membership.observe(at(1), members.clone());
         let draining = |membership: &Membership| {
             membership.members().iter().map(|member| member.draining).collect::<Vec<_>>()
         };
@@ -177,18 +182,18 @@ mod tests {
         let me = |name| Identity::new(format!("{name}_x")).unwrap();
         assert!(membership.another_is_able(&me("a")) && !membership.another_is_able(&me("b")));
         members[1].1.unable = true;
-        membership.observe(SECOND, members);
+        membership.observe(at(1), members);
         assert_eq!(draining(&membership), [false, false]);
     }
 
     #[test]
     fn renewals_do_not_disturb_stability_and_draining_does() {
         let mut membership = Membership::default();
-        membership.observe(SECOND, [lease("a", 1, false)]);
-        membership.observe(3 * SECOND, [lease("a", 2, false)]);
-        assert_eq!(membership.stable_for(4 * SECOND), 3 * SECOND);
-        membership.observe(5 * SECOND, [lease("a", 3, true)]);
-        assert_eq!(membership.stable_for(5 * SECOND), Duration::ZERO);
+        membership.observe(at(1), [lease("a", 1, false)]);
+        membership.observe(at(3), [lease("a", 2, false)]);
+        assert_eq!(membership.stable_for(at(4)), 3 * SECOND);
+        membership.observe(at(5), [lease("a", 3, true)]);
+        assert_eq!(membership.stable_for(at(5)), Duration::ZERO);
         assert!(membership.members()[0].draining);
     }
 }

@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use lease_core::Clock;
+use lease_core::{Clock, Monotonic};
 
 use crate::{
     bucket::ShardId,
@@ -34,10 +34,10 @@ pub(crate) struct Progress {
 struct Held {
     /// Which hold of this process it is.
     number: u64,
-    since: Duration,
+    since: Monotonic,
     listed: bool,
     /// Lists and watches whose last answer was a failure: since when, and what it was.
-    failing: BTreeMap<Target, (Duration, String)>,
+    failing: BTreeMap<Target, (Monotonic, String)>,
 }
 
 /// A shard that is held and not, or not wholly, worked on.
@@ -97,7 +97,7 @@ impl Progress {
     pub(crate) fn work(&self, patience: Duration) -> Work {
         let now = self.clock.now().monotonic;
         let shards = self.lock();
-        let mut old = shards.iter().filter(|(_, held)| now.saturating_sub(held.since) > patience).peekable();
+        let mut old = shards.iter().filter(|(_, held)| now.duration_since(held.since) > patience).peekable();
         if old.peek().is_none() {
             return Work::Unknown;
         }
@@ -116,7 +116,7 @@ impl Progress {
         first.map_or(Work::Unknown, Work::Nothing)
     }
 
-    fn stall(&self, shard: ShardId, held: &Held, now: Duration) -> Option<Stall> {
+    fn stall(&self, shard: ShardId, held: &Held, now: Monotonic) -> Option<Stall> {
         let earliest = held.failing.values().min_by_key(|(since, _)| *since);
         let why = earliest.map(|(_, why)| why.clone());
         let mut failing: Vec<_> =
@@ -124,7 +124,7 @@ impl Progress {
         failing.dedup_by_key(|target| target.namespace.clone());
         let wholly = !held.listed || failing.len() >= self.watches;
         let since = if held.listed { earliest?.0 } else { held.since };
-        Some(Stall { shard, lasted: now.saturating_sub(since), wholly, why })
+        Some(Stall { shard, lasted: now.duration_since(since), wholly, why })
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<ShardId, Held>> {

@@ -50,13 +50,13 @@ impl Recorder {
     /// A hold counts from the sending of the request that acquired it. Both instants are absent without leader election.
     pub(crate) fn hold_begin(&self, hold: &HoldFacts, sent: Now, validity: Validity) {
         let elected = !validity.is_unlimited();
-        let end = elected.then(|| nanos(validity.end().boottime));
-        let sent = elected.then(|| nanos(sent.boottime));
+        let end = elected.then(|| nanos(validity.end().boottime.since_origin()));
+        let sent = elected.then(|| nanos(sent.boottime.since_origin()));
         self.write("hold-begin", hold.with(json!({"valid_until_boot_ns": end, "sent_boot_ns": sent})));
     }
 
     pub(crate) fn hold_renewed(&self, hold: &HoldFacts, validity: Validity) {
-        let end = nanos(validity.end().boottime);
+        let end = nanos(validity.end().boottime.since_origin());
         self.write("hold-renewed", hold.with(json!({ "valid_until_boot_ns": end })));
     }
 
@@ -95,7 +95,7 @@ impl Recorder {
         line.insert("record".into(), record.into());
         line.insert("replica".into(), self.replica.as_ref().into());
         line.insert("wall".into(), format!("{:.6}", self.clock.wall()).into());
-        line.insert("boot_ns".into(), nanos(at.boottime).into());
+        line.insert("boot_ns".into(), nanos(at.boottime.since_origin()).into());
         line.insert("boot_id".into(), self.boot_id.as_ref().into());
         if let Value::Object(fields) = fields {
             line.extend(fields);

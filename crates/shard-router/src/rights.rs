@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use lease_core::{Clock, missing_right};
+use lease_core::{Clock, Monotonic, missing_right};
 
 use crate::requests::{Answer, Observer, Target};
 
@@ -24,7 +24,7 @@ pub(crate) struct Rights {
 #[derive(Debug)]
 struct Missing {
     sentence: String,
-    refused: Duration,
+    refused: Monotonic,
 }
 
 impl Rights {
@@ -37,7 +37,7 @@ impl Rights {
     pub(crate) fn sentence(&self) -> Option<String> {
         let now = self.clock.now().monotonic;
         let mut missing = self.lock();
-        missing.retain(|_, right| now.saturating_sub(right.refused) <= self.kept);
+        missing.retain(|_, right| now.duration_since(right.refused) <= self.kept);
         let first = missing.values().next()?.sentence.clone();
         Some(match missing.len() {
             1 => first,

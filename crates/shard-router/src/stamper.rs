@@ -158,7 +158,7 @@ pub(crate) async fn attend<'a, K: ResourceExt + Clone>(
         {
             running.push(attempt(object.clone()).map(move |outcome| (object, outcome)));
         }
-        let wait = backlog.next_due().map(|due| clock.sleep(due.saturating_sub(now)));
+        let wait = backlog.next_due().map(|due| clock.sleep(due.duration_since(now)));
         let wait = if running.len() < CONCURRENCY { wait } else { None };
         let wait = wait.unwrap_or_else(|| std::future::pending().boxed());
         tokio::select! {

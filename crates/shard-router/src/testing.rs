@@ -6,7 +6,7 @@ use std::{
 };
 
 use futures::{FutureExt, future::BoxFuture};
-use lease_core::{Clock, Now};
+use lease_core::{Clock, Monotonic, Now};
 
 /// A clock that stands still until it is moved.
 #[derive(Debug, Default)]
@@ -30,4 +30,9 @@ impl Clock for ByHand {
     fn sleep(&self, _span: Duration) -> BoxFuture<'static, ()> {
         futures::future::pending().boxed()
     }
+}
+
+/// So many seconds after the origin of a replica's monotonic clock.
+pub(crate) fn at(seconds: u64) -> Monotonic {
+    Monotonic::from_origin(Duration::from_secs(seconds))
 }

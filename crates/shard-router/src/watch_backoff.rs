@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use kube::runtime::{utils::Backoff, watcher};
+use lease_core::Monotonic;
 
 const FIRST: Duration = Duration::from_millis(250);
 
@@ -26,19 +27,19 @@ const WELL: Duration = Duration::from_secs(30);
 pub(crate) struct WatchBackoff {
     next: Duration,
     /// When the last wait ended, on the clock of the caller.
-    resumed: Duration,
+    resumed: Monotonic,
     dice: fastrand::Rng,
 }
 
 impl WatchBackoff {
     pub(crate) fn seeded(seed: u64) -> Self {
-        Self { next: FIRST, resumed: Duration::ZERO, dice: fastrand::Rng::with_seed(seed) }
+        Self { next: FIRST, resumed: Monotonic::ORIGIN, dice: fastrand::Rng::with_seed(seed) }
     }
 
     /// How long to leave the watch alone after this failure, which happened at `now`.
-    pub(crate) fn after(&mut self, error: &watcher::Error, now: Duration) -> Duration {
+    pub(crate) fn after(&mut self, error: &watcher::Error, now: Monotonic) -> Duration {
         let cap = if is_refused(error) { CAP_REFUSED } else { CAP };
-        if now.saturating_sub(self.resumed) >= WELL {
+        if now.duration_since(self.resumed) >= WELL {
             self.next = FIRST;
         }
         let longest = self.next.min(cap);
@@ -97,7 +98,7 @@ mod tests {
         let mut backoff = WatchBackoff::seeded(1);
         let mut now = Duration::from_secs(100);
         let next = std::iter::repeat_with(|| {
-            let wait = backoff.after(error, now);
+            let wait = backoff.after(error, Monotonic::from_origin(now));
             now += wait;
             wait
         });
@@ -118,11 +119,11 @@ mod tests {
         let mut backoff = WatchBackoff::seeded(1);
         let mut now = Duration::from_secs(100);
         for _ in 0..8 {
-            now += backoff.after(&broken(), now);
+            now += backoff.after(&broken(), Monotonic::from_origin(now));
         }
-        let soon = backoff.after(&broken(), now + WELL / 2);
+        let soon = backoff.after(&broken(), Monotonic::from_origin(now + WELL / 2));
         assert!(soon > 2 * FIRST, "a list that succeeds between two failures is no recovery: {soon:?}");
-        let later = backoff.after(&broken(), now + WELL / 2 + soon + WELL);
+        let later = backoff.after(&broken(), Monotonic::from_origin(now + WELL / 2 + soon + WELL));
         assert!(later <= FIRST, "{later:?}");
     }
 
@@ -131,8 +132,8 @@ mod tests {
         let mut backoff = WatchBackoff::seeded(1);
         let mut now = Duration::from_secs(100);
         for _ in 0..12 {
-            now += backoff.after(&refused(), now);
+            now += backoff.after(&refused(), Monotonic::from_origin(now));
         }
-        assert!(backoff.after(&broken(), now) <= CAP);
+        assert!(backoff.after(&broken(), Monotonic::from_origin(now)) <= CAP);
     }
 }

@@ -7,7 +7,7 @@ use kube::{
     Api, Resource,
     runtime::watcher::{self, Event},
 };
-use lease_core::Clock;
+use lease_core::{Clock, Monotonic};
 use serde::de::DeserializeOwned;
 
 use crate::{log_limit::LogLimit, watch_backoff::WatchBackoff};
@@ -58,7 +58,7 @@ impl Watcher {
         .boxed()
     }
 
-    fn say(&self, place: &str, error: &watcher::Error, now: Duration) {
+    fn say(&self, place: &str, error: &watcher::Error, now: Monotonic) {
         let line = format!("the watch on {place} has failed and is retried: {error}");
         if let Some(withheld) = self.log_limit.due(&line, now) {
             tracing::warn!(withheld, "{line}");

@@ -3,11 +3,10 @@
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
 };
 
 use k8s_openapi::api::coordination::v1::Lease;
-use lease_core::{Identity, Installation};
+use lease_core::{Identity, Installation, Monotonic};
 
 use crate::{
     bucket::ShardId,
@@ -31,7 +30,7 @@ impl SharedWorld {
     }
 
     /// Takes in what the watch shows now, and returns what follows from it.
-    pub(crate) fn observe(&self, now: Duration, leases: &[Arc<Lease>]) -> World {
+    pub(crate) fn observe(&self, now: Monotonic, leases: &[Arc<Lease>]) -> World {
         let mut world = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         world.observe(now, leases);
         world.clone()
@@ -132,7 +131,7 @@ impl World {
     }
 
     /// Takes in what the watch shows now.
-    pub(crate) fn observe(&mut self, now: Duration, leases: &[Arc<Lease>]) {
+    pub(crate) fn observe(&mut self, now: Monotonic, leases: &[Arc<Lease>]) {
         let names = &self.names;
         let members = leases.iter().filter_map(|lease| MemberLease::read(names, lease));
         self.membership.observe(now, members);
@@ -215,6 +214,7 @@ mod tests {
     use lease_core::LeaderElectionId;
 
     use super::*;
+    use crate::testing::at;
 
     fn names() -> Names {
         Names::new(LeaderElectionId::new("op.example.com").unwrap(), "example.com")
@@ -232,7 +232,7 @@ mod tests {
     #[test]
     fn an_unsharded_predecessor_keeps_the_shards_closed() {
         let mut world = World::new(names(), None);
-        world.observe(Duration::ZERO, &[lease("op.example.com", "old_1", &[])]);
+        world.observe(Monotonic::ORIGIN, &[lease("op.example.com", "old_1", &[])]);
         let layout = Layout::first(8.try_into().unwrap(), None);
         assert!(matches!(world.verdict(&layout), Verdict::Yield(why) if why.contains("old_1")));
     }
@@ -246,7 +246,7 @@ mod tests {
         ];
         let mut world = World::new(names(), None);
         let verdict = |world: &mut World, holder| {
-            world.observe(Duration::ZERO, &[lease("op.example.com", holder, &annotations)]);
+            world.observe(Monotonic::ORIGIN, &[lease("op.example.com", holder, &annotations)]);
             world.verdict(&layout)
         };
         assert_eq!(verdict(&mut world, "a_1"), Verdict::Work);
@@ -260,9 +260,9 @@ mod tests {
         let annotations = [("example.com/layout", serde_json::to_string(&layout).unwrap())];
         let coordinator = lease("op.example.com", "a_1", &annotations);
         let mut world = World::new(names(), None);
-        world.observe(Duration::ZERO, std::slice::from_ref(&coordinator));
+        world.observe(Monotonic::ORIGIN, std::slice::from_ref(&coordinator));
         assert!(matches!(world.verdict(&layout), Verdict::Yield(_)));
-        world.observe(Duration::ZERO, &[coordinator, lease("op.example.com-member-1", "a_1", &[])]);
+        world.observe(Monotonic::ORIGIN, &[coordinator, lease("op.example.com-member-1", "a_1", &[])]);
         assert_eq!(world.verdict(&layout), Verdict::Work);
     }
 
@@ -271,11 +271,14 @@ mod tests {
         let mut world = World::new(names(), None);
         let committed = Layout::first(8.try_into().unwrap(), None);
         let json = serde_json::to_string(&committed).unwrap();
-        world.observe(Duration::ZERO, &[lease("op.example.com", "", &[("example.com/layout", json)])]);
+        world.observe(Monotonic::ORIGIN, &[lease("op.example.com", "", &[("example.com/layout", json)])]);
         assert_eq!(world.verdict(&committed), Verdict::Work);
         let other = Layout::first(4.try_into().unwrap(), None);
         assert!(matches!(world.verdict(&other), Verdict::Refuse(why) if why.contains("shards 4")));
-        world.observe(Duration::ZERO, &[lease("op.example.com", "", &[("example.com/layout", "{".into())])]);
+        world.observe(
+            Monotonic::ORIGIN,
+            &[lease("op.example.com", "", &[("example.com/layout", "{".into())])],
+        );
         assert!(matches!(world.verdict(&committed), Verdict::Refuse(why) if why.contains("cannot be read")));
     }
 
@@ -293,7 +296,7 @@ mod tests {
         held.spec.get_or_insert_default().lease_duration_seconds = Some(5);
         let verdict_of = |own| {
             let mut world = World::new(names(), Installation::new(own).ok());
-            world.observe(Duration::ZERO, &[Arc::new(held.clone())]);
+            world.observe(Monotonic::ORIGIN, &[Arc::new(held.clone())]);
             world.verdict(&layout)
         };
         assert_eq!(verdict_of("ns/a"), Verdict::Work);
@@ -308,9 +311,9 @@ mod tests {
         member.metadata.resource_version = Some("7".into());
         member.spec.get_or_insert_default().lease_duration_seconds = Some(5);
         let leases = [Arc::new(member)];
-        let at_first = world.observe(Duration::from_secs(1), &leases);
+        let at_first = world.observe(at(1), &leases);
         assert_eq!(at_first.membership.members().len(), 1);
-        let elsewhere = world.clone().observe(Duration::from_secs(7), &leases);
+        let elsewhere = world.clone().observe(at(7), &leases);
         assert!(elsewhere.membership.members().is_empty());
     }
 
@@ -325,7 +328,7 @@ mod tests {
             ("example.com/coordinator", "a_1".to_owned()),
         ];
         world.observe(
-            Duration::ZERO,
+            Monotonic::ORIGIN,
             &[lease("op.example.com", "a_1", &annotations), lease("op.example.com-shard-0", "b_1", &[])],
         );
         assert_eq!(world.current_plan(), Some(&plan));

@@ -12,7 +12,7 @@ use std::time::Duration;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
-use lease_core::{Clock, Now};
+use lease_core::{Boottime, Clock, Monotonic, Now};
 use tokio::time::Instant;
 
 use crate::time::TrueTime;
@@ -76,8 +76,8 @@ impl MachineClock {
     }
 
     /// The true time at which CLOCK_BOOTTIME reads this.
-    pub(crate) fn true_time_of(&self, boottime: Duration) -> TrueTime {
-        self.started + boottime.saturating_sub(self.uptime).div_f64(self.rate)
+    pub(crate) fn true_time_of(&self, boottime: Boottime) -> TrueTime {
+        self.started + boottime.since_origin().saturating_sub(self.uptime).div_f64(self.rate)
     }
 
     /// The machine was suspended for so long, by true time.
@@ -92,7 +92,10 @@ impl MachineClock {
 
     fn read(&self) -> Now {
         let monotonic = self.uptime + Instant::now().saturating_duration_since(self.origin());
-        Now { monotonic, boottime: monotonic + self.state().suspended }
+        Now {
+            monotonic: Monotonic::from_origin(monotonic),
+            boottime: Boottime::from_origin(monotonic + self.state().suspended),
+        }
     }
 
     fn origin(&self) -> Instant {

@@ -8,7 +8,7 @@ use futures::future::BoxFuture;
 use jiff::Timestamp;
 use rustix::time::{ClockId, clock_gettime};
 
-use crate::time::Now;
+use crate::time::{Boottime, Monotonic, Now};
 
 /// Where the driver takes the time from. A simulation brings its own, one per replica.
 pub trait Clock: fmt::Debug + Send + Sync + 'static {
@@ -28,7 +28,10 @@ pub struct SystemClock;
 
 impl Clock for SystemClock {
     fn now(&self) -> Now {
-        Now { monotonic: read(ClockId::Monotonic), boottime: read(ClockId::Boottime) }
+        Now {
+            monotonic: Monotonic::from_origin(read(ClockId::Monotonic)),
+            boottime: Boottime::from_origin(read(ClockId::Boottime)),
+        }
     }
 
     #[expect(clippy::disallowed_methods, reason = "this is the one place where the wall clock comes in")]

@@ -17,6 +17,7 @@ use super::lease_api::LeaseApi;
 use crate::backoff::Backoff;
 use crate::name::LeaseName;
 use crate::revision::{ResourceVersion, Uid};
+use crate::time::Monotonic;
 use crate::timings::Timings;
 
 /// What a candidate hears of its Lease.
@@ -94,7 +95,7 @@ pub(super) struct Feed {
 struct Expected {
     name: LeaseName,
     version: ResourceVersion,
-    by: Duration,
+    by: Monotonic,
 }
 
 impl Feed {
@@ -192,7 +193,7 @@ impl Feed {
     }
 
     /// A write of ours has landed, or a read has shown this state: the watch has to show it by then.
-    pub(super) fn expect(&self, name: &LeaseName, version: ResourceVersion, by: Duration) {
+    pub(super) fn expect(&self, name: &LeaseName, version: ResourceVersion, by: Monotonic) {
         let mut expected = self.expected.lock().unwrap_or_else(PoisonError::into_inner);
         if expected.is_none() {
             *expected = Some(Expected { name: name.clone(), version, by });
@@ -245,7 +246,7 @@ impl Feed {
     }
 
     /// Marks the watch as hanging when it has not shown what it had to, and begins another.
-    fn check_expected(&self, now: Duration, period: Duration) {
+    fn check_expected(&self, now: Monotonic, period: Duration) {
         let mut expected = self.expected.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(waiting) = expected.as_mut() else { return };
         let leases = self.leases.read().unwrap_or_else(PoisonError::into_inner);

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::lease_api::RequestError;
 use crate::name::LeaseName;
 use crate::revision::Revision;
+use crate::time::Monotonic;
 use crate::timings::Timings;
 
 /// A request that the API server keeps refusing.
@@ -48,13 +49,13 @@ pub(super) struct Journal {
 struct Entries {
     troubles: BTreeMap<(&'static str, &'static str), Trouble>,
     /// That history was rewound, and until when nothing is acquired for it.
-    rewound: Option<(Trouble, Duration)>,
+    rewound: Option<(Trouble, Monotonic)>,
     rewinds: u64,
-    last_contact: Duration,
+    last_contact: Monotonic,
 }
 
 impl Journal {
-    pub(super) fn contact(&self, now: Duration) {
+    pub(super) fn contact(&self, now: Monotonic) {
         let mut inner = self.lock();
         inner.last_contact = inner.last_contact.max(now);
     }
@@ -66,7 +67,7 @@ impl Journal {
         resource: &'static str,
         namespace: &str,
         outcome: &Result<T, RequestError>,
-        now: Duration,
+        now: Monotonic,
     ) {
         let mut inner = self.lock();
         match outcome {
@@ -97,7 +98,7 @@ impl Journal {
         lease: &LeaseName,
         known: &Revision,
         read: &Revision,
-        now: Duration,
+        now: Monotonic,
         timings: &Timings,
     ) {
         let wait = timings.lease_duration();
@@ -117,13 +118,13 @@ impl Journal {
         inner.rewound = Some((trouble, now + wait));
     }
 
-    pub(super) fn health(&self, now: Duration, watch_is_live: bool) -> Health {
+    pub(super) fn health(&self, now: Monotonic, watch_is_live: bool) -> Health {
         let inner = self.lock();
         let rewound = inner.rewound.iter().filter(|(_, until)| now < *until).map(|(trouble, _)| trouble);
         Health {
             rewinds: inner.rewinds,
             troubles: rewound.chain(inner.troubles.values()).cloned().collect(),
-            silent_for: now.saturating_sub(inner.last_contact),
+            silent_for: now.duration_since(inner.last_contact),
             watch_is_live,
         }
     }
@@ -183,8 +184,8 @@ mod tests {
     #[test]
     fn missing_rbac_names_verb_resource_namespace_and_account() {
         let journal = Journal::default();
-        journal.note("get", LEASES, "a", &forbidden(), Duration::ZERO);
-        let health = journal.health(Duration::ZERO, true);
+        journal.note("get", LEASES, "a", &forbidden(), Monotonic::ORIGIN);
+        let health = journal.health(Monotonic::ORIGIN, true);
         let sentence = &health.troubles[0].sentence;
         assert!(
             sentence.starts_with(
@@ -201,11 +202,11 @@ mod tests {
     #[test]
     fn a_trouble_ends_with_the_next_success_of_its_verb() {
         let journal = Journal::default();
-        journal.note("get", LEASES, "a", &forbidden(), Duration::ZERO);
-        journal.note("update", LEASES, "a", &Ok(()), Duration::ZERO);
-        assert_eq!(journal.health(Duration::ZERO, true).troubles.len(), 1);
-        journal.note("get", LEASES, "a", &Ok(()), Duration::from_secs(3));
-        let health = journal.health(Duration::from_secs(5), true);
+        journal.note("get", LEASES, "a", &forbidden(), Monotonic::ORIGIN);
+        journal.note("update", LEASES, "a", &Ok(()), Monotonic::ORIGIN);
+        assert_eq!(journal.health(Monotonic::ORIGIN, true).troubles.len(), 1);
+        journal.note("get", LEASES, "a", &Ok(()), Monotonic::from_origin(Duration::from_secs(3)));
+        let health = journal.health(Monotonic::from_origin(Duration::from_secs(5)), true);
         assert!(health.troubles.is_empty());
         assert_eq!(health.silent_for, Duration::from_secs(2));
     }

@@ -30,7 +30,7 @@ use crate::event::{Context, Event};
 use crate::identity::Identity;
 use crate::name::LeaseName;
 use crate::revision::FencingToken;
-use crate::time::{Now, Validity};
+use crate::time::{Monotonic, Now, Validity};
 use crate::timings::Timings;
 
 use objects::Objects;
@@ -81,7 +81,7 @@ pub(super) struct Task {
     status: watch::Sender<CandidateStatus>,
     rng: fastrand::Rng,
     /// Set once it is to stop: until then the Lease may be released.
-    release_by: Option<Duration>,
+    release_by: Option<Monotonic>,
 }
 
 impl Task {
@@ -156,7 +156,7 @@ impl Task {
     }
 
     /// When not to wait any longer for the release. Work is waited for in any case.
-    fn give_up_at(&self) -> Option<Duration> {
+    fn give_up_at(&self) -> Option<Monotonic> {
         self.release_by.filter(|_| !self.elector.has_work())
     }
 
@@ -188,7 +188,7 @@ impl Task {
                 }
             }
             Command::Shutdown(limit) => {
-                self.release_by = Some(self.around.clock.now().monotonic.saturating_add(limit));
+                self.release_by = Some(self.around.clock.now().monotonic + limit);
                 self.feed(Event::Stand(false));
                 self.feed(Event::StepDown { successor: None });
             }
@@ -369,9 +369,9 @@ impl Task {
     }
 }
 
-async fn sleep_until(clock: Arc<dyn Clock>, instant: Option<Duration>) {
+async fn sleep_until(clock: Arc<dyn Clock>, instant: Option<Monotonic>) {
     match instant {
-        Some(instant) => clock.sleep(instant.saturating_sub(clock.now().monotonic)).await,
+        Some(instant) => clock.sleep(instant.duration_since(clock.now().monotonic)).await,
         None => std::future::pending().await,
     }
 }

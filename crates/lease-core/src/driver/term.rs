@@ -17,7 +17,7 @@ use crate::annotations::AnnotationChanges;
 use crate::identity::Identity;
 use crate::name::LeaseName;
 use crate::revision::{FencingToken, Revision};
-use crate::time::{Now, Validity};
+use crate::time::{Monotonic, Now, Validity};
 
 /// One continuous holding of one Lease by this process. Cheap to clone; a clone kept beyond the end only says that it is
 /// over.
@@ -178,12 +178,12 @@ impl Term {
 
     /// When a write under this term was last given up on ([`AnnouncedWrite`]), by `CLOCK_MONOTONIC`. It may land for as long as
     /// LeaseDuration − RenewDeadline from then on: whatever must not happen beside it has to wait.
-    pub fn last_given_up(&self) -> Option<Duration> {
+    pub fn last_given_up(&self) -> Option<Monotonic> {
         self.shared.writes.given_up()
     }
 
     /// Lets no write begin any more. Says when the last was given up on that may still land.
-    pub(super) fn close_writes(&self) -> Option<Duration> {
+    pub(super) fn close_writes(&self) -> Option<Monotonic> {
         self.shared.writes.close(self.shared.clock.now().monotonic)
     }
 

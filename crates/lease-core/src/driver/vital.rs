@@ -15,6 +15,8 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::clock::Clock;
 
+use crate::time::Monotonic;
+
 /// The instant at which the present poll began, in nanoseconds; 0 between polls.
 type PollingSince = AtomicU64;
 
@@ -119,10 +121,10 @@ impl<F: Future> Future for Tracked<F> {
     }
 }
 
-fn nanos(instant: Duration) -> u64 {
-    u64::try_from(instant.as_nanos()).unwrap_or(u64::MAX)
+fn nanos(instant: Monotonic) -> u64 {
+    u64::try_from(instant.since_origin().as_nanos()).unwrap_or(u64::MAX)
 }
 
-fn within(since: u64, now: Duration, limit: Duration) -> bool {
-    now.saturating_sub(Duration::from_nanos(since)) <= limit
+fn within(since: u64, now: Monotonic, limit: Duration) -> bool {
+    now.duration_since(Monotonic::from_origin(Duration::from_nanos(since))) <= limit
 }

@@ -2,9 +2,10 @@
 
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use super::term::Term;
+
+use crate::time::Monotonic;
 
 /// A write under a [`Term`], announced before it is sent. As long as it exists, and for LeaseDuration − RenewDeadline after it
 /// was dropped without [`answered`](Self::answered), the Lease is not released, because the write may still land.
@@ -51,7 +52,7 @@ pub(super) struct Writes {
 struct Ledger {
     under_way: usize,
     /// When a write was last given up on, by `CLOCK_MONOTONIC`.
-    given_up: Option<Duration>,
+    given_up: Option<Monotonic>,
     closed: bool,
 }
 
@@ -66,7 +67,7 @@ impl Writes {
     }
 
     /// One that was counted in is over: it was answered, or given up on at `now`.
-    fn end(&self, answered: bool, now: Duration) {
+    fn end(&self, answered: bool, now: Monotonic) {
         let mut ledger = self.lock();
         debug_assert!(ledger.under_way > 0, "a write ends that never began");
         ledger.under_way = ledger.under_way.saturating_sub(1);
@@ -76,13 +77,13 @@ impl Writes {
     }
 
     /// When the last was given up on, by `CLOCK_MONOTONIC`.
-    pub(super) fn given_up(&self) -> Option<Duration> {
+    pub(super) fn given_up(&self) -> Option<Monotonic> {
         self.lock().given_up
     }
 
     /// Lets no more in, and says when the last write was given up on that may still land. One that is under way now is sent
     /// by something that the work has left behind, and counts as given up on.
-    pub(super) fn close(&self, now: Duration) -> Option<Duration> {
+    pub(super) fn close(&self, now: Monotonic) -> Option<Monotonic> {
         let mut ledger = self.lock();
         ledger.closed = true;
         ledger.given_up.max((ledger.under_way > 0).then_some(now))
@@ -95,10 +96,12 @@ impl Writes {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
-    const SENT: Duration = Duration::from_secs(3);
-    const JOINED: Duration = Duration::from_secs(5);
+    const SENT: Monotonic = Monotonic::from_origin(Duration::from_secs(3));
+    const JOINED: Monotonic = Monotonic::from_origin(Duration::from_secs(5));
 
     #[test]
     fn what_was_answered_lands_no_more() {
@@ -113,7 +116,7 @@ mod tests {
         let writes = Writes::default();
         assert!(writes.begin() && writes.begin());
         writes.end(false, SENT);
-        writes.end(false, SENT / 2);
+        writes.end(false, Monotonic::from_origin(SENT.since_origin() / 2));
         assert_eq!(writes.close(JOINED), Some(SENT));
     }
 

@@ -10,7 +10,7 @@ use crate::event::Context;
 use crate::mutants::{Mutant, active};
 use crate::record::{LeaseRecord, ObservedLease};
 use crate::revision::FencingToken;
-use crate::time::Now;
+use crate::time::{Monotonic, Now};
 
 impl Elector {
     pub(super) fn advance_standby(&mut self, cx: &Context) {
@@ -45,7 +45,7 @@ impl Elector {
     }
 
     /// When to try: once the Lease is free, those with a better claim have had their time, and a failure's pause is over.
-    pub(super) fn attempt_at(&self) -> Option<Duration> {
+    pub(super) fn attempt_at(&self) -> Option<Monotonic> {
         Some((self.free_at()? + self.effective_patience()).max(self.retry_at).max(self.yield_until))
     }
 

@@ -8,7 +8,7 @@ use crate::event::Context;
 use crate::mutants::{Mutant, active};
 use crate::record::LeaseRecord;
 use crate::revision::Uid;
-use crate::time::{Now, Validity};
+use crate::time::{Monotonic, Now, Validity};
 use crate::timings::Timings;
 
 /// The present term.
@@ -18,9 +18,9 @@ pub(super) struct Holding {
     pub(super) validity: Validity,
     /// When the last successful write was sent.
     sent: Now,
-    renew_at: Duration,
+    renew_at: Monotonic,
     /// When validity ends on the monotonic clock, if from now on the machine stays awake.
-    pub(super) lapses_at: Duration,
+    pub(super) lapses_at: Monotonic,
 }
 
 impl Holding {
@@ -29,8 +29,8 @@ impl Holding {
             uid,
             validity: Validity::over(),
             sent,
-            renew_at: Duration::ZERO,
-            lapses_at: Duration::ZERO,
+            renew_at: Monotonic::ORIGIN,
+            lapses_at: Monotonic::ORIGIN,
         };
         holding.extend(sent, answered, timings);
         holding
@@ -55,7 +55,7 @@ impl Holding {
     }
 
     /// From this instant on others may lead, so nothing of the work may run any more.
-    pub(super) fn join_by(&self, timings: &Timings) -> Duration {
+    pub(super) fn join_by(&self, timings: &Timings) -> Monotonic {
         self.sent.monotonic + timings.lease_duration()
     }
 }
@@ -68,15 +68,15 @@ pub(super) enum Work {
     /// The user's future.
     Running,
     /// The same, asked to finish by then.
-    Draining { until: Duration },
+    Draining { until: Monotonic },
     /// Aborted, and to be gone by then.
-    Aborting { join_by: Duration },
+    Aborting { join_by: Monotonic },
     /// Too late; the process is to end.
     Overdue,
 }
 
 impl Work {
-    pub(super) fn deadline(self) -> Option<Duration> {
+    pub(super) fn deadline(self) -> Option<Monotonic> {
         match self {
             Self::Draining { until } => Some(until),
             Self::Aborting { join_by } => Some(join_by),
@@ -101,7 +101,7 @@ impl Elector {
         }
     }
 
-    pub(super) fn renew_at(&self) -> Option<Duration> {
+    pub(super) fn renew_at(&self) -> Option<Monotonic> {
         self.holding.as_ref().map(|holding| holding.renew_at)
     }
 
@@ -149,7 +149,7 @@ impl Elector {
         }
     }
 
-    pub(super) fn abort_work(&mut self, join_by: Duration, reason: EndReason) {
+    pub(super) fn abort_work(&mut self, join_by: Monotonic, reason: EndReason) {
         if matches!(self.work, Work::Running | Work::Draining { .. }) {
             self.effects.push_back(Effect::AbortWork(reason));
             self.work = Work::Aborting { join_by };
@@ -164,7 +164,7 @@ impl Elector {
         match self.work {
             Work::Draining { until } if until <= now => {
                 // While the Lease is renewed, what was aborted may take its time: nobody else may lead yet.
-                self.abort_work(Duration::MAX, EndReason::DrainTimeout);
+                self.abort_work(Monotonic::MAX, EndReason::DrainTimeout);
             }
             Work::Aborting { join_by } if join_by <= now => {
                 self.work = Work::Overdue;

@@ -1,7 +1,5 @@
 //! Releasing: first the work ends, then the Lease is given up, and never the other way round.
 
-use std::time::Duration;
-
 use super::hold::Work;
 use super::{Elector, State};
 use crate::config::ReleaseStyle;
@@ -11,6 +9,7 @@ use crate::identity::Identity;
 use crate::mutants::{Mutant, active};
 use crate::record::LeaseRecord;
 use crate::revision::Uid;
+use crate::time::Monotonic;
 
 /// The term is over and the work has ended; what is left is to say so in the Lease.
 #[derive(Debug)]
@@ -19,7 +18,7 @@ pub(super) struct Vacating {
     /// Whether a read since then has shown that the Lease still names this process.
     confirmed: bool,
     /// From then on others take it anyway.
-    pub(super) give_up_at: Duration,
+    pub(super) give_up_at: Monotonic,
 }
 
 impl Elector {
@@ -108,7 +107,7 @@ impl Elector {
     }
 
     /// No release before.
-    pub(super) fn vacate_at(&self) -> Duration {
+    pub(super) fn vacate_at(&self) -> Monotonic {
         let reading = self.must_read || self.vacating.as_ref().is_some_and(|vacating| !vacating.confirmed);
         if reading || active(Mutant::ReleaseBesideUnanswered) {
             self.retry_at
@@ -119,7 +118,7 @@ impl Elector {
 
     /// A write that nobody waits for any more may be on its way for as long as is assumed of any: LeaseDuration −
     /// RenewDeadline. A Lease that expires gives it that time; one that is released has to wait for it.
-    pub(super) fn left_unanswered(&mut self, given_up: Duration) {
+    pub(super) fn left_unanswered(&mut self, given_up: Monotonic) {
         let timings = &self.config.timings;
         let longest_transit = timings.lease_duration().saturating_sub(timings.renew_deadline());
         self.quiet_at = self.quiet_at.max(given_up + longest_transit);

@@ -21,6 +21,7 @@ use crate::event::Context;
 use crate::mutants::{Mutant, active};
 use crate::record::ObservedLease;
 use crate::revision::Revision;
+use crate::time::Monotonic;
 use crate::timings::Timings;
 
 /// Rewinds that follow each other: API servers that answer by turns from different states, as where not all of them were restarted.
@@ -28,7 +29,7 @@ use crate::timings::Timings;
 /// Each ends all terms of the process and begins all watches and caches anew, so the next look, which may prove another, comes later each time.
 #[derive(Debug, Default)]
 pub(super) struct Rewinds {
-    last: Option<Duration>,
+    last: Option<Monotonic>,
     in_a_row: u32,
 }
 
@@ -41,7 +42,7 @@ impl Rewinds {
     fn pause(&mut self, cx: &Context, timings: &Timings) -> Duration {
         let now = cx.now.monotonic;
         let longest = timings.lease_duration() * LONGEST;
-        let again = self.last.is_some_and(|last| now.saturating_sub(last) <= 2 * longest);
+        let again = self.last.is_some_and(|last| now.duration_since(last) <= 2 * longest);
         self.in_a_row = if again { self.in_a_row.saturating_add(1) } else { 0 };
         self.last = Some(now);
         let factor = 2_u32.saturating_pow(self.in_a_row);

@@ -11,6 +11,7 @@ use crate::event::Context;
 use crate::mutants::{Mutant, active};
 use crate::record::{LeaseRecord, ObservedLease};
 use crate::revision::{ResourceVersion, Revision, Uid};
+use crate::time::Monotonic;
 use crate::timings::Timings;
 
 /// The Lease as last seen.
@@ -20,11 +21,11 @@ pub(super) struct View {
     /// The latest state of the Lease that was ever seen, by this history; also where it is gone.
     latest: Option<Revision>,
     /// Until this instant of the local monotonic clock somebody else may hold the Lease.
-    honour_until: Duration,
+    honour_until: Monotonic,
     /// The part of it that no release of the present holder ends: whoever somebody wrote over may not know.
-    written_over_until: Duration,
+    written_over_until: Monotonic,
     /// The same, whatever a record says: history was rewound, and who held the Lease in the one that is gone is not known.
-    unknown_until: Duration,
+    unknown_until: Monotonic,
     /// The last LeaseDuration that a holder stated.
     stated: Option<Duration>,
     latest_renewal: Option<Timestamp>,
@@ -129,18 +130,18 @@ impl View {
 
     /// History was rewound at `now`: nothing that was seen stands any more, but whoever held the Lease may not know that yet.
     /// What only grows (renewTime, leaseTransitions) goes on from the largest ever seen.
-    pub(super) fn void(&mut self, now: Duration, timings: &Timings) {
+    pub(super) fn void(&mut self, now: Monotonic, timings: &Timings) {
         self.seen = Seen::Nothing;
         self.latest = None;
         self.unknown_until = self.honour_until.max(now + self.wait_for_the_unknown(timings));
     }
 
     /// Whether it is still waited for whoever may hold the Lease by a history that is gone.
-    pub(super) fn is_rewound(&self, now: Duration) -> bool {
+    pub(super) fn is_rewound(&self, now: Monotonic) -> bool {
         now < self.unknown_until
     }
 
-    pub(super) fn honour(&mut self, until: Duration) {
+    pub(super) fn honour(&mut self, until: Monotonic) {
         // What was seen before is honoured until it expires, whatever somebody wrote over it.
         self.honour_until = self.honour_until.max(until);
     }
@@ -157,7 +158,7 @@ impl View {
 
     /// A release ends the wait for the holder that it follows, and for nobody else: not for whom that holder was written over, nor
     /// where the one that was seen is not the one that released. leaseTransitions tells that, as each holder has its own.
-    fn note_release(&mut self, release: &ObservedLease, now: Duration) {
+    fn note_release(&mut self, release: &ObservedLease, now: Monotonic) {
         let follows = |known: &ObservedLease| {
             known.revision.uid == release.revision.uid
                 && known.record.transitions == release.record.transitions
@@ -246,7 +247,7 @@ impl Elector {
             }
         }
         if record.holder.as_ref().is_some_and(|holder| *holder != self.config.identity) {
-            self.yield_until = Duration::ZERO;
+            self.yield_until = Monotonic::ORIGIN;
         }
         self.view.remember(record);
         self.view.show(lease);
@@ -265,7 +266,7 @@ impl Elector {
     }
 
     /// From when on the Lease may be taken; `None` while that is not for this process to do.
-    pub(super) fn free_at(&self) -> Option<Duration> {
+    pub(super) fn free_at(&self) -> Option<Monotonic> {
         match (&self.view.seen, self.config.creation) {
             (Seen::Nothing, _) | (Seen::Missing, Creation::Never) => None,
             (Seen::Missing, Creation::AtOnce | Creation::AfterWaiting) => Some(self.view.unknown_until),

@@ -130,8 +130,11 @@ impl Worker {
             if !until.holds_at(checked) || term.is_draining() {
                 break;
             }
-            let until = until.end().monotonic.as_nanos();
-            self.log.say(checked.monotonic, &format!("begin unit={unit} token={token} until={until}"));
+            let until = until.end().monotonic.since_origin().as_nanos();
+            self.log.say(
+                checked.monotonic.since_origin(),
+                &format!("begin unit={unit} token={token} until={until}"),
+            );
             if self.pause_between && unit == 10 {
                 // The pause point: what a scheduler, a debugger or a frozen container may do at any instruction.
                 kill_process(getpid(), Signal::STOP).expect("a process may stop itself");

@@ -116,7 +116,7 @@ async fn a_holder_that_is_overwritten_stops_at_once_and_the_new_one_is_honoured(
         ended.saturating_sub(overwritten)
     );
     let next = pair.next(&pair.term).await;
-    let waited = next.acquisition_sent().monotonic.saturating_sub(overwritten);
+    let waited = next.acquisition_sent().monotonic.since_origin().saturating_sub(overwritten);
     assert!(waited >= Timings::fast().lease_duration(), "the intruder was honoured for {waited:?} only");
     assert!(next.token() > pair.term.token());
     pair.end().await;
@@ -132,7 +132,7 @@ async fn a_blanked_holder_stops_at_once_and_the_others_wait_all_the_same() {
     println!("blanked: stopped after {:?}", ended.saturating_sub(blanked));
     assert!(ended.saturating_sub(blanked) < MARGIN, "it led on for {:?}", ended.saturating_sub(blanked));
     let next = pair.next(&pair.term).await;
-    let waited = next.acquisition_sent().monotonic.saturating_sub(blanked);
+    let waited = next.acquisition_sent().monotonic.since_origin().saturating_sub(blanked);
     // The old holder may not have heard: it is honoured from its last renewal, or from the edit that showed the record.
     assert!(waited >= Timings::fast().renew_deadline(), "taken after only {waited:?}");
     assert_eq!(pair.chronicle.violations(), Vec::<String>::new());
@@ -156,7 +156,7 @@ async fn a_deleted_lease_is_lost_waited_for_and_made_again_with_transitions_goin
     println!("deleted: stopped after {:?}", ended.saturating_sub(deleted));
     assert!(ended.saturating_sub(deleted) < MARGIN, "it led on for {:?}", ended.saturating_sub(deleted));
     let next = pair.next(&second).await;
-    let waited = next.acquisition_sent().monotonic.saturating_sub(deleted);
+    let waited = next.acquisition_sent().monotonic.since_origin().saturating_sub(deleted);
     println!("deleted: held again after {waited:?}");
     assert!(
         waited + Duration::from_millis(500) >= Timings::fast().lease_duration(),

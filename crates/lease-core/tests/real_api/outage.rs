@@ -79,7 +79,9 @@ async fn an_api_server_restarted_under_load_costs_no_exclusion_and_every_lease_i
         let fresh = Timings::fast().renew_deadline();
         eventually("every Lease to be renewed or taken after the restart", PATIENCE, || {
             let terms = fleet.referee.terms();
-            let renewed = |term: &Term| term.is_valid() && term.validity().end().monotonic >= seen + fresh;
+            let renewed = |term: &Term| {
+                term.is_valid() && term.validity().end().monotonic.since_origin() >= seen + fresh
+            };
             let all = fleet.names.iter().all(|name| terms.iter().any(|t| t.lease() == name && renewed(t)));
             std::future::ready(all.then_some(()))
         })

@@ -38,7 +38,10 @@ async fn a_pause_between_check_and_sending_lets_that_one_request_out_and_no_more
     let sent = paused.child.says("sent").await;
     paused.assert_nothing_began_too_late();
     // Stated, not hidden: the write came after the new holder had begun, and was accepted.
-    assert!(sent.at > paused.term.acquisition_sent().monotonic, "sent after another had taken over");
+    assert!(
+        sent.at > paused.term.acquisition_sent().monotonic.since_origin(),
+        "sent after another had taken over"
+    );
     assert_eq!(sent.value("ok"), Some(true));
     let maps: Api<ConfigMap> = Api::namespaced(env.admin(), env.namespace());
     let late = maps.list(&kube::api::ListParams::default()).await.expect("a list").items;
@@ -111,7 +114,10 @@ impl Paused {
         for line in &begins {
             let until = Duration::from_nanos(line.value("until").expect("each begin has one"));
             assert!(line.at < until, "began {:?} after its validity", line.at.saturating_sub(until));
-            assert!(line.at < self.term.acquisition_sent().monotonic, "began under another's term: {line:?}");
+            assert!(
+                line.at < self.term.acquisition_sent().monotonic.since_origin(),
+                "began under another's term: {line:?}"
+            );
         }
         println!("{} units of work, the last {:?} before the stop", begins.len(), {
             self.stopped.saturating_sub(begins.last().map(|line| line.at).unwrap_or_default())

@@ -47,7 +47,7 @@ pub(crate) async fn spec(api: &Api<Lease>, name: &str) -> LeaseSpec {
 }
 
 pub(crate) fn now() -> Duration {
-    SystemClock.now().monotonic
+    SystemClock.now().monotonic.since_origin()
 }
 
 /// How long ago that was.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lease_core::{Context, Effect, EndReason, Event, Write};
+use lease_core::{Context, Effect, EndReason, Event, Monotonic, Write};
 
 use super::annotations;
 use super::network::{Fate, LATENCY};
@@ -213,7 +213,7 @@ impl World {
             return;
         }
         // What lies beyond any simulated time need not be on the agenda.
-        let far = Duration::from_secs(1_000_000_000);
+        let far = Monotonic::from_origin(Duration::from_secs(1_000_000_000));
         if let Some(deadline) = at.next_alarm().filter(|deadline| *deadline < far) {
             let happening = Happening::Alarm { node, number: at.alarm };
             self.queue.push(at.clocks.when(deadline).max(self.now), happening);

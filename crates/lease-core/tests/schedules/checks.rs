@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use lease_core::effect::{AttemptId, EndReason, WriteKind};
-use lease_core::{Event, FencingToken, Identity, ObservedLease, ResourceVersion, Validity, Write};
+use lease_core::{Event, FencingToken, Identity, Monotonic, ObservedLease, ResourceVersion, Validity, Write};
 
 use super::api::Change;
 use super::queue::Request;
@@ -41,8 +41,8 @@ pub(crate) struct Ledger {
     /// The version of the acquisition that began its term.
     token: u64,
     /// When its writes were sent, on its monotonic clock, and when the last of those that landed was.
-    sent: BTreeMap<AttemptId, Duration>,
-    last_sent: Duration,
+    sent: BTreeMap<AttemptId, Monotonic>,
+    last_sent: Monotonic,
     /// Its validity after the last event.
     validity: Option<Validity>,
     /// Events that entitle it to a request.

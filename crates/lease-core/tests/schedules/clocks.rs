@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use lease_core::Now;
+use lease_core::{Boottime, Monotonic, Now};
 
 /// The clocks of one machine, as functions of the true time, which no machine knows.
 #[derive(Debug)]
@@ -36,8 +36,8 @@ impl Clocks {
     pub(crate) fn now(&self, at: Duration) -> Now {
         let awake = self.suspended_since.unwrap_or(at).saturating_sub(self.asleep);
         Now {
-            monotonic: self.monotonic_origin + awake.mul_f64(self.rate),
-            boottime: self.boottime_origin + at.mul_f64(self.rate),
+            monotonic: Monotonic::from_origin(self.monotonic_origin + awake.mul_f64(self.rate)),
+            boottime: Boottime::from_origin(self.boottime_origin + at.mul_f64(self.rate)),
         }
     }
 
@@ -47,8 +47,8 @@ impl Clocks {
     }
 
     /// The true time from which on the monotonic clock shows `monotonic`, if the machine stays awake.
-    pub(crate) fn when(&self, monotonic: Duration) -> Duration {
-        let awake = monotonic.saturating_sub(self.monotonic_origin).div_f64(self.rate);
+    pub(crate) fn when(&self, monotonic: Monotonic) -> Duration {
+        let awake = monotonic.since_origin().saturating_sub(self.monotonic_origin).div_f64(self.rate);
         // A microsecond more, so that rounding cannot make it a little too early.
         awake + self.asleep + Duration::from_micros(1)
     }

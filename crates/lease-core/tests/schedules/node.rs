@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use lease_core::annotations::PendingAnnotations;
 use lease_core::effect::AttemptId;
-use lease_core::{Elector, ElectorConfig, Event, Identity, ReleaseStyle, Timings};
+use lease_core::{Elector, ElectorConfig, Event, Identity, Monotonic, ReleaseStyle, Timings};
 
 use super::checks::Ledger;
 use super::clocks::Clocks;
@@ -81,7 +81,7 @@ pub(crate) enum Inward {
 pub(crate) struct Pending {
     pub(crate) id: u64,
     /// When it gives up, on its monotonic clock.
-    pub(crate) deadline: Duration,
+    pub(crate) deadline: Monotonic,
     /// Which write it is; `None` is a read.
     pub(crate) write: Option<AttemptId>,
 }
@@ -151,7 +151,7 @@ impl Node {
     }
 
     /// When its process wants to be called, on its monotonic clock.
-    pub(crate) fn next_alarm(&self) -> Option<Duration> {
+    pub(crate) fn next_alarm(&self) -> Option<Monotonic> {
         let process = self.process.as_ref()?;
         let gives_up = process.request.as_ref().map(|request| request.deadline);
         [gives_up, process.elector.next_timeout()].into_iter().flatten().min()

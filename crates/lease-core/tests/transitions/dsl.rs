@@ -5,8 +5,8 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use lease_core::effect::WriteKind;
 use lease_core::{
-    Context, Effect, Elector, ElectorConfig, Event, Identity, LeaseName, LeaseRecord, Now, ObservedLease,
-    Refusal, ResourceVersion, Revision, State, Timings, Uid, Write,
+    Boottime, Context, Effect, Elector, ElectorConfig, Event, Identity, LeaseName, LeaseRecord, Monotonic,
+    Now, ObservedLease, Refusal, ResourceVersion, Revision, State, Timings, Uid, Write,
 };
 
 /// The machine under test is `me`; its timings are client-go's 15, 10 and 2 seconds.
@@ -63,7 +63,10 @@ impl Bench {
     }
 
     pub(crate) fn now(&self) -> Now {
-        Now { monotonic: self.elapsed, boottime: self.elapsed + self.suspended }
+        Now {
+            monotonic: Monotonic::from_origin(self.elapsed),
+            boottime: Boottime::from_origin(self.elapsed + self.suspended),
+        }
     }
 
     /// Sets the clocks, without calling the machine.
@@ -104,8 +107,8 @@ impl Bench {
 
     pub(crate) fn pass_until(&mut self, until: Duration) -> Vec<Effect> {
         let mut effects = Vec::new();
-        while let Some(alarm) = self.elector.next_timeout().filter(|alarm| *alarm <= until) {
-            effects.extend(self.go_to(alarm).timeout());
+        while let Some(alarm) = self.elector.next_timeout().filter(|alarm| alarm.since_origin() <= until) {
+            effects.extend(self.go_to(alarm.since_origin()).timeout());
         }
         self.go_to(until);
         effects
@@ -113,7 +116,7 @@ impl Bench {
 
     /// When it wants to be called, in seconds since the start.
     pub(crate) fn alarm(&self) -> Option<f64> {
-        self.elector.next_timeout().map(|alarm| alarm.as_secs_f64())
+        self.elector.next_timeout().map(|alarm| alarm.since_origin().as_secs_f64())
     }
 
     /// The write is accepted, as this version.
@@ -148,6 +151,11 @@ impl Bench {
 
 pub(crate) fn who(name: &str) -> Identity {
     Identity::new(name).expect("not empty")
+}
+
+/// An instant, so many seconds after the start.
+pub(crate) fn at(seconds: f64) -> Monotonic {
+    Monotonic::from_origin(Duration::from_secs_f64(seconds))
 }
 
 pub(crate) fn seconds(seconds: f64) -> Duration {

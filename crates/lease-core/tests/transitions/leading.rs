@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 use lease_core::effect::WriteKind;
 use lease_core::{Effect, EndReason, Event, Refusal, State};
 
-use crate::dsl::{Bench, again, held, made_by, released, seconds, write};
+use crate::dsl::{Bench, again, at, held, made_by, released, seconds, write};
 
 #[test]
 fn a_renewal_is_one_update_of_the_last_seen_state_every_retry_period() {
@@ -24,7 +24,7 @@ fn validity_counts_from_the_sending_of_the_last_renewal_that_landed() {
     let renewal = bench.renewal_at(2.0);
     bench.at(4.5).land(&renewal, 3);
     let end = bench.elector.validity().expect("it leads").end();
-    assert_eq!(end.monotonic, seconds(12.0));
+    assert_eq!(end.monotonic, at(12.0));
 }
 
 #[test]
@@ -52,7 +52,7 @@ fn a_lost_answer_is_looked_into_and_the_renewal_counts_from_its_own_sending() {
     let renewal = bench.renewal_at(2.0);
     assert_eq!(bench.at(4.6).lose_answer(&renewal), [Effect::Read]);
     assert_eq!(bench.at(5.0).tell(Event::Read(Some(made_by(&renewal, 3)))).len(), 1, "the next renewal");
-    assert_eq!(bench.elector.validity().expect("it leads").end().monotonic, seconds(12.0));
+    assert_eq!(bench.elector.validity().expect("it leads").end().monotonic, at(12.0));
 }
 
 #[test]
@@ -64,7 +64,7 @@ fn a_renewal_that_was_lost_is_repeated_soon() {
     assert_eq!(bench.tell(Event::Read(known)), []);
     let renewal = bench.renewal_at(5.1);
     assert!(renewal.record.renew_time > lost.record.renew_time, "or the two could not be told apart");
-    assert_eq!(bench.elector.validity().expect("it leads").end().monotonic, seconds(10.0));
+    assert_eq!(bench.elector.validity().expect("it leads").end().monotonic, at(10.0));
 }
 
 #[test]
@@ -89,7 +89,7 @@ fn the_watch_may_be_faster_than_the_answer() {
     let mut bench = Bench::leading();
     let renewal = bench.renewal_at(2.0);
     assert_eq!(bench.at(2.1).tell(Event::Watched(made_by(&renewal, 3))), []);
-    assert_eq!(bench.elector.validity().expect("it leads").end().monotonic, seconds(12.0));
+    assert_eq!(bench.elector.validity().expect("it leads").end().monotonic, at(12.0));
     assert_eq!(bench.at(2.2).land(&renewal, 3), []);
     assert_eq!(bench.alarm(), Some(4.0));
 }

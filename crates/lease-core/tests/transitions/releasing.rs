@@ -3,7 +3,7 @@
 use lease_core::effect::WriteKind;
 use lease_core::{Effect, EndReason, Event, ObservedLease, ReleaseStyle, State};
 
-use crate::dsl::{Bench, again, held, made_by, released, seconds, who, write};
+use crate::dsl::{Bench, again, at, held, made_by, released, seconds, who, write};
 
 const STEP_DOWN: Event = Event::StepDown { successor: None };
 
@@ -35,7 +35,7 @@ fn drain_then_work_ends_then_read_then_release() {
 fn a_release_waits_while_a_write_of_the_work_may_still_land() {
     let mut bench = Bench::leading();
     assert_eq!(bench.at(0.5).tell(STEP_DOWN), [Effect::DrainWork]);
-    assert_eq!(bench.tell(Event::Unanswered { given_up: seconds(0.4) }), []);
+    assert_eq!(bench.tell(Event::Unanswered { given_up: at(0.4) }), []);
     assert_eq!(bench.tell(Event::WorkEnded), [Effect::Ended(EndReason::Released), Effect::Read]);
     let lease = own(&bench);
     assert_eq!(bench.tell(Event::Read(Some(lease))), []);
@@ -46,7 +46,7 @@ fn a_release_waits_while_a_write_of_the_work_may_still_land() {
 #[test]
 fn a_write_that_can_land_no_more_holds_up_no_release() {
     let mut bench = Bench::leading();
-    bench.tell(Event::Unanswered { given_up: seconds(0.4) });
+    bench.tell(Event::Unanswered { given_up: at(0.4) });
     let renewal = write(&bench.at(6.0).tell(Event::Timeout));
     bench.land(&renewal, 3);
     bench.tell(STEP_DOWN);
@@ -248,5 +248,5 @@ fn giving_up_on_a_release_is_final() {
         }
     }
     assert!(bench.elector.is_at_rest());
-    assert!(bench.now().monotonic < seconds(16.0), "{:?}", bench.now());
+    assert!(bench.now().monotonic < at(16.0), "{:?}", bench.now());
 }

@@ -122,7 +122,7 @@ proptest! {
                 })),
                 Move::Wait(by) => {
                     let until = bench.now().monotonic + Duration::from_millis(by.into());
-                    bench.pass_until(until)
+                    bench.pass_until(until.since_origin())
                 }
                 Move::Suspend(by) => {
                     bench.suspend(f64::from(by) / 1000.0);

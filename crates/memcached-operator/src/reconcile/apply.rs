@@ -125,7 +125,8 @@ impl Writer<'_> {
         let kind = K::kind(&());
         let is_new = self.is_new();
         let differs = seen.as_ref().map(|seen| differences(&*desired, seen)).unwrap_or_default();
-        let wait = self.mendings().wait(uid, &kind, self.clock.now().boottime).filter(|_| !is_new);
+        let wait =
+            self.mendings().wait(uid, &kind, self.clock.now().boottime.since_origin()).filter(|_| !is_new);
         if let (Some(seen), Some(wait)) = (&seen, wait) {
             if !differs.is_empty() {
                 self.done.again = Some(self.done.again.map_or(wait, |again| again.min(wait)));
@@ -151,7 +152,7 @@ impl Writer<'_> {
             return Ok(applied);
         }
         // Counts when nothing differed too: admission that changes an object at every write would be written to for ever.
-        self.mendings().mended(uid, &kind, self.clock.now().boottime);
+        self.mendings().mended(uid, &kind, self.clock.now().boottime.since_origin());
         if !differs.is_empty() {
             self.done.mended.push(mending(child, &differs, &seen));
         }

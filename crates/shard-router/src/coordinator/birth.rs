@@ -53,7 +53,7 @@ use kube::{
     api::{ListParams, WatchEvent, WatchParams},
     core::ObjectMeta,
 };
-use lease_core::{Clock, FencingToken, LeaseName, Term, identity::NOBODY, released_lease};
+use lease_core::{Clock, FencingToken, LeaseName, Monotonic, Term, identity::NOBODY, released_lease};
 
 use crate::{
     bucket::ShardId,
@@ -77,7 +77,7 @@ pub(crate) struct Births {
 #[derive(Default)]
 struct Known {
     /// When the list was received, and its resourceVersion; `None` if there is no list to go by.
-    list: Option<(Duration, u64)>,
+    list: Option<(Monotonic, u64)>,
     /// Those that may have had a holder before this term, or by somebody else's hand in it.
     former: BTreeSet<ShardId>,
     /// The term that `created` belongs to.
@@ -184,7 +184,7 @@ impl Births {
             }
             list
         };
-        if self.clock.now().monotonic.saturating_sub(received) < wait {
+        if self.clock.now().monotonic.duration_since(received) < wait {
             return false;
         }
         if version >= term.token().0 {

@@ -3,13 +3,18 @@
 
 use std::time::Duration;
 
-use lease_core::{LeaseApi, LeaseName, RequestError};
+use lease_core::{LeaseApi, LeaseName, Monotonic, RequestError};
 
 use crate::members::Membership;
 
 /// Deletes what has been dead for `grace`, in the state in which it was seen dead and in no other. Returns whether all is
 /// well.
-pub(super) async fn collect(api: &LeaseApi, membership: &Membership, now: Duration, grace: Duration) -> bool {
+pub(super) async fn collect(
+    api: &LeaseApi,
+    membership: &Membership,
+    now: Monotonic,
+    grace: Duration,
+) -> bool {
     let mut well = true;
     for (name, revision) in membership.long_dead(now, grace) {
         match api.delete(&LeaseName::from_server(&name), &revision).await {

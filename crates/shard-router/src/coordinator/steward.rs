@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use futures::{FutureExt, future::pending};
 use kube::ResourceExt;
-use lease_core::{Clock, LeaseApi, LeaseView, RequestError, Term};
+use lease_core::{Clock, LeaseApi, LeaseView, Monotonic, RequestError, Term};
 
 use super::{
     birth::{self, Births},
@@ -70,7 +70,7 @@ impl Steward<'_> {
     }
 
     /// Publishes the next plan once membership has been stable for long enough. Returns whether to look again soon.
-    async fn publish(&self, now: Duration, world: &World, published: &mut Option<Plan>) -> bool {
+    async fn publish(&self, now: Monotonic, world: &World, published: &mut Option<Plan>) -> bool {
         let before = published.clone().or_else(|| world.plan.clone()).unwrap_or_default();
         let members = world.membership.members();
         let next = before.next(self.layout.generation, self.layout.shards, members, &world.holders);
@@ -132,10 +132,10 @@ impl Steward<'_> {
     }
 
     /// Until something is due by the clock alone.
-    fn wait(&self, now: Duration, world: &World, soon: bool) -> futures::future::BoxFuture<'static, ()> {
+    fn wait(&self, now: Monotonic, world: &World, soon: bool) -> futures::future::BoxFuture<'static, ()> {
         let settled = Some(self.settle.saturating_sub(world.membership.stable_for(now)));
         let settled = settled.filter(|left| !left.is_zero());
-        let expiry = world.membership.next_expiry(now).map(|expiry| expiry.saturating_sub(now));
+        let expiry = world.membership.next_expiry(now).map(|expiry| expiry.duration_since(now));
         let soon = soon.then_some(self.retry);
         let next = [settled, expiry, soon].into_iter().flatten().min();
         next.map_or_else(|| pending().boxed(), |next| self.clock.sleep(next))

@@ -1,8 +1,7 @@
 use lease_core::LeaderElectionId;
 
 use super::*;
-
-const SECOND: Duration = Duration::from_secs(1);
+use crate::testing::at;
 
 fn names() -> Names {
     Names::new(LeaderElectionId::new("op.example.com").unwrap(), "example.com")
@@ -34,7 +33,7 @@ fn refuses(incumbency: &Incumbency, own: &str) -> bool {
 #[test]
 fn the_newcomer_refuses_and_says_whom_it_met_and_what_to_do() {
     let mut incumbency = Incumbency::default();
-    incumbency.observe(&names(), SECOND, &[lease("op.example.com", 1, "pod-a_1", "ns/a")]);
+    incumbency.observe(&names(), at(1), &[lease("op.example.com", 1, "pod-a_1", "ns/a")]);
     assert_eq!(
         incumbency.refusal(&names(), Some(&installation("ns/b"))).unwrap(),
         "the LeaderElectionID op.example.com is in use by the installation ns/a, which holds lease op.example.com \
@@ -49,28 +48,28 @@ fn the_newcomer_refuses_and_says_whom_it_met_and_what_to_do() {
 fn the_dead_and_the_released_lock_nobody_out() {
     let mut incumbency = Incumbency::default();
     let held = [lease("op.example.com", 1, "pod-a_1", "ns/a")];
-    incumbency.observe(&names(), SECOND, &held);
-    incumbency.observe(&names(), 5 * SECOND, &held);
+    incumbency.observe(&names(), at(1), &held);
+    incumbency.observe(&names(), at(5), &held);
     assert!(refuses(&incumbency, "ns/b"), "it may still be renewed");
     let renewed = [lease("op.example.com", 2, "pod-a_1", "ns/a")];
-    incumbency.observe(&names(), 5 * SECOND, &renewed);
-    incumbency.observe(&names(), 9 * SECOND, &renewed);
+    incumbency.observe(&names(), at(5), &renewed);
+    incumbency.observe(&names(), at(9), &renewed);
     assert!(refuses(&incumbency, "ns/b"), "it was");
-    incumbency.observe(&names(), 10 * SECOND, &renewed);
+    incumbency.observe(&names(), at(10), &renewed);
     assert!(!refuses(&incumbency, "ns/b"), "dead for its own duration");
 
-    incumbency.observe(&names(), 11 * SECOND, &[lease("op.example.com", 3, "pod-a_1", "ns/a")]);
+    incumbency.observe(&names(), at(11), &[lease("op.example.com", 3, "pod-a_1", "ns/a")]);
     assert!(refuses(&incumbency, "ns/b"), "it was only slow");
-    incumbency.observe(&names(), 12 * SECOND, &[lease("op.example.com", 4, "", "ns/a")]);
+    incumbency.observe(&names(), at(12), &[lease("op.example.com", 4, "", "ns/a")]);
     assert!(!refuses(&incumbency, "ns/b"), "released");
-    incumbency.observe(&names(), 13 * SECOND, &[lease("op.example.com", 5, NOBODY, "ns/a")]);
+    incumbency.observe(&names(), at(13), &[lease("op.example.com", 5, NOBODY, "ns/a")]);
     assert!(!refuses(&incumbency, "ns/b"), "a placeholder holds nothing");
 }
 
 #[test]
 fn an_older_version_says_nothing_of_itself_and_is_taken_for_ones_own() {
     let mut incumbency = Incumbency::default();
-    incumbency.observe(&names(), SECOND, &[lease("op.example.com", 1, "old_1", "")]);
+    incumbency.observe(&names(), at(1), &[lease("op.example.com", 1, "old_1", "")]);
     assert!(!refuses(&incumbency, "ns/a"));
 }
 
@@ -78,8 +77,8 @@ fn an_older_version_says_nothing_of_itself_and_is_taken_for_ones_own() {
 fn shards_speak_for_an_installation_whose_coordinator_is_dead() {
     let mut incumbency = Incumbency::default();
     let shard = |version| lease("op.example.com-shard-3", version, "pod-a_2", "ns/a");
-    incumbency.observe(&names(), SECOND, &[lease("op.example.com", 1, "pod-a_1", "ns/a"), shard(2)]);
-    incumbency.observe(&names(), 7 * SECOND, &[lease("op.example.com", 1, "pod-a_1", "ns/a"), shard(3)]);
+    incumbency.observe(&names(), at(1), &[lease("op.example.com", 1, "pod-a_1", "ns/a"), shard(2)]);
+    incumbency.observe(&names(), at(7), &[lease("op.example.com", 1, "pod-a_1", "ns/a"), shard(3)]);
     assert!(refuses(&incumbency, "ns/b"));
     assert!(!refuses(&incumbency, "ns/a"));
 }
@@ -87,7 +86,7 @@ fn shards_speak_for_an_installation_whose_coordinator_is_dead() {
 #[test]
 fn members_do_not_count() {
     let mut incumbency = Incumbency::default();
-    incumbency.observe(&names(), SECOND, &[lease("op.example.com-member-1", 1, "pod-a_1", "ns/a")]);
+    incumbency.observe(&names(), at(1), &[lease("op.example.com-member-1", 1, "pod-a_1", "ns/a")]);
     assert!(!refuses(&incumbency, "ns/b"));
 }
 
@@ -103,7 +102,7 @@ fn never_does_everybody_refuse() {
             .map(|(place, office)| lease(office, 1, chosen(place).0, chosen(place).1))
             .collect();
         let mut incumbency = Incumbency::default();
-        incumbency.observe(&names(), SECOND, &leases);
+        incumbency.observe(&names(), at(1), &leases);
         let (a, b) = (refuses(&incumbency, "ns/a"), refuses(&incumbency, "ns/b"));
         let holds = |name| (0..3_u32).any(|place| chosen(place).1 == name);
         assert!(!(a && b), "both refuse: {leases:?}");
@@ -128,14 +127,14 @@ fn an_operator_of_another_group_is_told_apart_from_a_predecessor_while_it_lives(
         lease
     };
     let mut incumbency = Incumbency::default();
-    incumbency.observe(&names(), SECOND, &[of_another(1, "pod-a_1", "pod-a_1")]);
+    incumbency.observe(&names(), at(1), &[of_another(1, "pod-a_1", "pod-a_1")]);
     let sentence = incumbency.refusal(&names(), None).unwrap();
     assert!(sentence.contains("gadgets.io/ (pod-a_1 coordinates it)"), "{sentence}");
-    incumbency.observe(&names(), 6 * SECOND, &[of_another(1, "pod-a_1", "pod-a_1")]);
+    incumbency.observe(&names(), at(6), &[of_another(1, "pod-a_1", "pod-a_1")]);
     assert_eq!(incumbency.refusal(&names(), None), None, "dead for its own duration");
-    incumbency.observe(&names(), 7 * SECOND, &[of_another(2, "pod-b_1", "pod-a_1")]);
+    incumbency.observe(&names(), at(7), &[of_another(2, "pod-b_1", "pod-a_1")]);
     assert_eq!(incumbency.refusal(&names(), None), None, "ours has taken over");
-    incumbency.observe(&names(), 8 * SECOND, &[of_another(3, "old_1", "pod-a_1")]);
+    incumbency.observe(&names(), at(8), &[of_another(3, "old_1", "pod-a_1")]);
     assert_eq!(
         incumbency.refusal(&names(), None),
         None,

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use lease_core::Clock;
+use lease_core::{Clock, Monotonic};
 use prometheus_client::{
     collector::Collector,
     encoding::{DescriptorEncoder, EncodeMetric},
@@ -35,7 +35,7 @@ pub(crate) struct Queue {
 #[derive(Debug, Default)]
 struct Line {
     /// Since when each waits, by its number: the first is the oldest.
-    waiting: BTreeMap<u64, Duration>,
+    waiting: BTreeMap<u64, Monotonic>,
     next: u64,
 }
 
@@ -69,7 +69,7 @@ impl Queue {
 
     fn age(&self) -> Duration {
         let oldest = lock(&self.line).waiting.first_key_value().map(|(_, since)| *since);
-        oldest.map_or(Duration::ZERO, |since| self.clock.now().monotonic.saturating_sub(since))
+        oldest.map_or(Duration::ZERO, |since| self.clock.now().monotonic.duration_since(since))
     }
 }
 

@@ -18,8 +18,8 @@ impl<K: Sharded, R: Reconciler<K>> Replica<K, R> {
     /// killed in the middle of its reconciles is worse than Leases that expire.
     pub(super) async fn leave(self) {
         let clock = self.setup.clock.clone();
-        let end = clock.now().monotonic.saturating_add(self.setup.options.shutdown_limit());
-        let left = || end.saturating_sub(clock.now().monotonic);
+        let end = clock.now().monotonic + self.setup.options.shutdown_limit();
+        let left = || end.duration_since(clock.now().monotonic);
         self.setup.metrics.ready(false);
         self.readiness.set(Readiness::NotReady { because: "the replica is shutting down".to_owned() });
         self.announce_drain().await;

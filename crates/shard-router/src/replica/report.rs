@@ -3,7 +3,7 @@
 use std::{future::Future, sync::Arc, time::Duration};
 
 use k8s_openapi::api::coordination::v1::Lease;
-use lease_core::{Candidate, LeaseName, State, Term};
+use lease_core::{Candidate, LeaseName, Monotonic, State, Term};
 use tokio::sync::Notify;
 
 use crate::{bucket::ShardId, names::Names, reconciler::Reconciler, setup::Setup, sharded::Sharded};
@@ -75,8 +75,8 @@ async fn follow_renewals<K: Sharded, R: Reconciler<K>>(setup: &Setup<K, R>, term
 /// Since when the Lease was free, or has been on its way out. Pure.
 #[derive(Debug, Default)]
 struct Story {
-    free_since: Option<Duration>,
-    leaving_since: Option<Duration>,
+    free_since: Option<Monotonic>,
+    leaving_since: Option<Monotonic>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -86,7 +86,7 @@ enum Latency {
 }
 
 impl Story {
-    fn turn(&mut self, state: State, now: Duration) -> Option<Latency> {
+    fn turn(&mut self, state: State, now: Monotonic) -> Option<Latency> {
         match state {
             State::Expired | State::Acquiring => {
                 self.free_since.get_or_insert(now);
@@ -95,14 +95,14 @@ impl Story {
                 self.leaving_since.get_or_insert(now);
             }
             State::Leader => {
-                return Some(Latency::Acquired(now.saturating_sub(self.free_since.take()?)));
+                return Some(Latency::Acquired(now.duration_since(self.free_since.take()?)));
             }
             State::Starting | State::Standby => self.free_since = None,
         }
         if state == State::Releasing {
             None
         } else {
-            Some(Latency::HandedOver(now.saturating_sub(self.leaving_since.take()?)))
+            Some(Latency::HandedOver(now.duration_since(self.leaving_since.take()?)))
         }
     }
 }
@@ -110,18 +110,19 @@ impl Story {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::at;
 
     const SECOND: Duration = Duration::from_secs(1);
 
     #[test]
     fn latencies_run_from_free_to_held_and_from_drain_to_release() {
         let mut story = Story::default();
-        assert_eq!(story.turn(State::Standby, SECOND), None);
-        assert_eq!(story.turn(State::Expired, 2 * SECOND), None);
-        assert_eq!(story.turn(State::Acquiring, 3 * SECOND), None);
-        assert_eq!(story.turn(State::Leader, 4 * SECOND), Some(Latency::Acquired(2 * SECOND)));
-        assert_eq!(story.turn(State::Leader, 5 * SECOND), None);
-        assert_eq!(story.turn(State::Releasing, 6 * SECOND), None);
-        assert_eq!(story.turn(State::Standby, 9 * SECOND), Some(Latency::HandedOver(3 * SECOND)));
+        assert_eq!(story.turn(State::Standby, at(1)), None);
+        assert_eq!(story.turn(State::Expired, at(2)), None);
+        assert_eq!(story.turn(State::Acquiring, at(3)), None);
+        assert_eq!(story.turn(State::Leader, at(4)), Some(Latency::Acquired(2 * SECOND)));
+        assert_eq!(story.turn(State::Leader, at(5)), None);
+        assert_eq!(story.turn(State::Releasing, at(6)), None);
+        assert_eq!(story.turn(State::Standby, at(9)), Some(Latency::HandedOver(3 * SECOND)));
     }
 }

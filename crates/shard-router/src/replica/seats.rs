@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use lease_core::{Candidate, Clock, Identity, Successors, Timings};
+use lease_core::{Candidate, Clock, Identity, Monotonic, Successors, Timings};
 
 use super::forecast::Forecast;
 use super::intent::{in_turn, next_handover, patience_for, staying};
@@ -49,7 +49,7 @@ struct Memory {
 
 struct Handover {
     shard: ShardId,
-    begun: Duration,
+    begun: Monotonic,
 }
 
 impl Seats {
@@ -104,7 +104,7 @@ impl Seats {
             // Done when another holds it. A successor that does not come must not stop the others for ever.
             let holder = world.holders.get(&handover.shard).and_then(Option::as_ref);
             let done = self.held(handover.shard).is_none() && holder.is_some_and(|holder| *holder != self.me);
-            let stuck = now.saturating_sub(handover.begun) > timings.lease_duration()
+            let stuck = now.duration_since(handover.begun) > timings.lease_duration()
                 && self.held(handover.shard).is_none_or(|term| !term.is_draining());
             if !done && !stuck {
                 return;

@@ -74,7 +74,7 @@ async fn writes_have_landed<K: Sharded, R: Reconciler<K>>(
     let timings = &setup.options.elections.timings;
     let landed = given_up + timings.lease_duration().saturating_sub(timings.renew_deadline());
     tokio::select! {
-        () = setup.clock.sleep(landed.saturating_sub(setup.clock.now().monotonic)) => true,
+        () = setup.clock.sleep(landed.duration_since(setup.clock.now().monotonic)) => true,
         () = tracker.closed() => false,
     }
 }

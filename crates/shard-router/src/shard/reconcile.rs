@@ -71,7 +71,7 @@ impl<K: Sharded, R: Reconciler<K>> ActiveShard<K, R> {
         let earlier_failures = self.failures.of(&running.facts.uid);
         let held = self.held.for_bucket(running.facts.bucket, earlier_failures);
         let result = self.run(&object, held).await;
-        let took = self.setup.clock.now().monotonic.saturating_sub(started);
+        let took = self.setup.clock.now().monotonic.duration_since(started);
         let outcome = match &result {
             Ok(_) => "ok",
             Err(Failure::Panicked(_)) => "panic",

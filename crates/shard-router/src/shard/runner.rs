@@ -14,7 +14,7 @@ use kube::{
     core::ObjectMeta,
     runtime::{Controller, controller, reflector::Store},
 };
-use lease_core::Term;
+use lease_core::{Monotonic, Term};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use super::{
@@ -73,7 +73,7 @@ struct WarmUp {
     /// Held while a first list is under way. One that failed gives it back, so that shards whose lists do not fail get their
     /// turn meanwhile.
     permit: tokio::sync::Mutex<Option<OwnedSemaphorePermit>>,
-    held_since: Duration,
+    held_since: Monotonic,
     progress: Arc<HeldProgress>,
 }
 
@@ -242,7 +242,7 @@ impl<K: Sharded, R: Reconciler<K>> Observer<K> for Eyes<K, R> {
             return;
         }
         self.setup.recorder.start_ready(&self.record.facts, objects);
-        self.setup.metrics.started(self.setup.clock.now().monotonic.saturating_sub(self.warm_up.held_since));
+        self.setup.metrics.started(self.setup.clock.now().monotonic.duration_since(self.warm_up.held_since));
         self.warm_up.progress.listed();
         // The next shard may fill its cache now.
         self.warm_up.give_back();

@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use kube::ResourceExt;
+use lease_core::Monotonic;
 
 use super::{Change, Outcome};
 use crate::sharded::cr_name;
@@ -19,7 +20,7 @@ pub(super) struct Backlog<K> {
 
 struct Entry<K> {
     object: K,
-    due: Duration,
+    due: Monotonic,
     attempts: u32,
     running: bool,
     /// Changed while an attempt ran: what came of that attempt is out of date.
@@ -31,7 +32,7 @@ impl<K: ResourceExt + Clone> Backlog<K> {
         Self { delay, waiting: BTreeMap::new() }
     }
 
-    pub(super) fn change(&mut self, change: Change<K>, now: Duration) {
+    pub(super) fn change(&mut self, change: Change<K>, now: Monotonic) {
         match change {
             Change::Seen(object) => {
                 let known = self.waiting.get_mut(&cr_name(&object));
@@ -51,19 +52,19 @@ impl<K: ResourceExt + Clone> Backlog<K> {
     }
 
     /// An object whose time has come. It is not handed out again before [`settle`](Self::settle).
-    pub(super) fn take_due(&mut self, now: Duration) -> Option<K> {
+    pub(super) fn take_due(&mut self, now: Monotonic) -> Option<K> {
         let (_, entry) = self.waiting.iter_mut().find(|(_, entry)| !entry.running && entry.due <= now)?;
         entry.running = true;
         entry.renewed = false;
         Some(entry.object.clone())
     }
 
-    pub(super) fn next_due(&self) -> Option<Duration> {
+    pub(super) fn next_due(&self) -> Option<Monotonic> {
         self.waiting.values().filter(|entry| !entry.running).map(|entry| entry.due).min()
     }
 
     /// What came of the attempt on `object`. It says nothing about a namesake that waits by now.
-    pub(super) fn settle(&mut self, object: &K, outcome: Outcome, now: Duration) {
+    pub(super) fn settle(&mut self, object: &K, outcome: Outcome, now: Monotonic) {
         let cr = cr_name(object);
         let waiting = self.waiting.get_mut(&cr);
         let Some(entry) = waiting.filter(|entry| entry.object.uid() == object.uid()) else { return };
@@ -89,6 +90,7 @@ mod tests {
     use k8s_openapi::api::core::v1::ConfigMap;
 
     use super::*;
+    use crate::testing::at;
 
     const SECOND: Duration = Duration::from_secs(1);
 
@@ -104,52 +106,52 @@ mod tests {
     #[test]
     fn an_object_is_left_to_others_for_the_delay_and_edits_do_not_prolong_it() {
         let mut backlog = Backlog::new(3 * SECOND);
-        backlog.change(Change::Seen(object("1")), SECOND);
-        backlog.change(Change::Seen(object("2")), 2 * SECOND);
-        assert!(backlog.take_due(3 * SECOND).is_none());
-        let due = backlog.take_due(4 * SECOND).unwrap();
+        backlog.change(Change::Seen(object("1")), at(1));
+        backlog.change(Change::Seen(object("2")), at(2));
+        assert!(backlog.take_due(at(3)).is_none());
+        let due = backlog.take_due(at(4)).unwrap();
         assert_eq!(due.metadata.resource_version.as_deref(), Some("2"));
-        assert!(backlog.take_due(9 * SECOND).is_none(), "one attempt at a time");
+        assert!(backlog.take_due(at(9)).is_none(), "one attempt at a time");
     }
 
     #[test]
     fn what_left_the_watch_is_forgotten() {
         let mut backlog = Backlog::new(Duration::ZERO);
-        backlog.change(Change::Seen(object("1")), SECOND);
-        backlog.change(Change::Gone("ns/a".to_owned()), SECOND);
+        backlog.change(Change::Seen(object("1")), at(1));
+        backlog.change(Change::Gone("ns/a".to_owned()), at(1));
         assert_eq!(backlog.next_due(), None);
     }
 
     #[test]
     fn what_comes_of_a_deleted_object_does_not_settle_its_namesake() {
         let mut backlog = Backlog::new(Duration::ZERO);
-        backlog.change(Change::Seen(object("1")), SECOND);
-        let old = backlog.take_due(SECOND).unwrap();
+        backlog.change(Change::Seen(object("1")), at(1));
+        let old = backlog.take_due(at(1)).unwrap();
         let mut namesake = object("7");
         namesake.metadata.uid = Some("2".into());
-        backlog.change(Change::Gone("ns/a".to_owned()), SECOND);
-        backlog.change(Change::Seen(namesake), SECOND);
+        backlog.change(Change::Gone("ns/a".to_owned()), at(1));
+        backlog.change(Change::Seen(namesake), at(1));
         // The attempt on the old object was answered with 404.
-        backlog.settle(&old, Outcome::Done, SECOND);
-        let due = backlog.take_due(SECOND).expect("the namesake still waits for its stamp");
+        backlog.settle(&old, Outcome::Done, at(1));
+        let due = backlog.take_due(at(1)).expect("the namesake still waits for its stamp");
         assert_eq!(due.metadata.uid.as_deref(), Some("2"));
     }
 
     #[test]
     fn a_conflict_waits_for_news_and_a_failure_backs_off_with_a_cap() {
         let mut backlog = Backlog::new(Duration::ZERO);
-        backlog.change(Change::Seen(object("1")), SECOND);
-        let taken = backlog.take_due(SECOND).unwrap();
-        backlog.change(Change::Seen(object("2")), SECOND);
-        backlog.settle(&taken, Outcome::Conflict, SECOND);
-        let again = backlog.take_due(SECOND).expect("the news is there already");
+        backlog.change(Change::Seen(object("1")), at(1));
+        let taken = backlog.take_due(at(1)).unwrap();
+        backlog.change(Change::Seen(object("2")), at(1));
+        backlog.settle(&taken, Outcome::Conflict, at(1));
+        let again = backlog.take_due(at(1)).expect("the news is there already");
         assert_eq!(again.metadata.resource_version.as_deref(), Some("2"));
-        backlog.settle(&again, Outcome::Failed, SECOND);
-        assert!(backlog.next_due().unwrap() > SECOND);
+        backlog.settle(&again, Outcome::Failed, at(1));
+        assert!(backlog.next_due().unwrap() > at(1));
         for _ in 0..40 {
-            let taken = backlog.take_due(99 * SECOND).unwrap();
-            backlog.settle(&taken, Outcome::Failed, SECOND);
+            let taken = backlog.take_due(at(99)).unwrap();
+            backlog.settle(&taken, Outcome::Failed, at(1));
         }
-        assert_eq!(backlog.next_due(), Some(SECOND + LAST_RETRY));
+        assert_eq!(backlog.next_due(), Some(at(1) + LAST_RETRY));
     }
 }

@@ -11,7 +11,7 @@ use std::{
 use http::{Request, Response};
 use k8s_openapi::{api::core::v1::ConfigMap, jiff::Timestamp};
 use kube::{Client, client::Body};
-use lease_core::Now;
+use lease_core::{Boottime, Monotonic, Now};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -24,7 +24,7 @@ struct Virtual(Instant);
 impl Clock for Virtual {
     fn now(&self) -> Now {
         let passed = self.0.elapsed();
-        Now { monotonic: passed, boottime: passed }
+        Now { monotonic: Monotonic::from_origin(passed), boottime: Boottime::from_origin(passed) }
     }
 
     fn wall(&self) -> Timestamp {

@@ -72,7 +72,7 @@ impl Fleet {
                 holders.iter().all(|holder| pods.iter().any(|pod| holder.starts_with(&format!("{pod}_"))))
             })
             .await;
-        self.stage.clock.now().monotonic.saturating_sub(begun)
+        self.stage.clock.now().monotonic.duration_since(begun)
     }
 }
 

@@ -60,7 +60,7 @@ pub(crate) async fn recovered_after() -> Option<Duration> {
     let done = all(7);
     while stage.clock.now().monotonic < died + Duration::from_mins(10) {
         if done().await {
-            return Some(stage.clock.now().monotonic.saturating_sub(died));
+            return Some(stage.clock.now().monotonic.duration_since(died));
         }
         stage.clock.sleep(Duration::from_millis(100)).await;
     }

@@ -67,7 +67,7 @@ pub(crate) async fn others_started_after() -> Option<Duration> {
         }
         stage.clock.sleep(Duration::from_millis(100)).await;
     }
-    let started = stage.clock.now().monotonic.saturating_sub(begun);
+    let started = stage.clock.now().monotonic.duration_since(begun);
     replica.network.swallow_lists_of_first(0);
     let all = || std::future::ready(names_seen.lock().expect("no panic").len() == WIDGETS);
     stage.until("all widgets to be reconciled, once all lists are answered", all).await;

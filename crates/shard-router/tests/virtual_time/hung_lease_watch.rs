@@ -19,5 +19,5 @@ pub(crate) async fn begun_anew_after() -> Duration {
     replica.network.hang_open_watches();
     let anew = || std::future::ready(replica.network.lease_watches() > before);
     stage.until("another watch on Leases", anew).await;
-    stage.clock.now().monotonic.saturating_sub(begun)
+    stage.clock.now().monotonic.duration_since(begun)
 }

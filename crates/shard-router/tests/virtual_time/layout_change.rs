@@ -13,7 +13,7 @@ use kube::{
     Api, ResourceExt,
     api::{DeleteParams, ListParams},
 };
-use lease_core::Clock;
+use lease_core::{Clock, Monotonic};
 use shard_router::{Action, Held, Reconciler};
 
 use crate::{
@@ -26,7 +26,7 @@ const RECONCILE: Duration = Duration::from_millis(300);
 const AGAIN: Duration = Duration::from_millis(200);
 
 /// When each widget was reconciled, and by whom.
-type Reconciles = Arc<Mutex<Vec<(String, &'static str, Duration, Duration)>>>;
+type Reconciles = Arc<Mutex<Vec<(String, &'static str, Monotonic, Monotonic)>>>;
 
 /// Reconciles of one widget by both replicas at once, in words.
 pub(crate) async fn overlaps() -> Vec<String> {
@@ -85,7 +85,7 @@ fn recording(
         let running = Running {
             name: widget.name_any(),
             replica,
-            begun: clock.now().monotonic,
+            begun: Monotonic::from_origin(clock.now().monotonic.since_origin()),
             clock: clock.clone(),
             reconciles: reconciles.clone(),
         };
@@ -100,7 +100,7 @@ fn recording(
 struct Running {
     name: String,
     replica: &'static str,
-    begun: Duration,
+    begun: Monotonic,
     clock: Arc<dyn Clock>,
     reconciles: Reconciles,
 }
@@ -113,7 +113,7 @@ impl Drop for Running {
     }
 }
 
-fn both_at_once(reconciles: &[(String, &str, Duration, Duration)]) -> Vec<String> {
+fn both_at_once(reconciles: &[(String, &str, Monotonic, Monotonic)]) -> Vec<String> {
     let mut by_name = BTreeMap::<&str, Vec<_>>::new();
     for (name, replica, begun, ended) in reconciles {
         by_name.entry(name).or_default().push((*begun, *ended, *replica));

@@ -75,6 +75,6 @@ pub(crate) async fn freed_after_a_write_was_given_up_on() -> (Duration, Duration
         })
         .await;
     let given_up = given_up.lock().expect("no panic").expect("it was given up on");
-    let freed = stage.clock.now().monotonic.saturating_sub(given_up);
+    let freed = stage.clock.now().monotonic.duration_since(given_up);
     (freed, timings.lease_duration().saturating_sub(timings.renew_deadline()))
 }

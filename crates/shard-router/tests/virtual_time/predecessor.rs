@@ -73,7 +73,7 @@ pub(crate) async fn overlap_with(takes: Takes) -> Option<Duration> {
         write(&leases, takes, HOLDER, 15, &stage).await;
         stage.clock.sleep(Duration::from_millis(50)).await;
         let none = running.load(Ordering::Relaxed) == 0;
-        stopped = none.then(|| stage.clock.now().monotonic.saturating_sub(begun));
+        stopped = none.then(|| stage.clock.now().monotonic.duration_since(begun));
     }
     let stopped = stopped?;
     for (_, readiness) in &replicas {

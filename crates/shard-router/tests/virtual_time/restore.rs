@@ -92,7 +92,7 @@ pub(crate) async fn recovered_after() -> Option<Duration> {
         // Tasks that hold nothing begin anew as well.
         let anew = starts.load(Ordering::SeqCst) == 2 * replicas.len();
         if ready && anew && done().await {
-            return Some(stage.clock.now().monotonic.saturating_sub(restored));
+            return Some(stage.clock.now().monotonic.duration_since(restored));
         }
     }
     None

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use kube_testkit::records::{Record, Replica};
-use lease_core::{ElectionsOptions, Identity, LeaderElectionId, LeaseRuntime, OnOverrun, Timings};
+use lease_core::{Boottime, ElectionsOptions, Identity, LeaderElectionId, LeaseRuntime, OnOverrun, Timings};
 use memcached_operator::crd::Memcached;
 use memcached_operator::reconcile::{MemcachedReconciler, controller};
 use serde_json::Value;
@@ -282,7 +282,11 @@ impl Process {
         let mut record: Value = serde_json::from_str(line).expect("the recorder writes JSON");
         for field in ["boot_ns", "sent_boot_ns", "valid_until_boot_ns"] {
             if let Some(nanos) = record.get(field).and_then(Value::as_u64) {
-                record[field] = self.clock.true_time_of(Duration::from_nanos(nanos)).nanos().into();
+                record[field] = self
+                    .clock
+                    .true_time_of(Boottime::from_origin(Duration::from_nanos(nanos)))
+                    .nanos()
+                    .into();
             }
         }
         record["boot_id"] = "simulation".into();

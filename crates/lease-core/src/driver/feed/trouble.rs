@@ -1,15 +1,14 @@
 //! What the API server refuses the watch, for [`Health`](crate::Health) to name.
 
-use std::time::Duration;
-
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::runtime::watcher::{Error, Event};
 
 use super::super::health::Journal;
 use super::super::lease_api::{LEASES, LeaseApi, RequestError, meaning};
+use crate::time::Monotonic;
 
 /// Notes an error.
-pub(super) fn of(error: Error, api: &LeaseApi, journal: &Journal, now: Duration) {
+pub(super) fn of(error: Error, api: &LeaseApi, journal: &Journal, now: Monotonic) {
     let (verb, error) = match error {
         Error::InitialListFailed(error) => ("list", meaning(error)),
         Error::WatchStartFailed(error) => ("watch", meaning(error)),
@@ -23,7 +22,7 @@ pub(super) fn of(error: Error, api: &LeaseApi, journal: &Journal, now: Duration)
 }
 
 /// Notes what an event proves to be permitted.
-pub(super) fn is_over(event: &Event<Lease>, api: &LeaseApi, journal: &Journal, now: Duration) {
+pub(super) fn is_over(event: &Event<Lease>, api: &LeaseApi, journal: &Journal, now: Monotonic) {
     match event {
         Event::Init => {}
         Event::InitApply(_) | Event::InitDone => journal.note("list", LEASES, api.namespace(), &Ok(()), now),
