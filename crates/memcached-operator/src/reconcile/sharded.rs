@@ -18,6 +18,10 @@ use crate::crd::Memcached;
 /// How soon after a conflict to look again: what won is in the cache by then.
 const AFTER_CONFLICT: Duration = Duration::from_millis(500);
 
+/// So many in a row are conflicts with somebody. What is answered with 409 more often than that (an admission webhook may deny with it)
+/// is a failure like any other.
+const CONFLICTS: u32 = 3;
+
 /// A replica of this operator, to be run with a [`MemcachedReconciler`].
 pub fn controller(connection: impl Into<Connection>, options: Options) -> ShardedController<Memcached> {
     ShardedController::new(connection, options)
@@ -39,16 +43,18 @@ impl Reconciler<Memcached> for MemcachedReconciler {
         Box::pin(self.run(&memcached, &held.client(), &held.bucket_label(), held.earlier_failures())).await
     }
 
-    /// A conflict is no reason to be slow; all else follows the growing backoff.
+    /// A conflict is no reason to be slow, unless they go on; all else follows the growing backoff.
     fn after_failure(
         &self,
         _: &Memcached,
         failure: &Failure<ReconcileError>,
-        _: u32,
+        failures: u32,
         backoff: Duration,
     ) -> Action {
         match failure {
-            Failure::Error(error) if error.is_conflict() => Action::requeue(backoff.min(AFTER_CONFLICT)),
+            Failure::Error(error) if error.is_conflict() && failures <= CONFLICTS => {
+                Action::requeue(backoff.min(AFTER_CONFLICT))
+            }
             _ => Action::requeue(backoff),
         }
     }
