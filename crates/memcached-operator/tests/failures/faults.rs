@@ -58,13 +58,16 @@ impl Faults {
         self.state.lock().expect("no panic")
     }
 
-    /// The answer to an apply of a StatefulSet that has to fail.
-    fn fail(&self, name: &str) -> Option<Option<Result<Response<AnswerBody>, &'static str>>> {
+    /// What comes of an apply of a StatefulSet that has to fail.
+    fn fail(&self, name: &str) -> Option<<Self as Service<Request<Body>>>::Future> {
         let mut state = self.state();
         let answer = *state.answers.get(name)?;
         let story = state.stories.entry(name.to_owned()).or_default();
         story.failures += 1;
-        Some(answer.give(story.failures))
+        Some(match answer.give(story.failures) {
+            Some(answer) => std::future::ready(answer.map_err(Into::into)).boxed(),
+            None => std::future::pending().boxed(),
+        })
     }
 
     fn note(&self, name: &str, body: &[u8]) {
@@ -93,10 +96,8 @@ impl Service<Request<Body>> for Faults {
         let path = request.uri().path().to_owned();
         let is_write = request.method() == Method::PATCH || request.method() == Method::POST;
         let applied = path.split_once("/statefulsets/").filter(|_| is_write).map(|(_, name)| name);
-        match applied.and_then(|name| self.fail(name)) {
-            Some(Some(answer)) => return std::future::ready(answer.map_err(Into::into)).boxed(),
-            Some(None) => return std::future::pending().boxed(),
-            None => {}
+        if let Some(failed) = applied.and_then(|name| self.fail(name)) {
+            return failed;
         }
         let told = path.split_once("/memcacheds/").filter(|_| is_write);
         let told = told.and_then(|(_, rest)| rest.strip_suffix("/status")).map(str::to_owned);
