@@ -211,4 +211,8 @@ pub struct Happened {
     pub lease_writes_hit: u64,
     /// How many messages it touched: lost, delayed, refused.
     pub messages: u64,
+    /// How many watches it silenced for good, without an end.
+    pub watches_hit: u64,
+    /// How many lists of a shard's resources it kept from being answered.
+    pub first_lists_hit: u64,
 }

@@ -62,6 +62,12 @@ pub struct FaultTally {
     pub reconciles_hit: u64,
     /// Lease writes in flight that it hit.
     pub lease_writes_hit: u64,
+    /// Watches that it silenced for good.
+    #[serde(default)]
+    pub watches_hit: u64,
+    /// Lists of a shard's resources that it kept from being answered.
+    #[serde(default)]
+    pub first_lists_hit: u64,
 }
 
 impl FaultTally {
@@ -71,6 +77,8 @@ impl FaultTally {
         self.messages += other.messages;
         self.reconciles_hit += other.reconciles_hit;
         self.lease_writes_hit += other.lease_writes_hit;
+        self.watches_hit += other.watches_hit;
+        self.first_lists_hit += other.first_lists_hit;
     }
 }
 

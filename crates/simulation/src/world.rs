@@ -10,6 +10,7 @@
 //! Faults, edits and starts happen between two windows.
 
 mod children;
+mod dead_connections;
 mod faults;
 mod finalizer;
 mod ledger;
@@ -24,6 +25,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use self::children::{Change, Others};
+use self::dead_connections::Never;
 use self::ledger::Ledger;
 use self::players::Players;
 use self::process::Process;
@@ -31,6 +33,7 @@ use self::traffic::Arrival;
 use self::unsharded::Unsharded;
 use self::watches::{WatchId, Watches};
 use crate::api::Api;
+use crate::checks::bounds::Bounds;
 use crate::evidence::Evidence;
 use crate::network::Network;
 use crate::run::Run;
@@ -44,9 +47,6 @@ const ROUNDING: Duration = Duration::from_millis(1);
 
 /// How often the world looks whether everything is as asked for, once it is quiet.
 const LOOKS: Duration = Duration::from_millis(500);
-
-/// How long the world waits for that: far beyond any bound, so that the checker can say by how much it was missed.
-const PATIENCE: Duration = Duration::from_mins(8);
 
 pub(crate) struct World {
     schedule: Schedule,
@@ -66,6 +66,7 @@ pub(crate) struct World {
     network: Network,
     api: Api,
     watches: Watches,
+    never: Never,
     players: Players,
     others: Others,
     unsharded: Option<Unsharded>,
@@ -124,6 +125,7 @@ impl World {
             network: Network::new(schedule),
             api: Api::new(schedule.seed),
             watches: Watches::default(),
+            never: Never::default(),
             players: Players::new(schedule),
             others: Others::new(schedule.seed),
             unsharded: None,
@@ -177,7 +179,7 @@ impl World {
     fn is_over(&self) -> bool {
         match self.phase {
             Phase::Busy => false,
-            Phase::Quiet => self.now.since(self.ledger.quiet_from) > PATIENCE,
+            Phase::Quiet => self.now.since(self.ledger.quiet_from) > Bounds::of(&self.schedule).patience(),
             Phase::Calm(until) => self.now >= until,
         }
     }

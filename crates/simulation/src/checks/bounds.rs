@@ -8,7 +8,7 @@
 
 use std::time::Duration;
 
-use crate::schedule::Schedule;
+use crate::schedule::{FaultKind, Schedule};
 
 /// tokio's timers have a millisecond each, and the router takes news in together, for 20 ms (`BREATH`). Twice that.
 pub const REACTION: Duration = Duration::from_millis(40);
@@ -18,6 +18,10 @@ const JITTER: f64 = 1.2;
 
 /// shard-router's watches wait no longer than this before they begin anew (`watch_backoff`).
 const WATCH_BACKOFF: Duration = Duration::from_secs(5);
+
+/// kube-runtime begins a watch anew on which nothing was heard for its server-side limit (290 s, which none of our watches changes) and
+/// 10 s more (`kube::runtime::watcher`, `next_with_idle_timeout`).
+const WATCH_IDLE: Duration = Duration::from_secs(290 + 10);
 
 /// A stamp that failed is tried again after this at the latest (`stamper::backlog`).
 const STAMP_BACKOFF: Duration = Duration::from_secs(30);
@@ -53,6 +57,8 @@ pub struct Bounds {
     reconcile: Duration,
     resources: u32,
     shards: u32,
+    /// Whether connections die without a word.
+    dies_silently: bool,
     /// The speed of the slowest clock.
     slowest: f64,
 }
@@ -70,6 +76,10 @@ impl Bounds {
             reconcile: schedule.reconcile.max,
             resources: u32::try_from(schedule.resources + schedule.edits.len()).unwrap_or(u32::MAX),
             shards: u32::from(schedule.shards),
+            dies_silently: schedule
+                .faults
+                .iter()
+                .any(|fault| matches!(fault.what, FaultKind::DeadConnections { .. })),
             slowest: schedule.replicas.iter().map(|replica| rate(replica.drift_ppm)).fold(1.0, f64::min),
         }
     }
@@ -129,7 +139,8 @@ impl Bounds {
     ///   the other at worst, and each waits for its running reconciles and takes eight messages;
     /// - start: shards fill their caches one after the other at worst, `HOPS_TO_START` messages each;
     /// - backoffs: one of a watch (5 s), one of a reconcile (10 s), and what pods take to be ready;
-    /// - passes: all resources in one shard, [`CONCURRENCY`] at once, `PASSES` times.
+    /// - passes: all resources in one shard, [`CONCURRENCY`] at once, `PASSES` times;
+    /// - [`silence`](Self::silence), where connections died without a word.
     pub fn converged(&self) -> Duration {
         let reconcile = self.reconcile + 2 * REQUESTS_PER_RECONCILE * self.hop;
         let stamping = STAMP_BACKOFF + 4 * self.hop;
@@ -137,7 +148,21 @@ impl Bounds {
         let start = self.shards * (HOPS_TO_START * self.hop + REACTION);
         let backoffs = WATCH_BACKOFF + RECONCILE_BACKOFF + KUBELET;
         let passes = PASSES * self.resources.div_ceil(CONCURRENCY) * (reconcile + REACTION);
-        self.owned(false) + (stamping + handovers + start + backoffs + passes).div_f64(self.slowest)
+        let all = stamping + handovers + start + backoffs + passes + self.silence();
+        self.owned(false) + all.div_f64(self.slowest)
+    }
+
+    /// How long it takes until every dead connection is given up by who waits on it: what was sent on the last one has the limit of a
+    /// request (30 s), and a watch may be silent for 300 s. One after the other at worst: a handover waits for a
+    /// reconcile that hangs, and what a child's watch should have shown is seen when that watch is begun anew.
+    fn silence(&self) -> Duration {
+        if self.dies_silently { shard_router::REQUEST_LIMIT + WATCH_IDLE } else { Duration::ZERO }
+    }
+
+    /// How long the world waits until everything is as asked for: well beyond the bound, so that the checker can say by how much it was
+    /// missed.
+    pub fn patience(&self) -> Duration {
+        (2 * self.converged()).max(Duration::from_mins(8))
     }
 
     /// The longest that a request about a Lease is waited for.

@@ -57,6 +57,7 @@ fn whom(fault: &FaultKind) -> Whom {
         | FaultKind::LoseRequests { seat, .. }
         | FaultKind::LoseAnswers { seat, .. }
         | FaultKind::BreakConnections { seat, .. }
+        | FaultKind::DeadConnections { seat, .. }
         | FaultKind::LagWatches { seat, .. }
         // Who may not list Leases is late; who may not list the resources may leave a shard to others who can.
         | FaultKind::FailingList { seat, .. } => Whom::One(*seat),

@@ -120,6 +120,8 @@ impl Story {
             reconciles_hit: 0,
             lease_writes_hit: 0,
             messages: 0,
+            watches_hit: 0,
+            first_lists_hit: 0,
         });
         self
     }

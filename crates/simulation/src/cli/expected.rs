@@ -12,6 +12,8 @@ struct Hits {
     messages: bool,
     reconciles: bool,
     lease_writes: bool,
+    /// Watches, and first lists, are left without a word.
+    silences: bool,
 }
 
 /// What is wrong with what the faults hit, one sentence each. A kind that is missing never happened.
@@ -27,6 +29,8 @@ pub(super) fn shortfalls<'a>(tally: impl Fn(&str) -> Option<&'a FaultTally>) -> 
             (hits.messages, tally.messages, "touched no message"),
             (hits.reconciles, tally.reconciles_hit, "hit no running reconcile"),
             (hits.lease_writes, tally.lease_writes_hit, "hit no Lease write"),
+            (hits.silences, tally.watches_hit, "silenced no watch"),
+            (hits.silences, tally.first_lists_hit, "hit no first list"),
         ];
         for (_, _, what) in columns.into_iter().filter(|(matters, count, _)| *matters && *count == 0) {
             sentences.push(format!("{kind} happened {} times and {what}", tally.happened));
@@ -38,7 +42,7 @@ pub(super) fn shortfalls<'a>(tally: impl Fn(&str) -> Option<&'a FaultTally>) -> 
 /// Every kind has to befall running reconciles. What lies in the network or at the API server has to touch messages, and those
 /// that lose, delay or refuse requests at random have to meet with Lease writes.
 fn hits(kind: &str) -> Hits {
-    let hits = |messages, lease_writes| Hits { messages, reconciles: true, lease_writes };
+    let hits = |messages, lease_writes| Hits { messages, reconciles: true, lease_writes, silences: false };
     match kind {
         // Clocks, people's hands and history touch no message, nor does an operator that does not shard, beside the replicas.
         "wall-jump" | "compact" | "hand-delete" | "hand-blank-holder" | "hand-label"
@@ -47,18 +51,21 @@ fn hits(kind: &str) -> Hits {
         }
         // A tenant is alone with his resource.
         "odd-bucket-label" | "odd-spec" | "odd-finalizer" | "odd-bulk" => {
-            Hits { messages: false, reconciles: false, lease_writes: false }
+            Hits { messages: false, reconciles: false, lease_writes: false, silences: false }
         }
         // An attempt that met the finalizer; the policy refuses it.
         "strip-finalizer" => Hits { messages: true, reconciles: true, lease_writes: false },
         // Each change stands for a read of a reconcile; nothing is lost, delayed or refused.
         "child-edited" | "child-remade" | "child-foreign" => hits(false, false),
         // Lists are no part of a reconcile, and no writes.
-        "list-forbidden" | "list-fails" => Hits { messages: true, reconciles: false, lease_writes: false },
+        "list-forbidden" | "list-fails" => {
+            Hits { messages: true, reconciles: false, lease_writes: false, silences: false }
+        }
         // Watches carry no writes.
         "hang-watches" | "tear-watches" | "lag-watches" => hits(true, false),
         // Whoever is stopped may have a Lease write under way; its messages are untouched.
         "pause" | "suspend" | "crash" | "terminate" | "other-shards" => hits(false, true),
+        "dead-connections" => Hits { silences: true, ..hits(true, true) },
         _ => hits(true, true),
     }
 }
@@ -75,13 +82,27 @@ mod tests {
 
     #[test]
     fn what_hits_everything_is_enough() {
-        let tally = all(FaultTally { happened: 2, messages: 1, reconciles_hit: 1, lease_writes_hit: 1 });
+        let tally = all(FaultTally {
+            happened: 2,
+            messages: 1,
+            reconciles_hit: 1,
+            lease_writes_hit: 1,
+            watches_hit: 1,
+            first_lists_hit: 1,
+        });
         assert_eq!(shortfalls(|kind| tally.get(kind)), Vec::<String>::new());
     }
 
     #[test]
     fn what_never_happened_or_hit_nothing_is_named() {
-        let mut tally = all(FaultTally { happened: 2, messages: 1, reconciles_hit: 1, lease_writes_hit: 1 });
+        let mut tally = all(FaultTally {
+            happened: 2,
+            messages: 1,
+            reconciles_hit: 1,
+            lease_writes_hit: 1,
+            watches_hit: 1,
+            first_lists_hit: 1,
+        });
         tally.remove("pause");
         tally.insert("slow", FaultTally { happened: 4, ..FaultTally::default() });
         tally.insert("wall-jump", FaultTally { happened: 3, reconciles_hit: 1, ..FaultTally::default() });

@@ -93,6 +93,8 @@ fn outcome(schedule: &Schedule, run: &Run, judgement: Judgement) -> Outcome {
             messages: happened.messages,
             reconciles_hit: happened.reconciles_hit,
             lease_writes_hit: happened.lease_writes_hit,
+            watches_hit: happened.watches_hit,
+            first_lists_hit: happened.first_lists_hit,
         });
     }
     let uncovered = run.shapes.difference(&conformance_shapes()).map(ToString::to_string).collect();

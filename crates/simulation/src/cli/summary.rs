@@ -115,7 +115,14 @@ mod tests {
     use super::*;
 
     fn outcome(seed: u64) -> Outcome {
-        let tally = FaultTally { happened: 1, messages: 1, reconciles_hit: 1, lease_writes_hit: 1 };
+        let tally = FaultTally {
+            happened: 1,
+            messages: 1,
+            reconciles_hit: 1,
+            lease_writes_hit: 1,
+            watches_hit: 1,
+            first_lists_hit: 1,
+        };
         Outcome {
             seed,
             judged: BTreeMap::from([("overlap".to_owned(), 3), ("writes".to_owned(), 0)]),

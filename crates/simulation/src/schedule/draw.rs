@@ -5,6 +5,7 @@
 
 mod aimed;
 mod children;
+mod dead;
 mod dice;
 mod edits;
 mod fleet;
@@ -37,6 +38,9 @@ impl Schedule {
         children::draw(&mut stream(seed, "draw: children"), &ground, &mut faults);
         let mut edits = edits::draw(&mut stream(seed, "draw: edits"), &ground);
         tenants::draw(&mut stream(seed, "draw: tenants"), &ground, &mut faults, &mut edits);
+        let dead = dead::draw(&mut stream(seed, "draw: dead"), &ground, &faults, &edits, &replicas);
+        faults.extend(dead);
+        faults.sort_by_key(|fault| fault.at);
         let Size { shards, resources, busy_for, .. } = size;
         Self {
             seed,

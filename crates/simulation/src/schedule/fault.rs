@@ -79,6 +79,15 @@ pub enum FaultKind {
         /// How many of a hundred.
         percent: u8,
     },
+    /// Connections die without a reset: watches that are open when it begins show nothing any more, ever, and so end only when their
+    /// client gives them up. For as long as it lasts, requests that are sent on a dead connection are lost, or their answers are, and
+    /// nobody ever says so.
+    DeadConnections {
+        /// Whose.
+        seat: Seat,
+        /// How many of a hundred are dead.
+        percent: u8,
+    },
     /// Watches stay open and show nothing; afterwards they go on, late, or break.
     HangWatches(Seat),
     /// Watches break: some between two events, some in the middle of one.

@@ -6,7 +6,7 @@ use super::{ApiTrouble, ChildChange, Direction, FaultKind, HandOnLease, LeaseOf,
 
 impl FaultKind {
     /// Every name that [`FaultKind::name`] gives.
-    pub const NAMES: [&'static str; 41] = [
+    pub const NAMES: [&'static str; 42] = [
         "pause",
         "suspend",
         "crash",
@@ -19,6 +19,7 @@ impl FaultKind {
         "lose-requests",
         "lose-answers",
         "break-connections",
+        "dead-connections",
         "hang-watches",
         "tear-watches",
         "lag-watches",
@@ -65,6 +66,7 @@ impl FaultKind {
             Self::LoseRequests { .. } => "lose-requests",
             Self::LoseAnswers { .. } => "lose-answers",
             Self::BreakConnections { .. } => "break-connections",
+            Self::DeadConnections { .. } => "dead-connections",
             Self::HangWatches(_) => "hang-watches",
             Self::TearWatches(_) => "tear-watches",
             Self::LagWatches { .. } => "lag-watches",
@@ -118,6 +120,7 @@ impl FaultKind {
             | Self::LoseRequests { seat, .. }
             | Self::LoseAnswers { seat, .. }
             | Self::BreakConnections { seat, .. }
+            | Self::DeadConnections { seat, .. }
             | Self::LagWatches { seat, .. }
             | Self::FailingList { seat, .. }
             | Self::OtherShards { seat, .. }
@@ -152,6 +155,7 @@ impl fmt::Display for FaultKind {
             Self::LoseRequests { percent, .. }
             | Self::LoseAnswers { percent, .. }
             | Self::Children { percent, .. }
+            | Self::DeadConnections { percent, .. }
             | Self::Api { percent, .. } => write!(f, "{name} {percent} %"),
             Self::Hand { lease, .. } => write!(f, "{name} {lease}"),
             Self::OtherShards { shards, .. } => write!(f, "{name}: {shards}"),

@@ -106,6 +106,8 @@ fn evidence() -> Evidence {
             reconciles_hit: 1,
             lease_writes_hit: 0,
             messages: 0,
+            watches_hit: 0,
+            first_lists_hit: 0,
         }],
         quiet_from: at(60_000),
         converged: None,

@@ -52,6 +52,7 @@ impl World {
             FaultKind::TearWatches(seat) | FaultKind::FailingList { seat, .. } => {
                 self.tear_watches(seat, number);
             }
+            FaultKind::DeadConnections { seat, percent } => self.bury_connections(seat, percent, number),
             FaultKind::Compact => self.compact(number),
             FaultKind::ApiDown => {
                 self.api.down = true;
@@ -207,6 +208,7 @@ impl FaultKind {
                 | Self::LoseRequests { .. }
                 | Self::LoseAnswers { .. }
                 | Self::BreakConnections { .. }
+                | Self::DeadConnections { .. }
                 | Self::Api { .. }
                 | Self::Children { .. }
                 | Self::FailingList { .. }

@@ -68,6 +68,8 @@ impl Ledger {
             reconciles_hit,
             lease_writes_hit,
             messages: 0,
+            watches_hit: 0,
+            first_lists_hit: 0,
         });
     }
 
@@ -97,6 +99,21 @@ impl Ledger {
             Concern::LeaseWrite => happened.lease_writes_hit += 1,
             Concern::Reconcile => happened.reconciles_hit += 1,
             Concern::Other => {}
+        }
+    }
+
+    /// A fault has ended what a watch shows.
+    pub(super) fn touch_watch(&mut self, fault: usize) {
+        self.touch_message(fault);
+        if let Some(place) = self.on.get(&fault) {
+            self.faults[*place].watches_hit += 1;
+        }
+    }
+
+    /// A fault keeps a shard's first list from being answered.
+    pub(super) fn touch_list(&mut self, fault: usize) {
+        if let Some(place) = self.on.get(&fault) {
+            self.faults[*place].first_lists_hit += 1;
         }
     }
 

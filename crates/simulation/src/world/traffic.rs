@@ -8,6 +8,7 @@ use kube_testkit::embedded::{Answer, Reply};
 use tokio::sync::oneshot;
 
 use super::children::Child;
+use super::dead_connections::LostAs;
 use super::{AtServer, World};
 use crate::api::troubled;
 use crate::evidence::{Fate, Received};
@@ -25,7 +26,7 @@ pub(super) struct Arrival {
     pub(super) reply: oneshot::Sender<Answered>,
     /// The faults that have touched it.
     pub(super) touched_by: Vec<usize>,
-    /// The client has noticed that its connection broke, and hears no answer.
+    /// Its connection is broken or dead, so that the client hears no answer.
     pub(super) abandoned: bool,
 }
 
@@ -75,6 +76,18 @@ impl World {
             self.serve_at(arrives, AtServer::Arrives(Box::new(arrival)));
             return;
         }
+        if let Some((by, lost_as)) = self.on_dead_connection(seat, &request) {
+            self.ledger.touch(by, concern);
+            self.never_answer(process, concern, reply);
+            if lost_as == LostAs::Answer {
+                self.arrive_unheard(
+                    process,
+                    concern,
+                    Sent { at, recorded, request, reply: oneshot::channel().0 },
+                );
+            }
+            return;
+        }
         match self.network.request(seat, at) {
             Passage::Arrives { at: arrives, delayed_by } => {
                 let touched_by: Vec<usize> = delayed_by.into_iter().collect();
@@ -87,6 +100,19 @@ impl World {
                 self.answer_at(process, noticed, concern, reply, Err(Broken::Reset));
             }
         }
+    }
+
+    /// A request is on its way whose answer nobody will hear.
+    fn arrive_unheard(&mut self, process: usize, concern: Concern, sent: Sent) {
+        let Sent { at, recorded, request, reply } = sent;
+        let seat = self.processes[process].seat;
+        let Passage::Arrives { at: arrives, delayed_by } = self.network.request(seat, at) else { return };
+        if concern == Concern::LeaseWrite {
+            self.processes[process].lease_writes_in_flight += 1;
+        }
+        let touched_by = delayed_by.into_iter().collect();
+        let arrival = Arrival { process, sent: at, recorded, request, reply, touched_by, abandoned: true };
+        self.serve_at(arrives, AtServer::Arrives(Box::new(arrival)));
     }
 
     /// A request reaches the server.

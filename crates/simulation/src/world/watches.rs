@@ -27,6 +27,8 @@ type Frame = Result<Bytes, Broken>;
 #[derive(Default)]
 pub(super) struct Watches {
     open: BTreeMap<WatchId, Open>,
+    /// Those that are dead. Kept, as their clients would see an end otherwise.
+    dead: Vec<mpsc::UnboundedSender<Frame>>,
     opened: u64,
     /// Up to which revision, and to which watch, everything has been shown.
     shown: (u64, u64),
@@ -47,6 +49,14 @@ impl Watches {
     pub(super) fn end(&mut self, id: WatchId) {
         // What is under way still arrives: it has senders of its own.
         self.open.remove(&id);
+    }
+
+    /// Its connection is dead: it shows nothing any more, not even its end.
+    pub(super) fn bury(&mut self, id: WatchId) {
+        if let Some(open) = self.open.remove(&id) {
+            self.dead.retain(|frames| !frames.is_closed());
+            self.dead.push(open.frames);
+        }
     }
 
     /// Forgets those whose clients are gone.
@@ -200,7 +210,7 @@ impl World {
         }
     }
 
-    fn watches_of(&self, seat: Seat) -> Vec<WatchId> {
+    pub(super) fn watches_of(&self, seat: Seat) -> Vec<WatchId> {
         self.watches.of(|process| self.processes[process].seat == seat)
     }
 }

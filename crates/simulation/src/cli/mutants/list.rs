@@ -16,7 +16,7 @@ const fn mutant(name: &'static str, checker: &'static str, bound: u64) -> Mutant
 }
 
 /// Those that schedules can tell from the rules.
-pub(crate) const MUTANTS: [Mutant; 29] = [
+pub(crate) const MUTANTS: [Mutant; 30] = [
     // lease-core
     mutant("expiry-by-wall-clock", "one-holder", 100),
     mutant("takeover-at-first-sight", "one-holder", 100),
@@ -45,6 +45,7 @@ pub(crate) const MUTANTS: [Mutant; 29] = [
     mutant("new-lease-goes-by-its-name", "overlap", 300),
     mutant("layout-of-predecessor-stands", "unsharded", 100),
     mutant("ignore-layout", "layout", 300),
+    mutant("no-request-limit", "liveness", 100),
     // memcached-operator
     mutant("child-without-precondition", "children", 50),
     mutant("create-overwrites", "children", 50),
