@@ -51,16 +51,14 @@ fn hits(kind: &str) -> Hits {
         }
         // A tenant is alone with his resource.
         "odd-bucket-label" | "odd-spec" | "odd-finalizer" | "odd-bulk" => {
-            Hits { messages: false, reconciles: false, lease_writes: false, silences: false }
+            Hits { reconciles: false, ..hits(false, false) }
         }
         // An attempt that met the finalizer; the policy refuses it.
-        "strip-finalizer" => Hits { messages: true, reconciles: true, lease_writes: false },
+        "strip-finalizer" => hits(true, false),
         // Each change stands for a read of a reconcile; nothing is lost, delayed or refused.
         "child-edited" | "child-remade" | "child-foreign" => hits(false, false),
         // Lists are no part of a reconcile, and no writes.
-        "list-forbidden" | "list-fails" => {
-            Hits { messages: true, reconciles: false, lease_writes: false, silences: false }
-        }
+        "list-forbidden" | "list-fails" => Hits { reconciles: false, ..hits(true, false) },
         // Watches carry no writes.
         "hang-watches" | "tear-watches" | "lag-watches" => hits(true, false),
         // Whoever is stopped may have a Lease write under way; its messages are untouched.
