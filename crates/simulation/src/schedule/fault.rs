@@ -87,6 +87,8 @@ pub enum FaultKind {
         seat: Seat,
         /// How many of a hundred are dead.
         percent: u8,
+        /// Not those of Leases, which have connections of their own.
+        only_work: bool,
     },
     /// Watches stay open and show nothing; afterwards they go on, late, or break.
     HangWatches(Seat),

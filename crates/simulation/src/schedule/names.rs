@@ -152,10 +152,13 @@ impl fmt::Display for FaultKind {
                 let of = if *only_writes { " of the writes of reconciles" } else { "" };
                 write!(f, "{name} {percent} %{of}, up to {within:?} before the requests arrive")
             }
+            Self::DeadConnections { percent, only_work, .. } => {
+                let of = if *only_work { " of all but those of Leases" } else { "" };
+                write!(f, "{name} {percent} %{of}")
+            }
             Self::LoseRequests { percent, .. }
             | Self::LoseAnswers { percent, .. }
             | Self::Children { percent, .. }
-            | Self::DeadConnections { percent, .. }
             | Self::Api { percent, .. } => write!(f, "{name} {percent} %"),
             Self::Hand { lease, .. } => write!(f, "{name} {lease}"),
             Self::OtherShards { shards, .. } => write!(f, "{name}: {shards}"),

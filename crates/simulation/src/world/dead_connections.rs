@@ -27,9 +27,10 @@ pub(super) struct Never(Vec<oneshot::Sender<Answered>>);
 
 impl World {
     /// Connections of this seat die, among them those of some watches that are open.
-    pub(super) fn bury_connections(&mut self, seat: Seat, percent: u8, fault: usize) {
+    pub(super) fn bury_connections(&mut self, seat: Seat, percent: u8, only_work: bool, fault: usize) {
         for id in self.watches_of(seat) {
-            if self.network.dice(seat).u8(..100) < percent {
+            let spared = only_work && self.watches.is_of_leases(id);
+            if !spared && self.network.dice(seat).u8(..100) < percent {
                 self.watches.bury(id);
                 self.ledger.touch_watch(fault);
             }
@@ -43,7 +44,11 @@ impl World {
         request: &Request<B>,
     ) -> Option<(usize, LostAs)> {
         let (fault, percent) = self.network.faults().find_map(|(number, fault)| match fault {
-            FaultKind::DeadConnections { seat: whose, percent } if *whose == seat => Some((number, *percent)),
+            FaultKind::DeadConnections { seat: whose, percent, only_work }
+                if *whose == seat && !(*only_work && is_of_leases(request)) =>
+            {
+                Some((number, *percent))
+            }
             _ => None,
         })?;
         let dice = self.network.dice(seat);
@@ -72,6 +77,10 @@ impl World {
         self.never.0.retain(|reply| !reply.is_closed());
         self.never.0.push(reply);
     }
+}
+
+pub(super) fn is_of_leases<B>(request: &Request<B>) -> bool {
+    request.uri().path().starts_with("/apis/coordination.k8s.io/")
 }
 
 /// A list by which a shard's cache is filled; the stamper lists what is in no bucket.

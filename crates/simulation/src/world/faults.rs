@@ -52,7 +52,9 @@ impl World {
             FaultKind::TearWatches(seat) | FaultKind::FailingList { seat, .. } => {
                 self.tear_watches(seat, number);
             }
-            FaultKind::DeadConnections { seat, percent } => self.bury_connections(seat, percent, number),
+            FaultKind::DeadConnections { seat, percent, only_work } => {
+                self.bury_connections(seat, percent, only_work, number);
+            }
             FaultKind::Compact => self.compact(number),
             FaultKind::ApiDown => {
                 self.api.down = true;

@@ -8,7 +8,7 @@ use kube_testkit::embedded::{Answer, Reply};
 use tokio::sync::oneshot;
 
 use super::children::Child;
-use super::dead_connections::LostAs;
+use super::dead_connections::{LostAs, is_of_leases};
 use super::{AtServer, World};
 use crate::api::troubled;
 use crate::evidence::{Fate, Received};
@@ -103,8 +103,8 @@ impl World {
     }
 
     /// A request is on its way whose answer nobody will hear.
-    fn arrive_unheard(&mut self, process: usize, concern: Concern, sent: Sent) {
-        let Sent { at, recorded, request, reply } = sent;
+    fn arrive_unheard(&mut self, process: usize, concern: Concern, message: Sent) {
+        let Sent { at, recorded, request, reply } = message;
         let seat = self.processes[process].seat;
         let Passage::Arrives { at: arrives, delayed_by } = self.network.request(seat, at) else { return };
         if concern == Concern::LeaseWrite {
@@ -188,7 +188,7 @@ impl World {
                     self.ledger.touch(fault, concern);
                 }
                 let response = if let Some(watch) = watch {
-                    self.open_watch(process, at, back, watch)
+                    self.open_watch(process, at, back, watch, is_of_leases(&request))
                 } else {
                     response(answer)
                 };

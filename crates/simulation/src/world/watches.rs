@@ -36,6 +36,7 @@ pub(super) struct Watches {
 
 struct Open {
     process: usize,
+    of_leases: bool,
     watch: Watch,
     frames: mpsc::UnboundedSender<Frame>,
     /// When what was sent last arrives: a stream keeps its order.
@@ -59,6 +60,10 @@ impl Watches {
         }
     }
 
+    pub(super) fn is_of_leases(&self, id: WatchId) -> bool {
+        self.open.get(&id).is_some_and(|open| open.of_leases)
+    }
+
     /// Forgets those whose clients are gone.
     fn sweep(&mut self) {
         self.open.retain(|_, open| !open.frames.is_closed());
@@ -76,13 +81,14 @@ impl World {
         at: TrueTime,
         answered: TrueTime,
         watch: Watch,
+        of_leases: bool,
     ) -> Response<AnswerBody> {
         let (frames, body) = stream();
         self.watches.opened += 1;
         let id = WatchId(self.watches.opened);
         let lasts = watch.timeout().unwrap_or(LONGEST);
         let bookmarks = watch.wants_bookmarks();
-        let open = Open { process, watch, frames, last: answered, held_back: Vec::new() };
+        let open = Open { process, of_leases, watch, frames, last: answered, held_back: Vec::new() };
         self.watches.open.insert(id, open);
         self.serve_at(at + lasts, AtServer::WatchEnds(id));
         if bookmarks {

@@ -45,7 +45,7 @@ pub(crate) const MUTANTS: [Mutant; 30] = [
     mutant("new-lease-goes-by-its-name", "overlap", 300),
     mutant("layout-of-predecessor-stands", "unsharded", 100),
     mutant("ignore-layout", "layout", 300),
-    mutant("no-request-limit", "liveness", 100),
+    mutant("no-request-limit", "liveness", 50),
     // memcached-operator
     mutant("child-without-precondition", "children", 50),
     mutant("create-overwrites", "children", 50),

@@ -63,11 +63,13 @@ fn under_first_lists(rng: &mut Rng, ground: &Ground, faults: &[Fault], replicas:
     let Some(&(at, seat)) = rng.choice(&handovers) else { return at_random(rng, ground) };
     let lasts = ground.timings.retry_period * rng.u32(2..=5);
     let percent = of(rng, &[(1, 60), (1, 100)]);
-    Fault { at, lasts, what: FaultKind::DeadConnections { seat, percent } }
+    // It acquires shards, and so its Lease traffic is fine.
+    Fault { at, lasts, what: FaultKind::DeadConnections { seat, percent, only_work: true } }
 }
 
 fn dead(rng: &mut Rng, ground: &Ground, at: TrueTime) -> Fault {
     let lasts = between(rng, Duration::from_millis(300), ground.timings.lease_duration);
     let percent = of(rng, &[(2, 30), (2, 60), (1, 100)]);
-    Fault { at, lasts, what: FaultKind::DeadConnections { seat: ground.seat(rng), percent } }
+    let (seat, only_work) = (ground.seat(rng), rng.bool());
+    Fault { at, lasts, what: FaultKind::DeadConnections { seat, percent, only_work } }
 }
