@@ -6,6 +6,7 @@ The operator itself would refuse most of it too, but only in the log of a contai
 {{- include "memcached-operator.validateTimings" . -}}
 {{- include "memcached-operator.validateElection" . -}}
 {{- include "memcached-operator.validateWork" . -}}
+{{- include "memcached-operator.validateProcess" . -}}
 {{- include "memcached-operator.validateObjects" . -}}
 {{- include "memcached-operator.validateExtras" . -}}
 {{- include "memcached-operator.validateUpgrade" . -}}
@@ -70,6 +71,32 @@ The operator itself would refuse most of it too, but only in the log of a contai
 {{- end -}}
 {{- if not (regexMatch "^(off|stdout|stderr|/[^/]+(/[^/]+)+)$" .Values.reconcileRecords) -}}
 {{- fail (printf "reconcileRecords is %q; use \"off\", stdout, stderr, or a file in a directory of its own such as /records/reconcile.jsonl" .Values.reconcileRecords) -}}
+{{- end -}}
+{{- end -}}
+
+{{/* What the operator, or the API server with the Pod, would refuse. */}}
+{{- define "memcached-operator.validateProcess" -}}
+{{- $level := "(?i:off|error|warn|info|debug|trace|[0-5])" -}}
+{{- $directive := printf "(%s|[-_:.A-Za-z0-9]*([[][^]]*[]])?=%s|[-_:.A-Za-z0-9]*[[][^]]*[]])" $level $level -}}
+{{- if not (regexMatch (printf "^%s(,%s)*$" $directive $directive) .Values.logLevel) -}}
+{{- fail (printf "logLevel is %q, which is no level; use off, error, warn, info, debug or trace, or directives such as info,kube=debug" .Values.logLevel) -}}
+{{- end -}}
+{{- $byte := "(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])" -}}
+{{- if not (regexMatch (printf "^(%s([.]%s){3}|[[][0-9A-Fa-f:]*:[0-9A-Fa-f:]*([.0-9]*)[]])$" $byte $byte) .Values.listenAddress) -}}
+{{- fail (printf "listenAddress is %q, which is no IP address; write it like 0.0.0.0, or in brackets like \"[::]\" for IPv6" .Values.listenAddress) -}}
+{{- end -}}
+{{- range $what := list "requests" "limits" -}}
+{{- range $name, $quantity := get $.Values.resources $what -}}
+{{- if not (regexMatch "^(cpu|memory|ephemeral-storage|hugepages-.+|.+/.+)$" $name) -}}
+{{- fail (printf "resources.%s has %s, which is no resource of a container; use cpu, memory, ephemeral-storage, hugepages-2Mi, or a name with a domain such as example.com/gpu" $what $name) -}}
+{{- end -}}
+{{- if not (or (kindIs "invalid" $quantity) (regexMatch "^[+]?([0-9]+([.][0-9]*)?|[.][0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][-+]?[0-9]+)?$" (toString $quantity))) -}}
+{{- fail (printf "resources.%s.%s is %q, which is no quantity; write it like 128Mi of memory, or 500m for half a core" $what $name (toString $quantity)) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- if and .Values.serviceMonitor.enabled (not (regexMatch "^([0-9]+y)?([0-9]+w)?([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?$" .Values.serviceMonitor.interval)) -}}
+{{- fail (printf "serviceMonitor.interval is %q, which is no duration of Prometheus; write it like 15s or 1m30s" .Values.serviceMonitor.interval) -}}
 {{- end -}}
 {{- end -}}
 

@@ -1,18 +1,45 @@
 //! Logs, on stderr: stdout may carry the reconcile records.
 
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::ParseError;
+use tracing_subscriber::filter::{LevelFilter, ParseError};
 
 use crate::cli::LogFormat;
 
 /// The filter cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[error(
-    "error: --log-level is {text:?}, which is no filter ({source}); write it like info or info,kube=debug"
-)]
-pub struct FilterError {
-    text: String,
-    source: ParseError,
+pub enum FilterError {
+    /// It does not parse.
+    #[error(
+        "error: --log-level is {text:?}, which is no filter ({source}); write it like info or info,kube=debug"
+    )]
+    Malformed {
+        /// As given.
+        text: String,
+        /// What is wrong with it.
+        source: ParseError,
+    },
+    /// A word alone is taken for a target whose lines are all logged, and nothing else is: hardly what was meant.
+    #[error(
+        "error: --log-level is {text:?}, and {word:?} is no level; use off, error, warn, info, debug or trace, or directives such as \
+         info,kube=debug"
+    )]
+    NoLevel {
+        /// As given.
+        text: String,
+        /// The part that is wrong.
+        word: String,
+    },
+}
+
+/// A filter that says at what level each of its targets is logged.
+fn parsed(filter: &str) -> Result<EnvFilter, FilterError> {
+    // Spans may have commas in their fields.
+    let mut words = filter.split(',').filter(|_| !filter.contains('['));
+    if let Some(word) = words.find(|word| !word.contains('=') && word.parse::<LevelFilter>().is_err()) {
+        return Err(FilterError::NoLevel { text: filter.to_owned(), word: word.to_owned() });
+    }
+    EnvFilter::try_new(in_full(filter))
+        .map_err(|source| FilterError::Malformed { text: filter.to_owned(), source })
 }
 
 /// What kube logs by itself at `warn` is left out: the whole body of an answer that it cannot decode, with the specs of all
@@ -33,8 +60,7 @@ fn in_full(filter: &str) -> String {
 /// # Errors
 /// If the filter cannot be understood.
 pub fn init(format: LogFormat, filter: &str) -> Result<(), FilterError> {
-    let env_filter = EnvFilter::try_new(in_full(filter))
-        .map_err(|source| FilterError { text: filter.to_owned(), source })?;
+    let env_filter = parsed(filter)?;
     let builder = tracing_subscriber::fmt().with_env_filter(env_filter).with_writer(std::io::stderr);
     match format {
         LogFormat::Json => builder.json().flatten_event(true).init(),
@@ -67,7 +93,7 @@ mod tests {
         let log = Log::default();
         let writer = log.clone();
         let subscriber = tracing_subscriber::fmt()
-            .with_env_filter(EnvFilter::try_new(in_full(filter)).unwrap())
+            .with_env_filter(parsed(filter).unwrap())
             .with_writer(move || writer.clone())
             .finish();
         tracing::subscriber::with_default(subscriber, || {
@@ -87,5 +113,17 @@ mod tests {
             assert!(!log.contains("the body") && !log.contains("the list"), "{filter}: {log}");
         }
         assert!(logged("info,kube_client=debug").contains("the body"));
+    }
+
+    #[test]
+    fn a_word_that_is_no_level_is_refused_by_name() {
+        for (filter, word) in [("loud", "loud"), ("info,kube", "kube")] {
+            let refused = parsed(filter).unwrap_err().to_string();
+            assert!(refused.contains(&format!("{word:?} is no level; use off")), "{refused}");
+        }
+        assert!(matches!(parsed("info,kube=loud"), Err(FilterError::Malformed { .. })));
+        for filter in ["WARN", "info,kube=debug", "[reconcile{cr=a}]=trace"] {
+            parsed(filter).unwrap();
+        }
     }
 }
