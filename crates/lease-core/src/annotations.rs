@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use crate::effect::AttemptId;
 use crate::metadata::{InvalidMetadata, check_annotations_size};
-use crate::mutants::{Mutant, active};
+use crate::rules;
 
 /// Annotations to set, or with `None` to remove.
 pub type AnnotationChanges = BTreeMap<String, Option<String>>;
@@ -114,15 +114,16 @@ impl<T> PendingAnnotations<T> {
         if fate == Carried::Landed {
             return self.take(carried);
         }
-        self.bare = !active(Mutant::RefusedAnnotationRides);
+        self.bare = rules::renewal_after_failure_is_bare();
         for pending in self.waiting.iter_mut().filter(|pending| pending.carried_by == Some(attempt)) {
             pending.alone |= count > 1;
             pending.failures += 1;
         }
         let over = |pending: &Pending<T>| {
-            carried(pending) && (pending.failures >= TRIES || count == 1 && fate == Carried::Refused)
+            let refused_alone = count == 1 && fate == Carried::Refused;
+            carried(pending) && rules::annotation_is_given_up(refused_alone, pending.failures >= TRIES)
         };
-        let told = if active(Mutant::RefusedAnnotationRides) { Vec::new() } else { self.take(over) };
+        let told = self.take(over);
         for pending in &mut self.waiting {
             pending.carried_by = pending.carried_by.filter(|by| *by != attempt);
         }

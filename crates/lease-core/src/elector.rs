@@ -1,7 +1,7 @@
 //! The state machine of one candidate for one Lease.
 //!
 //! Events change what the machine knows; after each of them `advance` looks at the whole of it and decides
-//! what follows. So a decision depends on what is known, never on the order in which it came to be known.
+//! what follows, by one table of what is [due]. So a decision depends on what is known, never on the order in which it came to be known.
 //!
 //! ```text
 //!            ┌──────────────────────────────────────────────┐
@@ -12,6 +12,9 @@
 
 mod acquire;
 mod attempts;
+mod due;
+#[cfg(feature = "mutants")]
+mod faults;
 mod hold;
 mod outcome;
 mod release;
@@ -27,6 +30,7 @@ use crate::event::{Context, Event};
 use crate::identity::Identity;
 use crate::record::ObservedLease;
 use crate::revision::Revision;
+use crate::rules::invariant;
 use crate::time::{Monotonic, Validity};
 
 use attempts::{Asked, Attempts};
@@ -180,6 +184,22 @@ impl Elector {
         if let Some(holding) = &mut self.holding {
             holding.foresee_the_end(cx.now);
         }
+        self.check_invariants(cx);
+    }
+
+    /// What is true between two events.
+    fn check_invariants(&self, cx: &Context) {
+        let valid = self.holding.as_ref().is_some_and(|holding| holding.validity.holds_at(cx.now));
+        invariant!(valid || self.holding.is_none(), "a term is kept beyond its validity: {self:?}");
+        invariant!(valid || self.state != State::Leader, "it leads without a valid term: {self:?}");
+        invariant!(
+            valid || !matches!(self.work, Work::Running | Work::Draining { .. }),
+            "work runs without a valid term: {self:?}"
+        );
+        invariant!(
+            self.vacating.is_none() || self.work == Work::Idle,
+            "it gives up the Lease beside its work: {self:?}"
+        );
     }
 
     /// The next thing to do.
@@ -189,67 +209,15 @@ impl Elector {
 
     /// When to call [`handle`](Self::handle) with [`Event::Timeout`] if nothing happens before, on `CLOCK_MONOTONIC`.
     pub fn next_timeout(&self) -> Option<Monotonic> {
-        let requests = if self.attempts.outstanding() { None } else { self.next_request_at() };
         let validity = self.holding.as_ref().map(|holding| holding.lapses_at);
-        [requests, validity, self.work.deadline()].into_iter().flatten().min()
+        [self.next_step_at(), validity, self.work.deadline()].into_iter().flatten().min()
     }
 
-    fn next_request_at(&self) -> Option<Monotonic> {
-        let read_at = self.must_read.then_some(self.retry_at);
-        match self.state {
-            State::Starting => read_at,
-            State::Acquiring => None,
-            State::Standby => {
-                let poll_at = Some(self.poll_at.max(self.retry_at));
-                read_at.or_else(|| [self.free_at(), poll_at].into_iter().flatten().min())
-            }
-            State::Expired => self.may_try().then(|| read_at.or_else(|| self.attempt_at())).flatten(),
-            State::Leader => read_at.or_else(|| self.renew_at()),
-            State::Releasing => match &self.vacating {
-                Some(vacating) => Some(vacating.give_up_at.min(self.vacate_at())),
-                None => read_at.or_else(|| self.renew_at()),
-            },
-        }
-    }
-
-    /// Decides what follows from what is known.
-    fn advance(&mut self, cx: &Context) {
-        self.end_if_lapsed(cx);
-        self.press_the_work(cx);
-        // Each turn either asks for something or moves to another state; a handful of turns is the longest chain.
-        loop {
-            let before = self.state;
-            if !self.attempts.outstanding() {
-                match self.state {
-                    State::Starting => self.advance_starting(cx),
-                    State::Standby => self.advance_standby(cx),
-                    State::Expired => self.advance_expired(cx),
-                    State::Acquiring => self.state = State::Standby,
-                    State::Leader => self.advance_leader(cx),
-                    State::Releasing => self.advance_releasing(cx),
-                }
-            }
-            if self.state == before {
-                break;
-            }
-        }
-    }
-
-    fn advance_starting(&mut self, cx: &Context) {
-        if self.view.is_known() {
-            self.state = State::Standby;
-        } else {
-            self.read_if_due(cx);
-        }
-    }
-
-    /// Sends the read that is owed, once a failure's pause is over.
-    fn read_if_due(&mut self, cx: &Context) {
-        if cx.now.monotonic >= self.retry_at {
-            let asked = Asked { about: self.view.uid().cloned(), latest: self.view.latest().cloned() };
-            self.attempts.begin_read(asked);
-            self.effects.push_back(Effect::Read);
-        }
+    /// Asks for the Lease as it is.
+    fn read(&mut self) {
+        let asked = Asked { about: self.view.uid().cloned(), latest: self.view.latest().cloned() };
+        self.attempts.begin_read(asked);
+        self.effects.push_back(Effect::Read);
     }
 
     fn send(&mut self, write: Write, cx: &Context) {

@@ -71,7 +71,6 @@ pub mod mutants;
 pub mod name;
 pub mod record;
 pub mod revision;
-#[cfg(feature = "kube")]
 mod rules;
 pub mod time;
 pub mod timings;

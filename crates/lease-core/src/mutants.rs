@@ -109,6 +109,13 @@ impl Mutant {
     ];
 }
 
+/// Whether any fault is switched on.
+#[cfg(not(feature = "mutants"))]
+#[inline]
+pub const fn any() -> bool {
+    false
+}
+
 /// Whether this fault is switched on.
 #[cfg(not(feature = "mutants"))]
 #[inline]
@@ -121,7 +128,7 @@ pub use pause::PausedWrite;
 #[cfg(all(feature = "kube", feature = "mutants"))]
 pub(crate) use pause::pause;
 #[cfg(feature = "mutants")]
-pub use switch::{activate, active};
+pub use switch::{activate, active, any};
 
 /// The pause point between the gate's last check and the sending, for writes. Does nothing without the feature `mutants`;
 /// see [`PausedWrite`] and `LEASE_CORE_PAUSE_BEFORE_SEND`.
@@ -151,6 +158,11 @@ mod switch {
     pub fn active(mutant: Mutant) -> bool {
         ACTIVE.load(Ordering::Relaxed) == mutant as u8
             || *FROM_ENVIRONMENT.get_or_init(from_environment) == Some(mutant)
+    }
+
+    /// Whether any fault is switched on.
+    pub fn any() -> bool {
+        ACTIVE.load(Ordering::Relaxed) != 0 || FROM_ENVIRONMENT.get_or_init(from_environment).is_some()
     }
 
     fn from_environment() -> Option<Mutant> {

@@ -3,7 +3,7 @@
 use std::ops::{Add, AddAssign};
 use std::time::Duration;
 
-use crate::mutants::{Mutant, active};
+use crate::rules;
 
 macro_rules! instant {
     ($(#[$doc:meta])* $name:ident) => {
@@ -120,9 +120,7 @@ impl Validity {
     pub fn remaining(self, now: Now) -> Option<Duration> {
         let monotonic = self.end.monotonic.duration_since(now.monotonic);
         let boottime = self.end.boottime.duration_since(now.boottime);
-        let remaining =
-            if active(Mutant::LeaderIgnoresSuspend) { monotonic } else { monotonic.min(boottime) };
-        (!remaining.is_zero()).then_some(remaining)
+        Some(rules::left_of_validity(monotonic, boottime)).filter(|left| !left.is_zero())
     }
 
     /// The instant of its end, on both clocks.

@@ -1,5 +1,7 @@
 //! The task of one candidate: events in, effects out.
 
+#[cfg(feature = "mutants")]
+mod faults;
 mod objects;
 mod requests;
 mod rewind;

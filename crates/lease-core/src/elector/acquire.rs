@@ -4,44 +4,17 @@ use std::time::Duration;
 
 use super::hold::{Holding, Work};
 use super::{Elector, State};
-use crate::config::Creation;
 use crate::effect::{Effect, Write, WriteKind};
 use crate::event::Context;
-use crate::mutants::{Mutant, active};
 use crate::record::{LeaseRecord, ObservedLease};
 use crate::revision::FencingToken;
+use crate::rules::{self, invariant};
 use crate::time::{Monotonic, Now};
 
 impl Elector {
-    pub(super) fn advance_standby(&mut self, cx: &Context) {
-        if self.holds_without_wanting_to(cx) {
-            self.begin_vacating(cx);
-        } else if self.must_read {
-            self.read_if_due(cx);
-        } else if self.free_at().is_some_and(|free_at| free_at <= cx.now.monotonic) {
-            self.state = State::Expired;
-        } else if self.poll_at <= cx.now.monotonic {
-            self.read_if_due(cx);
-        }
-    }
-
-    pub(super) fn advance_expired(&mut self, cx: &Context) {
-        if self.free_at().is_none_or(|free_at| free_at > cx.now.monotonic)
-            || self.holds_without_wanting_to(cx)
-        {
-            self.state = State::Standby;
-        } else if self.may_try() {
-            if self.must_read {
-                self.read_if_due(cx);
-            } else if self.attempt_at().is_some_and(|at| at <= cx.now.monotonic) {
-                self.acquire(cx);
-            }
-        }
-    }
-
-    /// A Lease is never taken while anything of an earlier term still runs in this process.
+    /// Whether it contends, and nothing of an earlier term still runs in this process.
     pub(super) fn may_try(&self) -> bool {
-        self.config.standing && (self.work == Work::Idle || active(Mutant::AcquireBeforeJoin))
+        self.config.standing && rules::may_acquire(self.has_work())
     }
 
     /// When to try: once the Lease is free, those with a better claim have had their time, and a failure's pause is over.
@@ -61,10 +34,9 @@ impl Elector {
     }
 
     /// An update of the observed state with no read before it: if that state is stale, the answer is a conflict.
-    fn acquire(&mut self, cx: &Context) {
+    pub(super) fn acquire(&mut self, cx: &Context) {
         self.state = State::Acquiring;
-        let waits = self.config.creation == Creation::AfterWaiting && !active(Mutant::VanishedIsFree);
-        if waits && self.view.lease().is_none() {
+        if self.view.lease().is_none() && rules::new_lease_has_to_expire(self.config.creation) {
             self.reserve(cx);
             return;
         }
@@ -104,6 +76,8 @@ impl Elector {
             self.state = State::Standby;
             return;
         }
+        invariant!(self.holding.is_none(), "two terms of one Lease: {self:?}");
+        invariant!(!self.has_work(), "a Lease is acquired beside work of an earlier term: {self:?}");
         self.holding = Some(holding);
         self.work = Work::Running;
         self.state = State::Leader;

@@ -107,11 +107,6 @@ impl Attempts {
         self.doubtful.push(attempt);
     }
 
-    /// Whether a write of this kind may have landed without an answer.
-    pub(super) fn in_doubt(&self, kind: WriteKind) -> bool {
-        self.doubtful.iter().any(|attempt| attempt.kind == kind)
-    }
-
     /// The attempt that wrote this record, if one of ours did. Whatever else was in doubt cannot land any more: it
     /// names a state that is no longer current.
     pub(super) fn recognise(&mut self, record: &LeaseRecord) -> Option<Attempt> {
@@ -145,5 +140,19 @@ impl Attempts {
     /// Drops doubtful writes that would be too old to count even if they landed.
     pub(super) fn forget(&mut self, counts: impl Fn(&Attempt) -> bool) {
         self.doubtful.retain(counts);
+    }
+}
+
+#[cfg(feature = "mutants")]
+impl Attempts {
+    /// Whether this is the write that is under way.
+    pub(super) fn is_under_way(&self, id: AttemptId) -> bool {
+        matches!(&self.request, Request::Write(attempt) if attempt.id == id)
+    }
+
+    /// Whether the write under way is of the same kind as one that may have landed without an answer.
+    pub(super) fn repeats_one_in_doubt(&self, id: AttemptId) -> bool {
+        let Request::Write(write) = &self.request else { return false };
+        write.id == id && self.doubtful.iter().any(|attempt| attempt.kind == write.kind)
     }
 }

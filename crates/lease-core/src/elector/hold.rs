@@ -5,9 +5,9 @@ use std::time::Duration;
 use super::{Elector, State};
 use crate::effect::{Effect, EndReason, Write, WriteKind};
 use crate::event::Context;
-use crate::mutants::{Mutant, active};
 use crate::record::LeaseRecord;
 use crate::revision::Uid;
+use crate::rules::{self, invariant};
 use crate::time::{Monotonic, Now, Validity};
 use crate::timings::Timings;
 
@@ -38,14 +38,14 @@ impl Holding {
 
     /// A write that was sent at `sent` has succeeded.
     pub(super) fn extend(&mut self, sent: Now, answered: Now, timings: &Timings) {
-        let from = if active(Mutant::ValidityFromAnswer) { answered } else { sent };
-        let span = if active(Mutant::ValidityIsLeaseDuration) {
-            timings.lease_duration()
-        } else {
-            timings.renew_deadline()
-        };
         self.sent = sent;
-        self.validity = Validity::starting(from, span);
+        self.validity = rules::validity(sent, answered, timings);
+        let latest = sent.after(timings.renew_deadline());
+        invariant!(
+            self.validity.end() == latest,
+            "a validity that ends at {:?}, not at {latest:?}",
+            self.validity.end()
+        );
         self.renew_at = sent.monotonic + timings.retry_period();
     }
 
@@ -93,14 +93,6 @@ impl Elector {
         }
     }
 
-    pub(super) fn advance_leader(&mut self, cx: &Context) {
-        if self.must_read {
-            self.read_if_due(cx);
-        } else if self.renew_at().is_some_and(|at| at <= cx.now.monotonic) {
-            self.renew(cx);
-        }
-    }
-
     pub(super) fn renew_at(&self) -> Option<Monotonic> {
         self.holding.as_ref().map(|holding| holding.renew_at)
     }
@@ -122,9 +114,9 @@ impl Elector {
         }
     }
 
-    fn renew(&mut self, cx: &Context) {
-        if !cx.work_alive && !active(Mutant::RenewsForTheDead) {
-            // A wedged leader must lose its Lease. If it comes back to life in time, the next look will find it so.
+    pub(super) fn renew(&mut self, cx: &Context) {
+        if !rules::may_renew(cx.work_alive) {
+            // If the work comes back to life in time, the next look will find it so.
             self.postpone_renewal(None, cx);
             return;
         }

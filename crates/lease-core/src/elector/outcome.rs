@@ -6,8 +6,8 @@ use super::attempts::{Asked, Attempt};
 use super::{Elector, State};
 use crate::effect::{AttemptId, EndReason, WriteKind};
 use crate::event::{Context, Refusal};
-use crate::mutants::{Mutant, active};
 use crate::record::ObservedLease;
+use crate::rules;
 use crate::time::Validity;
 
 impl Elector {
@@ -61,15 +61,14 @@ impl Elector {
     }
 
     pub(super) fn write_refused(&mut self, id: AttemptId, refusal: Refusal, cx: &Context) {
-        let Some(attempt) = self.attempts.end_write(id) else { return };
-        if active(Mutant::FirstFailureIsLoss) {
-            self.lose(EndReason::Lapsed);
+        #[cfg(feature = "mutants")]
+        if self.misread_refusal(id, refusal, cx) {
+            return;
+        }
+        if self.attempts.end_write(id).is_none() {
+            return;
         }
         match refusal {
-            Refusal::Conflict if active(Mutant::ConflictIsSuccess) => self.pretend_landed(&attempt, cx),
-            Refusal::Conflict if active(Mutant::RetryWithoutRead) && self.attempts.in_doubt(attempt.kind) => {
-                self.pretend_landed(&attempt, cx);
-            }
             // News: somebody else wrote. What it was decides what follows.
             Refusal::Conflict => {
                 self.must_read = true;
@@ -84,16 +83,12 @@ impl Elector {
     }
 
     pub(super) fn write_unknown(&mut self, id: AttemptId, cx: &Context) {
-        let Some(attempt) = self.attempts.end_write(id) else { return };
-        if active(Mutant::FirstFailureIsLoss) {
-            self.lose(EndReason::Lapsed);
-        }
-        if active(Mutant::LostAnswerIsSuccess) {
-            self.pretend_landed(&attempt, cx);
+        #[cfg(feature = "mutants")]
+        if self.misread_silence(id, cx) {
             return;
         }
-        // It may have landed, or land yet: look before deciding.
-        self.must_read = !active(Mutant::RetryWithoutRead);
+        let Some(attempt) = self.attempts.end_write(id) else { return };
+        self.must_read = rules::unanswered_write_needs_a_read();
         self.write_failed = true;
         self.retry_at = cx.now.monotonic;
         self.attempts.doubt(attempt);
@@ -131,18 +126,11 @@ impl Elector {
 
     /// The Lease is free, and others come first: this process has just given it up.
     fn released(&mut self, cx: &Context) {
-        if !active(Mutant::ReleaseBeforeDrain) {
+        if !self.has_work() {
             self.vacated();
         }
         self.view.honour(cx.now.monotonic);
         self.yield_until = cx.now.monotonic + self.config.timings.retry_period();
-    }
-
-    fn pretend_landed(&mut self, attempt: &Attempt, cx: &Context) {
-        if let Some(mut lease) = self.view.lease().cloned() {
-            lease.record = attempt.record.clone();
-            self.landed(attempt, Some(lease), cx);
-        }
     }
 
     /// After a failure: no request for a while. A leader pauses briefly, everyone else for a jittered RetryPeriod.

@@ -1,14 +1,13 @@
 //! Releasing: first the work ends, then the Lease is given up, and never the other way round.
 
-use super::hold::Work;
 use super::{Elector, State};
 use crate::config::ReleaseStyle;
 use crate::effect::{Effect, EndReason, Write, WriteKind};
 use crate::event::Context;
 use crate::identity::Identity;
-use crate::mutants::{Mutant, active};
-use crate::record::LeaseRecord;
+use crate::record::{LeaseRecord, ObservedLease};
 use crate::revision::Uid;
+use crate::rules::{self, invariant};
 use crate::time::Monotonic;
 
 /// The term is over and the work has ended; what is left is to say so in the Lease.
@@ -16,7 +15,7 @@ use crate::time::Monotonic;
 pub(super) struct Vacating {
     uid: Uid,
     /// Whether a read since then has shown that the Lease still names this process.
-    confirmed: bool,
+    pub(super) confirmed: bool,
     /// From then on others take it anyway.
     pub(super) give_up_at: Monotonic,
 }
@@ -26,42 +25,47 @@ impl Elector {
         if self.state == State::Leader {
             self.state = State::Releasing;
             self.successor = successor;
-            if active(Mutant::ReleaseBeforeDrain) {
-                self.release(cx);
-            } else {
-                self.drain_work(cx);
+            #[cfg(feature = "mutants")]
+            if self.release_before_drain(cx) {
+                return;
             }
+            self.drain_work(cx);
         }
     }
 
-    pub(super) fn advance_releasing(&mut self, cx: &Context) {
-        if self.work != Work::Idle {
-            // Renewed until the last reconcile has ended: a drain must not outlive its Lease.
-            self.advance_leader(cx);
-        } else if self.vacating.is_none() {
-            if let Some(holding) = self.holding.take() {
-                self.effects.push_back(Effect::Ended(EndReason::Released));
-                self.begin_vacating_object(holding.uid, cx);
-            } else {
-                self.state = State::Standby;
-            }
-        }
-        if self.vacating.is_some() && !self.attempts.outstanding() {
-            self.vacate(cx);
+    /// The work has ended; what is left is to say so in the Lease.
+    pub(super) fn go_on_releasing(&mut self, cx: &Context) {
+        match &self.vacating {
+            Some(vacating) if vacating.confirmed && !self.holds(&vacating.uid) => self.stop_vacating(),
+            Some(_) => {}
+            None => match self.holding.take() {
+                Some(holding) => {
+                    self.effects.push_back(Effect::Ended(EndReason::Released));
+                    self.begin_vacating_object(holding.uid, cx);
+                }
+                None => self.state = State::Standby,
+            },
         }
     }
 
-    /// An acquisition that nobody wants any more has landed, or the process stops after its term lapsed.
-    pub(super) fn holds_without_wanting_to(&self, cx: &Context) -> bool {
-        !self.config.standing
-            && !self.view.is_rewound(cx.now.monotonic)
-            && self.holding.is_none()
-            && self.work == Work::Idle
-            && self.config.release != ReleaseStyle::LetExpire
-            && self.view.lease().is_some_and(|lease| {
-                lease.record.is_held_by(&self.config.identity)
-                    && self.abandoned.as_ref() != Some(&lease.revision)
-            })
+    /// Whether the Lease as last seen is this object, and names this process.
+    fn holds(&self, uid: &Uid) -> bool {
+        let names_this = |lease: &&ObservedLease| {
+            lease.revision.uid == *uid && lease.record.is_held_by(&self.config.identity)
+        };
+        self.view.lease().is_some_and(|lease| names_this(&lease))
+    }
+
+    /// From when on to give up a Lease that names this process, which does not lead and does not contend: an acquisition that nobody
+    /// wants any more has landed, or the process stops after its term lapsed.
+    pub(super) fn vacate_from(&self) -> Option<Monotonic> {
+        let wanted = self.config.standing || self.holding.is_some() || self.has_work();
+        if wanted || self.config.release == ReleaseStyle::LetExpire {
+            return None;
+        }
+        let lease = self.view.lease()?;
+        let given_up_on = self.abandoned.as_ref() == Some(&lease.revision);
+        (self.holds(&lease.revision.uid) && !given_up_on).then(|| self.view.unknown_until())
     }
 
     pub(super) fn begin_vacating(&mut self, cx: &Context) {
@@ -79,7 +83,7 @@ impl Elector {
             return;
         }
         let give_up_at = cx.now.monotonic + self.config.timings.lease_duration();
-        self.vacating = Some(Vacating { uid, confirmed: active(Mutant::ReleaseUnseen), give_up_at });
+        self.vacating = Some(Vacating { uid, confirmed: !rules::release_needs_a_read(), give_up_at });
         self.retry_at = cx.now.monotonic;
     }
 
@@ -90,30 +94,11 @@ impl Elector {
         }
     }
 
-    fn vacate(&mut self, cx: &Context) {
-        let Some(vacating) = &self.vacating else { return };
-        let ours = self.view.lease().is_some_and(|lease| {
-            lease.revision.uid == vacating.uid && lease.record.is_held_by(&self.config.identity)
-        });
-        let too_late = cx.now.monotonic >= vacating.give_up_at;
-        if too_late || (vacating.confirmed && !ours) {
-            self.abandoned = self.view.lease().filter(|_| ours).map(|lease| lease.revision.clone());
-            self.vacated();
-        } else if self.must_read || !vacating.confirmed {
-            self.read_if_due(cx);
-        } else if cx.now.monotonic >= self.vacate_at() {
-            self.release(cx);
-        }
-    }
-
-    /// No release before.
-    pub(super) fn vacate_at(&self) -> Monotonic {
-        let reading = self.must_read || self.vacating.as_ref().is_some_and(|vacating| !vacating.confirmed);
-        if reading || active(Mutant::ReleaseBesideUnanswered) {
-            self.retry_at
-        } else {
-            self.retry_at.max(self.quiet_at)
-        }
+    /// Done, or not worth another try: others may have taken the Lease, and if not, it expires.
+    pub(super) fn stop_vacating(&mut self) {
+        let ours = self.vacating.as_ref().is_some_and(|vacating| self.holds(&vacating.uid));
+        self.abandoned = self.view.lease().filter(|_| ours).map(|lease| lease.revision.clone());
+        self.vacated();
     }
 
     /// A write that nobody waits for any more may be on its way for as long as is assumed of any: LeaseDuration −
@@ -124,7 +109,12 @@ impl Elector {
         self.quiet_at = self.quiet_at.max(given_up + longest_transit);
     }
 
-    fn release(&mut self, cx: &Context) {
+    pub(super) fn release(&mut self, cx: &Context) {
+        invariant!(!self.has_work(), "a release beside work: {self:?}");
+        invariant!(
+            cx.now.monotonic >= self.quiet_at,
+            "a release beside a write that may still land: {self:?}"
+        );
         let Some(lease) = self.view.lease() else { return };
         let kind = match self.config.release {
             ReleaseStyle::Delete => WriteKind::Delete,

@@ -18,9 +18,9 @@ use super::attempts::Attempt;
 use super::{Elector, State};
 use crate::effect::{Effect, EndReason};
 use crate::event::Context;
-use crate::mutants::{Mutant, active};
 use crate::record::ObservedLease;
 use crate::revision::Revision;
+use crate::rules;
 use crate::time::Monotonic;
 use crate::timings::Timings;
 
@@ -59,22 +59,23 @@ impl Elector {
         cx: &Context,
     ) {
         let (Some(known), Some(read)) = (known, read) else { return };
-        if read.revision.proves_rewind_after(known) && !active(Mutant::OldNewsAfterRewind) {
+        if rules::read_proves_rewind(known, &read.revision) {
             self.effects.push_back(Effect::Rewound { known: known.clone(), read: read.revision.clone() });
             self.void(cx);
         }
     }
 
-    /// Whether this write of our own, accepted as `landed`, proves it: the version that a write gets is above all that were given before,
-    /// and so above what was known when it was sent, however late this is learned.
+    /// A write of our own was accepted as `landed`. Whether that proves a rewind.
     pub(super) fn write_proves_a_rewind(
         &mut self,
         attempt: &Attempt,
         landed: &ObservedLease,
         cx: &Context,
     ) -> bool {
-        let known = attempt.known.as_ref().filter(|known| landed.revision.proves_rewind_after(known));
-        let Some(known) = known.filter(|_| !active(Mutant::WritesProveNoRewind)) else { return false };
+        let known = attempt.known.as_ref();
+        let Some(known) = known.filter(|known| rules::write_proves_rewind(known, &landed.revision)) else {
+            return false;
+        };
         self.effects.push_back(Effect::Rewound { known: known.clone(), read: landed.revision.clone() });
         self.void(cx);
         true
@@ -91,7 +92,7 @@ impl Elector {
         // The list that a new watch begins with shows all Leases at once; a read of each is needed only where it does not.
         let pause = self.rewinds.pause(cx, &self.config.timings);
         self.retry_at = cx.now.monotonic + pause;
-        if active(Mutant::TermsSurviveRewind) && self.holding.is_some() {
+        if self.holding.is_some() && !rules::rewind_ends_terms() {
             return;
         }
         self.vacated();

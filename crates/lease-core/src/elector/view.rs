@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::Elector;
 use crate::config::Creation;
 use crate::effect::EndReason;
 use crate::event::Context;
-use crate::mutants::{Mutant, active};
 use crate::record::{LeaseRecord, ObservedLease};
 use crate::revision::{ResourceVersion, Revision, Uid};
+use crate::rules;
 use crate::time::Monotonic;
 use crate::timings::Timings;
 
@@ -21,13 +21,13 @@ pub(super) struct View {
     /// The latest state of the Lease that was ever seen, by this history; also where it is gone.
     latest: Option<Revision>,
     /// Until this instant of the local monotonic clock somebody else may hold the Lease.
-    honour_until: Monotonic,
+    pub(super) honour_until: Monotonic,
     /// The part of it that no release of the present holder ends: whoever somebody wrote over may not know.
     written_over_until: Monotonic,
     /// The same, whatever a record says: history was rewound, and who held the Lease in the one that is gone is not known.
     unknown_until: Monotonic,
     /// The last LeaseDuration that a holder stated.
-    stated: Option<Duration>,
+    pub(super) stated: Option<Duration>,
     latest_renewal: Option<Timestamp>,
     most_transitions: Option<u32>,
 }
@@ -67,25 +67,14 @@ impl View {
         self.lease().map(|lease| lease.revision.version)
     }
 
-    /// A renewTime that nobody wrote before: the wall clock's, or a microsecond more than the latest.
+    /// A renewTime that nobody wrote before.
     pub(super) fn next_renew_time(&self, wall: Timestamp) -> Timestamp {
-        // The wire has microseconds, and what was written must read back the same.
-        let wall = Timestamp::from_microsecond(wall.as_microsecond()).unwrap_or(wall);
-        match self.latest_renewal {
-            Some(latest) if latest >= wall && !active(Mutant::RenewTimeFollowsClock) => {
-                latest.checked_add(SignedDuration::from_micros(1)).unwrap_or(latest)
-            }
-            _ => wall,
-        }
+        rules::next_renew_time(self.latest_renewal, wall)
     }
 
-    /// leaseTransitions for a new holder: one more than the largest ever seen, a deleted Lease's included.
+    /// leaseTransitions for a new holder.
     pub(super) fn next_transitions(&self) -> u32 {
-        match self.most_transitions {
-            Some(most) if active(Mutant::TransitionsNotCounted) => most,
-            Some(most) => most.saturating_add(1),
-            None => 0,
-        }
+        rules::next_transitions(self.most_transitions)
     }
 
     /// Takes over what this process itself wrote: nobody else is to be honoured for it.
@@ -136,14 +125,20 @@ impl View {
         self.unknown_until = self.honour_until.max(now + self.wait_for_the_unknown(timings));
     }
 
-    /// Whether it is still waited for whoever may hold the Lease by a history that is gone.
-    pub(super) fn is_rewound(&self, now: Monotonic) -> bool {
-        now < self.unknown_until
+    /// Until when it is waited for whoever may hold the Lease by a history that is gone.
+    pub(super) fn unknown_until(&self) -> Monotonic {
+        self.unknown_until
     }
 
+    /// Leaves the Lease alone until then at least.
     pub(super) fn honour(&mut self, until: Monotonic) {
-        // What was seen before is honoured until it expires, whatever somebody wrote over it.
         self.honour_until = self.honour_until.max(until);
+    }
+
+    /// Honours whom the Lease names, who was seen to change it at `now`.
+    fn honour_holder(&mut self, stated: Option<Duration>, own: Duration, now: Monotonic) {
+        let duration = rules::honoured_for(stated.or(self.stated), own);
+        self.honour_until = rules::honoured_until(self.honour_until, now, duration);
     }
 
     /// Another holder stands in the Lease, or another object: whoever is honoured so far has not given it up.
@@ -156,8 +151,8 @@ impl View {
         }
     }
 
-    /// A release ends the wait for the holder that it follows, and for nobody else: not for whom that holder was written over, nor
-    /// where the one that was seen is not the one that released. leaseTransitions tells that, as each holder has its own.
+    /// A release was seen. Where the holder that was seen is not the one that released, it does not follow it. leaseTransitions tells that,
+    /// as each holder has its own.
     fn note_release(&mut self, release: &ObservedLease, now: Monotonic) {
         let follows = |known: &ObservedLease| {
             known.revision.uid == release.revision.uid
@@ -165,14 +160,9 @@ impl View {
                 && known.record.holder.is_some()
                 && !known.record.is_reserved()
         };
-        if self.lease().is_some_and(follows) {
-            self.honour_until = self.written_over_until;
-        }
-        if active(Mutant::ReleaseFreesAll) {
-            self.honour_until = now;
-        }
-        // Patience counts from here.
-        self.honour(now);
+        let follows = self.lease().is_some_and(follows);
+        self.honour_until =
+            rules::honoured_after_release(follows, self.honour_until, self.written_over_until, now);
     }
 }
 
@@ -180,8 +170,7 @@ impl Elector {
     /// A state of the Lease was seen, in a watch or in a read.
     pub(super) fn observe(&mut self, lease: ObservedLease, cx: &Context) {
         if let Some(known) = self.view.lease()
-            && lease.revision.version <= known.revision.version
-            && !active(Mutant::BelievesOldNews)
+            && !rules::is_news(lease.revision.version, known.revision.version)
         {
             self.view.count(&lease.record);
             return;
@@ -201,7 +190,7 @@ impl Elector {
         let Some(lease) = self.view.lease() else { return };
         if lease.revision.uid != holding.uid {
             self.lose(EndReason::Vanished);
-        } else if !lease.record.is_held_by(&self.config.identity) && !active(Mutant::LeadsOnBesideAnother) {
+        } else if rules::ends_the_term_of(&self.config.identity, &lease.record) {
             let reason = EndReason::Taken(lease.record.holder.clone());
             self.lose(reason);
         }
@@ -229,22 +218,13 @@ impl Elector {
     pub(super) fn note(&mut self, lease: ObservedLease, cx: &Context) {
         let now = cx.now.monotonic;
         let record = &lease.record;
-        let first_sight = !self.view.is_known();
-        if record.is_released() || (record.holder.is_none() && active(Mutant::BlankIsRelease)) {
+        if rules::is_release(record) {
             self.view.note_release(&lease, now);
         } else if !self.is_own_old_record(&lease) {
             self.view.note_change_of_holder(&lease);
-            let stated = record.lease_duration.or(self.view.stated);
-            let own = self.config.timings.lease_duration();
-            let duration = if active(Mutant::ExpiryByOwnDuration) { own } else { stated.unwrap_or(own) };
-            self.view.honour(now + duration);
-            if active(Mutant::ExpiryByWallClock) {
-                self.view.honour_until = now + wall_clock_rest(record, duration, cx.wall);
-            } else if active(Mutant::TakeoverAtFirstSight) && first_sight {
-                self.view.honour_until = now;
-            } else if active(Mutant::ExpiryByOwnDuration) || active(Mutant::LastRecordOnly) {
-                self.view.honour_until = now + duration;
-            }
+            self.view.honour_holder(record.lease_duration, self.config.timings.lease_duration(), now);
+            #[cfg(feature = "mutants")]
+            self.misjudge_expiry(record, cx);
         }
         if record.holder.as_ref().is_some_and(|holder| *holder != self.config.identity) {
             self.yield_until = Monotonic::ORIGIN;
@@ -279,10 +259,4 @@ impl Elector {
         let period = self.config.timings.jittered_retry(cx.roll);
         self.poll_at = cx.now.monotonic + if self.watch_healthy { 2 * period } else { period };
     }
-}
-
-fn wall_clock_rest(record: &LeaseRecord, duration: Duration, wall: Timestamp) -> Duration {
-    let age = record.renew_time.map_or(SignedDuration::ZERO, |renewed| wall.duration_since(renewed));
-    let rest = SignedDuration::try_from(duration).unwrap_or_default() - age;
-    Duration::try_from(rest).unwrap_or_default()
 }

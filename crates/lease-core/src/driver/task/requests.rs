@@ -1,21 +1,23 @@
 //! Requests that the state machine asked for, and what their answers mean.
 
+#[cfg(feature = "mutants")]
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use k8s_openapi::api::coordination::v1::Lease;
-use kube::api::{Patch, PatchParams};
 
 use super::Task;
+#[cfg(feature = "mutants")]
+use super::faults;
 use crate::annotations::Carried;
 use crate::driver::candidate::AnnotateError;
 use crate::driver::lease_api::{LeaseApi, RequestError};
 use crate::driver::wire::dressed;
 use crate::effect::{AttemptId, Write, WriteKind};
 use crate::event::{Event, Refusal};
-use crate::mutants::{Mutant, active};
 use crate::name::LeaseName;
 use crate::revision::ResourceVersion;
 
@@ -121,33 +123,18 @@ async fn send(
     api: &LeaseApi,
     name: &LeaseName,
     write: &Write,
-    mut lease: Lease,
+    lease: Lease,
 ) -> Result<Option<Lease>, RequestError> {
-    let unseen = active(Mutant::TakeoverWithoutVersion) && write.kind == WriteKind::Acquire
-        || active(Mutant::ReleaseUnseen) && write.kind == WriteKind::Release;
-    if active(Mutant::UpdateWithoutUid) {
-        lease.metadata.uid = None;
-    }
+    #[cfg(feature = "mutants")]
+    let lease = match faults::send(api, name, write, lease).await {
+        ControlFlow::Continue(lease) => lease,
+        ControlFlow::Break(answer) => return answer.map(Some),
+    };
     match (&write.base, write.kind) {
         (Some(revision), WriteKind::Delete) => api.delete(name, revision).await.map(|()| None),
-        (Some(_), _) if unseen => patch_whatever_is_there(api, name, lease).await.map(Some),
         (Some(_), _) => api.update(&lease).await.map(Some),
         (None, _) => api.create(lease).await.map(Some),
     }
-}
-
-/// What a published crate does: of two candidates that race for an expired Lease, both get a 200. Mutants only.
-async fn patch_whatever_is_there(
-    api: &LeaseApi,
-    name: &LeaseName,
-    mut lease: Lease,
-) -> Result<Lease, RequestError> {
-    lease.metadata.resource_version = None;
-    lease.metadata.uid = None;
-    lease.metadata.managed_fields = None;
-    let params = PatchParams::default();
-    let patch = Patch::Merge(&lease);
-    api.bounded("patch", api.kube().patch(name.as_str(), &params, &patch)).await
 }
 
 /// A busy server has not looked at what it refused.

@@ -1,0 +1,44 @@
+//! Writes of a Lease as they must not be. Only with the feature `mutants`; see [`crate::mutants`].
+
+use std::ops::ControlFlow;
+
+use k8s_openapi::api::coordination::v1::Lease;
+use kube::api::{Patch, PatchParams};
+
+use crate::driver::lease_api::{LeaseApi, RequestError};
+use crate::effect::{Write, WriteKind};
+use crate::mutants::{Mutant, active};
+use crate::name::LeaseName;
+
+/// Sends the write without a precondition, or takes one of its preconditions off.
+pub(super) async fn send(
+    api: &LeaseApi,
+    name: &LeaseName,
+    write: &Write,
+    mut lease: Lease,
+) -> ControlFlow<Result<Lease, RequestError>, Lease> {
+    let blind = active(Mutant::TakeoverWithoutVersion) && write.kind == WriteKind::Acquire
+        || active(Mutant::ReleaseUnseen) && write.kind == WriteKind::Release;
+    if active(Mutant::UpdateWithoutUid) {
+        lease.metadata.uid = None;
+    }
+    if blind && write.base.is_some() {
+        ControlFlow::Break(patch_whatever_is_there(api, name, lease).await)
+    } else {
+        ControlFlow::Continue(lease)
+    }
+}
+
+/// What a published crate does: of two candidates that race for an expired Lease, both get a 200.
+async fn patch_whatever_is_there(
+    api: &LeaseApi,
+    name: &LeaseName,
+    mut lease: Lease,
+) -> Result<Lease, RequestError> {
+    lease.metadata.resource_version = None;
+    lease.metadata.uid = None;
+    lease.metadata.managed_fields = None;
+    let params = PatchParams::default();
+    let patch = Patch::Merge(&lease);
+    api.bounded("patch", api.kube().patch(name.as_str(), &params, &patch)).await
+}
