@@ -38,6 +38,6 @@ pub use runtime::LeaseRuntime;
 pub use term::Term;
 pub use transport::{Transport, transport};
 pub use vital::Tracked;
-pub use wire::{BadLease, observed, released_lease};
+pub use wire::{BadLease, observed, released_lease, reserved_lease};
 pub use work::Work;
 pub use writes::AnnouncedWrite;

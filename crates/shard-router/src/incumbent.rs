@@ -21,17 +21,18 @@
 //! of such an operator looks like a predecessor that does not shard, which is waited for. It is told apart by naming itself on the
 //! coordinator Lease, under whatever domain. There is one holder of that Lease, so here too the incumbent does not refuse.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use k8s_openapi::api::coordination::v1::Lease;
-use lease_core::{Identity, Installation, Monotonic, ObservedLease, Revision, identity::NOBODY, observed};
+use lease_core::{Identity, Installation, LastChange, Monotonic, ObservedLease, identity::NOBODY, observed};
 
 use crate::{bucket::ShardId, names::Names};
 
 /// Whose the LeaderElectionID is, as far as this replica can tell from the Leases.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct Incumbency {
-    seen: BTreeMap<Office, Seen>,
+    lease_duration: Duration,
+    seen: BTreeMap<Office, LastChange>,
     incumbent: Option<Incumbent>,
     /// The domain and the coordinator of an operator for another API group that holds the coordinator Lease.
     stranger: Option<(String, Identity)>,
@@ -52,13 +53,12 @@ enum Office {
     Shard(ShardId),
 }
 
-#[derive(Debug, Clone)]
-struct Seen {
-    revision: Revision,
-    changed: Monotonic,
-}
-
 impl Incumbency {
+    /// As a replica sees it whose own LeaseDuration is this.
+    pub(crate) fn new(lease_duration: Duration) -> Self {
+        Self { lease_duration, seen: BTreeMap::new(), incumbent: None, stranger: None }
+    }
+
     /// Takes in what the watch shows now.
     pub(crate) fn observe<'a>(
         &mut self,
@@ -66,18 +66,17 @@ impl Incumbency {
         now: Monotonic,
         leases: impl IntoIterator<Item = &'a Lease>,
     ) {
-        let mut before = std::mem::take(&mut self.seen);
+        let before = std::mem::take(&mut self.seen);
         let mut alive = BTreeMap::new();
         for lease in leases {
             let name = lease.metadata.name.as_deref();
             let Some(office) = name.and_then(|name| office(names, name)) else { continue };
-            let Ok(read) = observed(lease, "") else { continue };
-            let known = before.remove(&office).filter(|seen| seen.revision == read.revision);
-            let changed = known.map_or(now, |seen| seen.changed);
-            self.seen.insert(office, Seen { revision: read.revision.clone(), changed });
-            if now < changed + read.record.lease_duration.unwrap_or_default() {
+            let Ok(read) = observed(lease) else { continue };
+            let change = LastChange::of(&read, before.get(&office), now, self.lease_duration);
+            if now < change.expires_at() {
                 alive.insert(office, (lease, read));
             }
+            self.seen.insert(office, change);
         }
         let coordinator = alive.get(&Office::Coordinator);
         self.stranger = coordinator.and_then(|(lease, read)| stranger(names, lease, read));

@@ -4,16 +4,14 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use k8s_openapi::api::coordination::v1::Lease;
-use lease_core::{Identity, Installation, Monotonic, Revision, observed};
+use lease_core::{Identity, Installation, LastChange, Monotonic, ObservedLease, Revision, observed};
 
 use crate::{incumbent::installation_of, names::Names, plan::Candidacy};
 
 /// One member Lease as the watch shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct MemberLease {
-    pub(crate) revision: Revision,
-    holder: Option<Identity>,
-    duration: Duration,
+    lease: ObservedLease,
     draining: bool,
     /// It could not work on the shards that it held.
     unable: bool,
@@ -24,22 +22,21 @@ impl MemberLease {
     /// Reads a member Lease; `None` if it is not one, or is no Lease one could work with.
     pub(crate) fn read(names: &Names, lease: &Lease) -> Option<(String, Self)> {
         let name = lease.metadata.name.as_ref().filter(|name| names.is_member(name))?;
-        let seen = observed(lease, "").ok()?;
+        let observed = observed(lease).ok()?;
         let annotations = lease.metadata.annotations.as_ref();
         let says = |annotation| annotations.is_some_and(|all| all.contains_key(&annotation));
         let (draining, unable) = (says(names.draining_annotation()), says(names.unable_annotation()));
-        let duration = seen.record.lease_duration.unwrap_or_default();
         let installation = installation_of(names, lease);
-        let (revision, holder) = (seen.revision, seen.record.holder);
-        Some((name.clone(), Self { revision, holder, duration, draining, unable, installation }))
+        Some((name.clone(), Self { lease: observed, draining, unable, installation }))
     }
 }
 
 /// Judges members by this replica's monotonic clock, from the moment it last saw the record change, for the duration
 /// that the record itself states. A replica that has just started takes everyone for alive at first.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct Membership {
     own: Option<Installation>,
+    lease_duration: Duration,
     seen: BTreeMap<String, Seen>,
     members: Vec<Candidacy>,
     unchanged_since: Monotonic,
@@ -47,20 +44,15 @@ pub(crate) struct Membership {
 
 #[derive(Debug, Clone)]
 struct Seen {
-    lease: MemberLease,
-    changed: Monotonic,
-}
-
-impl Seen {
-    fn expires(&self) -> Monotonic {
-        self.changed + self.lease.duration
-    }
+    member: MemberLease,
+    change: LastChange,
 }
 
 impl Membership {
     /// Of this installation. Another's replicas are no members: nothing may be planned for who is about to refuse.
-    pub(crate) fn of(own: Option<Installation>) -> Self {
-        Self { own, ..Self::default() }
+    pub(crate) fn of(own: Option<Installation>, lease_duration: Duration) -> Self {
+        let unchanged_since = Monotonic::ORIGIN;
+        Self { own, lease_duration, seen: BTreeMap::new(), members: Vec::new(), unchanged_since }
     }
 
     /// Takes in what the watch shows now.
@@ -69,22 +61,20 @@ impl Membership {
         now: Monotonic,
         leases: impl IntoIterator<Item = (String, MemberLease)>,
     ) {
-        let mut before = std::mem::take(&mut self.seen);
-        self.seen = leases
-            .into_iter()
-            .map(|(name, lease)| {
-                let known = before.remove(&name).filter(|seen| seen.lease.revision == lease.revision);
-                let changed = known.map_or(now, |seen| seen.changed);
-                (name, Seen { lease, changed })
-            })
-            .collect();
-        let alive = self.seen.values().filter(|seen| now < seen.expires() && !self.is_foreign(&seen.lease));
-        let alive: Vec<&MemberLease> = alive.map(|seen| &seen.lease).collect();
+        let before = std::mem::take(&mut self.seen);
+        let seen = leases.into_iter().map(|(name, member)| {
+            let known = before.get(&name).map(|seen| &seen.change);
+            let change = LastChange::of(&member.lease, known, now, self.lease_duration);
+            (name, Seen { member, change })
+        });
+        self.seen = seen.collect();
+        let alive = |seen: &&Seen| now < seen.change.expires_at() && !self.is_foreign(&seen.member);
+        let alive: Vec<&MemberLease> = self.seen.values().filter(alive).map(|seen| &seen.member).collect();
         // Where nobody is able, somebody must hold the shards all the same.
         let anybody = alive.iter().any(|member| !member.draining && !member.unable);
         let candidacy = |member: &&MemberLease| {
             let draining = member.draining || member.unable && anybody;
-            Some(Candidacy { identity: member.holder.clone()?, draining })
+            Some(Candidacy { identity: member.lease.record.holder.clone()?, draining })
         };
         let mut members: Vec<_> = alive.iter().filter_map(candidacy).collect();
         members.sort();
@@ -115,35 +105,36 @@ impl Membership {
 
     /// When the next member will be taken for dead unless it renews: time to observe again.
     pub(crate) fn next_expiry(&self, now: Monotonic) -> Option<Monotonic> {
-        self.seen.values().map(Seen::expires).filter(|expires| now < *expires).min()
+        self.seen.values().map(|seen| seen.change.expires_at()).filter(|expires| now < *expires).min()
     }
 
     /// Leases that have not changed for `grace` beyond their own duration, or that nobody holds.
     pub(crate) fn long_dead(&self, now: Monotonic, grace: Duration) -> Vec<(String, Revision)> {
-        let dead = self.seen.iter().filter(|(_, seen)| now >= seen.expires() + grace);
-        dead.map(|(name, seen)| (name.clone(), seen.lease.revision.clone())).collect()
+        let dead = self.seen.iter().filter(|(_, seen)| now >= seen.change.expires_at() + grace);
+        dead.map(|(name, seen)| (name.clone(), seen.change.revision().clone())).collect()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use lease_core::{ResourceVersion, Uid};
+    use lease_core::{LeaseName, LeaseRecord, ResourceVersion, Uid};
 
     use super::*;
-    use crate::testing::at;
+    use crate::testing::{LEASE_DURATION, at};
 
     const SECOND: Duration = Duration::from_secs(1);
 
     fn lease(name: &str, version: u64, draining: bool) -> (String, MemberLease) {
         let revision = Revision { uid: Uid(name.into()), version: ResourceVersion(version) };
         let holder = Identity::new(format!("{name}_x")).ok();
-        let duration = 5 * SECOND;
-        (name.into(), MemberLease { revision, holder, duration, draining, unable: false, installation: None })
+        let record = LeaseRecord { holder, lease_duration: Some(5 * SECOND), ..LeaseRecord::default() };
+        let lease = ObservedLease { name: LeaseName::from_server(name), revision, record, successor: None };
+        (name.into(), MemberLease { lease, draining, unable: false, installation: None })
     }
 
     #[test]
     fn a_member_lives_for_its_own_duration_after_its_last_change_as_seen_here() {
-        let mut membership = Membership::default();
+        let mut membership = Membership::of(None, LEASE_DURATION);
         membership.observe(at(1), [lease("a", 1, false), lease("b", 2, false)]);
         assert_eq!(membership.members().len(), 2);
         assert_eq!(membership.next_expiry(at(1)), Some(at(6)));
@@ -159,7 +150,7 @@ mod tests {
     #[test]
     fn another_installations_replicas_are_no_members_but_their_remains_are_collected() {
         let installation = |name| Installation::new(name).ok();
-        let mut membership = Membership::of(installation("ns/a"));
+        let mut membership = Membership::of(installation("ns/a"), LEASE_DURATION);
         let mut members = [lease("a", 1, false), lease("b", 2, false), lease("old", 3, false)];
         members[0].1.installation = installation("ns/a");
         members[1].1.installation = installation("ns/b");
@@ -171,7 +162,7 @@ mod tests {
 
     #[test]
     fn who_is_not_able_keeps_nothing_while_somebody_else_is() {
-        let mut membership = Membership::default();
+        let mut membership = Membership::of(None, LEASE_DURATION);
         let mut members = [lease("a", 1, false), lease("b", 2, false)];
         members[0].1.unable = true;
         membership.observe(at(1), members.clone());
@@ -188,7 +179,7 @@ mod tests {
 
     #[test]
     fn renewals_do_not_disturb_stability_and_draining_does() {
-        let mut membership = Membership::default();
+        let mut membership = Membership::of(None, LEASE_DURATION);
         membership.observe(at(1), [lease("a", 1, false)]);
         membership.observe(at(3), [lease("a", 2, false)]);
         assert_eq!(membership.stable_for(at(4)), 3 * SECOND);

@@ -119,7 +119,9 @@ impl<K: Sharded, R: Reconciler<K>> Replica<K, R> {
     ) -> Result<Self, RunError> {
         let nudge = Arc::new(Notify::new());
         let mut watchers = JoinSet::new();
-        let world = SharedWorld::new(setup.names.clone(), setup.options.elections.installation.clone());
+        let options = &setup.options.elections;
+        let lease_duration = options.timings.lease_duration();
+        let world = SharedWorld::new(setup.names.clone(), options.installation.clone(), lease_duration);
         let coordinator = stand_for_coordinator(Coordinator {
             setup: setup.clone(),
             elections: elections.clone(),

@@ -36,3 +36,6 @@ impl Clock for ByHand {
 pub(crate) fn at(seconds: u64) -> Monotonic {
     Monotonic::from_origin(Duration::from_secs(seconds))
 }
+
+/// LeaseDuration of the replica that looks.
+pub(crate) const LEASE_DURATION: Duration = Duration::from_secs(15);

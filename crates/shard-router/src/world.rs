@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use k8s_openapi::api::coordination::v1::Lease;
@@ -25,8 +26,8 @@ use crate::{
 pub(crate) struct SharedWorld(Arc<Mutex<World>>);
 
 impl SharedWorld {
-    pub(crate) fn new(names: Names, installation: Option<Installation>) -> Self {
-        Self(Arc::new(Mutex::new(World::new(names, installation))))
+    pub(crate) fn new(names: Names, installation: Option<Installation>, lease_duration: Duration) -> Self {
+        Self(Arc::new(Mutex::new(World::new(names, installation, lease_duration))))
     }
 
     /// Takes in what the watch shows now, and returns what follows from it.
@@ -115,11 +116,11 @@ impl Committed {
 }
 
 impl World {
-    pub(crate) fn new(names: Names, installation: Option<Installation>) -> Self {
+    pub(crate) fn new(names: Names, installation: Option<Installation>, lease_duration: Duration) -> Self {
         Self {
             names,
-            incumbency: Incumbency::default(),
-            membership: Membership::of(installation.clone()),
+            incumbency: Incumbency::new(lease_duration),
+            membership: Membership::of(installation.clone(), lease_duration),
             installation,
             coordinator: None,
             plan: None,
@@ -214,7 +215,7 @@ mod tests {
     use lease_core::LeaderElectionId;
 
     use super::*;
-    use crate::testing::at;
+    use crate::testing::{LEASE_DURATION, at};
 
     fn names() -> Names {
         Names::new(LeaderElectionId::new("op.example.com").unwrap(), "example.com")
@@ -231,7 +232,7 @@ mod tests {
 
     #[test]
     fn an_unsharded_predecessor_keeps_the_shards_closed() {
-        let mut world = World::new(names(), None);
+        let mut world = World::new(names(), None, LEASE_DURATION);
         world.observe(Monotonic::ORIGIN, &[lease("op.example.com", "old_1", &[])]);
         let layout = Layout::first(8.try_into().unwrap(), None);
         assert!(matches!(world.verdict(&layout), Verdict::Yield(why) if why.contains("old_1")));
@@ -244,7 +245,7 @@ mod tests {
             ("example.com/layout", serde_json::to_string(&layout).unwrap()),
             ("example.com/coordinator", "a_1".to_owned()),
         ];
-        let mut world = World::new(names(), None);
+        let mut world = World::new(names(), None, LEASE_DURATION);
         let verdict = |world: &mut World, holder| {
             world.observe(Monotonic::ORIGIN, &[lease("op.example.com", holder, &annotations)]);
             world.verdict(&layout)
@@ -259,7 +260,7 @@ mod tests {
         let layout = Layout::first(8.try_into().unwrap(), None);
         let annotations = [("example.com/layout", serde_json::to_string(&layout).unwrap())];
         let coordinator = lease("op.example.com", "a_1", &annotations);
-        let mut world = World::new(names(), None);
+        let mut world = World::new(names(), None, LEASE_DURATION);
         world.observe(Monotonic::ORIGIN, std::slice::from_ref(&coordinator));
         assert!(matches!(world.verdict(&layout), Verdict::Yield(_)));
         world.observe(Monotonic::ORIGIN, &[coordinator, lease("op.example.com-member-1", "a_1", &[])]);
@@ -268,7 +269,7 @@ mod tests {
 
     #[test]
     fn a_layout_that_differs_or_cannot_be_read_is_refused_with_a_reason() {
-        let mut world = World::new(names(), None);
+        let mut world = World::new(names(), None, LEASE_DURATION);
         let committed = Layout::first(8.try_into().unwrap(), None);
         let json = serde_json::to_string(&committed).unwrap();
         world.observe(Monotonic::ORIGIN, &[lease("op.example.com", "", &[("example.com/layout", json)])]);
@@ -295,7 +296,7 @@ mod tests {
         held.metadata.resource_version = Some("7".into());
         held.spec.get_or_insert_default().lease_duration_seconds = Some(5);
         let verdict_of = |own| {
-            let mut world = World::new(names(), Installation::new(own).ok());
+            let mut world = World::new(names(), Installation::new(own).ok(), LEASE_DURATION);
             world.observe(Monotonic::ORIGIN, &[Arc::new(held.clone())]);
             world.verdict(&layout)
         };
@@ -305,7 +306,7 @@ mod tests {
 
     #[test]
     fn who_was_seen_to_be_silent_is_dead_to_every_part_of_the_replica() {
-        let world = SharedWorld::new(names(), None);
+        let world = SharedWorld::new(names(), None, LEASE_DURATION);
         let mut member = lease("op.example.com-member-1", "dead_1", &[]).as_ref().clone();
         member.metadata.uid = Some("u".into());
         member.metadata.resource_version = Some("7".into());
@@ -319,7 +320,7 @@ mod tests {
 
     #[test]
     fn holders_and_plan_are_read_off() {
-        let mut world = World::new(names(), None);
+        let mut world = World::new(names(), None, LEASE_DURATION);
         let plan = Plan::default().next(1, 1.try_into().unwrap(), &[], &BTreeMap::new());
         let layout = serde_json::to_string(&Layout::first(1.try_into().unwrap(), None)).unwrap();
         let annotations = [

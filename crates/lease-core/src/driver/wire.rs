@@ -81,7 +81,11 @@ impl Marks {
     }
 
     pub(super) fn observed(&self, lease: &Lease) -> Result<ObservedLease, BadLease> {
-        observed(lease, &self.successor_key)
+        let mut observed = observed(lease)?;
+        let annotations = lease.metadata.annotations.as_ref();
+        let successor = annotations.and_then(|annotations| annotations.get(&self.successor_key));
+        observed.successor = successor.and_then(|successor| Identity::new(successor.clone()).ok());
+        Ok(observed)
     }
 }
 
@@ -111,26 +115,38 @@ impl Dress {
     }
 }
 
-/// Reads a Lease. `successor_key` is the annotation in which a releasing holder names its successor.
-pub fn observed(lease: &Lease, successor_key: &str) -> Result<ObservedLease, BadLease> {
+/// Reads a Lease, but for the successor that its last holder may have named: under which annotation, only the candidates know.
+///
+/// # Errors
+///
+/// It has no name, no uid or no resourceVersion that one could work with. No API server sends such an object.
+pub fn observed(lease: &Lease) -> Result<ObservedLease, BadLease> {
     let meta = &lease.metadata;
     let name = meta.name.as_deref().ok_or(BadLease::Without("name"))?;
     let uid = meta.uid.clone().ok_or(BadLease::Without("uid"))?;
     let version = meta.resource_version.as_deref().ok_or(BadLease::Without("resourceVersion"))?.parse()?;
-    let successor = meta.annotations.as_ref().and_then(|annotations| annotations.get(successor_key));
     Ok(ObservedLease {
         name: LeaseName::from_server(name),
         revision: Revision { uid: Uid(uid), version },
         record: lease.spec.as_ref().map(record).unwrap_or_default(),
-        successor: successor.and_then(|successor| Identity::new(successor.clone()).ok()),
+        successor: None,
     })
 }
 
 /// A new Lease that nobody holds, in the form that a release writes: whoever comes first may take it.
 pub fn released_lease(name: &LeaseName, at: Timestamp) -> Lease {
+    new_lease(name, &LeaseRecord::released(at, 0))
+}
+
+/// A new Lease that nobody holds, but that has to expire before anyone may: `lease_duration` after they have seen it.
+pub fn reserved_lease(name: &LeaseName, lease_duration: Duration, at: Timestamp) -> Lease {
+    new_lease(name, &LeaseRecord::reserved(at, lease_duration, 0))
+}
+
+fn new_lease(name: &LeaseName, record: &LeaseRecord) -> Lease {
     let metadata = ObjectMeta { name: Some(name.as_str().to_owned()), ..ObjectMeta::default() };
     let mut lease = Lease { metadata, spec: None };
-    write_record(&LeaseRecord::released(at, 0), &mut lease);
+    write_record(record, &mut lease);
     lease
 }
 

@@ -44,16 +44,12 @@ use std::{
 
 use futures::{StreamExt, TryStreamExt};
 use jiff::Timestamp;
-use k8s_openapi::{
-    api::coordination::v1::{Lease, LeaseSpec},
-    apimachinery::pkg::apis::meta::v1::MicroTime,
-};
+use k8s_openapi::api::coordination::v1::Lease;
 use kube::{
     Api, ResourceExt,
     api::{ListParams, WatchEvent, WatchParams},
-    core::ObjectMeta,
 };
-use lease_core::{Clock, FencingToken, LeaseName, Monotonic, Term, identity::NOBODY, released_lease};
+use lease_core::{Clock, FencingToken, LeaseName, Monotonic, Term, released_lease, reserved_lease};
 
 use crate::{
     bucket::ShardId,
@@ -235,25 +231,13 @@ impl Births {
 
 /// A new shard Lease.
 pub(super) fn newborn(name: &LeaseName, released: bool, wait: Duration, at: Timestamp) -> Lease {
-    if released {
-        return released_lease(name, at);
-    }
-    Lease {
-        metadata: ObjectMeta { name: Some(name.as_str().to_owned()), ..ObjectMeta::default() },
-        spec: Some(LeaseSpec {
-            holder_identity: Some(NOBODY.to_owned()),
-            lease_duration_seconds: Some(i32::try_from(wait.as_secs()).unwrap_or(i32::MAX)),
-            acquire_time: Some(MicroTime(at)),
-            renew_time: Some(MicroTime(at)),
-            lease_transitions: Some(0),
-            ..LeaseSpec::default()
-        }),
-    }
+    if released { released_lease(name, at) } else { reserved_lease(name, wait, at) }
 }
 
 #[cfg(test)]
 mod tests {
-    use lease_core::observed;
+    use k8s_openapi::api::coordination::v1::LeaseSpec;
+    use lease_core::{identity::NOBODY, observed};
 
     use super::*;
 
@@ -262,7 +246,7 @@ mod tests {
         let mut lease = newborn(&name, released, Duration::from_secs(15), Timestamp::UNIX_EPOCH);
         lease.metadata.uid = Some("u".into());
         lease.metadata.resource_version = Some("1".into());
-        observed(&lease, "").unwrap().record
+        observed(&lease).unwrap().record
     }
 
     fn lease(seconds: i32) -> Lease {

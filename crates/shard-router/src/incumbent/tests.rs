@@ -1,7 +1,7 @@
 use lease_core::LeaderElectionId;
 
 use super::*;
-use crate::testing::at;
+use crate::testing::{LEASE_DURATION, at};
 
 fn names() -> Names {
     Names::new(LeaderElectionId::new("op.example.com").unwrap(), "example.com")
@@ -32,7 +32,7 @@ fn refuses(incumbency: &Incumbency, own: &str) -> bool {
 
 #[test]
 fn the_newcomer_refuses_and_says_whom_it_met_and_what_to_do() {
-    let mut incumbency = Incumbency::default();
+    let mut incumbency = Incumbency::new(LEASE_DURATION);
     incumbency.observe(&names(), at(1), &[lease("op.example.com", 1, "pod-a_1", "ns/a")]);
     assert_eq!(
         incumbency.refusal(&names(), Some(&installation("ns/b"))).unwrap(),
@@ -46,7 +46,7 @@ fn the_newcomer_refuses_and_says_whom_it_met_and_what_to_do() {
 
 #[test]
 fn the_dead_and_the_released_lock_nobody_out() {
-    let mut incumbency = Incumbency::default();
+    let mut incumbency = Incumbency::new(LEASE_DURATION);
     let held = [lease("op.example.com", 1, "pod-a_1", "ns/a")];
     incumbency.observe(&names(), at(1), &held);
     incumbency.observe(&names(), at(5), &held);
@@ -68,14 +68,14 @@ fn the_dead_and_the_released_lock_nobody_out() {
 
 #[test]
 fn an_older_version_says_nothing_of_itself_and_is_taken_for_ones_own() {
-    let mut incumbency = Incumbency::default();
+    let mut incumbency = Incumbency::new(LEASE_DURATION);
     incumbency.observe(&names(), at(1), &[lease("op.example.com", 1, "old_1", "")]);
     assert!(!refuses(&incumbency, "ns/a"));
 }
 
 #[test]
 fn shards_speak_for_an_installation_whose_coordinator_is_dead() {
-    let mut incumbency = Incumbency::default();
+    let mut incumbency = Incumbency::new(LEASE_DURATION);
     let shard = |version| lease("op.example.com-shard-3", version, "pod-a_2", "ns/a");
     incumbency.observe(&names(), at(1), &[lease("op.example.com", 1, "pod-a_1", "ns/a"), shard(2)]);
     incumbency.observe(&names(), at(7), &[lease("op.example.com", 1, "pod-a_1", "ns/a"), shard(3)]);
@@ -85,7 +85,7 @@ fn shards_speak_for_an_installation_whose_coordinator_is_dead() {
 
 #[test]
 fn members_do_not_count() {
-    let mut incumbency = Incumbency::default();
+    let mut incumbency = Incumbency::new(LEASE_DURATION);
     incumbency.observe(&names(), at(1), &[lease("op.example.com-member-1", 1, "pod-a_1", "ns/a")]);
     assert!(!refuses(&incumbency, "ns/b"));
 }
@@ -101,7 +101,7 @@ fn never_does_everybody_refuse() {
             .zip(offices)
             .map(|(place, office)| lease(office, 1, chosen(place).0, chosen(place).1))
             .collect();
-        let mut incumbency = Incumbency::default();
+        let mut incumbency = Incumbency::new(LEASE_DURATION);
         incumbency.observe(&names(), at(1), &leases);
         let (a, b) = (refuses(&incumbency, "ns/a"), refuses(&incumbency, "ns/b"));
         let holds = |name| (0..3_u32).any(|place| chosen(place).1 == name);
@@ -126,7 +126,7 @@ fn an_operator_of_another_group_is_told_apart_from_a_predecessor_while_it_lives(
         );
         lease
     };
-    let mut incumbency = Incumbency::default();
+    let mut incumbency = Incumbency::new(LEASE_DURATION);
     incumbency.observe(&names(), at(1), &[of_another(1, "pod-a_1", "pod-a_1")]);
     let sentence = incumbency.refusal(&names(), None).unwrap();
     assert!(sentence.contains("gadgets.io/ (pod-a_1 coordinates it)"), "{sentence}");
