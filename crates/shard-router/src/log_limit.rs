@@ -1,11 +1,8 @@
 //! The same line of a log, not more often than it helps.
 
 use lease_core::Monotonic;
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use parking_lot::Mutex;
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 /// How often a line that stays true is said again: often enough that whoever looks at the end of the log finds it.
 const EVERY: Duration = Duration::from_mins(1);
@@ -27,7 +24,7 @@ impl LogLimit {
     /// `Some` if the line is to be said now, at this time of a monotonic clock, with how often it was withheld since it was
     /// last said.
     pub(crate) fn due(&self, line: &str, now: Monotonic) -> Option<u64> {
-        let mut said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut said = self.0.lock();
         if let Some(before) = said.get_mut(line) {
             if now.duration_since(before.at) < EVERY {
                 before.withheld += 1;
@@ -71,6 +68,6 @@ mod tests {
         for number in 0..1000_u64 {
             limit.due(&number.to_string(), at(number));
         }
-        assert_eq!(limit.0.lock().unwrap().len(), REMEMBERED);
+        assert_eq!(limit.0.lock().len(), REMEMBERED);
     }
 }

@@ -6,13 +6,14 @@
 use std::{
     collections::BTreeMap,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
 
 use lease_core::{Clock, Monotonic};
+use parking_lot::{Mutex, MutexGuard};
 
 use crate::{
     bucket::ShardId,
@@ -128,7 +129,7 @@ impl Progress {
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<ShardId, Held>> {
-        self.shards.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shards.lock()
     }
 }
 

@@ -9,18 +9,14 @@ mod intent;
 mod report;
 mod seats;
 
-use std::{
-    collections::BTreeSet,
-    future::Future,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{collections::BTreeSet, future::Future, sync::Arc, time::Duration};
 
 use kube::Api;
 use lease_core::{
     Candidate, CandidateOptions, Connection, Creation, Elections, Identity, InvalidOption, Term,
     identity::NOBODY,
 };
+use parking_lot::Mutex;
 use tokio::{
     sync::{Notify, watch},
     task::JoinSet,

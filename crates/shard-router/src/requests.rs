@@ -144,11 +144,11 @@ mod tests {
     use super::*;
 
     #[derive(Default)]
-    struct Ear(std::sync::Mutex<Vec<Answer>>);
+    struct Ear(parking_lot::Mutex<Vec<Answer>>);
 
     impl Observer for Ear {
         fn answered(&self, _: &Target, answer: &Answer) {
-            self.0.lock().unwrap().push(answer.clone());
+            self.0.lock().push(answer.clone());
         }
     }
 
@@ -190,7 +190,7 @@ mod tests {
         let answer = std::future::ready(Ok(refusal));
         let passed_on = observed(Target::of(&request), &hears(&ear), answer).await.unwrap();
         assert_eq!(passed_on.into_body().collect_bytes().await.unwrap(), body);
-        assert_eq!(*ear.0.lock().unwrap(), [Answer::Refused { code: 403, message: "no".into() }]);
+        assert_eq!(*ear.0.lock(), [Answer::Refused { code: 403, message: "no".into() }]);
     }
 
     /// As where the limit of the request ends the wait for it.
@@ -205,7 +205,7 @@ mod tests {
         let client = kube::Client::new(service, "default");
         let request = Request::get("/api/v1/services").body(Body::empty()).unwrap();
         observed(Target::of(&request), &hears(&ear), client.send(request)).await.unwrap_err();
-        let told = ear.0.lock().unwrap().clone();
+        let told = ear.0.lock().clone();
         assert!(matches!(told[..], [Answer::Refused { code: 403, .. }]), "{told:?}");
     }
 }

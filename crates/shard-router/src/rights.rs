@@ -1,12 +1,9 @@
 //! Which rights the API server has refused, for readiness.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use lease_core::{Clock, Monotonic, missing_right};
+use parking_lot::{Mutex, MutexGuard};
 
 use crate::requests::{Answer, Observer, Target};
 
@@ -46,7 +43,7 @@ impl Rights {
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<Target, Missing>> {
-        self.missing.lock().unwrap_or_else(PoisonError::into_inner)
+        self.missing.lock()
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeSet,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -16,6 +16,7 @@ use kube::{
     runtime::{Controller, WatchStreamExt, watcher},
 };
 use lease_core::Clock;
+use parking_lot::{Mutex, MutexGuard};
 use serde::de::DeserializeOwned;
 use tokio::sync::Semaphore;
 
@@ -83,8 +84,8 @@ impl Trouble {
         self.lock().clone()
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<String>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Option<String>> {
+        self.0.lock()
     }
 }
 
@@ -141,12 +142,12 @@ impl Dice {
 
     /// From 0 to 1.
     pub(crate) fn roll(&self) -> f64 {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).f64()
+        self.0.lock().f64()
     }
 
     /// For randomness of one's own.
     fn seed(&self) -> u64 {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).u64(..)
+        self.0.lock().u64(..)
     }
 }
 

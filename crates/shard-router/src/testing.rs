@@ -1,12 +1,10 @@
 //! What several unit tests share.
 
-use std::{
-    sync::{Mutex, PoisonError},
-    time::Duration,
-};
+use std::time::Duration;
 
 use futures::{FutureExt, future::BoxFuture};
 use lease_core::{Clock, Monotonic, Now};
+use parking_lot::Mutex;
 
 /// A clock that stands still until it is moved.
 #[derive(Debug, Default)]
@@ -14,13 +12,13 @@ pub(crate) struct ByHand(Mutex<Duration>);
 
 impl ByHand {
     pub(crate) fn advance(&self, span: Duration) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) += span;
+        *self.0.lock() += span;
     }
 }
 
 impl Clock for ByHand {
     fn now(&self) -> Now {
-        Now::default().after(*self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        Now::default().after(*self.0.lock())
     }
 
     fn wall(&self) -> jiff::Timestamp {

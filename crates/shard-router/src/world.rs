@@ -1,13 +1,10 @@
 //! What one replica knows of the others, folded from the Leases. Pure.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use k8s_openapi::api::coordination::v1::Lease;
 use lease_core::{Identity, Installation, Monotonic};
+use parking_lot::Mutex;
 
 use crate::{
     bucket::ShardId,
@@ -32,7 +29,7 @@ impl SharedWorld {
 
     /// Takes in what the watch shows now, and returns what follows from it.
     pub(crate) fn observe(&self, now: Monotonic, leases: &[Arc<Lease>]) -> World {
-        let mut world = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut world = self.0.lock();
         world.observe(now, leases);
         world.clone()
     }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 use tokio_util::task::TaskTracker;
@@ -85,7 +86,7 @@ struct Inner {
     runtime: RunningRuntime,
     pulse_task: tokio::task::AbortHandle,
     feed_task: Option<tokio::task::AbortHandle>,
-    seeds: std::sync::Mutex<fastrand::Rng>,
+    seeds: Mutex<fastrand::Rng>,
 }
 
 impl Elections {
@@ -151,7 +152,7 @@ impl Elections {
             on_overrun: options.on_overrun.clone(),
             announcements: TaskTracker::new(),
         });
-        let seeds = std::sync::Mutex::new(fastrand::Rng::with_seed(options.seed));
+        let seeds = Mutex::new(fastrand::Rng::with_seed(options.seed));
         let inner = Inner { options, around, journal, runtime, pulse_task, feed_task, seeds };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -212,7 +213,7 @@ impl Elections {
         });
         let announce = options.announce;
         let dress = options.into_dress();
-        let seed = self.inner.seeds.lock().unwrap_or_else(std::sync::PoisonError::into_inner).u64(..);
+        let seed = self.inner.seeds.lock().u64(..);
         let task = Task::new(
             Arc::clone(&self.inner.around),
             lease.clone(),

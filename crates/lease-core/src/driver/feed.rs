@@ -3,12 +3,13 @@
 mod trouble;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt;
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::runtime::watcher::{self, Event};
+use parking_lot::{Mutex, MutexGuard, RwLock};
 use tokio::sync::{Notify, mpsc, watch};
 
 use super::clock::Clock;
@@ -46,8 +47,8 @@ impl LeaseView {
     /// Every Lease that carries the operator's election label, and those that this process contends for and that lack it, as last
     /// read.
     pub fn snapshot(&self) -> Vec<Arc<Lease>> {
-        let leases = self.leases.read().unwrap_or_else(PoisonError::into_inner);
-        let unlabelled = self.unlabelled.read().unwrap_or_else(PoisonError::into_inner);
+        let leases = self.leases.read();
+        let unlabelled = self.unlabelled.read();
         let others =
             unlabelled.iter().filter(|(name, _)| !leases.contains_key(*name)).map(|(_, lease)| lease);
         leases.values().chain(others).cloned().collect()
@@ -55,8 +56,8 @@ impl LeaseView {
 
     /// One of them.
     pub fn get(&self, name: &LeaseName) -> Option<Arc<Lease>> {
-        let labelled = self.leases.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned();
-        labelled.or_else(|| self.unlabelled.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned())
+        let labelled = self.leases.read().get(name).cloned();
+        labelled.or_else(|| self.unlabelled.read().get(name).cloned())
     }
 
     /// Ready when something has changed since this view was made or last said so.
@@ -128,7 +129,7 @@ impl Feed {
     pub(super) fn listen(&self, name: &LeaseName) -> mpsc::UnboundedReceiver<News> {
         let (tell, news) = mpsc::unbounded_channel();
         let mut listeners = self.lock_listeners();
-        if let Some(lease) = self.leases.read().unwrap_or_else(PoisonError::into_inner).get(name) {
+        if let Some(lease) = self.leases.read().get(name) {
             let _ = tell.send(News::Lease(self.rewinds(), Arc::clone(lease)));
         }
         listeners.entry(name.clone()).or_default().push(tell);
@@ -138,7 +139,7 @@ impl Feed {
     /// A candidate has read its Lease by name. One without the election label is invisible to the watch: somebody else made it,
     /// or took the label off. `None` if there is none like that.
     pub(super) fn read(&self, name: &LeaseName, unlabelled: Option<&Arc<Lease>>) {
-        let mut known = self.unlabelled.write().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.unlabelled.write();
         let version = |lease: &Arc<Lease>| lease.metadata.resource_version.clone();
         let before = known.get(name).map(version);
         if before == unlabelled.map(version) {
@@ -175,9 +176,9 @@ impl Feed {
         }
         let number = known + 1;
         self.rewinds.send_replace(number);
-        self.leases.write().unwrap_or_else(PoisonError::into_inner).clear();
-        self.unlabelled.write().unwrap_or_else(PoisonError::into_inner).clear();
-        *self.expected.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.leases.write().clear();
+        self.unlabelled.write().clear();
+        *self.expected.lock() = None;
         for sender in listeners.values().flatten() {
             let _ = sender.send(News::Rewound(number));
         }
@@ -194,7 +195,7 @@ impl Feed {
 
     /// A write of ours has landed, or a read has shown this state: the watch has to show it by then.
     pub(super) fn expect(&self, name: &LeaseName, version: ResourceVersion, by: Monotonic) {
-        let mut expected = self.expected.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut expected = self.expected.lock();
         if expected.is_none() {
             *expected = Some(Expected { name: name.clone(), version, by });
         }
@@ -247,9 +248,9 @@ impl Feed {
 
     /// Marks the watch as hanging when it has not shown what it had to, and begins another.
     fn check_expected(&self, now: Monotonic, period: Duration) {
-        let mut expected = self.expected.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut expected = self.expected.lock();
         let Some(waiting) = expected.as_mut() else { return };
-        let leases = self.leases.read().unwrap_or_else(PoisonError::into_inner);
+        let leases = self.leases.read();
         let shown = leases.get(&waiting.name).and_then(|lease| version(lease));
         drop(leases);
         if shown.is_some_and(|shown| shown >= waiting.version) {
@@ -272,7 +273,7 @@ impl Feed {
     /// The Lease is gone from the watch's sight, so that no later state of it will be shown. To know that, the watch has
     /// to be live.
     fn expect_no_more(&self, is_gone: impl FnOnce(&LeaseName) -> bool) {
-        let mut expected = self.expected.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut expected = self.expected.lock();
         if expected.take_if(|waiting| is_gone(&waiting.name)).is_some() {
             drop(expected);
             self.set_healthy(true);
@@ -291,7 +292,7 @@ impl Feed {
                 self.show(lease);
             }
             Event::InitDone => {
-                let leases = self.leases.read().unwrap_or_else(PoisonError::into_inner);
+                let leases = self.leases.read();
                 let gone: Vec<_> = leases
                     .iter()
                     .filter(|(name, _)| !listed.contains(*name))
@@ -320,14 +321,14 @@ impl Feed {
         let name = name(&lease);
         let lease = Arc::new(lease);
         let listeners = self.lock_listeners();
-        self.leases.write().unwrap_or_else(PoisonError::into_inner).insert(name.clone(), Arc::clone(&lease));
+        self.leases.write().insert(name.clone(), Arc::clone(&lease));
         tell(listeners, &name, &News::Lease(self.rewinds(), lease));
     }
 
     fn hide(&self, lease: &Lease) {
         let name = name(lease);
         let listeners = self.lock_listeners();
-        self.leases.write().unwrap_or_else(PoisonError::into_inner).remove(&name);
+        self.leases.write().remove(&name);
         let uid = Uid(lease.metadata.uid.clone().unwrap_or_default());
         tell(listeners, &name, &News::Gone(self.rewinds(), uid));
         self.expect_no_more(|expected| *expected == name);
@@ -345,11 +346,11 @@ impl Feed {
     }
 
     fn lock_listeners(&self) -> Listeners<'_> {
-        self.listeners.lock().unwrap_or_else(PoisonError::into_inner)
+        self.listeners.lock()
     }
 }
 
-type Listeners<'a> = std::sync::MutexGuard<'a, BTreeMap<LeaseName, Vec<mpsc::UnboundedSender<News>>>>;
+type Listeners<'a> = MutexGuard<'a, BTreeMap<LeaseName, Vec<mpsc::UnboundedSender<News>>>>;
 
 /// Tells everyone who still listens. Held under the same lock as [`Feed::listen`], so that nobody misses a change.
 fn tell(mut listeners: Listeners<'_>, name: &LeaseName, news: &News) {

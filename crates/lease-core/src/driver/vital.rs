@@ -7,10 +7,11 @@
 
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::clock::Clock;
@@ -61,7 +62,7 @@ impl Vital {
     /// Whether no poll has been running for longer than `limit`.
     pub(super) fn shows(&self, limit: Duration) -> bool {
         let now = self.clock.now().monotonic;
-        let mut polls = self.polls.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut polls = self.polls.lock();
         polls.retain(|poll| poll.strong_count() > 0);
         polls.iter().filter_map(Weak::upgrade).all(|poll| match poll.load(Ordering::Relaxed) {
             0 => true,
@@ -71,7 +72,7 @@ impl Vital {
 
     fn watch(&self) -> Arc<PollingSince> {
         let poll = Arc::new(PollingSince::new(0));
-        let mut polls = self.polls.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut polls = self.polls.lock();
         if polls.len() == polls.capacity() {
             polls.retain(|poll| poll.strong_count() > 0);
         }

@@ -1,7 +1,8 @@
 //! The writes of a term that are under way, and those that nobody waits for any more: they may land after its end.
 
 use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use parking_lot::{Mutex, MutexGuard};
 
 use super::term::Term;
 
@@ -90,7 +91,7 @@ impl Writes {
     }
 
     fn lock(&self) -> MutexGuard<'_, Ledger> {
-        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+        self.ledger.lock()
     }
 }
 

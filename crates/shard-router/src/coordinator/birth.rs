@@ -36,11 +36,7 @@
 //! Lease itself takes to be created; so the first shards need not wait a second time. If the first coordinator fails in the middle of
 //! creating them, its successor's wait.
 
-use std::{
-    collections::BTreeSet,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use futures::{StreamExt, TryStreamExt};
 use jiff::Timestamp;
@@ -50,6 +46,7 @@ use kube::{
     api::{ListParams, WatchEvent, WatchParams},
 };
 use lease_core::{Clock, FencingToken, LeaseName, Monotonic, Term, released_lease, reserved_lease};
+use parking_lot::{Mutex, MutexGuard};
 
 use crate::{
     bucket::ShardId,
@@ -225,7 +222,7 @@ impl Births {
     }
 
     fn lock(&self) -> MutexGuard<'_, Known> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+        self.known.lock()
     }
 }
 

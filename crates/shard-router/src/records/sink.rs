@@ -5,8 +5,10 @@ use std::{
     io::{self, Write},
     path::{Path, PathBuf},
     str::FromStr,
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
 };
+
+use parking_lot::Mutex;
 
 /// Takes one line at a time. Returns only when the line is out of this process: a line that sits in a buffer when
 /// the process is killed is no evidence.
@@ -85,7 +87,7 @@ impl FileSink {
 
 impl RecordSink for FileSink {
     fn write_line(&self, line: &str) -> io::Result<()> {
-        write_whole(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner), line)
+        write_whole(&mut *self.0.lock(), line)
     }
 }
 

@@ -1,9 +1,8 @@
 //! Whether this replica is ready, and whether it is able to work at all.
 
-use std::sync::{MutexGuard, PoisonError};
-
 use futures::FutureExt;
 use kube::{Api, api::ListParams, core::PartialObjectMeta};
+use parking_lot::MutexGuard;
 
 use super::{Replica, ability::Ability};
 use crate::{
@@ -63,7 +62,7 @@ impl<K: Sharded, R: Reconciler<K>> Replica<K, R> {
     }
 
     pub(super) fn ability(&self) -> MutexGuard<'_, Ability> {
-        self.ability.lock().unwrap_or_else(PoisonError::into_inner)
+        self.ability.lock()
     }
 
     /// A replica that waits for its predecessor to go is ready, or a rolling update from that version would never get on. One that had

@@ -1,12 +1,9 @@
 //! The candidates for the shard Leases: one each.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use lease_core::{Candidate, Clock, Identity, Monotonic, Successors, Timings};
+use parking_lot::{Mutex, MutexGuard};
 
 use super::forecast::Forecast;
 use super::intent::{in_turn, next_handover, patience_for, staying};
@@ -145,7 +142,7 @@ impl Seats {
         self.candidates.get(&shard).and_then(Candidate::term)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Memory> {
-        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock()
     }
 }

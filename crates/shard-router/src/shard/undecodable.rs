@@ -3,7 +3,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::Duration,
 };
 
@@ -12,6 +12,7 @@ use kube::{
     Resource,
     runtime::events::{Event, EventType, Recorder, Reporter},
 };
+use parking_lot::{Mutex, MutexGuard};
 
 use super::{
     free_name::{free_name, is_to_be_freed},
@@ -145,8 +146,8 @@ impl<K: Sharded, R: Reconciler<K>> Reports<'_, K, R> {
         }
     }
 
-    fn told(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, (Option<String>, String)>> {
-        self.told.lock().unwrap_or_else(PoisonError::into_inner)
+    fn told(&self) -> MutexGuard<'_, BTreeMap<String, (Option<String>, String)>> {
+        self.told.lock()
     }
 }
 

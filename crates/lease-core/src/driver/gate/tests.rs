@@ -1,5 +1,5 @@
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
@@ -9,6 +9,7 @@ use http::{HeaderValue, Request, Response};
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::client::Body;
 use kube::{Api, Client};
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tower::{BoxError, Layer, Service};
 
@@ -29,13 +30,13 @@ struct ByHand(Mutex<Duration>);
 
 impl ByHand {
     fn advance(&self, span: Duration) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) += span;
+        *self.0.lock() += span;
     }
 }
 
 impl Clock for ByHand {
     fn now(&self) -> Now {
-        Now::default().after(*self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        Now::default().after(*self.0.lock())
     }
 
     fn wall(&self) -> jiff::Timestamp {
@@ -113,9 +114,9 @@ impl Server {
         let service = tower::service_fn(move |request: Request<Body>| {
             let server = answering.clone();
             async move {
-                server.seen.lock().unwrap().push(request.uri().to_string());
+                server.seen.lock().push(request.uri().to_string());
                 let agents = request.headers().get_all(USER_AGENT).iter();
-                server.agents.lock().unwrap().extend(agents.map(|agent| agent.to_str().unwrap().to_owned()));
+                server.agents.lock().extend(agents.map(|agent| agent.to_str().unwrap().to_owned()));
                 server.answers.notified().await;
                 let object = r#"{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"x"}}"#;
                 Ok::<_, BoxError>(Response::new(Body::from(object.as_bytes().to_vec())))
@@ -133,7 +134,7 @@ impl Server {
     }
 
     fn saw(&self) -> Vec<String> {
-        self.seen.lock().unwrap().clone()
+        self.seen.lock().clone()
     }
 }
 
@@ -162,7 +163,7 @@ async fn a_given_client_introduces_itself_as_a_configured_one_does() {
             .unwrap();
         client.request::<ConfigMap>(said_otherwise).await.unwrap();
     }
-    assert_eq!(*server.agents.lock().unwrap(), [AGENT, AGENT, "op-stamper/1 (a_1)"]);
+    assert_eq!(*server.agents.lock(), [AGENT, AGENT, "op-stamper/1 (a_1)"]);
 }
 
 /// A client queues a request as soon as it is called; the given one is not called before the last check has passed.
@@ -286,7 +287,7 @@ fn wire(
     tower::service_fn(move |request: Request<Body>| {
         let server = server.clone();
         async move {
-            server.seen.lock().unwrap().push(request.uri().to_string());
+            server.seen.lock().push(request.uri().to_string());
             server.answers.notified().await;
             Ok(())
         }

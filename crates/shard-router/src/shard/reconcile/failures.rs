@@ -1,9 +1,8 @@
 //! How often each object has failed in a row.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Mutex, PoisonError},
-};
+use std::collections::BTreeMap;
+
+use parking_lot::Mutex;
 
 /// Counts by uid. An entry lives from the first failure to the next success, and no longer than the object is in the cache: a
 /// namesake that is created later begins at zero.
@@ -17,7 +16,7 @@ impl Failures {
     /// [`forget`](Self::forget), which would never be called again. `is_cached` is asked under the lock that `forget` takes, and
     /// `forget` follows the removal from the cache, so one of the two sees the other.
     pub(crate) fn count(&self, uid: &str, is_cached: impl FnOnce() -> bool) -> u32 {
-        let mut failures = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut failures = self.0.lock();
         let count = failures.get(uid).copied().unwrap_or_default().saturating_add(1);
         if is_cached() {
             failures.insert(uid.to_owned(), count);
@@ -27,12 +26,12 @@ impl Failures {
 
     /// How many in a row so far.
     pub(crate) fn of(&self, uid: &str) -> u32 {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(uid).copied().unwrap_or_default()
+        self.0.lock().get(uid).copied().unwrap_or_default()
     }
 
     /// The object was reconciled without a failure, or has left the cache.
     pub(crate) fn forget(&self, uid: &str) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
+        self.0.lock().remove(uid);
     }
 }
 
@@ -54,6 +53,6 @@ mod tests {
     fn a_failure_told_after_the_object_has_left_leaves_nothing() {
         let failures = Failures::default();
         assert_eq!(failures.count("1", || false), 1);
-        assert!(failures.0.lock().unwrap().is_empty());
+        assert!(failures.0.lock().is_empty());
     }
 }
