@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use kube_testkit::checker::AuditLog;
-use kube_testkit::records::{RecordLog, Replica};
+use overlap_checker::AuditLog;
+use overlap_checker::records::{RecordLog, Replica};
 use serde::Serialize;
 
 use crate::cluster::Cluster;

@@ -6,11 +6,11 @@ mod sole;
 use std::collections::{BTreeSet, HashSet};
 use std::time::Duration;
 
-use kube_testkit::checker::{
+use overlap_checker::records::{Body, RecordLog, Replica, Shard, Stamp};
+use overlap_checker::{
     CreatedCr, Evidence as Judged, Fault, Judged as JudgedResource, Moment, Owner, Rules, Timeline, Verdict,
     Violation, WriteRules, judge,
 };
-use kube_testkit::records::{Body, RecordLog, Replica, Shard, Stamp};
 
 use crate::evidence::Evidence;
 use losses::millis;

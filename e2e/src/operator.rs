@@ -7,7 +7,7 @@ use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::ListParams;
 use kube::{Api, Client, ResourceExt};
-use kube_testkit::records::Replica;
+use overlap_checker::records::Replica;
 
 /// LeaderElectionID, the chart's default.
 pub(crate) const ID: &str = "memcached.cache.example.com";

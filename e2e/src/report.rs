@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use jiff::Timestamp;
-use kube_testkit::checker::Verdict;
-use kube_testkit::records::Stamp;
+use overlap_checker::Verdict;
+use overlap_checker::records::Stamp;
 use serde::Serialize;
 
 use crate::drills::Drill;

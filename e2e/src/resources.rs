@@ -9,9 +9,9 @@ use futures::{StreamExt, TryStreamExt, stream};
 use k8s_openapi::api::apps::v1::StatefulSet;
 use kube::api::{DeleteParams, ListParams, ObjectMeta, Patch, PatchParams, PostParams};
 use kube::{Api, Client, ResourceExt};
-use kube_testkit::checker::CreatedCr;
-use kube_testkit::records::{CrKey, Stamp, Uid};
 use memcached_operator::crd::{Memcached, MemcachedSpec};
+use overlap_checker::CreatedCr;
+use overlap_checker::records::{CrKey, Stamp, Uid};
 use serde_json::{Value, json};
 
 use crate::wait::{Seen, until};

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::Api;
 use kube::api::{ObjectMeta, PostParams};
-use kube_testkit::records::Stamp;
+use overlap_checker::records::Stamp;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cluster::Cluster;

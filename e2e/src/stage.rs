@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use kube::Client;
-use kube_testkit::records::{Replica, Stamp};
+use overlap_checker::records::{Replica, Stamp};
 use serde_json::Value;
 
 use crate::cluster::Cluster;

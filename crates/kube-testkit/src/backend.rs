@@ -74,7 +74,7 @@ pub enum BackendChoice {
     Testcontainers,
     /// A cluster that is there already, by its kubeconfig.
     Existing,
-    /// [An API server in memory](crate::embedded), within this process and without access control. Never taken by `auto`.
+    /// [An API server in memory](embedded_apiserver), within this process and without access control. Never taken by `auto`.
     Embedded,
 }
 

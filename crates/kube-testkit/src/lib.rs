@@ -1,4 +1,4 @@
-//! Real Kubernetes API servers for tests, and the checkers that judge what ran against them.
+//! Real Kubernetes API servers for tests, with faults on demand.
 //!
 //! A test asks for an API server with [`real`], and for one of its own, to pause and restart, with [`exclusive`]:
 //!
@@ -18,23 +18,21 @@
 //!
 //! Which backend serves it is chosen by `KUBE_TESTKIT_BACKEND`, see [`BackendChoice`]; where none is possible the test is
 //! skipped with the reason. [`Proxy`] puts a faulty network in front of the API server, [`GuardedCommand`] starts
-//! programs that never outlive the test, [`WorkloadStandIn`] makes `StatefulSet`s ready, and [`checker`] judges the
-//! evidence that was collected.
+//! programs that never outlive the test, [`WorkloadStandIn`] makes `StatefulSet`s ready.
+//!
+//! The crate `overlap-checker` judges the evidence that such a test collects.
 
 mod access;
 pub mod backend;
 pub mod binaries;
-pub mod checker;
 mod cluster;
 mod control_plane;
-pub mod embedded;
 mod error;
 pub mod guard;
 mod pki;
 mod ports;
 mod proxy;
 mod real;
-pub mod records;
 mod user;
 pub mod versions;
 mod wait;

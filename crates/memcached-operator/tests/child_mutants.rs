@@ -5,10 +5,10 @@
 
 use std::sync::Mutex;
 
+use embedded_apiserver::{EmbeddedServer, WallSeams};
 use k8s_openapi::api::core::v1::Service;
 use kube::api::{DeleteParams, PostParams};
 use kube::{Api, Client, CustomResourceExt, ResourceExt};
-use kube_testkit::embedded::{EmbeddedServer, WallSeams};
 use lease_core::SystemClock;
 use memcached_operator::crd::Memcached;
 use memcached_operator::mutants::{Mutant, activate};

@@ -12,12 +12,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use embedded_apiserver::EmbeddedServer;
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::Event;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::api::{Patch, PatchParams, PostParams};
 use kube::{Api, Client, CustomResourceExt};
-use kube_testkit::embedded::EmbeddedServer;
 use lease_core::{Clock, ElectionsOptions, Identity, LeaderElectionId, LeaseRuntime};
 use memcached_operator::crd::{Memcached, MemcachedStatus};
 use memcached_operator::reconcile::status::{DEGRADED, READY, RECONCILING, STALLED, condition};

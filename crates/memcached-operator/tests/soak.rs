@@ -40,7 +40,7 @@ mod wishes;
 
 use std::time::{Duration, Instant};
 
-use kube_testkit::records::Stamp;
+use overlap_checker::records::Stamp;
 use tokio::sync::Mutex;
 
 use crate::chaos::Chaos;

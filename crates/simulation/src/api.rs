@@ -5,11 +5,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
+use embedded_apiserver::{Answer, Machine, Reply, Seams};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use http::{Method, Request};
 use jiff::{SignedDuration, Timestamp};
-use kube_testkit::embedded::{Answer, Machine, Reply, Seams};
 use serde_json::{Value, json};
 
 use crate::clock::EPOCH;

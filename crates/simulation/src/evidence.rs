@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use kube_testkit::records::{Record, Replica};
+use overlap_checker::records::{Record, Replica};
 use serde_json::Value;
 
 use crate::schedule::{Fault, Schedule, Seat};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use kube_testkit::embedded::Shape;
+use embedded_apiserver::Shape;
 
 use crate::evidence::Evidence;
 use crate::panics;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::{Add, Sub};
 use std::time::Duration;
 
-use kube_testkit::records::BootTime;
+use overlap_checker::records::BootTime;
 use serde::{Deserialize, Serialize};
 
 /// An instant of true time, counted from the start of the schedule. No replica can read it.

@@ -264,7 +264,7 @@ impl World {
             records.extend(process.records());
             processes.push(process.conclude());
         }
-        records.sort_by_key(|record: &kube_testkit::records::Record| record.boot);
+        records.sort_by_key(|record: &overlap_checker::records::Record| record.boot);
         // The process is about to end, and an API server that ran for hours has much to take down.
         std::mem::forget(self.api);
         let ledger = self.ledger;

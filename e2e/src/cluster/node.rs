@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use kube_testkit::records::{BootId, BootTime, Stamp};
+use overlap_checker::records::{BootId, BootTime, Stamp};
 
 use crate::tool::Tool;
 

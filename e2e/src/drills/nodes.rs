@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use kube_testkit::records::Stamp;
+use overlap_checker::records::Stamp;
 
 use crate::cluster::Node;
 use crate::judge::{Cause, HeldUp};

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
 use kube::api::{DeleteParams, ListParams, PostParams};
 use kube::{Api, ResourceExt};
-use kube_testkit::records::Stamp;
+use overlap_checker::records::Stamp;
 
 use crate::stage::Stage;
 use crate::wait::{Seen, until};

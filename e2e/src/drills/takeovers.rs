@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
 use kube::api::DeleteParams;
-use kube_testkit::records::Stamp;
+use overlap_checker::records::Stamp;
 
 use crate::judge::Cause;
 use crate::stage::{CONVERGED_WITHIN, Stage};

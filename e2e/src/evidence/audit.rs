@@ -6,7 +6,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
-use kube_testkit::checker::AuditLog;
+use overlap_checker::AuditLog;
 use serde_json::Value;
 
 use crate::cluster::{AUDIT_LOG, Cluster};

@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use kube_testkit::checker::{Takeover, Timeline, takeovers};
-use kube_testkit::records::{CrKey, Replica, Stamp};
+use overlap_checker::records::{CrKey, Replica, Stamp};
+use overlap_checker::{Takeover, Timeline, takeovers};
 use serde::Serialize;
 
 /// How a replica was lost.
@@ -60,7 +60,7 @@ pub(crate) struct Measured {
     pub(crate) shards: Vec<MeasuredShard>,
     /// On the checker's clock.
     #[serde(skip)]
-    pub(crate) at: Option<kube_testkit::checker::Moment>,
+    pub(crate) at: Option<overlap_checker::Moment>,
 }
 
 /// One shard's way to its next owner.

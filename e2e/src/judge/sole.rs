@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kube_testkit::records::{Body, BootTime, RecordLog, Replica, Token};
+use overlap_checker::records::{Body, BootTime, RecordLog, Replica, Token};
 
 /// The records of elected processes, and the names of the others.
 pub(super) fn parted(records: &RecordLog) -> (RecordLog, BTreeSet<Replica>) {

@@ -1,7 +1,7 @@
 //! The result as one page that stands alone.
 
-use kube_testkit::checker::{Interval, Timeline};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
+use overlap_checker::{Interval, Timeline};
 
 use super::plot::{Times, picture as plot, times};
 use super::timeline::{Colours, picture, time};

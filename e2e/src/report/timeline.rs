@@ -10,8 +10,8 @@
 
 use std::collections::BTreeMap;
 
-use kube_testkit::checker::{Hold, Interval, Moment, Timeline};
 use maud::{Markup, html};
+use overlap_checker::{Hold, Interval, Moment, Timeline};
 
 use crate::judge::Measured;
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use kube_testkit::guard::Exit;
-use kube_testkit::records::Stamp;
 use kube_testkit::{Cluster, GuardedChild, GuardedCommand, Signal, TestUser, WorkDir, tail_of};
+use overlap_checker::records::Stamp;
 
 use super::DemoOptions;
 use super::installation::{GROUP, LEADER_ELECTION_ID};

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use kube_testkit::checker::{AuditLog, Evidence, Judged, Owner, Rules, Verdict, WriteRules, judge};
-use kube_testkit::records::{RecordLog, Shard, Stamp};
+use overlap_checker::records::{RecordLog, Shard, Stamp};
+use overlap_checker::{AuditLog, Evidence, Judged, Owner, Rules, Verdict, WriteRules, judge};
 use serde::Serialize;
 
 use super::DemoOptions;

@@ -6,7 +6,7 @@ use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
-use kube_testkit::records::{Body, CrKey, RecordLog, Replica, Shard};
+use overlap_checker::records::{Body, CrKey, RecordLog, Replica, Shard};
 
 /// The records so far.
 #[derive(Default)]

@@ -7,8 +7,8 @@ use kube::core::GroupVersionKind;
 use kube::runtime::reflector::{self, Store, store::Writer};
 use kube::runtime::{WatchStreamExt as _, watcher};
 use kube::{Api, Client, ResourceExt};
-use kube_testkit::checker::CreatedCr;
-use kube_testkit::records::{CrKey, Stamp, Uid};
+use overlap_checker::CreatedCr;
+use overlap_checker::records::{CrKey, Stamp, Uid};
 use serde_json::json;
 use tokio_util::task::AbortOnDropHandle;
 

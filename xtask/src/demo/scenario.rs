@@ -4,9 +4,9 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use kube_testkit::checker::Fault;
-use kube_testkit::records::{Replica, Stamp};
 use kube_testkit::{TestUser, WorkDir, WorkloadStandIn};
+use overlap_checker::Fault;
+use overlap_checker::records::{Replica, Stamp};
 
 use super::cluster_kind::ClusterKind;
 use super::fleet::Fleet;

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use kube::Client;
-use kube_testkit::checker::{CreatedCr, Fault};
 use kube_testkit::{Cluster, WorkDir, WorkloadStandIn};
+use overlap_checker::{CreatedCr, Fault};
 
 use super::fleet::{Fleet, State};
 use super::installation::Installation;

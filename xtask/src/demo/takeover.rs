@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use kube_testkit::checker::{Takeover, Timeline, takeovers};
-use kube_testkit::records::{RecordLog, Replica, Stamp};
+use overlap_checker::records::{RecordLog, Replica, Stamp};
+use overlap_checker::{Takeover, Timeline, takeovers};
 
 /// A replica that was taken out, and the takeover of each of its shards.
 pub(super) struct Loss {

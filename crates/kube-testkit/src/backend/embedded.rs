@@ -17,9 +17,9 @@ use super::{Backend, BackendChoice};
 use crate::access::Access;
 use crate::cluster::ClusterOptions;
 use crate::control_plane::AUDIT_LOG;
-use crate::embedded::{EmbeddedServer, WallSeams};
 use crate::error::{OperationError, StartError, io_error};
 use crate::guard::WorkDir;
+use embedded_apiserver::{EmbeddedServer, WallSeams};
 
 /// How often garbage is looked for. Like the real collector, this one follows some time after a deletion.
 const COLLECT_EVERY: Duration = Duration::from_secs(1);

@@ -8,8 +8,8 @@ use k8s_openapi::api::rbac::v1::{ClusterRoleBinding, RoleBinding, RoleRef, Subje
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{DeleteParams, PostParams};
 use kube::{Api, Client};
-use kube_testkit::checker::{AuditEvent, AuditLog};
 use kube_testkit::{Cluster, ClusterOptions, WorkloadStandIn, eventually};
+use overlap_checker::{AuditEvent, AuditLog};
 
 use crate::replica::Replica;
 use crate::stage::{NAMESPACE, SOON, stage_with};

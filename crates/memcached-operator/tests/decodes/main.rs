@@ -9,13 +9,13 @@ mod generate;
 use std::cell::Cell;
 use std::time::Duration;
 
+use embedded_apiserver::{EmbeddedServer, WallSeams};
 use http::{Method, Request};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{Patch, PatchParams};
 use kube::runtime::conditions::is_crd_established;
 use kube::runtime::wait::await_condition;
 use kube::{Api, Client, CustomResourceExt};
-use kube_testkit::embedded::{EmbeddedServer, WallSeams};
 use memcached_operator::crd::{Memcached, definition};
 use proptest::test_runner::{Config, RngSeed, TestCaseError, TestRunner};
 use serde_json::{Value, json};

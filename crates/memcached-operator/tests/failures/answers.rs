@@ -1,9 +1,9 @@
 //! What may come back in place of a StatefulSet that was applied.
 
 use bytes::Bytes;
+use embedded_apiserver::AnswerBody;
 use http::{Response, StatusCode};
 use http_body_util::Full;
-use kube_testkit::embedded::AnswerBody;
 use serde_json::json;
 
 /// One way to fail.

@@ -3,10 +3,10 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use embedded_apiserver::Seams;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use k8s_openapi::jiff::Timestamp;
-use kube_testkit::embedded::Seams;
 use lease_core::{Clock, Now};
 use tokio::time::Instant;
 

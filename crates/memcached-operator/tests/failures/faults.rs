@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll};
 
+use embedded_apiserver::{AnswerBody, EmbeddedService};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use http::{Method, Request, Response};
 use kube::client::Body;
-use kube_testkit::embedded::{AnswerBody, EmbeddedService};
 use memcached_operator::crd::MemcachedStatus;
 use serde_json::Value;
 use tower::{BoxError, Service};

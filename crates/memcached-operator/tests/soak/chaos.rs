@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use kube_testkit::Cluster;
-use kube_testkit::records::Stamp;
+use overlap_checker::records::Stamp;
 
 use crate::fleet::Fleet;
 use crate::script::{Blow, Cue, Script};

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use kube_testkit::checker::{Interval, Timeline, Violation};
-use kube_testkit::records::Stamp;
+use overlap_checker::records::Stamp;
+use overlap_checker::{Interval, Timeline, Violation};
 
 use crate::chaos::{Chaos, Inflicted};
 use crate::script::Blow;

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use kube_testkit::guard::Exit;
-use kube_testkit::records::{Body, RecordLog, Stamp};
 use kube_testkit::{Cluster, GuardedChild, GuardedCommand, Signal, TestUser, WorkDir};
+use overlap_checker::records::{Body, RecordLog, Stamp};
 
 use crate::installation::GROUP;
 use crate::settings::{DELAY, REPLICAS, SHARDS, Settings};

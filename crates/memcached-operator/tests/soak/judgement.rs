@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use kube_testkit::checker::{
+use overlap_checker::records::{RecordLog, Replica, Shard, Stamp};
+use overlap_checker::{
     AuditLog, Evidence, Fault, Judged, Owner, Rules, Takeover, Timeline, Verdict, Violation, WriteRules,
     judge, takeovers,
 };
-use kube_testkit::records::{RecordLog, Replica, Shard, Stamp};
 
 use crate::chaos::{Chaos, Inflicted};
 use crate::excuses::Excuses;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{Api, Client};
-use kube_testkit::records::Stamp;
+use overlap_checker::records::Stamp;
 use tokio::task::JoinHandle;
 
 const EVERY: Duration = Duration::from_millis(250);

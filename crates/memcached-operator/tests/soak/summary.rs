@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use kube_testkit::checker::Moment;
-use kube_testkit::records::{Body, Outcome, Shard, Stamp, Uid};
+use overlap_checker::Moment;
+use overlap_checker::records::{Body, Outcome, Shard, Stamp, Uid};
 
 use crate::chaos::{Chaos, Inflicted};
 use crate::judgement::Judgement;

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use kube_testkit::checker::CreatedCr;
-use kube_testkit::records::{CrKey, Stamp, Uid};
+use overlap_checker::CreatedCr;
+use overlap_checker::records::{CrKey, Stamp, Uid};
 
 /// What one resource should be like.
 #[derive(Debug, Clone)]

@@ -9,13 +9,10 @@ use std::{
 
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::{Api, ResourceExt, api::ListParams};
-use kube_testkit::{
-    RealEnv, TestUser,
-    checker::{Evidence, Rules, judge},
-    eventually,
-    records::RecordLog,
-};
+use kube_testkit::{RealEnv, TestUser, eventually};
 use lease_core::{ElectionsOptions, Identity, LeaderElectionId, OnOverrun, Timings};
+use overlap_checker::records::RecordLog;
+use overlap_checker::{Evidence, Rules, judge};
 use shard_router::{Options, Readiness, ReadinessProbe, Reconciler, RecordSink, RunError, ShardedController};
 use tokio::{sync::oneshot, task::JoinHandle};
 

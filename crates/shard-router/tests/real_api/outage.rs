@@ -3,12 +3,10 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use kube::api::{Patch, PatchParams};
-use kube_testkit::{
-    TestUser,
-    checker::{Evidence, Fault, Rules, judge},
-    records::{Replica, Shard, Stamp},
-};
+use kube_testkit::TestUser;
 use lease_core::Timings;
+use overlap_checker::records::{Replica, Shard, Stamp};
+use overlap_checker::{Evidence, Fault, Rules, judge};
 use serde_json::json;
 
 use crate::{

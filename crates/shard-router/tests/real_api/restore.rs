@@ -13,8 +13,9 @@ use kube::{
     Api,
     api::{DeleteParams, Patch, PatchParams},
 };
-use kube_testkit::{eventually, records::BootTime};
+use kube_testkit::eventually;
 use lease_core::Timings;
+use overlap_checker::records::BootTime;
 use serde_json::{Value, json};
 use shard_router::{Action, Held, Readiness};
 

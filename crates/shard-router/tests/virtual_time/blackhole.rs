@@ -12,12 +12,12 @@ use std::{
 };
 
 use bytes::Bytes;
+use embedded_apiserver::{AnswerBody, EmbeddedService};
 use futures::{FutureExt, future::BoxFuture};
 use http::{Request, Response, StatusCode};
 use http_body::Frame;
 use http_body_util::Full;
 use kube::client::Body;
-use kube_testkit::embedded::{AnswerBody, EmbeddedService};
 use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tower::Service;

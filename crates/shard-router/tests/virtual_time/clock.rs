@@ -5,9 +5,9 @@ use std::{
     time::Duration,
 };
 
+use embedded_apiserver::Seams;
 use futures::{FutureExt, future::BoxFuture};
 use jiff::Timestamp;
-use kube_testkit::embedded::Seams;
 use lease_core::{Clock, Now};
 use tokio::time::Instant;
 

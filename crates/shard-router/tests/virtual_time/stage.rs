@@ -2,9 +2,9 @@
 
 use std::{future::Future, sync::Arc, time::Duration};
 
+use embedded_apiserver::EmbeddedServer;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::{Api, Client, CustomResourceExt as _, api::PostParams};
-use kube_testkit::embedded::EmbeddedServer;
 use lease_core::{Clock, ElectionsOptions, Identity, LeaderElectionId, LeaseRuntime, OnOverrun};
 use shard_router::{Options, Reconciler, RunError, ShardedController};
 use tokio::{sync::oneshot, task::JoinHandle};

@@ -6,9 +6,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use kube_testkit::checker::{Hold, Moment, Timeline};
-use kube_testkit::records::{Body, Replica, Shard, Token};
 use memcached_operator::crd::DOMAIN;
+use overlap_checker::records::{Body, Replica, Shard, Token};
+use overlap_checker::{Hold, Moment, Timeline};
 use shard_router::{Layout, ShardId, selector};
 
 use super::Check;

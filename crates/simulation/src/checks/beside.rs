@@ -7,8 +7,8 @@
 
 use std::collections::HashMap;
 
-use kube_testkit::checker::{Moment, Reconcile, Timeline};
-use kube_testkit::records::CrKey;
+use overlap_checker::records::CrKey;
+use overlap_checker::{Moment, Reconcile, Timeline};
 
 use super::sending::written;
 use super::{Check, short};

@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 
-use kube_testkit::records::Replica;
+use overlap_checker::records::Replica;
 
 use super::{Check, short};
 use crate::evidence::{ChildState, Evidence};
@@ -47,7 +47,7 @@ pub(super) fn check(evidence: &Evidence) -> Check {
 mod tests {
     use super::super::story::{Story, at};
     use crate::evidence::{ChildAccess, ChildState};
-    use kube_testkit::records::Replica;
+    use overlap_checker::records::Replica;
 
     fn state(version: &str, foreign: bool) -> ChildState {
         ChildState { uid: "u".into(), version: version.into(), foreign }

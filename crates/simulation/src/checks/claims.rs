@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use kube_testkit::records::{Body, BootTime, Record, Replica};
+use overlap_checker::records::{Body, BootTime, Record, Replica};
 
 use super::leases::Histories;
 use super::{Check, short};

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use kube_testkit::checker::Timeline;
+use overlap_checker::Timeline;
 
 use super::leases::{Histories, Role, has_layout};
 use super::reconciles::true_time;

@@ -1,8 +1,8 @@
 //! Once nothing goes wrong any more, every shard has a valid holder and everything is as asked for, each within its bound
 //! ([`Bounds::owned`], [`Bounds::converged`]). Nothing is excused here.
 
-use kube_testkit::checker::{Hold, Timeline};
-use kube_testkit::records::Shard;
+use overlap_checker::records::Shard;
+use overlap_checker::{Hold, Timeline};
 
 use super::bounds::Bounds;
 use super::leases::{Histories, Role, has_layout, state_at};

@@ -6,11 +6,11 @@
 
 use std::time::Duration;
 
-use kube_testkit::checker::{
+use overlap_checker::records::{BootId, BootTime, CrKey, Record, RecordLog, Stamp, Uid};
+use overlap_checker::{
     AuditEvent, AuditLog, CreatedCr, Evidence as Told, Judged, Moment, Owner, Rules, Timeline, WriteRules,
     judge_timeline,
 };
-use kube_testkit::records::{BootId, BootTime, CrKey, Record, RecordLog, Stamp, Uid};
 
 use super::Check;
 use super::bounds::Bounds;

@@ -8,8 +8,8 @@
 
 use std::collections::HashMap;
 
-use kube_testkit::checker::{Moment, Reconcile, Timeline};
-use kube_testkit::records::{Body, CrKey, Replica, Shard, Token};
+use overlap_checker::records::{Body, CrKey, Replica, Shard, Token};
+use overlap_checker::{Moment, Reconcile, Timeline};
 
 use super::reconciles::{NAMESPACE, Place, is_judged};
 use super::{Check, short};

@@ -5,7 +5,7 @@ mod leases;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use kube_testkit::records::{Record, Replica};
+use overlap_checker::records::{Record, Replica};
 use serde_json::{Value, json};
 use shard_router::ShardKey;
 
@@ -189,7 +189,7 @@ impl Story {
 
     fn last_token(&self, name: &str) -> Option<u64> {
         self.evidence.records.iter().rev().find_map(|record| match &record.body {
-            kube_testkit::records::Body::HoldBegin { token, .. } if record.replica == replica(name) => {
+            overlap_checker::records::Body::HoldBegin { token, .. } if record.replica == replica(name) => {
                 Some(token.0)
             }
             _ => None,

@@ -15,7 +15,7 @@ use super::span::{Span, near};
 use super::{Check, reconciles, short};
 use crate::evidence::{Evidence, LeaseState};
 use crate::time::TrueTime;
-use kube_testkit::checker::{Hold, Timeline};
+use overlap_checker::{Hold, Timeline};
 
 /// What was found, and the longest stretch as a share of its bound.
 pub(super) struct Unowned {
@@ -37,7 +37,7 @@ pub(super) fn check(
     let holds = timeline.by_shard();
     for shard in 0..u32::from(evidence.schedule.shards) {
         let windows = windows(histories.with(Role::Shard(shard)), &laid_out, fitness, bounds, evidence.ended);
-        let holds = holds.get(&kube_testkit::records::Shard(shard)).map_or(&[][..], Vec::as_slice);
+        let holds = holds.get(&overlap_checker::records::Shard(shard)).map_or(&[][..], Vec::as_slice);
         for gap in gaps(evidence, holds) {
             let Some(worst) = worst(gap.span, &windows, fitness, bounds) else { continue };
             check.judged += 1;

@@ -4,7 +4,7 @@
 //! then on a reconcile of a replica that nothing hinders is an overlap. One that a fault keeps from seeing it goes on until then, which
 //! is in the list of what is assumed.
 
-use kube_testkit::checker::Timeline;
+use overlap_checker::Timeline;
 
 use super::bounds::Bounds;
 use super::fitness::Fitness;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::Args;
-use kube_testkit::embedded::conformance_shapes;
+use embedded_apiserver::conformance_shapes;
 use simulation::EPOCH;
 use simulation::checks::{self, Judgement};
 use simulation::outcome::{FaultTally, Outcome, Size};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kube_testkit::records::{Body, Outcome, Record, Replica, Shard};
+use overlap_checker::records::{Body, Outcome, Record, Replica, Shard};
 
 use super::focus::Focus;
 use crate::evidence::{Evidence, Exit};

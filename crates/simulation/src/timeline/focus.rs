@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use kube_testkit::records::{Body, CrKey, Shard};
+use overlap_checker::records::{Body, CrKey, Shard};
 
 use crate::evidence::Evidence;
 use crate::outcome::Violation;

@@ -1,8 +1,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use kube_testkit::records::Body;
-use kube_testkit::records::{
+use overlap_checker::records::Body;
+use overlap_checker::records::{
     BootId, BootTime, CrKey, Outcome, ReconcileId, Record, Replica, Shard, Token, Uid,
 };
 

@@ -2,8 +2,8 @@
 //!
 //! The policy is that of the chart (`templates/owner-finalizer.yaml`), as a rule of the embedded API server.
 
+use embedded_apiserver::{AdmissionRequest, Machine, Operation};
 use http::Method;
-use kube_testkit::embedded::{AdmissionRequest, Machine, Operation};
 use memcached_operator::crd::DOMAIN;
 use serde_json::{Value, json};
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Method, Request};
-use kube_testkit::records::Replica;
+use overlap_checker::records::Replica;
 use serde_json::Value;
 
 use super::World;

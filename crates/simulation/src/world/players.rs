@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use embedded_apiserver::{Reply, Watch};
 use http::Method;
-use kube_testkit::embedded::{Reply, Watch};
 use memcached_operator::crd::{DOMAIN, Memcached};
 use serde::Deserialize;
 use serde_json::{Value, json};

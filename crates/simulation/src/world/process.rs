@@ -4,10 +4,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use kube_testkit::records::{Record, Replica};
 use lease_core::{Boottime, ElectionsOptions, Identity, LeaderElectionId, LeaseRuntime, OnOverrun, Timings};
 use memcached_operator::crd::Memcached;
 use memcached_operator::reconcile::{MemcachedReconciler, controller};
+use overlap_checker::records::{Record, Replica};
 use serde_json::Value;
 use shard_router::{Backoff, Options, RecordSink};
 use tokio::sync::oneshot;

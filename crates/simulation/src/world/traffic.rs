@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use embedded_apiserver::{Answer, Reply};
 use http::{Method, Request, Response, header};
-use kube_testkit::embedded::{Answer, Reply};
 use tokio::sync::oneshot;
 
 use super::children::Child;

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
+use embedded_apiserver::Watch;
 use http::{Response, header};
-use kube_testkit::embedded::Watch;
 use tokio::sync::mpsc;
 
 use super::{AtServer, World};

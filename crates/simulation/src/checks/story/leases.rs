@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use kube_testkit::records::Replica;
+use overlap_checker::records::Replica;
 
 use super::{Story, TIMINGS, at, replica};
 use crate::evidence::{LeaseSpec, LeaseState};

@@ -1,0 +1,149 @@
+//! The limits in the schema of a custom resource, in the words of go-openapi, which kube-apiserver uses.
+
+use serde_json::Value;
+
+use super::{Checks, Relation, Scalar, Schema, Shape};
+use crate::refusal::Fault;
+
+/// Every fault of the value. `path` is empty for the whole object.
+pub(crate) fn validate(schema: &Schema, value: &Value, path: &str) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    check(schema, value, path, &mut faults);
+    faults
+}
+
+fn check(schema: &Schema, value: &Value, path: &str, faults: &mut Vec<Fault>) {
+    if value.is_null() && (schema.nullable || path.is_empty()) {
+        return;
+    }
+    match (&schema.shape, value) {
+        (Shape::Any, _) => {}
+        (Shape::Object(object), Value::Object(fields)) => {
+            for name in &object.required {
+                if !fields.contains_key(name) {
+                    faults.push(Fault::required(join(path, name), ""));
+                }
+            }
+            for (name, field) in fields {
+                // Metadata is judged by rules of its own.
+                if let Some(child) = schema.field(name).filter(|_| !(path.is_empty() && name == "metadata")) {
+                    check(child, field, &join(path, name), faults);
+                }
+            }
+        }
+        (Shape::List(list), Value::Array(items)) => {
+            count(schema, items.len() as u64, value, path, faults);
+            for (index, item) in items.iter().enumerate() {
+                check(&list.items, item, &format!("{path}[{index}]"), faults);
+            }
+            duplicates(&list.relation, items, path, faults);
+        }
+        (Shape::Scalar(scalar), value) if fits(*scalar, value) => limits(schema, value, path, faults),
+        (shape, value) => faults.push(wrong_type(shape, value, path)),
+    }
+}
+
+fn join(path: &str, name: &str) -> String {
+    if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
+}
+
+fn fits(scalar: Scalar, value: &Value) -> bool {
+    match scalar {
+        Scalar::String => value.is_string(),
+        Scalar::Integer => value.as_f64().is_some_and(|number| number.fract() == 0.0),
+        Scalar::Number => value.is_number(),
+        Scalar::Boolean => value.is_boolean(),
+        Scalar::IntOrString => value.is_string() || value.is_i64() || value.is_u64(),
+    }
+}
+
+fn wrong_type(shape: &Shape, value: &Value, path: &str) -> Fault {
+    let wanted = match shape {
+        Shape::Any => "any",
+        Shape::Object(_) => "object",
+        Shape::List(_) => "array",
+        Shape::Scalar(Scalar::String) => "string",
+        Shape::Scalar(Scalar::Integer) => "integer",
+        Shape::Scalar(Scalar::Number) => "number",
+        Shape::Scalar(Scalar::Boolean) => "boolean",
+        Shape::Scalar(Scalar::IntOrString) => "integer,string",
+    };
+    let found = match value {
+        Value::Null => "null",
+        Value::Bool(_) => "boolean",
+        Value::Number(number) if number.is_f64() => "number",
+        Value::Number(_) => "integer",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    };
+    let detail = format!("Invalid value: {found:?}: {path} in body must be of type {wanted}: {found:?}");
+    Fault::of("FieldValueTypeInvalid", path, detail)
+}
+
+fn limits(schema: &Schema, value: &Value, path: &str, faults: &mut Vec<Fault>) {
+    let checks = &schema.checks;
+    let mut bad =
+        |detail: String| faults.push(Fault::invalid(path, value, &format!("{path} in body {detail}")));
+    if let Some(number) = value.as_f64() {
+        if let Some(minimum) = checks.minimum.filter(|minimum| number < *minimum) {
+            bad(format!("should be greater than or equal to {minimum}"));
+        }
+        if let Some(maximum) = checks.maximum.filter(|maximum| number > *maximum) {
+            bad(format!("should be less than or equal to {maximum}"));
+        }
+    }
+    faults.extend(value.as_str().and_then(|text| text_fault(checks, value, text, path)));
+    if !checks.allowed.is_empty() && !checks.allowed.contains(value) {
+        let known: Vec<String> = checks.allowed.iter().map(ToString::to_string).collect();
+        let detail = format!("Unsupported value: {value}: supported values: {}", known.join(", "));
+        faults.push(Fault::of("FieldValueNotSupported", path, detail));
+    }
+}
+
+/// The first only, as go-openapi stops there.
+fn text_fault(checks: &Checks, value: &Value, text: &str, path: &str) -> Option<Fault> {
+    let length = text.chars().count() as u64;
+    if let Some(most) = checks.max_length.filter(|most| length > *most) {
+        let detail = format!("Too long: may not be more than {most} bytes");
+        return Some(Fault::of("FieldValueTooLong", path, detail));
+    }
+    let bad = |detail: String| Some(Fault::invalid(path, value, &format!("{path} in body {detail}")));
+    if let Some(least) = checks.min_length.filter(|least| length < *least) {
+        return bad(format!("should be at least {least} chars long"));
+    }
+    if let Some((pattern, _)) = checks.pattern.as_ref().filter(|(_, regex)| !regex.is_match(text)) {
+        return bad(format!("should match '{pattern}'"));
+    }
+    if checks.format.as_deref() == Some("date-time") && text.parse::<jiff::Timestamp>().is_err() {
+        return bad(format!("must be of type date-time: {text:?}"));
+    }
+    None
+}
+
+fn count(schema: &Schema, count: u64, value: &Value, path: &str, faults: &mut Vec<Fault>) {
+    if let Some(least) = schema.checks.min_items.filter(|least| count < *least) {
+        let detail = format!("{path} in body should have at least {least} items");
+        faults.push(Fault::invalid(path, value, &detail));
+    }
+    if let Some(most) = schema.checks.max_items.filter(|most| count > *most) {
+        let detail = format!("Too many: {count}: must have at most {most} items");
+        faults.push(Fault::of("FieldValueTooMany", path, detail));
+    }
+}
+
+fn duplicates(relation: &Relation, items: &[Value], path: &str, faults: &mut Vec<Fault>) {
+    let key = |item: &Value| match relation {
+        Relation::Atomic => None,
+        Relation::Set => Some(item.clone()),
+        Relation::Map(keys) => Some(keys.iter().map(|key| (key.clone(), item[key].clone())).collect()),
+    };
+    for (index, item) in items.iter().enumerate() {
+        if let Some(this) =
+            key(item).filter(|this| items[..index].iter().any(|other| key(other).as_ref() == Some(this)))
+        {
+            let detail = format!("Duplicate value: {this}");
+            faults.push(Fault::of("FieldValueDuplicate", format!("{path}[{index}]"), detail));
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! The overlap checker: judges a run by what the replicas recorded and what the API server accepted.
+//!
+//! The promise that it judges: no custom resource is ever reconciled by two replicas at once, and every shard
+//! has an owner again within a stated bound. The evidence is the reconcile record of every replica
+//! ([`crate::records`]) and the API server's audit log, which no replica can colour. Each check is small and
+//! stands alone:
+//!
+//! | check | catches |
+//! | --- | --- |
+//! | `overlap` | two reconciles of one CR (by name or by uid) at the same time |
+//! | `begun-in-hold` | a reconcile that began without a valid hold of its shard |
+//! | `writes` | a write accepted after its sender's validity had ended, or that no reconcile explains |
+//! | `tokens` | a fencing token that does not grow, per shard and per CR |
+//! | `holds` | two valid holders of one shard |
+//! | `unowned` | a shard without an owner for longer than the bound |
+//! | `waiting` | a CR unstamped or un-reconciled for longer than the bound |
+//!
+//! A verdict over nothing is no pass: [`Verdict::passed`] wants evidence as well as the absence of
+//! violations.
+//!
+//! ```
+//! use overlap_checker::{Evidence, Rules, judge};
+//!
+//! let verdict = judge(&Evidence::default(), &Rules::default());
+//! assert!(!verdict.passed(), "no records, no proof");
+//! ```
+
+mod attribution;
+mod audit;
+mod begun;
+mod clock;
+mod holds;
+mod overlap;
+pub mod records;
+mod takeover;
+mod timeline;
+mod tokens;
+mod unowned;
+mod verdict;
+mod waiting;
+mod writes;
+
+#[cfg(test)]
+mod story;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+pub use attribution::{Judged, LeftOut, Owner, Write, WriteRules, Writes, stamper_user_agent};
+pub use audit::{AuditEvent, AuditLog};
+pub use clock::{Clock, Interval, Moment};
+pub use takeover::{Takeover, takeovers};
+pub use timeline::{Hold, Reconcile, Timeline};
+pub use verdict::{Check, Coverage, Verdict, Violation};
+
+use crate::records::{CrKey, RecordLog, Replica, Shard, Stamp, Uid};
+
+/// What a run left behind.
+#[derive(Debug, Clone, Default)]
+pub struct Evidence {
+    /// The records of all replicas that ever ran.
+    pub records: RecordLog,
+    /// The API server's audit log; without it writes are not judged, and the verdict says so.
+    pub audit: Option<AuditLog>,
+    /// What the test did to replicas.
+    pub faults: Vec<Fault>,
+    /// CRs that must be stamped and reconciled.
+    pub crs: Vec<CreatedCr>,
+    /// Every shard that must have an owner. A shard that no replica ever held leaves no record, so it has to
+    /// be named here to be missed.
+    pub shards: BTreeSet<Shard>,
+    /// From when on every shard must have an owner: the start of the first replica. Without it the first
+    /// acquisition is not judged.
+    pub since: Option<Stamp>,
+    /// When the caller stopped observing, for instance just before it stopped all replicas. Default: the last
+    /// record.
+    pub until: Option<Stamp>,
+}
+
+/// A replica that was taken out at once: killed, paused, cut off. A gentle termination is none: its holds end
+/// by release.
+#[derive(Debug, Clone)]
+pub struct Fault {
+    /// Which process.
+    pub replica: Replica,
+    /// When.
+    pub at: Stamp,
+}
+
+/// A CR that has to be stamped and reconciled.
+#[derive(Debug, Clone)]
+pub struct CreatedCr {
+    /// The CR.
+    pub cr: CrKey,
+    /// Its uid, where the caller knows it.
+    pub uid: Option<Uid>,
+    /// When its creation had been answered.
+    pub created: Stamp,
+    /// When its deletion was requested: from then on nothing is expected of it.
+    pub deleted: Option<Stamp>,
+}
+
+/// What is allowed.
+#[derive(Debug, Clone)]
+pub struct Rules {
+    /// Which writes count and whose they are.
+    pub writes: WriteRules,
+    /// How far the audit log's clock may stray from that of the records.
+    pub clock_slack: Duration,
+    /// How long a request that was sent in time may have been on its way when validity ended. Zero is the
+    /// promise to the letter; the design assumes no more than LeaseDuration − RenewDeadline. Once another
+    /// replica holds the shard, nothing is allowed.
+    pub transit: Duration,
+    /// The longest that a shard may be without an owner: LeaseDuration + RetryPeriod. None: not judged.
+    pub unowned_bound: Option<Duration>,
+    /// The longest that a new CR may be unstamped, and un-reconciled. None: not judged.
+    pub waiting_bound: Option<Duration>,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self {
+            writes: WriteRules::default(),
+            clock_slack: Duration::from_millis(5),
+            transit: Duration::ZERO,
+            unowned_bound: None,
+            waiting_bound: None,
+        }
+    }
+}
+
+/// Judges a run.
+pub fn judge(evidence: &Evidence, rules: &Rules) -> Verdict {
+    judge_timeline(&Timeline::new(&evidence.records.records), evidence, rules)
+}
+
+/// Judges a run whose records the caller has put on one clock already, for ends of its own.
+pub fn judge_timeline(timeline: &Timeline, evidence: &Evidence, rules: &Rules) -> Verdict {
+    let writes = evidence.audit.as_ref().map(|log| Writes::new(log, &rules.writes));
+    let checks = vec![
+        overlap::check(timeline),
+        begun::check(timeline),
+        writes::check(timeline, writes.as_ref(), rules),
+        tokens::check(timeline),
+        holds::check(timeline),
+        unowned::check(timeline, evidence, rules),
+        waiting::check(timeline, evidence, writes.as_ref(), rules),
+    ];
+    let coverage = Coverage::new(timeline, evidence, writes.as_ref());
+    Verdict::new(checks, coverage, troubles(timeline, evidence, writes.as_ref(), rules))
+}
+
+/// Reasons for which the evidence itself cannot be trusted.
+fn troubles(timeline: &Timeline, evidence: &Evidence, writes: Option<&Writes>, rules: &Rules) -> Vec<String> {
+    let mut troubles = timeline.troubles.clone();
+    if timeline.reconciles.is_empty() {
+        troubles.push("No reconcile was recorded, so nothing was proven.".to_owned());
+    }
+    for spoilt in &evidence.records.tally.malformed {
+        troubles.push(format!(
+            "{} line {} is a malformed record: {}.",
+            spoilt.source, spoilt.line, spoilt.reason
+        ));
+    }
+    for fault in &evidence.faults {
+        if !timeline.replicas.contains_key(&fault.replica) {
+            troubles.push(format!("{} was taken out but left no record.", fault.replica));
+        }
+    }
+    let Some(writes) = writes else { return troubles };
+    troubles.extend(writes.impostors.iter().cloned());
+    if writes.accepted.is_empty() {
+        troubles.push("The audit log shows no write of any replica, so no write was judged.".to_owned());
+    }
+    if timeline.clock.spread() > rules.clock_slack {
+        troubles.push(format!(
+            "The wall clock strays by {:?} from the boot clock, more than the {:?} allowed: it was set during the run, \
+             and the audit log cannot be placed.",
+            timeline.clock.spread(),
+            rules.clock_slack
+        ));
+    }
+    troubles
+}
