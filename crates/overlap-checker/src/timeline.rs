@@ -23,6 +23,8 @@ pub struct Hold {
     pub lapses: Moment,
     /// Whether a `hold-end` was recorded. A killed process leaves none.
     pub ended: bool,
+    /// How many restores of etcd had been made when the acquisition was sent. Tokens are compared within one epoch only.
+    pub epoch: usize,
 }
 
 /// One reconcile.
@@ -48,6 +50,8 @@ pub struct Reconcile {
     pub hold: Option<usize>,
     /// Whether its begin was written down after the end of its hold was. Of two records of one instant, time does not tell.
     pub after_end: bool,
+    /// How many restores of etcd had been made when it began.
+    pub epoch: usize,
 }
 
 /// Everything that the records say, on one clock.
@@ -68,9 +72,16 @@ pub struct Timeline {
 impl Timeline {
     /// Puts the records on one clock and in relation to each other.
     pub fn new(records: &[Record]) -> Self {
+        Self::across_restores(records, &[])
+    }
+
+    /// The same for a run in which etcd was restored from a backup at these moments, in order: resourceVersions, and so tokens, go back at
+    /// each. Whoever ran the test says when, since no replica's word counts for it.
+    pub fn across_restores(records: &[Record], restores: &[Moment]) -> Self {
         let clock = Clock::new(records);
         let zero = records.iter().filter_map(|r| clock.moment(r.boot, &r.boot_id)).min();
-        let mut builder = Builder { clock: clock.with_zero(zero), ..Builder::default() };
+        let restores = restores.to_vec();
+        let mut builder = Builder { clock: clock.with_zero(zero), restores, ..Builder::default() };
         for record in records {
             builder.take(record);
         }
@@ -102,6 +113,8 @@ type HoldKey = (Replica, Shard, Token);
 #[derive(Default)]
 struct Builder {
     clock: Clock,
+    /// When etcd was restored, in order.
+    restores: Vec<Moment>,
     holds: Vec<Hold>,
     hold_index: HashMap<HoldKey, usize>,
     reconciles: Vec<Reconcile>,
@@ -111,6 +124,10 @@ struct Builder {
 }
 
 impl Builder {
+    fn epoch(&self, at: Moment) -> usize {
+        self.restores.partition_point(|restore| *restore <= at)
+    }
+
     fn take(&mut self, record: &Record) {
         let on_clock = |boot| {
             self.clock.moment(boot, &record.boot_id).expect("the clock was derived from these very records")
@@ -131,6 +148,7 @@ impl Builder {
                     valid,
                     lapses: valid.to,
                     ended: false,
+                    epoch: self.epoch(from),
                 });
             }
             Body::HoldRenewed { shard: Some(shard), token, valid_until, .. } => {
@@ -149,7 +167,7 @@ impl Builder {
                 }
             }
             Body::Begin { cr, uid, shard, token, reconcile, .. } => {
-                let hold = self.hold_index.get(&(replica.clone(), *shard, *token));
+                let hold = self.hold_index.get(&(replica.clone(), *shard, *token)).copied();
                 let begun = Reconcile {
                     replica: replica.clone(),
                     cr: cr.clone(),
@@ -160,8 +178,9 @@ impl Builder {
                     end: None,
                     // Open until `finish` knows how the hold went on.
                     ran: Interval { from: at, to: Moment(i64::MAX) },
-                    hold: None,
-                    after_end: hold.is_some_and(|index| self.holds[*index].ended),
+                    hold,
+                    after_end: hold.is_some_and(|index| self.holds[index].ended),
+                    epoch: self.epoch(at),
                 };
                 let index = self.reconciles.len();
                 self.reconciles.push(begun);
@@ -185,7 +204,9 @@ impl Builder {
     fn begin_hold(&mut self, hold: Hold) {
         let key = (hold.replica.clone(), hold.shard, hold.token);
         let index = self.holds.len();
-        if self.hold_index.insert(key, index).is_some() {
+        let before = self.hold_index.insert(key, index);
+        // After a restore the same token may be given once more.
+        if before.is_some_and(|before| self.holds[before].epoch == hold.epoch) {
             self.troubles.push(format!(
                 "{} recorded two holds of shard {} with token {}.",
                 hold.replica, hold.shard, hold.token
@@ -225,7 +246,7 @@ impl Builder {
     fn finish(mut self) -> Timeline {
         for reconcile in &mut self.reconciles {
             let key = (reconcile.replica.clone(), reconcile.shard, reconcile.token);
-            reconcile.hold = self.hold_index.get(&key).copied();
+            reconcile.hold = reconcile.hold.or_else(|| self.hold_index.get(&key).copied());
             let limit = match reconcile.hold {
                 Some(index) => self.holds[index].valid.to,
                 // Without a hold nothing else bounds it; that there is none is reported by a check of its

@@ -1,4 +1,4 @@
-//! Fencing tokens only grow.
+//! Fencing tokens only grow, until etcd is restored from a backup: then they begin again below.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -11,6 +11,8 @@ const NAME: &str = "tokens";
 
 /// Per shard: each later hold has a larger token. Per CR: a later reconcile never has a smaller token, and a
 /// larger one when the owner is another.
+///
+/// All of this holds within an epoch: from one restore of etcd to the next.
 ///
 /// CRs are told apart by uid. A namesake made anew may bear another shard key and so fall to another shard, whose hold may
 /// well be older than that of the first.
@@ -29,7 +31,7 @@ fn per_shard(timeline: &Timeline, violations: &mut Vec<Violation>) {
     for (shard, holds) in timeline.by_shard() {
         for pair in holds.windows(2) {
             let [earlier, later] = [pair[0], pair[1]];
-            if earlier.token < later.token {
+            if (earlier.epoch, earlier.token) < (later.epoch, later.token) {
                 continue;
             }
             violations.push(Violation {
@@ -57,10 +59,11 @@ fn per_cr(reconciles: &[Reconcile]) -> Vec<(usize, usize)> {
     for (index, later) in reconciles.iter().enumerate() {
         let earlier_index = *largest.entry(&later.uid).or_insert(index);
         let earlier = &reconciles[earlier_index];
-        if later.token < earlier.token || (later.token == earlier.token && later.replica != earlier.replica) {
+        let (before, after) = ((earlier.epoch, earlier.token), (later.epoch, later.token));
+        if after < before || (after == before && later.replica != earlier.replica) {
             falls.push((earlier_index, index));
         }
-        if later.token > earlier.token {
+        if after > before {
             largest.insert(&later.uid, index);
         }
     }

@@ -104,10 +104,9 @@ fn judge(timeline: &Timeline, reconciles: &Reconciles<'_>, write: &Write, rules:
 
 /// The first hold of the shard by another process after this one.
 fn next_holder<'a>(timeline: &'a Timeline, hold: &Hold) -> Option<&'a Hold> {
-    timeline
-        .holds
-        .iter()
-        .find(|next| next.shard == hold.shard && next.replica != hold.replica && next.token > hold.token)
+    let later = |next: &&Hold| (next.epoch, next.token) > (hold.epoch, hold.token);
+    let another = |next: &&Hold| next.shard == hold.shard && next.replica != hold.replica;
+    timeline.holds.iter().filter(another).find(later)
 }
 
 fn unexplained(timeline: &Timeline, write: &Write, why: &str) -> Violation {

@@ -1,11 +1,12 @@
 //! The API server: kube-testkit's, at true time, with faults of its own, and a log of what it received.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use embedded_apiserver::{Answer, Machine, Reply, Seams};
+use embedded_apiserver::{Answer, Machine, Reply, Seams, Shape};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use http::{Method, Request};
@@ -20,6 +21,8 @@ use crate::time::TrueTime;
 /// The server.
 pub(crate) struct Api {
     machine: Machine,
+    /// Of the requests before the last restore.
+    shapes: BTreeSet<Shape>,
     time: Arc<ServerTime>,
     /// Since when it has been down.
     pub(crate) down: bool,
@@ -52,7 +55,7 @@ impl Api {
     pub(crate) fn new(seed: u64) -> Self {
         let dice = std::sync::Mutex::new(stream(seed, "api server"));
         let time = Arc::new(ServerTime { nanos: AtomicU64::new(0), dice });
-        Self { machine: Machine::new(time.clone()), time, down: false }
+        Self { machine: Machine::new(time.clone()), shapes: BTreeSet::new(), time, down: false }
     }
 
     /// The server's state.
@@ -63,6 +66,17 @@ impl Api {
     /// The same, to look at.
     pub(crate) fn look(&self) -> &Machine {
         &self.machine
+    }
+
+    /// Goes on from a backup.
+    pub(crate) fn restore(&mut self, backup: Machine) {
+        self.shapes = self.shapes();
+        self.machine = backup;
+    }
+
+    /// The shapes of all requests so far, whatever became of their effects.
+    pub(crate) fn shapes(&self) -> BTreeSet<Shape> {
+        self.machine.shapes().keys().chain(&self.shapes).cloned().collect()
     }
 
     /// Carries out a request that arrives at this time.

@@ -71,7 +71,7 @@ pub fn judge(evidence: &Evidence) -> Judgement {
     let bounds = Bounds::of(&evidence.schedule);
     let histories = Histories::of(&evidence.leases);
     let fitness = Fitness::of(evidence, &bounds);
-    let timeline = reconciles::timeline(&evidence.records);
+    let timeline = reconciles::timeline(&evidence.records, &evidence.restores);
     let unowned = unowned::check(evidence, &timeline, &histories, &fitness, &bounds);
     let mut checks = reconciles::checks(evidence, &timeline, &bounds);
     checks.extend([

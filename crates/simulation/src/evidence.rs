@@ -26,6 +26,8 @@ pub struct Evidence {
     pub children: Vec<ChildAccess>,
     /// What went wrong, as it happened.
     pub faults: Vec<Happened>,
+    /// When etcd came back from a backup, in order. Versions and tokens go back then.
+    pub restores: Vec<TrueTime>,
     /// When the last fault and the last edit were over: liveness is judged from here.
     pub quiet_from: TrueTime,
     /// When everything was seen to be as asked for; `None` if it never was.
@@ -142,6 +144,8 @@ pub struct LeaseState {
     pub version: u64,
     /// `spec`, or `None` if the Lease was deleted.
     pub spec: Option<LeaseSpec>,
+    /// Whether no request made it, but a restore of etcd: it is as in the backup.
+    pub restored: bool,
     /// `metadata.annotations`.
     pub annotations: BTreeMap<String, String>,
 }

@@ -16,6 +16,7 @@ mod finalizer;
 mod ledger;
 mod players;
 mod process;
+mod restore;
 mod settled;
 mod traffic;
 mod unsharded;
@@ -29,6 +30,7 @@ use self::dead_connections::Never;
 use self::ledger::Ledger;
 use self::players::Players;
 use self::process::Process;
+use self::restore::Backup;
 use self::traffic::Arrival;
 use self::unsharded::Unsharded;
 use self::watches::{WatchId, Watches};
@@ -37,7 +39,7 @@ use crate::checks::bounds::Bounds;
 use crate::evidence::Evidence;
 use crate::network::Network;
 use crate::run::Run;
-use crate::schedule::{LEAST_LATENCY, Schedule, Seat};
+use crate::schedule::{FaultKind, LEAST_LATENCY, Schedule, Seat};
 use crate::seed::stream;
 use crate::time::TrueTime;
 use crate::trace::Trace;
@@ -69,6 +71,8 @@ pub(crate) struct World {
     never: Never,
     players: Players,
     others: Others,
+    /// By the fault that restores them.
+    backups: BTreeMap<usize, Backup>,
     unsharded: Option<Unsharded>,
     dice: fastrand::Rng,
     ledger: Ledger,
@@ -82,6 +86,8 @@ enum Plan {
     FaultBegins(usize),
     FaultEnds(usize),
     Edit(usize),
+    /// etcd is backed up, for a restore by this fault.
+    BackUp(usize),
     /// The operator that does not shard looks at the coordinator Lease.
     Unsharded,
     /// Time to look whether everything is as asked for.
@@ -128,6 +134,7 @@ impl World {
             never: Never::default(),
             players: Players::new(schedule),
             others: Others::new(schedule.seed),
+            backups: BTreeMap::new(),
             unsharded: None,
             dice: stream(schedule.seed, "world"),
             ledger: Ledger::new(schedule, Trace::new(keep_trace)),
@@ -149,6 +156,9 @@ impl World {
             self.plan_at(replica.starts, Plan::Start(Seat(seat)));
         }
         for (number, fault) in schedule.faults.iter().enumerate() {
+            if let FaultKind::Restore { backup } = fault.what {
+                self.plan_at(backup, Plan::BackUp(number));
+            }
             self.plan_at(fault.at, Plan::FaultBegins(number));
         }
         for (number, edit) in schedule.edits.iter().enumerate() {
@@ -205,6 +215,7 @@ impl World {
                 Plan::FaultBegins(number) => self.begin_fault(number),
                 Plan::FaultEnds(number) => self.end_fault(number),
                 Plan::Edit(number) => self.edit(number),
+                Plan::BackUp(number) => self.back_up(number),
                 Plan::Unsharded => self.attend_unsharded(),
                 Plan::Look => self.look(),
             }
@@ -252,7 +263,7 @@ impl World {
     }
 
     fn finish(mut self) -> Run {
-        let shapes = self.api.machine().shapes().keys().cloned().collect();
+        let shapes = self.api.shapes();
         let objects = self.objects();
         if self.ledger.converged.is_some() {
             self.ledger.missing.clear();
@@ -277,6 +288,7 @@ impl World {
             leases: ledger.leases,
             children: ledger.children,
             faults: ledger.faults,
+            restores: ledger.restores,
             quiet_from: ledger.quiet_from,
             converged: ledger.converged,
             missing: ledger.missing,

@@ -1,6 +1,10 @@
 //! Overlaps, holds, tokens, and reconciles outside of holds.
 
+use std::time::Duration;
+
 use super::super::story::Story;
+use super::super::timeline::Timeline;
+use super::super::tokens;
 use super::{only, passes};
 
 #[test]
@@ -209,6 +213,39 @@ fn a_smaller_token_for_a_later_owner_of_a_cr_is_caught() {
     story.reconcile("b", "m", 1, 4, 300, 400);
     let sentences = only(&story, "tokens", 1);
     assert!(sentences[0].contains("The token of default/m did not grow with its owner"), "{sentences:?}");
+}
+
+/// A reconciles with token 9; etcd is restored at 1.5 s; A and then B have it with these tokens.
+fn restored(first: u64, second: u64) -> Vec<usize> {
+    let mut story = Story::new();
+    for (replica, token, at) in [("a", 9, 0), ("a", first, 2000), ("b", second, 4000)] {
+        story.hold(replica, 0, token, at, at + 1000);
+        story.reconcile(replica, "m", 0, token, at + 100, at + 200);
+    }
+    let records = story.evidence().records.records;
+    let plain = Timeline::new(&records);
+    let restore = plain.holds[1].valid.from.minus(Duration::from_millis(500));
+    let across = Timeline::across_restores(&records, &[restore]);
+    assert!(across.troubles.is_empty(), "{:?}", across.troubles);
+    let found = |timeline: &Timeline| tokens::check(timeline).violations.len();
+    vec![found(&across), found(&plain)]
+}
+
+#[test]
+fn after_a_restore_of_etcd_tokens_begin_again_below_and_grow_from_there() {
+    // Of the shard and of the CR, each: with the restore, and without.
+    let [with, without] = restored(4, 5)[..] else { panic!("two counts") };
+    assert_eq!(with, 0);
+    assert!(without > 0, "a fall that no restore explains is none to be forgiven");
+    // Within the new epoch they have to grow as before it.
+    for second in [4, 3] {
+        assert_eq!(restored(4, second)[0], 2);
+    }
+}
+
+#[test]
+fn a_token_that_was_given_before_a_restore_may_be_given_again() {
+    assert_eq!(restored(9, 10)[0], 0);
 }
 
 #[test]

@@ -73,7 +73,7 @@ mod tests {
         for (when, count) in [(30_500, 0), (32_000, 0), (33_500, 1), (34_500, 0)] {
             let mut story = moved();
             story.request("a", "PATCH", SERVICE, when, 200);
-            let timeline = timeline(&story.evidence.records);
+            let timeline = timeline(&story.evidence.records, &[]);
             let found = super::check(&story.evidence, &timeline);
             assert_eq!((found.judged, found.violations.len()), (1, count), "{found:?}");
         }

@@ -110,6 +110,13 @@ impl Bounds {
         self.lease_duration.div_f64(rate)
     }
 
+    /// How long a replica takes to begin anew after a restore of etcd: `(LD + 2 × 1.2 RP) / rate`.
+    ///
+    /// It finds out with its next look, pauses for a jittered RP, and leaves every Lease alone for LD, whatever the backup says of it.
+    pub fn begun_anew(&self, rate: f64) -> Duration {
+        (self.lease_duration + self.retry_period.mul_f64(2.0 * JITTER)).div_f64(rate)
+    }
+
     /// How long a process that can't list the Leases at its start waits for the answer at most: LD.
     pub fn start_without_list(&self, rate: f64) -> Duration {
         self.lease_duration.div_f64(rate)

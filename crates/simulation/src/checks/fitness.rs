@@ -61,7 +61,7 @@ fn whom(fault: &FaultKind) -> Whom {
         | FaultKind::LagWatches { seat, .. }
         // Who may not list Leases is late; who may not list the resources may leave a shard to others who can.
         | FaultKind::FailingList { seat, .. } => Whom::One(*seat),
-        FaultKind::Api { .. } | FaultKind::ApiDown | FaultKind::Compact => Whom::Everybody,
+        FaultKind::Api { .. } | FaultKind::ApiDown | FaultKind::Restore { .. } | FaultKind::Compact => Whom::Everybody,
         FaultKind::Crash(_)
         | FaultKind::Terminate(_)
         | FaultKind::WallJump { .. }
@@ -95,12 +95,13 @@ fn spans(process: &Process, evidence: &Evidence, bounds: &Bounds) -> Vec<Span> {
     running.without(unfit)
 }
 
-/// What the API server asked for itself.
+/// What the API server asked for itself, and how long a restore keeps everyone waiting.
 fn pause_after(fault: &Happened, process: &Process, bounds: &Bounds) -> std::time::Duration {
     match fault.fault.what {
         FaultKind::Api { trouble: ApiTrouble::TooManyRequests, .. } => {
             bounds.patience_asked_for(process.rate)
         }
+        FaultKind::Restore { .. } => bounds.begun_anew(process.rate),
         _ => std::time::Duration::ZERO,
     }
 }

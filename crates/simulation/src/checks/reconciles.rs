@@ -21,9 +21,10 @@ use crate::time::TrueTime;
 pub(super) const NAMESPACE: &str = "default";
 
 /// The records on one clock, which is true time: a moment is so many nanoseconds after the start of the schedule.
-pub(super) fn timeline(records: &[Record]) -> Timeline {
+pub(super) fn timeline(records: &[Record], restores: &[TrueTime]) -> Timeline {
     let on_true_time: Vec<Record> = records.iter().map(on_true_time).collect();
-    let mut timeline = Timeline::new(&on_true_time);
+    let restores: Vec<Moment> = restores.iter().map(|at| moment(*at)).collect();
+    let mut timeline = Timeline::across_restores(&on_true_time, &restores);
     timeline.clock = timeline.clock.with_zero(Some(Moment(0)));
     timeline
 }
@@ -31,6 +32,10 @@ pub(super) fn timeline(records: &[Record]) -> Timeline {
 /// True time of a moment of [`timeline`].
 pub(super) fn true_time(at: Moment) -> TrueTime {
     TrueTime::after_start(at.since(Moment(0)))
+}
+
+fn moment(at: TrueTime) -> Moment {
+    Moment(i64::try_from(at.nanos()).unwrap_or(i64::MAX))
 }
 
 /// The violations that kube-testkit's checker sees, a check each.
@@ -119,7 +124,7 @@ fn audited(request: &Received) -> Option<AuditEvent> {
     let verb = verb(&request.method)?;
     let path = request.uri.split('?').next().unwrap_or_default();
     let place = Place::of(path)?;
-    let at = Moment(i64::try_from(request.arrived.nanos()).unwrap_or(i64::MAX));
+    let at = moment(request.arrived);
     Some(AuditEvent {
         verb: if verb == "delete" && place.name.is_empty() { "deletecollection" } else { verb }.to_owned(),
         user: String::new(),

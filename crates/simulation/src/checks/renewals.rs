@@ -11,6 +11,9 @@
 //!   holder. What it knows is at least the state that it replaces, and what it wrote into renewals and releases of this
 //!   Lease before; and at most the largest that ever was. A Lease in nobody's name carries the number of the holder to
 //!   come. A first holder of a Lease that never was begins at 0.
+//!
+//! A restore of etcd takes resourceVersions and uids back to the backup: they are compared within an epoch, and the first write after the
+//! restore with the state that the backup has. What only grows goes on: a replica that knew of a larger leaseTransitions still does.
 
 use std::collections::{HashMap, HashSet};
 
@@ -25,6 +28,18 @@ pub(super) fn check(evidence: &Evidence, histories: &Histories<'_>) -> Check {
         let mut memory = Memory::default();
         let mut before: Option<&LeaseState> = None;
         for state in states {
+            let restored_since = |before: &&LeaseState| {
+                evidence.restores.iter().any(|restore| before.at < *restore && *restore <= state.at)
+            };
+            if before.as_ref().is_some_and(restored_since) {
+                memory.uids.clear();
+                before = None;
+            }
+            if state.restored {
+                memory.take(None, state);
+                before = state.spec.is_some().then_some(state);
+                continue;
+            }
             if state.by.is_some() {
                 check.judged += 1;
             }
@@ -165,7 +180,7 @@ fn time(at: Option<jiff::Timestamp>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::story::{Story, only_of};
+    use super::super::story::{Story, at, only_of};
 
     const LEASE: &str = "op-shard-0";
 
@@ -210,6 +225,49 @@ mod tests {
         found(1, |story| tell(story, "b", 2));
         found(0, |story| tell(story, "a", 2));
         found(1, |story| tell(story, "a", 4));
+    }
+
+    #[test]
+    fn after_a_restore_of_etcd_versions_go_back_once_and_transitions_go_on_from_what_is_known() {
+        // B knows of 2, A of 3 at most before the restore. The backup has A's with 1, and a version that was given long ago.
+        let tell = |story: &mut Story, number, version| {
+            let held = story.evidence.leases.iter().rfind(|state| state.name == LEASE);
+            let mut backup = held.expect("told").clone();
+            let given = backup.version;
+            story.wrote(LEASE, "b", 40_000, 40_001, "b", 2).wrote(LEASE, "b", 41_000, 41_001, "b", 2);
+            story.wrote(LEASE, "a", 60_000, 60_001, "a", 3);
+            (backup.at, backup.sent, backup.by, backup.restored) = (at(80_000), at(80_000), None, true);
+            story.evidence.restores.push(at(80_000));
+            story.evidence.leases.push(backup);
+            story.wrote(LEASE, "b", 100_000, 100_001, "b", number);
+            story.evidence.leases.last_mut().expect("told").version = given + version;
+        };
+        for number in [3, 4] {
+            found(0, |story| tell(story, number, 1));
+        }
+        for number in [2, 5] {
+            let sentences = found(1, |story| tell(story, number, 1));
+            assert!(sentences[0].contains("of the new holder is"), "{sentences:?}");
+        }
+        let sentences = found(1, |story| tell(story, 3, 0));
+        assert!(sentences[0].contains("resourceVersion is"), "{sentences:?}");
+        // The same without a word about a restore: then A's 3 is what it replaces, too.
+        let sentences = found(2, |story| {
+            tell(story, 3, 1);
+            story.evidence.restores.clear();
+            story.evidence.leases.retain(|state| !state.restored);
+        });
+        assert!(sentences[0].contains("resourceVersion is"), "{sentences:?}");
+    }
+
+    #[test]
+    fn a_lease_that_the_backup_does_not_have_begins_again_below() {
+        found(0, |story| {
+            story.evidence.restores.push(at(80_000));
+            story.wrote(LEASE, "a", 100_000, 100_001, "a", 2);
+            let anew = story.evidence.leases.last_mut().expect("told");
+            (anew.version, anew.uid) = (1, "anew".to_owned());
+        });
     }
 
     #[test]

@@ -63,6 +63,7 @@ impl Story {
             leases: Vec::new(),
             children: Vec::new(),
             faults: Vec::new(),
+            restores: Vec::new(),
             quiet_from: at(END),
             converged: Some(at(END)),
             missing: Vec::new(),

@@ -11,6 +11,7 @@ mod edits;
 mod fleet;
 mod ground;
 mod layout;
+mod restore;
 mod tenants;
 mod waves;
 
@@ -41,6 +42,10 @@ impl Schedule {
         let dead = dead::draw(&mut stream(seed, "draw: dead"), &ground, &faults, &edits, &replicas);
         faults.extend(dead);
         faults.sort_by_key(|fault| fault.at);
+        // Instead of what else would go wrong: these schedules aim at the restore alone.
+        if let Some(restored) = restore::draw(&mut stream(seed, "draw: restore"), &ground) {
+            faults = restored;
+        }
         let Size { shards, resources, busy_for, .. } = size;
         Self {
             seed,

@@ -112,6 +112,12 @@ pub enum FaultKind {
     Compact,
     /// The API server is down, and every connection to it is cut.
     ApiDown,
+    /// The API server is down, and comes back with etcd restored from a backup: every object is as it was then, and resourceVersions
+    /// go on from there. It has to last for LeaseDuration at least, on the slowest clock, as docs say of a restore.
+    Restore {
+        /// When the backup was taken.
+        backup: TrueTime,
+    },
     /// Somebody lays a hand on a Lease.
     Hand {
         /// On which.

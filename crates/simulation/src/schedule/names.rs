@@ -6,7 +6,7 @@ use super::{ApiTrouble, ChildChange, Direction, FaultKind, HandOnLease, LeaseOf,
 
 impl FaultKind {
     /// Every name that [`FaultKind::name`] gives.
-    pub const NAMES: [&'static str; 42] = [
+    pub const NAMES: [&'static str; 43] = [
         "pause",
         "suspend",
         "crash",
@@ -30,6 +30,7 @@ impl FaultKind {
         "api-timeout-after",
         "compact",
         "api-down",
+        "restore",
         "hand-delete",
         "hand-blank-holder",
         "hand-label",
@@ -78,6 +79,7 @@ impl FaultKind {
             Self::Api { trouble: ApiTrouble::TimeoutAfter, .. } => "api-timeout-after",
             Self::Compact => "compact",
             Self::ApiDown => "api-down",
+            Self::Restore { .. } => "restore",
             Self::Hand { what: HandOnLease::Delete, .. } => "hand-delete",
             Self::Hand { what: HandOnLease::BlankHolder, .. } => "hand-blank-holder",
             Self::Hand { what: HandOnLease::Label, .. } => "hand-label",
@@ -128,6 +130,7 @@ impl FaultKind {
             Self::Api { .. }
             | Self::Compact
             | Self::ApiDown
+            | Self::Restore { .. }
             | Self::Hand { .. }
             | Self::Label { .. }
             | Self::Unsharded { .. }
@@ -160,6 +163,7 @@ impl fmt::Display for FaultKind {
             | Self::LoseAnswers { percent, .. }
             | Self::Children { percent, .. }
             | Self::Api { percent, .. } => write!(f, "{name} {percent} %"),
+            Self::Restore { backup } => write!(f, "{name} of the backup of {backup}"),
             Self::Hand { lease, .. } => write!(f, "{name} {lease}"),
             Self::OtherShards { shards, .. } => write!(f, "{name}: {shards}"),
             Self::FailingList { of, .. } => write!(f, "{name} of {of}"),

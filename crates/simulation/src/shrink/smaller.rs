@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::schedule::{FaultKind, LeaseOf, Schedule, Seat, Span};
+use crate::schedule::{Fault, FaultKind, LeaseOf, Schedule, Seat, Span};
 use crate::time::TrueTime;
 
 /// Something smaller, unless it cannot be any smaller in this way.
@@ -79,7 +79,12 @@ fn half_the_time(schedule: &Schedule) -> Option<Schedule> {
         return None;
     }
     let mut shorter = Schedule { busy_for, ..schedule.clone() };
-    shorter.faults.retain(|fault| fault.at.since_start() < busy_for);
+    // A restore that is cut short would break what is assumed of one.
+    let fits = |fault: &Fault| match fault.what {
+        FaultKind::Restore { .. } => fault.at.since_start() + fault.lasts <= busy_for,
+        _ => fault.at.since_start() < busy_for,
+    };
+    shorter.faults.retain(fits);
     for fault in &mut shorter.faults {
         fault.lasts = fault.lasts.min(busy_for.saturating_sub(fault.at.since_start()));
     }

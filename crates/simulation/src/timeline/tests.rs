@@ -96,6 +96,7 @@ fn evidence() -> Evidence {
             uid: "lease".into(),
             version: 90,
             spec: Some(LeaseSpec { holder: replica(1).0, ..LeaseSpec::default() }),
+            restored: false,
             annotations: BTreeMap::new(),
         }],
         faults: vec![Happened {
@@ -109,6 +110,7 @@ fn evidence() -> Evidence {
             watches_hit: 0,
             first_lists_hit: 0,
         }],
+        restores: Vec::new(),
         quiet_from: at(60_000),
         converged: None,
         missing: Vec::new(),

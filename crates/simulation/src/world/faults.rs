@@ -56,7 +56,7 @@ impl World {
                 self.bury_connections(seat, percent, only_work, number);
             }
             FaultKind::Compact => self.compact(number),
-            FaultKind::ApiDown => {
+            FaultKind::ApiDown | FaultKind::Restore { .. } => {
                 self.api.down = true;
                 self.cut_watches();
             }
@@ -107,6 +107,10 @@ impl World {
             }
             FaultKind::Unsharded { releases, .. } => self.end_unsharded(releases),
             FaultKind::Children { .. } => self.remove_strangers(number),
+            FaultKind::Restore { .. } => {
+                self.api.down = self.ledger.down_by().is_some();
+                self.restore(number);
+            }
             FaultKind::ApiDown => {
                 self.api.down = self.ledger.down_by().is_some();
                 if self.dice.bool() {

@@ -1,6 +1,6 @@
 //! What the world writes down for the checkers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -24,6 +24,7 @@ pub(super) struct Ledger {
     pub(super) leases: Vec<LeaseState>,
     pub(super) children: Vec<ChildAccess>,
     pub(super) faults: Vec<Happened>,
+    pub(super) restores: Vec<TrueTime>,
     pub(super) quiet_from: TrueTime,
     pub(super) converged: Option<TrueTime>,
     pub(super) missing: Vec<String>,
@@ -42,6 +43,7 @@ impl Ledger {
             leases: Vec::new(),
             children: Vec::new(),
             faults: Vec::new(),
+            restores: Vec::new(),
             quiet_from: TrueTime::START,
             converged: None,
             missing: Vec::new(),
@@ -86,7 +88,9 @@ impl Ledger {
 
     /// The fault by which the server is down.
     pub(super) fn down_by(&self) -> Option<usize> {
-        let down = |place: &usize| self.faults[*place].fault.what == FaultKind::ApiDown;
+        let down = |place: &usize| {
+            matches!(self.faults[*place].fault.what, FaultKind::ApiDown | FaultKind::Restore { .. })
+        };
         self.on.iter().find_map(|(number, place)| down(place).then_some(*number))
     }
 
@@ -179,6 +183,28 @@ impl World {
     }
 }
 
+impl World {
+    /// Notes that every Lease is as in the backup.
+    pub(super) fn note_restore(&mut self) {
+        let now = self.now;
+        self.ledger.restores.push(now);
+        let found = self.api.look().peek_all(GROUP, LEASES, NAMESPACE);
+        let found: BTreeMap<&str, &Value> = found.collect();
+        let known = std::mem::take(&mut self.ledger.versions);
+        let names: BTreeSet<&str> = known.keys().map(String::as_str).chain(found.keys().copied()).collect();
+        for name in names {
+            let object = found.get(name).copied();
+            let before = known.get(name).copied().unwrap_or_default();
+            let state = LeaseState { restored: true, ..state(name, now, now, None, object, before) };
+            if object.is_some() {
+                self.ledger.versions.insert(name.to_owned(), state.version);
+            }
+            self.ledger.trace.line(now, format_args!("{state:?}"));
+            self.ledger.leases.push(state);
+        }
+    }
+}
+
 fn state(
     name: &str,
     at: TrueTime,
@@ -198,6 +224,7 @@ fn state(
         uid: metadata.map(|metadata| text(&metadata["uid"])).unwrap_or_default(),
         version: object.and_then(version_of).unwrap_or(known),
         spec: object.map(|object| spec(&object["spec"])),
+        restored: false,
         annotations: annotations
             .map(|all| all.iter().map(|(key, value)| (key.clone(), text(value))).collect())
             .unwrap_or_default(),

@@ -43,6 +43,11 @@ impl Players {
     pub(super) fn wishes(&self) -> BTreeMap<String, Wish> {
         self.wishes.clone()
     }
+
+    /// What was asked for when the backup was taken is asked for again. Whoever moved a tenant meanwhile will find him back.
+    pub(super) fn restore(&mut self, wishes: BTreeMap<String, Wish>) {
+        self.wishes = wishes;
+    }
 }
 
 /// What a user reads of the answer to a creation.
@@ -76,12 +81,17 @@ impl World {
         let definitions = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
         let accepted = self.api.ask(self.now, Method::POST, definitions, Some(&definition));
         assert!(accepted.is_some(), "the API server refuses the definition of Memcached");
+        self.watch_workloads();
+        for resource in 0..self.schedule.resources {
+            self.create(ResourceIndex(resource), None);
+        }
+    }
+
+    /// The stand-in's watch begins, with what there is.
+    pub(super) fn watch_workloads(&mut self) {
         let watch = http::Request::get(format!("{}?watch=1", stateful_sets())).body(bytes::Bytes::new());
         if let Reply::Watch(watch) = self.api.handle(self.now, &watch.expect("a plain request")) {
             self.players.workloads = Some(watch);
-        }
-        for resource in 0..self.schedule.resources {
-            self.create(ResourceIndex(resource), None);
         }
     }
 

@@ -125,6 +125,7 @@ impl Story {
             uid,
             version: self.evidence.leases.len() as u64 + 1,
             spec,
+            restored: false,
             annotations: BTreeMap::new(),
         });
         self

@@ -16,7 +16,7 @@ const fn mutant(name: &'static str, checker: &'static str, bound: u64) -> Mutant
 }
 
 /// Those that schedules can tell from the rules.
-pub(crate) const MUTANTS: [Mutant; 30] = [
+pub(crate) const MUTANTS: [Mutant; 31] = [
     // lease-core
     mutant("expiry-by-wall-clock", "one-holder", 100),
     mutant("takeover-at-first-sight", "one-holder", 100),
@@ -35,6 +35,7 @@ pub(crate) const MUTANTS: [Mutant; 30] = [
     mutant("release-before-drain", "overlap", 100),
     mutant("renew-time-follows-clock", "renewals", 300),
     mutant("transitions-not-counted", "renewals", 50),
+    mutant("old-news-after-rewind", "traffic", 150),
     // shard-router
     mutant("skip-drain", "overlap", 100),
     mutant("no-barrier", "barrier", 50),
