@@ -174,7 +174,7 @@ fn present(
 
 #[cfg(test)]
 mod tests {
-    use super::super::story::{Story, only, only_of, passes};
+    use super::super::story::{Story, at, only, only_of, passes};
     use crate::schedule::{FaultKind, HandOnLease, LeaseOf, Seat};
 
     /// A holds shard 0 and is killed at 40 s, right after a renewal; B takes it over at `next`.
@@ -211,6 +211,41 @@ mod tests {
         // Once it answers again, and all have had their time to notice, the bound counts in full.
         let mut story = killed(75_000);
         story.fault(FaultKind::ApiDown, 41_000, 45_000);
+        only(&story, "unowned");
+    }
+
+    /// A is killed at 40 s; the API server is down from 41 s to 57 s, for this reason; B takes the shard at `next`.
+    fn down(what: FaultKind, next: u64) -> Story {
+        let mut story = Story::settled();
+        story.ends(160_000).runs("a", 0, 0).runs("b", 1, 0);
+        story.holds("a", 0, 20_000, 40_000).killed("a", 40_000);
+        if matches!(what, FaultKind::Restore { .. }) {
+            story.evidence.restores.push(at(57_000));
+        }
+        story.fault(what, 41_000, 57_000);
+        story.holds("b", 0, next, 160_000);
+        story
+    }
+
+    #[test]
+    fn a_restore_excuses_the_wait_for_lease_duration_and_nothing_beyond() {
+        let restore = FaultKind::Restore { backup: at(35_000) };
+        // B is fit again at about 65 s after an outage, and at 84 s after a restore. From there on it has 17 s.
+        passes(&down(restore.clone(), 99_000));
+        let sentences = only(&down(FaultKind::ApiDown, 99_000), "unowned");
+        assert!(sentences[0].contains("and b_1 was fit to take it from 6"), "{sentences:?}");
+        let sentences = only(&down(restore, 106_000), "unowned");
+        assert!(sentences[0].contains("and b_1 was fit to take it from 8"), "{sentences:?}");
+    }
+
+    #[test]
+    fn a_restore_that_is_long_over_excuses_nothing() {
+        let mut story = Story::settled();
+        story.ends(160_000).runs("a", 0, 0).runs("b", 1, 0);
+        story.evidence.restores.push(at(37_000));
+        story.fault(FaultKind::Restore { backup: at(15_000) }, 20_000, 37_000);
+        story.holds("a", 0, 60_000, 90_000).killed("a", 90_000);
+        story.holds("b", 0, 107_500, 160_000);
         only(&story, "unowned");
     }
 
