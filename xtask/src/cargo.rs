@@ -42,9 +42,9 @@ pub(crate) enum Features {
 
 /// Builds the operator and says where it is.
 pub(crate) fn build_operator(features: Features) -> Result<PathBuf> {
-    // Naming xtask too gives the dependencies the features that they had when `cargo xtask` was built.
+    // Naming fleet too gives the dependencies the features that the demo and the tests have.
     let packages: &[&str] = match features {
-        Features::Default => &["--package", "xtask", "--package", "memcached-operator"],
+        Features::Default => &["--package", "fleet", "--package", "memcached-operator"],
         Features::All => &["--workspace", "--all-features"],
     };
     let cargo = Cargo::new(["build", "--bin", "memcached-operator"]).args(packages);

@@ -1,7 +1,6 @@
 //! Every chore of this workspace: one verb is one CI step is one line in the README.
 
 mod cargo;
-mod demo;
 mod outcome;
 mod steps;
 mod suite;
@@ -9,7 +8,6 @@ mod suite;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use tracing_subscriber::EnvFilter;
 
 /// Every chore of this workspace.
 #[derive(Parser)]
@@ -21,9 +19,14 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Verb {
-    /// See three replicas share the shards of a Memcached fleet on a real API server, and take over from each
-    /// other
-    Demo(demo::DemoOptions),
+    /// See three replicas share the shards of a Memcached fleet, and take over from each other; `cargo xtask demo --help` lists what
+    /// can be chosen
+    #[command(disable_help_flag = true)]
+    Demo {
+        /// Passed on
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<std::ffi::OsString>,
+    },
     /// Run everything: lints, docs, generated files, all tests; what cannot run here is listed with its
     /// reason
     Test(suite::TestOptions),
@@ -74,12 +77,8 @@ enum Verb {
 }
 
 fn main() -> ExitCode {
-    // What kube-testkit warns of. kube itself calls every failed request an error, also those that are
-    // expected while an API server starts; RUST_LOG asks for them.
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("kube_testkit=warn"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     let result = match Cli::parse().verb {
-        Verb::Demo(options) => demo::run(&options),
+        Verb::Demo { args } => steps::demo::run(&args),
         Verb::Test(options) => suite::run(&options),
         Verb::Fmt => suite::run_one("fmt"),
         Verb::Purity => suite::run_one("purity"),

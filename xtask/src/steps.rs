@@ -7,6 +7,7 @@ pub(crate) mod alerts;
 mod api_server;
 mod build;
 pub(crate) mod chart;
+pub(crate) mod demo;
 mod deny;
 mod doc;
 pub(crate) mod e2e;

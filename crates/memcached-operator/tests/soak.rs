@@ -19,8 +19,6 @@ mod convergence;
 mod excuses;
 #[path = "soak/fleet.rs"]
 mod fleet;
-#[path = "soak/installation.rs"]
-mod installation;
 #[path = "soak/judgement.rs"]
 mod judgement;
 #[path = "soak/probe.rs"]

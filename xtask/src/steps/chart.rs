@@ -1,6 +1,7 @@
 //! The Helm chart: linted, unit-tested, compared with what it is made from, and admitted by a real API server.
 
 mod admission;
+mod companion;
 mod contract;
 mod helm;
 mod random_values;

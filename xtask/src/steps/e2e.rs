@@ -9,8 +9,8 @@ use crate::cargo::{Cargo, root, target_dir};
 
 /// Builds the runner and lets it run.
 pub(crate) fn run(args: &[OsString]) -> Result<()> {
-    // Naming xtask too gives the dependencies the features that they had when `cargo xtask` was built.
-    Cargo::new(["build", "--quiet", "--package", "xtask", "--package", "e2e", "--bin", "e2e"])
+    // Naming fleet too gives the dependencies the features that the demo and the tests have.
+    Cargo::new(["build", "--quiet", "--package", "fleet", "--package", "e2e", "--bin", "e2e"])
         .run()
         .context("the runner of the drills could not be built")?;
     let runner = target_dir()?.join("debug/e2e");

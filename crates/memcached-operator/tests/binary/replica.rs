@@ -1,19 +1,14 @@
 //! One process of the operator.
 
-use std::path::PathBuf;
-
 use kube_testkit::guard::Exit;
-use kube_testkit::{Cluster, GuardedChild, GuardedCommand, Signal, TestUser, eventually};
+use kube_testkit::{Cluster, GuardedCommand, TestUser, eventually};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::stage::{NAMESPACE, SOON};
 
 /// A running replica. Killed when dropped.
-pub(crate) struct Replica {
-    child: GuardedChild,
-    log: PathBuf,
-}
+pub(crate) struct Replica(fleet::Replica);
 
 impl Replica {
     /// Starts one as the service account of `deploy/rbac.yaml`.
@@ -21,29 +16,28 @@ impl Replica {
         let user = TestUser::service_account(NAMESPACE, "memcached-operator");
         let kubeconfig = cluster.kubeconfig(&user).expect("a kubeconfig");
         let log = cluster.dir().path().join(format!("{name}.log"));
-        let child = GuardedCommand::new(env!("CARGO_BIN_EXE_memcached-operator"))
+        let command = GuardedCommand::new(env!("CARGO_BIN_EXE_memcached-operator"))
             .args(["--preset=fast", "--metrics-addr=127.0.0.1:0", "--health-addr=127.0.0.1:0"])
             .args(flags)
-            .env("KUBECONFIG", kubeconfig)
-            .env("POD_NAME", name)
-            .env("POD_NAMESPACE", NAMESPACE)
-            .stderr(&log)
-            .spawn()
-            .expect("the operator starts");
-        Self { child, log }
+            .env("KUBECONFIG", kubeconfig);
+        Self(fleet::Replica::start(name, NAMESPACE, &log, command).expect("the operator starts"))
     }
 
     pub(crate) fn log(&self) -> String {
-        std::fs::read_to_string(&self.log).unwrap_or_default()
+        self.0.log()
     }
 
-    pub(crate) fn signal(&self, signal: Signal) {
-        self.child.signal(signal).expect("it runs");
+    pub(crate) fn kill(&mut self) {
+        self.0.kill().expect("it runs");
+    }
+
+    pub(crate) fn terminate(&mut self) {
+        self.0.terminate().expect("it runs");
     }
 
     pub(crate) async fn exit(&self) -> Exit {
         let what = format!("the replica to end; its log:\n{}", self.log());
-        tokio::time::timeout(SOON, self.child.wait()).await.expect(&what)
+        tokio::time::timeout(SOON, self.0.exit()).await.expect(&what)
     }
 
     /// Asks one of the two listeners for a path: status code and body.
@@ -74,7 +68,7 @@ impl Replica {
 impl Drop for Replica {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("the log of {}:\n{}", self.log.display(), self.log());
+            eprintln!("the log of {}:\n{}", self.0.log_file().display(), self.log());
         }
     }
 }

@@ -3,7 +3,7 @@
 use k8s_openapi::api::rbac::v1::RoleBinding;
 use kube::Api;
 use kube::api::{DeleteParams, ListParams, ObjectMeta, PostParams};
-use kube_testkit::{Signal, eventually};
+use kube_testkit::eventually;
 
 use crate::replica::Replica;
 use crate::stage::{NAMESPACE, SOON, stage};
@@ -15,7 +15,7 @@ async fn a_missing_right_is_named_and_waited_for() {
     let binding = bindings.list(&ListParams::default()).await.expect("listed").items.remove(0);
     let name = binding.metadata.name.clone().expect("a name");
     bindings.delete(&name, &DeleteParams::default()).await.expect("deleted");
-    let replica = Replica::start(&cluster, "op-0", &["--shards=2"]);
+    let mut replica = Replica::start(&cluster, "op-0", &["--shards=2"]);
     let body = replica.answers_readiness(503, "may not").await;
     for phrase in
         ["memcached-operator:memcached-operator", "leases", "namespace memcached-operator", "grant it"]
@@ -26,7 +26,7 @@ async fn a_missing_right_is_named_and_waited_for() {
     let again = RoleBinding { metadata: ObjectMeta { name: Some(name), ..ObjectMeta::default() }, ..binding };
     bindings.create(&PostParams::default(), &again).await.expect("granted");
     replica.answers_readiness(200, "ready").await;
-    replica.signal(Signal::Terminate);
+    replica.terminate();
     eventually("the replica to end", SOON, || async { replica.log().contains("stopped").then_some(()) })
         .await;
     replica.exit().await;

@@ -1,6 +1,6 @@
 //! A replica that waits for a Lease says so: before its first term nothing else tells it from one that hangs.
 
-use kube_testkit::{Signal, eventually};
+use kube_testkit::eventually;
 
 use crate::replica::Replica;
 use crate::stage::{SOON, stage};
@@ -10,7 +10,7 @@ const ID: &str = "memcached.cache.example.com";
 #[tokio::test]
 async fn a_first_install_and_a_wait_for_an_old_holder_are_told_in_a_sentence() {
     let Some((cluster, _client)) = stage("Leases are waited for").await else { return };
-    let first = Replica::start(&cluster, "op-0", &["--shards=2"]);
+    let mut first = Replica::start(&cluster, "op-0", &["--shards=2"]);
     let leads = format!("became leader lease={ID} ");
     says(&first, &leads).await;
     let log = first.log();
@@ -22,7 +22,7 @@ async fn a_first_install_and_a_wait_for_an_old_holder_are_told_in_a_sentence() {
         assert!(before.contains(&sentence), "{sentence:?} is missing before the first term in {before}");
     }
     let holder = identity(&log);
-    first.signal(Signal::Kill);
+    first.kill();
     first.exit().await;
 
     let second = Replica::start(&cluster, "op-1", &["--shards=2"]);

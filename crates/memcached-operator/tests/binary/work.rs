@@ -8,7 +8,7 @@ use k8s_openapi::api::events::v1::Event;
 use kube::api::{DeleteParams, ListParams, PostParams};
 use kube::{Api, Client};
 use kube_testkit::guard::Exit;
-use kube_testkit::{Signal, WorkloadStandIn, eventually};
+use kube_testkit::{WorkloadStandIn, eventually};
 use memcached_operator::crd::{Memcached, MemcachedSpec};
 
 use crate::replica::Replica;
@@ -20,7 +20,7 @@ const SHARDS: &str = "--shards=4";
 async fn works_with_exactly_the_rights_it_ships_with() {
     let Some((cluster, client)) = stage("RBAC is enforced by the API server").await else { return };
     let _servers = WorkloadStandIn::start(client.clone(), Duration::ZERO);
-    let replicas = ["op-0", "op-1"].map(|name| Replica::start(&cluster, name, &[SHARDS]));
+    let mut replicas = ["op-0", "op-1"].map(|name| Replica::start(&cluster, name, &[SHARDS]));
     for replica in &replicas {
         replica.answers_readiness(200, "ready").await;
     }
@@ -59,8 +59,8 @@ async fn works_with_exactly_the_rights_it_ships_with() {
     {
         assert!(metrics.contains(name), "{name} is missing in {metrics}");
     }
-    for replica in &replicas {
-        replica.signal(Signal::Terminate);
+    for replica in &mut replicas {
+        replica.terminate();
         assert_eq!(replica.exit().await, Exit::Code(0), "{}", replica.log());
         let log = replica.log();
         assert!(!log.contains("forbidden") && !log.contains("may not"), "a right is missing: {log}");
@@ -81,29 +81,29 @@ async fn another_number_of_shards_is_refused_visibly() {
         first.log().contains("committed layout").then_some(())
     })
     .await;
-    let second = Replica::start(&cluster, "op-1", &["--shards=5"]);
+    let mut second = Replica::start(&cluster, "op-1", &["--shards=5"]);
     let body = second.answers_readiness(503, "start it with 4").await;
     assert!(body.starts_with("not ready: "), "{body}");
-    second.signal(Signal::Terminate);
+    second.terminate();
     assert_eq!(second.exit().await, Exit::Code(0), "{}", second.log());
 }
 
 #[tokio::test]
 async fn a_second_signal_aborts() {
     let Some((cluster, _client)) = stage("a release has to be waiting for an answer").await else { return };
-    let replica = Replica::start(&cluster, "op-0", &[SHARDS]);
+    let mut replica = Replica::start(&cluster, "op-0", &[SHARDS]);
     eventually("the replica to lead", SOON, || async {
         replica.log().contains("became leader").then_some(())
     })
     .await;
     // No Lease can be released while nothing is answered.
     cluster.pause_api_server().await.expect("paused");
-    replica.signal(Signal::Terminate);
+    replica.terminate();
     eventually("the first signal to be seen", SOON, || async {
         replica.log().contains("a second signal aborts").then_some(())
     })
     .await;
-    replica.signal(Signal::Terminate);
+    replica.terminate();
     let exit = replica.exit().await;
     assert!(exit != Exit::Code(0), "{exit:?}: {}", replica.log());
     assert!(replica.log().contains("aborted by a second signal"), "{}", replica.log());

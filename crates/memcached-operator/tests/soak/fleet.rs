@@ -6,11 +6,11 @@ use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use ::fleet::{GROUP, State, pod_name};
 use kube_testkit::guard::Exit;
-use kube_testkit::{Cluster, GuardedChild, GuardedCommand, Signal, TestUser, WorkDir};
+use kube_testkit::{Cluster, GuardedCommand, TestUser, WorkDir};
 use overlap_checker::records::{Body, RecordLog, Stamp};
 
-use crate::installation::GROUP;
 use crate::settings::{DELAY, REPLICAS, SHARDS, Settings};
 
 /// What a kubelet gives a Pod by default. The operator's own drain timeout is below it.
@@ -24,13 +24,10 @@ pub(crate) struct Fleet {
 }
 
 struct Replica {
-    pod: String,
+    process: ::fleet::Replica,
     records: PathBuf,
     /// How long the file was when this process began to add to it.
     records_before: u64,
-    command: GuardedCommand,
-    child: GuardedChild,
-    state: State,
     /// This process has been stopped once, and may find that it has to end when it goes on.
     was_frozen: bool,
     /// Since when it is known to watch the Leases without a break.
@@ -40,14 +37,6 @@ struct Replica {
 /// How a process ends that was stopped beyond LeaseDuration with work under way: another replica may have acted, and what
 /// cannot be joined before LeaseDuration ends the process.
 const OVERRUN: Exit = Exit::Code(70);
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
-    Running,
-    Frozen,
-    Ending,
-    Killed,
-}
 
 impl Fleet {
     /// Starts all replicas; `mutant` breaks one rule in each of them.
@@ -74,24 +63,17 @@ impl Fleet {
                 .arg("--reconcile-records")
                 .arg(&records)
                 .env("KUBECONFIG", kubeconfig)
-                .env("POD_NAME", &pod)
-                .env("POD_NAMESPACE", namespace)
                 .env("MEMCACHED_OPERATOR_TEST_DELAY", DELAY)
                 .env("MEMCACHED_OPERATOR_TEST_SEED", settings.seed.to_string())
-                .stdout(&log)
-                .stderr(&log)
                 .within(dir);
             if let Some(mutant) = mutant {
                 command = command.env("SHARD_ROUTER_MUTANT", mutant);
             }
-            let child = command.spawn().expect("the operator can be started");
+            let process = ::fleet::Replica::start(&pod, namespace, &log, command);
             Replica {
-                pod,
+                process: process.expect("the operator can be started"),
                 records,
                 records_before: 0,
-                command,
-                child,
-                state: State::Running,
                 was_frozen: false,
                 watches_since: None,
             }
@@ -101,11 +83,13 @@ impl Fleet {
 
     /// The numbers of the replicas that run, neither stopped nor on their way out.
     pub(crate) fn running(&self) -> Vec<usize> {
-        (0..self.replicas.len()).filter(|index| self.replicas[*index].state == State::Running).collect()
+        (0..self.replicas.len())
+            .filter(|index| self.replicas[*index].process.state() == State::Running)
+            .collect()
     }
 
     pub(crate) fn pod(&self, index: usize) -> &str {
-        &self.replicas[index].pod
+        self.replicas[index].process.pod()
     }
 
     /// Whether its process has got as far as to write records. One that a signal hits before it has said what to do on
@@ -123,20 +107,20 @@ impl Fleet {
 
     /// Each of these returns the instant just before the signal; none if the process has just ended by itself.
     pub(crate) fn kill(&mut self, index: usize) -> Option<Stamp> {
-        self.signal(index, Signal::Kill, State::Killed)
+        self.replicas[index].process.kill().ok()
     }
 
     pub(crate) fn terminate(&mut self, index: usize) -> Option<Stamp> {
-        self.signal(index, Signal::Terminate, State::Ending)
+        self.replicas[index].process.terminate().ok()
     }
 
     pub(crate) fn freeze(&mut self, index: usize) -> Option<Stamp> {
         (self.replicas[index].was_frozen, self.replicas[index].watches_since) = (true, None);
-        self.signal(index, Signal::Stop, State::Frozen)
+        self.replicas[index].process.freeze().ok()
     }
 
     pub(crate) fn thaw(&mut self, index: usize) -> Option<Stamp> {
-        self.signal(index, Signal::Continue, State::Running)
+        self.replicas[index].process.thaw().ok()
     }
 
     /// Starts a replica that has ended, or was told to, as a kubelet would. Says what was wrong with its end.
@@ -144,8 +128,8 @@ impl Fleet {
         let trouble = self.ended(index).await;
         let replica = &mut self.replicas[index];
         replica.records_before = std::fs::metadata(&replica.records).map_or(0, |file| file.len());
-        replica.child = replica.command.spawn().expect("the operator can be started again");
-        (replica.state, replica.was_frozen, replica.watches_since) = (State::Running, false, None);
+        replica.process.restart().expect("the operator can be started again");
+        (replica.was_frozen, replica.watches_since) = (false, None);
         trouble
     }
 
@@ -158,7 +142,7 @@ impl Fleet {
     pub(crate) async fn mend(&mut self) -> Vec<String> {
         let mut troubles = Vec::new();
         for index in self.running() {
-            if self.replicas[index].child.try_exit().is_some() {
+            if self.replicas[index].process.try_exit().is_some() {
                 troubles.extend(self.restart(index).await);
             }
             if self.has_begun(index) {
@@ -181,27 +165,22 @@ impl Fleet {
         troubles
     }
 
-    fn signal(&mut self, index: usize, signal: Signal, state: State) -> Option<Stamp> {
-        let at = Stamp::now().expect("the boot clock is there");
-        let replica = &mut self.replicas[index];
-        replica.child.signal(signal).ok()?;
-        replica.state = state;
-        Some(at)
-    }
-
     async fn ended(&mut self, index: usize) -> Option<String> {
-        let Replica { pod, child, state, was_frozen, .. } = &self.replicas[index];
-        let Ok(exit) = tokio::time::timeout(GRACE, child.wait()).await else {
+        let Replica { process, was_frozen, .. } = &self.replicas[index];
+        let pod = process.pod();
+        let Ok(exit) = tokio::time::timeout(GRACE, process.exit()).await else {
             return Some(format!("{pod} was still there {GRACE:?} after it was told to end"));
         };
-        match state {
+        match process.state() {
             State::Killed => None,
             _ if *was_frozen && exit == OVERRUN => {
                 self.overruns += 1;
                 None
             }
-            State::Ending if exit == Exit::Code(0) => None,
-            State::Ending => Some(format!("{pod} ended with {exit} on SIGTERM; it has to be exit code 0")),
+            State::Terminated if exit == Exit::Code(0) => None,
+            State::Terminated => {
+                Some(format!("{pod} ended with {exit} on SIGTERM; it has to be exit code 0"))
+            }
             State::Running | State::Frozen => Some(format!("{pod} ended by itself with {exit}")),
         }
     }
@@ -225,11 +204,6 @@ fn reconciles_at_end(records: &Path, from: u64) -> std::io::Result<bool> {
         }
     }
     Ok(!running.is_empty())
-}
-
-/// The name of a replica's Pod, which is also its user's name.
-pub(crate) fn pod_name(number: u32) -> String {
-    format!("memcached-operator-{number}")
 }
 
 /// Where a Pod's processes write their records, one after the other.

@@ -10,7 +10,9 @@ use overlap_checker::{
 
 use crate::chaos::{Chaos, Inflicted};
 use crate::excuses::Excuses;
-use crate::fleet::{pod_name, records_file};
+use ::fleet::pod_name;
+
+use crate::fleet::records_file;
 use crate::script::Blow;
 use crate::settings::{REPLICAS, SHARDS, TRANSIT, UNOWNED_BOUND};
 use crate::stage::Stage;

@@ -1,13 +1,11 @@
 //! Everything that runs.
 
-use k8s_openapi::api::core::v1::Namespace;
-use kube::api::{ObjectMeta, PostParams};
-use kube::{Api, Client};
+use ::fleet::Installation;
+use kube::Client;
 use kube_testkit::{Cluster, ClusterOptions, WorkDir, WorkloadStandIn};
 
 use crate::collector::CollectorStandIn;
 use crate::fleet::Fleet;
-use crate::installation::install;
 use crate::probe::Probe;
 use crate::settings::{Settings, say};
 
@@ -31,11 +29,8 @@ impl Stage {
         let why = "it restarts the API server, and its audit log is half of the evidence";
         let cluster = kube_testkit::exclusive(why, ClusterOptions::default()).await?;
         let client = cluster.admin();
-        let metadata = ObjectMeta { name: Some(NAMESPACE.to_owned()), ..ObjectMeta::default() };
-        let namespace = Namespace { metadata, ..Namespace::default() };
-        let namespaces: Api<Namespace> = Api::all(client.clone());
-        namespaces.create(&PostParams::default(), &namespace).await.expect("the namespace can be made");
-        install(&client, NAMESPACE).await;
+        let installation = Installation::new(client.clone()).replicas_as_users(NAMESPACE);
+        installation.install().await.expect("it can be installed");
         let dir = WorkDir::create().expect("a work directory can be made");
         Some(Self {
             fleet: Fleet::start(settings, mutant, &cluster, NAMESPACE, &dir),

@@ -6,17 +6,18 @@ mod owner_finalizer;
 
 use std::fs;
 use std::path::PathBuf;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use anyhow::{Context, Result};
-use kube_testkit::binaries::{self, Program};
-use kube_testkit::{BackendChoice, Cluster, ClusterOptions, TestUser};
+use serde::Deserialize;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use super::companion::Companion;
 use super::helm::{Helm, NAMESPACE, RELEASE, call};
 use super::random_values::Drawn;
 use super::{VALUES, tools};
+use crate::cargo::{Cargo, target_dir};
 
 /// Why nothing was admitted.
 pub(super) const NO_SERVER: &str = "the chart was not shown to an API server, as this machine has none";
@@ -29,28 +30,15 @@ const NAMESPACES: [&str; 4] = [NAMESPACE, "leases", "team-a", "team-b"];
 ///
 /// `drawn` are sets of values of which a few are shown to it as well.
 pub(super) fn check(helms: &[Helm; 2], drawn: &[Drawn]) -> Result<Option<String>> {
-    let runtime = tokio::runtime::Runtime::new().context("no async runtime could be started")?;
-    // Of its own, because releases are installed, which nobody's cluster should see.
-    let backend = match BackendChoice::from_env()? {
-        BackendChoice::Existing | BackendChoice::Embedded => BackendChoice::Auto,
-        choice => choice,
-    };
-    let options = ClusterOptions { backend: Some(backend), audit: false, ..ClusterOptions::default() };
-    let cluster = match runtime.block_on(Cluster::start(options)) {
-        Ok(cluster) => cluster,
-        Err(error) if error.is_unavailable() => return Ok(None),
-        Err(error) => return Err(error).context("the API server did not start"),
-    };
-    let checked = Server::new(&cluster).and_then(|server| {
-        server.prepare()?;
-        server.admits(&helms[0])?;
-        server.admits_drawn(drawn)?;
-        helms.iter().try_for_each(|helm| lifecycle::check(&server, helm))?;
-        flow_control::check(&server, &helms[0])?;
-        owner_finalizer::check(&server, &helms[1])?;
-        server.version()
-    });
-    checked.map(|version| Some(format!("kube-apiserver {version}")))
+    let Some(server) = Server::start()? else { return Ok(None) };
+    server.prepare()?;
+    server.admits(&helms[0])?;
+    server.admits_drawn(drawn)?;
+    helms.iter().try_for_each(|helm| lifecycle::check(&server, helm))?;
+    flow_control::check(&server, &helms[0])?;
+    owner_finalizer::check(&server, &helms[1])?;
+    let version = server.version()?;
+    Ok(Some(format!("kube-apiserver {version}")))
 }
 
 /// An API server to ask by kubectl.
@@ -61,15 +49,36 @@ struct Server {
     operator: PathBuf,
     /// For what is shown to it.
     files: TempDir,
+    _process: Companion,
+}
+
+/// Where it is, as the program `control_plane` of the package `fleet` says.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Started {
+    Ready { kubectl: PathBuf, kubeconfig: PathBuf, operator: PathBuf },
+    Not { unavailable: String },
 }
 
 impl Server {
-    fn new(cluster: &Cluster) -> Result<Self> {
-        let kubectl = binaries::find_kubectl().or_else(|_| binaries::find(Program::Kubectl))?;
-        let files = TempDir::new().context("no directory could be made for manifests")?;
-        let kubeconfig = cluster.kubeconfig(&TestUser::admin())?;
-        let operator = cluster.kubeconfig(&TestUser::service_account(NAMESPACE, RELEASE))?;
-        Ok(Self { kubectl, kubeconfig, operator, files })
+    fn start() -> Result<Option<Self>> {
+        Cargo::new(["build", "--quiet", "--package", "fleet", "--bin", "control_plane"])
+            .run()
+            .context("what starts the API server could not be built")?;
+        let mut command = Command::new(target_dir()?.join("debug/control_plane"));
+        command.args([NAMESPACE, RELEASE]).stdout(Stdio::piped());
+        let mut process = Companion::start(&mut command)?;
+        let started = process.first_line().context("the API server did not start")?;
+        match serde_json::from_str(&started).context("control_plane printed something else than it should")? {
+            Started::Ready { kubectl, kubeconfig, operator } => {
+                let files = TempDir::new().context("no directory could be made for manifests")?;
+                Ok(Some(Self { kubectl, kubeconfig, operator, files, _process: process }))
+            }
+            Started::Not { unavailable } => {
+                eprintln!("{unavailable}");
+                Ok(None)
+            }
+        }
     }
 
     /// Namespaces in which nothing less than Pod Security's restricted profile is let in, and the definitions that the

@@ -6,7 +6,8 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
-use kube_testkit::versions::KUBERNETES;
+
+use crate::cargo::root;
 
 /// A program, each in one version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,7 +94,7 @@ impl Tools {
         // Renamed into place when it is whole.
         let unfinished = target.with_extension("unfinished");
         let mut build = go();
-        build.args(["build", "-trimpath", "-buildvcs=false", "-ldflags", &ldflags(), "-o"]).arg(&unfinished);
+        build.args(["build", "-trimpath", "-buildvcs=false", "-ldflags", &ldflags()?, "-o"]).arg(&unfinished);
         let status = build.arg(format!("./cmd/{}", tool.name())).current_dir(source).status();
         if !status.context("go could not be started")?.success() {
             bail!("{} could not be built; what Go had to say stands above", tool.file());
@@ -126,12 +127,23 @@ fn module_dir(module: &str) -> Result<PathBuf> {
 }
 
 /// Helm 3 has to be told which Kubernetes it renders for, or it takes one that is long gone.
-fn ldflags() -> String {
-    let mut numbers = KUBERNETES.trim_start_matches('v').split('.');
+fn ldflags() -> Result<String> {
+    let kubernetes = kubernetes()?;
+    let mut numbers = kubernetes.trim_start_matches('v').split('.');
     let (major, minor) = (numbers.next().unwrap_or("1"), numbers.next().unwrap_or_default());
     let places = ["helm.sh/helm/v3/pkg/chartutil", "helm.sh/helm/v3/pkg/lint/rules"];
     let set = |place| format!(" -X {place}.k8sVersionMajor={major} -X {place}.k8sVersionMinor={minor}");
-    format!("-s -w{}", places.map(set).concat())
+    Ok(format!("-s -w{}", places.map(set).concat()))
+}
+
+/// The release of Kubernetes that kube-testkit pins: from its source, as to depend on it would mean to build kube for every chore.
+fn kubernetes() -> Result<String> {
+    const FILE: &str = "crates/kube-testkit/src/versions.rs";
+    let source =
+        fs::read_to_string(root().join(FILE)).with_context(|| format!("{FILE} could not be read"))?;
+    let pinned =
+        source.split_once("pub const KUBERNETES: &str = \"").and_then(|(_, rest)| rest.split_once('"'));
+    Ok(pinned.with_context(|| format!("{FILE} pins no KUBERNETES any more"))?.0.to_owned())
 }
 
 fn go() -> Command {

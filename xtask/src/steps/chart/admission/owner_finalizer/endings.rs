@@ -5,9 +5,9 @@ use std::fs;
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
-use kube_testkit::{GuardedChild, GuardedCommand};
 use serde_json::{Value, json};
 
+use super::super::super::companion::Companion;
 use super::super::super::helm::{Helm, NAMESPACE, RELEASE, call};
 use super::super::super::{chart, read};
 use super::super::{DEFINITION, Server};
@@ -33,16 +33,16 @@ pub(super) fn check(server: &Server, helm: &Helm) -> Result<()> {
 }
 
 /// The operator, with the rights that the release gives to it.
-fn start(server: &Server) -> Result<GuardedChild> {
-    GuardedCommand::new(build_operator(Features::All)?)
+fn start(server: &Server) -> Result<Companion> {
+    let log = server.files.path().join("operator.log");
+    let mut command = Command::new(build_operator(Features::All)?);
+    command
         .args(["--shards=2", "--preset=fast", "--shard-key-label=tenant"])
         .args(["--metrics-addr=127.0.0.1:0", "--health-addr=127.0.0.1:0"])
         .env("KUBECONFIG", &server.operator)
         .env("POD_NAME", "operator-0")
-        .env("POD_NAMESPACE", NAMESPACE)
-        .stderr(server.files.path().join("operator.log"))
-        .spawn()
-        .context("the operator did not start")
+        .env("POD_NAMESPACE", NAMESPACE);
+    Companion::start_guarded(&command, &log).context("the operator did not start")
 }
 
 /// Does what the namespace controller does.

@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
+use ::fleet::State;
 use anyhow::{Result, bail};
 use kube::Client;
 use kube_testkit::{Cluster, WorkDir, WorkloadStandIn};
 use overlap_checker::{CreatedCr, Fault};
 
-use super::fleet::{Fleet, State};
+use super::fleet::Fleet;
 use super::installation::Installation;
 use super::leases::{ShardLease, shard_leases};
 use super::records::Records;
@@ -56,12 +57,12 @@ impl Stage {
         let leases = shard_leases(&self.client, namespace).await?;
         self.records.follow(&self.fleet.records())?;
         let pods = self.fleet.replicas.iter().map(|replica| {
-            let remark = match replica.state {
-                State::Running => "",
+            let remark = match replica.state() {
+                State::Running | State::Frozen => "",
                 State::Killed => " (killed)",
                 State::Terminated => " (terminated)",
             };
-            (replica.pod.clone(), remark)
+            (replica.pod().to_owned(), remark)
         });
         Ok(View {
             leases,

@@ -15,18 +15,23 @@ mod stage;
 mod takeover;
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 
-use anyhow::{Context, Result};
-use clap::Args;
+use anyhow::{Context as _, Result};
+use clap::Parser;
 use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
 
-use crate::cargo::{Features, build_operator};
 use cluster_kind::ClusterKind;
 use preset::Preset;
 
-/// What to show.
-#[derive(Args, Clone)]
+/// See three replicas share the shards of a Memcached fleet, and take over from each other
+#[derive(Parser)]
+#[command(name = "cargo xtask demo", bin_name = "cargo xtask demo", version)]
 pub(crate) struct DemoOptions {
+    /// The operator's program; `cargo xtask demo` builds it
+    #[arg(long, value_name = "FILE", hide = true)]
+    operator: Option<PathBuf>,
     /// How many operator processes
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(2..=16))]
     replicas: u32,
@@ -54,13 +59,22 @@ pub(crate) struct DemoOptions {
     keep: bool,
 }
 
-/// Runs the demo. Whatever it started has ended when this returns.
-pub(crate) fn run(options: &DemoOptions) -> Result<()> {
-    println!("Building the operator …");
-    let features = if options.mutant.is_some() { Features::All } else { Features::Default };
-    let operator = build_operator(features)?;
-    let runtime = tokio::runtime::Runtime::new().context("no async runtime could be started")?;
-    runtime.block_on(scenario::play(options, &operator))
+fn main() -> ExitCode {
+    // What kube-testkit warns of. kube itself calls every failed request an error, also those that are expected while an API server
+    // starts; RUST_LOG asks for them.
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("kube_testkit=warn"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let options = DemoOptions::parse();
+    let played = tokio::runtime::Runtime::new()
+        .context("no async runtime could be started")
+        .and_then(|runtime| runtime.block_on(scenario::play(&options)));
+    match played {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 /// This process was asked to end.

@@ -1,6 +1,5 @@
 //! What happens in the demo, in order.
 
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -27,9 +26,9 @@ const SETTLED_WITHIN: Duration = Duration::from_secs(60);
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Plays it, and fails unless everything was as promised. Whatever was started has ended when this returns.
-pub(super) async fn play(options: &DemoOptions, operator: &Path) -> Result<()> {
+pub(super) async fn play(options: &DemoOptions) -> Result<()> {
     let started = Instant::now();
-    let mut stage = unless_interrupted(raise(options, operator, started)).await?;
+    let mut stage = unless_interrupted(raise(options, started)).await?;
     let result = unless_interrupted(act(&mut stage, options)).await.and_then(|(summary, terminated)| {
         summary.print();
         if let Some(path) = &options.json {
@@ -56,7 +55,9 @@ pub(super) async fn play(options: &DemoOptions, operator: &Path) -> Result<()> {
 }
 
 /// Starts everything.
-async fn raise(options: &DemoOptions, operator: &Path, started: Instant) -> Result<Stage> {
+async fn raise(options: &DemoOptions, started: Instant) -> Result<Stage> {
+    let operator =
+        options.operator.as_ref().context("which program is the operator? `cargo xtask demo` builds it")?;
     let mut screen = Screen::new();
     let kind = options.cluster;
     screen.say(&format!("API server: {}. --cluster chooses another.", kind.describe()));
@@ -81,7 +82,7 @@ async fn raise(options: &DemoOptions, operator: &Path, started: Instant) -> Resu
     // A copy: a build meanwhile must not change what a restart starts.
     let copy = dir.path().join("memcached-operator");
     std::fs::copy(operator, &copy).context("the operator could not be copied into the work directory")?;
-    let fleet = Fleet::start(options, copy, &cluster, &installation.namespace, &dir)?;
+    let fleet = Fleet::start(options, &copy, &cluster, &installation.namespace, &dir)?;
     let resources = Watched::start(&client, &installation.namespace);
     Ok(Stage {
         fleet,
@@ -142,7 +143,7 @@ async fn act(stage: &mut Stage, options: &DemoOptions) -> Result<(Summary, usize
 /// more.
 async fn settle(stage: &mut Stage, options: &DemoOptions) -> Result<()> {
     let running: Vec<_> =
-        stage.fleet.running().into_iter().map(|index| stage.fleet.replicas[index].pod.clone()).collect();
+        stage.fleet.running().into_iter().map(|index| stage.fleet.replicas[index].pod().to_owned()).collect();
     let shards = options.shards;
     let settled = |view: &super::stage::View, _: &Records| view.settled(shards, &running);
     if !stage.watch("the shards to be spread evenly", SETTLED_WITHIN, settled).await? {
@@ -158,7 +159,7 @@ async fn kill_busiest(stage: &mut Stage, options: &DemoOptions) -> Result<Loss> 
     stage.faults.push(Fault { replica: victim.clone(), at: at.clone() });
     stage.screen.say(&format!("Killed {} (kill -9). bound: {}", victim.pod(), options.preset.formula()));
     let loss = watch_takeover(stage, options, &victim, &at).await?;
-    stage.fleet.restart(index, &stage.dir)?;
+    stage.fleet.restart(index)?;
     stage.screen.say(&format!("Started {} again, as a kubelet would.", victim.pod()));
     Ok(loss)
 }
@@ -190,13 +191,12 @@ async fn watch_takeover(
 async fn busiest(stage: &mut Stage) -> Result<(usize, Replica)> {
     let view = stage.look().await?;
     let held = held_by_pod(&view.leases);
-    let load =
-        |index: &usize| held.get(stage.fleet.replicas[*index].pod.as_str()).copied().unwrap_or_default();
+    let load = |index: &usize| held.get(stage.fleet.replicas[*index].pod()).copied().unwrap_or_default();
     // Of several equals the first, so that runs resemble each other.
     let Some(index) = stage.fleet.running().into_iter().rev().max_by_key(load) else {
         bail!("no replica runs any more");
     };
-    let pod = &stage.fleet.replicas[index].pod;
+    let pod = stage.fleet.replicas[index].pod();
     let replica =
         stage.records.replica_of(pod).with_context(|| format!("{pod} has not recorded its start"))?;
     Ok((index, replica.clone()))
@@ -235,7 +235,7 @@ fn what_next(options: &DemoOptions) {
 
 /// Stays up until the caller is interrupted, with all replicas running.
 async fn linger(stage: &mut Stage, terminated: usize) -> Result<()> {
-    stage.fleet.restart(terminated, &stage.dir)?;
+    stage.fleet.restart(terminated)?;
     stage.screen.say("\nStaying up. Ctrl-C ends everything.");
     stage.watch("Ctrl-C", Duration::MAX, |_, _| false).await.map(|_| ())
 }

@@ -9,9 +9,9 @@ use overlap_checker::{AuditLog, Evidence, Judged, Owner, Rules, Verdict, WriteRu
 use serde::Serialize;
 
 use super::DemoOptions;
-use super::fleet::pod_name;
 use super::stage::Stage;
 use super::takeover::{Loss, millis};
+use ::fleet::pod_name;
 
 /// The longest that a new resource may be unstamped or un-reconciled here, where all of them are created at
 /// once.

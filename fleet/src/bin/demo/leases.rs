@@ -8,7 +8,8 @@ use k8s_openapi::api::coordination::v1::Lease;
 use kube::api::ListParams;
 use kube::{Api, Client, ResourceExt};
 
-use super::installation::LEADER_ELECTION_ID;
+/// The operator's default.
+pub(super) const LEADER_ELECTION_ID: &str = "memcached.cache.example.com";
 
 /// The Lease of a shard.
 #[derive(Debug, Clone)]
