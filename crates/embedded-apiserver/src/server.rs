@@ -212,7 +212,8 @@ impl Following {
                     if self.watch.wants_bookmarks() {
                         let machine = self.shared.lock();
                         self.ready.extend(machine.next_lines(&mut self.watch));
-                        self.ready.push_back(format!("{}\n", machine.bookmark(&mut self.watch)).into());
+                        let bookmark = machine.bookmark(&mut self.watch);
+                        self.ready.extend(bookmark.map(|bookmark| format!("{bookmark}\n").into()));
                     }
                 }
             }

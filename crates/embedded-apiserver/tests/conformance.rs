@@ -30,7 +30,7 @@ use std::time::Duration;
 use embedded_apiserver::{EmbeddedServer, Seams, WallSeams};
 use futures::future::join_all;
 use kube::Client;
-use kube_testkit::BackendChoice;
+use kube_testkit::{BackendChoice, Cluster, TestUser};
 use serde_json::{Value, json};
 
 use clocks::StandingClock;
@@ -56,7 +56,7 @@ async fn the_embedded_server_answers_as_the_real_one() {
     install(&env.admin(), &definition()).await;
     let theirs = join_all(scripts.iter().map(async |script| {
         let namespace = format!("{}-{}", env.namespace(), script.name);
-        Talk::new(env.admin(), namespace).run(script, env.cluster()).await
+        Talk::new(without_retries(env.cluster()), namespace).run(script, env.cluster()).await
     }))
     .await;
     let mut steps = 0;
@@ -102,6 +102,13 @@ async fn the_shapes_of_the_scripts_are_written_down() {
     }
     let lines: Vec<String> = shapes.iter().map(ToString::to_string).collect();
     generated::check("tests/conformance/shapes.txt", &(lines.join("\n") + "\n"));
+}
+
+/// kube's client repeats what is answered with 429, 503 or 504; here the first answer counts.
+fn without_retries(cluster: &Cluster) -> Client {
+    let mut config = cluster.config(&TestUser::admin());
+    config.default_retry = false;
+    Client::try_from(config).expect("a client from settings that the cluster gave")
 }
 
 async fn run_embedded(script: &Script) -> Vec<transcript::Entry> {

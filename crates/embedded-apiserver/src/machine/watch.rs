@@ -52,6 +52,8 @@ enum Due<'a> {
     EndOfInitial,
     /// 410 Gone.
     Expired,
+    /// 504: the objects were to be of a version that was never given out.
+    NotThereYet,
 }
 
 impl Watch {
@@ -118,7 +120,7 @@ impl Machine {
                 Due::Change { what, object, .. } | Due::Gone { what, before: object, .. } => {
                     visit(what, object);
                 }
-                Due::EndOfInitial | Due::Expired => {}
+                Due::EndOfInitial | Due::Expired | Due::NotThereYet => {}
             }
         }
     }
@@ -138,6 +140,11 @@ impl Machine {
             return Vec::new();
         }
         if let Start::Objects { marked } = watch.start {
+            // The real server waits for 3 s whether it comes to that, and then says so.
+            if watch.position > self.store.revision() {
+                watch.ended = true;
+                return vec![Due::NotThereYet];
+            }
             watch.start = Start::Changes;
             watch.position = self.store.revision();
             let objects = self.store.list(&watch.kind.storage);
@@ -164,10 +171,13 @@ impl Machine {
         due
     }
 
-    /// A bookmark at the present state. Ask for the events first.
-    pub fn bookmark(&self, watch: &mut Watch) -> Value {
-        watch.position = watch.position.max(self.store.revision());
-        self.bookmark_of(watch, false)
+    /// A bookmark at the present state, unless the watch waits for a later one. Ask for the events first.
+    pub fn bookmark(&self, watch: &mut Watch) -> Option<Value> {
+        if watch.position > self.store.revision() {
+            return None;
+        }
+        watch.position = self.store.revision();
+        Some(self.bookmark_of(watch, false))
     }
 
     fn event(&self, watch: &Watch, what: &str, object: &Value) -> Value {
@@ -237,6 +247,10 @@ impl Due<'_> {
                 let oldest = machine.store.compacted() + 1;
                 let message = format!("too old resource version: {} ({oldest})", watch.position);
                 json!({"type": "ERROR", "object": Refusal::expired(&message).as_status()})
+            }
+            Due::NotThereYet => {
+                let refusal = Refusal::too_large_version(watch.position, machine.store.revision());
+                json!({"type": "ERROR", "object": refusal.as_status()})
             }
         }
     }

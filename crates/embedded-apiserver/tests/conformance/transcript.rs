@@ -98,7 +98,9 @@ fn plain(text: &str, namespace: &str, uids: &mut BTreeMap<String, usize>) -> Str
             let _ = write!(out, "<uid {number}>");
         } else if word.len() >= 20 && word.ends_with('Z') && word.parse::<jiff::Timestamp>().is_ok() {
             out.push_str(if word.contains('.') { "<micro time>" } else { "<time>" });
-        } else if is_number(word) && (out.ends_with('(') || out.ends_with("resource version: ")) {
+        } else if is_number(word)
+            && ["(", "resource version: ", "current: "].iter().any(|before| out.ends_with(before))
+        {
             out.push_str("<number>");
         } else {
             out.push_str(word);

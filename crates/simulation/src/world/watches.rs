@@ -125,8 +125,9 @@ impl World {
 
     pub(super) fn bookmark(&mut self, at: TrueTime, id: WatchId) {
         let Some(open) = self.watches.open.get_mut(&id) else { return };
-        let bookmark = self.api.machine().bookmark(&mut open.watch);
-        self.show(at, id, Bytes::from(format!("{bookmark}\n")));
+        if let Some(bookmark) = self.api.machine().bookmark(&mut open.watch) {
+            self.show(at, id, Bytes::from(format!("{bookmark}\n")));
+        }
         self.serve_at(at + BOOKMARKS, AtServer::Bookmark(id));
     }
 
