@@ -35,7 +35,7 @@ pub(crate) const MUTANTS: [Mutant; 31] = [
     mutant("release-before-drain", "overlap", 100),
     mutant("renew-time-follows-clock", "renewals", 300),
     mutant("transitions-not-counted", "renewals", 50),
-    mutant("old-news-after-rewind", "traffic", 150),
+    mutant("old-news-after-rewind", "unowned", 300),
     // shard-router
     mutant("skip-drain", "overlap", 100),
     mutant("no-barrier", "barrier", 50),
