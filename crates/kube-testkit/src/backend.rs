@@ -83,6 +83,10 @@ impl BackendChoice {
     pub const NAMES: [&str; 5] = ["auto", "local", "testcontainers", "existing", "embedded"];
 
     /// The choice made by `KUBE_TESTKIT_BACKEND`, or [`Self::Auto`] where it is not set.
+    ///
+    /// # Errors
+    ///
+    /// `KUBE_TESTKIT_BACKEND` names no backend.
     pub fn from_env() -> Result<Self, StartError> {
         match std::env::var("KUBE_TESTKIT_BACKEND") {
             Ok(name) if !name.is_empty() => name.parse(),

@@ -49,6 +49,10 @@ pub fn find_kubectl() -> Result<PathBuf, StartError> {
 
 /// Where built programs are kept: `$KUBE_TESTKIT_CACHE`, else `kube-testkit` in the user's cache directory, and in it
 /// a directory for each Kubernetes release.
+///
+/// # Errors
+///
+/// Neither of these variables is set, nor HOME.
 pub fn cache_dir() -> Result<PathBuf, StartError> {
     let under = |name: &str, rest: &str| Some(PathBuf::from(non_empty(name)?).join(rest));
     under("KUBE_TESTKIT_CACHE", "")

@@ -156,6 +156,10 @@ impl Cluster {
     }
 
     /// A new [`Proxy`] in front of the API server.
+    ///
+    /// # Errors
+    ///
+    /// No port could be had.
     pub fn proxy(&self) -> Result<Proxy, StartError> {
         let server = self.server();
         let upstream =
@@ -179,11 +183,19 @@ impl Cluster {
     }
 
     /// Writes a kubeconfig for this user into the work directory, for `kubectl` and child processes.
+    ///
+    /// # Errors
+    ///
+    /// The file could not be written.
     pub fn kubeconfig(&self, user: &TestUser) -> Result<PathBuf, StartError> {
         self.write_kubeconfig(&self.server(), user)
     }
 
     /// The same, but connecting through a [`proxy`](Self::proxy).
+    ///
+    /// # Errors
+    ///
+    /// The file could not be written.
     pub fn kubeconfig_via(&self, proxy: &Proxy, user: &TestUser) -> Result<PathBuf, StartError> {
         self.write_kubeconfig(&local::local_uri(proxy.port()), user)
     }

@@ -30,12 +30,20 @@ impl Identity {
     }
 
     /// An identity as it stands.
+    ///
+    /// # Errors
+    ///
+    /// It is empty.
     pub fn new(identity: impl Into<String>) -> Result<Self, EmptyIdentity> {
         let identity = identity.into();
         if identity.trim().is_empty() { Err(EmptyIdentity) } else { Ok(Self(identity)) }
     }
 
     /// `<pod>_<unique>`.
+    ///
+    /// # Errors
+    ///
+    /// One of the two is empty.
     pub fn of_pod(pod: &str, unique: &str) -> Result<Self, EmptyIdentity> {
         if pod.trim().is_empty() || unique.is_empty() {
             return Err(EmptyIdentity);

@@ -28,6 +28,10 @@ impl Installation {
     }
 
     /// A name as it stands.
+    ///
+    /// # Errors
+    ///
+    /// It is empty, too long, or has white space or control characters in it.
     pub fn new(name: impl Into<String>) -> Result<Self, BadInstallation> {
         let name = name.into();
         let legible = !name.chars().any(|c| c.is_whitespace() || c.is_control());

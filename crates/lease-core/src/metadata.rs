@@ -62,6 +62,10 @@ pub enum InvalidMetadata {
 }
 
 /// Checks labels as the API server does.
+///
+/// # Errors
+///
+/// The first label that the API server would refuse.
 pub fn check_labels(labels: &BTreeMap<String, String>) -> Result<(), InvalidMetadata> {
     for (key, value) in labels {
         check_key("label", key, key)?;
@@ -75,11 +79,19 @@ pub fn check_labels(labels: &BTreeMap<String, String>) -> Result<(), InvalidMeta
 }
 
 /// Checks an annotation's key as the API server does: unlike a label's, its prefix may have capitals.
+///
+/// # Errors
+///
+/// The API server would refuse it.
 pub fn check_annotation_key(key: &str) -> Result<(), InvalidMetadata> {
     check_key("annotation", key, &key.to_lowercase())
 }
 
 /// Checks the annotations of one object as the API server does.
+///
+/// # Errors
+///
+/// The first annotation that the API server would refuse, or all of them if they are too large together.
 pub fn check_annotations(annotations: &BTreeMap<String, String>) -> Result<(), InvalidMetadata> {
     for key in annotations.keys() {
         check_annotation_key(key)?;
@@ -88,6 +100,10 @@ pub fn check_annotations(annotations: &BTreeMap<String, String>) -> Result<(), I
 }
 
 /// Checks only the size of an object's annotations.
+///
+/// # Errors
+///
+/// They are too large together.
 pub fn check_annotations_size(annotations: &BTreeMap<String, String>) -> Result<(), InvalidMetadata> {
     let size = annotations.iter().map(|(key, value)| key.len() + value.len()).sum();
     if size > MAX_ANNOTATIONS { Err(InvalidMetadata::TooLarge { size }) } else { Ok(()) }

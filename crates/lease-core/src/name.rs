@@ -54,6 +54,10 @@ pub enum NameError {
 
 impl LeaderElectionId {
     /// Checks and takes an ID.
+    ///
+    /// # Errors
+    ///
+    /// It is empty, too long for the suffixes that names of Leases get, or no DNS subdomain.
     pub fn new(id: impl Into<String>) -> Result<Self, NameError> {
         let id = id.into();
         let max = MAX_NAME - LONGEST_SUFFIX;
@@ -85,6 +89,10 @@ impl LeaderElectionId {
     }
 
     /// The Lease `<id>-<suffix>`.
+    ///
+    /// # Errors
+    ///
+    /// The name is no DNS subdomain with this suffix.
     pub fn suffixed(&self, suffix: &str) -> Result<LeaseName, NameError> {
         let id = format!("{}-{suffix}", self.0);
         if let Some(problem) = dns1123_problem(&id) {

@@ -73,6 +73,10 @@ pub enum TimingWarning {
 
 impl Timings {
     /// Checks the three durations.
+    ///
+    /// # Errors
+    ///
+    /// The first of the rules above that they break, with what to do.
     pub fn new(
         lease_duration: Duration,
         renew_deadline: Duration,

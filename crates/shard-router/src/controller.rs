@@ -151,6 +151,11 @@ impl<K: Sharded> ShardedController<K> {
 
     /// Works until `shutdown` resolves, then drains, releases and returns. To be called inside a tokio runtime; reconciles
     /// run there. To abort a shutdown that takes too long, drop this future and end the process.
+    ///
+    /// # Errors
+    ///
+    /// The options are not what they should be, the definition lacks what sharding needs, or the elections could not be started. Whatever goes
+    /// wrong later is told in readiness, metrics and logs, and is tried again.
     pub async fn run<R: Reconciler<K>>(
         self,
         reconciler: R,

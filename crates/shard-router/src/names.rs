@@ -29,6 +29,10 @@ impl Names {
     }
 
     /// `<LeaderElectionID>-shard-<n>`.
+    ///
+    /// # Errors
+    ///
+    /// The name is no DNS subdomain.
     pub fn shard(&self, shard: ShardId) -> Result<LeaseName, NameError> {
         self.id.suffixed(&format!("shard-{shard}"))
     }
@@ -43,6 +47,10 @@ impl Names {
 
     /// `<LeaderElectionID>-member-<12 hex digits>`, the digits being a hash of the identity: short whatever the Pod
     /// is called, and different for each process.
+    ///
+    /// # Errors
+    ///
+    /// The name is no DNS subdomain.
     pub fn member(&self, identity: &Identity) -> Result<LeaseName, NameError> {
         self.id.suffixed(&format!("member-{:012x}", hash(identity.as_str().as_bytes()) >> 16))
     }

@@ -19,11 +19,19 @@ pub struct WorkDir {
 
 impl WorkDir {
     /// Makes an empty directory under the system's directory for temporary files.
+    ///
+    /// # Errors
+    ///
+    /// The directory could not be made, or its guardian could not be started.
     pub fn create() -> io::Result<Self> {
         Self::create_in(&std::env::temp_dir())
     }
 
     /// Makes an empty directory in another one.
+    ///
+    /// # Errors
+    ///
+    /// The directory could not be made, or its guardian could not be started.
     pub fn create_in(parent: &Path) -> io::Result<Self> {
         let path = tempfile::Builder::new().prefix("kube-testkit-").tempdir_in(parent)?.keep();
         std::fs::create_dir(path.join(".guards"))?;

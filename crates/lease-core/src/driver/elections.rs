@@ -91,6 +91,10 @@ struct Inner {
 
 impl Elections {
     /// Begins. To be called inside a tokio runtime: that is where [`Work`] will run.
+    ///
+    /// # Errors
+    ///
+    /// An option is not what the API server or the protocol allows, or no client could be made of the connection.
     pub async fn start(
         connection: impl Into<Connection>,
         options: ElectionsOptions,

@@ -25,11 +25,19 @@ pub enum EnvironmentError {
 }
 
 /// LeaderElectionNamespace's default: POD_NAMESPACE, else the namespace of the mounted service account.
+///
+/// # Errors
+///
+/// POD_NAMESPACE is not set, and no service account is mounted.
 pub fn namespace_from_env() -> Result<String, EnvironmentError> {
     namespace(std::env::var("POD_NAMESPACE").ok(), Path::new(NAMESPACE_FILE))
 }
 
 /// `<POD_NAME or hostname>_<uuid>`.
+///
+/// # Errors
+///
+/// The machine has no name, and POD_NAME is not set.
 #[expect(clippy::disallowed_methods, reason = "an identity has to be unique, and this is where it is made")]
 pub fn identity_from_env() -> Result<Identity, EnvironmentError> {
     let pod = std::env::var("POD_NAME").ok().filter(|name| !name.trim().is_empty());

@@ -65,6 +65,10 @@ impl LeaseApi {
     }
 
     /// Reads one Lease; `None` where there is none.
+    ///
+    /// # Errors
+    ///
+    /// The API server refused, or did not answer in time.
     pub async fn get(&self, name: &LeaseName) -> Result<Option<Lease>, RequestError> {
         match self.bounded("get", self.api.get(name.as_str())).await {
             Ok(lease) => Ok(Some(lease)),
@@ -74,24 +78,43 @@ impl LeaseApi {
     }
 
     /// Lists the Leases of this operator.
+    ///
+    /// # Errors
+    ///
+    /// The API server refused, or did not answer in time.
     pub async fn list(&self) -> Result<Vec<Lease>, RequestError> {
         let params = ListParams::default().labels(&self.marks.selector());
         Ok(self.bounded("list", self.api.list(&params)).await?.items)
     }
 
     /// Creates a Lease, marked as one of this operator's.
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError::Conflict`] if there is one of this name; else the API server refused, or did not answer in time, and then nobody knows
+    /// whether the Lease was created.
     pub async fn create(&self, mut lease: Lease) -> Result<Lease, RequestError> {
         self.marks.put_on(&mut lease);
         self.bounded("create", self.api.create(&PostParams::default(), &lease)).await
     }
 
     /// Replaces a Lease that is still in the state that `lease.metadata` names by uid and resourceVersion.
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError::Conflict`] if it is in another state, [`RequestError::NotFound`] if it is gone; else the API server refused, or did not
+    /// answer in time, and then nobody knows whether the Lease was replaced.
     pub async fn update(&self, lease: &Lease) -> Result<Lease, RequestError> {
         let name = lease.metadata.name.as_deref().unwrap_or_default();
         self.bounded("update", self.api.replace(name, &PostParams::default(), lease)).await
     }
 
     /// Deletes a Lease that is still in this state.
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError::Conflict`] if it is in another state, [`RequestError::NotFound`] if it is gone; else the API server refused, or did not
+    /// answer in time, and then nobody knows whether the Lease was deleted.
     pub async fn delete(&self, name: &LeaseName, revision: &Revision) -> Result<(), RequestError> {
         let preconditions = Preconditions {
             uid: Some(revision.uid.0.clone()),

@@ -80,6 +80,10 @@ impl ElectionsOptions {
     }
 
     /// Namespace, identity and installation from the environment that a Pod has.
+    ///
+    /// # Errors
+    ///
+    /// The environment tells no namespace, or no name for this process.
     pub fn from_env(id: LeaderElectionId) -> Result<Self, EnvironmentError> {
         let installation = Some(installation_from_env());
         Ok(Self { installation, ..Self::new(id, namespace_from_env()?, identity_from_env()?) })

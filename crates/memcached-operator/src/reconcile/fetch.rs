@@ -28,6 +28,10 @@ pub struct Observed {
 ///
 /// Not from the cache: a cache that does not show this operator's own last status yet would let a change go unreported,
 /// and an old version would be a precondition that fails.
+///
+/// # Errors
+///
+/// The API server refused, or did not answer in time.
 pub async fn current(client: &Client, seen: &Memcached) -> Result<Option<Memcached>, ReconcileError> {
     let meta = &seen.metadata;
     let name = meta.name.as_deref().unwrap_or_default();
@@ -41,6 +45,10 @@ pub async fn current(client: &Client, seen: &Memcached) -> Result<Option<Memcach
 
 /// Reads the children. Not from a cache either: the uids and versions read here are preconditions of the writes that follow,
 /// and owners tell a child apart from a stranger of the same name.
+///
+/// # Errors
+///
+/// The API server refused, or did not answer in time.
 pub async fn children(client: &Client, memcached: &Memcached) -> Result<Observed, ReconcileError> {
     let (stateful_set, service, pod_disruption_budget) =
         tokio::try_join!(one(client, memcached), one(client, memcached), one(client, memcached))?;

@@ -14,6 +14,10 @@ use parking_lot::Mutex;
 /// the process is killed is no evidence.
 pub trait RecordSink: Send + Sync + 'static {
     /// Writes `line` (without its newline) and flushes.
+    ///
+    /// # Errors
+    ///
+    /// The line may not have been written.
     fn write_line(&self, line: &str) -> io::Result<()>;
 }
 
@@ -33,6 +37,10 @@ pub enum RecordTarget {
 
 impl RecordTarget {
     /// Opens it; `None` for `off`.
+    ///
+    /// # Errors
+    ///
+    /// The file could not be opened.
     pub fn open(&self) -> io::Result<Option<Arc<dyn RecordSink>>> {
         Ok(match self {
             Self::Off => None,
@@ -80,6 +88,10 @@ pub struct FileSink(Mutex<File>);
 
 impl FileSink {
     /// Opens or creates the file.
+    ///
+    /// # Errors
+    ///
+    /// The file could not be opened.
     pub fn append_to(path: &Path) -> io::Result<Self> {
         Ok(Self(Mutex::new(OpenOptions::new().create(true).append(true).open(path)?)))
     }

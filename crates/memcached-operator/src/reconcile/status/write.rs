@@ -25,6 +25,10 @@ pub fn needs_writing(memcached: &Memcached, status: &MemcachedStatus) -> bool {
 ///
 /// The status subresource of a custom resource ignores a uid in the body, so the precondition is the version, and the
 /// uid is compared here whenever that version is no longer the newest.
+///
+/// # Errors
+///
+/// The API server refused, or did not answer in time.
 pub async fn write(
     client: &Client,
     memcached: &Memcached,
