@@ -10,13 +10,16 @@ pub enum Mutant {
     ChildWithoutPrecondition = 1,
     /// A child that was not seen is applied to whatever is there by then.
     CreateOverwrites,
+    /// A child that somebody keeps changing or deleting is restored each time at once.
+    MendsAtOnce,
 }
 
 impl Mutant {
     /// Every mutant there is, with its name in `MEMCACHED_OPERATOR_MUTANT`.
-    pub const ALL: [(Self, &'static str); 2] = [
+    pub const ALL: [(Self, &'static str); 3] = [
         (Self::ChildWithoutPrecondition, "child-without-precondition"),
         (Self::CreateOverwrites, "create-overwrites"),
+        (Self::MendsAtOnce, "mends-at-once"),
     ];
 }
 

@@ -6,6 +6,7 @@ pub mod apply;
 pub mod build;
 mod delay;
 mod differences;
+pub mod dispute;
 mod error;
 mod events;
 pub mod fetch;

@@ -3,8 +3,10 @@
 //! With force: what this operator builds is its own, and drift is healed whoever caused it. What it does not set —
 //! annotations of others, a sidecar's fields — stays as it is, because server-side apply only touches the fields applied.
 //!
-//! Who else writes the same fields is met more and more seldom (see [`mending`](super::mending)). Only fields that are
-//! applied count as drift: what mutating admission adds at every write is no reason for another.
+//! Who else writes the same fields, or deletes a child again and again, is met more and more seldom (see
+//! [`mending`](super::mending)). Only fields that are applied count as drift: what mutating admission adds at every write is no reason
+//! for another. Where it changes what is applied, which the answer to an apply shows, another apply cannot help: it is told, and tried
+//! again as seldom.
 //!
 //! Force decides about fields, not about objects: each write depends on what was seen (see `precondition`), so an object
 //! that somebody else made, or made anew, since then is never rewritten.
@@ -15,6 +17,7 @@ use std::time::Duration;
 
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::StatefulSet;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Client, Resource};
 use lease_core::Clock;
@@ -23,25 +26,34 @@ use serde::de::DeserializeOwned;
 
 use super::FIELD_MANAGER;
 use super::build::Children;
-use super::differences::{Difference, differences, managers};
+use super::differences::{Difference, described, differences};
+use super::dispute::{Dispute, State};
 use super::error::ReconcileError;
 use super::fetch::{self, Observed};
-use super::mending::Mendings;
+use super::mending::{Cause, Child, Instant, Mendings};
 use super::precondition;
+use super::status;
 use crate::crd::Memcached;
 
 /// What applying the children came to.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Applied {
-    /// The servers, as the API server has them now: with their status.
-    pub stateful_set: StatefulSet,
+    /// The servers, as the API server has them now: with their status. `None` if somebody has deleted the StatefulSet and it is too
+    /// soon to make it again.
+    pub stateful_set: Option<StatefulSet>,
     /// Children that were not there, as `Kind name`.
     pub created: Vec<String>,
+    /// Likewise, where they were restored shortly before.
+    pub recreated: Vec<String>,
     /// Children that were there and differed, after a change of the spec.
     pub updated: Vec<String>,
     /// Children that were there and differed although nothing new was asked for: each with its fields and, if known, who else owns them.
     pub mended: Vec<String>,
-    /// When to mend a child that differs and was mended too lately.
+    /// Children of which the API server has now stored something else than what was applied.
+    pub admitted: Vec<Dispute>,
+    /// Children that are not written for a while, and why.
+    pub disputes: Vec<Dispute>,
+    /// How long until the first of them may be written again.
     pub again: Option<Duration>,
 }
 
@@ -59,12 +71,11 @@ pub async fn apply(
 ) -> Result<Applied, ReconcileError> {
     // Before anything else: a Service with the new selector would find none of the Pods that are there.
     keeps_its_selector(&children.stateful_set, observed.stateful_set.as_ref())?;
-    let mut writer = Writer { client, memcached, mendings, clock, done: Done::default() };
+    let mut writer = Writer { client, memcached, mendings, clock, done: Applied::default() };
     Box::pin(writer.apply(children.service, observed.service.clone())).await?;
     Box::pin(writer.apply(children.pod_disruption_budget, observed.pod_disruption_budget.clone())).await?;
     let stateful_set = Box::pin(writer.apply(children.stateful_set, observed.stateful_set.clone())).await?;
-    let Done { created, updated, mended, again } = writer.done;
-    Ok(Applied { stateful_set, created, updated, mended, again })
+    Ok(Applied { stateful_set, ..writer.done })
 }
 
 fn keeps_its_selector(desired: &StatefulSet, seen: Option<&StatefulSet>) -> Result<(), ReconcileError> {
@@ -76,26 +87,33 @@ fn keeps_its_selector(desired: &StatefulSet, seen: Option<&StatefulSet>) -> Resu
     Err(ReconcileError::OtherSelector { child: format!("StatefulSet {name}") })
 }
 
-#[derive(Debug, Default)]
-struct Done {
-    created: Vec<String>,
-    updated: Vec<String>,
-    mended: Vec<String>,
-    again: Option<Duration>,
-}
-
 struct Writer<'a> {
     client: &'a Client,
     memcached: &'a Memcached,
     mendings: &'a Mutex<Mendings>,
     clock: &'a dyn Clock,
-    done: Done,
+    done: Applied,
+}
+
+/// One child before and after a write.
+struct Written<'a, K> {
+    name: &'a str,
+    child: &'a Child,
+    /// What was there.
+    seen: Option<&'a K>,
+    /// Where that differed from what was applied, for another reason than admission.
+    drift: Vec<Difference>,
+    /// Whether it differed at all.
+    differed: bool,
+    applied: &'a K,
+    /// Where the API server's answer differs from what was applied.
+    answer: Vec<Difference>,
 }
 
 impl Writer<'_> {
-    /// Applies one child to what was seen of it. If something else is there by then, this looks once: what is the
-    /// resource's own is mended, whoever made it; a stranger's object is an error and stays as it is.
-    async fn apply<K>(&mut self, mut desired: K, seen: Option<K>) -> Result<K, ReconcileError>
+    /// Applies one child to what was seen of it, unless that has to wait. If something else is there by then, this looks once: what is
+    /// the resource's own is mended, whoever made it; a stranger's object is an error and stays as it is.
+    async fn apply<K>(&mut self, mut desired: K, seen: Option<K>) -> Result<Option<K>, ReconcileError>
     where
         K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
             + Clone
@@ -103,17 +121,32 @@ impl Writer<'_> {
             + Serialize
             + DeserializeOwned,
     {
-        let child = format!("{} {}", K::kind(&()), desired.meta().name.as_deref().unwrap_or_default());
-        match self.send(&mut desired, seen, &child).await {
+        let name = format!("{} {}", K::kind(&()), desired.meta().name.as_deref().unwrap_or_default());
+        let owner = self.memcached.metadata.uid.clone().unwrap_or_default();
+        let child = Child { owner, kind: K::kind(&()).into_owned() };
+        let applied = match self.send(&mut desired, seen, &child, &name).await {
             Err(error) if error.is_conflict() => {
                 let seen = fetch::one(self.client, self.memcached).await?;
-                self.send(&mut desired, seen, &child).await
+                self.send(&mut desired, seen, &child, &name).await?
             }
-            result => result,
+            result => result?,
+        };
+        let now = self.now();
+        let disputes = self.mendings().disputes(&child, now);
+        for (dispute, wait) in disputes {
+            self.done.disputes.push(dispute);
+            self.done.again = Some(self.done.again.map_or(wait, |again| again.min(wait)));
         }
+        Ok(applied)
     }
 
-    async fn send<K>(&mut self, desired: &mut K, seen: Option<K>, child: &str) -> Result<K, ReconcileError>
+    async fn send<K>(
+        &mut self,
+        desired: &mut K,
+        seen: Option<K>,
+        child: &Child,
+        name: &str,
+    ) -> Result<Option<K>, ReconcileError>
     where
         K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
             + Clone
@@ -121,48 +154,101 @@ impl Writer<'_> {
             + Serialize
             + DeserializeOwned,
     {
-        let uid = self.memcached.metadata.uid.as_deref().unwrap_or_default();
-        let kind = K::kind(&());
-        let is_new = self.is_new();
         let differs = seen.as_ref().map(|seen| differences(&*desired, seen)).unwrap_or_default();
-        let wait =
-            self.mendings().wait(uid, &kind, self.clock.now().boottime.since_origin()).filter(|_| !is_new);
-        if let (Some(seen), Some(wait)) = (&seen, wait) {
-            if !differs.is_empty() {
-                self.done.again = Some(self.done.again.map_or(wait, |again| again.min(wait)));
-            }
-            return Ok(seen.clone());
+        let differed = !differs.is_empty();
+        let drift = self.drift(child, differs);
+        if !self.is_new() && self.has_to_wait(child, &drift, seen.as_ref()) {
+            return Ok(seen);
         }
         precondition::require(desired.meta_mut(), seen.as_ref().map(Resource::meta));
         let meta = desired.meta();
-        let name = meta.name.as_deref().unwrap_or_default();
         let api: Api<K> = Api::namespaced(self.client.clone(), meta.namespace.as_deref().unwrap_or_default());
         let params = PatchParams::apply(FIELD_MANAGER).force();
-        let applied = api.patch(name, &params, &Patch::Apply(&*desired)).await;
-        let applied = applied.map_err(|source| ReconcileError::Apply { child: child.to_owned(), source })?;
-        let Some(seen) = seen else {
-            self.done.created.push(child.to_owned());
-            return Ok(applied);
+        let applied =
+            api.patch(meta.name.as_deref().unwrap_or_default(), &params, &Patch::Apply(&*desired)).await;
+        let applied = applied.map_err(|source| ReconcileError::Apply { child: name.to_owned(), source })?;
+        let answer = differences(&*desired, &applied);
+        self.note(Written { name, child, seen: seen.as_ref(), drift, differed, applied: &applied, answer });
+        Ok(Some(applied))
+    }
+
+    /// Where a child differs for another reason than that the API server stores something else than what is applied.
+    fn drift(&self, child: &Child, differs: Vec<Difference>) -> Vec<Difference> {
+        let now = self.now();
+        let mendings = self.mendings();
+        let known = mendings.answer(child, now);
+        differs.into_iter().filter(|difference| !known.contains(difference)).collect()
+    }
+
+    /// Whether it is too soon to write a child of which nothing new is asked for.
+    fn has_to_wait<K: Resource>(&self, child: &Child, drift: &[Difference], seen: Option<&K>) -> bool {
+        let now = self.now();
+        let mut mendings = self.mendings();
+        if seen.is_some() && drift.is_empty() {
+            return Cause::ALL.into_iter().any(|cause| mendings.wait(child, cause, now).is_some());
+        }
+        if mendings.wait(child, Cause::Others, now).is_none() {
+            return false;
+        }
+        match seen {
+            Some(seen) => {
+                mendings.held_back(child, State::Differs, || described(drift, managed_fields(seen)))
+            }
+            None => mendings.held_back(child, State::Missing, String::new),
+        }
+        true
+    }
+
+    /// Notes what a write has come to.
+    fn note<K: Resource>(&mut self, written: Written<'_, K>) {
+        let Written { name, child, seen, drift, differed, applied, answer } = written;
+        let (is_new, now) = (self.is_new(), self.now());
+        let restored = |writer: &Self, cause, details| {
+            writer.mendings().mended(child, cause, now, (name, State::Restored, details), Vec::new()).times
         };
-        if seen.meta().resource_version == applied.meta().resource_version {
-            return Ok(applied);
+        match seen {
+            None if is_new || restored(self, Cause::Others, String::new()) == 1 => {
+                self.done.created.push(name.to_owned());
+            }
+            None => self.done.recreated.push(name.to_owned()),
+            Some(seen) if seen.meta().resource_version == applied.meta().resource_version => {}
+            Some(_) if is_new => self.done.updated.push(name.to_owned()),
+            Some(_) if !differed => {
+                if answer.is_empty() {
+                    restored(self, Cause::Addition, String::new());
+                }
+            }
+            Some(_) if drift.is_empty() => {}
+            Some(seen) => {
+                restored(self, Cause::Others, described(&drift, managed_fields(seen)));
+                let is_restored = |field: &Difference| !answer.iter().any(|stored| stored.is_at(field));
+                let fields: Vec<_> = drift.into_iter().filter(is_restored).collect();
+                if !fields.is_empty() {
+                    self.done.mended.push(format!("{name} ({})", described(&fields, managed_fields(seen))));
+                }
+            }
         }
         if is_new {
-            self.done.updated.push(child.to_owned());
-            return Ok(applied);
+            self.mendings().renewed(child);
         }
-        // Counts when nothing differed too: admission that changes an object at every write would be written to for ever.
-        self.mendings().mended(uid, &kind, self.clock.now().boottime.since_origin());
-        if !differs.is_empty() {
-            self.done.mended.push(mending(child, &differs, &seen));
+        if answer.is_empty() {
+            self.mendings().stored(child);
+        } else {
+            let details = described(&answer, &[]);
+            let told = (name, State::Admitted, details);
+            let dispute = self.mendings().mended(child, Cause::Admission, now, told, answer);
+            self.done.admitted.push(dispute);
         }
-        Ok(applied)
     }
 
     /// Whether the spec asks for something that has not been applied yet.
     fn is_new(&self) -> bool {
         let observed = self.memcached.status.as_ref().and_then(|status| status.observed_generation);
-        observed != self.memcached.metadata.generation
+        observed != self.memcached.metadata.generation || status::has_only_begun(self.memcached)
+    }
+
+    fn now(&self) -> Instant {
+        Instant { boottime: self.clock.now().boottime, wall: self.clock.wall() }
     }
 
     fn mendings(&self) -> MutexGuard<'_, Mendings> {
@@ -170,17 +256,6 @@ impl Writer<'_> {
     }
 }
 
-/// A child that was mended, with the fields and who else writes them: `Service a (spec.ports, also written by kubectl-edit)`.
-fn mending<K: Resource>(child: &str, differs: &[Difference], seen: &K) -> String {
-    const MOST: usize = 5;
-    let mut fields: Vec<String> = differs.iter().take(MOST).map(Difference::path).collect();
-    if let Some(more) = differs.len().checked_sub(MOST).filter(|more| *more > 0) {
-        fields.push(format!("{more} more"));
-    }
-    let fields = fields.join(", ");
-    let managers = managers(differs, seen.meta().managed_fields.as_deref().unwrap_or_default());
-    match managers.as_slice() {
-        [] => format!("{child} ({fields})"),
-        _ => format!("{child} ({fields}, also written by {})", managers.join(", ")),
-    }
+fn managed_fields<K: Resource>(object: &K) -> &[ManagedFieldsEntry] {
+    object.meta().managed_fields.as_deref().unwrap_or_default()
 }

@@ -25,13 +25,26 @@ enum Step {
 
 /// A field that is applied and has another value, or none.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Difference(Vec<Step>);
+pub(super) struct Difference {
+    steps: Vec<Step>,
+    /// What is there instead.
+    seen: Option<Value>,
+}
 
 impl Difference {
+    fn new(steps: &[Step], seen: Option<&Value>) -> Self {
+        Self { steps: steps.to_vec(), seen: seen.cloned() }
+    }
+
+    /// Whether both are about the same field, whatever is there.
+    pub(super) fn is_at(&self, other: &Self) -> bool {
+        self.steps == other.steps
+    }
+
     /// As people write it: `spec.template.spec.containers[memcached].image`.
     pub(super) fn path(&self) -> String {
         let mut path = String::new();
-        for step in &self.0 {
+        for step in &self.steps {
             match step {
                 Step::Field(name) if path.is_empty() => path.push_str(name),
                 Step::Field(name) => path.extend([".", name]),
@@ -68,7 +81,7 @@ fn compare(desired: &Value, seen: Option<&Value>, path: &mut Vec<Step>, found: &
                 path.pop();
             }
         }
-        (Value::Array(desired), Some(Value::Array(seen))) if desired.iter().all(Value::is_object) => {
+        (Value::Array(desired), Some(whole @ Value::Array(seen))) if desired.iter().all(Value::is_object) => {
             for desired in desired {
                 let Some(key) = KEYS.iter().find(|key| desired.get(**key).is_some()) else {
                     // Without a key, it is there or not.
@@ -78,7 +91,7 @@ fn compare(desired: &Value, seen: Option<&Value>, path: &mut Vec<Step>, found: &
                         found.is_empty()
                     };
                     if !seen.iter().any(is_there) {
-                        found.push(Difference(path.clone()));
+                        found.push(Difference::new(path, Some(whole)));
                     }
                     continue;
                 };
@@ -93,7 +106,7 @@ fn compare(desired: &Value, seen: Option<&Value>, path: &mut Vec<Step>, found: &
         (Value::Array(desired), None) if desired.is_empty() => {}
         (Value::Null, None) => {}
         (desired, Some(seen)) if desired == seen || is_same_quantity(desired, seen, path) => {}
-        _ => found.push(Difference(path.clone())),
+        _ => found.push(Difference::new(path, seen)),
     }
 }
 
@@ -104,12 +117,31 @@ fn is_same_quantity(desired: &Value, seen: &Value, path: &[Step]) -> bool {
     is_resource && amount(desired).is_some_and(|desired| amount(seen) == Some(desired))
 }
 
+/// The fields, and who else owns them if that is known, as a phrase: `spec.ports, also written by kubectl-edit`.
+pub(super) fn described(differences: &[Difference], entries: &[ManagedFieldsEntry]) -> String {
+    const MOST: usize = 5;
+    let fields = listed(differences.iter().map(Difference::path).collect(), MOST);
+    match managers(differences, entries) {
+        managers if managers.is_empty() => fields,
+        managers => format!("{fields}, also written by {}", listed(managers, MOST)),
+    }
+}
+
+fn listed(mut all: Vec<String>, most: usize) -> String {
+    if let Some(more) = all.len().checked_sub(most).filter(|more| *more > 0) {
+        all.truncate(most);
+        all.push(format!("{more} more"));
+    }
+    all.join(", ")
+}
+
 /// The other field managers that own one of these fields, in alphabetical order.
-pub(super) fn managers(differences: &[Difference], entries: &[ManagedFieldsEntry]) -> Vec<String> {
+fn managers(differences: &[Difference], entries: &[ManagedFieldsEntry]) -> Vec<String> {
     let mut managers = BTreeSet::new();
     for entry in entries {
         let (Some(manager), Some(fields)) = (&entry.manager, &entry.fields_v1) else { continue };
-        if manager != FIELD_MANAGER && differences.iter().any(|difference| owns(&fields.0, &difference.0)) {
+        if manager != FIELD_MANAGER && differences.iter().any(|difference| owns(&fields.0, &difference.steps))
+        {
             managers.insert(manager.clone());
         }
     }

@@ -13,6 +13,7 @@ use lease_core::Clock;
 
 use super::FIELD_MANAGER;
 use super::apply::Applied;
+use super::dispute::{BY_ADMISSION, BY_OTHERS, Dispute};
 use super::status::{DEGRADED, condition};
 use crate::crd::{Memcached, MemcachedStatus};
 
@@ -48,17 +49,35 @@ pub(super) fn of_reconcile(
             );
             events.push(event(EventType::Normal, "DriftHealed", "Apply", &note));
         }
+        for child in &applied.recreated {
+            let note = format!(
+                "Created {child} again. What is deleted again and again is created again more and more seldom."
+            );
+            events.push(event(EventType::Normal, "DriftHealed", "Apply", &note));
+        }
+        for dispute in &applied.admitted {
+            events.push(event(EventType::Warning, dispute.reason(), "Apply", &dispute.summary()));
+        }
     }
-    events.extend(degradation(memcached, status));
+    events.extend(degradation(memcached, applied, status));
     events
 }
 
 /// Becoming degraded, for another reason than before, or no longer.
-fn degradation(memcached: &Memcached, status: &MemcachedStatus) -> Option<Event> {
+fn degradation(memcached: &Memcached, applied: Option<&Applied>, status: &MemcachedStatus) -> Option<Event> {
     let before = memcached.status.as_ref().and_then(|status| condition(&status.conditions, DEGRADED));
     let now = condition(&status.conditions, DEGRADED)?;
     let was_degraded = before.is_some_and(|before| before.status == "True");
+    let is_same_reason = was_degraded && before.is_some_and(|before| before.reason == now.reason);
     match now.status == "True" {
+        // Told at each write.
+        true if now.reason == BY_ADMISSION => None,
+        // The message has times in it that move with each mending; the event must not become another one by that.
+        true if now.reason == BY_OTHERS => {
+            let disputes = applied.map_or(&[][..], |applied| &applied.disputes);
+            let note = disputes.iter().map(Dispute::summary).collect::<Vec<_>>().join(" ");
+            (!is_same_reason).then(|| event(EventType::Warning, BY_OTHERS, "Apply", &note))
+        }
         true if before.is_none_or(|before| !was_degraded || before.message != now.message) => {
             Some(event(EventType::Warning, &now.reason, "Reconcile", &now.message))
         }

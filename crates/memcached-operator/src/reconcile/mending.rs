@@ -1,11 +1,18 @@
-//! How soon a child is mended again: more and more seldom, if somebody else keeps writing the same fields.
+//! How soon a child is written again although nothing new is asked for: more and more seldom.
 //!
-//! The first mending is immediate. The next may follow after `FIRST`, and each further one after twice the time, up to
-//! `LONGEST`. A child that stays as applied for twice its time, and for `QUIET` at least, begins anew. Pure: the time comes
-//! from the caller.
+//! The first such write is immediate. The next may follow after `FIRST`, and each further one after twice the time, up to
+//! `LONGEST`. A child that stays as applied for twice its time, and for `QUIET` at least, begins anew. Each [`Cause`] has pauses of
+//! its own: a webhook that changes one field delays nobody's mending of another. Pure: the time comes from the caller.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
+
+use k8s_openapi::jiff::{SignedDuration, Timestamp};
+use lease_core::Boottime;
+
+use super::differences::Difference;
+use super::dispute::{Dispute, State};
+use crate::mutants::{Mutant, active};
 
 /// Between the first mending and the second.
 const FIRST: Duration = Duration::from_secs(1);
@@ -16,110 +23,145 @@ const QUIET: Duration = Duration::from_mins(1);
 /// More children than that are not in dispute at once, unless something is wrong everywhere; the oldest entries go first.
 const MOST: usize = 4096;
 
-/// A child: the uid of its owner, and its kind.
-type Child = (String, String);
+/// Why a child was written although nothing new was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Cause {
+    /// Somebody had changed or deleted it.
+    Others,
+    /// The API server stored something else than what was applied; another write cannot help.
+    Admission,
+    /// Nothing differed, and yet the write changed something: admission adds to it at every write.
+    Addition,
+}
 
+impl Cause {
+    pub(super) const ALL: [Self; 3] = [Self::Others, Self::Admission, Self::Addition];
+}
+
+/// A child: the uid of its owner, and its kind.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Child {
+    pub(super) owner: String,
+    pub(super) kind: String,
+}
+
+/// One reading of two clocks: pauses go by the first, and people by the second.
 #[derive(Clone, Copy, Debug)]
+pub(super) struct Instant {
+    pub(super) boottime: Boottime,
+    pub(super) wall: Timestamp,
+}
+
+#[derive(Clone, Debug)]
 struct Mended {
-    at: Duration,
+    at: Boottime,
     wait: Duration,
+    dispute: Dispute,
+    /// Where the API server's answer differed from what was applied.
+    answer: Vec<Difference>,
 }
 
 impl Mended {
-    fn is_over(&self, now: Duration) -> bool {
-        now.saturating_sub(self.at) >= QUIET.max(self.wait * 2)
+    fn is_over(&self, now: Boottime) -> bool {
+        now.duration_since(self.at) >= QUIET.max(self.wait * 2)
+    }
+
+    fn remaining(&self, now: Boottime) -> Option<Duration> {
+        Some((self.at + self.wait).duration_since(now)).filter(|wait| !wait.is_zero())
     }
 }
 
 /// The children mended lately. Each entry ends with its owner, or when the child has stayed as applied for long enough.
 #[derive(Debug, Default)]
-pub struct Mendings(BTreeMap<Child, Mended>);
+pub struct Mendings(BTreeMap<(Child, Cause), Mended>);
 
 impl Mendings {
     /// How long to leave this child alone from `now` on, if at all.
-    pub(super) fn wait(&self, uid: &str, kind: &str, now: Duration) -> Option<Duration> {
-        let mended = self.0.get(&child(uid, kind)).filter(|mended| !mended.is_over(now))?;
-        (mended.at + mended.wait).checked_sub(now).filter(|wait| !wait.is_zero())
+    pub(super) fn wait(&self, child: &Child, cause: Cause, now: Instant) -> Option<Duration> {
+        if active(Mutant::MendsAtOnce) {
+            return None;
+        }
+        self.0.get(&(child.clone(), cause))?.remaining(now.boottime)
     }
 
-    /// Notes that this child was written at `now` although nothing new was asked for.
-    pub(super) fn mended(&mut self, uid: &str, kind: &str, now: Duration) {
-        self.0.retain(|_, mended| !mended.is_over(now));
-        let child = child(uid, kind);
-        let wait = self.0.get(&child).map_or(FIRST, |before| (before.wait * 2).min(LONGEST));
-        if self.0.len() >= MOST && !self.0.contains_key(&child) {
-            let oldest = self.0.iter().min_by_key(|(_, mended)| mended.at).map(|(child, _)| child.clone());
-            self.0.remove(&oldest.unwrap_or_default());
+    /// Notes how a child is that has to wait. The first finding counts until the pause is over: others who keep changing it to and
+    /// fro would else cause a write of the status each time.
+    pub(super) fn held_back(&mut self, child: &Child, state: State, details: impl FnOnce() -> String) {
+        let Some(mended) = self.0.get_mut(&(child.clone(), Cause::Others)) else { return };
+        if mended.dispute.state == State::Restored {
+            mended.dispute.state = state;
+            mended.dispute.details = details();
         }
-        self.0.insert(child, Mended { at: now, wait });
+    }
+
+    /// Notes that this child was written at `now` although nothing new was asked for, how it is since, and where the API server's
+    /// answer differed. Returns what there is to tell of it.
+    pub(super) fn mended(
+        &mut self,
+        child: &Child,
+        cause: Cause,
+        now: Instant,
+        told: (&str, State, String),
+        answer: Vec<Difference>,
+    ) -> Dispute {
+        self.0.retain(|_, mended| !mended.is_over(now.boottime));
+        let key = (child.clone(), cause);
+        let before = self.0.get(&key);
+        let wait = before.map_or(FIRST, |before| (before.wait * 2).min(LONGEST));
+        let (name, state, details) = told;
+        let dispute = Dispute {
+            child: name.to_owned(),
+            state,
+            details,
+            times: before.map_or(1, |before| before.dispute.times.saturating_add(1)),
+            since: before.map_or(now.wall, |before| before.dispute.since),
+            until: SignedDuration::try_from(wait)
+                .map_or(now.wall, |wait| now.wall.saturating_add(wait).unwrap_or(now.wall)),
+        };
+        if self.0.len() >= MOST && !self.0.contains_key(&key) {
+            let oldest = self.0.iter().min_by_key(|(_, mended)| mended.at).map(|(key, _)| key.clone());
+            if let Some(oldest) = oldest {
+                self.0.remove(&oldest);
+            }
+        }
+        self.0.insert(key, Mended { at: now.boottime, wait, dispute: dispute.clone(), answer });
+        dispute
+    }
+
+    /// The API server has stored what was applied.
+    pub(super) fn stored(&mut self, child: &Child) {
+        self.0.remove(&(child.clone(), Cause::Admission));
+    }
+
+    /// Something new was applied, without regard to any pause. Those who change it back are met as seldom as before.
+    pub(super) fn renewed(&mut self, child: &Child) {
+        self.stored(child);
+        if let Some(mended) = self.0.get_mut(&(child.clone(), Cause::Others)) {
+            mended.dispute.state = State::Restored;
+        }
+    }
+
+    /// Where the API server's last answer differed from what was applied, as far as that was lately.
+    pub(super) fn answer(&self, child: &Child, now: Instant) -> &[Difference] {
+        let mended = self.0.get(&(child.clone(), Cause::Admission));
+        mended.filter(|mended| !mended.is_over(now.boottime)).map_or(&[], |mended| &mended.answer)
+    }
+
+    /// What there is to tell of a child while it has to wait, and for how long. A child that was restored once is not in dispute.
+    pub(super) fn disputes(&self, child: &Child, now: Instant) -> Vec<(Dispute, Duration)> {
+        let told = [Cause::Others, Cause::Admission].into_iter().filter_map(|cause| {
+            let wait = self.wait(child, cause, now)?;
+            let dispute = &self.0.get(&(child.clone(), cause))?.dispute;
+            (dispute.state != State::Restored || dispute.times > 1).then(|| (dispute.clone(), wait))
+        });
+        told.collect()
     }
 
     /// Forgets the children of an owner that is gone.
     pub(super) fn forget(&mut self, uid: &str) {
-        self.0.retain(|(owner, _), _| owner != uid);
+        self.0.retain(|(child, _), _| child.owner != uid);
     }
-}
-
-fn child(uid: &str, kind: &str) -> Child {
-    (uid.to_owned(), kind.to_owned())
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// When a child is mended that somebody changes back every `period`, in milliseconds.
-    fn times(period: u64, until: u64) -> Vec<u64> {
-        let mut mendings = Mendings::default();
-        let mut times = Vec::new();
-        let mut differs = false;
-        for now in 0..until {
-            differs |= now % period == 0;
-            let at = Duration::from_millis(now);
-            if differs && mendings.wait("a", "Service", at).is_none() {
-                mendings.mended("a", "Service", at);
-                times.push(now);
-                differs = false;
-            }
-        }
-        times
-    }
-
-    #[test]
-    fn each_mending_waits_twice_as_long_up_to_a_cap() {
-        let mended = times(10, 2_000_000);
-        let gaps: Vec<u64> = mended.windows(2).map(|pair| (pair[1] - pair[0]) / 1000).collect();
-        assert_eq!(gaps, [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300, 300]);
-    }
-
-    #[test]
-    fn a_slow_writer_is_met_as_well_and_a_rare_one_is_answered_at_once() {
-        assert!(times(3_000, 600_000).len() < 12, "{:?}", times(3_000, 600_000));
-        assert_eq!(times(120_000, 600_000), [0, 120_000, 240_000, 360_000, 480_000]);
-    }
-
-    #[test]
-    fn children_are_kept_apart_and_end_with_their_owner_or_in_time() {
-        let second = Duration::from_secs;
-        let mut mendings = Mendings::default();
-        mendings.mended("a", "Service", second(0));
-        assert_eq!(mendings.wait("a", "Service", second(0)), Some(FIRST));
-        assert!(mendings.wait("a", "StatefulSet", second(0)).is_none());
-        assert!(mendings.wait("b", "Service", second(0)).is_none());
-        mendings.forget("a");
-        assert!(mendings.0.is_empty());
-        mendings.mended("a", "Service", second(0));
-        mendings.mended("b", "Service", second(90));
-        assert_eq!(mendings.0.len(), 1, "what is over is dropped");
-    }
-
-    #[test]
-    fn there_is_a_most() {
-        let mut mendings = Mendings::default();
-        for owner in 0..MOST + 10 {
-            mendings.mended(&owner.to_string(), "Service", Duration::from_micros(owner as u64));
-        }
-        assert_eq!(mendings.0.len(), MOST);
-        assert!(!mendings.0.contains_key(&child("0", "Service")));
-    }
-}
+mod tests;

@@ -102,8 +102,11 @@ impl MemcachedReconciler {
         let servers = observed.stateful_set.as_ref();
         match result {
             Ok((applied, look)) => {
-                let servers = Some(&applied.stateful_set);
-                let outcome = look.finding.map_or(Outcome::Applied, Outcome::NotReady);
+                let servers = applied.stateful_set.as_ref();
+                let outcome = match (applied.disputes.as_slice(), look.finding) {
+                    ([], finding) => finding.map_or(Outcome::Applied, Outcome::NotReady),
+                    (disputes, finding) => Outcome::Disputed { disputes: disputes.to_vec(), finding },
+                };
                 Box::pin(self.report(client, &memcached, servers, outcome, Some(&applied))).await?;
                 let again = applied.again.into_iter().chain(look.again).min();
                 Ok(again.map_or_else(Action::await_change, Action::requeue))
@@ -189,7 +192,10 @@ impl MemcachedReconciler {
         let children = build(&fleet, bucket);
         let applied = apply(client, memcached, children, observed, &self.mendings, self.clock.as_ref());
         let applied = Box::pin(applied).await.map_err(Failure::Error)?;
-        let look = Box::pin(pods::look(client, memcached, &applied.stateful_set, self.wall())).await;
+        let look = match &applied.stateful_set {
+            Some(servers) => Box::pin(pods::look(client, memcached, servers, self.wall())).await,
+            None => Ok(Look::default()),
+        };
         Ok((applied, look.map_err(Failure::Error)?))
     }
 

@@ -8,12 +8,13 @@ use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::jiff::Timestamp;
 
 use super::build::selector;
+use super::dispute::Dispute;
 use super::pods::Finding;
 use super::validate::{Problem, image};
 use crate::crd::{Memcached, MemcachedStatus};
 
 pub use conditions::{AVAILABLE, DEGRADED, READY, RECONCILING, STALLED, condition};
-pub(super) use conditions::{FAILED, is_rolled_out};
+pub(super) use conditions::{FAILED, has_only_begun, is_rolled_out};
 pub use undecodable::report as report_undecodable;
 pub use write::{needs_writing, write};
 
@@ -29,6 +30,14 @@ pub enum Outcome {
     Applied,
     /// The children are as they should be, but the servers are not ready, and this was found out about it.
     NotReady(Finding),
+    /// Some children are not written for a while, because somebody else, or admission, does not leave them as applied. All others are
+    /// as they should be.
+    Disputed {
+        /// These.
+        disputes: Vec<Dispute>,
+        /// What was found out about servers that are not ready.
+        finding: Option<Finding>,
+    },
     /// The spec makes no sense; nothing was changed.
     Invalid(Vec<Problem>),
     /// The API server, or the presence of a stranger, keeps a child from being as it should be, until somebody changes
@@ -49,8 +58,10 @@ pub fn status(
     let reported = memcached.status.as_ref();
     let (replicas, ready) = match (seen, reported) {
         (Some(seen), _) => (seen.replicas, seen.ready_replicas.unwrap_or(0)),
-        // Without a look at the servers the last one counts: they may well be there.
-        (None, Some(last)) if servers.is_none() => (last.replicas, last.ready_replicas),
+        // Without a look at the servers the last one counts: they may well be there. After a look they are known not to be.
+        (None, Some(last)) if servers.is_none() && !matches!(outcome, Outcome::Disputed { .. }) => {
+            (last.replicas, last.ready_replicas)
+        }
         (None, _) => (0, 0),
     };
     let desired = memcached.spec.replicas;

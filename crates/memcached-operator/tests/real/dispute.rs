@@ -8,13 +8,18 @@ use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::jiff::Timestamp;
-use kube::api::{ListParams, Patch, PatchParams};
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
+use kube::runtime::controller::Action;
 use lease_core::{Clock, Now, SystemClock};
 use memcached_operator::crd::Memcached;
 use memcached_operator::reconcile::MemcachedReconciler;
+use memcached_operator::reconcile::status::condition;
 use serde_json::json;
 
 use crate::support::{Stage, stage};
+
+/// When the test's clock begins.
+const START: &str = "2026-01-02T03:04:05Z";
 
 /// Stands still until the test moves it.
 #[derive(Debug, Default)]
@@ -32,7 +37,7 @@ impl Clock for ByHand {
     }
 
     fn wall(&self) -> Timestamp {
-        SystemClock.wall()
+        START.parse::<Timestamp>().expect("a time") + *self.0.lock().expect("no panic")
     }
 
     fn sleep(&self, span: Duration) -> BoxFuture<'static, ()> {
@@ -47,15 +52,47 @@ struct Dispute {
 }
 
 impl Dispute {
-    async fn reconcile(&self) {
+    async fn reconcile(&self) -> Action {
         let bucket = ("cache.example.com/bucket".to_owned(), "17".to_owned());
         let seen = self.stage.api::<Memcached>().get("disputed").await.expect("there");
-        Box::pin(self.reconciler.run(&seen, &self.stage.client, &bucket, 0)).await.expect("reconciled");
+        Box::pin(self.reconciler.run(&seen, &self.stage.client, &bucket, 0)).await.expect("reconciled")
     }
 
-    async fn healed(&self) -> Vec<Event> {
+    /// The events of this reason.
+    async fn told(&self, reason: &str) -> Vec<Event> {
         let events = self.stage.api::<Event>().list(&ListParams::default()).await.expect("listed").items;
-        events.into_iter().filter(|event| event.reason.as_deref() == Some("DriftHealed")).collect()
+        events.into_iter().filter(|event| event.reason.as_deref() == Some(reason)).collect()
+    }
+
+    /// How many event objects there are on the resource, by reason, and the count of each.
+    async fn counts(&self) -> Vec<(String, i32)> {
+        let events = self.stage.api::<Event>().list(&ListParams::default()).await.expect("listed").items;
+        let on_it = events.into_iter().filter(|event| {
+            event.regarding.as_ref().is_some_and(|on| on.kind.as_deref() == Some("Memcached"))
+        });
+        let mut counts: Vec<_> = on_it
+            .map(|event| (event.reason.unwrap_or_default(), event.series.map_or(1, |series| series.count)))
+            .collect();
+        counts.sort();
+        counts
+    }
+
+    /// `Type=Status Reason` of these conditions.
+    async fn conditions<const N: usize>(&self, types: [&str; N]) -> [String; N] {
+        let status = self.stage.status("disputed").await;
+        types.map(|type_| {
+            let found = condition(&status.conditions, type_).expect(type_);
+            format!("{type_}={} {}", found.status, found.reason)
+        })
+    }
+
+    async fn degraded(&self) -> String {
+        let status = self.stage.status("disputed").await;
+        condition(&status.conditions, "Degraded").expect("Degraded").message.clone()
+    }
+
+    async fn version(&self) -> Option<String> {
+        self.stage.api::<Memcached>().get("disputed").await.expect("there").metadata.resource_version
     }
 }
 
@@ -66,7 +103,13 @@ async fn dispute(why: &str) -> Option<Dispute> {
     stage.create("disputed", json!({"replicas": 3})).await.expect("created");
     let dispute = Dispute { stage, clock, reconciler };
     dispute.reconcile().await;
+    // Events are named by the time.
+    dispute.clock.pass(Duration::from_millis(1));
     Some(dispute)
+}
+
+fn counts(expected: &[(&str, i32)]) -> Vec<(String, i32)> {
+    expected.iter().map(|(reason, count)| ((*reason).to_owned(), *count)).collect()
 }
 
 #[tokio::test]
@@ -75,26 +118,109 @@ async fn a_second_writer_costs_few_writes_and_one_event() {
     let sets = dispute.stage.api::<StatefulSet>();
     let theirs = json!({"apiVersion": "apps/v1", "kind": "StatefulSet", "spec": {"replicas": 1}});
     let params = PatchParams::apply("scaler").force();
+    let (mut versions, mut seen) = (0, dispute.version().await);
     // Ten seconds, in which it writes a hundred times.
     for _ in 0..100 {
         sets.patch("disputed", &params, &Patch::Apply(&theirs)).await.expect("forced");
         dispute.reconcile().await;
+        let version = dispute.version().await;
+        versions += usize::from(version != seen);
+        seen = version;
         dispute.clock.pass(Duration::from_millis(100));
     }
     // Created; then mended, and changed back, at 0, 1, 3 and 7 seconds.
     let set = sets.get("disputed").await.expect("there");
     assert_eq!(set.metadata.generation, Some(1 + 4 * 2 + 1));
-    let events = dispute.healed().await;
-    assert_eq!(events.len(), 1, "{events:#?}");
-    assert_eq!(events[0].series.as_ref().expect("a series").count, 4);
-    let note = events[0].note.as_deref().unwrap_or_default();
+    // What is said of it changes when it is held back, four times, and when it is restored again, three times.
+    assert_eq!(versions, 4 + 3, "writes of the status");
+    let expected = counts(&[("ChangedByOthers", 1), ("Created", 1), ("DriftHealed", 4)]);
+    assert_eq!(dispute.counts().await, expected);
+    let note = dispute.told("DriftHealed").await.remove(0).note.unwrap_or_default();
     assert!(note.contains("StatefulSet disputed (spec.replicas, also written by scaler)"), "{note}");
+
+    // While a mending waits, the resource says what differs, by whom, since when, and when the next is due.
+    assert_eq!(
+        dispute.degraded().await,
+        "StatefulSet disputed is changed again and again (spec.replicas, also written by scaler). It was restored 4 times since \
+         2026-01-02T03:04:05Z, and is restored again at 2026-01-02T03:04:21Z."
+    );
+    let types = ["Ready", "Reconciling", "Stalled", "Degraded"];
+    let held_back = [
+        "Ready=False ChangedByOthers",
+        "Reconciling=True ChangedByOthers",
+        "Stalled=False NotStalled",
+        "Degraded=True ChangedByOthers",
+    ];
+    assert_eq!(dispute.conditions(types).await, held_back);
 
     // A change of the spec does not wait.
     dispute.stage.change("disputed", json!({"replicas": 5})).await.expect("changed");
     dispute.reconcile().await;
     let set = sets.get("disputed").await.expect("there");
     assert_eq!(set.spec.and_then(|spec| spec.replicas), Some(5));
+    let restored = [
+        "Ready=False RollingOut",
+        "Reconciling=True RollingOut",
+        "Stalled=False NotStalled",
+        "Degraded=True ChangedByOthers",
+    ];
+    assert_eq!(dispute.conditions(types).await, restored);
+
+    // Nobody changes it any more.
+    dispute.clock.pass(Duration::from_secs(8));
+    dispute.reconcile().await;
+    assert_eq!(dispute.conditions(["Degraded"]).await, ["Degraded=False AsExpected"]);
+    let expected = counts(&[
+        ("ChangedByOthers", 1),
+        ("Created", 1),
+        ("DriftHealed", 4),
+        ("Recovered", 1),
+        ("Updated", 1),
+    ]);
+    assert_eq!(dispute.counts().await, expected);
+}
+
+#[tokio::test]
+async fn a_child_that_is_deleted_again_and_again_is_made_more_and_more_seldom() {
+    let Some(dispute) = dispute("the API server deletes").await else { return };
+    let sets = dispute.stage.api::<StatefulSet>();
+    let (mut deletions, mut actions) = (0, Vec::new());
+    // Ten seconds, in which somebody deletes it whenever it is there.
+    for _ in 0..100 {
+        if sets.get_opt("disputed").await.expect("asked").is_some() {
+            sets.delete("disputed", &DeleteParams::default()).await.expect("deleted");
+            deletions += 1;
+        }
+        actions.push(dispute.reconcile().await);
+        dispute.clock.pass(Duration::from_millis(100));
+    }
+    // Made again at 0, 1, 3 and 7 seconds, and deleted before each of these and once more.
+    assert_eq!(deletions, 5);
+    // The first time it is made again is told as `Created`, with a note of its own.
+    let expected = counts(&[("ChangedByOthers", 1), ("Created", 1), ("Created", 1), ("DriftHealed", 3)]);
+    assert_eq!(dispute.counts().await, expected);
+    let note = dispute.told("DriftHealed").await.remove(0).note.unwrap_or_default();
+    assert!(note.starts_with("Created StatefulSet disputed again."), "{note}");
+    assert_eq!(
+        dispute.degraded().await,
+        "StatefulSet disputed is deleted again and again; the audit log of the API server says by whom. It was restored 4 \
+         times since 2026-01-02T03:04:05Z, and is made again at 2026-01-02T03:04:21Z."
+    );
+    assert_eq!(
+        dispute.conditions(["Ready", "Reconciling"]).await,
+        ["Ready=False ChangedByOthers", "Reconciling=True ChangedByOthers"]
+    );
+    // Reconciled at 9.9 s, made again at 15 s.
+    assert_eq!(actions.last(), Some(&Action::requeue(Duration::from_millis(5_100))));
+    let status = dispute.stage.status("disputed").await;
+    assert_eq!((status.replicas, status.ready_replicas), (0, 0), "no servers are left");
+    // The other children are looked after meanwhile.
+    dispute.stage.api::<Service>().delete("disputed", &DeleteParams::default()).await.expect("deleted");
+    dispute.reconcile().await;
+    assert!(dispute.stage.api::<Service>().get_opt("disputed").await.expect("asked").is_some());
+    dispute.clock.pass(Duration::from_secs(5));
+    dispute.reconcile().await;
+    assert!(sets.get_opt("disputed").await.expect("asked").is_some());
 }
 
 #[tokio::test]
@@ -109,5 +235,5 @@ async fn what_others_add_is_no_drift() {
         let service = services.get("disputed").await.expect("there");
         assert_eq!(service.metadata.resource_version, version, "nothing is written");
     }
-    assert_eq!(dispute.healed().await, []);
+    assert_eq!(dispute.counts().await, counts(&[("Created", 1)]));
 }

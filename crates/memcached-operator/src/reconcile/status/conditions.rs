@@ -7,14 +7,19 @@
 //! | servers that cannot be created or started | False | True | False | InProgress |
 //! | all as asked for | True | False | False | Current |
 //! | fails, and is tried again | False | True | False | InProgress |
+//! | changed or deleted by others again and again, and not restored yet | False | True | False | InProgress |
+//! | the same, restored | by its servers | by its servers | False | by its servers |
+//! | changed by admission | by its servers | by its servers | False | by its servers |
 //! | somebody has to change something | False | False | True | Failed |
 
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use k8s_openapi::jiff::Timestamp;
 
-use super::{Outcome, sentence, sentences};
+use super::{Outcome, sentence, sentences, shortened};
+use crate::crd::Memcached;
 use crate::reconcile::build::MAX_UNAVAILABLE;
+use crate::reconcile::dispute::{BY_OTHERS, Dispute};
 use crate::reconcile::pods::{Finding, PodFailure};
 
 /// Enough servers answer: all but as many as the disruption budget lets go, and at least one.
@@ -109,17 +114,36 @@ pub(super) fn ready(desired: i32, servers: Option<&StatefulSet>, outcome: &Outco
         Outcome::Blocked(error) | Outcome::Failing(error) => {
             Verdict::no(FAILED, sentence(error)).quoting_an_error()
         }
-        Outcome::Applied => {
-            let Verdict { holds, reason, message, .. } = rollout(desired, servers);
-            if holds { Verdict::no(reason, message) } else { Verdict::yes(reason, message) }
-        }
-        Outcome::NotReady(Finding::Failure(failure)) => Verdict::of_pods(false, failure),
-        Outcome::NotReady(Finding::Forbidden(answer)) => {
-            let Verdict { reason, message, .. } = rollout(desired, servers);
+        Outcome::Applied => servers_ready(desired, servers, None),
+        Outcome::NotReady(finding) => servers_ready(desired, servers, Some(finding)),
+        Outcome::Disputed { disputes, finding } => match held_back(disputes) {
+            Some((reason, message)) => Verdict::no(reason, message),
+            None => servers_ready(desired, servers, finding.as_ref()),
+        },
+    }
+}
+
+fn servers_ready(desired: i32, servers: Option<&StatefulSet>, finding: Option<&Finding>) -> Verdict {
+    let Verdict { holds, reason, message, .. } = rollout(desired, servers);
+    match finding {
+        None if holds => Verdict::no(reason, message),
+        None => Verdict::yes(reason, message),
+        Some(Finding::Failure(failure)) => Verdict::of_pods(false, failure),
+        Some(Finding::Forbidden(answer)) => {
             let why = sentence(&format!("the operator may not find out why: {answer}"));
             Verdict::no(reason, format!("{message} {why}")).quoting_an_error()
         }
     }
+}
+
+/// Reason and message for the children that the operator will write again, but not yet.
+fn held_back(disputes: &[Dispute]) -> Option<(&'static str, String)> {
+    told(disputes.iter().filter(|dispute| dispute.is_held_back()))
+}
+
+fn told<'a>(disputes: impl Iterator<Item = &'a Dispute> + Clone) -> Option<(&'static str, String)> {
+    let reason = disputes.clone().map(Dispute::reason).max_by_key(|reason| *reason == BY_OTHERS)?;
+    Some((reason, shortened(&disputes.map(Dispute::message).collect::<Vec<_>>().join(" "))))
 }
 
 pub(super) fn reconciling(desired: i32, servers: Option<&StatefulSet>, outcome: &Outcome) -> Verdict {
@@ -130,7 +154,11 @@ pub(super) fn reconciling(desired: i32, servers: Option<&StatefulSet>, outcome: 
         }
         Outcome::Blocked(_) => Verdict::no(FAILED, "A child could not be applied; see Stalled.".into()),
         Outcome::Failing(_) => Verdict::yes("Retrying", "It is tried again and again; see Degraded.".into()),
-        Outcome::Applied | Outcome::NotReady(_) => rollout(desired, servers),
+        Outcome::Disputed { disputes, .. } if disputes.iter().any(Dispute::is_held_back) => Verdict::yes(
+            BY_OTHERS,
+            "Children are not as applied, and are restored later; see Degraded.".into(),
+        ),
+        Outcome::Applied | Outcome::NotReady(_) | Outcome::Disputed { .. } => rollout(desired, servers),
     }
 }
 
@@ -138,9 +166,11 @@ pub(super) fn stalled(outcome: &Outcome) -> Verdict {
     match outcome {
         Outcome::Invalid(problems) => Verdict::yes(INVALID, sentences(problems)),
         Outcome::Blocked(error) => Verdict::yes(FAILED, sentence(error)).quoting_an_error(),
-        Outcome::Begun | Outcome::Applied | Outcome::NotReady(_) | Outcome::Failing(_) => {
-            Verdict::no("NotStalled", "Nothing has to be changed by hand.".into())
-        }
+        Outcome::Begun
+        | Outcome::Applied
+        | Outcome::NotReady(_)
+        | Outcome::Disputed { .. }
+        | Outcome::Failing(_) => Verdict::no("NotStalled", "Nothing has to be changed by hand.".into()),
     }
 }
 
@@ -151,11 +181,26 @@ pub(super) fn degraded(outcome: &Outcome) -> Verdict {
             Verdict::no("AsExpected", "Every child is as it should be.".into())
         }
         Outcome::NotReady(Finding::Failure(failure)) => Verdict::of_pods(true, failure),
+        Outcome::Disputed { disputes, finding } => {
+            let (reason, message) = told(disputes.iter()).unwrap_or((BY_OTHERS, String::new()));
+            match finding {
+                Some(Finding::Failure(failure)) => {
+                    Verdict::yes(reason, shortened(&format!("{message} {}", sentence(&failure.message))))
+                }
+                Some(Finding::Forbidden(_)) | None => Verdict::yes(reason, message),
+            }
+        }
         Outcome::Invalid(problems) => Verdict::yes(INVALID, sentences(problems)),
         Outcome::Blocked(error) | Outcome::Failing(error) => {
             Verdict::yes(FAILED, sentence(error)).quoting_an_error()
         }
     }
+}
+
+/// Whether nothing has been said of a resource but that the operator has begun to look after it.
+pub(in crate::reconcile) fn has_only_begun(memcached: &Memcached) -> bool {
+    let conditions = memcached.status.as_ref().map_or(&[][..], |status| &status.conditions);
+    condition(conditions, READY).is_some_and(|ready| ready.reason == BEGUN)
 }
 
 const BEGUN: &str = "Reconciling";
