@@ -15,6 +15,11 @@ use super::quantity::thousandths;
 /// The fields by which elements of lists are told apart, as far as this operator's children have such lists.
 const KEYS: [&str; 4] = ["name", "uid", "containerPort", "port"];
 
+/// Maps and lists of objects that are applied as one, as far as this operator's children have such: what somebody adds there is a
+/// difference, and the next apply removes it. (`x-kubernetes-map-type` and `x-kubernetes-list-type` in the API server's OpenAPI
+/// documents.)
+const ATOMIC: [&str; 3] = ["selector", "labelSelector", "preferredDuringSchedulingIgnoredDuringExecution"];
+
 /// One step to a field.
 #[derive(Clone, Debug, PartialEq)]
 enum Step {
@@ -74,7 +79,7 @@ pub(super) fn differences<K: Serialize>(desired: &K, seen: &K) -> Vec<Difference
 
 fn compare(desired: &Value, seen: Option<&Value>, path: &mut Vec<Step>, found: &mut Vec<Difference>) {
     match (desired, seen) {
-        (Value::Object(desired), Some(Value::Object(seen))) => {
+        (Value::Object(desired), Some(Value::Object(seen))) if !is_atomic(path) => {
             for (name, desired) in desired {
                 path.push(Step::Field(name.clone()));
                 compare(desired, seen.get(name), path, found);
@@ -82,6 +87,10 @@ fn compare(desired: &Value, seen: Option<&Value>, path: &mut Vec<Step>, found: &
             }
         }
         (Value::Array(desired), Some(whole @ Value::Array(seen))) if desired.iter().all(Value::is_object) => {
+            if is_atomic(path) && desired.len() != seen.len() {
+                found.push(Difference::new(path, Some(whole)));
+                return;
+            }
             for desired in desired {
                 let Some(key) = KEYS.iter().find(|key| desired.get(**key).is_some()) else {
                     // Without a key, it is there or not.
@@ -108,6 +117,10 @@ fn compare(desired: &Value, seen: Option<&Value>, path: &mut Vec<Step>, found: &
         (desired, Some(seen)) if desired == seen || is_same_quantity(desired, seen, path) => {}
         _ => found.push(Difference::new(path, seen)),
     }
+}
+
+fn is_atomic(path: &[Step]) -> bool {
+    matches!(path.last(), Some(Step::Field(name)) if ATOMIC.contains(&name.as_str()))
 }
 
 /// `1000m` and `1` of a resource.
@@ -212,6 +225,19 @@ mod tests {
             "spec.terms",
         ];
         assert_eq!(paths(&desired, &seen), expected);
+    }
+
+    #[test]
+    fn what_is_added_to_what_is_applied_as_one_is_a_difference() {
+        let term = json!({"weight": 1});
+        let terms = |terms: &[&Value]| json!({"preferredDuringSchedulingIgnoredDuringExecution": terms});
+        let added = json!({"weight": 2});
+        let found = paths(&terms(&[&term]), &terms(&[&term, &added]));
+        assert_eq!(found, ["preferredDuringSchedulingIgnoredDuringExecution"]);
+        let desired = json!({"spec": {"selector": {"a": "b"}, "template": {"labels": {"a": "b"}}}});
+        let seen =
+            json!({"spec": {"selector": {"a": "b", "c": "d"}, "template": {"labels": {"a": "b", "c": "d"}}}});
+        assert_eq!(paths(&desired, &seen), ["spec.selector"]);
     }
 
     #[test]

@@ -23,10 +23,10 @@ const START: &str = "2026-01-02T03:04:05Z";
 
 /// Stands still until the test moves it.
 #[derive(Debug, Default)]
-struct ByHand(Mutex<Duration>);
+pub(crate) struct ByHand(Mutex<Duration>);
 
 impl ByHand {
-    fn pass(&self, span: Duration) {
+    pub(crate) fn pass(&self, span: Duration) {
         *self.0.lock().expect("no panic") += span;
     }
 }
@@ -45,27 +45,28 @@ impl Clock for ByHand {
     }
 }
 
-struct Dispute {
-    stage: Stage,
-    clock: Arc<ByHand>,
+/// A resource that is reconciled on a clock of its own.
+pub(crate) struct Dispute {
+    pub(crate) stage: Stage,
+    pub(crate) clock: Arc<ByHand>,
     reconciler: MemcachedReconciler,
 }
 
 impl Dispute {
-    async fn reconcile(&self) -> Action {
+    pub(crate) async fn reconcile(&self) -> Action {
         let bucket = ("cache.example.com/bucket".to_owned(), "17".to_owned());
         let seen = self.stage.api::<Memcached>().get("disputed").await.expect("there");
         Box::pin(self.reconciler.run(&seen, &self.stage.client, &bucket, 0)).await.expect("reconciled")
     }
 
     /// The events of this reason.
-    async fn told(&self, reason: &str) -> Vec<Event> {
+    pub(crate) async fn told(&self, reason: &str) -> Vec<Event> {
         let events = self.stage.api::<Event>().list(&ListParams::default()).await.expect("listed").items;
         events.into_iter().filter(|event| event.reason.as_deref() == Some(reason)).collect()
     }
 
     /// How many event objects there are on the resource, by reason, and the count of each.
-    async fn counts(&self) -> Vec<(String, i32)> {
+    pub(crate) async fn counts(&self) -> Vec<(String, i32)> {
         let events = self.stage.api::<Event>().list(&ListParams::default()).await.expect("listed").items;
         let on_it = events.into_iter().filter(|event| {
             event.regarding.as_ref().is_some_and(|on| on.kind.as_deref() == Some("Memcached"))
@@ -78,7 +79,7 @@ impl Dispute {
     }
 
     /// `Type=Status Reason` of these conditions.
-    async fn conditions<const N: usize>(&self, types: [&str; N]) -> [String; N] {
+    pub(crate) async fn conditions<const N: usize>(&self, types: [&str; N]) -> [String; N] {
         let status = self.stage.status("disputed").await;
         types.map(|type_| {
             let found = condition(&status.conditions, type_).expect(type_);
@@ -86,7 +87,7 @@ impl Dispute {
         })
     }
 
-    async fn degraded(&self) -> String {
+    pub(crate) async fn degraded(&self) -> String {
         let status = self.stage.status("disputed").await;
         condition(&status.conditions, "Degraded").expect("Degraded").message.clone()
     }
@@ -96,7 +97,7 @@ impl Dispute {
     }
 }
 
-async fn dispute(why: &str) -> Option<Dispute> {
+pub(crate) async fn dispute(why: &str) -> Option<Dispute> {
     let stage = stage(why).await?;
     let clock = Arc::new(ByHand::default());
     let reconciler = MemcachedReconciler::new("tests_1").with_clock(clock.clone());
@@ -108,7 +109,7 @@ async fn dispute(why: &str) -> Option<Dispute> {
     Some(dispute)
 }
 
-fn counts(expected: &[(&str, i32)]) -> Vec<(String, i32)> {
+pub(crate) fn counts(expected: &[(&str, i32)]) -> Vec<(String, i32)> {
     expected.iter().map(|(reason, count)| ((*reason).to_owned(), *count)).collect()
 }
 
