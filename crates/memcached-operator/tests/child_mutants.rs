@@ -1,22 +1,26 @@
-//! Faults switched on one at a time, for the whole process, to prove that what the preconditions of children prevent would be seen.
+//! Faults switched on one at a time, for the whole process, to prove that what the preconditions of children, and the pauses between
+//! their mendings, prevent would be seen.
 //!
 //! On the embedded API server: that it compares uids and resourceVersions as the real one does is up to the conformance suite. The
-//! scenarios are those of `real/races.rs`, in which nothing is broken.
+//! scenarios are those of `real/races.rs` and `real/dispute.rs`, in which nothing is broken.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use embedded_apiserver::{EmbeddedServer, WallSeams};
+use futures::future::BoxFuture;
 use k8s_openapi::api::core::v1::Service;
-use kube::api::{DeleteParams, PostParams};
+use k8s_openapi::jiff::Timestamp;
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use kube::{Api, Client, CustomResourceExt, ResourceExt};
-use lease_core::SystemClock;
+use lease_core::{Clock, Now, SystemClock};
 use memcached_operator::crd::Memcached;
 use memcached_operator::mutants::{Mutant, activate};
-use memcached_operator::reconcile::ReconcileError;
 use memcached_operator::reconcile::apply::{Applied, apply};
 use memcached_operator::reconcile::build::{Children, build};
 use memcached_operator::reconcile::fetch::{self, Observed};
 use memcached_operator::reconcile::validate::validate;
+use memcached_operator::reconcile::{MemcachedReconciler, ReconcileError};
 use serde_json::{Value, json};
 use tokio::sync::Mutex as Turns;
 
@@ -124,4 +128,71 @@ async fn a_create_that_overwrites_is_found_out() {
 #[tokio::test]
 async fn a_write_without_preconditions_is_found_out() {
     assert_eq!(Box::pin(taken_over(Some(Mutant::ChildWithoutPrecondition))).await, [false, true]);
+}
+
+/// How often a child is restored that somebody changes, and one that somebody deletes, 20 times each and faster than the first pause
+/// is long.
+async fn restored(mutant: Option<Mutant>) -> [usize; 2] {
+    let _turn = TURN.lock().await;
+    activate(mutant);
+    let found = [Box::pin(restored_after(false)).await, Box::pin(restored_after(true)).await];
+    activate(None);
+    found
+}
+
+async fn restored_after(deletion: bool) -> usize {
+    const ROUNDS: usize = 20;
+    let stage = Stage::new().await;
+    // The clock stands still, so that no pause is ever over.
+    let reconciler = MemcachedReconciler::new("tests_1").with_clock(Arc::new(Still));
+    stage.reconcile(&reconciler).await;
+    let mut restored = 0;
+    for _ in 0..ROUNDS {
+        if deletion {
+            let _ = stage.services.delete("cache", &DeleteParams::default()).await;
+        } else {
+            let edit = json!({"metadata": {"labels": {"app.kubernetes.io/name": "another"}}});
+            let params = PatchParams::default();
+            stage.services.patch("cache", &params, &Patch::Merge(&edit)).await.expect("edited");
+        }
+        stage.reconcile(&reconciler).await;
+        let there = stage.services.get_opt("cache").await.expect("asked");
+        restored += usize::from(there.is_some_and(|it| it.labels()["app.kubernetes.io/name"] == "memcached"));
+    }
+    restored
+}
+
+#[derive(Debug)]
+struct Still;
+
+impl Clock for Still {
+    fn now(&self) -> Now {
+        Now::default()
+    }
+
+    fn wall(&self) -> Timestamp {
+        SystemClock.wall()
+    }
+
+    fn sleep(&self, span: Duration) -> BoxFuture<'static, ()> {
+        SystemClock.sleep(span)
+    }
+}
+
+impl Stage {
+    async fn reconcile(&self, reconciler: &MemcachedReconciler) {
+        let seen = Api::default_namespaced(self.client.clone()).get("cache").await.expect("there");
+        let bucket = ("cache.example.com/bucket".to_owned(), "17".to_owned());
+        Box::pin(reconciler.run(&seen, &self.client, &bucket, 0)).await.expect("reconciled");
+    }
+}
+
+#[tokio::test]
+async fn with_nothing_broken_only_the_first_mending_is_immediate() {
+    assert_eq!(Box::pin(restored(None)).await, [1, 1]);
+}
+
+#[tokio::test]
+async fn mending_at_once_each_time_is_found_out() {
+    assert_eq!(Box::pin(restored(Some(Mutant::MendsAtOnce))).await, [20, 20]);
 }

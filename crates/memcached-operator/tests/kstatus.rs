@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use k8s_openapi::api::apps::v1::StatefulSet;
 use kube::CustomResourceExt as _;
 use memcached_operator::crd::Memcached;
+use memcached_operator::reconcile::dispute::{Dispute, State};
 use memcached_operator::reconcile::status::{Outcome, status};
 use serde_json::{Value, json};
 
@@ -43,6 +44,19 @@ fn unseen() -> Value {
     resource
 }
 
+fn disputed(state: State) -> Outcome {
+    let time = |text: &str| text.parse().expect("a time");
+    let dispute = Dispute {
+        child: "Service sessions".into(),
+        state,
+        details: "spec.ports".into(),
+        times: 2,
+        since: time("2026-01-02T03:04:05Z"),
+        until: time("2026-01-02T03:04:08Z"),
+    };
+    Outcome::Disputed { disputes: vec![dispute], finding: None }
+}
+
 fn edited() -> Value {
     let mut resource = after(&Outcome::Applied, Some(2));
     resource["metadata"]["generation"] = json!(2);
@@ -61,6 +75,15 @@ fn kstatus_waits_for_the_servers_and_for_nothing_else() {
         ("with both ready", after(&Outcome::Applied, Some(2)), "Current"),
         ("after an edit", edited(), "InProgress"),
         ("while something fails", after(&Outcome::Failing(error()), Some(2)), "InProgress"),
+        ("while a child that others change waits", after(&disputed(State::Differs), Some(2)), "InProgress"),
+        ("while a child that others delete waits", after(&disputed(State::Missing), Some(2)), "InProgress"),
+        ("once that is restored", after(&disputed(State::Restored), Some(2)), "Current"),
+        ("where admission changes a child", after(&disputed(State::Admitted), Some(2)), "Current"),
+        (
+            "where it does, and servers are on their way",
+            after(&disputed(State::Admitted), Some(1)),
+            "InProgress",
+        ),
         ("when somebody has to act", after(&Outcome::Blocked(error()), Some(2)), "Failed"),
         ("with a spec that makes no sense", after(&Outcome::Invalid(Vec::new()), None), "Failed"),
     ];
