@@ -192,7 +192,7 @@ impl Writer<'_> {
         }
         match seen {
             Some(seen) => {
-                mendings.held_back(child, State::Differs, || described(drift, managed_fields(seen)))
+                mendings.held_back(child, State::Differs, || described(drift, managed_fields(seen)));
             }
             None => mendings.held_back(child, State::Missing, String::new),
         }
