@@ -6,7 +6,12 @@ use std::{collections::BTreeMap, time::Duration};
 use k8s_openapi::api::coordination::v1::Lease;
 use lease_core::{Identity, Installation, LastChange, Monotonic, ObservedLease, Revision, observed};
 
-use crate::{incumbent::installation_of, names::Names, plan::Candidacy};
+use crate::{
+    incumbent::installation_of,
+    mutants::{Mutant, active},
+    names::Names,
+    plan::Candidacy,
+};
 
 /// One member Lease as the watch shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,7 +78,8 @@ impl Membership {
         // Where nobody is able, somebody must hold the shards all the same.
         let anybody = alive.iter().any(|member| !member.draining && !member.unable);
         let candidacy = |member: &&MemberLease| {
-            let draining = member.draining || member.unable && anybody;
+            let unable = member.unable && anybody && !active(Mutant::UnableKeepsShards);
+            let draining = member.draining || unable;
             Some(Candidacy { identity: member.lease.record.holder.clone()?, draining })
         };
         let mut members: Vec<_> = alive.iter().filter_map(candidacy).collect();

@@ -33,11 +33,13 @@ pub enum Mutant {
     LayoutNotConfirmed,
     /// A list with one object that does not decode is refused as a whole.
     OneBadObjectStopsTheList,
+    /// The plan goes on giving shards to a replica that says that it is unable to work.
+    UnableKeepsShards,
 }
 
 impl Mutant {
     /// Every mutant there is, with its name in `SHARD_ROUTER_MUTANT`.
-    pub const ALL: [(Self, &'static str); 13] = [
+    pub const ALL: [(Self, &'static str); 14] = [
         (Self::SkipDrain, "skip-drain"),
         (Self::NoBarrier, "no-barrier"),
         (Self::StampFromKeyAgain, "stamp-from-key-again"),
@@ -51,6 +53,7 @@ impl Mutant {
         (Self::NameFreedBesideUnanswered, "name-freed-beside-unanswered"),
         (Self::LayoutNotConfirmed, "layout-not-confirmed"),
         (Self::OneBadObjectStopsTheList, "one-bad-object-stops-the-list"),
+        (Self::UnableKeepsShards, "unable-keeps-shards"),
     ];
 }
 

@@ -16,6 +16,8 @@ mod name;
 mod predecessor;
 #[path = "virtual_time/restore.rs"]
 mod restore;
+#[path = "virtual_time/shards_of_the_unable.rs"]
+mod shards_of_the_unable;
 #[path = "virtual_time/stage.rs"]
 #[expect(dead_code, reason = "shared with tests that need more of it")]
 mod stage;
@@ -88,4 +90,15 @@ async fn first_lists_without_a_limit_are_found_out() {
     let started = dead_first_lists::others_started_after().await;
     lease_core::mutants::activate(None);
     assert_eq!(started, None, "not found out");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_replica_that_is_unable_and_keeps_its_shards_is_found_out() {
+    let _turn = TURN.lock().await;
+    let taken_over = shards_of_the_unable::taken_over_after().await;
+    assert!(taken_over.is_some(), "the rule itself");
+    activate(Some(Mutant::UnableKeepsShards));
+    let taken_over = shards_of_the_unable::taken_over_after().await;
+    activate(None);
+    assert_eq!(taken_over, None, "not found out");
 }
