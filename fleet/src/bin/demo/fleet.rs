@@ -11,6 +11,7 @@ use overlap_checker::records::Stamp;
 
 use super::DemoOptions;
 use super::leases::LEADER_ELECTION_ID;
+use super::mutant::Mutant;
 
 /// Longer than the operator's own drain timeout: what has not ended by then hangs.
 const TERMINATION_GRACE: Duration = Duration::from_secs(60);
@@ -47,10 +48,8 @@ impl Fleet {
                 .arg(fleet.records_file(&pod))
                 .env("KUBECONFIG", kubeconfig)
                 .within(dir);
-            if let Some(mutant) = &options.mutant {
-                command = command
-                    .env("SHARD_ROUTER_MUTANT", mutant)
-                    .env("MEMCACHED_OPERATOR_TEST_DELAY", "200ms..3s");
+            if let Some(Mutant { variable, name }) = options.mutant {
+                command = command.env(variable, name).env("MEMCACHED_OPERATOR_TEST_DELAY", "200ms..3s");
             }
             let log = dir.path().join(format!("{pod}.log"));
             fleet.replicas.push(Replica::start(&pod, namespace, &log, command)?);

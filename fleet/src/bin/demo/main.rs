@@ -6,6 +6,7 @@ mod fleet;
 mod installation;
 mod judgement;
 mod leases;
+mod mutant;
 mod preset;
 mod records;
 mod resources;
@@ -23,6 +24,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 use cluster_kind::ClusterKind;
+use mutant::Mutant;
 use preset::Preset;
 
 /// See three replicas share the shards of a Memcached fleet, and take over from each other
@@ -50,10 +52,10 @@ pub(crate) struct DemoOptions {
     /// Write the result to this file as well
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// Break a rule of shard-router on purpose, such as skip-drain, and slow reconciles down, to see the
-    /// checker notice
-    #[arg(long, value_name = "NAME")]
-    mutant: Option<String>,
+    /// Break a rule on purpose, such as skip-drain, and slow reconciles down, to see the checker notice; an unknown
+    /// name lists those that there are
+    #[arg(long, value_name = "NAME", value_parser = Mutant::parser(), hide_possible_values = true)]
+    mutant: Option<Mutant>,
     /// Stay up after the verdict, until Ctrl-C
     #[arg(long)]
     keep: bool,
