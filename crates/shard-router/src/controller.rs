@@ -154,7 +154,7 @@ impl<K: Sharded> ShardedController<K> {
     ///
     /// # Errors
     ///
-    /// The options are not what they should be, the definition lacks what sharding needs, or the elections could not be started. Whatever goes
+    /// The options are not what they should be, or no client could be made of the connection. Whatever goes
     /// wrong later is told in readiness, metrics and logs, and is tried again.
     pub async fn run<R: Reconciler<K>>(
         self,
