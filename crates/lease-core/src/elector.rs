@@ -1,7 +1,7 @@
 //! The state machine of one candidate for one Lease.
 //!
 //! Events change what the machine knows; after each of them `advance` looks at the whole of it and decides
-//! what follows, by one table of what is [due]. So a decision depends on what is known, never on the order in which it came to be known.
+//! what follows, by one table of what is due (`due.rs`). So a decision depends on what is known, never on the order in which it came to be known.
 //!
 //! ```text
 //!            ┌──────────────────────────────────────────────┐

@@ -1,7 +1,7 @@
 //! How soon a child is written again although nothing new is asked for: more and more seldom.
 //!
 //! The first such write is immediate. The next may follow after `FIRST`, and each further one after twice the time, up to
-//! `LONGEST`. A child that stays as applied for twice its time, and for `QUIET` at least, begins anew. Each [`Cause`] has pauses of
+//! `LONGEST`. A child that stays as applied for twice its time, and for `QUIET` at least, begins anew. Each cause has pauses of
 //! its own: a webhook that changes one field delays nobody's mending of another. Pure: the time comes from the caller.
 
 use std::collections::BTreeMap;

@@ -147,7 +147,7 @@ impl Bounds {
     /// - start: shards fill their caches one after the other at worst, `HOPS_TO_START` messages each;
     /// - backoffs: one of a watch (5 s), one of a reconcile (10 s), and what pods take to be ready;
     /// - passes: all resources in one shard, [`CONCURRENCY`] at once, `PASSES` times;
-    /// - [`silence`](Self::silence), where connections died without a word.
+    /// - `silence`, where connections died without a word.
     pub fn converged(&self) -> Duration {
         let reconcile = self.reconcile + 2 * REQUESTS_PER_RECONCILE * self.hop;
         let stamping = STAMP_BACKOFF + 4 * self.hop;
