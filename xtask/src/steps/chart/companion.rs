@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use anyhow::{Context, Result, bail};
 
 /// Starts what its arguments name, and kills it once standard input ends.
-const GUARD: &str = r#""$@" <&- & child=$!; read -r _; kill -KILL "$child""#;
+const GUARD: &str = r#""$@" <&- & child=$!; read -r _; kill -KILL "$child"; wait "$child""#;
 
 /// A process that ends once its standard input does.
 pub(super) struct Companion(Child);
@@ -56,15 +56,32 @@ impl Drop for Companion {
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, Instant};
+
     use super::*;
 
     #[test]
     fn what_is_guarded_ends_with_its_companion() {
-        let mut command = Command::new("sleep");
-        command.arg("60");
-        let companion = Companion::start_guarded(&command, Path::new("/dev/null")).expect("a shell");
-        let started = std::time::Instant::now();
+        let dir = tempfile::tempdir().expect("a directory");
+        let file = dir.path().join("pid");
+        let mut command = Command::new("sh");
+        command.args([
+            "-c",
+            r#"echo $$ >"$PID_FILE.unfinished"; mv "$PID_FILE.unfinished" "$PID_FILE"; exec sleep 600"#,
+        ]);
+        command.env("PID_FILE", &file);
+        let companion = Companion::start_guarded(&command, &dir.path().join("log")).expect("a shell");
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let pid = loop {
+            if let Ok(pid) = std::fs::read_to_string(&file) {
+                break pid;
+            }
+            assert!(Instant::now() < deadline, "the process did not write its pid within a minute");
+            std::thread::sleep(Duration::from_millis(5));
+        };
+        let process = Path::new("/proc").join(pid.trim());
+        assert!(process.exists(), "it runs");
         drop(companion);
-        assert!(started.elapsed().as_secs() < 30, "it was waited for");
+        assert!(!process.exists(), "it still runs");
     }
 }
