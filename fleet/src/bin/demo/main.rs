@@ -34,6 +34,9 @@ pub(crate) struct DemoOptions {
     /// The operator's program; `cargo xtask demo` builds it
     #[arg(long, value_name = "FILE", hide = true)]
     operator: Option<PathBuf>,
+    /// Do nothing; fail if the other arguments are not what they should be
+    #[arg(long, hide = true)]
+    check_only: bool,
     /// How many operator processes
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(2..=16))]
     replicas: u32,
@@ -67,6 +70,9 @@ fn main() -> ExitCode {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("kube_testkit=warn"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     let options = DemoOptions::parse();
+    if options.check_only {
+        return ExitCode::SUCCESS;
+    }
     let played = tokio::runtime::Runtime::new()
         .context("no async runtime could be started")
         .and_then(|runtime| runtime.block_on(scenario::play(&options)));
