@@ -4,13 +4,11 @@ use std::time::Duration;
 
 use overlap_checker::records::{RecordLog, Replica, Shard, Stamp};
 use overlap_checker::{
-    AuditLog, Evidence, Fault, Judged, Owner, Rules, Takeover, Timeline, Verdict, Violation, WriteRules,
-    judge, takeovers,
+    AuditLog, Evidence, Fault, Rules, Takeover, Timeline, Verdict, Violation, judge, takeovers,
 };
 
 use crate::chaos::{Chaos, Inflicted};
 use crate::excuses::Excuses;
-use ::fleet::pod_name;
 
 use crate::fleet::records_file;
 use crate::script::Blow;
@@ -118,18 +116,8 @@ impl Judgement {
 }
 
 fn rules() -> Rules {
-    let group = "cache.example.com";
     Rules {
-        writes: WriteRules {
-            judged: vec![
-                Judged::new(group, "memcacheds", Owner::Itself),
-                Judged::new("apps", "statefulsets", Owner::SameName),
-                Judged::new("", "services", Owner::SameName),
-                Judged::new("policy", "poddisruptionbudgets", Owner::SameName),
-            ],
-            users: (0..REPLICAS).map(|number| (pod_name(number), pod_name(number))).collect(),
-            ..WriteRules::default()
-        },
+        writes: ::fleet::write_rules(REPLICAS),
         transit: TRANSIT,
         unowned_bound: Some(UNOWNED_BOUND),
         waiting_bound: Some(WAITING_BOUND),

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use overlap_checker::records::{RecordLog, Shard, Stamp};
-use overlap_checker::{AuditLog, Evidence, Judged, Owner, Rules, Verdict, WriteRules, judge};
+use overlap_checker::{AuditLog, Evidence, Rules, Verdict, judge};
 use serde::Serialize;
 
 use super::DemoOptions;
 use super::stage::Stage;
 use super::takeover::{Loss, millis};
-use ::fleet::pod_name;
+use ::fleet::write_rules;
 
 /// The longest that a new resource may be unstamped or un-reconciled here, where all of them are created at
 /// once.
@@ -82,18 +82,8 @@ pub(super) fn verdict(stage: &Stage, options: &DemoOptions, until: Stamp) -> Res
         since: None,
         until: Some(until),
     };
-    let group = "cache.example.com";
     let rules = Rules {
-        writes: WriteRules {
-            judged: vec![
-                Judged::new(group, "memcacheds", Owner::Itself),
-                Judged::new("apps", "statefulsets", Owner::SameName),
-                Judged::new("", "services", Owner::SameName),
-                Judged::new("policy", "poddisruptionbudgets", Owner::SameName),
-            ],
-            users: (0..options.replicas).map(|number| (pod_name(number), pod_name(number))).collect(),
-            ..WriteRules::default()
-        },
+        writes: write_rules(options.replicas),
         transit: options.preset.transit(),
         unowned_bound: Some(options.preset.bound()),
         waiting_bound: Some(WAITING_BOUND),

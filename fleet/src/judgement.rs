@@ -1,0 +1,19 @@
+//! What the operator's replicas may write.
+
+use overlap_checker::{Judged, Owner, WriteRules};
+
+use crate::pod_name;
+
+/// Every write of a resource or of one of its children is judged, and each of so many replicas is a user of its own.
+pub fn write_rules(replicas: u32) -> WriteRules {
+    WriteRules {
+        judged: vec![
+            Judged::new("cache.example.com", "memcacheds", Owner::Itself),
+            Judged::new("apps", "statefulsets", Owner::SameName),
+            Judged::new("", "services", Owner::SameName),
+            Judged::new("policy", "poddisruptionbudgets", Owner::SameName),
+        ],
+        users: (0..replicas).map(|number| (pod_name(number), pod_name(number))).collect(),
+        ..WriteRules::default()
+    }
+}
