@@ -71,33 +71,28 @@ mod tests {
 
     use super::*;
 
-    fn all(tally: FaultTally) -> BTreeMap<&'static str, FaultTally> {
+    /// Every kind happened, and hit whatever there is to hit.
+    fn every_kind() -> BTreeMap<&'static str, FaultTally> {
+        let tally = FaultTally {
+            happened: 2,
+            messages: 1,
+            reconciles_hit: 1,
+            lease_writes_hit: 1,
+            watches_hit: 1,
+            first_lists_hit: 1,
+        };
         FaultKind::NAMES.into_iter().map(|kind| (kind, tally)).collect()
     }
 
     #[test]
     fn what_hits_everything_is_enough() {
-        let tally = all(FaultTally {
-            happened: 2,
-            messages: 1,
-            reconciles_hit: 1,
-            lease_writes_hit: 1,
-            watches_hit: 1,
-            first_lists_hit: 1,
-        });
+        let tally = every_kind();
         assert_eq!(shortfalls(|kind| tally.get(kind)), Vec::<String>::new());
     }
 
     #[test]
     fn what_never_happened_or_hit_nothing_is_named() {
-        let mut tally = all(FaultTally {
-            happened: 2,
-            messages: 1,
-            reconciles_hit: 1,
-            lease_writes_hit: 1,
-            watches_hit: 1,
-            first_lists_hit: 1,
-        });
+        let mut tally = every_kind();
         tally.remove("pause");
         tally.insert("slow", FaultTally { happened: 4, ..FaultTally::default() });
         tally.insert("wall-jump", FaultTally { happened: 3, reconciles_hit: 1, ..FaultTally::default() });
