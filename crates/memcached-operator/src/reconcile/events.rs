@@ -115,7 +115,7 @@ async fn publish_one(
     clock: &dyn Clock,
 ) -> Result<(), kube::Error> {
     let cache = || published.lock().unwrap_or_else(PoisonError::into_inner);
-    let now = clock.now().boottime.since_origin();
+    let now = clock.now().boottime;
     let time = MicroTime(clock.wall());
     let uid = memcached.metadata.uid.clone().unwrap_or_default();
     let note = event.note.clone().unwrap_or_default();

@@ -5,6 +5,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use lease_core::Boottime;
+
 /// A series that has not been added to for this long has ended. Longer than the longest time between two mendings, and
 /// shorter than API servers keep events (an hour by default).
 const ENDS_AFTER: Duration = Duration::from_mins(30);
@@ -18,7 +20,7 @@ pub(super) type Key = [String; 5];
 struct Series {
     name: String,
     count: i32,
-    last: Duration,
+    last: Boottime,
 }
 
 /// The events that were published lately.
@@ -27,8 +29,8 @@ pub(in crate::reconcile) struct Published(BTreeMap<Key, Series>);
 
 impl Published {
     /// The object of the series that this event belongs to, and its count with this one.
-    pub(super) fn again(&mut self, key: &Key, now: Duration) -> Option<(String, i32)> {
-        self.0.retain(|_, series| now.saturating_sub(series.last) < ENDS_AFTER);
+    pub(super) fn again(&mut self, key: &Key, now: Boottime) -> Option<(String, i32)> {
+        self.0.retain(|_, series| now.duration_since(series.last) < ENDS_AFTER);
         let series = self.0.get_mut(key)?;
         series.count = series.count.saturating_add(1);
         series.last = now;
@@ -36,7 +38,7 @@ impl Published {
     }
 
     /// Notes a new object.
-    pub(super) fn created(&mut self, key: Key, name: String, now: Duration) {
+    pub(super) fn created(&mut self, key: Key, name: String, now: Boottime) {
         if self.0.len() >= MOST && !self.0.contains_key(&key) {
             let oldest = self.0.iter().min_by_key(|(_, series)| series.last).map(|(key, _)| key.clone());
             self.0.remove(&oldest.unwrap_or_default());
@@ -61,7 +63,7 @@ mod tests {
     #[test]
     fn the_same_event_counts_up_until_its_series_ends() {
         let mut published = Published::default();
-        let minute = Duration::from_mins;
+        let minute = |minute| Boottime::from_origin(Duration::from_mins(minute));
         assert_eq!(published.again(&key("a"), minute(0)), None);
         published.created(key("a"), "a.1".into(), minute(0));
         assert_eq!(published.again(&key("b"), minute(0)), None);
@@ -75,7 +77,8 @@ mod tests {
     fn it_ends_with_the_object_and_there_is_a_most() {
         let mut published = Published::default();
         for uid in 0..=MOST {
-            published.created(key(&uid.to_string()), "e".into(), Duration::from_micros(uid as u64));
+            let at = Boottime::from_origin(Duration::from_micros(uid as u64));
+            published.created(key(&uid.to_string()), "e".into(), at);
         }
         assert_eq!(published.0.len(), MOST);
         published.forget("7");
