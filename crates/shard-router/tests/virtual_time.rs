@@ -34,6 +34,8 @@ mod restore;
 mod shutdown;
 #[path = "virtual_time/stage.rs"]
 mod stage;
+#[path = "virtual_time/steward.rs"]
+mod steward;
 #[path = "real_api/widget.rs"]
 #[expect(
     dead_code,
@@ -155,4 +157,21 @@ async fn a_report_that_is_refused_as_a_conflict_without_news_is_tried_again_more
     let reported = report_conflict::refused(3, Because::OfAnOldVersion).await;
     assert_eq!(reported.pauses, [100, 200, 400].map(Duration::from_millis));
     reported.once_and_without_a_failure();
+}
+
+/// The coordinator's watch shows it that the layout is gone.
+#[tokio::test(start_paused = true)]
+async fn a_layout_that_somebody_takes_off_the_lease_comes_back() {
+    let restored = steward::layout_restored_after().await;
+    assert!(restored <= lease_core::Timings::standard().retry_period(), "after {restored:?}");
+}
+
+/// Ten LeaseDurations after it has expired, and no sooner: whoever looks into a death finds it until then.
+#[tokio::test(start_paused = true)]
+async fn the_member_lease_of_a_replica_that_died_is_deleted_in_the_end() {
+    let timings = lease_core::Timings::standard();
+    let collected = steward::dead_member_collected_after().await;
+    let earliest = 10 * timings.lease_duration();
+    let latest = earliest + timings.lease_duration() + 2 * timings.retry_period();
+    assert!(earliest <= collected && collected <= latest, "after {collected:?}");
 }
