@@ -8,24 +8,29 @@ use std::{
 
 use k8s_openapi::NamespaceResourceScope;
 use kube::Resource;
-use lease_core::{Connection, InvalidOption, NameError, PoolError, StartError};
+use lease_core::Connection;
 use serde::de::DeserializeOwned;
 use tokio::sync::Semaphore;
 
 use crate::{
-    clients::Clients,
-    log_limit::LogLimit,
-    metrics::Metrics,
+    authority::clients::Clients,
+    error::RunError,
+    observability::{
+        log_limit::LogLimit,
+        metrics::Metrics,
+        problem::Problem,
+        progress::Progress,
+        readiness::{ReadinessProbe, ReadinessSwitch},
+        records::Recorder,
+        rights::Rights,
+    },
     options::Options,
-    progress::Progress,
-    readiness::{ReadinessProbe, ReadinessSwitch},
     reconciler::Reconciler,
-    records::Recorder,
     replica,
-    rights::Rights,
-    setup::{Dice, OwnedType, Setup, Trouble},
+    rng::SharedRng,
+    setup::Setup,
+    shard::owned::OwnedType,
     sharded::Sharded,
-    sole,
     stamper::Rules,
     task::{NamedTask, TaskContext},
 };
@@ -66,23 +71,6 @@ pub struct ShardedController<K: Sharded> {
     readiness: ReadinessSwitch,
     replica_tasks: Vec<NamedTask>,
     coordinator_tasks: Vec<NamedTask>,
-}
-
-/// A replica could not start. Each is fatal.
-#[derive(Debug, thiserror::Error)]
-pub enum RunError {
-    /// See [`PoolError`].
-    #[error(transparent)]
-    Client(#[from] PoolError),
-    /// See [`StartError`].
-    #[error(transparent)]
-    Elections(#[from] StartError),
-    /// The LeaderElectionID leaves no room for the names of shard or member Leases.
-    #[error(transparent)]
-    Name(#[from] NameError),
-    /// See [`InvalidOption`].
-    #[error(transparent)]
-    Option(#[from] InvalidOption),
 }
 
 impl<K: Sharded> ShardedController<K> {
@@ -187,9 +175,9 @@ impl<K: Sharded> ShardedController<K> {
             metrics: self.metrics,
             clock,
             starts: Arc::new(Semaphore::new(options.concurrent_starts.max(1))),
-            dice: Dice::seeded(options.seed),
+            rng: SharedRng::seeded(options.seed),
             reconciles: AtomicU64::new(1),
-            trouble: Trouble::default(),
+            coordination_problem: Problem::default(),
             definition: Arc::default(),
             rights,
             progress: Arc::new(progress),
@@ -202,7 +190,7 @@ impl<K: Sharded> ShardedController<K> {
             replica::run(setup, connection, tasks, self.readiness, shutdown).await?;
         } else {
             let tasks = self.replica_tasks.into_iter().chain(self.coordinator_tasks).collect();
-            sole::run(setup, connection, tasks, self.readiness, shutdown).await?;
+            replica::unelected::run(setup, connection, tasks, self.readiness, shutdown).await?;
         }
         recorder.replica_end("clean");
         Ok(())

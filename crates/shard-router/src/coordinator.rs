@@ -18,12 +18,12 @@ use tokio::task::JoinSet;
 
 use self::{birth::Births, steward::Steward};
 use crate::{
-    layout::Layout,
+    membership::world::{Committed, SharedWorld},
     reconciler::Reconciler,
+    routing::layout::Layout,
     setup::Setup,
     sharded::Sharded,
     task::NamedTask,
-    world::{Committed, SharedWorld},
 };
 
 /// The parts of one coordinator's work.
@@ -87,7 +87,7 @@ impl<K: Sharded, R: Reconciler<K>> Coordinator<K, R> {
         loop {
             match self.try_commit(term).await {
                 Ok(Commit::Done(layout)) => {
-                    self.setup.trouble.clear();
+                    self.setup.coordination_problem.clear();
                     return Some(layout);
                 }
                 Ok(Commit::Again) => {}
@@ -121,7 +121,7 @@ impl<K: Sharded, R: Reconciler<K>> Coordinator<K, R> {
         let layout = match former::layout(&api.list().await?, ours, names) {
             Ok(layout) => layout,
             Err(sentence) => {
-                self.setup.trouble.set(sentence);
+                self.setup.coordination_problem.set(sentence);
                 return Ok(Commit::Refused);
             }
         };

@@ -2,7 +2,7 @@
 
 use lease_core::{Identity, Installation, LeaderElectionId, LeaseName, NameError};
 
-use crate::{bucket::ShardId, hash::hash};
+use crate::routing::{bucket::ShardId, hash::hash};
 
 /// The names that belong to one operator. Two operators in one namespace differ by the LeaderElectionID; two
 /// operators on one object differ by the domain.

@@ -5,7 +5,11 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use lease_core::ElectionsOptions;
 
-use crate::{bucket::ShardCount, layout::Layout, names::Names, records::RecordSink};
+use crate::{
+    names::Names,
+    observability::records::RecordSink,
+    routing::{bucket::ShardCount, layout::Layout},
+};
 
 /// What a replica is told at its start. All replicas of an operator must agree on `shards` and `key_label`; one that
 /// differs from the committed layout refuses to work.

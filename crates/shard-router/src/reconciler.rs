@@ -4,7 +4,7 @@ use std::{error::Error as StdError, fmt, future::Future, sync::Arc, time::Durati
 
 use kube::{Client, runtime::controller::Action};
 
-use crate::{held::Held, lenient::Undecodable};
+use crate::{authority::held::Held, watch::lenient::Undecodable};
 
 /// Brings the cluster into line with one custom resource. `self` is the user's context.
 ///

@@ -8,6 +8,7 @@ mod forecast;
 mod intent;
 mod report;
 mod seats;
+pub(crate) mod unelected;
 
 use std::{collections::BTreeSet, future::Future, sync::Arc, time::Duration};
 
@@ -28,16 +29,16 @@ use self::{
     seats::{Held, Seats},
 };
 use crate::{
-    bucket::ShardId,
-    controller::RunError,
     coordinator::{Coordinator, birth::Births},
-    readiness::ReadinessSwitch,
+    error::RunError,
+    membership::world::{SharedWorld, Verdict, World},
+    observability::readiness::ReadinessSwitch,
     reconciler::Reconciler,
+    routing::bucket::ShardId,
     setup::Setup,
     shard::runner,
     sharded::Sharded,
     task::NamedTask,
-    world::{SharedWorld, Verdict, World},
 };
 
 /// With many shards, some Lease is renewed all the time: news is taken in together.

@@ -1,7 +1,6 @@
 //! What all shards of one replica share.
 
 use std::{
-    collections::BTreeSet,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -9,33 +8,25 @@ use std::{
     time::Duration,
 };
 
-use k8s_openapi::NamespaceResourceScope;
-use kube::{
-    Client, Resource,
-    core::PartialObjectMeta,
-    runtime::{Controller, WatchStreamExt, watcher},
-};
+use kube::Client;
 use lease_core::Clock;
-use parking_lot::{Mutex, MutexGuard};
-use serde::de::DeserializeOwned;
 use tokio::sync::Semaphore;
 
 use crate::{
-    clients::Clients,
-    layout::Layout,
-    log_limit::LogLimit,
-    metrics::Metrics,
+    authority::clients::Clients,
     names::Names,
+    observability::{
+        log_limit::LogLimit, metrics::Metrics, problem::Problem, progress::Progress, records::Recorder,
+        rights::Rights,
+    },
     options::Options,
-    progress::Progress,
     reconciler::Reconciler,
-    records::Recorder,
-    rights::Rights,
-    scope::apis,
+    rng::SharedRng,
+    routing::layout::Layout,
+    shard::owned::OwnedType,
     sharded::Sharded,
     stamper::{Rules, Stamper},
-    watch_backoff::WatchBackoff,
-    watching::{Watcher, at_once},
+    watch::{backoff::WatchBackoff, watcher::Watcher},
 };
 
 /// Everything a shard runner needs besides its hold.
@@ -55,38 +46,16 @@ pub(crate) struct Setup<K: Sharded, R: Reconciler<K>> {
     pub(crate) clock: Arc<dyn Clock>,
     /// Bounds concurrent starts.
     pub(crate) starts: Arc<Semaphore>,
-    pub(crate) dice: Dice,
+    pub(crate) rng: SharedRng,
     pub(crate) reconciles: AtomicU64,
     /// What keeps this replica from coordinating, for its readiness.
-    pub(crate) trouble: Trouble,
+    pub(crate) coordination_problem: Problem,
     /// What makes stamps come to nothing.
-    pub(crate) definition: Arc<Trouble>,
+    pub(crate) definition: Arc<Problem>,
     pub(crate) rights: Arc<Rights>,
     pub(crate) progress: Arc<Progress>,
     /// For what is said again and again.
     pub(crate) log_limit: LogLimit,
-}
-
-/// A sentence that stands until it is cleared.
-#[derive(Default)]
-pub(crate) struct Trouble(Mutex<Option<String>>);
-
-impl Trouble {
-    pub(crate) fn set(&self, sentence: String) {
-        *self.lock() = Some(sentence);
-    }
-
-    pub(crate) fn clear(&self) {
-        *self.lock() = None;
-    }
-
-    pub(crate) fn get(&self) -> Option<String> {
-        self.lock().clone()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Option<String>> {
-        self.0.lock()
-    }
 }
 
 impl<K: Sharded, R: Reconciler<K>> Setup<K, R> {
@@ -112,13 +81,13 @@ impl<K: Sharded, R: Reconciler<K>> Setup<K, R> {
             definition: self.definition.clone(),
             log_limit: self.log_limit.clone(),
             delay,
-            backoff_seed: self.dice.seed(),
+            backoff_seed: self.rng.seed(),
         }
     }
 
     /// In which order the objects of a first list are taken.
     pub(crate) fn order(&self) -> fastrand::Rng {
-        fastrand::Rng::with_seed(self.dice.seed())
+        fastrand::Rng::with_seed(self.rng.seed())
     }
 
     /// What watches.
@@ -128,91 +97,6 @@ impl<K: Sharded, R: Reconciler<K>> Setup<K, R> {
 
     /// For one watch.
     pub(crate) fn watch_backoff(&self) -> WatchBackoff {
-        WatchBackoff::seeded(self.dice.seed())
+        WatchBackoff::seeded(self.rng.seed())
     }
-}
-
-/// Seeded randomness, shared.
-pub(crate) struct Dice(Mutex<fastrand::Rng>);
-
-impl Dice {
-    pub(crate) fn seeded(seed: u64) -> Self {
-        Self(Mutex::new(fastrand::Rng::with_seed(seed)))
-    }
-
-    /// From 0 to 1.
-    pub(crate) fn roll(&self) -> f64 {
-        self.0.lock().f64()
-    }
-
-    /// For randomness of one's own.
-    fn seed(&self) -> u64 {
-        self.0.lock().u64(..)
-    }
-}
-
-/// A type of children.
-pub(crate) struct OwnedType<K: Sharded> {
-    pub(crate) watch: OwnedWatch<K>,
-    #[cfg(feature = "mutants")]
-    pub(crate) clean_up: crate::shard::clean_up::CleanUp,
-}
-
-impl<K: Sharded> OwnedType<K> {
-    pub(crate) fn of<C>() -> Self
-    where
-        C: Resource<DynamicType = (), Scope = NamespaceResourceScope>
-            + Clone
-            + std::fmt::Debug
-            + DeserializeOwned
-            + Send
-            + Sync
-            + 'static,
-    {
-        Self {
-            watch: owned_watch::<K, C>(),
-            #[cfg(feature = "mutants")]
-            clean_up: crate::shard::clean_up::clean_up::<C>(),
-        }
-    }
-}
-
-/// Adds the watches of one owned type to a shard's controller. Arguments: controller, client, namespaces, selector, what
-/// watches, and what gives each watch its backoff.
-type OwnedWatch<K> = Box<
-    dyn Fn(
-            Controller<K>,
-            &Client,
-            &BTreeSet<String>,
-            &str,
-            &Watcher,
-            &dyn Fn() -> WatchBackoff,
-        ) -> Controller<K>
-        + Send
-        + Sync,
->;
-
-/// The watches of one owned type, one for each namespace: the same buckets as the custom resources, and only the metadata, since
-/// what triggers a reconcile is that a child has changed and not how.
-///
-/// Metadata has the same form for every type, and the API server decodes and encodes it itself. So no child, whatever its
-/// spec, can keep the others of its list from being seen.
-fn owned_watch<K, C>() -> OwnedWatch<K>
-where
-    K: Sharded,
-    C: Resource<DynamicType = (), Scope = NamespaceResourceScope>
-        + Clone
-        + std::fmt::Debug
-        + DeserializeOwned
-        + Send
-        + Sync
-        + 'static,
-{
-    Box::new(|controller, client, namespaces, selector, watcher, backoff| {
-        apis::<PartialObjectMeta<C>>(client, namespaces).into_iter().fold(controller, |controller, api| {
-            let config = watcher::Config::default().labels(selector);
-            let children = watcher.watch(api, config, backoff(), at_once).touched_objects();
-            controller.owns_stream(children)
-        })
-    })
 }

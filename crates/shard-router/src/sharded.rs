@@ -6,7 +6,7 @@ use k8s_openapi::NamespaceResourceScope;
 use kube::{Resource, ResourceExt, core::ObjectMeta};
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{bucket::Bucket, mutants};
+use crate::{mutants, routing::bucket::Bucket};
 
 /// A CEL rule that every sharded CRD should carry at its root: once recorded, the bucket stays.
 ///

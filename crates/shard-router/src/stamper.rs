@@ -21,15 +21,15 @@ use self::backlog::Backlog;
 pub(crate) use self::write::Rules;
 use self::write::StampError;
 use crate::{
-    layout::unstamped_selector,
-    lenient::Lenient,
-    log_limit::LogLimit,
-    metrics::Metrics,
-    scope::{apis, merged},
-    setup::Trouble,
+    observability::{log_limit::LogLimit, metrics::Metrics, problem::Problem},
+    routing::layout::unstamped_selector,
     sharded::{Sharded, cr_name},
-    watch_backoff::WatchBackoff,
-    watching::{Watcher, at_once},
+    watch::{
+        backoff::WatchBackoff,
+        lenient::Lenient,
+        scope::{apis, merged},
+        watcher::{Watcher, at_once},
+    },
 };
 
 /// What a watch has to say of objects with which something has to be done.
@@ -53,7 +53,7 @@ pub(crate) struct Stamper {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) metrics: Metrics,
     /// What is wrong with the custom resource definition, for readiness.
-    pub(crate) definition: Arc<Trouble>,
+    pub(crate) definition: Arc<Problem>,
     pub(crate) log_limit: LogLimit,
     /// How long to leave an object to others.
     pub(crate) delay: Duration,

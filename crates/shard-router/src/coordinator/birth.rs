@@ -49,9 +49,9 @@ use lease_core::{Clock, FencingToken, LeaseName, Monotonic, Term, released_lease
 use parking_lot::{Mutex, MutexGuard};
 
 use crate::{
-    bucket::ShardId,
     mutants::{Mutant, active},
     names::Names,
+    routing::bucket::ShardId,
 };
 
 /// A Lease can state any number of seconds, and people write odd ones by hand. Nobody elects a leader for longer than this.

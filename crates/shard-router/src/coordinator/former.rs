@@ -11,7 +11,10 @@
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::ResourceExt;
 
-use crate::{bucket::ShardId, layout::Layout, names::Names};
+use crate::{
+    names::Names,
+    routing::{bucket::ShardId, layout::Layout},
+};
 
 /// The layout to commit, given all Leases that there are, by a replica that is set to `ours`.
 ///

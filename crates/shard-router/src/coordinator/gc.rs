@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use lease_core::{LeaseApi, LeaseName, Monotonic, RequestError};
 
-use crate::members::Membership;
+use crate::membership::Membership;
 
 /// Deletes what has been dead for `grace`, in the state in which it was seen dead and in no other. Returns whether all is
 /// well.

@@ -11,11 +11,9 @@ use super::{
     gc,
 };
 use crate::{
-    bucket::ShardId,
-    layout::Layout,
+    membership::world::{Committed, SharedWorld, World},
     names::Names,
-    plan::Plan,
-    world::{Committed, SharedWorld, World},
+    routing::{bucket::ShardId, layout::Layout, plan::Plan},
 };
 
 /// With many shards, some Lease is renewed all the time: news is taken in together.

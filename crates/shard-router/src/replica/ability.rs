@@ -7,7 +7,7 @@
 use lease_core::Monotonic;
 use std::time::Duration;
 
-use crate::progress::Work;
+use crate::observability::progress::Work;
 
 /// The longest wait before another look, in LeaseDurations.
 const LONGEST: u32 = 20;

@@ -6,8 +6,8 @@ use parking_lot::MutexGuard;
 
 use super::{Replica, ability::Ability};
 use crate::{
-    layout::unstamped_selector, readiness::Readiness, reconciler::Reconciler, scope::apis, sharded::Sharded,
-    world::Verdict,
+    membership::world::Verdict, observability::readiness::Readiness, reconciler::Reconciler,
+    routing::layout::unstamped_selector, sharded::Sharded, watch::scope::apis,
 };
 
 impl<K: Sharded, R: Reconciler<K>> Replica<K, R> {
@@ -74,7 +74,9 @@ impl<K: Sharded, R: Reconciler<K>> Replica<K, R> {
         let because = match verdict {
             Some(Verdict::Refuse(sentence)) => Some(sentence.clone()),
             Some(Verdict::Yield(sentence)) if has_worked => Some(sentence.clone()),
-            Some(Verdict::Wait) if self.setup.trouble.get().is_some() => self.setup.trouble.get(),
+            Some(Verdict::Wait) if self.setup.coordination_problem.get().is_some() => {
+                self.setup.coordination_problem.get()
+            }
             _ if !health.troubles.is_empty() => Some(health.troubles[0].sentence.clone()),
             None => Some("the Leases have not been listed yet; is the API server reachable?".to_owned()),
             _ if health.silent_for > lease_duration => Some(format!(

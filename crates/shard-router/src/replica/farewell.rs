@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use super::Replica;
 use crate::{
-    plan::{Candidacy, Plan},
-    readiness::Readiness,
+    observability::readiness::Readiness,
     reconciler::Reconciler,
+    routing::plan::{Candidacy, Plan},
     sharded::Sharded,
 };
 

@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use lease_core::Identity;
 
 use crate::{
-    bucket::{ShardCount, ShardId},
-    plan::{Candidacy, Plan},
-    world::World,
+    membership::world::World,
+    routing::{
+        bucket::{ShardCount, ShardId},
+        plan::{Candidacy, Plan},
+    },
 };
 
 /// The plan that follows from what is known, made once for the same: most news are renewals, which make no other plan.

@@ -7,15 +7,19 @@ use k8s_openapi::api::coordination::v1::Lease;
 use lease_core::{Backoff, Elections, Identity, Successors, Timings};
 
 use crate::{
-    bucket::ShardId,
+    membership::{
+        predecessor::{is_member, predecessor},
+        world::{Committed, Verdict},
+    },
     mutants::{Mutant, active},
     names::Names,
-    plan::{Candidacy, Plan, patience, rank},
-    predecessor::{is_member, predecessor},
     reconciler::Reconciler,
+    routing::{
+        bucket::ShardId,
+        plan::{Candidacy, Plan, patience, rank},
+    },
     setup::Setup,
     sharded::Sharded,
-    world::{Committed, Verdict},
 };
 
 /// How long to leave a free shard to others: not at all for the planned member, by rank for everyone else. Where no plan

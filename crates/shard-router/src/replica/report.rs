@@ -6,7 +6,7 @@ use k8s_openapi::api::coordination::v1::Lease;
 use lease_core::{Candidate, LeaseName, Monotonic, State, Term};
 use tokio::sync::Notify;
 
-use crate::{bucket::ShardId, names::Names, reconciler::Reconciler, setup::Setup, sharded::Sharded};
+use crate::{names::Names, reconciler::Reconciler, routing::bucket::ShardId, setup::Setup, sharded::Sharded};
 
 /// Follows one candidate until its task ends.
 pub(super) fn follow<K: Sharded, R: Reconciler<K>>(

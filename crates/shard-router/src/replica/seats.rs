@@ -8,9 +8,11 @@ use parking_lot::{Mutex, MutexGuard};
 use super::forecast::Forecast;
 use super::intent::{in_turn, next_handover, patience_for, staying};
 use crate::{
-    bucket::{ShardCount, ShardId},
-    plan::Plan,
-    world::World,
+    membership::world::World,
+    routing::{
+        bucket::{ShardCount, ShardId},
+        plan::Plan,
+    },
 };
 
 /// One candidate for each shard, and the handover that is under way.

@@ -9,12 +9,12 @@ use serde_json::json;
 
 use super::tracker::Tracker;
 use crate::{
-    held::HeldShard,
-    lenient::Lenient,
+    authority::held::HeldShard,
     mutants::{Mutant, active},
     reconciler::Reconciler,
     setup::Setup,
     sharded::Sharded,
+    watch::lenient::Lenient,
 };
 
 /// Takes the finalizer off if the object is being deleted and has no other. Nothing of it may run, nor begin.

@@ -18,11 +18,10 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use self::{failures::Failures, running::Running};
 use super::{free_name::free_name, hold_record::HoldRecord, tracker::Tracker};
 use crate::{
-    held::{Held, HeldShard},
-    metrics::Queue,
+    authority::held::{Held, HeldShard},
     mutants::{Mutant, active},
+    observability::{metrics::Queue, records::ReconcileFacts},
     reconciler::{Failure, Reconciler},
-    records::ReconcileFacts,
     setup::Setup,
     sharded::{Fitness, Sharded, cr_name, fitness},
 };
@@ -99,7 +98,7 @@ impl<K: Sharded, R: Reconciler<K>> ActiveShard<K, R> {
             let cached = self.store.get(&ObjectRef::from_obj(object));
             cached.is_some_and(|cached| cached.meta().uid.as_deref() == Some(uid))
         });
-        let delay = self.setup.options.backoff.delay(failures, self.setup.dice.roll());
+        let delay = self.setup.options.backoff.delay(failures, self.setup.rng.roll());
         tracing::warn!(%cr, shard = %self.held.shard, failures, %failure, "a reconcile failed");
         self.setup.reconciler.after_failure(object, failure, failures, delay)
     }
@@ -162,7 +161,7 @@ impl<K: Sharded, R: Reconciler<K>> ActiveShard<K, R> {
     fn with_resync(&self, action: Action) -> Action {
         match self.setup.options.resync {
             Some(interval) if action == Action::await_change() => {
-                Action::requeue(interval.mul_f64(0.9 + 0.2 * self.setup.dice.roll()))
+                Action::requeue(interval.mul_f64(0.9 + 0.2 * self.setup.rng.roll()))
             }
             _ => action,
         }

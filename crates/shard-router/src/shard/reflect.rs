@@ -21,13 +21,10 @@ use tokio::sync::mpsc;
 
 use self::part::Part;
 use crate::{
-    lenient::Lenient,
     mutants::{Mutant, active},
-    scope::merged,
     sharded::{Fitness, Sharded, cr_name},
     stamper::Change,
-    watch_backoff::WatchBackoff,
-    watching::Watcher,
+    watch::{backoff::WatchBackoff, lenient::Lenient, scope::merged, watcher::Watcher},
 };
 
 /// The shard's part in what its reflector sees.

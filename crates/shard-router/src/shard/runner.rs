@@ -25,18 +25,14 @@ use super::{
     undecodable,
 };
 use crate::{
-    bucket::ShardId,
-    held::HeldShard,
-    layout::selector,
-    lenient::Lenient,
+    authority::held::HeldShard,
     mutants::{Mutant, active},
-    progress::HeldProgress,
+    observability::{progress::HeldProgress, records::HoldFacts},
     reconciler::Reconciler,
-    records::HoldFacts,
-    scope::apis,
+    routing::{bucket::ShardId, layout::selector},
     setup::Setup,
     sharded::{Fitness, Sharded, cr_name, fitness},
-    watch_backoff::NoBackoff,
+    watch::{backoff::NoBackoff, lenient::Lenient, scope::apis},
 };
 
 /// Runs a shard for as long as it is held, or until it has drained. Cancelled by being dropped.
@@ -260,7 +256,7 @@ impl<K: Sharded, R: Reconciler<K>> Observer<K> for Eyes<K, R> {
 
     fn left(&self, object: &ObjectMeta) {
         #[cfg(feature = "mutants")]
-        super::clean_up::after(&self.setup, object);
+        super::owned::clean_up::after(&self.setup.owned, &self.setup.clients.ungated(), object);
         if let Some(uid) = &object.uid {
             self.tracker.forget(uid);
         }

@@ -19,12 +19,12 @@ use super::{
     tracker::Tracker,
 };
 use crate::{
-    held::HeldShard,
-    lenient::{Lenient, Undecodable},
+    authority::held::HeldShard,
     reconciler::Reconciler,
     setup::Setup,
     sharded::{Sharded, cr_name},
     stamper::{Change, Outcome, attend},
+    watch::lenient::{Lenient, Undecodable},
 };
 
 /// The `reason` of the event.

@@ -7,12 +7,11 @@ use kube::{
 use serde_json::{Value, json};
 
 use crate::{
-    bucket::Bucket,
-    key::ShardKey,
-    lenient::Lenient,
     mutants::{Mutant, active},
     names::Names,
+    routing::{bucket::Bucket, key::ShardKey},
     sharded::Sharded,
+    watch::lenient::Lenient,
 };
 
 /// What a stamp consists of.

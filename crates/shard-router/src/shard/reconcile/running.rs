@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::{
-    records::{ReconcileFacts, Recorder},
+    observability::records::{ReconcileFacts, Recorder},
     shard::{hold_record::HoldRecord, tracker::Ticket},
 };
 

@@ -6,7 +6,7 @@ use http::Request;
 use kube::{Client, client::Body};
 use lease_core::{ClientPool, Clock, Connection, PoolError, Term};
 
-use crate::{
+use crate::observability::{
     progress::HeldProgress,
     requests::{Observer, Target, observed},
     rights::Rights,

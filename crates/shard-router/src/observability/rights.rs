@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use lease_core::{Clock, Monotonic, missing_right};
 use parking_lot::{Mutex, MutexGuard};
 
-use crate::requests::{Answer, Observer, Target};
+use crate::observability::requests::{Answer, Observer, Target};
 
 const LEASES: &str = "leases.coordination.k8s.io";
 

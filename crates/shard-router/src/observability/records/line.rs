@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::bucket::{Bucket, ShardId};
+use crate::routing::bucket::{Bucket, ShardId};
 
 /// One holding of one shard.
 #[derive(Debug, Clone)]

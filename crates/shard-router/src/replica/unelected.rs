@@ -15,10 +15,10 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    bucket::ShardId,
-    controller::RunError,
-    readiness::{Readiness, ReadinessSwitch},
+    error::RunError,
+    observability::readiness::{Readiness, ReadinessSwitch},
     reconciler::Reconciler,
+    routing::bucket::ShardId,
     setup::Setup,
     shard::runner,
     sharded::Sharded,

@@ -8,7 +8,7 @@ use std::{cmp::Reverse, collections::BTreeMap, time::Duration};
 use lease_core::Identity;
 use serde::{Deserialize, Serialize};
 
-use crate::{
+use crate::routing::{
     bucket::{ShardCount, ShardId},
     hash::score,
 };

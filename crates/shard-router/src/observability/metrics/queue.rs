@@ -15,7 +15,7 @@ use prometheus_client::{
 };
 
 use super::ShardLabel;
-use crate::bucket::ShardId;
+use crate::routing::bucket::ShardId;
 
 /// The queues of all shards that this replica has held.
 #[derive(Debug, Clone, Default)]

@@ -26,7 +26,7 @@ use std::{collections::BTreeMap, time::Duration};
 use k8s_openapi::api::coordination::v1::Lease;
 use lease_core::{Identity, Installation, LastChange, Monotonic, ObservedLease, identity::NOBODY, observed};
 
-use crate::{bucket::ShardId, names::Names};
+use crate::{names::Names, routing::bucket::ShardId};
 
 /// Whose the LeaderElectionID is, as far as this replica can tell from the Leases.
 #[derive(Debug, Clone)]

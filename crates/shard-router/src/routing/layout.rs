@@ -5,9 +5,11 @@ use std::sync::LazyLock;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    bucket::{BUCKETS, Bucket, ShardCount, ShardId},
-    hash::HASH_VERSION,
     names::Names,
+    routing::{
+        bucket::{BUCKETS, Bucket, ShardCount, ShardId},
+        hash::HASH_VERSION,
+    },
 };
 
 /// What the coordinator commits on its Lease and every replica must agree with before it runs a shard.
@@ -207,7 +209,7 @@ mod tests {
     /// Replicas of two builds must agree on who owns what: the table is part of the protocol.
     #[test]
     fn the_table_is_pinned() {
-        assert_eq!(crate::hash::hash(&TABLE), 0x1ab4_98af_5dc7_9271);
+        assert_eq!(crate::routing::hash::hash(&TABLE), 0x1ab4_98af_5dc7_9271);
     }
 
     #[test]

@@ -1,16 +1,20 @@
 //! Membership: which replicas are alive, as far as this one can tell from their member Leases. Pure; leases and time come
 //! in as arguments.
 
+pub(crate) mod incumbent;
+pub(crate) mod predecessor;
+pub(crate) mod world;
+
 use std::{collections::BTreeMap, time::Duration};
 
 use k8s_openapi::api::coordination::v1::Lease;
 use lease_core::{Identity, Installation, LastChange, Monotonic, ObservedLease, Revision, observed};
 
+use self::incumbent::installation_of;
 use crate::{
-    incumbent::installation_of,
     mutants::{Mutant, active},
     names::Names,
-    plan::Candidacy,
+    routing::plan::Candidacy,
 };
 
 /// One member Lease as the watch shows it.

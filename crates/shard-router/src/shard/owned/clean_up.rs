@@ -11,10 +11,9 @@ use kube::{
 };
 use serde::de::DeserializeOwned;
 
+use super::OwnedType;
 use crate::{
     mutants::{Mutant, active, clean_ups},
-    reconciler::Reconciler,
-    setup::Setup,
     sharded::Sharded,
 };
 
@@ -35,15 +34,15 @@ where
     Box::new(|client, namespace, owner| delete_all::<C>(Api::namespaced(client, &namespace), owner).boxed())
 }
 
-/// `object` has left the watch.
-pub(super) fn after<K: Sharded, R: Reconciler<K>>(setup: &Setup<K, R>, object: &ObjectMeta) {
+/// `object` has left the watch: deletes its children of these types, by a client without a gate.
+pub(in crate::shard) fn after<K: Sharded>(owned: &[OwnedType<K>], client: &Client, object: &ObjectMeta) {
     if !active(Mutant::DeletedIsCleanUp) {
         return;
     }
-    let (namespace, owner) =
+    let (namespace, uid) =
         (object.namespace.clone().unwrap_or_default(), object.uid.clone().unwrap_or_default());
-    for owned in &setup.owned {
-        clean_ups().spawn((owned.clean_up)(setup.clients.ungated(), namespace.clone(), owner.clone()));
+    for owned in owned {
+        clean_ups().spawn((owned.clean_up)(client.clone(), namespace.clone(), uid.clone()));
     }
 }
 

@@ -10,7 +10,7 @@ use kube::{
 use lease_core::{Clock, Monotonic};
 use serde::de::DeserializeOwned;
 
-use crate::{log_limit::LogLimit, watch_backoff::WatchBackoff};
+use crate::{observability::log_limit::LogLimit, watch::backoff::WatchBackoff};
 
 /// What one watch shows.
 pub(crate) type Events<K> = BoxStream<'static, Result<Event<K>, watcher::Error>>;

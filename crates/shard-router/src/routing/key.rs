@@ -2,7 +2,7 @@
 
 use kube::core::ObjectMeta;
 
-use crate::{bucket::Bucket, hash::hash};
+use crate::routing::{bucket::Bucket, hash::hash};
 
 /// What is hashed into a [`Bucket`]: the value of the key label at the time of stamping, else `namespace/name`.
 ///

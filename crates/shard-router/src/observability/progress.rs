@@ -16,8 +16,8 @@ use lease_core::{Clock, Monotonic};
 use parking_lot::{Mutex, MutexGuard};
 
 use crate::{
-    bucket::ShardId,
-    requests::{Answer, Observer, Target, seconds},
+    observability::requests::{Answer, Observer, Target, seconds},
+    routing::bucket::ShardId,
 };
 
 /// The shards held, and what each lacks.

@@ -7,14 +7,14 @@ use lease_core::{Identity, Installation, Monotonic};
 use parking_lot::Mutex;
 
 use crate::{
-    bucket::ShardId,
-    incumbent::Incumbency,
-    layout::Layout,
-    members::{MemberLease, Membership},
+    membership::{
+        MemberLease, Membership,
+        incumbent::Incumbency,
+        predecessor::{holder, is_member, predecessor},
+    },
     mutants::{Mutant, active},
     names::Names,
-    plan::Plan,
-    predecessor::{holder, is_member, predecessor},
+    routing::{bucket::ShardId, layout::Layout, plan::Plan},
 };
 
 /// What this replica knows, for all of its parts: how long a member has been silent can only be told by whoever has

@@ -18,7 +18,7 @@ use prometheus_client::{
 
 pub(crate) use self::queue::Queue;
 use self::queue::Queues;
-use crate::{bucket::ShardId, progress::Stall};
+use crate::{observability::progress::Stall, routing::bucket::ShardId};
 
 /// The metrics of one replica. Cheap to clone; all clones count together.
 #[derive(Debug, Clone)]

@@ -6,9 +6,9 @@ use kube::{Client, core::ObjectMeta};
 use lease_core::{FencingToken, Term};
 
 use crate::{
-    bucket::{Bucket, ShardId},
-    clients::Clients,
-    progress::HeldProgress,
+    authority::clients::Clients,
+    observability::progress::HeldProgress,
+    routing::bucket::{Bucket, ShardId},
 };
 
 /// Proof that this replica holds the shard that an object belongs to, with a client that works only while it does.

@@ -1,0 +1,7 @@
+//! Which resource belongs to which shard, and which replica should hold it. Pure.
+
+pub(crate) mod bucket;
+pub mod hash;
+pub(crate) mod key;
+pub(crate) mod layout;
+pub(crate) mod plan;
