@@ -28,9 +28,9 @@ use crate::config::ElectorConfig;
 use crate::effect::{Effect, EndReason, Write};
 use crate::event::{Context, Event};
 use crate::identity::Identity;
+use crate::invariant;
 use crate::record::ObservedLease;
 use crate::revision::Revision;
-use crate::rules::invariant;
 use crate::time::{Monotonic, Validity};
 
 use attempts::{Asked, Attempts};

@@ -1,7 +1,7 @@
 //! The rules of the protocol, each a pure function with its deliberate fault beside it.
 //!
 //! [`Elector`](crate::Elector) decides *when* to do what; what a rule says is said here, once. A fault exists only with the feature
-//! `mutants` and is off until a test switches it on; without the feature, the compiler drops what [`broken!`] stands for. Faults that are more than a
+//! `mutants` and is off until a test switches it on; without the feature, the compiler drops what [`broken!`](crate::broken) stands for. Faults that are more than a
 //! wrong answer, such as a write that goes out too early, are in `elector::faults`.
 
 use std::time::Duration;
@@ -14,26 +14,7 @@ use crate::record::LeaseRecord;
 use crate::revision::{ResourceVersion, Revision};
 use crate::time::{Monotonic, Now, Validity};
 use crate::timings::Timings;
-
-/// Returns from the rule with a wrong answer, where a test has switched this fault on.
-macro_rules! broken {
-    ($fault:ident => $wrong:expr) => {
-        if crate::mutants::active(crate::mutants::Mutant::$fault) {
-            return $wrong;
-        }
-    };
-}
-#[cfg(feature = "kube")]
-pub(crate) use broken;
-
-/// What holds as long as every rule does: checked in debug builds, and not where a test has broken a rule on purpose, as it is then for
-/// the checkers to notice.
-macro_rules! invariant {
-    ($holds:expr, $($what:tt)+) => {
-        debug_assert!($holds || crate::mutants::any(), $($what)+)
-    };
-}
-pub(crate) use invariant;
+use crate::{broken, invariant};
 
 // When a Lease is free.
 
@@ -204,6 +185,8 @@ pub(crate) use requests::{answer_tells_of_a_write, request_limit};
 #[cfg(feature = "kube")]
 mod requests {
     use std::time::Duration;
+
+    use crate::broken;
 
     /// Whether the answer to a write tells if it was carried out: with a success it was, with a refusal it was not, and will not be.
     ///

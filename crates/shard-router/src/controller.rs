@@ -31,7 +31,7 @@ use crate::{
     setup::Setup,
     shard::owned::OwnedType,
     sharded::Sharded,
-    stamper::Rules,
+    stamper::StampConfig,
     task::{NamedTask, TaskContext},
 };
 
@@ -170,7 +170,7 @@ impl<K: Sharded> ShardedController<K> {
             owned: self.owned,
             clients,
             stamper_clients,
-            rules: Arc::new(Rules::new(&options.names(), options.key_label.clone())),
+            stamp: Arc::new(StampConfig::new(&options.names(), options.key_label.clone())),
             recorder: recorder.clone(),
             metrics: self.metrics,
             clock,

@@ -27,6 +27,7 @@ mod reconciler;
 mod replica;
 mod rng;
 mod routing;
+mod rules;
 mod setup;
 mod shard;
 mod sharded;

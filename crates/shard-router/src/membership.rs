@@ -11,11 +11,7 @@ use k8s_openapi::api::coordination::v1::Lease;
 use lease_core::{Identity, Installation, LastChange, Monotonic, ObservedLease, Revision, observed};
 
 use self::incumbent::installation_of;
-use crate::{
-    mutants::{Mutant, active},
-    names::Names,
-    routing::plan::Candidacy,
-};
+use crate::{names::Names, routing::plan::Candidacy, rules};
 
 /// One member Lease as the watch shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,8 +78,7 @@ impl Membership {
         // Where nobody is able, somebody must hold the shards all the same.
         let anybody = alive.iter().any(|member| !member.draining && !member.unable);
         let candidacy = |member: &&MemberLease| {
-            let unable = member.unable && anybody && !active(Mutant::UnableKeepsShards);
-            let draining = member.draining || unable;
+            let draining = rules::gets_no_shards(member.draining, member.unable, anybody);
             Some(Candidacy { identity: member.lease.record.holder.clone()?, draining })
         };
         let mut members: Vec<_> = alive.iter().filter_map(candidacy).collect();

@@ -25,7 +25,7 @@ use crate::{
     routing::layout::Layout,
     shard::owned::OwnedType,
     sharded::Sharded,
-    stamper::{Rules, Stamper},
+    stamper::{StampConfig, Stamper},
     watch::{backoff::WatchBackoff, watcher::Watcher},
 };
 
@@ -40,7 +40,7 @@ pub(crate) struct Setup<K: Sharded, R: Reconciler<K>> {
     pub(crate) clients: Clients,
     /// For writes on custom resources that are no reconcile.
     pub(crate) stamper_clients: Clients,
-    pub(crate) rules: Arc<Rules>,
+    pub(crate) stamp: Arc<StampConfig>,
     pub(crate) recorder: Recorder,
     pub(crate) metrics: Metrics,
     pub(crate) clock: Arc<dyn Clock>,
@@ -74,7 +74,7 @@ impl<K: Sharded, R: Reconciler<K>> Setup<K, R> {
     /// A stamper that writes through `client`.
     pub(crate) fn stamper(&self, client: Client, delay: Duration) -> Stamper {
         Stamper {
-            rules: self.rules.clone(),
+            config: self.stamp.clone(),
             client,
             clock: self.clock.clone(),
             metrics: self.metrics.clone(),

@@ -6,7 +6,7 @@ use k8s_openapi::NamespaceResourceScope;
 use kube::{Resource, ResourceExt, core::ObjectMeta};
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{mutants, routing::bucket::Bucket};
+use crate::{routing::bucket::Bucket, rules};
 
 /// A CEL rule that every sharded CRD should carry at its root: once recorded, the bucket stays.
 ///
@@ -61,21 +61,11 @@ pub(crate) fn fitness(
 ) -> Fitness {
     let label = meta.labels.as_ref().and_then(|labels| labels.get(bucket_label));
     let labelled = label.and_then(|value| Bucket::from_label(value));
-    let finalizer = finalizer.filter(|_| !mutants::active(mutants::Mutant::NoOwnerFinalizer));
-    let recorded = recorded.map(Bucket);
-    let recorded = if mutants::active(mutants::Mutant::LabelDecides) { labelled } else { recorded };
-    let protected = finalizer
+    let protected = rules::required_finalizer(finalizer)
         .is_none_or(|finalizer| meta.finalizers.iter().flatten().any(|existing| existing == finalizer));
-    match labelled {
-        Some(bucket) if recorded == Some(bucket) => {
-            if protected {
-                Fitness::Fit(bucket)
-            } else if meta.deletion_timestamp.is_some() {
-                Fitness::Unprotected
-            } else {
-                Fitness::NeedsStamp
-            }
-        }
+    match rules::agreed_bucket(labelled, recorded.map(Bucket)) {
+        Some(bucket) if protected => Fitness::Fit(bucket),
+        Some(_) if meta.deletion_timestamp.is_some() => Fitness::Unprotected,
         _ => Fitness::NeedsStamp,
     }
 }

@@ -18,7 +18,7 @@ use kube::{Api, Client, Resource, ResourceExt, runtime::watcher};
 use lease_core::Clock;
 
 use self::backlog::Backlog;
-pub(crate) use self::write::Rules;
+pub(crate) use self::write::StampConfig;
 use self::write::StampError;
 use crate::{
     observability::{log_limit::LogLimit, metrics::Metrics, problem::Problem},
@@ -48,7 +48,7 @@ const CONCURRENCY: usize = 16;
 /// One stamper.
 #[derive(Clone)]
 pub(crate) struct Stamper {
-    pub(crate) rules: Arc<Rules>,
+    pub(crate) config: Arc<StampConfig>,
     pub(crate) client: Client,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) metrics: Metrics,
@@ -64,7 +64,7 @@ pub(crate) struct Stamper {
 impl Stamper {
     /// Stamps all objects of the namespaces (all, if none is named) that carry no valid bucket label. Never ends.
     pub(crate) async fn run<K: Sharded>(&self, namespaces: &BTreeSet<String>) {
-        let config = watcher::Config::default().labels(&unstamped_selector(&self.rules.bucket_label));
+        let config = watcher::Config::default().labels(&unstamped_selector(&self.config.bucket_label));
         let seeds = (0..).map(|nth| self.backoff_seed.wrapping_add(nth));
         let watcher = Watcher { clock: self.clock.clone(), log_limit: self.log_limit.clone() };
         let events = apis::<Lenient<K>>(&self.client, namespaces)
@@ -105,7 +105,7 @@ impl Stamper {
     async fn stamp<K: Sharded>(&self, object: &Lenient<K>) -> Outcome {
         let namespace = object.meta().namespace.clone().unwrap_or_default();
         let api: Api<Lenient<K>> = Api::namespaced(self.client.clone(), &namespace);
-        match write::stamp(&api, &self.rules, object).await {
+        match write::stamp(&api, &self.config, object).await {
             Ok(()) => {
                 self.definition.clear();
                 Outcome::Done

@@ -8,8 +8,8 @@ use crate::effect::{Effect, Write, WriteKind};
 use crate::event::Context;
 use crate::record::{LeaseRecord, ObservedLease};
 use crate::revision::FencingToken;
-use crate::rules::{self, invariant};
 use crate::time::{Monotonic, Now};
+use crate::{invariant, rules};
 
 impl Elector {
     /// Whether it contends, and nothing of an earlier term still runs in this process.

@@ -7,9 +7,9 @@ use crate::effect::{Effect, EndReason, Write, WriteKind};
 use crate::event::Context;
 use crate::record::LeaseRecord;
 use crate::revision::Uid;
-use crate::rules::{self, invariant};
 use crate::time::{Monotonic, Now, Validity};
 use crate::timings::Timings;
+use crate::{invariant, rules};
 
 /// The present term.
 #[derive(Debug)]

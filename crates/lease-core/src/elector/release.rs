@@ -7,8 +7,8 @@ use crate::event::Context;
 use crate::identity::Identity;
 use crate::record::{LeaseRecord, ObservedLease};
 use crate::revision::Uid;
-use crate::rules::{self, invariant};
 use crate::time::Monotonic;
+use crate::{invariant, rules};
 
 /// The term is over and the work has ended; what is left is to say so in the Lease.
 #[derive(Debug)]

@@ -48,11 +48,7 @@ use kube::{
 use lease_core::{Clock, FencingToken, LeaseName, Monotonic, Term, released_lease, reserved_lease};
 use parking_lot::{Mutex, MutexGuard};
 
-use crate::{
-    mutants::{Mutant, active},
-    names::Names,
-    routing::bucket::ShardId,
-};
+use crate::{names::Names, routing::bucket::ShardId, rules};
 
 /// A Lease can state any number of seconds, and people write odd ones by hand. Nobody elects a leader for longer than this.
 const LONGEST_CREDIBLE: Duration = Duration::from_secs(3_600);
@@ -98,12 +94,8 @@ impl Known {
         self.longest = self.longest.max(stated.min(LONGEST_CREDIBLE));
     }
 
-    /// Whether nobody can hold any bucket of this shard, by this layout or by another.
     fn nobody_holds_any_of(&self, shard: ShardId) -> bool {
-        if active(Mutant::NewLeaseGoesByItsName) {
-            return !self.former.contains(&shard) && !self.created.contains(&shard);
-        }
-        self.former.is_empty() && !self.created.contains(&shard)
+        rules::nobody_holds_any_of(shard, &self.former, &self.created)
     }
 }
 

@@ -14,10 +14,7 @@
 use k8s_openapi::api::coordination::v1::Lease;
 use lease_core::{Identity, identity::NOBODY};
 
-use crate::{
-    mutants::{Mutant, active},
-    names::Names,
-};
+use crate::{names::Names, rules};
 
 /// The holder of the coordinator Lease, if it is a predecessor. `is_member`: whether a member Lease names this identity.
 pub(crate) fn predecessor(
@@ -29,7 +26,7 @@ pub(crate) fn predecessor(
     let annotations = coordinator.metadata.annotations.as_ref();
     let writer = annotations.and_then(|all| all.get(&names.coordinator_annotation()));
     let shards = writer.is_some_and(|writer| writer == holder.as_str()) || is_member(&holder);
-    (!shards && !active(Mutant::LayoutOfPredecessorStands)).then_some(holder)
+    rules::layout_is_void(shards).then_some(holder)
 }
 
 /// Whether one of these Leases is the member Lease of this identity.

@@ -12,9 +12,9 @@ use crate::{
         incumbent::Incumbency,
         predecessor::{holder, is_member, predecessor},
     },
-    mutants::{Mutant, active},
     names::Names,
     routing::{bucket::ShardId, layout::Layout, plan::Plan},
+    rules,
 };
 
 /// What this replica knows, for all of its parts: how long a member has been silent can only be told by whoever has
@@ -105,8 +105,10 @@ impl Committed {
     pub(crate) fn verdict(&self, configured: &Layout) -> Verdict {
         match self {
             Self::Nothing => Verdict::Wait,
-            Self::Layout(_) if active(Mutant::IgnoreLayout) => Verdict::Work,
-            Self::Layout(committed) => committed.mismatch(configured).map_or(Verdict::Work, Verdict::Refuse),
+            Self::Layout(committed) => match rules::may_work_by(committed, configured) {
+                Ok(()) => Verdict::Work,
+                Err(sentence) => Verdict::Refuse(sentence),
+            },
             Self::Garbled(sentence) => Verdict::Refuse(sentence.clone()),
         }
     }

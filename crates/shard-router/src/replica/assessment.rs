@@ -50,7 +50,7 @@ impl<K: Sharded, R: Reconciler<K>> Replica<K, R> {
     /// Whether resources can be listed, in any of the namespaces, within RetryPeriod.
     async fn can_list(&self) -> bool {
         let params =
-            ListParams::default().limit(1).labels(&unstamped_selector(&self.setup.rules.bucket_label));
+            ListParams::default().limit(1).labels(&unstamped_selector(&self.setup.stamp.bucket_label));
         let apis: Vec<Api<PartialObjectMeta<K>>> =
             apis(&self.setup.clients.ungated(), &self.setup.options.watch_namespaces);
         let lists = apis.iter().map(|api| api.list(&params).map(|listed| listed.map(drop)).boxed());

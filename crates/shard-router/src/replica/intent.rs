@@ -11,13 +11,13 @@ use crate::{
         predecessor::{is_member, predecessor},
         world::{Committed, Verdict},
     },
-    mutants::{Mutant, active},
     names::Names,
     reconciler::Reconciler,
     routing::{
         bucket::ShardId,
         plan::{Candidacy, Plan, patience, rank},
     },
+    rules,
     setup::Setup,
     sharded::Sharded,
 };
@@ -78,7 +78,7 @@ pub(super) async fn confirm_layout<K: Sharded, R: Reconciler<K>>(
     setup: Arc<Setup<K, R>>,
     elections: Elections,
 ) -> bool {
-    if active(Mutant::LayoutNotConfirmed) {
+    if !rules::layout_is_confirmed_first() {
         return true;
     }
     let timings = elections.options().timings;

@@ -9,11 +9,7 @@ use serde_json::json;
 
 use super::tracker::Tracker;
 use crate::{
-    authority::held::HeldShard,
-    mutants::{Mutant, active},
-    reconciler::Reconciler,
-    setup::Setup,
-    sharded::Sharded,
+    authority::held::HeldShard, reconciler::Reconciler, rules, setup::Setup, sharded::Sharded,
     watch::lenient::Lenient,
 };
 
@@ -27,7 +23,7 @@ pub(super) async fn free_name<K: Sharded, R: Reconciler<K>>(
     tracker: &Tracker,
     meta: &ObjectMeta,
 ) -> Result<(), kube::Error> {
-    if !is_to_be_freed(meta, &setup.rules.owner_finalizer) || !writes_have_landed(setup, held, tracker).await
+    if !is_to_be_freed(meta, &setup.stamp.owner_finalizer) || !writes_have_landed(setup, held, tracker).await
     {
         return Ok(());
     }
@@ -67,12 +63,11 @@ async fn writes_have_landed<K: Sharded, R: Reconciler<K>>(
     held: &HeldShard,
     tracker: &Tracker,
 ) -> bool {
-    let given_up = held.term.last_given_up();
-    let Some(given_up) = given_up.filter(|_| !active(Mutant::NameFreedBesideUnanswered)) else {
+    let timings = &setup.options.elections.timings;
+    let in_transit = timings.lease_duration().saturating_sub(timings.renew_deadline());
+    let Some(landed) = rules::name_taken_until(held.term.last_given_up(), in_transit) else {
         return true;
     };
-    let timings = &setup.options.elections.timings;
-    let landed = given_up + timings.lease_duration().saturating_sub(timings.renew_deadline());
     tokio::select! {
         () = setup.clock.sleep(landed.duration_since(setup.clock.now().monotonic)) => true,
         () = tracker.closed() => false,

@@ -1,6 +1,8 @@
 //! One reconcile, from the wait for its turn to its record's end.
 
 pub(super) mod failures;
+#[cfg(feature = "mutants")]
+mod faults;
 mod running;
 
 use std::{panic::AssertUnwindSafe, sync::Arc};
@@ -19,7 +21,6 @@ use self::{failures::Failures, running::Running};
 use super::{free_name::free_name, hold_record::HoldRecord, tracker::Tracker};
 use crate::{
     authority::held::{Held, HeldShard},
-    mutants::{Mutant, active},
     observability::{metrics::Queue, records::ReconcileFacts},
     reconciler::{Failure, Reconciler},
     setup::Setup,
@@ -114,10 +115,10 @@ impl<K: Sharded, R: Reconciler<K>> ActiveShard<K, R> {
             }
         };
         let object = self.store.get(reference)?;
-        let rules = &self.setup.rules;
-        let finalizer = rules.finalizer.as_deref();
+        let stamp = &self.setup.stamp;
+        let finalizer = stamp.finalizer.as_deref();
         let recorded = object.recorded_bucket();
-        let Fitness::Fit(bucket) = fitness(object.meta(), recorded, &rules.bucket_label, finalizer) else {
+        let Fitness::Fit(bucket) = fitness(object.meta(), recorded, &stamp.bucket_label, finalizer) else {
             return None;
         };
         let (cr, uid) = (cr_name(object.as_ref()), object.uid()?);
@@ -146,8 +147,11 @@ impl<K: Sharded, R: Reconciler<K>> ActiveShard<K, R> {
         let work = async { self.setup.reconciler.reconcile(object.clone(), held).await };
         match AssertUnwindSafe(work).catch_unwind().await {
             Ok(result) => result.map_err(Failure::Error),
-            Err(panic) if active(Mutant::LetPanicsThrough) => std::panic::resume_unwind(panic),
-            Err(panic) => Err(Failure::Panicked(message(panic.as_ref()))),
+            Err(panic) => {
+                #[cfg(feature = "mutants")]
+                let panic = faults::let_through(panic);
+                Err(Failure::Panicked(message(panic.as_ref())))
+            }
         }
     }
 

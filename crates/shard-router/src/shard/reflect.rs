@@ -4,6 +4,8 @@
 //! barrier), every object in the store gets reconciled (a resource whose label and status disagree must not be), and
 //! a `DELETED` event of a filtered watch has to be kept from meaning anything but "not mine any more, or gone".
 
+#[cfg(feature = "mutants")]
+mod faults;
 mod part;
 
 use std::{hash::Hash, sync::Arc};
@@ -21,7 +23,6 @@ use tokio::sync::mpsc;
 
 use self::part::Part;
 use crate::{
-    mutants::{Mutant, active},
     sharded::{Fitness, Sharded, cr_name},
     stamper::Change,
     watch::{backoff::WatchBackoff, lenient::Lenient, scope::merged, watcher::Watcher},
@@ -76,14 +77,15 @@ pub(crate) fn reflect<K: Sharded>(
 where
     K::DynamicType: Default + Eq + Hash + Clone,
 {
-    let mut config = watcher::Config::default().labels(selector).list_semantic(ListSemantic::MostRecent);
-    if active(Mutant::NoBarrier) {
-        // Page by page, so that tests with few objects see it begin before the end of the list.
-        config = config.any_semantic().page_size(1);
-    }
+    let config = watcher::Config::default().labels(selector).list_semantic(ListSemantic::MostRecent);
+    #[cfg(feature = "mutants")]
+    let config = faults::list_as_it_comes(config);
     let observer = Arc::new(observer);
     let parts = looked_at.iter().map(|watch| Part::new(watch.api.namespace())).collect();
-    let mut reflector = Reflector::new(parts, observer.clone(), aside, order);
+    let reflector = Reflector::new(parts, observer.clone(), aside, order);
+    #[cfg(feature = "mutants")]
+    let reflector = reflector.open_at_once();
+    let mut reflector = reflector;
     let store = reflector.store.clone();
     let events = looked_at.into_iter().enumerate().map(|(part, Watch { api, backoff })| {
         let observer = observer.clone();
@@ -120,11 +122,7 @@ where
     fn new(parts: Vec<Part<K>>, observer: Arc<O>, aside: Aside<K>, order: fastrand::Rng) -> Self {
         let writer = Writer::<K>::default();
         let store = writer.as_reader();
-        let mut reflector = Self { writer, store, observer, aside, parts, open: false, order };
-        if active(Mutant::NoBarrier) {
-            reflector.open();
-        }
-        reflector
+        Self { writer, store, observer, aside, parts, open: false, order }
     }
 
     /// Takes one event of a part and returns the objects to reconcile because of it.
@@ -138,20 +136,20 @@ where
     }
 
     fn take(&mut self, part: usize, event: Event<Lenient<K>>) -> Vec<K> {
+        #[cfg(feature = "mutants")]
+        let event = match self.take_at_once(part, event) {
+            std::ops::ControlFlow::Break(due) => return due,
+            std::ops::ControlFlow::Continue(event) => event,
+        };
         match event {
             Event::Init => {
                 self.parts[part].begin_list();
                 Vec::new()
             }
-            Event::InitApply(object) if active(Mutant::NoBarrier) => self.applied(part, object),
             Event::InitApply(object) => {
                 if let Some(fit) = self.judged(part, object) {
                     self.parts[part].keep(fit);
                 }
-                Vec::new()
-            }
-            Event::InitDone if active(Mutant::NoBarrier) => {
-                self.observer.listed(self.store.len());
                 Vec::new()
             }
             Event::InitDone => {

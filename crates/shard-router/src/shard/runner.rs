@@ -1,5 +1,8 @@
 //! The work of a shard Lease: what happens between its acquisition and its release.
 
+#[cfg(feature = "mutants")]
+mod faults;
+
 use std::{
     sync::{
         Arc,
@@ -26,7 +29,6 @@ use super::{
 };
 use crate::{
     authority::held::HeldShard,
-    mutants::{Mutant, active},
     observability::{progress::HeldProgress, records::HoldFacts},
     reconciler::Reconciler,
     routing::{bucket::ShardId, layout::selector},
@@ -97,14 +99,14 @@ async fn work<K: Sharded, R: Reconciler<K>>(
     record: Arc<HoldRecord>,
     warm_up: WarmUp,
 ) {
-    let label: Arc<str> = setup.rules.bucket_label.as_str().into();
+    let label: Arc<str> = setup.stamp.bucket_label.as_str().into();
     let gated =
         HeldShard::new(shard, term.clone(), &setup.clients, &setup.stamper_clients, label, &warm_up.progress);
     let tracker = Arc::new(Tracker::default());
     let failures = Arc::new(Failures::default());
     let (repairs, repair_queue) = mpsc::unbounded_channel();
     let (undecodable, undecodable_queue) = mpsc::unbounded_channel();
-    let selector = selector(&setup.rules.bucket_label, &setup.layout.buckets_of(shard));
+    let selector = selector(&setup.stamp.bucket_label, &setup.layout.buckets_of(shard));
     let eyes = Eyes {
         setup: setup.clone(),
         record: record.clone(),
@@ -141,11 +143,9 @@ async fn work<K: Sharded, R: Reconciler<K>>(
         () = reporting => {}
         () = record.follow_renewals() => {}
     }
-    if active(Mutant::SkipDrain) {
-        // The reconciles run on, and no record says that their hold is over.
-        std::mem::forget(record);
-        drop(tokio::spawn(controlling));
-        return;
+    #[cfg(feature = "mutants")]
+    if faults::skips_drain() {
+        return faults::run_on(record, controlling);
     }
     term.close_clients();
 }
@@ -158,7 +158,8 @@ fn watches<K: Sharded, R: Reconciler<K>>(apis: Vec<Api<Lenient<K>>>, setup: &Set
 /// Resolves when the shard was asked to drain and the last reconcile has ended.
 async fn drained(term: &Term, tracker: &Tracker) {
     term.draining().await;
-    if active(Mutant::SkipDrain) {
+    #[cfg(feature = "mutants")]
+    if faults::skips_drain() {
         return;
     }
     tracker.close();
@@ -189,7 +190,10 @@ async fn control<K: Sharded, R: Reconciler<K>>(
     let reconcile = |object: Arc<K>, shard: Arc<ActiveShard<K, R>>| {
         let term = shard.held.term.clone();
         let reconcile = Box::pin(shard.reconcile(object));
-        if active(Mutant::SkipDrain) { reconcile.right_future() } else { term.track(reconcile).left_future() }
+        #[cfg(feature = "mutants")]
+        return faults::track(&term, reconcile);
+        #[cfg(not(feature = "mutants"))]
+        term.track(reconcile)
     };
     let policy =
         |object: Arc<K>, failure: &_, shard: Arc<ActiveShard<K, R>>| shard.after_failure(&object, failure);
@@ -228,9 +232,9 @@ struct Eyes<K: Sharded, R: Reconciler<K>> {
 
 impl<K: Sharded, R: Reconciler<K>> Observer<K> for Eyes<K, R> {
     fn fitness(&self, object: &Lenient<K>) -> Fitness {
-        let rules = &self.setup.rules;
+        let stamp = &self.setup.stamp;
         let recorded = object.recorded_bucket();
-        fitness(object.meta(), recorded, &rules.bucket_label, rules.finalizer.as_deref())
+        fitness(object.meta(), recorded, &stamp.bucket_label, stamp.finalizer.as_deref())
     }
 
     fn listed(&self, objects: usize) {

@@ -70,7 +70,7 @@ impl<K: Sharded, R: Reconciler<K>> Reports<'_, K, R> {
     async fn report(&self, object: &Lenient<K>, undecodable: &Undecodable) -> Outcome {
         let cr = cr_name(object);
         let kind = K::kind(&());
-        if is_to_be_freed(undecodable.metadata(), &self.setup.rules.owner_finalizer) {
+        if is_to_be_freed(undecodable.metadata(), &self.setup.stamp.owner_finalizer) {
             return self.free(&cr, undecodable).await;
         }
         self.say(&format!("{kind} {cr} cannot be decoded, {}", what_now(undecodable)));

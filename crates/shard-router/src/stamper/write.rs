@@ -7,16 +7,16 @@ use kube::{
 use serde_json::{Value, json};
 
 use crate::{
-    mutants::{Mutant, active},
     names::Names,
     routing::{bucket::Bucket, key::ShardKey},
+    rules,
     sharded::Sharded,
     watch::lenient::Lenient,
 };
 
 /// What a stamp consists of.
 #[derive(Debug, Clone)]
-pub(crate) struct Rules {
+pub(crate) struct StampConfig {
     pub(crate) bucket_label: String,
     pub(crate) key_label: Option<String>,
     /// The finalizer that goes on with the label; only with a key label.
@@ -25,7 +25,7 @@ pub(crate) struct Rules {
     pub(crate) owner_finalizer: String,
 }
 
-impl Rules {
+impl StampConfig {
     pub(crate) fn new(names: &Names, key_label: Option<String>) -> Self {
         let owner_finalizer = names.owner_finalizer();
         let finalizer = key_label.is_some().then(|| owner_finalizer.clone());
@@ -34,8 +34,8 @@ impl Rules {
 
     /// The bucket as recorded, else as the key gives it. A recorded one stands whatever the key reads now.
     pub(super) fn bucket<K: Sharded>(&self, object: &Lenient<K>) -> Bucket {
-        let recorded = object.recorded_bucket().filter(|_| !active(Mutant::StampFromKeyAgain)).map(Bucket);
-        recorded.unwrap_or_else(|| ShardKey::of(object.meta(), self.key_label.as_deref()).bucket())
+        let of_key = || ShardKey::of(object.meta(), self.key_label.as_deref()).bucket();
+        rules::bucket_to_stamp(object.recorded_bucket().map(Bucket), of_key)
     }
 }
 
@@ -46,12 +46,12 @@ impl Rules {
 /// record without a label only waits for the next stamper. An object whose two disagree is reconciled by nobody.
 pub(super) async fn stamp<K: Sharded>(
     api: &Api<Lenient<K>>,
-    rules: &Rules,
+    config: &StampConfig,
     object: &Lenient<K>,
 ) -> Result<(), StampError> {
     let params = PatchParams { field_manager: Some("shard-router".into()), ..PatchParams::default() };
     let name = object.name_any();
-    let bucket = rules.bucket(object);
+    let bucket = config.bucket(object);
     let recorded;
     let object = if object.recorded_bucket().is_some() {
         object
@@ -68,8 +68,8 @@ pub(super) async fn stamp<K: Sharded>(
         &recorded
     };
     let mut metadata = precondition(object);
-    metadata["labels"] = json!({&rules.bucket_label: bucket.to_string()});
-    if let Some(finalizers) = finalizers(rules, object) {
+    metadata["labels"] = json!({&config.bucket_label: bucket.to_string()});
+    if let Some(finalizers) = finalizers(config, object) {
         metadata["finalizers"] = json!(finalizers);
     }
     api.patch(&name, &params, &Patch::Merge(json!({ "metadata": metadata }))).await?;
@@ -114,10 +114,11 @@ fn precondition<K: Sharded>(object: &Lenient<K>) -> Value {
 
 /// The list with our finalizer added. A merge patch replaces the list, which the resourceVersion makes safe. The API
 /// server permits no new finalizer on an object that is being deleted.
-fn finalizers<K: Sharded>(rules: &Rules, object: &Lenient<K>) -> Option<Vec<String>> {
-    let ours = rules.finalizer.as_ref().filter(|_| !active(Mutant::NoOwnerFinalizer))?;
-    if object.meta().deletion_timestamp.is_some() || object.finalizers().contains(ours) {
+fn finalizers<K: Sharded>(config: &StampConfig, object: &Lenient<K>) -> Option<Vec<String>> {
+    let ours = rules::required_finalizer(config.finalizer.as_deref())?;
+    if object.meta().deletion_timestamp.is_some() || object.finalizers().iter().any(|other| other == ours) {
         return None;
     }
-    Some(object.finalizers().iter().chain([ours]).cloned().collect())
+    let ours = ours.to_owned();
+    Some(object.finalizers().iter().cloned().chain([ours]).collect())
 }

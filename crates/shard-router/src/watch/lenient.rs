@@ -8,16 +8,14 @@ use std::{borrow::Cow, fmt};
 
 use k8s_openapi::NamespaceResourceScope;
 use kube::{Resource, core::ObjectMeta};
+use lease_core::broken;
 use serde::{
     Deserialize, Deserializer,
     de::{DeserializeOwned, Error as _},
 };
 use serde_json::Value;
 
-use crate::{
-    mutants::{Mutant, active},
-    sharded::Sharded,
-};
+use crate::sharded::Sharded;
 
 /// How much of a decoding error is kept. It may quote a value.
 const LONGEST_ERROR: usize = 300;
@@ -40,6 +38,13 @@ pub struct Undecodable {
 }
 
 impl Undecodable {
+    /// What stands in a list for an object that does not decode. An error refuses the whole list.
+    fn of(object: Value, error: String) -> Result<Self, String> {
+        broken!(OneBadObjectStopsTheList => Err(error));
+        let metadata = metadata(&object).ok_or("an object without a name")?;
+        Ok(Self { metadata, object, error: shortened(error) })
+    }
+
     /// Its metadata, which is of the same form whatever the resource.
     pub fn metadata(&self) -> &ObjectMeta {
         &self.metadata
@@ -93,12 +98,9 @@ impl<'de, K: DeserializeOwned> Deserialize<'de> for Lenient<K> {
         let object = Value::deserialize(deserializer)?;
         match serde_path_to_error::deserialize(&object) {
             Ok(decoded) => Ok(Self::Decoded(decoded)),
-            Err(error) if active(Mutant::OneBadObjectStopsTheList) => Err(D::Error::custom(error)),
             Err(error) => {
-                let metadata =
-                    metadata(&object).ok_or_else(|| D::Error::custom("an object without a name"))?;
-                let error = shortened(error.to_string());
-                Ok(Self::Undecodable(Box::new(Undecodable { metadata, object, error })))
+                let undecodable = Undecodable::of(object, error.to_string()).map_err(D::Error::custom)?;
+                Ok(Self::Undecodable(Box::new(undecodable)))
             }
         }
     }

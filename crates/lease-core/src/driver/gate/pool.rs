@@ -14,11 +14,11 @@ use super::given::Given;
 use super::last_check::LastCheck;
 use super::limit::Limit;
 use super::send;
+use crate::broken;
 use crate::driver::clock::{Clock, SystemClock};
 use crate::driver::elections::Connection;
 use crate::driver::term::Term;
 use crate::driver::transport::transport;
-use crate::rules::broken;
 
 /// Connections to the API server, for the work under Leases. [`Term::client`] makes a client of it that stops with its term;
 /// all of them share the connections, which are not those of the Lease traffic. Cheap to clone.

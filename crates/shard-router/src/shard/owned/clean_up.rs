@@ -1,6 +1,6 @@
 //! What `deleted-is-clean-up` does: a `DELETED` event of a filtered watch is believed. Mutants only.
 
-use std::fmt::Debug;
+use std::{fmt::Debug, sync::OnceLock};
 
 use futures::{FutureExt, future::BoxFuture};
 use k8s_openapi::NamespaceResourceScope;
@@ -10,10 +10,11 @@ use kube::{
     core::ObjectMeta,
 };
 use serde::de::DeserializeOwned;
+use tokio_util::task::TaskTracker;
 
 use super::OwnedType;
 use crate::{
-    mutants::{Mutant, active, clean_ups},
+    mutants::{Mutant, active},
     sharded::Sharded,
 };
 
@@ -32,6 +33,22 @@ where
         + 'static,
 {
     Box::new(|client, namespace, owner| delete_all::<C>(Api::namespaced(client, &namespace), owner).boxed())
+}
+
+/// The clean-ups that run.
+fn clean_ups() -> &'static TaskTracker {
+    static RUNNING: OnceLock<TaskTracker> = OnceLock::new();
+    RUNNING.get_or_init(|| {
+        let tracker = TaskTracker::new();
+        // So that it can be waited for; tasks are taken all the same.
+        tracker.close();
+        tracker
+    })
+}
+
+/// Returns when [`Mutant::DeletedIsCleanUp`] has deleted what it deletes. Without the feature `mutants` that is at once.
+pub async fn cleaned_up() {
+    clean_ups().wait().await;
 }
 
 /// `object` has left the watch: deletes its children of these types, by a client without a gate.

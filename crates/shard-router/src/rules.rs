@@ -1,0 +1,80 @@
+//! The rules of routing that the promise rests on, each a pure function with its deliberate fault beside it, once.
+//!
+//! Those of the Leases are in `lease_core`. A fault exists only with the feature `mutants` and is off until a test switches it on; without
+//! the feature, the compiler drops what `broken!` stands for. Faults that are more than a wrong answer, such as a drain that is left out,
+//! are in modules named `faults`.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use lease_core::{Monotonic, broken};
+
+use crate::routing::{
+    bucket::{Bucket, ShardId},
+    layout::Layout,
+};
+
+// Which bucket an object belongs to.
+
+/// The bucket to stamp on an object: the recorded one stands, whatever the key reads now.
+pub(crate) fn bucket_to_stamp(recorded: Option<Bucket>, of_key: impl FnOnce() -> Bucket) -> Bucket {
+    broken!(StampFromKeyAgain => of_key());
+    recorded.unwrap_or_else(of_key)
+}
+
+/// The bucket by which an object may be reconciled: its label and its record have to agree.
+pub(crate) fn agreed_bucket(labelled: Option<Bucket>, recorded: Option<Bucket>) -> Option<Bucket> {
+    broken!(LabelDecides => labelled);
+    labelled.filter(|_| labelled == recorded)
+}
+
+/// The finalizer that keeps a deleted object's name taken. Without it, a namesake in another bucket could be reconciled beside the object.
+pub(crate) fn required_finalizer(configured: Option<&str>) -> Option<&str> {
+    broken!(NoOwnerFinalizer => None);
+    configured
+}
+
+/// Until when a deleted object's name has to stay taken, if a write of its shard was given up on at this time: it may land until then.
+/// `in_transit` is how long a write may be under way, LeaseDuration − RenewDeadline.
+pub(crate) fn name_taken_until(given_up: Option<Monotonic>, in_transit: Duration) -> Option<Monotonic> {
+    broken!(NameFreedBesideUnanswered => None);
+    given_up.map(|given_up| given_up + in_transit)
+}
+
+// Who may work.
+
+/// Whether a replica may work by the committed layout; if not, the reason.
+pub(crate) fn may_work_by(committed: &Layout, configured: &Layout) -> Result<(), String> {
+    broken!(IgnoreLayout => Ok(()));
+    committed.mismatch(configured).map_or(Ok(()), Err)
+}
+
+/// Whether the layout on the coordinator Lease is void, because the Lease's holder is of a version that does not shard.
+pub(crate) fn layout_is_void(holder_shards: bool) -> bool {
+    broken!(LayoutOfPredecessorStands => false);
+    !holder_shards
+}
+
+/// Whether a shard that was won waits until a read has confirmed the layout: the view that made this replica contend may have been old.
+pub(crate) fn layout_is_confirmed_first() -> bool {
+    broken!(LayoutNotConfirmed => false);
+    true
+}
+
+/// Whether a member gets no shards. One that is unable to work keeps its shards where no other member could do better.
+pub(crate) fn gets_no_shards(draining: bool, unable: bool, anybody_is_able: bool) -> bool {
+    broken!(UnableKeepsShards => draining);
+    draining || unable && anybody_is_able
+}
+
+/// Whether nobody can hold any bucket of this shard, by this layout or another, so that its Lease may be created released.
+///
+/// `former` are the shards that may have had a holder before this term, by whatever layout; `created` those of this term, which have no bucket
+/// in common with this shard.
+pub(crate) fn nobody_holds_any_of(
+    shard: ShardId,
+    former: &BTreeSet<ShardId>,
+    created: &BTreeSet<ShardId>,
+) -> bool {
+    broken!(NewLeaseGoesByItsName => !former.contains(&shard) && !created.contains(&shard));
+    former.is_empty() && !created.contains(&shard)
+}
