@@ -1,5 +1,6 @@
 //! The operator as a process, on a real API server, with the rights of `deploy/rbac.yaml` and no others.
 
+mod key_label;
 mod namespaces;
 mod replica;
 mod rights;

@@ -136,7 +136,7 @@ mod tests {
         }
         let sentence = committed(&saying(&[1], &of(8))).unwrap_err();
         assert!(
-            sentence.contains("op.example.com-shard-1") && sentence.contains("set to shards 4"),
+            sentence.contains("op.example.com-shard-1") && sentence.contains("set to 4 shards"),
             "{sentence}"
         );
     }

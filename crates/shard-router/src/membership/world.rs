@@ -274,7 +274,7 @@ mod tests {
         world.observe(Monotonic::ORIGIN, &[lease("op.example.com", "", &[("example.com/layout", json)])]);
         assert_eq!(world.verdict(&committed), Verdict::Work);
         let other = Layout::first(4.try_into().unwrap(), None);
-        assert!(matches!(world.verdict(&other), Verdict::Refuse(why) if why.contains("shards 4")));
+        assert!(matches!(world.verdict(&other), Verdict::Refuse(why) if why.contains("set to 4 shards")));
         world.observe(
             Monotonic::ORIGIN,
             &[lease("op.example.com", "", &[("example.com/layout", "{".into())])],

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
+use lease_core::Monotonic;
 use tokio::sync::watch;
+
+use super::log_limit::LogLimit;
 
 /// Whether this replica could take over work at once. A standby that waits for a Lease is ready.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,30 +40,84 @@ impl ReadinessProbe {
 
 /// Tells.
 #[derive(Debug, Clone)]
-pub(crate) struct ReadinessSwitch(Arc<watch::Sender<Readiness>>);
+pub(crate) struct ReadinessSwitch {
+    told: Arc<watch::Sender<Readiness>>,
+    log_limit: LogLimit,
+}
 
 impl ReadinessSwitch {
     pub(crate) fn starting() -> Self {
         let because = "the replica is starting".to_owned();
-        Self(Arc::new(watch::Sender::new(Readiness::NotReady { because })))
+        Self {
+            told: Arc::new(watch::Sender::new(Readiness::NotReady { because })),
+            log_limit: LogLimit::default(),
+        }
     }
 
     pub(crate) fn probe(&self) -> ReadinessProbe {
-        ReadinessProbe(self.0.subscribe())
+        ReadinessProbe(self.told.subscribe())
     }
 
-    /// Each change is said in the log once.
-    pub(crate) fn set(&self, readiness: Readiness) {
-        self.0.send_if_modified(|current| {
+    /// Each change is said in the log, at this time of a monotonic clock. A sentence that only counts on, such as for how long something has
+    /// lasted, is said again once a minute.
+    pub(crate) fn set(&self, readiness: Readiness, now: Monotonic) {
+        self.told.send_if_modified(|current| {
             if *current == readiness {
                 return false;
             }
             match &readiness {
                 Readiness::Ready => tracing::info!("ready"),
-                Readiness::NotReady { because } => tracing::warn!("not ready: {because}"),
+                Readiness::NotReady { because } if self.is_news(current, because, now) => {
+                    tracing::warn!("not ready: {because}");
+                }
+                Readiness::NotReady { .. } => {}
             }
             *current = readiness;
             true
         });
+    }
+
+    fn is_news(&self, before: &Readiness, because: &str, now: Monotonic) -> bool {
+        let due = self.log_limit.due(&without_figures(because), now).is_some();
+        due || *before == Readiness::Ready
+    }
+}
+
+fn without_figures(sentence: &str) -> String {
+    sentence.chars().filter(|character| !character.is_ascii_digit()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::at;
+
+    fn not_ready(because: String) -> Readiness {
+        Readiness::NotReady { because }
+    }
+
+    #[test]
+    fn a_sentence_that_counts_on_is_told_at_once_and_said_in_the_log_once_a_minute() {
+        let switch = ReadinessSwitch::starting();
+        let mut said = Vec::new();
+        for second in 0..=120_u64 {
+            let because = format!("shard 3 is held but not worked on for {second} s now");
+            if switch.is_news(&switch.probe().get(), &because, at(second)) {
+                said.push(second);
+            }
+            switch.set(not_ready(because.clone()), at(second));
+            assert_eq!(switch.probe().get(), not_ready(because));
+        }
+        assert_eq!(said, [0, 60, 120]);
+    }
+
+    #[test]
+    fn another_sentence_and_one_after_ready_are_said_at_once() {
+        let switch = ReadinessSwitch::starting();
+        let because = "may not list things";
+        assert!(switch.is_news(&not_ready("the replica is starting".into()), because, at(1)));
+        assert!(!switch.is_news(&not_ready("other".into()), because, at(2)));
+        assert!(switch.is_news(&Readiness::Ready, because, at(3)));
+        assert!(switch.is_news(&not_ready(because.into()), "nothing was heard", at(4)));
     }
 }

@@ -89,6 +89,7 @@ impl<K: Sharded, R: Reconciler<K>> Replica<K, R> {
             }),
         };
         self.setup.metrics.ready(because.is_none());
-        self.readiness.set(because.map_or(Readiness::Ready, |because| Readiness::NotReady { because }));
+        let now = self.setup.clock.now().monotonic;
+        self.readiness.set(because.map_or(Readiness::Ready, |because| Readiness::NotReady { because }), now);
     }
 }

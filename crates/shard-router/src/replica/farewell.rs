@@ -21,7 +21,8 @@ impl<K: Sharded, R: Reconciler<K>> Replica<K, R> {
         let end = clock.now().monotonic + self.setup.options.shutdown_limit();
         let left = || end.duration_since(clock.now().monotonic);
         self.setup.metrics.ready(false);
-        self.readiness.set(Readiness::NotReady { because: "the replica is shutting down".to_owned() });
+        let because = "the replica is shutting down".to_owned();
+        self.readiness.set(Readiness::NotReady { because }, clock.now().monotonic);
         self.announce_drain().await;
         let next = self.next_plan();
         // At once, so that the coordinator's tasks have the whole drain timeout too. Another coordinator goes on with the plan.

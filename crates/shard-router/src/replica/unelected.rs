@@ -54,7 +54,8 @@ pub(crate) async fn run<K: Sharded, R: Reconciler<K>>(
         () = stamper.run::<K>(&setup.options.watch_namespaces) => {}
     }
     setup.metrics.ready(false);
-    readiness.set(Readiness::NotReady { because: "the replica is shutting down".to_owned() });
+    let because = "the replica is shutting down".to_owned();
+    readiness.set(Readiness::NotReady { because }, setup.clock.now().monotonic);
     stop.cancel();
     let tasks_ended = async {
         tokio::select! {
@@ -94,7 +95,8 @@ async fn assess<K: Sharded, R: Reconciler<K>>(setup: &Setup<K, R>, readiness: &R
     loop {
         let because = setup.hindrance();
         setup.metrics.ready(because.is_none());
-        readiness.set(because.map_or(Readiness::Ready, |because| Readiness::NotReady { because }));
+        let now = setup.clock.now().monotonic;
+        readiness.set(because.map_or(Readiness::Ready, |because| Readiness::NotReady { because }), now);
         setup.clock.sleep(setup.options.elections.timings.hurried_retry()).await;
     }
 }

@@ -81,14 +81,20 @@ impl Layout {
 
     /// In one sentence, how a replica's settings differ from this layout; `None` if it may work.
     pub fn mismatch(&self, configured: &Layout) -> Option<String> {
-        let say = |what: &str, committed: String, here: String| {
+        let say = |committed: String, here: String| {
             Some(format!(
-                "this replica is set to {what} {here}, but the committed layout (generation {}) says {committed}; \
-                 it does no work until the two agree: start it with {committed}, or change the layout first",
+                "this replica is set to {here}, but the committed layout (generation {}) says {committed}; it does no work \
+                 until the two agree: start it with {committed}, or end all replicas and delete their Leases to begin with \
+                 another layout",
                 self.generation
             ))
         };
-        let label = |label: &Option<String>| label.clone().unwrap_or_else(|| "namespace/name".to_owned());
+        let shards = |shards: ShardCount| format!("{shards} shards");
+        let label = |label: &Option<String>| match label {
+            Some(label) => format!("the shard key label {label}"),
+            None => "no shard key label".to_owned(),
+        };
+        let hash = |version: u32| format!("hash version {version}");
         if let (Some(committed), Some(here)) = (&self.kind, &configured.kind)
             && committed != here
         {
@@ -99,11 +105,11 @@ impl Layout {
             ));
         }
         if self.shards != configured.shards {
-            say("shards", self.shards.to_string(), configured.shards.to_string())
+            say(shards(self.shards), shards(configured.shards))
         } else if self.key_label != configured.key_label {
-            say("shard key", label(&self.key_label), label(&configured.key_label))
+            say(label(&self.key_label), label(&configured.key_label))
         } else if self.hash_version != configured.hash_version {
-            say("hash version", self.hash_version.to_string(), configured.hash_version.to_string())
+            say(hash(self.hash_version), hash(configured.hash_version))
         } else if !self.settled {
             Some(format!("layout generation {} is not settled yet; waiting for it", self.generation))
         } else {
@@ -226,9 +232,9 @@ mod tests {
         let committed = Layout::first(count(8), None);
         assert_eq!(committed.mismatch(&Layout::first(count(8), None)), None);
         let sentence = committed.mismatch(&Layout::first(count(4), None)).unwrap();
-        assert!(sentence.contains("shards 4") && sentence.contains("says 8"), "{sentence}");
+        assert!(sentence.contains("set to 4 shards") && sentence.contains("start it with 8 shards"), "{sentence}");
         let sentence = committed.mismatch(&Layout::first(count(8), Some("tenant".into()))).unwrap();
-        assert!(sentence.contains("tenant") && sentence.contains("namespace/name"), "{sentence}");
+        assert!(sentence.contains("the shard key label tenant") && sentence.contains("start it with no shard key label"), "{sentence}");
     }
 
     #[test]

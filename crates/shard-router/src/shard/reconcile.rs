@@ -116,8 +116,8 @@ impl<K: Sharded, R: Reconciler<K>> ActiveShard<K, R> {
         };
         let object = self.store.get(reference)?;
         let stamp = &self.setup.stamp;
-        let finalizer = stamp.finalizer.as_deref();
         let recorded = object.recorded_bucket();
+        let finalizer = stamp.finalizer(object.meta(), recorded);
         let Fitness::Fit(bucket) = fitness(object.meta(), recorded, &stamp.bucket_label, finalizer) else {
             return None;
         };

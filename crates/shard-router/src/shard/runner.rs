@@ -234,7 +234,8 @@ impl<K: Sharded, R: Reconciler<K>> Observer<K> for Eyes<K, R> {
     fn fitness(&self, object: &Lenient<K>) -> Fitness {
         let stamp = &self.setup.stamp;
         let recorded = object.recorded_bucket();
-        fitness(object.meta(), recorded, &stamp.bucket_label, stamp.finalizer.as_deref())
+        let finalizer = stamp.finalizer(object.meta(), recorded);
+        fitness(object.meta(), recorded, &stamp.bucket_label, finalizer)
     }
 
     fn listed(&self, objects: usize) {

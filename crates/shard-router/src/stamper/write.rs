@@ -3,6 +3,7 @@
 use kube::{
     Api, Resource, ResourceExt,
     api::{Patch, PatchParams},
+    core::ObjectMeta,
 };
 use serde_json::{Value, json};
 
@@ -19,17 +20,22 @@ use crate::{
 pub(crate) struct StampConfig {
     pub(crate) bucket_label: String,
     pub(crate) key_label: Option<String>,
-    /// The finalizer that goes on with the label; only with a key label.
-    pub(crate) finalizer: Option<String>,
-    /// The same, which objects may still have from a time with a key label. Their owner takes it off whatever the settings are now.
+    /// What goes on with the label where [`finalizer`](Self::finalizer) says so. Whoever owns a deleted object takes it off, whatever
+    /// the settings are now: it may be from a time with a key label.
     pub(crate) owner_finalizer: String,
 }
 
 impl StampConfig {
     pub(crate) fn new(names: &Names, key_label: Option<String>) -> Self {
-        let owner_finalizer = names.owner_finalizer();
-        let finalizer = key_label.is_some().then(|| owner_finalizer.clone());
-        Self { bucket_label: names.bucket_label(), key_label, finalizer, owner_finalizer }
+        Self { bucket_label: names.bucket_label(), key_label, owner_finalizer: names.owner_finalizer() }
+    }
+
+    /// The finalizer that an object with this bucket in its status must have: it is needed where a namesake could fall into another
+    /// bucket. That is so with a key label, and for buckets that were recorded when there was one.
+    pub(crate) fn finalizer(&self, meta: &ObjectMeta, recorded: Option<u8>) -> Option<&str> {
+        let named = ShardKey::of(meta, None).bucket();
+        let needed = self.key_label.is_some() || recorded.is_some_and(|bucket| Bucket(bucket) != named);
+        needed.then_some(&*self.owner_finalizer)
     }
 
     /// The bucket as recorded, else as the key gives it. A recorded one stands whatever the key reads now.
@@ -115,10 +121,43 @@ fn precondition<K: Sharded>(object: &Lenient<K>) -> Value {
 /// The list with our finalizer added. A merge patch replaces the list, which the resourceVersion makes safe. The API
 /// server permits no new finalizer on an object that is being deleted.
 fn finalizers<K: Sharded>(config: &StampConfig, object: &Lenient<K>) -> Option<Vec<String>> {
-    let ours = rules::required_finalizer(config.finalizer.as_deref())?;
+    let ours = rules::required_finalizer(config.finalizer(object.meta(), object.recorded_bucket()))?;
     if object.meta().deletion_timestamp.is_some() || object.finalizers().iter().any(|other| other == ours) {
         return None;
     }
     let ours = ours.to_owned();
     Some(object.finalizers().iter().cloned().chain([ours]).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(key_label: Option<&str>) -> StampConfig {
+        StampConfig {
+            bucket_label: "b".into(),
+            key_label: key_label.map(Into::into),
+            owner_finalizer: "owner".into(),
+        }
+    }
+
+    #[test]
+    fn the_finalizer_is_needed_where_a_namesake_could_fall_into_another_bucket() {
+        let meta = ObjectMeta {
+            namespace: Some("ns".into()),
+            name: Some("cache".into()),
+            labels: Some([("tenant".to_owned(), "blue".to_owned())].into()),
+            ..ObjectMeta::default()
+        };
+        let named = ShardKey::of(&meta, None).bucket().0;
+        let keyed = ShardKey::of(&meta, Some("tenant")).bucket().0;
+        assert_ne!(named, keyed);
+        for recorded in [None, Some(named), Some(keyed)] {
+            assert_eq!(config(Some("tenant")).finalizer(&meta, recorded), Some("owner"));
+        }
+        assert_eq!(config(None).finalizer(&meta, None), None);
+        assert_eq!(config(None).finalizer(&meta, Some(named)), None);
+        // Recorded while there was a key label, which has been switched off since.
+        assert_eq!(config(None).finalizer(&meta, Some(keyed)), Some("owner"));
+    }
 }

@@ -37,6 +37,18 @@ fn a_shard_whose_first_list_keeps_failing_is_not_worked_on() {
     assert_eq!((progress.sentence(PATIENCE), progress.work(PATIENCE)), (None, Work::Some));
 }
 
+/// `kubectl delete crd` under a running operator: the API server says no more than "404 page not found".
+#[test]
+fn a_kind_that_is_not_served_any_more_is_told_with_what_to_do() {
+    let (time, progress) = progress(1);
+    let (held, _end) = progress.hold(ShardId(0));
+    held.listed();
+    held.answered(&target("watch", RESOURCE, None), &Answer::Refused { code: 404, message: String::new() });
+    time.advance(PATIENCE + Duration::from_secs(1));
+    let sentence = progress.sentence(PATIENCE).unwrap();
+    assert!(sentence.ends_with("is their custom resource definition installed?"), "{sentence}");
+}
+
 #[test]
 fn a_shard_that_only_waits_for_its_list_is_told_of_but_no_reason_to_give_shards_up() {
     let (time, progress) = progress(1);
