@@ -4,8 +4,8 @@ use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{DeleteParams, ListParams, PostParams};
 use kube::{Api, Client, CustomResourceExt, ResourceExt};
-use kube_testkit::guard::Exit;
 use kube_testkit::eventually;
+use kube_testkit::guard::Exit;
 use memcached_operator::crd::{Memcached, MemcachedSpec};
 
 use crate::replica::Replica;

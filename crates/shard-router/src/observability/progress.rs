@@ -190,9 +190,10 @@ impl Observer for HeldProgress {
             // Too old a version: the answer is a list, and the next request shows what became of it.
             Answer::Refused { code: 410, .. } => return,
             // Whatever the namespace: the API server knows no such resources.
-            Answer::Refused { code: 404, .. } => {
-                Some("(404) the API server does not serve them; is their custom resource definition installed?".into())
-            }
+            Answer::Refused { code: 404, .. } => Some(
+                "(404) the API server does not serve them; is their custom resource definition installed?"
+                    .into(),
+            ),
             Answer::Refused { code, message } => Some(format!("({code}) {message}")),
             Answer::Failed(error) => Some(error.clone()),
         };

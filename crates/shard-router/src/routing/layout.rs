@@ -232,9 +232,16 @@ mod tests {
         let committed = Layout::first(count(8), None);
         assert_eq!(committed.mismatch(&Layout::first(count(8), None)), None);
         let sentence = committed.mismatch(&Layout::first(count(4), None)).unwrap();
-        assert!(sentence.contains("set to 4 shards") && sentence.contains("start it with 8 shards"), "{sentence}");
+        assert!(
+            sentence.contains("set to 4 shards") && sentence.contains("start it with 8 shards"),
+            "{sentence}"
+        );
         let sentence = committed.mismatch(&Layout::first(count(8), Some("tenant".into()))).unwrap();
-        assert!(sentence.contains("the shard key label tenant") && sentence.contains("start it with no shard key label"), "{sentence}");
+        assert!(
+            sentence.contains("the shard key label tenant")
+                && sentence.contains("start it with no shard key label"),
+            "{sentence}"
+        );
     }
 
     #[test]
