@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use lease_core::{Clock, Monotonic};
+use lease_core::{Clock, Monotonic, invariant};
 use parking_lot::{Mutex, MutexGuard};
 
 use crate::{
@@ -72,7 +72,9 @@ impl Progress {
     pub(crate) fn hold(self: &Arc<Self>, shard: ShardId) -> (Arc<HeldProgress>, EndOfHold) {
         let since = self.clock.now().monotonic;
         let number = self.holds.fetch_add(1, Ordering::Relaxed);
-        self.lock().insert(shard, Held { number, since, listed: false, failing: BTreeMap::new() });
+        let held = Held { number, since, listed: false, failing: BTreeMap::new() };
+        let earlier = self.lock().insert(shard, held);
+        invariant!(earlier.is_none(), "shard {shard} is acquired while the work of its last hold still runs");
         let progress = Arc::new(HeldProgress { progress: self.clone(), shard, hold: number });
         (progress.clone(), EndOfHold(progress))
     }

@@ -100,6 +100,7 @@ impl Plan {
             let mut room = quotas(shards, &eligible, &owners);
             give_up_surplus(&mut owners, &mut room);
             place_the_rest(shards, &mut owners, &mut room);
+            debug_assert!(room.values().all(|left| *left == 0), "a member got less than its share: {room:?}");
         }
         Plan {
             generation: self.generation + 1,

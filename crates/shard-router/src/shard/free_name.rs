@@ -5,6 +5,7 @@ use kube::{
     api::{Patch, PatchParams},
     core::ObjectMeta,
 };
+use lease_core::invariant;
 use serde_json::json;
 
 use super::tracker::Tracker;
@@ -69,7 +70,11 @@ async fn writes_have_landed<K: Sharded, R: Reconciler<K>>(
         return true;
     };
     tokio::select! {
-        () = setup.clock.sleep(landed.duration_since(setup.clock.now().monotonic)) => true,
+        () = setup.clock.sleep(landed.duration_since(setup.clock.now().monotonic)) => {
+            let now = setup.clock.now().monotonic;
+            invariant!(now >= landed, "a name is freed at {now:?}, beside a write that may land until {landed:?}");
+            true
+        }
         () = tracker.closed() => false,
     }
 }

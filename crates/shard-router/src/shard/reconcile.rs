@@ -15,6 +15,7 @@ use kube::{
         reflector::{ObjectRef, Store},
     },
 };
+use lease_core::invariant;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use self::{failures::Failures, running::Running};
@@ -122,6 +123,11 @@ impl<K: Sharded, R: Reconciler<K>> ActiveShard<K, R> {
             return None;
         };
         let (cr, uid) = (cr_name(object.as_ref()), object.uid()?);
+        invariant!(
+            self.setup.layout.shard_of(bucket) == self.held.shard,
+            "{cr} is of bucket {bucket}, which is not of shard {}",
+            self.held.shard
+        );
         let ticket = self.tracker.begin(&cr, &uid)?;
         let facts = ReconcileFacts {
             cr,

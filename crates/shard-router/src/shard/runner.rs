@@ -17,7 +17,7 @@ use kube::{
     core::ObjectMeta,
     runtime::{Controller, controller, reflector::Store},
 };
-use lease_core::{Monotonic, Term};
+use lease_core::{Monotonic, Term, invariant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use super::{
@@ -148,6 +148,8 @@ async fn work<K: Sharded, R: Reconciler<K>>(
         return faults::run_on(record, controlling);
     }
     term.close_clients();
+    drop(controlling);
+    invariant!(tracker.is_idle(), "shard {shard} ends, to be released, while a reconcile of it runs");
 }
 
 /// One watch for each namespace, each with a backoff of its own.

@@ -51,11 +51,16 @@ impl Tracker {
     pub(crate) async fn idle(&self) {
         loop {
             let ended = self.ended.notified();
-            if self.lock().running.is_empty() {
+            if self.is_idle() {
                 return;
             }
             ended.await;
         }
+    }
+
+    /// Whether nothing runs.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.lock().running.is_empty()
     }
 
     /// Whether a reconcile of this resource runs.
