@@ -19,6 +19,11 @@ use crate::tool::Tool;
 pub(crate) use kind::{AUDIT_LOG, Kind};
 pub(crate) use node::Node;
 
+/// Whether a namespace belongs to the drills.
+pub(crate) fn is_ours(namespace: &str) -> bool {
+    namespace.starts_with("e2e-")
+}
+
 /// A cluster, and what can be done to it.
 pub(crate) struct Cluster {
     pub(crate) client: Client,

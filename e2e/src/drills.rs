@@ -21,8 +21,7 @@ use futures::future::BoxFuture;
 
 use crate::stage::Stage;
 
-pub(crate) use nodes::mend_network;
-pub(crate) use servers::{SERVED, servers};
+pub(crate) use servers::SERVED;
 
 /// One drill.
 pub(crate) struct Drill {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use futures::{StreamExt, TryStreamExt, stream};
 use k8s_openapi::api::apps::v1::StatefulSet;
+use k8s_openapi::api::core::v1::Pod;
 use kube::api::{DeleteParams, ListParams, ObjectMeta, Patch, PatchParams, PostParams};
 use kube::{Api, Client, ResourceExt};
 use memcached_operator::crd::{Memcached, MemcachedSpec};
@@ -155,6 +156,14 @@ fn missing(memcached: &Memcached) -> Option<String> {
     let still = condition("Reconciling").filter(|condition| condition.status == "True");
     let still = still.or_else(|| condition("Degraded").filter(|condition| condition.status == "True"));
     still.map(|condition| format!("{}: {}", condition.type_, condition.message))
+}
+
+/// The memcached servers that run, with their nodes.
+pub(crate) async fn servers(client: &Client) -> Result<Vec<(String, String)>> {
+    let params = ListParams::default().labels("cache.example.com/memcached");
+    let pods = Api::<Pod>::namespaced(client.clone(), NAMESPACE).list(&params).await?;
+    let node = |pod: &Pod| pod.spec.as_ref().and_then(|spec| spec.node_name.clone()).unwrap_or_default();
+    Ok(pods.iter().map(|pod| (pod.name_any(), node(pod))).collect())
 }
 
 /// A resource that asks for no servers: work for the operator alone.

@@ -15,7 +15,7 @@ use crate::judge::{Absence, Cause, Epoch, Loss, Story};
 use crate::operator::{OperatorPod, is_settled, pods, shard_leases, spread};
 use crate::options::{Options, Timings};
 use crate::release::Release;
-use crate::resources::Resources;
+use crate::resources::{Resources, servers};
 use crate::screen::Screen;
 use crate::wait::{Seen, until};
 
@@ -50,11 +50,6 @@ pub(crate) struct Stage {
     pub(crate) doomed_servers: Vec<String>,
     /// Remarks of the current drill, for the report.
     pub(crate) notes: Vec<String>,
-}
-
-/// Whether a namespace belongs to the drills.
-pub(crate) fn is_ours(namespace: &str) -> bool {
-    namespace.starts_with("e2e-")
 }
 
 impl Stage {
@@ -221,7 +216,7 @@ impl Stage {
 
     /// From here on, errors of the servers on this node are the drill's own doing.
     pub(crate) async fn doom_servers_on(&mut self, node: &str) -> Result<()> {
-        let servers = crate::drills::servers(&self.client).await?;
+        let servers = servers(&self.client).await?;
         self.doomed_servers.extend(servers.into_iter().filter(|(_, on)| on == node).map(|(name, _)| name));
         Ok(())
     }
@@ -233,7 +228,7 @@ impl Stage {
             // Whatever of this was not necessary fails, and that is fine.
             let _ = node.thaw().await;
             let _ = node.power_on().await;
-            let _ = crate::drills::mend_network(node).await;
+            let _ = node.mend_network().await;
             let _ = self.cluster.kubectl(["uncordon", &node.name]).attempt().await;
             crate::evidence::keep(node).await?;
         }

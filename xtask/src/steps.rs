@@ -35,7 +35,7 @@ pub(crate) struct Step {
     pub(crate) name: &'static str,
     /// Whether a developer in a hurry wants it as well.
     pub(crate) fast: bool,
-    pub(crate) run: fn(&mut Bench) -> Result<Outcome>,
+    pub(crate) run: fn(&mut StepContext) -> Result<Outcome>,
 }
 
 /// In the order of running: what is quick and fails often comes first.
@@ -57,7 +57,7 @@ pub(crate) const ALL: [Step; 13] = [
 
 /// What steps share: how tests are to be run, and what was skipped.
 #[derive(Debug, Default)]
-pub(crate) struct Bench {
+pub(crate) struct StepContext {
     /// Where tests write down that they could not run.
     pub(crate) skip_file: Option<PathBuf>,
     /// What tests must not skip for want of, separated by commas, as kube-testkit reads it.
@@ -66,7 +66,7 @@ pub(crate) struct Bench {
     pub(crate) skips: Vec<String>,
 }
 
-impl Bench {
+impl StepContext {
     /// Runs tests and judges them.
     fn test<'a>(&mut self, which: impl IntoIterator<Item = &'a str>) -> Result<Outcome> {
         let run = self.run_tests(which)?;

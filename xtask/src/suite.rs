@@ -10,7 +10,7 @@ use comfy_table::{Cell, CellAlignment, Table, presets};
 use tempfile::NamedTempFile;
 
 use crate::outcome::Outcome;
-use crate::steps::{ALL, Bench, Step};
+use crate::steps::{ALL, Step, StepContext};
 
 /// What to run and what to insist on.
 #[derive(Args)]
@@ -40,7 +40,7 @@ struct Ran {
 /// Runs the chosen steps and prints what became of them.
 pub(crate) fn run(options: &TestOptions) -> Result<()> {
     let skip_file = NamedTempFile::new().context("no file could be made for tests to note skips in")?;
-    let mut bench = Bench {
+    let mut cx = StepContext {
         skip_file: Some(skip_file.path().to_owned()),
         require: options.require.join(","),
         skips: Vec::new(),
@@ -49,7 +49,7 @@ pub(crate) fn run(options: &TestOptions) -> Result<()> {
     for step in ALL.iter().filter(|step| options.chooses(step)) {
         eprintln!("\n== {}", step.name);
         let started = Instant::now();
-        let result = (step.run)(&mut bench);
+        let result = (step.run)(&mut cx);
         if let Err(error) = &result {
             eprintln!("{} FAILED: {error:#}", step.name);
         }
@@ -61,8 +61,8 @@ pub(crate) fn run(options: &TestOptions) -> Result<()> {
     }
     let noted =
         fs::read_to_string(skip_file.path()).context("the tests' notes of skips could not be read")?;
-    bench.skips.extend(noted.lines().map(str::to_owned));
-    report(&all, &bench.skips);
+    cx.skips.extend(noted.lines().map(str::to_owned));
+    report(&all, &cx.skips);
     let failed: Vec<_> = all.iter().filter(|ran| ran.result.is_err()).map(|ran| ran.name).collect();
     if !failed.is_empty() {
         bail!("failed: {}", failed.join(", "));
@@ -74,7 +74,7 @@ pub(crate) fn run(options: &TestOptions) -> Result<()> {
 pub(crate) fn run_one(name: &str) -> Result<()> {
     let step =
         ALL.iter().find(|step| step.name == name).with_context(|| format!("there is no step {name}"))?;
-    match (step.run)(&mut Bench::default())? {
+    match (step.run)(&mut StepContext::default())? {
         Outcome::Passed(detail) => println!("{name}: ok {detail}"),
         Outcome::Skipped(why) => println!("{name}: skipped: {why}"),
     }

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::machine::Answer;
+use super::answer::Answer;
 use super::request::{Place, Target};
 use super::seams::uid;
 

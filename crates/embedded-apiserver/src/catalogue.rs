@@ -8,7 +8,7 @@ use super::kinds::event_schema;
 use super::resource::{NameRule, ResourceType, Traits};
 use super::schema::{Schema, builtin, definition};
 
-pub(crate) use custom::{established, from_definition, set_defaults as set_definition_defaults, unaccepted};
+pub(crate) use custom::from_definition;
 
 /// All resources, in the order of discovery.
 #[derive(Clone, Debug)]

@@ -7,8 +7,8 @@ use bytes::Bytes;
 use http::{Method, Request};
 use serde_json::{Value, json};
 
+use super::answer::Answer;
 use super::catalogue::Catalogue;
-use super::machine::Answer;
 use super::refusal::Refusal;
 use super::resource::ResourceType;
 

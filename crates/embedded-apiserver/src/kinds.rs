@@ -1,5 +1,6 @@
 //! What the API server does for single built-in kinds: defaults, fields that it sets, and the rules that the project meets.
 
+mod definition;
 mod event;
 mod lease;
 mod pod;
@@ -11,10 +12,10 @@ use std::borrow::Cow;
 
 use serde_json::{Value, json};
 
-use super::catalogue::set_definition_defaults;
-use super::refusal::Fault;
+use super::fault::Fault;
 use super::resource::ResourceType;
 
+pub(crate) use definition::{established, unaccepted};
 pub(crate) use event::shown_schema as event_schema;
 
 /// From what was sent to the form in which objects are kept. Events of the newer group are kept as those of the core.
@@ -53,7 +54,7 @@ pub(crate) fn set_defaults(kind: &ResourceType, object: &mut Value) {
         ("apps", "statefulsets") => stateful_set::set_defaults(object),
         ("", "services") => service::set_defaults(object),
         ("", "pods") => pod::set_defaults(object),
-        ("apiextensions.k8s.io", _) => set_definition_defaults(object),
+        ("apiextensions.k8s.io", _) => definition::set_defaults(object),
         ("", "namespaces") => {
             let name = object["metadata"]["name"].clone();
             if name.is_string() {

@@ -46,10 +46,13 @@
 //! - A JSON patch that copies from where nothing is fails, where the real server writes an empty value.
 
 mod admission;
+mod answer;
 mod audit;
 mod catalogue;
+mod cel;
 mod collector;
 mod discovery;
+mod fault;
 mod http_port;
 mod kinds;
 mod machine;
@@ -70,8 +73,9 @@ mod strategic;
 mod uncompared;
 
 pub use admission::{AdmissionRequest, Operation};
+pub use answer::Answer;
 pub use http_port::HttpPort;
-pub use machine::{Answer, Machine, Reply, Watch};
+pub use machine::{Machine, Reply, Watch};
 pub use seams::{Seams, WallSeams};
 pub use server::{AnswerBody, EmbeddedServer, EmbeddedService};
 pub use shape::{Shape, conformance_shapes, shape};

@@ -27,6 +27,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::admission::Admission;
+use super::answer::Answer;
 use super::catalogue::Catalogue;
 use super::refusal::Refusal;
 use super::request::{Form, Place, Query, Target, refuse_unknown_options};
@@ -48,17 +49,6 @@ pub enum Reply {
     Answer(Answer),
     /// A watch: its events come one by one, see [`Machine::next_events`].
     Watch(Watch),
-}
-
-/// A complete answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answer {
-    /// The HTTP status.
-    pub status: u16,
-    /// The `Content-Type`.
-    pub content_type: &'static str,
-    /// What is sent.
-    pub body: Bytes,
 }
 
 /// The state of an API server, and the rules by which requests change it.

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
+use super::fault::Fault;
 use super::resource::ResourceType;
 
 /// An answer that is an error. Nothing was changed.
@@ -18,50 +19,6 @@ pub(crate) struct Refusal {
 enum Body {
     Status(Value),
     Text(String),
-}
-
-/// One field that is wrong, as `field.Error` of apimachinery.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Fault {
-    reason: &'static str,
-    field: String,
-    detail: String,
-}
-
-impl Fault {
-    /// The field has to be there.
-    pub(crate) fn required(field: impl Into<String>, detail: &str) -> Self {
-        let detail =
-            if detail.is_empty() { "Required value".to_owned() } else { format!("Required value: {detail}") };
-        Self { reason: "FieldValueRequired", field: field.into(), detail }
-    }
-
-    /// The value must not be this one.
-    pub(crate) fn invalid(field: impl Into<String>, value: &Value, detail: &str) -> Self {
-        Self::of("FieldValueInvalid", field, format!("Invalid value: {value}: {detail}"))
-    }
-
-    /// The field must not be set, or not so.
-    pub(crate) fn forbidden(field: impl Into<String>, detail: &str) -> Self {
-        Self::of("FieldValueForbidden", field, format!("Forbidden: {detail}"))
-    }
-
-    /// Whether rules cannot be checked on an object with this fault.
-    pub(crate) fn blocks_rules(&self) -> bool {
-        const BLOCKING: [&str; 5] = [
-            "FieldValueNotSupported",
-            "FieldValueRequired",
-            "FieldValueTooLong",
-            "FieldValueTooMany",
-            "FieldValueTypeInvalid",
-        ];
-        BLOCKING.contains(&self.reason)
-    }
-
-    /// Any other, whose detail begins with the words that go with the reason.
-    pub(crate) fn of(reason: &'static str, field: impl Into<String>, detail: String) -> Self {
-        Self { reason, field: field.into(), detail }
-    }
 }
 
 impl Refusal {

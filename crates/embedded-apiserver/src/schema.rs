@@ -2,7 +2,7 @@
 //! resources as their definition does.
 
 mod builtin;
-mod cel;
+mod custom;
 mod decode;
 mod defaults;
 mod parse;
@@ -14,10 +14,9 @@ use std::sync::Arc;
 use serde_json::Value;
 
 pub(crate) use builtin::{builtin, definition, object_meta};
-pub(crate) use cel::check_rules;
+pub(crate) use custom::parse_custom;
 pub(crate) use decode::{decode, tidy_metadata};
 pub(crate) use defaults::apply_defaults;
-pub(crate) use parse::parse_custom;
 pub(crate) use validate::validate;
 
 /// One value's schema.

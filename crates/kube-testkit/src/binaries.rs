@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 pub use recipe::Program;
 
-use crate::backend::BackendChoice;
+use crate::choice::BackendChoice;
 use crate::error::StartError;
 use crate::versions;
 

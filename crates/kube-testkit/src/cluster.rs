@@ -8,46 +8,13 @@ use std::time::Duration;
 use kube::Client;
 
 use crate::access::Access;
-use crate::backend::existing::ExistingOptions;
-use crate::backend::{Backend, BackendChoice, Backup, auto, embedded, existing, local, testcontainers};
+use crate::backend::{Backend, Backup, auto, embedded, existing, local, testcontainers};
+use crate::choice::BackendChoice;
 use crate::error::{OperationError, StartError, io_error};
 use crate::guard::WorkDir;
+use crate::options::ClusterOptions;
 use crate::proxy::Proxy;
 use crate::user::TestUser;
-
-/// What to start.
-#[derive(Debug, Clone)]
-pub struct ClusterOptions {
-    /// Which backend; by default the one that `KUBE_TESTKIT_BACKEND` names, else [`BackendChoice::Auto`].
-    pub backend: Option<BackendChoice>,
-    /// Whether the API server writes an audit log of all writes.
-    pub audit: bool,
-    /// Whether that log has reads and watches as well, to count them by. Ignored by `embedded` and `existing`.
-    pub audit_reads: bool,
-    /// Whether `embedded` also does what a controller-manager does elsewhere: delete what has lost its owners, and bring
-    /// deleted namespaces to their end. Ignored by the others.
-    pub garbage_collection: bool,
-    /// More arguments for `kube-apiserver`, after those given to it anyway. Ignored by `existing`.
-    pub api_server_args: Vec<String>,
-    /// Which cluster `existing` connects to.
-    pub existing: ExistingOptions,
-    /// How long the API server may take to become ready, after its programs were found.
-    pub ready_within: Duration,
-}
-
-impl Default for ClusterOptions {
-    fn default() -> Self {
-        Self {
-            backend: None,
-            audit: true,
-            audit_reads: false,
-            garbage_collection: false,
-            api_server_args: Vec::new(),
-            existing: ExistingOptions::default(),
-            ready_within: Duration::from_secs(90),
-        }
-    }
-}
 
 /// A running API server. Dropping it ends everything that was started for it, and blocks until it has ended.
 ///

@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::backend::BackendChoice;
+use crate::choice::{BackendChoice, UnknownBackend};
 
 /// A control plane could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -24,11 +24,8 @@ pub enum StartError {
         reasons: Vec<String>,
     },
     /// The named backend does not exist.
-    #[error("there is no backend {name:?}; set KUBE_TESTKIT_BACKEND to one of: {}", BackendChoice::NAMES.join(", "))]
-    UnknownBackend {
-        /// What was asked for.
-        name: String,
-    },
+    #[error(transparent)]
+    UnknownBackend(#[from] UnknownBackend),
     /// A kubeconfig's context has not been released for tests.
     #[error(
         "refusing to run tests against the context {context:?}, as it may be a cluster that matters; \

@@ -25,10 +25,12 @@
 mod access;
 pub mod backend;
 pub mod binaries;
+mod choice;
 mod cluster;
 mod control_plane;
 mod error;
 pub mod guard;
+mod options;
 mod pki;
 mod ports;
 mod proxy;
@@ -38,10 +40,12 @@ pub mod versions;
 mod wait;
 mod workload;
 
-pub use backend::{BackendChoice, Backup, ExistingOptions};
-pub use cluster::{Cluster, ClusterOptions};
+pub use backend::Backup;
+pub use choice::{BackendChoice, UnknownBackend};
+pub use cluster::Cluster;
 pub use error::{OperationError, StartError, tail_of};
 pub use guard::{GuardedChild, GuardedCommand, Signal, WorkDir};
+pub use options::{ClusterOptions, ExistingOptions};
 pub use proxy::Proxy;
 pub use real::{RealEnv, exclusive, real, skip};
 pub use user::TestUser;

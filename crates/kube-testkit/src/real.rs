@@ -10,9 +10,10 @@ use kube::api::{DeleteParams, ObjectMeta, PostParams};
 use kube::{Api, Client};
 use tokio::sync::OnceCell;
 
-use crate::backend::BackendChoice;
-use crate::cluster::{Cluster, ClusterOptions};
+use crate::choice::BackendChoice;
+use crate::cluster::Cluster;
 use crate::error::StartError;
+use crate::options::ClusterOptions;
 
 /// What a test needs that is content with any backend.
 const REAL: &str = "real";

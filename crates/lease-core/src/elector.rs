@@ -31,7 +31,8 @@ use crate::identity::Identity;
 use crate::invariant;
 use crate::record::ObservedLease;
 use crate::revision::Revision;
-use crate::time::{Monotonic, Validity};
+use crate::time::Monotonic;
+use crate::validity::Validity;
 
 use attempts::{Asked, Attempts};
 use hold::{Holding, Work};

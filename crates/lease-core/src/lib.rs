@@ -75,6 +75,7 @@ pub mod revision;
 mod rules;
 pub mod time;
 pub mod timings;
+mod validity;
 
 #[cfg(feature = "kube")]
 pub mod driver;
@@ -91,8 +92,9 @@ pub use metadata::InvalidMetadata;
 pub use name::{LeaderElectionId, LeaseName, NameError};
 pub use record::{LeaseRecord, ObservedLease};
 pub use revision::{FencingToken, ResourceVersion, Revision, Uid};
-pub use time::{Boottime, Monotonic, Now, Validity};
+pub use time::{Boottime, Monotonic, Now};
 pub use timings::{TimingError, TimingWarning, Timings};
+pub use validity::Validity;
 
 #[cfg(feature = "kube")]
 pub use driver::*;

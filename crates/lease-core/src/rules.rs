@@ -12,7 +12,7 @@ use crate::config::Creation;
 use crate::identity::Identity;
 use crate::record::LeaseRecord;
 use crate::revision::{ResourceVersion, Revision};
-use crate::time::{Monotonic, Now, Validity};
+use crate::time::{Monotonic, Now};
 use crate::timings::Timings;
 use crate::{broken, invariant};
 
@@ -68,16 +68,16 @@ pub(crate) fn may_acquire(work_runs: bool) -> bool {
 
 // Until when a holder may act.
 
-/// The validity that a write gives which was sent at `sent` and has succeeded: RenewDeadline from its sending. Others wait for
+/// Until when a holder may act whose write was sent at `sent` and has succeeded: for RenewDeadline from its sending. Others wait for
 /// LeaseDuration, from an instant that is later.
-pub(crate) fn validity(sent: Now, answered: Now, timings: &Timings) -> Validity {
+pub(crate) fn valid_until(sent: Now, answered: Now, timings: &Timings) -> Now {
     invariant!(
         sent.monotonic <= answered.monotonic,
         "answered at {answered:?} before it was sent, at {sent:?}"
     );
-    broken!(ValidityFromAnswer => Validity::starting(answered, timings.renew_deadline()));
-    broken!(ValidityIsLeaseDuration => Validity::starting(sent, timings.lease_duration()));
-    Validity::starting(sent, timings.renew_deadline())
+    broken!(ValidityFromAnswer => answered.after(timings.renew_deadline()));
+    broken!(ValidityIsLeaseDuration => sent.after(timings.lease_duration()));
+    sent.after(timings.renew_deadline())
 }
 
 /// What is left of a validity by both clocks: the one that ran faster counts, so that a suspended machine wakes up without it.

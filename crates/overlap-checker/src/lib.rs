@@ -152,6 +152,13 @@ pub fn judge_timeline(timeline: &Timeline, evidence: &Evidence, rules: &Rules) -
     Verdict::new(checks, coverage, troubles(timeline, evidence, writes.as_ref(), rules))
 }
 
+impl Verdict {
+    /// How many overlaps were found: of reconciles, and of holds.
+    pub fn overlaps(&self) -> usize {
+        self.of(overlap::NAME).len() + self.of(holds::NAME).len()
+    }
+}
+
 /// Reasons for which the evidence itself cannot be trusted.
 fn troubles(timeline: &Timeline, evidence: &Evidence, writes: Option<&Writes>, rules: &Rules) -> Vec<String> {
     let mut troubles = timeline.troubles.clone();

@@ -154,11 +154,6 @@ impl Verdict {
         let check = self.checks.iter().find(|check| check.name == name);
         &check.unwrap_or_else(|| panic!("there is no check named {name:?}")).violations
     }
-
-    /// How many overlaps were found: of reconciles, and of holds.
-    pub fn overlaps(&self) -> usize {
-        self.of(super::overlap::NAME).len() + self.of(super::holds::NAME).len()
-    }
 }
 
 impl fmt::Display for Verdict {

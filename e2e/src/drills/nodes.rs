@@ -94,13 +94,6 @@ pub(super) async fn drain(stage: &mut Stage) -> Result<()> {
     Ok(())
 }
 
-/// Takes the rules of [`cut_off`] away, wherever they are left.
-pub(crate) async fn mend_network(node: &Node) -> Result<()> {
-    let script = "for pid in $(pgrep -x memcached-opera); do \
-        nsenter --target $pid --net iptables -w -F OUTPUT; nsenter --target $pid --net iptables -w -F INPUT; done";
-    node.shell(script).await.map(|_| ())
-}
-
 async fn busiest_node(stage: &Stage) -> Result<Node> {
     let (_, pod) = stage.busiest().await?;
     stage.cluster.node(&pod.node).cloned()

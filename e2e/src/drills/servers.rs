@@ -16,14 +16,6 @@ use crate::wait::{Seen, until};
 /// The resources with servers that clients use through every drill. Each has two.
 pub(crate) const SERVED: [&str; 2] = ["served-0", "served-1"];
 
-/// The memcached servers that run, with their nodes.
-pub(crate) async fn servers(client: &Client) -> Result<Vec<(String, String)>> {
-    let params = ListParams::default().labels("cache.example.com/memcached");
-    let pods = Api::<Pod>::namespaced(client.clone(), NAMESPACE).list(&params).await?;
-    let node = |pod: &Pod| pod.spec.as_ref().and_then(|spec| spec.node_name.clone()).unwrap_or_default();
-    Ok(pods.iter().map(|pod| (pod.name_any(), node(pod))).collect())
-}
-
 /// More servers, other memory, fewer servers: after each, clients get answers from every server that should be there.
 pub(super) async fn follow_changes(stage: &mut Stage) -> Result<()> {
     let name = "changing";

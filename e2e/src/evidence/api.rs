@@ -57,7 +57,7 @@ async fn look(client: Client, dir: PathBuf, files: Files) {
         let pods = Api::<Pod>::all(client.clone()).list(&ListParams::default()).await;
         for pod in pods.into_iter().flatten() {
             let namespace = pod.namespace().unwrap_or_default();
-            if !crate::stage::is_ours(&namespace) {
+            if !crate::cluster::is_ours(&namespace) {
                 continue;
             }
             let statuses = pod.status.iter().flat_map(|status| status.container_statuses.iter().flatten());

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
-use super::Bench;
+use super::StepContext;
 use crate::cargo::root;
 use crate::outcome::Outcome;
 
@@ -30,20 +30,17 @@ pub(crate) struct AlertsOptions {
     /// What a replica answered at /metrics, one file for each replica: says for every panel and every alert whether its
     /// expression returns anything from them
     #[arg(long, num_args = 1.., value_name = "FILE")]
-    metrics: Vec<PathBuf>,
+    pub(crate) metrics: Vec<PathBuf>,
 }
 
-/// Checks the alerts, and what was scraped if anything was.
-pub(crate) fn check(options: &AlertsOptions) -> Result<()> {
-    if options.metrics.is_empty() {
-        return crate::suite::run_one("alerts");
-    }
+/// Evaluates every expression on what was scraped.
+pub(crate) fn evaluate(options: &AlertsOptions) -> Result<()> {
     let promtool = promtool::find()?.context(NO_GO)?;
     evaluate::all(&promtool, &expressions::read()?, &options.metrics)
 }
 
 /// The step of `cargo xtask test`.
-pub(super) fn run(_: &mut Bench) -> Result<Outcome> {
+pub(super) fn run(_: &mut StepContext) -> Result<Outcome> {
     let alerts: Vec<_> = expressions::read()?.into_iter().filter_map(|e| e.alert).collect();
     let tests = tests()?;
     every_alert_is_tested(&alerts, &tests)?;

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-use super::Bench;
+use super::StepContext;
 use super::generate::CRD;
 use crate::cargo::root;
 use crate::outcome::Outcome;
@@ -34,7 +34,7 @@ const VALUES: [&str; 6] = [
 ];
 
 /// Checks everything about the chart that this machine can check.
-pub(super) fn run(bench: &mut Bench) -> Result<Outcome> {
+pub(super) fn run(cx: &mut StepContext) -> Result<Outcome> {
     let Some(tools) = Tools::find()? else {
         let how = "there is no `go` in PATH to build Helm and its tools with; install Go";
         return Ok(Outcome::Skipped(how.to_owned()));
@@ -50,8 +50,8 @@ pub(super) fn run(bench: &mut Bench) -> Result<Outcome> {
     contract::check(&helms)?;
     let admitted = match admission::check(&helms, &drawn)? {
         Some(by) => format!("admitted by {by}"),
-        None if bench.require.is_empty() => {
-            bench.skips.push(format!("skipped: chart: {}", admission::NO_SERVER));
+        None if cx.require.is_empty() => {
+            cx.skips.push(format!("skipped: chart: {}", admission::NO_SERVER));
             "not shown to an API server".to_owned()
         }
         None => bail!("{}", admission::NO_SERVER),

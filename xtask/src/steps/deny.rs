@@ -4,11 +4,11 @@ use std::process::{Command, Stdio};
 
 use anyhow::Result;
 
-use super::Bench;
+use super::StepContext;
 use crate::cargo::Cargo;
 use crate::outcome::Outcome;
 
-pub(super) fn run(_: &mut Bench) -> Result<Outcome> {
+pub(super) fn run(_: &mut StepContext) -> Result<Outcome> {
     let installed =
         Command::new("cargo-deny").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
     if !installed.is_ok_and(|status| status.success()) {

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use super::Bench;
+use super::StepContext;
 use crate::cargo::{Features, build_operator, root};
 use crate::outcome::Outcome;
 
@@ -15,7 +15,7 @@ pub(crate) const CRD: &str = "deploy/crd.yaml";
 pub(super) const CHART_CRD: &str = "charts/memcached-operator/files/crd.yaml";
 
 /// Compares the committed files with what the code says.
-pub(super) fn check(_: &mut Bench) -> Result<Outcome> {
+pub(super) fn check(_: &mut StepContext) -> Result<Outcome> {
     let crd = crd()?;
     for file in [CRD, CHART_CRD] {
         let committed = fs::read_to_string(root().join(file))

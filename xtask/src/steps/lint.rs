@@ -2,11 +2,11 @@
 
 use anyhow::Result;
 
-use super::Bench;
+use super::StepContext;
 use crate::cargo::Cargo;
 use crate::outcome::Outcome;
 
-pub(super) fn run(_: &mut Bench) -> Result<Outcome> {
+pub(super) fn run(_: &mut StepContext) -> Result<Outcome> {
     // Denied on clippy's command line, not in RUSTFLAGS, which would build every dependency anew.
     Cargo::new(["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"]).run()?;
     Ok(Outcome::Passed(String::new()))

@@ -2,14 +2,14 @@
 
 use anyhow::{Result, bail};
 
-use super::Bench;
+use super::StepContext;
 use crate::cargo::Cargo;
 use crate::outcome::Outcome;
 
 /// What the pure core must not depend on, by whole crate name or up to the first dash.
 const BANNED: [&str; 8] = ["tokio", "kube", "k8s", "hyper", "rustix", "fastrand", "rand", "uuid"];
 
-pub(super) fn run(_: &mut Bench) -> Result<Outcome> {
+pub(super) fn run(_: &mut StepContext) -> Result<Outcome> {
     let core = ["--package", "lease-core", "--no-default-features"];
     let tree = Cargo::new(["tree", "--edges", "normal", "--prefix", "none"]).args(core).output()?;
     let impure = impure(&tree);

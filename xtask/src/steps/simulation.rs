@@ -9,7 +9,7 @@ use clap::Args;
 use serde::Deserialize;
 use tempfile::NamedTempFile;
 
-use super::Bench;
+use super::StepContext;
 use crate::cargo::{Cargo, root, target_dir};
 use crate::outcome::Outcome;
 
@@ -60,7 +60,7 @@ pub(crate) fn run_verb(options: &SimOptions) -> Result<()> {
 }
 
 /// The fixed schedules, some of them twice.
-pub(super) fn run(_: &mut Bench) -> Result<Outcome> {
+pub(super) fn run(_: &mut StepContext) -> Result<Outcome> {
     let sums = NamedTempFile::new().context("no file could be made for the sums")?;
     let file = sums.path().display().to_string();
     simulation(&["many", "--fixed", "--twice", TWICE, "--json", &file].map(str::to_owned))?;

@@ -2,16 +2,16 @@
 
 use anyhow::Result;
 
-use super::Bench;
+use super::StepContext;
 use crate::outcome::Outcome;
 
-pub(super) fn run(bench: &mut Bench) -> Result<Outcome> {
-    let mut run = bench.run_tests(["--lib", "--bins"])?;
+pub(super) fn run(cx: &mut StepContext) -> Result<Outcome> {
+    let mut run = cx.run_tests(["--lib", "--bins"])?;
     // The option excludes all others, so the examples are a call of their own.
-    let examples = bench.run_tests(["--doc"])?;
+    let examples = cx.run_tests(["--doc"])?;
     run.ok &= examples.ok;
     run.counts.passed += examples.counts.passed;
     run.counts.failed += examples.counts.failed;
     // An example marked `ignore` is prose; no test was skipped by it.
-    bench.judge(run)
+    cx.judge(run)
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::refusal::Fault;
+use crate::fault::Fault;
 use crate::resource::ResourceType;
 use crate::schema::{Object, Schema, Shape};
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::refusal::Fault;
+use crate::fault::Fault;
 
 pub(super) fn validate(lease: &Value) -> Vec<Fault> {
     let spec = &lease["spec"];

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::default;
-use crate::refusal::Fault;
+use crate::fault::Fault;
 
 pub(super) fn set_defaults(service: &mut Value) {
     let spec = &mut service["spec"];

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{default, pod_template};
-use crate::refusal::Fault;
+use crate::fault::Fault;
 
 pub(super) fn set_defaults(set: &mut Value) {
     let spec = &mut set["spec"];

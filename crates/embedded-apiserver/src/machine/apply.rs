@@ -8,9 +8,10 @@ use super::commit::check_name;
 use super::create::set_managers;
 use super::settled::equal_but_for;
 use super::{Call, Machine};
+use crate::fault::Fault;
 use crate::kinds;
 use crate::ownership::{ApplyError, Manager, Managers, Operation, apply, update};
-use crate::refusal::{Fault, Refusal};
+use crate::refusal::Refusal;
 use crate::store::Kept;
 
 impl Machine {

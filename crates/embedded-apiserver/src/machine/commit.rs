@@ -8,9 +8,10 @@ use super::create::set_managers;
 use super::settled::equal_but_for;
 use super::{Call, Machine};
 use crate::admission::Operation as Admitted;
+use crate::fault::Fault;
 use crate::kinds;
 use crate::ownership::{FieldSet, Managers, Operation, update};
-use crate::refusal::{Fault, Refusal};
+use crate::refusal::Refusal;
 use crate::resource::ResourceType;
 use crate::store::Kept;
 

@@ -71,7 +71,7 @@ impl Machine {
         }
         self.admit(call, Admitted::Create, Some(&object), None)?;
         if kind.plural == "customresourcedefinitions" {
-            object = catalogue::unaccepted(object);
+            object = kinds::unaccepted(object);
         }
         if Self::is_dry_run(call)? {
             return Ok(Kept::new(object));
@@ -80,7 +80,7 @@ impl Machine {
         let kept = self.store.put(key.clone(), object);
         if kind.plural == "customresourcedefinitions" {
             // What controllers do a moment later on the real server, is done at once.
-            self.store.put(key, catalogue::established(Value::clone(&kept), &self.now()));
+            self.store.put(key, kinds::established(Value::clone(&kept), &self.now()));
         }
         Ok(kept)
     }

@@ -8,8 +8,9 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::{Call, Machine};
+use crate::fault::Fault;
 use crate::present;
-use crate::refusal::{Fault, Refusal};
+use crate::refusal::Refusal;
 use crate::request::Form;
 use crate::selector::Selection;
 use crate::store::{Kept, Key, Revision, json_text};

@@ -6,9 +6,10 @@ use serde_json::{Map, Value, json};
 
 use super::commit::check_name;
 use super::{Call, Machine};
+use crate::fault::Fault;
 use crate::kinds;
 use crate::operations;
-use crate::refusal::{Fault, Refusal};
+use crate::refusal::Refusal;
 use crate::request::content_type;
 use crate::resource::ResourceType;
 use crate::store::Kept;

@@ -3,11 +3,13 @@
 use serde_json::{Map, Value, json};
 
 use super::{Call, Machine};
+use crate::cel::check_rules;
+use crate::fault::Fault;
 use crate::protobuf;
-use crate::refusal::{Fault, Refusal};
+use crate::refusal::Refusal;
 use crate::request::{content_type, field_manager, json_body};
 use crate::resource::{NameRule, ResourceType};
-use crate::schema::{Schema, Shape, apply_defaults, check_rules, decode, tidy_metadata, validate};
+use crate::schema::{Schema, Shape, apply_defaults, decode, tidy_metadata, validate};
 use crate::{kinds, ownership::Manager, ownership::Operation};
 
 impl Machine {

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{Checks, Relation, Scalar, Schema, Shape};
-use crate::refusal::Fault;
+use crate::fault::Fault;
 
 /// Every fault of the value. `path` is empty for the whole object.
 pub(crate) fn validate(schema: &Schema, value: &Value, path: &str) -> Vec<Fault> {

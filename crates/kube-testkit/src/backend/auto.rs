@@ -1,7 +1,8 @@
 //! `auto`: what this machine has.
 
-use super::{BackendChoice, testcontainers};
+use super::testcontainers;
 use crate::binaries::{self, Program};
+use crate::choice::BackendChoice;
 use crate::error::StartError;
 
 /// The backends worth trying, best first, each with the reason why it is there.

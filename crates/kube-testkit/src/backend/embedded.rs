@@ -13,12 +13,13 @@ use futures::future::BoxFuture;
 use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
 
-use super::{Backend, BackendChoice};
+use super::Backend;
 use crate::access::Access;
-use crate::cluster::ClusterOptions;
+use crate::choice::BackendChoice;
 use crate::control_plane::AUDIT_LOG;
 use crate::error::{OperationError, StartError, io_error};
 use crate::guard::WorkDir;
+use crate::options::ClusterOptions;
 use embedded_apiserver::{EmbeddedServer, WallSeams};
 
 /// How often garbage is looked for. Like the real collector, this one follows some time after a deletion.

@@ -5,21 +5,11 @@ use std::path::PathBuf;
 use futures::future::BoxFuture;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 
-use super::{Backend, BackendChoice};
+use super::Backend;
 use crate::access::Access;
+use crate::choice::BackendChoice;
 use crate::error::{OperationError, StartError};
-
-/// Which cluster to use. What is not given here is taken from the environment.
-#[derive(Debug, Clone, Default)]
-pub struct ExistingOptions {
-    /// The kubeconfig; else what `KUBECONFIG` names, else `~/.kube/config`.
-    pub kubeconfig: Option<PathBuf>,
-    /// The context; else what `KUBE_TESTKIT_CONTEXT` names, else the kubeconfig's current one.
-    pub context: Option<String>,
-    /// The name of the context that is released for tests; else what `KUBE_TESTKIT_ALLOW_CONTEXT` names. Any other is
-    /// refused.
-    pub allow_context: Option<String>,
-}
+use crate::options::ExistingOptions;
 
 /// A cluster of somebody else's.
 pub(crate) struct Existing {

@@ -10,13 +10,14 @@ use std::time::Duration;
 pub use backup::Backup;
 use futures::future::BoxFuture;
 
-use super::{Backend, BackendChoice};
+use super::Backend;
 use crate::access::Access;
 use crate::binaries::{self, Program};
-use crate::cluster::ClusterOptions;
+use crate::choice::BackendChoice;
 use crate::control_plane::{AUDIT_LOG, Seat, apiserver_args, etcd_args, write_files};
 use crate::error::{OperationError, StartError, io_error, tail_of};
 use crate::guard::{GuardedChild, GuardedCommand, Signal, WorkDir};
+use crate::options::ClusterOptions;
 use crate::ports;
 
 /// A running control plane. Fields are dropped in order, so the programs end before their directory goes.

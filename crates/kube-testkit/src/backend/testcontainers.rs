@@ -14,14 +14,15 @@ use testcontainers::bollard::query_parameters::KillContainerOptions;
 
 use self::docker::docker_error;
 use self::pair::Pair;
+use super::Backend;
 use super::local::local_uri;
-use super::{Backend, BackendChoice};
 use crate::access::Access;
-use crate::cluster::ClusterOptions;
+use crate::choice::BackendChoice;
 use crate::control_plane::write_files;
 use crate::error::{OperationError, StartError, io_error};
 use crate::guard::WorkDir;
 use crate::guard::farewell::Farewell;
+use crate::options::ClusterOptions;
 use crate::ports;
 
 /// A running control plane in docker.

@@ -2,69 +2,17 @@
 
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
-use super::lease_api::RequestError;
+use super::commands::{AnnotateError, Command, Notes};
 use super::term::Term;
 use crate::annotations::AnnotationChanges;
 use crate::config::Successors;
 use crate::elector::State;
 use crate::identity::Identity;
-use crate::metadata::InvalidMetadata;
 use crate::name::LeaseName;
 use crate::revision::Revision;
-
-/// Whoever asked for annotations.
-pub(super) type Asker = oneshot::Sender<Result<Revision, AnnotateError>>;
-
-/// What a candidate's task is asked to do.
-#[derive(Debug)]
-pub(super) enum Command {
-    Patience(Duration),
-    Successors(Successors),
-    Stand(bool),
-    StepDown(Option<Identity>),
-    Abandon,
-    Annotate(AnnotationChanges, Asker),
-    /// Give everything up. What runs is drained and joined first; the Lease is released if that works out within this time.
-    Shutdown(Duration),
-}
-
-/// Where those who work under a Lease leave notes on it. Weak, as they must not keep its candidate alive.
-#[derive(Clone, Debug)]
-pub(super) struct Notes(mpsc::WeakUnboundedSender<Command>);
-
-impl Notes {
-    pub(super) fn to(commands: &mpsc::UnboundedSender<Command>) -> Self {
-        Self(commands.downgrade())
-    }
-
-    pub(super) async fn write(&self, annotations: AnnotationChanges) -> Result<Revision, AnnotateError> {
-        let (tell, outcome) = oneshot::channel();
-        let commands = self.0.upgrade().ok_or(AnnotateError::NotLeading)?;
-        commands.send(Command::Annotate(annotations, tell)).map_err(|_| AnnotateError::NotLeading)?;
-        drop(commands);
-        outcome.await.unwrap_or(Err(AnnotateError::NotLeading))
-    }
-}
-
-/// Why annotations were not written, or not certainly.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum AnnotateError {
-    /// This process does not hold the Lease, or lost it before the annotations were certain to have been written.
-    #[error(
-        "this replica does not hold the Lease, so what it wanted to note there was not, or not certainly, written"
-    )]
-    NotLeading,
-    /// No API server would take them. To ask again is of no use.
-    #[error(transparent)]
-    Invalid(#[from] InvalidMetadata),
-    /// The API server refused them ([`RequestError::Rejected`]), or several writes that carried them failed. The Lease is
-    /// renewed without them.
-    #[error("what was to be noted on the Lease was not, or not certainly, written: {0}")]
-    NotWritten(#[source] RequestError),
-}
 
 /// Where a candidate stands.
 #[derive(Clone, Debug)]

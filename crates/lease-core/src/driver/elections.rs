@@ -9,15 +9,17 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::task::TaskTracker;
 
 use super::announce::Announcer;
-use super::candidate::{Candidate, CandidateStatus, Notes};
+use super::candidate::{Candidate, CandidateStatus};
+use super::commands::Notes;
+use super::connection::{Connection, connect};
 use super::feed::{Feed, LeaseView};
 use super::health::{Health, Journal};
+use super::invalid_option::InvalidOption;
 use super::lease_api::LeaseApi;
-use super::options::{CandidateOptions, ElectionsOptions, InvalidOption};
+use super::options::{CandidateOptions, ElectionsOptions};
 use super::runtime::RunningRuntime;
 use super::task::{Surroundings, Task};
 use super::term::Term;
-use super::transport::transport;
 use super::unelected::Unelected;
 use super::vital::Pulse;
 use super::wire::Marks;
@@ -26,27 +28,6 @@ use crate::config::{ElectorConfig, Successors};
 use crate::elector::{Elector, State};
 use crate::identity::Identity;
 use crate::name::LeaseName;
-
-/// How the API server is reached.
-#[derive(Clone)]
-pub enum Connection {
-    /// By a client of the elections' own, made for Lease traffic. The usual way.
-    Config(Box<kube::Config>),
-    /// By a client that is given. For simulations; it must not retry by itself.
-    Client(kube::Client),
-}
-
-impl From<kube::Config> for Connection {
-    fn from(config: kube::Config) -> Self {
-        Self::Config(Box::new(config))
-    }
-}
-
-impl From<kube::Client> for Connection {
-    fn from(client: kube::Client) -> Self {
-        Self::Client(client)
-    }
-}
 
 /// Why elections cannot begin. Each is fatal.
 #[derive(Debug, thiserror::Error)]
@@ -291,20 +272,6 @@ impl Drop for Inner {
         self.pulse_task.abort();
         if let Some(feed_task) = &self.feed_task {
             feed_task.abort();
-        }
-    }
-}
-
-/// The client is made on the Lease runtime, where its connections are to live, and does not retry by itself: kube would
-/// repeat a write minutes later, honouring Retry-After, when it may long be wrong.
-async fn connect(connection: Connection, runtime: &Handle) -> kube::Result<kube::Client> {
-    match connection {
-        Connection::Client(client) => Ok(client),
-        Connection::Config(config) => {
-            match runtime.spawn(async move { Ok(transport(*config)?.build()) }).await {
-                Ok(client) => client,
-                Err(error) => Err(kube::Error::Service(Box::new(error))),
-            }
         }
     }
 }

@@ -31,7 +31,6 @@ use tower::BoxError;
 pub use self::limit::REQUEST_LIMIT;
 pub use self::pool::{ClientPool, PoolError};
 use super::term::Term;
-use super::writes::AnnouncedWrite;
 use crate::rules;
 
 /// The term under which a request was to be sent is over, so it was not sent, or its answer was not waited for.
@@ -63,6 +62,14 @@ pub enum GateClosed {
     },
 }
 
+impl Term {
+    /// A client that works only while this term is valid, for every request of the work: it refuses to send afterwards, stops
+    /// waiting for answers, and announces its writes. See [`GateClosed`] for its errors.
+    pub fn client(&self, pool: &ClientPool) -> kube::Client {
+        pool.gated(self)
+    }
+}
+
 /// Sends a request while the term lasts. Its sender may be aborted at any await: then a write counts as given up on.
 async fn send(base: Client, term: Term, mut request: Request<Body>) -> Result<Response<Body>, BoxError> {
     let named = Named::of(&request);
@@ -72,7 +79,7 @@ async fn send(base: Client, term: Term, mut request: Request<Body>) -> Result<Re
     let write = if request.method().is_safe() {
         None
     } else {
-        Some(AnnouncedWrite::begin(&term).ok_or_else(|| named.not_sent(&term))?)
+        Some(term.announce_write().ok_or_else(|| named.not_sent(&term))?)
     };
     tokio::select! {
         // The end comes first: on waking from a pause, the request must not be sent by the poll that looks for its answer.

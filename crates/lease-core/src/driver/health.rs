@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
 
-use super::lease_api::RequestError;
+use super::request_error::RequestError;
 use crate::name::LeaseName;
 use crate::revision::Revision;
 use crate::time::Monotonic;

@@ -9,21 +9,18 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 
 use super::clock::{Clock, SystemClock};
 use super::environment::{EnvironmentError, identity_from_env, installation_from_env, namespace_from_env};
+use super::invalid_option::{InvalidOption, LONGEST_IDENTITY};
 use super::runtime::LeaseRuntime;
 use super::wire::Dress;
 use crate::config::{Creation, ReleaseStyle};
 use crate::identity::{Identity, NOBODY};
 use crate::installation::Installation;
-use crate::metadata::{InvalidMetadata, prefix_problem};
+use crate::metadata::prefix_problem;
 use crate::name::{LeaderElectionId, dns1123_problem};
 use crate::timings::Timings;
 
 /// What stands before the `/` of this crate's labels and annotations where the operator has no domain of its own.
 const DEFAULT_DOMAIN: &str = "lease-core.dev";
-
-/// An identity is written on the Lease, into the plan and into annotations of others, whose sizes are limited. A Pod's name
-/// may have 253 characters, and a uuid has 36.
-const LONGEST_IDENTITY: usize = 512;
 
 /// Settings that all elections of one process share.
 #[derive(Clone, Debug)]
@@ -120,43 +117,6 @@ impl ElectionsOptions {
         }
         warnings
     }
-}
-
-/// A setting with which the API server would refuse every write of a Lease.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum InvalidOption {
-    /// [`ElectionsOptions::domain`].
-    #[error(
-        "the domain {domain:?} cannot stand before labels and annotations because of {problem}; use a DNS name such as the \
-         operator's API group"
-    )]
-    Domain {
-        /// What was given.
-        domain: String,
-        /// What is wrong with it, as a phrase.
-        problem: String,
-    },
-    /// [`ElectionsOptions::namespace`].
-    #[error(
-        "LeaderElectionNamespace {0:?} is no name of a namespace; use 1 to 63 lower-case letters, digits and '-', with a \
-         letter or digit at both ends"
-    )]
-    Namespace(String),
-    /// [`ElectionsOptions::identity`].
-    #[error(
-        "the identity of this replica, of {length} bytes, will not do; use at most {LONGEST_IDENTITY} bytes without control \
-         characters, such as <pod-name>_<uuid>, and not {NOBODY:?}"
-    )]
-    Identity {
-        /// Its length.
-        length: usize,
-    },
-    /// [`CandidateOptions::owner`].
-    #[error("the owner of a Lease has no {0}; give the whole reference")]
-    Owner(&'static str),
-    /// [`CandidateOptions::labels`] or [`CandidateOptions::annotations`].
-    #[error(transparent)]
-    Metadata(#[from] InvalidMetadata),
 }
 
 /// What to do when work that lost its Lease cannot be stopped before LeaseDuration is over: from then on, two replicas

@@ -15,8 +15,9 @@ use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 
 use super::announce::Announcer;
-use super::candidate::{AnnotateError, Asker, CandidateStatus, Command, Notes};
+use super::candidate::CandidateStatus;
 use super::clock::Clock;
+use super::commands::{AnnotateError, Asker, Command, Notes};
 use super::feed::{Feed, News};
 use super::health::Journal;
 use super::lease_api::LeaseApi;
@@ -32,8 +33,9 @@ use crate::event::{Context, Event};
 use crate::identity::Identity;
 use crate::name::LeaseName;
 use crate::revision::FencingToken;
-use crate::time::{Monotonic, Now, Validity};
+use crate::time::{Monotonic, Now};
 use crate::timings::Timings;
+use crate::validity::Validity;
 
 use objects::Objects;
 use requests::{Outcome, Request};

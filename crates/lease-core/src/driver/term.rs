@@ -8,16 +8,16 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::candidate::{AnnotateError, Notes};
 use super::clock::Clock;
-use super::gate::ClientPool;
+use super::commands::{AnnotateError, Notes};
 use super::vital::{Tracked, Vital};
 use super::writes::{AnnouncedWrite, Writes};
 use crate::annotations::AnnotationChanges;
 use crate::identity::Identity;
 use crate::name::LeaseName;
 use crate::revision::{FencingToken, Revision};
-use crate::time::{Monotonic, Now, Validity};
+use crate::time::{Monotonic, Now};
+use crate::validity::Validity;
 
 /// One continuous holding of one Lease by this process. Cheap to clone; a clone kept beyond the end only says that it is
 /// over.
@@ -37,7 +37,7 @@ struct Shared {
     closed: CancellationToken,
     tracker: TaskTracker,
     vital: Arc<Vital>,
-    writes: Writes,
+    writes: Arc<Writes>,
     notes: Notes,
 }
 
@@ -53,6 +53,7 @@ impl Term {
     ) -> Self {
         Self {
             shared: Arc::new(Shared {
+                writes: Writes::of(&lease, &clock),
                 lease,
                 identity,
                 token,
@@ -63,7 +64,6 @@ impl Term {
                 drain: CancellationToken::new(),
                 closed: CancellationToken::new(),
                 tracker: TaskTracker::new(),
-                writes: Writes::default(),
                 notes,
             }),
         }
@@ -137,16 +137,10 @@ impl Term {
         Tracked::new(future, &self.shared.vital, self.shared.tracker.token())
     }
 
-    /// A client that works only while this term is valid, for every request of the work: it refuses to send afterwards, stops
-    /// waiting for answers, and announces its writes. See [`GateClosed`](super::GateClosed) for its errors.
-    pub fn client(&self, pool: &ClientPool) -> kube::Client {
-        pool.gated(self)
-    }
-
     /// Announces a write that is sent by other means than [`client`](Self::client), so that the Lease is not released while it may
     /// still land. `None` if the term's work has been joined: then the write must not be sent.
     pub fn announce_write(&self) -> Option<AnnouncedWrite> {
-        AnnouncedWrite::begin(self)
+        AnnouncedWrite::begin(&self.shared.writes)
     }
 
     /// Lets no [`client`](Self::client) of this term send any more, although the Lease may go on for a while: once the work has
@@ -166,14 +160,6 @@ impl Term {
             () = self.ended() => {}
             () = self.shared.closed.cancelled() => {}
         }
-    }
-
-    pub(super) fn writes(&self) -> &Writes {
-        &self.shared.writes
-    }
-
-    pub(super) fn now(&self) -> Now {
-        self.shared.clock.now()
     }
 
     /// When a write under this term was last given up on ([`AnnouncedWrite`]), by `CLOCK_MONOTONIC`. It may land for as long as

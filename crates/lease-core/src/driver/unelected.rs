@@ -6,15 +6,16 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 
-use super::candidate::{AnnotateError, CandidateStatus, Command, Notes};
+use super::candidate::CandidateStatus;
 use super::clock::Clock;
+use super::commands::{AnnotateError, Command, Notes};
 use super::term::Term;
 use super::work::{RunningWork, Work};
 use crate::elector::State;
 use crate::identity::Identity;
 use crate::name::LeaseName;
 use crate::revision::FencingToken;
-use crate::time::Validity;
+use crate::validity::Validity;
 
 /// The candidate that has no rival: it leads whenever it contends.
 pub(super) struct Unelected {

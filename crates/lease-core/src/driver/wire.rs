@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta, OwnerReference};
 
-use super::options::InvalidOption;
+use super::invalid_option::InvalidOption;
 use crate::annotations::AnnotationChanges;
 use crate::effect::Write;
 use crate::identity::Identity;

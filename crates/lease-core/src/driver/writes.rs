@@ -1,28 +1,29 @@
 //! The writes of a term that are under way, and those that nobody waits for any more: they may land after its end.
 
 use std::fmt;
+use std::sync::Arc;
 
 use parking_lot::{Mutex, MutexGuard};
 
-use super::term::Term;
-
+use super::clock::Clock;
+use crate::name::LeaseName;
 use crate::time::Monotonic;
 
-/// A write under a [`Term`], announced before it is sent. As long as it exists, and for LeaseDuration − RenewDeadline after it
+/// A write under a [`Term`](super::Term), announced before it is sent. As long as it exists, and for LeaseDuration − RenewDeadline after it
 /// was dropped without [`answered`](Self::answered), the Lease is not released, because the write may still land.
 ///
 /// Drop it when nobody will learn what became of the write: its sender stopped waiting, its connection broke, or the answer does
 /// not tell (a 5xx).
 #[must_use = "a write that is dropped at once counts as given up on, and delays the release of the Lease"]
 pub struct AnnouncedWrite {
-    term: Term,
+    writes: Arc<Writes>,
     answered: bool,
 }
 
 impl AnnouncedWrite {
     /// `None` if the term's work has been joined: then nothing may be sent any more.
-    pub(super) fn begin(term: &Term) -> Option<Self> {
-        term.writes().begin().then(|| Self { term: term.clone(), answered: false })
+    pub(super) fn begin(writes: &Arc<Writes>) -> Option<Self> {
+        writes.begin().then(|| Self { writes: Arc::clone(writes), answered: false })
     }
 
     /// The API server has answered, and the answer tells whether the write was carried out.
@@ -33,19 +34,21 @@ impl AnnouncedWrite {
 
 impl Drop for AnnouncedWrite {
     fn drop(&mut self) {
-        self.term.writes().end(self.answered, self.term.now().monotonic);
+        self.writes.end(self.answered, self.writes.clock.now().monotonic);
     }
 }
 
 impl fmt::Debug for AnnouncedWrite {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AnnouncedWrite").field("lease", self.term.lease()).finish_non_exhaustive()
+        f.debug_struct("AnnouncedWrite").field("lease", &self.writes.lease).finish_non_exhaustive()
     }
 }
 
 /// What is known of the writes of one term.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Writes {
+    lease: LeaseName,
+    clock: Arc<dyn Clock>,
     ledger: Mutex<Ledger>,
 }
 
@@ -58,6 +61,10 @@ struct Ledger {
 }
 
 impl Writes {
+    pub(super) fn of(lease: &LeaseName, clock: &Arc<dyn Clock>) -> Arc<Self> {
+        Arc::new(Self { lease: lease.clone(), clock: Arc::clone(clock), ledger: Mutex::default() })
+    }
+
     /// Counts a write in, unless the term has been closed: then it must not be sent.
     fn begin(&self) -> bool {
         let mut ledger = self.lock();
@@ -104,9 +111,14 @@ mod tests {
     const SENT: Monotonic = Monotonic::from_origin(Duration::from_secs(3));
     const JOINED: Monotonic = Monotonic::from_origin(Duration::from_secs(5));
 
+    fn writes() -> Arc<Writes> {
+        let clock: Arc<dyn Clock> = Arc::new(crate::driver::SystemClock);
+        Writes::of(&LeaseName::from_server("a"), &clock)
+    }
+
     #[test]
     fn what_was_answered_lands_no_more() {
-        let writes = Writes::default();
+        let writes = writes();
         assert!(writes.begin());
         writes.end(true, SENT);
         assert_eq!(writes.close(JOINED), None);
@@ -114,7 +126,7 @@ mod tests {
 
     #[test]
     fn the_last_that_was_given_up_on_counts() {
-        let writes = Writes::default();
+        let writes = writes();
         assert!(writes.begin() && writes.begin());
         writes.end(false, SENT);
         writes.end(false, Monotonic::from_origin(SENT.since_origin() / 2));
@@ -123,7 +135,7 @@ mod tests {
 
     #[test]
     fn what_is_under_way_at_the_join_counts_from_then_and_nothing_begins_after_it() {
-        let writes = Writes::default();
+        let writes = writes();
         assert!(writes.begin());
         assert_eq!(writes.close(JOINED), Some(JOINED));
         assert!(!writes.begin());

@@ -7,8 +7,9 @@ use crate::effect::{Effect, EndReason, Write, WriteKind};
 use crate::event::Context;
 use crate::record::LeaseRecord;
 use crate::revision::Uid;
-use crate::time::{Monotonic, Now, Validity};
+use crate::time::{Monotonic, Now};
 use crate::timings::Timings;
+use crate::validity::Validity;
 use crate::{invariant, rules};
 
 /// The present term.
@@ -39,7 +40,7 @@ impl Holding {
     /// A write that was sent at `sent` has succeeded.
     pub(super) fn extend(&mut self, sent: Now, answered: Now, timings: &Timings) {
         self.sent = sent;
-        self.validity = rules::validity(sent, answered, timings);
+        self.validity = Validity::until(rules::valid_until(sent, answered, timings));
         let latest = sent.after(timings.renew_deadline());
         invariant!(
             self.validity.end() == latest,

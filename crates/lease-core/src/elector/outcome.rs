@@ -8,7 +8,7 @@ use crate::effect::{AttemptId, EndReason, WriteKind};
 use crate::event::{Context, Refusal};
 use crate::record::ObservedLease;
 use crate::rules;
-use crate::time::Validity;
+use crate::validity::Validity;
 
 impl Elector {
     pub(super) fn read_landed(&mut self, lease: Option<ObservedLease>, cx: &Context) {

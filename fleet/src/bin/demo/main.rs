@@ -14,6 +14,7 @@ mod scenario;
 mod screen;
 mod stage;
 mod takeover;
+mod view;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -107,7 +107,7 @@ async fn raise(options: &DemoOptions, started: Instant) -> Result<Stage> {
 async fn act(stage: &mut Stage, options: &DemoOptions) -> Result<(Summary, usize)> {
     let mut failures = Vec::new();
     stage.crs = resources::create(&stage.client, &stage.installation.namespace, options.resources).await?;
-    let all_reconciled = |view: &super::stage::View, _: &Records| view.reconciled == view.resources;
+    let all_reconciled = |view: &super::view::View, _: &Records| view.reconciled == view.resources;
     stage.await_view("every resource to be reconciled", WAITING_BOUND, all_reconciled).await?;
     let started = Started { ready: stage.ready, all_reconciled: stage.started.elapsed() };
     stage.screen.say(&format!(
@@ -145,7 +145,7 @@ async fn settle(stage: &mut Stage, options: &DemoOptions) -> Result<()> {
     let running: Vec<_> =
         stage.fleet.running().into_iter().map(|index| stage.fleet.replicas[index].pod().to_owned()).collect();
     let shards = options.shards;
-    let settled = |view: &super::stage::View, _: &Records| view.settled(shards, &running);
+    let settled = |view: &super::view::View, _: &Records| view.settled(shards, &running);
     if !stage.watch("the shards to be spread evenly", SETTLED_WITHIN, settled).await? {
         stage.screen.say(&format!("The shards are not spread evenly after {SETTLED_WITHIN:?}; going on."));
     }
@@ -180,7 +180,7 @@ async fn watch_takeover(
     at: &Stamp,
 ) -> Result<Loss> {
     let within = options.preset.bound() + PATIENCE;
-    let over = |_: &super::stage::View, records: &Records| Loss::measure(&records.log, victim, at).is_over();
+    let over = |_: &super::view::View, records: &Records| Loss::measure(&records.log, victim, at).is_over();
     stage.watch("its shards to be taken over", within, over).await?;
     let loss = Loss::measure(&stage.records.log, victim, at);
     stage.screen.say(&loss.describe(options.preset.bound()));

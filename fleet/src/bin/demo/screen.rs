@@ -8,7 +8,7 @@ use comfy_table::{Cell, CellAlignment, Table, presets};
 use jiff::Timestamp;
 
 use super::leases::held_by_pod;
-use super::stage::View;
+use super::view::View;
 
 /// How often progress is printed where nothing can be redrawn.
 const PLAIN_EVERY: Duration = Duration::from_secs(5);

@@ -1,6 +1,5 @@
 //! Everything that is running, and the way to watch it.
 
-use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use ::fleet::State;
@@ -11,10 +10,11 @@ use overlap_checker::{CreatedCr, Fault};
 
 use super::fleet::Fleet;
 use super::installation::Installation;
-use super::leases::{ShardLease, shard_leases};
+use super::leases::shard_leases;
 use super::records::Records;
 use super::resources::Watched;
 use super::screen::Screen;
+use super::view::View;
 
 /// How often the picture is renewed.
 const EVERY: Duration = Duration::from_millis(300);
@@ -37,17 +37,6 @@ pub(super) struct Stage {
     /// From there until the API server was ready.
     pub(super) ready: Duration,
     pub(super) shards: u32,
-}
-
-/// What can be seen at one moment.
-pub(super) struct View {
-    pub(super) leases: Vec<ShardLease>,
-    /// How many resources each shard reconciled last.
-    pub(super) crs: HashMap<u32, usize>,
-    pub(super) reconciled: usize,
-    pub(super) resources: usize,
-    /// Each Pod, with a remark if it does not run.
-    pub(super) pods: Vec<(String, &'static str)>,
 }
 
 impl Stage {
@@ -113,15 +102,5 @@ impl Stage {
         let view = self.look().await?;
         self.screen.keep(&view);
         Ok(())
-    }
-}
-
-impl View {
-    /// Whether each shard has a holder among these Pods, and no Pod more than its share.
-    pub(super) fn settled(&self, shards: u32, running: &[String]) -> bool {
-        let held = super::leases::held_by_pod(&self.leases);
-        let share = shards.div_ceil(u32::try_from(running.len()).unwrap_or(1).max(1));
-        held.values().sum::<u32>() == shards
-            && held.iter().all(|(pod, held)| running.iter().any(|name| name == pod) && *held <= share)
     }
 }

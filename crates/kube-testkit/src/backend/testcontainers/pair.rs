@@ -15,9 +15,9 @@ use testcontainers::runners::AsyncRunner as _;
 use testcontainers::{ContainerAsync, ContainerRequest, GenericImage, ImageExt as _, TestcontainersError};
 
 use super::docker::{self, docker_error, labels};
-use crate::cluster::ClusterOptions;
 use crate::control_plane::{AUDIT_LOG, Seat, apiserver_args, etcd_args};
 use crate::error::{StartError, io_error};
+use crate::options::ClusterOptions;
 use crate::versions;
 
 /// The API server's port within its container.

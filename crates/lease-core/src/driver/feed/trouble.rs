@@ -4,7 +4,8 @@ use k8s_openapi::api::coordination::v1::Lease;
 use kube::runtime::watcher::{Error, Event};
 
 use super::super::health::Journal;
-use super::super::lease_api::{LEASES, LeaseApi, RequestError, meaning};
+use super::super::lease_api::{LEASES, LeaseApi};
+use super::super::request_error::{RequestError, meaning};
 use crate::time::Monotonic;
 
 /// Notes an error.

@@ -16,7 +16,7 @@ use super::limit::Limit;
 use super::send;
 use crate::broken;
 use crate::driver::clock::{Clock, SystemClock};
-use crate::driver::elections::Connection;
+use crate::driver::connection::Connection;
 use crate::driver::term::Term;
 use crate::driver::transport::transport;
 

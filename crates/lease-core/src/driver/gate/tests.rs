@@ -16,13 +16,14 @@ use tower::{BoxError, Layer, Service};
 use super::given::Given;
 use super::last_check::{LastCheck, Under};
 use super::*;
-use crate::driver::candidate::Notes;
 use crate::driver::clock::Clock;
-use crate::driver::elections::Connection;
+use crate::driver::commands::Notes;
+use crate::driver::connection::Connection;
 use crate::identity::Identity;
 use crate::name::LeaderElectionId;
 use crate::revision::FencingToken;
-use crate::time::{Now, Validity};
+use crate::time::Now;
+use crate::validity::Validity;
 
 /// A clock that stands still until it is moved.
 #[derive(Debug, Default)]

@@ -5,7 +5,8 @@ use std::ops::ControlFlow;
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::api::{Patch, PatchParams};
 
-use crate::driver::lease_api::{LeaseApi, RequestError};
+use crate::driver::lease_api::LeaseApi;
+use crate::driver::request_error::RequestError;
 use crate::effect::{Write, WriteKind};
 use crate::mutants::{Mutant, active};
 use crate::name::LeaseName;

@@ -13,8 +13,9 @@ use super::Task;
 #[cfg(feature = "mutants")]
 use super::faults;
 use crate::annotations::Carried;
-use crate::driver::candidate::AnnotateError;
-use crate::driver::lease_api::{LeaseApi, RequestError};
+use crate::driver::commands::AnnotateError;
+use crate::driver::lease_api::LeaseApi;
+use crate::driver::request_error::RequestError;
 use crate::driver::wire::dressed;
 use crate::effect::{AttemptId, Write, WriteKind};
 use crate::event::{Event, Refusal};

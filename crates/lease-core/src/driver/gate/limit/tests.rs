@@ -8,7 +8,7 @@ use super::*;
 use crate::driver::clock::SystemClock;
 use crate::driver::gate::{ClientPool, tests::term};
 use crate::driver::term::Term;
-use crate::time::Validity;
+use crate::validity::Validity;
 
 const LONGER: Duration = REQUEST_LIMIT.saturating_mul(10);
 

@@ -3,7 +3,8 @@
 use kube_cel::{ErrorKind, compile_schema, validate_compiled};
 use serde_json::{Value, json};
 
-use crate::refusal::{Fault, Refusal};
+use crate::fault::Fault;
+use crate::refusal::Refusal;
 use crate::resource::Custom;
 
 /// Every rule that the object breaks; an error if a rule uses what kube-cel cannot do.
