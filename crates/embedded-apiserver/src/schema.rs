@@ -5,6 +5,7 @@ mod builtin;
 mod custom;
 mod decode;
 mod defaults;
+mod format;
 mod parse;
 mod validate;
 
