@@ -18,6 +18,8 @@ mod failing_lease_watch;
 mod hung_lease_watch;
 #[path = "virtual_time/layout_change.rs"]
 mod layout_change;
+#[path = "virtual_time/layout_unseen.rs"]
+mod layout_unseen;
 #[path = "virtual_time/left_over_finalizer.rs"]
 mod left_over_finalizer;
 #[path = "virtual_time/mistakes.rs"]
@@ -52,6 +54,13 @@ use report_conflict::Because;
 #[tokio::test(start_paused = true)]
 async fn no_resource_has_two_owners_across_a_layout_change_by_hand() {
     let overlaps = layout_change::overlaps().await;
+    assert!(overlaps.is_empty(), "{overlaps:#?}");
+}
+
+/// It reads the coordinator Lease before it works on what it has won.
+#[tokio::test(start_paused = true)]
+async fn nobody_works_by_a_layout_that_is_no_longer_committed() {
+    let overlaps = layout_unseen::overlaps().await;
     assert!(overlaps.is_empty(), "{overlaps:#?}");
 }
 

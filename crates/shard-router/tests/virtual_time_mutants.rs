@@ -10,6 +10,8 @@ mod dead_connections;
 mod dead_first_lists;
 #[path = "virtual_time/layout_change.rs"]
 mod layout_change;
+#[path = "virtual_time/layout_unseen.rs"]
+mod layout_unseen;
 #[path = "virtual_time/name.rs"]
 mod name;
 #[path = "virtual_time/predecessor.rs"]
@@ -40,6 +42,16 @@ async fn a_new_lease_that_goes_by_its_name_is_found_out() {
     let _turn = TURN.lock().await;
     activate(Some(Mutant::NewLeaseGoesByItsName));
     let overlaps = layout_change::overlaps().await;
+    activate(None);
+    println!("{} overlaps, such as {:?}", overlaps.len(), overlaps.first());
+    assert!(!overlaps.is_empty(), "not found out");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_layout_that_is_not_confirmed_is_found_out() {
+    let _turn = TURN.lock().await;
+    activate(Some(Mutant::LayoutNotConfirmed));
+    let overlaps = layout_unseen::overlaps().await;
     activate(None);
     println!("{} overlaps, such as {:?}", overlaps.len(), overlaps.first());
     assert!(!overlaps.is_empty(), "not found out");

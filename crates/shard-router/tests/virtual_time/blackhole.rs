@@ -14,7 +14,7 @@ use std::{
 use bytes::Bytes;
 use embedded_apiserver::{AnswerBody, EmbeddedService};
 use futures::{FutureExt, future::BoxFuture};
-use http::{Request, Response, StatusCode};
+use http::{Method, Request, Response, StatusCode};
 use http_body::Frame;
 use http_body_util::Full;
 use kube::client::Body;
@@ -34,6 +34,7 @@ pub(crate) struct Blackhole {
     /// Of the answers that began since the last time that watches hung.
     hung: Arc<Mutex<Arc<AtomicBool>>>,
     lease_watches: Arc<Mutex<LeaseWatches>>,
+    refuses_lease_lists: Arc<AtomicBool>,
     shard_conflicts: Arc<AtomicUsize>,
 }
 
@@ -48,6 +49,7 @@ impl Blackhole {
             connections: Arc::default(),
             hung: Arc::default(),
             lease_watches: Arc::default(),
+            refuses_lease_lists: Arc::default(),
             shard_conflicts: Arc::default(),
         }
     }
@@ -105,6 +107,13 @@ impl Blackhole {
         self.lease_watches.lock().expect("no panic").failure = failure;
     }
 
+    /// Whether lists of Leases are answered with 503 from now on, and watches on them. Single Leases can be read and written.
+    #[allow(dead_code, reason = "not every test program that shares this file needs it")]
+    pub(crate) fn refuse_lease_lists(&self, refuse: bool) {
+        self.refuses_lease_lists.store(refuse, Ordering::Relaxed);
+        self.fail_lease_watches(refuse.then_some(LeaseWatchFailure::Unavailable));
+    }
+
     /// How many updates of shard Leases were refused, as somebody else had written.
     #[allow(dead_code, reason = "not every test program that shares this file needs it")]
     pub(crate) fn shard_conflicts(&self) -> usize {
@@ -122,6 +131,15 @@ impl Blackhole {
     #[allow(dead_code, reason = "not every test program that shares this file needs it")]
     pub(crate) fn lose_widgets(&self, lose: bool) {
         self.loses.store(lose, Ordering::Relaxed);
+    }
+}
+
+impl Blackhole {
+    /// An answer of this network's own, that arrives.
+    fn whole(&self, answer: Response<AnswerBody>) -> Response<Answer> {
+        let (hung, swallows) = (Arc::default(), self.swallows.clone());
+        let cut = Box::pin(CancellationToken::new().cancelled_owned());
+        answer.map(|body| Answer { body, swallows, hung, cut })
     }
 }
 
@@ -152,11 +170,14 @@ impl Service<Request<Body>> for Blackhole {
             watches.begun.push(Instant::now());
             watches.last_failed = watches.failure.is_some();
             if let Some(failure) = watches.failure {
-                let (hung, swallows) = (Arc::default(), self.swallows.clone());
-                let cut = Box::pin(CancellationToken::new().cancelled_owned());
-                let answer = failure.answer().map(|body| Answer { body, swallows, hung, cut });
-                return std::future::ready(Ok(answer)).boxed();
+                return std::future::ready(Ok(self.whole(failure.answer()))).boxed();
             }
+        } else if request.uri().path().ends_with("/leases")
+            && request.method() == Method::GET
+            && self.refuses_lease_lists.load(Ordering::Relaxed)
+        {
+            let answer = self.whole(LeaseWatchFailure::Unavailable.answer());
+            return std::future::ready(Ok(answer)).boxed();
         }
         let is_of_shard = is_of_lease && request.uri().path().contains("-shard-");
         let conflicts = is_of_shard.then(|| self.shard_conflicts.clone());

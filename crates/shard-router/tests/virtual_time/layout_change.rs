@@ -26,7 +26,7 @@ const RECONCILE: Duration = Duration::from_millis(300);
 const AGAIN: Duration = Duration::from_millis(200);
 
 /// When each widget was reconciled, and by whom.
-type Reconciles = Arc<Mutex<Vec<(String, &'static str, Monotonic, Monotonic)>>>;
+pub(crate) type Reconciles = Arc<Mutex<Vec<(String, &'static str, Monotonic, Monotonic)>>>;
 
 /// Reconciles of one widget by both replicas at once, in words.
 pub(crate) async fn overlaps() -> Vec<String> {
@@ -61,11 +61,12 @@ pub(crate) async fn overlaps() -> Vec<String> {
     both_at_once(&reconciles.lock().expect("no panic"))
 }
 
-async fn delete(leases: &Api<Lease>, name: &str) {
+pub(crate) async fn delete(leases: &Api<Lease>, name: &str) {
     leases.delete(name, &DeleteParams::default()).await.expect("deleted");
 }
 
-fn reconciled_by(replica: &str, reconciles: &Reconciles) -> usize {
+/// How many widgets that replica has reconciled.
+pub(crate) fn reconciled_by(replica: &str, reconciles: &Reconciles) -> usize {
     let reconciles = reconciles.lock().expect("no panic");
     let mut names: Vec<_> =
         reconciles.iter().filter(|(_, by, ..)| *by == replica).map(|(name, ..)| name).collect();
@@ -75,7 +76,7 @@ fn reconciled_by(replica: &str, reconciles: &Reconciles) -> usize {
 }
 
 /// Reconciles each widget again and again, and notes when. What is dropped in the middle is noted up to there.
-fn recording(
+pub(crate) fn recording(
     replica: &'static str,
     reconciles: &Reconciles,
     stage: &Stage,
@@ -113,7 +114,8 @@ impl Drop for Running {
     }
 }
 
-fn both_at_once(reconciles: &[(String, &str, Monotonic, Monotonic)]) -> Vec<String> {
+/// Reconciles of one widget by two replicas at once, in words.
+pub(crate) fn both_at_once(reconciles: &[(String, &str, Monotonic, Monotonic)]) -> Vec<String> {
     let mut by_name = BTreeMap::<&str, Vec<_>>::new();
     for (name, replica, begun, ended) in reconciles {
         by_name.entry(name).or_default().push((*begun, *ended, *replica));

@@ -1,0 +1,59 @@
+//! A replica whose lists of Leases fail does not hear that another layout was committed, and is given shards of that layout.
+//!
+//! Each candidate reads its own Lease by name where the watch is not alive, so it learns that a shard is free. What the coordinator Lease says
+//! is known from the lists alone.
+
+use k8s_openapi::api::coordination::v1::Lease;
+use kube::{Api, ResourceExt, api::ListParams};
+use lease_core::Timings;
+
+use crate::{
+    layout_change::{Reconciles, both_at_once, delete, reconciled_by, recording},
+    stage::{ID, NAMESPACE, Stage},
+    widget::create,
+};
+
+const WIDGETS: usize = 32;
+
+/// Reconciles of one widget by a replica with 4 shards and one with 8, in words.
+pub(crate) async fn overlaps() -> Vec<String> {
+    let stage = Stage::new().await;
+    for number in 0..WIDGETS {
+        create(&stage.widgets, &format!("widget-{number}"), &[]).await;
+    }
+    let reconciles = Reconciles::default();
+    let old = stage.start(stage.options("old", 4), recording("old", &reconciles, &stage));
+    let all_by = |replica| std::future::ready(reconciled_by(replica, &reconciles) == WIDGETS);
+    stage.until("old to reconcile everything", || all_by("old")).await;
+    let new = stage.start(stage.options("new", 8), recording("new", &reconciles, &stage));
+
+    // Cut off, old loses its shards and hears of nothing that follows.
+    old.network.swallow(true);
+    let leases: Api<Lease> = Api::namespaced(stage.admin(), NAMESPACE);
+    for lease in leases.list(&ListParams::default()).await.expect("listed") {
+        if !lease.name_any().starts_with(&format!("{ID}-member-")) {
+            delete(&leases, &lease.name_any()).await;
+        }
+    }
+    stage.until("new to reconcile everything", || all_by("new")).await;
+    old.network.refuse_lease_lists(true);
+    old.network.cut();
+    old.network.swallow(false);
+
+    // Old is a member again, and new leaves a part of the shards to it.
+    let given = || async {
+        let leases = leases.list(&ListParams::default()).await.expect("listed");
+        leases
+            .iter()
+            .any(|lease| lease.name_any().starts_with(&format!("{ID}-shard-")) && is_held_by("old", lease))
+    };
+    stage.until("old to win a shard", given).await;
+    stage.clock.sleep(Timings::standard().lease_duration()).await;
+    drop((old, new));
+    both_at_once(&reconciles.lock().expect("no panic"))
+}
+
+fn is_held_by(pod: &str, lease: &Lease) -> bool {
+    let holder = lease.spec.as_ref().and_then(|spec| spec.holder_identity.as_ref());
+    holder.is_some_and(|holder| holder.starts_with(pod))
+}
