@@ -103,7 +103,7 @@ fn judge(timeline: &Timeline, reconciles: &Reconciles<'_>, write: &Write, rules:
 }
 
 /// The first hold of the shard by another process after this one.
-fn next_holder<'a>(timeline: &'a Timeline, hold: &Hold) -> Option<&'a Hold> {
+pub(super) fn next_holder<'a>(timeline: &'a Timeline, hold: &Hold) -> Option<&'a Hold> {
     let later = |next: &&Hold| (next.epoch, next.token) > (hold.epoch, hold.token);
     let another = |next: &&Hold| next.shard == hold.shard && next.replica != hold.replica;
     timeline.holds.iter().filter(another).find(later)

@@ -2,7 +2,9 @@
 
 use serde_json::json;
 
+use super::super::Timeline;
 use super::super::story::{Story, ms};
+use super::super::writes::next_holder;
 use super::{only, passes};
 
 /// a holds shard 0 until 3000 and reconciles m; b holds it from 5000.
@@ -54,6 +56,25 @@ fn a_request_in_transit_is_allowed_for_until_the_next_holder() {
     story.write("a", "m", 5050);
     let sentences = only(&story, "writes", 1);
     assert!(sentences[0].contains("b_1 had held the shard for 50ms"), "{sentences:?}");
+}
+
+/// Tokens begin again below after a restore, so that its token alone does not tell who came next.
+#[test]
+fn whoever_acquires_after_a_restore_of_etcd_is_the_next_holder_whatever_its_token() {
+    let mut story = Story::new();
+    for (replica, token, at) in [("a", 9, 0), ("b", 4, 3000), ("c", 12, 6000)] {
+        story.hold(replica, 0, token, at, at + 1000);
+    }
+    let records = story.evidence().records.records;
+    let next = |timeline: &Timeline| {
+        let first = timeline.holds.iter().find(|hold| hold.token.0 == 9).expect("told");
+        next_holder(timeline, first).map(|next| next.token.0)
+    };
+    let plain = Timeline::new(&records);
+    assert_eq!(next(&plain), Some(12), "4 was given before 9");
+    let second = plain.holds.iter().find(|hold| hold.token.0 == 4).expect("told");
+    let restore = second.valid.from.minus(ms(500));
+    assert_eq!(next(&Timeline::across_restores(&records, &[restore])), Some(4));
 }
 
 #[test]
