@@ -10,6 +10,7 @@
 //! | `beside` | a write that lands in the middle of another replica's reconcile of the same name, whatever the holds |
 //! | `children` | a write of a child whose state its writer had not seen, or of somebody else's object |
 //! | `barrier` | a first reconcile before a consistent list that was taken after the acquisition |
+//! | `working` | a shard that is held and not worked on for longer than the bound, though its holder was fit |
 //! | `layout` | a shard that is worked on by a replica that is set to another number of shards than was committed from its acquisition on |
 //! | `unsharded` | a reconcile while an operator that does not shard holds the coordinator Lease, and has for long enough to be seen |
 //! | `renewals` | a record that a Lease must not have: leaseTransitions, renewTime, acquireTime, resourceVersion, uid, holder |
@@ -41,6 +42,7 @@ mod story;
 mod traffic;
 mod unowned;
 mod unsharded;
+mod working;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -82,6 +84,7 @@ pub fn judge(evidence: &Evidence) -> Judgement {
         beside::check(evidence, &timeline),
         children::check(evidence),
         barrier::check(evidence, &timeline),
+        working::check(evidence, &timeline, &fitness, &bounds),
         layout::check(evidence, &timeline, &histories),
         unsharded::check(evidence, &timeline, &histories, &fitness, &bounds),
         renewals::check(evidence, &histories),

@@ -11,6 +11,7 @@
 
 mod children;
 mod dead_connections;
+mod definition;
 mod faults;
 mod finalizer;
 mod ledger;

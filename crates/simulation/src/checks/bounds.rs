@@ -159,6 +159,20 @@ impl Bounds {
         self.owned(false) + all.div_f64(self.slowest)
     }
 
+    /// How long a replica that is fit, and whose clock runs at `rate`, may hold a shard with resources until its first reconcile begins:
+    ///
+    /// `(reconcile + shards × start + backoff) / rate`, and the limit of a request where connections died without a word
+    ///
+    /// - reconcile: one of a hold before may still be waited for;
+    /// - start: shards fill their caches one after the other at worst, `HOPS_TO_START` messages each;
+    /// - backoff: of a list that failed before the replica was fit (5 s).
+    pub fn begun(&self, rate: f64) -> Duration {
+        let reconcile = self.reconcile + 2 * REQUESTS_PER_RECONCILE * self.hop;
+        let start = self.shards * (HOPS_TO_START * self.hop + REACTION);
+        let given_up = if self.dies_silently { shard_router::REQUEST_LIMIT } else { Duration::ZERO };
+        (reconcile + start + WATCH_BACKOFF.mul_f64(2.0) + given_up).div_f64(rate)
+    }
+
     /// How long it takes until every dead connection is given up by who waits on it: what was sent on the last one has the limit of a
     /// request (30 s), and a watch may be silent for 300 s. One after the other at worst: a handover waits for a
     /// reconcile that hangs, and what a child's watch should have shown is seen when that watch is begun anew.

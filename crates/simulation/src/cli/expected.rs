@@ -50,7 +50,7 @@ fn hits(kind: &str) -> Hits {
             hits(false, false)
         }
         // A tenant is alone with his resource.
-        "odd-bucket-label" | "odd-spec" | "odd-finalizer" | "odd-bulk" => {
+        "odd-bucket-label" | "odd-spec" | "odd-finalizer" | "odd-bulk" | "odd-undecodable" => {
             Hits { reconciles: false, ..hits(false, false) }
         }
         // Each change stands for a read of a reconcile; nothing is lost, delayed or refused.

@@ -13,6 +13,7 @@ mod ground;
 mod layout;
 mod restore;
 mod tenants;
+mod undecodable;
 mod waves;
 
 use std::time::Duration;
@@ -42,6 +43,7 @@ impl Schedule {
         let dead = dead::draw(&mut stream(seed, "draw: dead"), &ground, &faults, &edits, &replicas);
         faults.extend(dead);
         faults.sort_by_key(|fault| fault.at);
+        undecodable::draw(&mut stream(seed, "draw: undecodable"), &ground, &mut faults);
         // Instead of what else would go wrong: these schedules aim at the restore alone.
         if let Some(restored) = restore::draw(&mut stream(seed, "draw: restore"), &ground) {
             faults = restored;

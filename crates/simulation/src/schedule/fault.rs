@@ -204,6 +204,9 @@ pub enum Oddity {
     Finalizer,
     /// As many labels and annotations as there is room for.
     Bulk,
+    /// A condition in its status with a time that the API server takes and the operator's types do not: the object does not decode. Not
+    /// every tenant may write that; it stands for whatever else the two do not agree on.
+    Undecodable,
 }
 
 /// Which way nothing gets through.

@@ -6,7 +6,7 @@ use super::{ApiTrouble, ChildChange, Direction, FaultKind, HandOnLease, LeaseOf,
 
 impl FaultKind {
     /// Every name that [`FaultKind::name`] gives.
-    pub const NAMES: [&'static str; 43] = [
+    pub const NAMES: [&'static str; 44] = [
         "pause",
         "suspend",
         "crash",
@@ -43,6 +43,7 @@ impl FaultKind {
         "odd-spec",
         "odd-finalizer",
         "odd-bulk",
+        "odd-undecodable",
         "other-shards",
         "unsharded",
         "unsharded-anew",
@@ -92,6 +93,7 @@ impl FaultKind {
             Self::Oddity { what: Oddity::Spec, .. } => "odd-spec",
             Self::Oddity { what: Oddity::Finalizer, .. } => "odd-finalizer",
             Self::Oddity { what: Oddity::Bulk, .. } => "odd-bulk",
+            Self::Oddity { what: Oddity::Undecodable, .. } => "odd-undecodable",
             Self::OtherShards { .. } => "other-shards",
             Self::Unsharded { anew: false, .. } => "unsharded",
             Self::Unsharded { anew: true, .. } => "unsharded-anew",

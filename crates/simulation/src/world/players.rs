@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use embedded_apiserver::{Reply, Watch};
 use http::Method;
-use memcached_operator::crd::{DOMAIN, Memcached};
+use memcached_operator::crd::DOMAIN;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{AtServer, World};
+use super::{AtServer, World, definition};
 use crate::evidence::Wish;
 use crate::network::between;
 use crate::schedule::{EditKind, Oddity, ResourceIndex, Schedule, Span};
@@ -24,6 +24,9 @@ pub(crate) const TENANT: &str = "tenant";
 const READY_AFTER: Span = Span { min: Duration::from_millis(50), max: Duration::from_millis(1500) };
 
 const TENANTS: usize = 5;
+
+/// The type of a condition that somebody writes by hand.
+const ODD_CONDITION: &str = "Approved";
 
 /// A finalizer of a tenant.
 const KEEP: &str = "tenant.example.com/keep";
@@ -76,8 +79,7 @@ pub(super) fn resource_name(resource: ResourceIndex) -> String {
 impl World {
     /// What is there before the first replica: the definition, the first resources, the stand-in's watch.
     pub(super) fn furnish(&mut self) {
-        let definition = <Memcached as kube::CustomResourceExt>::crd();
-        let definition = serde_json::to_value(definition).expect("a definition is plain data");
+        let definition = definition::of(&self.schedule);
         let definitions = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
         let accepted = self.api.ask(self.now, Method::POST, definitions, Some(&definition));
         assert!(accepted.is_some(), "the API server refuses the definition of Memcached");
@@ -155,6 +157,7 @@ impl World {
             Oddity::Bulk => {
                 json!({"metadata": {"annotations": {"tenant.example.com/bulk": "x".repeat(200_000)}}})
             }
+            Oddity::Undecodable => return self.write_odd_condition(resource, true),
         };
         self.patch_as_tenant(resource, &patch);
     }
@@ -170,8 +173,26 @@ impl World {
                 json!({"metadata": {"finalizers": finalizers}})
             }
             Oddity::Bulk => json!({"metadata": {"annotations": {"tenant.example.com/bulk": null}}}),
+            // Also of a resource that is being deleted, and wished for no more.
+            Oddity::Undecodable => return self.write_odd_condition(resource, false),
         };
         self.patch_as_tenant(resource, &patch);
+    }
+
+    /// Writes a condition whose time has an offset that there is none of, or takes it out again; the other conditions stay.
+    fn write_odd_condition(&mut self, resource: ResourceIndex, there: bool) {
+        let name = resource_name(resource);
+        let Some(object) = self.api.look().peek(DOMAIN, "memcacheds", NAMESPACE, &name) else { return };
+        let mut conditions = object["status"]["conditions"].as_array().cloned().unwrap_or_default();
+        conditions.retain(|condition| condition["type"] != ODD_CONDITION);
+        if there {
+            conditions.push(json!({
+                "type": ODD_CONDITION, "status": "True", "reason": "ByHand", "message": "",
+                "lastTransitionTime": "2026-01-01T00:00:00+99:99",
+            }));
+        }
+        let status = json!({"status": {"conditions": conditions}});
+        self.by_hand(Method::PATCH, &format!("{}/{name}/status", memcacheds()), Some(&status));
     }
 
     /// The API server takes no new finalizer then.

@@ -16,7 +16,7 @@ const fn mutant(name: &'static str, checker: &'static str, bound: u64) -> Mutant
 }
 
 /// Those that schedules can tell from the rules.
-pub(crate) const MUTANTS: [Mutant; 31] = [
+pub(crate) const MUTANTS: [Mutant; 32] = [
     // lease-core
     mutant("expiry-by-wall-clock", "one-holder", 100),
     mutant("takeover-at-first-sight", "one-holder", 100),
@@ -47,6 +47,7 @@ pub(crate) const MUTANTS: [Mutant; 31] = [
     mutant("layout-of-predecessor-stands", "unsharded", 100),
     mutant("ignore-layout", "layout", 300),
     mutant("no-request-limit", "liveness", 50),
+    mutant("one-bad-object-stops-the-list", "working", 100),
     // memcached-operator
     mutant("child-without-precondition", "children", 50),
     mutant("create-overwrites", "children", 50),

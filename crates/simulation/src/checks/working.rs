@@ -1,0 +1,142 @@
+//! Held is not working: whoever holds a shard, and is fit, begins to reconcile its resources within [`Bounds::begun`].
+//!
+//! A shard is judged if it is known to have something to do: a resource that was reconciled in it before, that is still there at the
+//! end under the same uid and the same key, and that nobody has put anything odd into. Whatever else is in the shard is no excuse,
+//! least of all an object that does not decode.
+
+use std::collections::BTreeSet;
+
+use overlap_checker::Timeline;
+use overlap_checker::records::{CrKey, Shard};
+
+use super::bounds::Bounds;
+use super::fitness::Fitness;
+use super::reconciles::{NAMESPACE, true_time};
+use super::span::{Span, near};
+use super::{Check, short};
+use crate::evidence::Evidence;
+use crate::schedule::FaultKind;
+use crate::time::TrueTime;
+
+/// Judges each hold of a shard.
+pub(super) fn check(
+    evidence: &Evidence,
+    timeline: &Timeline,
+    fitness: &Fitness<'_>,
+    bounds: &Bounds,
+) -> Check {
+    let mut check = Check::new("working");
+    let plain = plain(evidence);
+    let mut begun: Vec<Option<TrueTime>> = vec![None; timeline.holds.len()];
+    for reconcile in &timeline.reconciles {
+        if let Some(hold) = reconcile.hold {
+            let at = true_time(reconcile.begun);
+            begun[hold] = Some(begun[hold].map_or(at, |first| first.min(at)));
+        }
+    }
+    for (hold, begun) in timeline.holds.iter().zip(begun) {
+        let acquired = true_time(hold.acquired);
+        let ended = true_time(hold.valid.to).min(evidence.ended);
+        let idle = Span::new(acquired, begun.unwrap_or(ended).min(ended));
+        let Some((process, fit)) = fitness.all().find(|(process, _)| process.identity == hold.replica) else {
+            continue;
+        };
+        if idle.is_empty() || !has_work(timeline, &plain, hold.shard, acquired) {
+            continue;
+        }
+        check.judged += 1;
+        let bound = bounds.begun(process.rate);
+        let late = near(fit, idle).map(|fit| fit.common(idle)).find(|span| span.length() > bound);
+        if let Some(span) = late {
+            let then = begun.map_or("never".to_owned(), |at| format!("at {at}"));
+            check.violated(
+                span.from,
+                format!(
+                    "{} held shard {} from {acquired} to {ended} and began its first reconcile {then}; it was fit from {} to {}, which is {:?} \
+                     longer than the bound of {:?}.",
+                    hold.replica,
+                    hold.shard,
+                    span.from,
+                    span.to,
+                    short(span.length().saturating_sub(bound)),
+                    short(bound)
+                ),
+            );
+        }
+    }
+    check
+}
+
+/// The resources that stayed in one shard, decodable, from their creation to the end: by name and uid.
+fn plain(evidence: &Evidence) -> BTreeSet<(CrKey, String)> {
+    let odd: BTreeSet<String> = evidence
+        .faults
+        .iter()
+        .filter_map(|fault| match fault.fault.what {
+            FaultKind::Oddity { resource, .. }
+            | FaultKind::Label { resource, .. }
+            | FaultKind::StripFinalizer { resource, .. } => Some(format!("cache-{}", resource.0)),
+            _ => None,
+        })
+        .collect();
+    let wishes = evidence.wishes.iter().filter(|(name, wish)| wish.keys.len() == 1 && !odd.contains(*name));
+    wishes.map(|(name, wish)| (CrKey::new(NAMESPACE, name), wish.uid.clone())).collect()
+}
+
+/// Whether one of these was reconciled in this shard before.
+fn has_work(timeline: &Timeline, plain: &BTreeSet<(CrKey, String)>, shard: Shard, before: TrueTime) -> bool {
+    timeline.reconciles.iter().any(|reconcile| {
+        reconcile.shard == shard
+            && true_time(reconcile.begun) < before
+            && plain.contains(&(reconcile.cr.clone(), reconcile.uid.0.clone()))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::story::{Story, only_of};
+    use crate::schedule::{FaultKind, Listed, Oddity, ResourceIndex, Seat};
+
+    /// A reconciles `cache-0`, and B takes the shard over at 50 s, to reconcile it at `begun`.
+    fn taken_over(begun: u64) -> Story {
+        let mut story = Story::settled();
+        story.runs("a", 0, 0).runs("b", 1, 0).wished("cache-0", 1, 64);
+        story.holds("a", 0, 20_000, 48_000).reconciled("a", 0, "cache-0", 21_000, 22_000);
+        story.released("a", 0, 49_000).holds("b", 0, 50_000, 100_000);
+        story.reconciled("b", 0, "cache-0", begun, begun + 100);
+        story
+    }
+
+    #[test]
+    fn who_begins_soon_works() {
+        only_of(&taken_over(52_000), "working", 0);
+    }
+
+    #[test]
+    fn who_holds_a_shard_and_does_nothing_is_caught() {
+        let sentences = only_of(&taken_over(90_000), "working", 1);
+        assert!(sentences[0].contains("b_1 held shard 0 from 50.000"), "{sentences:?}");
+    }
+
+    #[test]
+    fn an_object_that_does_not_decode_excuses_nobody() {
+        let mut story = taken_over(90_000);
+        let what = FaultKind::Oddity { resource: ResourceIndex(1), what: Oddity::Undecodable };
+        story.fault(what, 45_000, 95_000);
+        only_of(&story, "working", 1);
+    }
+
+    #[test]
+    fn who_may_not_list_and_who_has_nothing_to_do_are_excused() {
+        let mut story = taken_over(90_000);
+        story.fault(
+            FaultKind::FailingList { seat: Seat(1), of: Listed::Resources, forbidden: true },
+            45_000,
+            95_000,
+        );
+        only_of(&story, "working", 0);
+        let mut story = taken_over(90_000);
+        story.evidence.wishes.clear();
+        only_of(&story, "working", 0);
+    }
+}
