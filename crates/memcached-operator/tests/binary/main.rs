@@ -6,4 +6,6 @@ mod replica;
 mod rights;
 mod stage;
 mod waiting;
+mod webhook;
+mod webhooks;
 mod work;

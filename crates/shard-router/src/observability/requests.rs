@@ -106,7 +106,12 @@ async fn described(response: Response<Body>) -> (Answer, Result<Response<Body>, 
     if status.is_success() || status == StatusCode::SWITCHING_PROTOCOLS {
         return (Answer::Accepted, Ok(response));
     }
-    let (head, body) = response.into_parts();
+    let (mut head, body) = response.into_parts();
+    if !status.is_client_error() && !status.is_server_error() {
+        // kube takes it for success and looks for an object in the `Status`. A webhook that denies with a code above 599 gets it passed
+        // on by the API server.
+        head.status = StatusCode::INTERNAL_SERVER_ERROR;
+    }
     match body.collect_bytes().await {
         Ok(body) => {
             let said = serde_json::from_slice::<Said>(&body).map(|said| said.message).unwrap_or_default();
@@ -191,6 +196,21 @@ mod tests {
         let passed_on = observed(Target::of(&request), &hears(&ear), answer).await.unwrap();
         assert_eq!(passed_on.into_body().collect_bytes().await.unwrap(), body);
         assert_eq!(*ear.0.lock(), [Answer::Refused { code: 403, message: "no".into() }]);
+    }
+
+    #[tokio::test]
+    async fn a_refusal_with_a_code_that_kube_takes_for_success_is_a_failure_all_the_same() {
+        for code in [302, 600, 999] {
+            let body = r#"{"kind":"Status","message":"no"}"#;
+            let request = Request::get("/api/v1/services").body(()).unwrap();
+            let refusal =
+                Response::builder().status(code).body(Body::from(body.as_bytes().to_vec())).unwrap();
+            let ear = Arc::new(Ear::default());
+            let answer = std::future::ready(Ok(refusal));
+            let passed_on = observed(Target::of(&request), &hears(&ear), answer).await.unwrap();
+            assert!(passed_on.status().is_server_error(), "{code}");
+            assert_eq!(*ear.0.lock(), [Answer::Refused { code, message: "no".into() }]);
+        }
     }
 
     /// As where the limit of the request ends the wait for it.
