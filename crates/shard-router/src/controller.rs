@@ -161,6 +161,7 @@ impl<K: Sharded> ShardedController<K> {
         let identity = options.elections.identity.clone();
         let recorder = Recorder::new(options.records.clone(), clock.clone(), identity.as_str());
         recorder.replica_start(identity.pod(), &options.user_agent());
+        self.metrics.starts(clock.wall());
         let resource = format!("{}.{}", K::plural(&()), K::group(&()));
         let progress = Progress::new(clock.clone(), resource, options.watch_namespaces.len().max(1));
         let setup = Arc::new(Setup {

@@ -1,14 +1,13 @@
-//! What the holder of the coordinator Lease does: commits the layout, creates the shard Leases, publishes the plan,
-//! collects dead members' Leases, stamps, and runs the user's singleton tasks.
+//! The work of the coordinator: it commits the layout, creates the shard Leases, publishes the plan, deletes the Leases of dead members,
+//! stamps, and runs the user's singleton tasks.
 //!
-//! Nothing here gives anyone the right to reconcile. A coordinator that is deposed without noticing can at worst repeat
-//! what its successor does too: its annotations land only while it holds the Lease, it creates Leases that exist already,
-//! and its stamps are conditional on what it read.
+//! Nothing here gives anyone the right to reconcile. A coordinator that was deposed and has not noticed does no harm: its annotations land only
+//! while it holds the Lease, creating a Lease that exists fails, and its stamps are conditional on what it read.
 
-pub(crate) mod birth;
-mod former;
+mod control_loop;
 mod gc;
-mod steward;
+mod layout_recovery;
+pub(crate) mod lease_history;
 
 use std::{sync::Arc, time::Duration};
 
@@ -16,9 +15,9 @@ use futures::FutureExt;
 use lease_core::{Backoff, Elections, RequestError, Term};
 use tokio::task::JoinSet;
 
-use self::{birth::Births, steward::Steward};
+use self::{control_loop::ControlLoop, lease_history::LeaseHistory};
 use crate::{
-    membership::world::{Committed, SharedWorld},
+    membership::cluster_view::{Committed, SharedClusterView},
     reconciler::Reconciler,
     routing::layout::Layout,
     setup::Setup,
@@ -30,8 +29,8 @@ use crate::{
 pub(crate) struct Coordinator<K: Sharded, R: Reconciler<K>> {
     pub(crate) setup: Arc<Setup<K, R>>,
     pub(crate) elections: Elections,
-    pub(crate) world: SharedWorld,
-    pub(crate) births: Arc<Births>,
+    pub(crate) view: SharedClusterView,
+    pub(crate) lease_history: Arc<LeaseHistory>,
     pub(crate) tasks: Vec<NamedTask>,
 }
 
@@ -52,7 +51,7 @@ impl<K: Sharded, R: Reconciler<K>> Coordinator<K, R> {
         let stamper = self.setup.stamper(self.setup.stamper_clients.of_term(&term), Duration::ZERO);
         tokio::select! {
             () = term.draining() => {}
-            () = self.steward(&term, layout) => {}
+            () = self.control_loop(&term, layout) => {}
             () = stamper.run::<K>(&self.setup.options.watch_namespaces) => {}
         }
         while let Some(ended) = tasks.join_next().await {
@@ -63,9 +62,9 @@ impl<K: Sharded, R: Reconciler<K>> Coordinator<K, R> {
     }
 
     /// Never ends by itself.
-    async fn steward(&self, term: &Term, layout: Layout) {
+    async fn control_loop(&self, term: &Term, layout: Layout) {
         let options = self.elections.options();
-        let steward = Steward {
+        let control_loop = ControlLoop {
             layout,
             names: self.setup.names.clone(),
             api: self.elections.client(),
@@ -73,10 +72,10 @@ impl<K: Sharded, R: Reconciler<K>> Coordinator<K, R> {
             lease_duration: options.timings.lease_duration(),
             retry: options.timings.hurried_retry(),
             clock: options.clock.clone(),
-            births: &self.births,
+            lease_history: &self.lease_history,
             term: term.clone(),
         };
-        steward.run(&self.world, self.elections.leases()).await;
+        control_loop.run(&self.view, self.elections.leases()).await;
     }
 
     /// Reads the coordinator Lease and commits layout generation 1 if it carries none. `None` if this replica must not
@@ -115,10 +114,10 @@ impl<K: Sharded, R: Reconciler<K>> Coordinator<K, R> {
                 }
                 return Ok(Commit::Done(layout));
             }
-            Committed::Layout(_) | Committed::Garbled(_) => return Ok(Commit::Refused),
+            Committed::Layout(_) | Committed::Unreadable(_) => return Ok(Commit::Refused),
             Committed::Nothing => {}
         }
-        let layout = match former::layout(&api.list().await?, ours, names) {
+        let layout = match layout_recovery::recover(&api.list().await?, ours, names) {
             Ok(layout) => layout,
             Err(sentence) => {
                 self.setup.coordination_problem.set(sentence);
@@ -129,7 +128,7 @@ impl<K: Sharded, R: Reconciler<K>> Coordinator<K, R> {
     }
 
     async fn commit(&self, term: &Term, layout: Layout) -> Commit {
-        let (key, json) = layout.mark(&self.setup.names);
+        let (key, json) = layout.annotation(&self.setup.names);
         if let Err(error) = term.annotate([(key, Some(json))].into()).await {
             tracing::warn!(%error, "the layout was not committed; retrying");
             return Commit::Again;

@@ -1,9 +1,9 @@
 //! Membership: which replicas are alive, as far as this one can tell from their member Leases. Pure; leases and time come
 //! in as arguments.
 
+pub(crate) mod cluster_view;
 pub(crate) mod incumbent;
 pub(crate) mod predecessor;
-pub(crate) mod world;
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -11,7 +11,7 @@ use k8s_openapi::api::coordination::v1::Lease;
 use lease_core::{Identity, Installation, LastChange, Monotonic, ObservedLease, Revision, observed};
 
 use self::incumbent::installation_of;
-use crate::{names::Names, routing::plan::Candidacy, rules};
+use crate::{names::Names, routing::plan::Member, rules};
 
 /// One member Lease as the watch shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,13 +42,13 @@ impl MemberLease {
 pub(crate) struct Membership {
     own: Option<Installation>,
     lease_duration: Duration,
-    seen: BTreeMap<String, Seen>,
-    members: Vec<Candidacy>,
+    seen: BTreeMap<String, ObservedMember>,
+    members: Vec<Member>,
     unchanged_since: Monotonic,
 }
 
 #[derive(Debug, Clone)]
-struct Seen {
+struct ObservedMember {
     member: MemberLease,
     change: LastChange,
 }
@@ -70,18 +70,18 @@ impl Membership {
         let seen = leases.into_iter().map(|(name, member)| {
             let known = before.get(&name).map(|seen| &seen.change);
             let change = LastChange::of(&member.lease, known, now, self.lease_duration);
-            (name, Seen { member, change })
+            (name, ObservedMember { member, change })
         });
         self.seen = seen.collect();
-        let alive = |seen: &&Seen| now < seen.change.expires_at() && !self.is_foreign(&seen.member);
+        let alive = |seen: &&ObservedMember| now < seen.change.expires_at() && !self.is_foreign(&seen.member);
         let alive: Vec<&MemberLease> = self.seen.values().filter(alive).map(|seen| &seen.member).collect();
         // Where nobody is able, somebody must hold the shards all the same.
         let anybody = alive.iter().any(|member| !member.draining && !member.unable);
-        let candidacy = |member: &&MemberLease| {
-            let draining = rules::gets_no_shards(member.draining, member.unable, anybody);
-            Some(Candidacy { identity: member.lease.record.holder.clone()?, draining })
+        let as_member = |member: &&MemberLease| {
+            let eligible = rules::is_eligible(member.draining, member.unable, anybody);
+            Some(Member { identity: member.lease.record.holder.clone()?, eligible })
         };
-        let mut members: Vec<_> = alive.iter().filter_map(candidacy).collect();
+        let mut members: Vec<_> = alive.iter().filter_map(as_member).collect();
         members.sort();
         if members != self.members {
             self.members = members;
@@ -94,13 +94,13 @@ impl Membership {
     }
 
     /// The members that are alive, as of the last observation.
-    pub(crate) fn members(&self) -> &[Candidacy] {
+    pub(crate) fn members(&self) -> &[Member] {
         &self.members
     }
 
     /// Whether another member than this one could take shards.
     pub(crate) fn another_is_able(&self, me: &Identity) -> bool {
-        self.members.iter().any(|member| member.identity != *me && !member.draining)
+        self.members.iter().any(|member| member.identity != *me && member.eligible)
     }
 
     /// For how long the members have been these.
@@ -171,15 +171,15 @@ mod tests {
         let mut members = [lease("a", 1, false), lease("b", 2, false)];
         members[0].1.unable = true;
         membership.observe(at(1), members.clone());
-        let draining = |membership: &Membership| {
-            membership.members().iter().map(|member| member.draining).collect::<Vec<_>>()
+        let eligible = |membership: &Membership| {
+            membership.members().iter().map(|member| member.eligible).collect::<Vec<_>>()
         };
-        assert_eq!(draining(&membership), [true, false]);
+        assert_eq!(eligible(&membership), [false, true]);
         let me = |name| Identity::new(format!("{name}_x")).unwrap();
         assert!(membership.another_is_able(&me("a")) && !membership.another_is_able(&me("b")));
         members[1].1.unable = true;
         membership.observe(at(1), members);
-        assert_eq!(draining(&membership), [false, false]);
+        assert_eq!(eligible(&membership), [true, true]);
     }
 
     #[test]
@@ -190,6 +190,6 @@ mod tests {
         assert_eq!(membership.stable_for(at(4)), 3 * SECOND);
         membership.observe(at(5), [lease("a", 3, true)]);
         assert_eq!(membership.stable_for(at(5)), Duration::ZERO);
-        assert!(membership.members()[0].draining);
+        assert!(!membership.members()[0].eligible);
     }
 }

@@ -30,9 +30,9 @@ lease_core::declare_mutants! {
     LetPanicsThrough = "let-panics-through",
     /// A deleted resource's name is freed before its owner's last reconcile has ended.
     NoOwnerFinalizer = "no-owner-finalizer",
-    /// A new shard Lease is born released unless one of the same name existed, whatever other shards were held.
+    /// A new shard Lease is created released unless one of the same name existed, whatever other shards were held.
     NewLeaseGoesByItsName = "new-lease-goes-by-its-name",
-    /// The layout on the coordinator Lease stands whoever holds it, also an operator that does not shard.
+    /// The layout on the coordinator Lease counts whoever holds the Lease, even an operator that does not shard.
     LayoutOfPredecessorStands = "layout-of-predecessor-stands",
     /// A deleted resource's name is freed although a write was given up on that may still land.
     NameFreedBesideUnanswered = "name-freed-beside-unanswered",

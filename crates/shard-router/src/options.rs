@@ -18,7 +18,7 @@ pub struct Options {
     /// The election: LeaderElectionID, namespace, identity, timings, the domain of labels and annotations, and whether there is
     /// one ([`ElectionsOptions::leader_election`]): without it this must be the only replica, and it works on every shard at once.
     pub elections: ElectionsOptions,
-    /// How the replica introduces itself to the API server, such as `memcached-operator/0.1.0`; the identity is put
+    /// The user agent for the API server, such as `memcached-operator/0.1.0`; the identity is put
     /// behind it in parentheses, so that an audit log tells who wrote.
     pub product: String,
     /// The number of shards.
@@ -45,7 +45,7 @@ pub struct Options {
     pub membership_settle: Option<Duration>,
     /// How long a replica that does not coordinate leaves an unstamped resource to the one that does. Default: three
     /// LeaseDurations.
-    pub stamp_patience: Option<Duration>,
+    pub stamp_delay: Option<Duration>,
     /// Where the reconcile records go; `None` for nowhere.
     pub records: Option<Arc<dyn RecordSink>>,
     /// The Pod that the process runs in, as owner of its member Lease. Default: [`Pod::from_env`].
@@ -102,7 +102,7 @@ impl Options {
             drain_timeout: Duration::from_secs(30),
             backoff: Backoff::default(),
             membership_settle: None,
-            stamp_patience: None,
+            stamp_delay: None,
             records: None,
             pod: Pod::from_env(),
         }
@@ -132,9 +132,9 @@ impl Options {
         self.drain_timeout.saturating_add(release)
     }
 
-    /// See [`Options::stamp_patience`].
-    pub fn stamp_patience(&self) -> Duration {
-        self.stamp_patience.unwrap_or_else(|| 3 * self.elections.timings.lease_duration())
+    /// See [`Options::stamp_delay`].
+    pub fn stamp_delay(&self) -> Duration {
+        self.stamp_delay.unwrap_or_else(|| 3 * self.elections.timings.lease_duration())
     }
 
     /// Nothing that is repeated is left alone for longer, unless nobody wants it any more.
@@ -157,8 +157,8 @@ impl Options {
         format!("{} ({})", self.product, self.elections.identity)
     }
 
-    /// `<name>-stamper/<version> (<identity>)`: writes on custom resources that are no reconcile introduce themselves by
-    /// another name, so that an audit log tells the two apart.
+    /// `<name>-stamper/<version> (<identity>)`: writes on custom resources outside of a reconcile have another
+    /// user agent, so that an audit log tells the two apart.
     pub(crate) fn stamper_user_agent(&self) -> String {
         let (name, version) = self.product.split_once('/').unwrap_or((&self.product, "0"));
         format!("{name}-stamper/{version} ({})", self.elections.identity)

@@ -80,7 +80,7 @@ pub enum Failure<E> {
     /// The reconciler panicked, with this message. Its siblings go on.
     Panicked(String),
     /// The reconcile succeeded, but the finalizer that keeps the resource's name taken could not be removed.
-    NameNotFreed(kube::Error),
+    FinalizerNotRemoved(kube::Error),
 }
 
 impl<E: fmt::Display> fmt::Display for Failure<E> {
@@ -88,7 +88,7 @@ impl<E: fmt::Display> fmt::Display for Failure<E> {
         match self {
             Self::Error(error) => error.fmt(f),
             Self::Panicked(message) => write!(f, "the reconciler panicked: {message}"),
-            Self::NameNotFreed(error) => {
+            Self::FinalizerNotRemoved(error) => {
                 write!(f, "the finalizer of the shard's owner could not be removed: {error}")
             }
         }
@@ -100,7 +100,7 @@ impl<E: StdError + 'static> StdError for Failure<E> {
         match self {
             Self::Error(error) => Some(error),
             Self::Panicked(_) => None,
-            Self::NameNotFreed(error) => Some(error),
+            Self::FinalizerNotRemoved(error) => Some(error),
         }
     }
 }

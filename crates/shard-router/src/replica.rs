@@ -2,12 +2,12 @@
 
 mod ability;
 mod assessment;
-mod everywhere;
-mod farewell;
-mod forecast;
 mod intent;
+mod plan_cache;
+mod replica_tasks;
 mod report;
-mod seats;
+mod shard_candidates;
+mod shutdown;
 pub(crate) mod unelected;
 
 use std::{collections::BTreeSet, future::Future, sync::Arc, time::Duration};
@@ -26,12 +26,12 @@ use tokio_util::sync::CancellationToken;
 
 use self::{
     ability::Ability,
-    seats::{Held, Seats},
+    shard_candidates::{Disposition, ShardCandidates},
 };
 use crate::{
-    coordinator::{Coordinator, birth::Births},
+    coordinator::{Coordinator, lease_history::LeaseHistory},
     error::RunError,
-    membership::world::{SharedWorld, Verdict, World},
+    membership::cluster_view::{ClusterView, SharedClusterView, Verdict},
     observability::readiness::ReadinessSwitch,
     reconciler::Reconciler,
     routing::bucket::ShardId,
@@ -41,8 +41,8 @@ use crate::{
     task::NamedTask,
 };
 
-/// With many shards, some Lease is renewed all the time: news is taken in together.
-const BREATH: Duration = Duration::from_millis(20);
+/// Changes of Leases are handled together: with many shards, some Lease is renewed all the time.
+const DEBOUNCE: Duration = Duration::from_millis(20);
 
 /// The user's tasks besides reconciling.
 pub(crate) struct Tasks {
@@ -62,13 +62,13 @@ pub(crate) async fn run<K: Sharded, R: Reconciler<K>>(
     let mut background = JoinSet::new();
     let histories = watch::Sender::new(0);
     for task in tasks.every_replica {
-        let task = everywhere::keep_up(setup.clone(), task, stop.clone(), histories.subscribe());
+        let task = replica_tasks::run_until(setup.clone(), task, stop.clone(), histories.subscribe());
         background.spawn(task);
     }
     let mut shutdown = std::pin::pin!(shutdown);
     let elections = Elections::start(connection, setup.options.elections.clone());
-    let starting = async { futures::join!(births(&setup), elections) };
-    let (births, elections) = tokio::select! {
+    let starting = async { futures::join!(lease_history(&setup), elections) };
+    let (lease_history, elections) = tokio::select! {
         started = starting => started,
         // Nothing is held yet, so there is nothing to drain.
         () = &mut shutdown => return Ok(()),
@@ -76,15 +76,16 @@ pub(crate) async fn run<K: Sharded, R: Reconciler<K>>(
     let verdict = watch::Sender::new(Verdict::Wait);
     let elections = elections?;
     background.spawn(backup_stamper(setup.clone(), verdict.subscribe(), elections.rewinds()));
-    background.spawn(everywhere::announce_rewinds(elections.rewinds(), histories));
-    let replica = Replica::new(setup, elections, Arc::new(births), tasks.coordinator, verdict, readiness)?;
+    background.spawn(replica_tasks::forward_rewinds(elections.rewinds(), histories));
+    let replica =
+        Replica::new(setup, elections, Arc::new(lease_history), tasks.coordinator, verdict, readiness)?;
     tokio::select! {
         () = shutdown => {}
-        () = replica.attend() => {}
-        () = replica.mind_ability() => {}
+        () = replica.follow_leases() => {}
+        () = replica.monitor_ability() => {}
     }
     stop.cancel();
-    replica.leave().await;
+    replica.shut_down().await;
     background.shutdown().await;
     Ok(())
 }
@@ -92,16 +93,16 @@ pub(crate) async fn run<K: Sharded, R: Reconciler<K>>(
 struct Replica<K: Sharded, R: Reconciler<K>> {
     setup: Arc<Setup<K, R>>,
     elections: Elections,
-    world: SharedWorld,
-    births: Arc<Births>,
+    view: SharedClusterView,
+    lease_history: Arc<LeaseHistory>,
     coordinator: Candidate,
     member: Candidate,
-    seats: Seats,
-    nudge: Arc<Notify>,
+    shard_candidates: ShardCandidates,
+    wake: Arc<Notify>,
     verdict: watch::Sender<Verdict>,
     readiness: ReadinessSwitch,
     ability: Mutex<Ability>,
-    /// Report what the candidates go through; end with the replica.
+    /// Report the states of the candidates as metrics; end with the replica.
     watchers: JoinSet<()>,
 }
 
@@ -109,27 +110,28 @@ impl<K: Sharded, R: Reconciler<K>> Replica<K, R> {
     fn new(
         setup: Arc<Setup<K, R>>,
         elections: Elections,
-        births: Arc<Births>,
+        lease_history: Arc<LeaseHistory>,
         coordinator_tasks: Vec<NamedTask>,
         verdict: watch::Sender<Verdict>,
         readiness: ReadinessSwitch,
     ) -> Result<Self, RunError> {
-        let nudge = Arc::new(Notify::new());
+        let wake = Arc::new(Notify::new());
         let mut watchers = JoinSet::new();
         let options = &setup.options.elections;
         let lease_duration = options.timings.lease_duration();
-        let world = SharedWorld::new(setup.names.clone(), options.installation.clone(), lease_duration);
-        let coordinator = stand_for_coordinator(Coordinator {
+        let view = SharedClusterView::new(setup.names.clone(), options.installation.clone(), lease_duration);
+        let coordinator = coordinator_candidate(Coordinator {
             setup: setup.clone(),
             elections: elections.clone(),
-            world: world.clone(),
-            births: births.clone(),
+            view: view.clone(),
+            lease_history: lease_history.clone(),
             tasks: coordinator_tasks,
         })?;
-        watchers.spawn(report::follow(setup.clone(), None, &coordinator, nudge.clone()));
-        let member = stand_for_member(&setup, &elections)?;
-        watchers.spawn(report::follow(setup.clone(), None, &member, nudge.clone()));
-        let mut seats = Seats::new(elections.identity().clone(), setup.clock.clone(), setup.layout.shards);
+        watchers.spawn(report::follow(setup.clone(), None, &coordinator, wake.clone()));
+        let member = member_candidate(&setup, &elections)?;
+        watchers.spawn(report::follow(setup.clone(), None, &member, wake.clone()));
+        let mut shard_candidates =
+            ShardCandidates::new(elections.identity().clone(), setup.clock.clone(), setup.layout.shards);
         for shard in setup.layout.shards.shards() {
             let candidate = elections.candidate(
                 setup.names.shard(shard)?,
@@ -137,25 +139,25 @@ impl<K: Sharded, R: Reconciler<K>> Replica<K, R> {
                     creation: Creation::Never,
                     standing: false,
                     drain_timeout: setup.options.drain_timeout,
-                    // Said anew with each renewal, so that it also comes back where somebody took it off.
-                    annotations: [setup.layout.mark(&setup.names)].into(),
+                    // Written with each renewal, so that it is restored if somebody removes it.
+                    annotations: [setup.layout.annotation(&setup.names)].into(),
                     ..CandidateOptions::default()
                 },
                 shard_work(setup.clone(), elections.clone(), shard),
             )?;
-            watchers.spawn(report::follow(setup.clone(), Some(shard), &candidate, nudge.clone()));
-            seats.add(shard, candidate);
+            watchers.spawn(report::follow(setup.clone(), Some(shard), &candidate, wake.clone()));
+            shard_candidates.add(shard, candidate);
         }
         let ability = Mutex::new(Ability::new(elections.options().timings.lease_duration()));
         Ok(Self {
             setup,
             elections,
-            world,
-            births,
+            view,
+            lease_history,
             coordinator,
             member,
-            seats,
-            nudge,
+            shard_candidates,
+            wake,
             verdict,
             readiness,
             ability,
@@ -163,8 +165,8 @@ impl<K: Sharded, R: Reconciler<K>> Replica<K, R> {
         })
     }
 
-    /// Follows what the Leases say, for as long as it is polled.
-    async fn attend(&self) {
+    /// Acts on each change of the Leases. Never ends by itself.
+    async fn follow_leases(&self) {
         let mut leases = self.elections.leases();
         let timings = self.elections.options().timings;
         // Until the Leases are known, nobody can say whether this replica may contend for anything.
@@ -180,15 +182,15 @@ impl<K: Sharded, R: Reconciler<K>> Replica<K, R> {
             let rewinds = self.elections.health().rewinds;
             self.setup.metrics.rewinds(rewinds);
             if rewinds > 0 {
-                self.births.forget();
+                self.lease_history.invalidate();
             }
-            self.births.saw(snapshot.iter().map(AsRef::as_ref));
-            let world = self.world.observe(now, &snapshot);
-            self.setup.metrics.foreign_installation(world.foreign().is_some());
-            self.setup.metrics.predecessor(world.yields_to().is_some());
-            let verdict = world.verdict(&self.setup.layout);
+            self.lease_history.observe(snapshot.iter().map(AsRef::as_ref));
+            let view = self.view.observe(now, &snapshot);
+            self.setup.metrics.foreign_installation(view.foreign().is_some());
+            self.setup.metrics.predecessor(view.yields_to().is_some());
+            let verdict = view.verdict(&self.setup.layout);
             let leaves_to_others = self.ability().unable().is_some()
-                && world.membership.another_is_able(self.elections.identity());
+                && view.membership.another_is_able(self.elections.identity());
             self.contend(&verdict, leaves_to_others);
             has_worked |= verdict == Verdict::Work;
             if let Verdict::Yield(sentence) = &verdict
@@ -200,24 +202,24 @@ impl<K: Sharded, R: Reconciler<K>> Replica<K, R> {
             self.assess(Some(&verdict), has_worked);
             self.verdict.send_replace(verdict.clone());
             if verdict == Verdict::Work {
-                let settled = world.membership.stable_for(now) >= self.setup.options.membership_settle();
+                let settled = view.membership.stable_for(now) >= self.setup.options.membership_settle();
                 let current = settled && self.elections.health().watch_is_live;
-                self.seats.follow(&world, current, timings);
-                self.tell_whom_it_waits_for(&world, &mut waited_for);
+                self.shard_candidates.follow(&view, current, timings);
+                self.tell_whom_it_waits_for(&view, &mut waited_for);
             }
             tokio::select! {
-                () = leases.changed() => self.setup.clock.sleep(BREATH).await,
-                () = self.nudge.notified() => {}
+                () = leases.changed() => self.setup.clock.sleep(DEBOUNCE).await,
+                () = self.wake.notified() => {}
                 () = self.setup.clock.sleep(timings.hurried_retry()) => {}
             }
         }
     }
 
-    /// In one sentence for all shards, who holds them, each time that somebody else does.
-    fn tell_whom_it_waits_for(&self, world: &World, before: &mut BTreeSet<Identity>) {
+    /// Logs who holds the shards that this replica waits for, whenever a holder is new.
+    fn tell_whom_it_waits_for(&self, view: &ClusterView, before: &mut BTreeSet<Identity>) {
         let me = self.elections.identity();
         let others =
-            world.holders.values().flatten().filter(|holder| *holder != me && holder.as_str() != NOBODY);
+            view.holders.values().flatten().filter(|holder| *holder != me && holder.as_str() != NOBODY);
         let holders: BTreeSet<Identity> = others.cloned().collect();
         if !holders.is_subset(before) {
             let named: Vec<_> = holders.iter().map(Identity::as_str).collect();
@@ -231,17 +233,17 @@ impl<K: Sharded, R: Reconciler<K>> Replica<K, R> {
         *before = holders;
     }
 
-    async fn synced(&self, leases: &mut lease_core::LeaseView, patience: Duration) -> bool {
+    async fn synced(&self, leases: &mut lease_core::LeaseView, timeout: Duration) -> bool {
         tokio::select! {
             () = leases.synced() => true,
-            () = self.setup.clock.sleep(patience) => false,
+            () = self.setup.clock.sleep(timeout) => false,
         }
     }
 
-    /// A replica that is refused contends for nothing: as a member it would be planned for, as coordinator it would commit
-    /// what the others must not follow.
+    /// A replica that must refuse contends for nothing: as a member it would be given shards, and as coordinator it would commit a layout
+    /// that the others must not follow.
     ///
-    /// One that is not able to work stays a member, keeps what it holds until the plan gives it to others, and takes nothing.
+    /// A replica that is unable to work stays a member, keeps its shards until the plan gives them to others, and takes none.
     fn contend(&self, verdict: &Verdict, leaves_to_others: bool) {
         let refused = matches!(verdict, Verdict::Refuse(_));
         self.coordinator.stand(!refused && !leaves_to_others);
@@ -252,42 +254,42 @@ impl<K: Sharded, R: Reconciler<K>> Replica<K, R> {
         if refused {
             self.member.step_down(None);
         }
-        let held = match verdict {
-            Verdict::Work | Verdict::Wait => Held::Keep,
-            Verdict::Yield(_) => Held::Abandon,
-            Verdict::Refuse(_) => Held::Drain,
+        let disposition = match verdict {
+            Verdict::Work | Verdict::Wait => Disposition::Keep,
+            Verdict::Yield(_) => Disposition::Abandon,
+            Verdict::Refuse(_) => Disposition::Drain,
         };
-        self.seats.stand(*verdict == Verdict::Work && !leaves_to_others, held);
+        self.shard_candidates.contend(*verdict == Verdict::Work && !leaves_to_others, disposition);
     }
 }
 
-async fn births<K: Sharded, R: Reconciler<K>>(setup: &Setup<K, R>) -> Births {
+async fn lease_history<K: Sharded, R: Reconciler<K>>(setup: &Setup<K, R>) -> LeaseHistory {
     let elections = &setup.options.elections;
     let api = Api::namespaced(setup.clients.ungated(), &elections.namespace);
     let duration = elections.timings.lease_duration();
-    Births::witness(api, setup.names.clone(), setup.clock.clone(), duration).await
+    LeaseHistory::from_list(api, setup.names.clone(), setup.clock.clone(), duration).await
 }
 
-/// Every replica watches for resources that stay without a bucket, in case nobody coordinates for long; but only while the
-/// committed layout is its own, since the key label is part of it.
+/// Every replica stamps resources that stay without a bucket, in case there is no coordinator for a long time; but only while the committed
+/// layout matches its own, since the key label is part of it.
 async fn backup_stamper<K: Sharded, R: Reconciler<K>>(
     setup: Arc<Setup<K, R>>,
     mut verdict: watch::Receiver<Verdict>,
     mut rewinds: watch::Receiver<u64>,
 ) {
-    let stamper = setup.stamper(setup.stamper_clients.ungated(), setup.options.stamp_patience());
+    let stamper = setup.stamper(setup.stamper_clients.ungated(), setup.options.stamp_delay());
     let mut otherwise = verdict.clone();
     while verdict.wait_for(|verdict| *verdict == Verdict::Work).await.is_ok() {
         tokio::select! {
             () = stamper.run::<K>(&setup.options.watch_namespaces) => {}
             _ = otherwise.wait_for(|verdict| *verdict != Verdict::Work) => {}
-            // Its watches go on from versions that other states have now.
+            // After a restore of etcd, the resourceVersions that its watches continue from mean other states.
             Ok(()) = rewinds.changed() => {}
         }
     }
 }
 
-fn stand_for_coordinator<K: Sharded, R: Reconciler<K>>(
+fn coordinator_candidate<K: Sharded, R: Reconciler<K>>(
     coordinator: Coordinator<K, R>,
 ) -> Result<Candidate, InvalidOption> {
     let (setup, elections) = (coordinator.setup.clone(), coordinator.elections.clone());
@@ -303,7 +305,7 @@ fn stand_for_coordinator<K: Sharded, R: Reconciler<K>>(
     elections.candidate(setup.names.coordinator(), options, work)
 }
 
-fn stand_for_member<K: Sharded, R: Reconciler<K>>(
+fn member_candidate<K: Sharded, R: Reconciler<K>>(
     setup: &Setup<K, R>,
     elections: &Elections,
 ) -> Result<Candidate, RunError> {
@@ -316,7 +318,7 @@ fn stand_for_member<K: Sharded, R: Reconciler<K>>(
         ..CandidateOptions::default()
     };
     let name = setup.names.member(elections.identity())?;
-    // To be a member is only to hold the Lease.
+    // A member does nothing but hold its Lease.
     Ok(elections.candidate(name, options, |term: Term| async move { term.draining().await })?)
 }
 

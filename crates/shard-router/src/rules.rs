@@ -1,7 +1,7 @@
 //! The rules of routing that the promise rests on, each a pure function with its deliberate fault beside it, once.
 //!
 //! Those of the Leases are in `lease_core`. A fault exists only with the feature `mutants` and is off until a test switches it on; without
-//! the feature, the compiler drops what `broken!` stands for. Faults that are more than a wrong answer, such as a drain that is left out,
+//! the feature, the compiler drops `broken!`. Faults that are more than a wrong answer, such as a drain that is left out,
 //! are in modules named `faults`.
 
 use std::{collections::BTreeSet, time::Duration};
@@ -15,7 +15,7 @@ use crate::routing::{
 
 // Which bucket an object belongs to.
 
-/// The bucket to stamp on an object: the recorded one stands, whatever the key reads now.
+/// The bucket to stamp on an object: the recorded one counts, whatever the key is now.
 pub(crate) fn bucket_to_stamp(recorded: Option<Bucket>, of_key: impl FnOnce() -> Bucket) -> Bucket {
     broken!(StampFromKeyAgain => of_key());
     recorded.unwrap_or_else(of_key)
@@ -60,21 +60,21 @@ pub(crate) fn layout_is_confirmed_first() -> bool {
     true
 }
 
-/// Whether a member gets no shards. One that is unable to work keeps its shards where no other member could do better.
-pub(crate) fn gets_no_shards(draining: bool, unable: bool, anybody_is_able: bool) -> bool {
-    broken!(UnableKeepsShards => draining);
-    draining || unable && anybody_is_able
+/// Whether a member is eligible for shards. One that is unable to work is, where no other member could do better.
+pub(crate) fn is_eligible(draining: bool, unable: bool, anybody_is_able: bool) -> bool {
+    broken!(UnableKeepsShards => !draining);
+    !(draining || unable && anybody_is_able)
 }
 
 /// Whether nobody can hold any bucket of this shard, by this layout or another, so that its Lease may be created released.
 ///
-/// `former` are the shards that may have had a holder before this term, by whatever layout; `created` those of this term, which have no bucket
+/// `earlier` are the shards that may have had a holder before this term, by whatever layout; `created` those of this term, which have no bucket
 /// in common with this shard.
 pub(crate) fn nobody_holds_any_of(
     shard: ShardId,
-    former: &BTreeSet<ShardId>,
+    earlier: &BTreeSet<ShardId>,
     created: &BTreeSet<ShardId>,
 ) -> bool {
-    broken!(NewLeaseGoesByItsName => !former.contains(&shard) && !created.contains(&shard));
-    former.is_empty() && !created.contains(&shard)
+    broken!(NewLeaseGoesByItsName => !earlier.contains(&shard) && !created.contains(&shard));
+    earlier.is_empty() && !created.contains(&shard)
 }

@@ -60,10 +60,10 @@ pub(crate) struct Setup<K: Sharded, R: Reconciler<K>> {
 
 impl<K: Sharded, R: Reconciler<K>> Setup<K, R> {
     /// In one sentence, what keeps this replica from working on what it holds; also tells the metrics.
-    pub(crate) fn hindrance(&self) -> Option<String> {
+    pub(crate) fn problem(&self) -> Option<String> {
         self.metrics.stalled(&self.progress.stalls());
-        let patience = self.options.elections.timings.lease_duration();
-        self.definition.get().or_else(|| self.rights.sentence()).or_else(|| self.progress.sentence(patience))
+        let threshold = self.options.elections.timings.lease_duration();
+        self.definition.get().or_else(|| self.rights.sentence()).or_else(|| self.progress.sentence(threshold))
     }
 
     /// The number of the next reconcile.

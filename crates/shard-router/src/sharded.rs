@@ -40,11 +40,11 @@ pub(crate) fn cr_name<K: ResourceExt>(object: &K) -> String {
     format!("{}/{}", object.namespace().unwrap_or_default(), object.name_any())
 }
 
-/// Whether an object may be reconciled, as its label, its status and its finalizers stand.
+/// Whether an object may be reconciled, judged by its label, its status and its finalizers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Fitness {
+pub(crate) enum Eligibility {
     /// Label and record agree.
-    Fit(Bucket),
+    Eligible(Bucket),
     /// Something is missing or differs; it has to be written before anybody reconciles the object.
     NeedsStamp,
     /// It is being deleted without the finalizer that would keep its name taken, and the API server lets none be added.
@@ -53,19 +53,19 @@ pub(crate) enum Fitness {
 }
 
 /// Judges an object with this bucket in its status. `finalizer` is the one it must have; `None` where buckets come from `namespace/name`.
-pub(crate) fn fitness(
+pub(crate) fn eligibility(
     meta: &ObjectMeta,
     recorded: Option<u8>,
     bucket_label: &str,
     finalizer: Option<&str>,
-) -> Fitness {
+) -> Eligibility {
     let label = meta.labels.as_ref().and_then(|labels| labels.get(bucket_label));
     let labelled = label.and_then(|value| Bucket::from_label(value));
     let protected = rules::required_finalizer(finalizer)
         .is_none_or(|finalizer| meta.finalizers.iter().flatten().any(|existing| existing == finalizer));
     match rules::agreed_bucket(labelled, recorded.map(Bucket)) {
-        Some(bucket) if protected => Fitness::Fit(bucket),
-        Some(_) if meta.deletion_timestamp.is_some() => Fitness::Unprotected,
-        _ => Fitness::NeedsStamp,
+        Some(bucket) if protected => Eligibility::Eligible(bucket),
+        Some(_) if meta.deletion_timestamp.is_some() => Eligibility::Unprotected,
+        _ => Eligibility::NeedsStamp,
     }
 }

@@ -36,9 +36,9 @@ use crate::{
 #[derive(Debug)]
 pub(crate) enum Change<K> {
     /// It has to be done with this object, as it stands here.
-    Seen(K),
+    Pending(K),
     /// The object of this name (`namespace/name`) does not need it any more, or is gone.
-    Gone(String),
+    Settled(String),
 }
 
 /// How many stamps may be under way at once: enough for a fleet that appears overnight, and far below what the API
@@ -74,9 +74,9 @@ impl Stamper {
         let changes = merged(events.collect()).filter_map(|event| {
             ready(match event {
                 Ok(watcher::Event::Apply(object) | watcher::Event::InitApply(object)) => {
-                    Some(Change::Seen(object))
+                    Some(Change::Pending(object))
                 }
-                Ok(watcher::Event::Delete(object)) => Some(Change::Gone(cr_name(&object))),
+                Ok(watcher::Event::Delete(object)) => Some(Change::Settled(cr_name(&object))),
                 // A failed watch is retried, and has been said.
                 Ok(watcher::Event::Init | watcher::Event::InitDone) | Err(_) => None,
             })
@@ -93,25 +93,25 @@ impl Stamper {
         let stamp = |object: Lenient<K>| {
             let permitted = may(&object);
             async move {
-                let outcome = if permitted { self.stamp(&object).await } else { Outcome::NotYet };
+                let outcome = if permitted { self.stamp(&object).await } else { Completion::Deferred };
                 self.metrics.stamped(outcome.word());
                 outcome
             }
             .boxed()
         };
-        attend(self.clock.as_ref(), self.delay, changes, stamp).await;
+        process_changes(self.clock.as_ref(), self.delay, changes, stamp).await;
     }
 
-    async fn stamp<K: Sharded>(&self, object: &Lenient<K>) -> Outcome {
+    async fn stamp<K: Sharded>(&self, object: &Lenient<K>) -> Completion {
         let namespace = object.meta().namespace.clone().unwrap_or_default();
         let api: Api<Lenient<K>> = Api::namespaced(self.client.clone(), &namespace);
         match write::stamp(&api, &self.config, object).await {
             Ok(()) => {
                 self.definition.clear();
-                Outcome::Done
+                Completion::Done
             }
-            Err(StampError::Request(kube::Error::Api(status))) if status.code == 404 => Outcome::Done,
-            Err(StampError::Request(kube::Error::Api(status))) if status.code == 409 => Outcome::Conflict,
+            Err(StampError::Request(kube::Error::Api(status))) if status.code == 404 => Completion::Done,
+            Err(StampError::Request(kube::Error::Api(status))) if status.code == 409 => Completion::Conflict,
             Err(error @ (StampError::NoSubresource | StampError::NotRecorded)) => {
                 let sentence = format!(
                     "the custom resource definition {}.{} of version {} cannot be sharded, and nobody reconciles its resources: \
@@ -124,7 +124,7 @@ impl Stamper {
                     tracing::error!("{sentence}");
                 }
                 self.definition.set(sentence);
-                Outcome::Failed
+                Completion::Failed
             }
             Err(error) => {
                 let cr = cr_name(object);
@@ -134,7 +134,7 @@ impl Stamper {
                 if let Some(withheld) = self.log_limit.due(&line, self.clock.now().monotonic) {
                     tracing::warn!(withheld, "{line}");
                 }
-                Outcome::Failed
+                Completion::Failed
             }
         }
     }
@@ -142,11 +142,11 @@ impl Stamper {
 
 /// Attempts what the stream brings, each object until it is done or gone, a few at once. `delay` is how long an object is left
 /// to others. Never ends.
-pub(crate) async fn attend<'a, K: ResourceExt + Clone>(
+pub(crate) async fn process_changes<'a, K: ResourceExt + Clone>(
     clock: &dyn Clock,
     delay: Duration,
     changes: impl Stream<Item = Change<K>>,
-    attempt: impl Fn(K) -> BoxFuture<'a, Outcome>,
+    attempt: impl Fn(K) -> BoxFuture<'a, Completion>,
 ) {
     let mut changes = pin!(changes.fuse());
     let mut backlog = Backlog::<K>::new(delay);
@@ -171,7 +171,7 @@ pub(crate) async fn attend<'a, K: ResourceExt + Clone>(
 
 /// What came of one attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Outcome {
+pub(crate) enum Completion {
     /// Written, or there is nothing to write on any more.
     Done,
     /// The object has changed since; the watch brings it again if it still needs a stamp.
@@ -179,16 +179,16 @@ pub(crate) enum Outcome {
     /// Refused or unanswered.
     Failed,
     /// A reconcile of it still runs here.
-    NotYet,
+    Deferred,
 }
 
-impl Outcome {
+impl Completion {
     fn word(self) -> &'static str {
         match self {
             Self::Done => "ok",
             Self::Conflict => "conflict",
             Self::Failed => "error",
-            Self::NotYet => "deferred",
+            Self::Deferred => "deferred",
         }
     }
 }

@@ -8,12 +8,16 @@ mod blackhole;
 mod clock;
 #[path = "virtual_time/contention.rs"]
 mod contention;
+#[path = "virtual_time/control_loop.rs"]
+mod control_loop;
 #[path = "virtual_time/dead_connections.rs"]
 mod dead_connections;
 #[path = "virtual_time/dead_first_lists.rs"]
 mod dead_first_lists;
 #[path = "virtual_time/failing_lease_watch.rs"]
 mod failing_lease_watch;
+#[path = "virtual_time/harness.rs"]
+mod harness;
 #[path = "virtual_time/hung_lease_watch.rs"]
 mod hung_lease_watch;
 #[path = "virtual_time/layout_change.rs"]
@@ -34,10 +38,6 @@ mod report_conflict;
 mod restore;
 #[path = "virtual_time/shutdown.rs"]
 mod shutdown;
-#[path = "virtual_time/stage.rs"]
-mod stage;
-#[path = "virtual_time/steward.rs"]
-mod steward;
 #[path = "real_api/widget.rs"]
 #[expect(
     dead_code,
@@ -171,7 +171,7 @@ async fn a_report_that_is_refused_as_a_conflict_without_news_is_tried_again_more
 /// The coordinator's watch shows it that the layout is gone.
 #[tokio::test(start_paused = true)]
 async fn a_layout_that_somebody_takes_off_the_lease_comes_back() {
-    let restored = steward::layout_restored_after().await;
+    let restored = control_loop::layout_restored_after().await;
     assert!(restored <= lease_core::Timings::standard().retry_period(), "after {restored:?}");
 }
 
@@ -179,7 +179,7 @@ async fn a_layout_that_somebody_takes_off_the_lease_comes_back() {
 #[tokio::test(start_paused = true)]
 async fn the_member_lease_of_a_replica_that_died_is_deleted_in_the_end() {
     let timings = lease_core::Timings::standard();
-    let collected = steward::dead_member_collected_after().await;
+    let collected = control_loop::dead_member_collected_after().await;
     let earliest = 10 * timings.lease_duration();
     let latest = earliest + timings.lease_duration() + 2 * timings.retry_period();
     assert!(earliest <= collected && collected <= latest, "after {collected:?}");

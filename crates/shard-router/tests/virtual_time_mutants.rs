@@ -8,6 +8,9 @@ mod clock;
 mod dead_connections;
 #[path = "virtual_time/dead_first_lists.rs"]
 mod dead_first_lists;
+#[path = "virtual_time/harness.rs"]
+#[expect(dead_code, reason = "shared with tests that need more of it")]
+mod harness;
 #[path = "virtual_time/layout_change.rs"]
 mod layout_change;
 #[path = "virtual_time/layout_unseen.rs"]
@@ -20,9 +23,6 @@ mod predecessor;
 mod restore;
 #[path = "virtual_time/shards_of_the_unable.rs"]
 mod shards_of_the_unable;
-#[path = "virtual_time/stage.rs"]
-#[expect(dead_code, reason = "shared with tests that need more of it")]
-mod stage;
 #[path = "real_api/widget.rs"]
 #[expect(
     dead_code,

@@ -1,4 +1,4 @@
-//! The clients of one replica: whatever is asked, those hear of the answer who watch over rights and progress.
+//! The clients of one replica. Each answer is reported to the observers of rights and progress.
 
 use std::sync::Arc;
 
@@ -7,12 +7,12 @@ use kube::{Client, client::Body};
 use lease_core::{ClientPool, Clock, Connection, PoolError, Term};
 
 use crate::observability::{
-    progress::HeldProgress,
+    progress::TermProgress,
     requests::{Observer, Target, observed},
     rights::Rights,
 };
 
-/// Clients that introduce themselves by one user agent.
+/// Clients with one user agent.
 #[derive(Clone)]
 pub(crate) struct Clients {
     pool: ClientPool,
@@ -40,7 +40,7 @@ impl Clients {
     }
 
     /// The same, for a shard.
-    pub(crate) fn of_shard(&self, term: &Term, progress: Arc<HeldProgress>) -> Client {
+    pub(crate) fn of_shard(&self, term: &Term, progress: Arc<TermProgress>) -> Client {
         observing(term.client(&self.pool), vec![self.rights.clone(), progress])
     }
 }

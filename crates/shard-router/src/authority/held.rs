@@ -7,7 +7,7 @@ use lease_core::{FencingToken, Term};
 
 use crate::{
     authority::clients::Clients,
-    observability::progress::HeldProgress,
+    observability::progress::TermProgress,
     routing::bucket::{Bucket, ShardId},
 };
 
@@ -75,7 +75,7 @@ impl Held {
     }
 }
 
-/// A held shard: what every [`Held`] of one holding shares.
+/// A held shard: what every [`Held`] of one term shares.
 pub(crate) struct HeldShard {
     pub(crate) shard: ShardId,
     pub(crate) term: Term,
@@ -85,14 +85,14 @@ pub(crate) struct HeldShard {
 }
 
 impl HeldShard {
-    /// Sets up the clients of one holding. `progress` hears what becomes of their requests.
+    /// Creates the clients of one term. `progress` observes the answers to their requests.
     pub(crate) fn new(
         shard: ShardId,
         term: Term,
         reconcilers: &Clients,
         housekeeping: &Clients,
         bucket_label: Arc<str>,
-        progress: &Arc<HeldProgress>,
+        progress: &Arc<TermProgress>,
     ) -> Arc<Self> {
         let client = reconcilers.of_shard(&term, progress.clone());
         let housekeeping = housekeeping.of_shard(&term, progress.clone());

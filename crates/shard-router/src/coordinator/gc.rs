@@ -1,5 +1,5 @@
-//! Member Leases of replicas that are long gone. Their Pod owns them, so usually they are collected with it; this is for
-//! processes that no Pod stands for.
+//! Deletes member Leases of replicas that are long gone. Usually a Pod owns its replica's Lease and the garbage collector deletes both; this
+//! is for replicas that run without a Pod.
 
 use std::time::Duration;
 
@@ -7,8 +7,8 @@ use lease_core::{LeaseApi, LeaseName, Monotonic, RequestError};
 
 use crate::membership::Membership;
 
-/// Deletes what has been dead for `grace`, in the state in which it was seen dead and in no other. Returns whether all is
-/// well.
+/// Deletes the Leases of members that have been dead for `grace`, with uid and resourceVersion as preconditions. Returns whether that
+/// succeeded.
 pub(super) async fn collect(
     api: &LeaseApi,
     membership: &Membership,

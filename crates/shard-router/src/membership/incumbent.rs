@@ -32,10 +32,10 @@ use crate::{names::Names, routing::bucket::ShardId};
 #[derive(Debug, Clone)]
 pub(crate) struct Incumbency {
     lease_duration: Duration,
-    seen: BTreeMap<Office, LastChange>,
+    seen: BTreeMap<LeaseRole, LastChange>,
     incumbent: Option<Incumbent>,
     /// The domain and the coordinator of an operator for another API group that holds the coordinator Lease.
-    stranger: Option<(String, Identity)>,
+    foreign_operator: Option<(String, Identity)>,
 }
 
 /// Who was found to be there first.
@@ -48,7 +48,7 @@ pub(crate) struct Incumbent {
 
 /// A Lease that counts, in the order in which it does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Office {
+enum LeaseRole {
     Coordinator,
     Shard(ShardId),
 }
@@ -56,7 +56,7 @@ enum Office {
 impl Incumbency {
     /// As a replica sees it whose own LeaseDuration is this.
     pub(crate) fn new(lease_duration: Duration) -> Self {
-        Self { lease_duration, seen: BTreeMap::new(), incumbent: None, stranger: None }
+        Self { lease_duration, seen: BTreeMap::new(), incumbent: None, foreign_operator: None }
     }
 
     /// Takes in what the watch shows now.
@@ -70,22 +70,22 @@ impl Incumbency {
         let mut alive = BTreeMap::new();
         for lease in leases {
             let name = lease.metadata.name.as_deref();
-            let Some(office) = name.and_then(|name| office(names, name)) else { continue };
+            let Some(role) = name.and_then(|name| role(names, name)) else { continue };
             let Ok(read) = observed(lease) else { continue };
-            let change = LastChange::of(&read, before.get(&office), now, self.lease_duration);
+            let change = LastChange::of(&read, before.get(&role), now, self.lease_duration);
             if now < change.expires_at() {
-                alive.insert(office, (lease, read));
+                alive.insert(role, (lease, read));
             }
-            self.seen.insert(office, change);
+            self.seen.insert(role, change);
         }
-        let coordinator = alive.get(&Office::Coordinator);
-        self.stranger = coordinator.and_then(|(lease, read)| stranger(names, lease, read));
+        let coordinator = alive.get(&LeaseRole::Coordinator);
+        self.foreign_operator = coordinator.and_then(|(lease, read)| foreign_operator(names, lease, read));
         self.incumbent = alive.into_values().find_map(|(lease, read)| claim(names, lease, &read));
     }
 
     /// In one sentence, why a replica of this installation must not contend; `None` if it may.
     pub(crate) fn refusal(&self, names: &Names, own: Option<&Installation>) -> Option<String> {
-        if let Some((domain, holder)) = &self.stranger {
+        if let Some((domain, holder)) = &self.foreign_operator {
             return Some(format!(
                 "the LeaderElectionID {} is in use by another operator, whose labels and annotations begin with {domain}/ ({holder} \
                  coordinates it), and one kind is supported for each; give one of the operators a LeaderElectionID of its own",
@@ -112,11 +112,11 @@ pub(crate) fn installation_of(names: &Names, lease: &Lease) -> Option<Installati
     Installation::new(name.clone()).ok()
 }
 
-fn office(names: &Names, lease: &str) -> Option<Office> {
+fn role(names: &Names, lease: &str) -> Option<LeaseRole> {
     if names.is_coordinator(lease) {
-        return Some(Office::Coordinator);
+        return Some(LeaseRole::Coordinator);
     }
-    names.shard_of(lease).map(Office::Shard)
+    names.shard_of(lease).map(LeaseRole::Shard)
 }
 
 /// A placeholder holds nothing, whoever wrote it.
@@ -127,7 +127,7 @@ fn claim(names: &Names, lease: &Lease, read: &ObservedLease) -> Option<Incumbent
 }
 
 /// A holder of the coordinator Lease that names itself there under another domain.
-fn stranger(names: &Names, lease: &Lease, read: &ObservedLease) -> Option<(String, Identity)> {
+fn foreign_operator(names: &Names, lease: &Lease, read: &ObservedLease) -> Option<(String, Identity)> {
     let holder = read.record.holder.as_ref()?;
     let own = names.coordinator_annotation();
     let (_, suffix) = own.rsplit_once('/')?;

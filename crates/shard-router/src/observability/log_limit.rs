@@ -10,12 +10,12 @@ const EVERY: Duration = Duration::from_mins(1);
 /// How many different lines are remembered. Beyond that the one said longest ago is forgotten, and so may be said again too early.
 const REMEMBERED: usize = 256;
 
-/// Says which lines are due. Clones share what they remember, so that many tasks with the same trouble say it once.
+/// Says which lines are due. Clones share what they remember, so that many tasks with the same problem log it once.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct LogLimit(Arc<Mutex<BTreeMap<String, Said>>>);
+pub(crate) struct LogLimit(Arc<Mutex<BTreeMap<String, Entry>>>);
 
 #[derive(Debug)]
-struct Said {
+struct Entry {
     at: Monotonic,
     withheld: u64,
 }
@@ -37,7 +37,7 @@ impl LogLimit {
             let oldest = said.iter().min_by_key(|(_, said)| said.at).map(|(line, _)| line.clone());
             oldest.and_then(|line| said.remove(&line));
         }
-        said.insert(line.to_owned(), Said { at: now, withheld: 0 });
+        said.insert(line.to_owned(), Entry { at: now, withheld: 0 });
         Some(0)
     }
 }

@@ -4,6 +4,7 @@ mod queue;
 
 use std::{sync::Arc, time::Duration};
 
+use jiff::Timestamp;
 use lease_core::{Clock, LeaseName};
 use prometheus_client::{
     encoding::EncodeLabelSet,
@@ -31,6 +32,7 @@ pub struct Metrics {
     predecessor: Gauge,
     rewinds: Gauge,
     ready: Gauge,
+    start_time: Gauge,
     queues: Queues,
     objects: Family<ShardLabel, Gauge>,
     stalled: Family<ShardLabel, Gauge>,
@@ -57,6 +59,7 @@ impl Default for Metrics {
             predecessor: Gauge::default(),
             rewinds: Gauge::default(),
             ready: Gauge::default(),
+            start_time: Gauge::default(),
             queues: Queues::default(),
             objects: Family::default(),
             stalled: Family::default(),
@@ -123,14 +126,12 @@ impl Metrics {
             metrics.rewinds.clone(),
         );
         registry.register("ready", "Whether this replica is ready", metrics.ready.clone());
-        let started = Gauge::<i64>::default();
-        started.set(jiff::Timestamp::now().as_second());
         let seconds = || Unit::Seconds;
         registry.register_with_unit(
             "start_time",
-            "When this replica started, since 1970",
+            "When this replica started, since 1970; 0 until then",
             seconds(),
-            started,
+            metrics.start_time.clone(),
         );
         registry.register_with_unit(
             "reconcile_duration",
@@ -173,6 +174,11 @@ impl Metrics {
             self.owned.get_or_create(&shard.into()).set(held.into());
             drop(self.stalled.get_or_create(&shard.into()));
         }
+    }
+
+    /// The replica starts at this time.
+    pub(crate) fn starts(&self, at: Timestamp) {
+        self.start_time.set(at.as_second());
     }
 
     /// Where reconciles wait for their turn.

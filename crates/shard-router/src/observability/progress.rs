@@ -27,13 +27,13 @@ pub(crate) struct Progress {
     /// The custom resources, as `plural.group`, and on how many watches they come.
     resource: String,
     watches: usize,
-    shards: Mutex<BTreeMap<ShardId, Held>>,
+    shards: Mutex<BTreeMap<ShardId, ShardProgress>>,
     holds: AtomicU64,
 }
 
 #[derive(Debug)]
-struct Held {
-    /// Which hold of this process it is.
+struct ShardProgress {
+    /// Counts the terms of this process.
     number: u64,
     since: Monotonic,
     listed: bool,
@@ -46,21 +46,21 @@ struct Held {
 pub(crate) struct Stall {
     pub(crate) shard: ShardId,
     pub(crate) lasted: Duration,
-    /// Whether none of its resources are heard of; otherwise some are.
+    /// Whether all of its resources are affected; otherwise only some.
     pub(crate) wholly: bool,
     /// What failed, in half a sentence; `None` where it only takes long.
     pub(crate) why: Option<String>,
 }
 
-/// How the shards of a replica fare, for all that have been held for a while.
+/// Whether the shards of a replica are worked on, judged by those that have been held for a while.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Work {
+pub(crate) enum WorkStatus {
     /// No shard has been held for long enough to tell.
     Unknown,
     /// At least one shard is worked on.
-    Some,
-    /// Each of them keeps failing as a whole; what it says of the first.
-    Nothing(String),
+    Working,
+    /// Each of them keeps failing as a whole. The sentence is about the first.
+    Stuck(String),
 }
 
 impl Progress {
@@ -68,15 +68,15 @@ impl Progress {
         Self { clock, resource, watches, shards: Mutex::default(), holds: AtomicU64::new(0) }
     }
 
-    /// A shard is held from now on, until the guard is dropped.
-    pub(crate) fn hold(self: &Arc<Self>, shard: ShardId) -> (Arc<HeldProgress>, EndOfHold) {
+    /// Tracks a shard from its acquisition until the guard is dropped.
+    pub(crate) fn track(self: &Arc<Self>, shard: ShardId) -> (Arc<TermProgress>, ProgressGuard) {
         let since = self.clock.now().monotonic;
         let number = self.holds.fetch_add(1, Ordering::Relaxed);
-        let held = Held { number, since, listed: false, failing: BTreeMap::new() };
+        let held = ShardProgress { number, since, listed: false, failing: BTreeMap::new() };
         let earlier = self.lock().insert(shard, held);
         invariant!(earlier.is_none(), "shard {shard} is acquired while the work of its last hold still runs");
-        let progress = Arc::new(HeldProgress { progress: self.clone(), shard, hold: number });
-        (progress.clone(), EndOfHold(progress))
+        let progress = Arc::new(TermProgress { progress: self.clone(), shard, hold: number });
+        (progress.clone(), ProgressGuard(progress))
     }
 
     /// Every shard held that is not wholly worked on, by number.
@@ -85,10 +85,10 @@ impl Progress {
         self.lock().iter().filter_map(|(shard, held)| self.stall(*shard, held, now)).collect()
     }
 
-    /// In one sentence, which shards have been held for longer than `patience` without being worked on.
-    pub(crate) fn sentence(&self, patience: Duration) -> Option<String> {
+    /// In one sentence, which shards have been held for longer than `threshold` without being worked on.
+    pub(crate) fn sentence(&self, threshold: Duration) -> Option<String> {
         let stalls = self.stalls();
-        let mut long = stalls.iter().filter(|stall| stall.lasted > patience);
+        let mut long = stalls.iter().filter(|stall| stall.lasted > threshold);
         let first = long.next()?.sentence();
         Some(match long.count() {
             0 => first,
@@ -96,30 +96,30 @@ impl Progress {
         })
     }
 
-    /// What has been held for longer than `patience` tells how this replica fares.
-    pub(crate) fn work(&self, patience: Duration) -> Work {
+    /// The status by the shards that have been held for longer than `threshold`.
+    pub(crate) fn work(&self, threshold: Duration) -> WorkStatus {
         let now = self.clock.now().monotonic;
         let shards = self.lock();
-        let mut old = shards.iter().filter(|(_, held)| now.duration_since(held.since) > patience).peekable();
+        let mut old = shards.iter().filter(|(_, held)| now.duration_since(held.since) > threshold).peekable();
         if old.peek().is_none() {
-            return Work::Unknown;
+            return WorkStatus::Unknown;
         }
         let mut first = None;
         for (shard, held) in old {
             match self.stall(*shard, held, now) {
                 Some(stall) if stall.wholly => {
-                    if stall.why.is_none() || stall.lasted <= patience {
-                        return Work::Unknown;
+                    if stall.why.is_none() || stall.lasted <= threshold {
+                        return WorkStatus::Unknown;
                     }
                     first.get_or_insert(stall.sentence());
                 }
-                _ => return Work::Some,
+                _ => return WorkStatus::Working,
             }
         }
-        first.map_or(Work::Unknown, Work::Nothing)
+        first.map_or(WorkStatus::Unknown, WorkStatus::Stuck)
     }
 
-    fn stall(&self, shard: ShardId, held: &Held, now: Monotonic) -> Option<Stall> {
+    fn stall(&self, shard: ShardId, held: &ShardProgress, now: Monotonic) -> Option<Stall> {
         let earliest = held.failing.values().min_by_key(|(since, _)| *since);
         let why = earliest.map(|(_, why)| why.clone());
         let mut failing: Vec<_> =
@@ -130,7 +130,7 @@ impl Progress {
         Some(Stall { shard, lasted: now.duration_since(since), wholly, why })
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<ShardId, Held>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<ShardId, ShardProgress>> {
         self.shards.lock()
     }
 }
@@ -146,21 +146,21 @@ impl Stall {
     }
 }
 
-/// One hold of one shard, for those who hear how it fares.
+/// Observes the requests of one term of one shard.
 #[derive(Debug)]
-pub(crate) struct HeldProgress {
+pub(crate) struct TermProgress {
     progress: Arc<Progress>,
     shard: ShardId,
     hold: u64,
 }
 
-/// Drops what is known of a hold: a user may keep a client, and with it a [`HeldProgress`], for longer.
+/// Ends the observation of a term: a user may keep a client, and with it a [`TermProgress`], for longer.
 #[derive(Debug)]
-pub(crate) struct EndOfHold(Arc<HeldProgress>);
+pub(crate) struct ProgressGuard(Arc<TermProgress>);
 
-impl Drop for EndOfHold {
+impl Drop for ProgressGuard {
     fn drop(&mut self) {
-        let HeldProgress { progress, shard, hold } = self.0.as_ref();
+        let TermProgress { progress, shard, hold } = self.0.as_ref();
         let mut shards = progress.lock();
         if shards.get(shard).is_some_and(|held| held.number == *hold) {
             shards.remove(shard);
@@ -168,13 +168,13 @@ impl Drop for EndOfHold {
     }
 }
 
-impl HeldProgress {
+impl TermProgress {
     /// The first list is complete.
     pub(crate) fn listed(&self) {
         self.with(|held| held.listed = true);
     }
 
-    fn with(&self, act: impl FnOnce(&mut Held)) {
+    fn with(&self, act: impl FnOnce(&mut ShardProgress)) {
         let mut shards = self.progress.lock();
         if let Some(held) = shards.get_mut(&self.shard).filter(|held| held.number == self.hold) {
             act(held);
@@ -182,7 +182,7 @@ impl HeldProgress {
     }
 }
 
-impl Observer for HeldProgress {
+impl Observer for TermProgress {
     fn answered(&self, target: &Target, answer: &Answer) {
         if !matches!(target.verb, "list" | "watch") {
             return;

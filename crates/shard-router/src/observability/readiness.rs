@@ -24,7 +24,7 @@ pub enum Readiness {
 pub struct ReadinessProbe(watch::Receiver<Readiness>);
 
 impl ReadinessProbe {
-    /// As it stands now.
+    /// The current readiness.
     pub fn get(&self) -> Readiness {
         self.0.borrow().clone()
     }
@@ -38,10 +38,10 @@ impl ReadinessProbe {
     }
 }
 
-/// Tells.
+/// Sets the readiness of a replica.
 #[derive(Debug, Clone)]
 pub(crate) struct ReadinessSwitch {
-    told: Arc<watch::Sender<Readiness>>,
+    sender: Arc<watch::Sender<Readiness>>,
     log_limit: LogLimit,
 }
 
@@ -49,19 +49,19 @@ impl ReadinessSwitch {
     pub(crate) fn starting() -> Self {
         let because = "the replica is starting".to_owned();
         Self {
-            told: Arc::new(watch::Sender::new(Readiness::NotReady { because })),
+            sender: Arc::new(watch::Sender::new(Readiness::NotReady { because })),
             log_limit: LogLimit::default(),
         }
     }
 
     pub(crate) fn probe(&self) -> ReadinessProbe {
-        ReadinessProbe(self.told.subscribe())
+        ReadinessProbe(self.sender.subscribe())
     }
 
     /// Each change is said in the log, at this time of a monotonic clock. A sentence that only counts on, such as for how long something has
     /// lasted, is said again once a minute.
     pub(crate) fn set(&self, readiness: Readiness, now: Monotonic) {
-        self.told.send_if_modified(|current| {
+        self.sender.send_if_modified(|current| {
             if *current == readiness {
                 return false;
             }

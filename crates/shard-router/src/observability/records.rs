@@ -1,4 +1,4 @@
-//! The reconcile record: evidence, as JSON lines, that outside tools judge the promise by.
+//! The reconcile records: JSON lines by which outside tools judge the promise.
 //!
 //! A `begin` line is flushed before the first request of its reconcile, so that whatever a request does to the
 //! cluster, the record of who did it exists. Instants are `CLOCK_BOOTTIME` in nanoseconds, comparable between the
@@ -83,8 +83,8 @@ impl Recorder {
         self.write("aborted", reconcile.with(json!({})));
     }
 
-    /// A record that cannot be written is reported and does not stop the work: the evidence is incomplete then, and
-    /// whoever judges it sees that from the audit log.
+    /// A record that cannot be written is reported and does not stop the work: the records are incomplete then, which the
+    /// audit log shows to whoever judges them.
     fn write(&self, record: &str, fields: Value) {
         self.write_at(self.clock.now(), record, fields);
     }
@@ -101,7 +101,7 @@ impl Recorder {
             line.extend(fields);
         }
         if let Err(error) = sink.write_line(&Value::Object(line).to_string()) {
-            tracing::error!(%error, record, "a reconcile record could not be written; the evidence has a gap");
+            tracing::error!(%error, record, "a reconcile record could not be written; the records have a gap");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What a request asks for, and what became of it: for those who watch over rights and progress.
+//! What a request asks for and how it was answered, for the observers of rights and progress.
 
 use std::{future::Future, sync::Arc, time::Duration};
 
@@ -20,7 +20,7 @@ pub(crate) struct Target {
     pub(crate) namespace: Option<String>,
 }
 
-/// What became of a request.
+/// How a request was answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Answer {
     /// The API server accepted it; of a watch, it has begun.
@@ -36,7 +36,7 @@ pub(crate) enum Answer {
     Failed(String),
 }
 
-/// Hears what became of each request.
+/// Is told the answer to each request.
 pub(crate) trait Observer: Send + Sync {
     fn answered(&self, target: &Target, answer: &Answer);
 }
@@ -114,7 +114,8 @@ async fn described(response: Response<Body>) -> (Answer, Result<Response<Body>, 
     }
     match body.collect_bytes().await {
         Ok(body) => {
-            let said = serde_json::from_slice::<Said>(&body).map(|said| said.message).unwrap_or_default();
+            let said =
+                serde_json::from_slice::<StatusMessage>(&body).map(|said| said.message).unwrap_or_default();
             let told = Answer::Refused { code: status.as_u16(), message: shortened(said) };
             (told, Ok(Response::from_parts(head, Body::from(body.to_vec()))))
         }
@@ -127,7 +128,7 @@ async fn described(response: Response<Body>) -> (Answer, Result<Response<Body>, 
 
 /// What is read of a `Status`.
 #[derive(Deserialize)]
-struct Said {
+struct StatusMessage {
     #[serde(default)]
     message: String,
 }
@@ -139,7 +140,7 @@ fn shortened(text: String) -> String {
     }
 }
 
-/// Seconds, as they are said.
+/// Seconds, for messages.
 pub(crate) fn seconds(span: Duration) -> String {
     format!("{} s", span.as_secs())
 }
@@ -149,16 +150,16 @@ mod tests {
     use super::*;
 
     #[derive(Default)]
-    struct Ear(parking_lot::Mutex<Vec<Answer>>);
+    struct RecordingObserver(parking_lot::Mutex<Vec<Answer>>);
 
-    impl Observer for Ear {
+    impl Observer for RecordingObserver {
         fn answered(&self, _: &Target, answer: &Answer) {
             self.0.lock().push(answer.clone());
         }
     }
 
-    fn hears(ear: &Arc<Ear>) -> [Arc<dyn Observer>; 1] {
-        [ear.clone()]
+    fn observers(observer: &Arc<RecordingObserver>) -> [Arc<dyn Observer>; 1] {
+        [observer.clone()]
     }
 
     fn target(method: &str, uri: &str) -> Option<(String, String, Option<String>)> {
@@ -188,14 +189,14 @@ mod tests {
 
     #[tokio::test]
     async fn a_refusal_is_told_and_reaches_the_one_who_asked() {
-        let ear = Arc::new(Ear::default());
+        let observer = Arc::new(RecordingObserver::default());
         let body = r#"{"kind":"Status","message":"no"}"#;
         let refusal = Response::builder().status(403).body(Body::from(body.as_bytes().to_vec())).unwrap();
         let request = Request::get("/api/v1/services").body(()).unwrap();
         let answer = std::future::ready(Ok(refusal));
-        let passed_on = observed(Target::of(&request), &hears(&ear), answer).await.unwrap();
+        let passed_on = observed(Target::of(&request), &observers(&observer), answer).await.unwrap();
         assert_eq!(passed_on.into_body().collect_bytes().await.unwrap(), body);
-        assert_eq!(*ear.0.lock(), [Answer::Refused { code: 403, message: "no".into() }]);
+        assert_eq!(*observer.0.lock(), [Answer::Refused { code: 403, message: "no".into() }]);
     }
 
     #[tokio::test]
@@ -216,7 +217,7 @@ mod tests {
     /// As where the limit of the request ends the wait for it.
     #[tokio::test]
     async fn a_refusal_whose_body_breaks_off_is_told_as_a_refusal() {
-        let ear = Arc::new(Ear::default());
+        let observer = Arc::new(RecordingObserver::default());
         let service = tower::service_fn(|_: Request<Body>| async {
             let broken = [Err::<http_body::Frame<bytes::Bytes>, BoxError>("timed out".into())];
             let body = http_body_util::StreamBody::new(futures::stream::iter(broken));
@@ -224,8 +225,8 @@ mod tests {
         });
         let client = kube::Client::new(service, "default");
         let request = Request::get("/api/v1/services").body(Body::empty()).unwrap();
-        observed(Target::of(&request), &hears(&ear), client.send(request)).await.unwrap_err();
-        let told = ear.0.lock().clone();
+        observed(Target::of(&request), &observers(&observer), client.send(request)).await.unwrap_err();
+        let told = observer.0.lock().clone();
         assert!(matches!(told[..], [Answer::Refused { code: 403, .. }]), "{told:?}");
     }
 }

@@ -1,23 +1,23 @@
 //! Whether this replica is able to work on shards, or should leave them to others. Pure.
 //!
-//! What keeps a replica from its work as a whole lies with its connection or its account, and others may fare better. They
-//! are told by an annotation of the member Lease, and the plan gives shards to whoever is able. A replica that is not
-//! able looks again by itself, after a wait that doubles each time, so that shards are not passed to and fro.
+//! If none of its shards can be worked on, the cause is the replica's connection or account, and other replicas may succeed. An annotation of
+//! its member Lease tells them, and the plan gives shards to those that are able. The replica probes by itself whether it is able again,
+//! after waits that double, so that shards are not passed to and fro.
 
 use lease_core::Monotonic;
 use std::time::Duration;
 
-use crate::observability::progress::Work;
+use crate::observability::progress::WorkStatus;
 
-/// The longest wait before another look, in LeaseDurations.
+/// The longest wait before a probe, in LeaseDurations.
 const LONGEST: u32 = 20;
 
 #[derive(Debug)]
 pub(super) struct Ability {
     lease_duration: Duration,
-    /// Why it is not able, and when to look again.
+    /// Why it is unable, and when to probe again.
     unable: Option<(String, Monotonic)>,
-    /// How often in a row it turned out not to be able.
+    /// How many times in a row it was found unable.
     times: u32,
     works_since: Option<Monotonic>,
 }
@@ -27,33 +27,33 @@ impl Ability {
         Self { lease_duration, unable: None, times: 0, works_since: None }
     }
 
-    /// Takes in how the shards that are held fare.
-    pub(super) fn saw(&mut self, work: Work, now: Monotonic) {
+    /// Takes in whether the shards that are held are worked on.
+    pub(super) fn observe(&mut self, work: WorkStatus, now: Monotonic) {
         match work {
-            Work::Some => {
+            WorkStatus::Working => {
                 self.unable = None;
                 let since = *self.works_since.get_or_insert(now);
                 if now.duration_since(since) > self.wait() {
                     self.times = 0;
                 }
             }
-            Work::Nothing(why) => {
+            WorkStatus::Stuck(why) => {
                 self.works_since = None;
                 if self.unable.is_none() {
                     self.fails(why, now);
                 }
             }
-            Work::Unknown => self.works_since = None,
+            WorkStatus::Unknown => self.works_since = None,
         }
     }
 
-    /// Whether it is time for a list, to see whether this replica is able again.
-    pub(super) fn is_to_look(&self, now: Monotonic) -> bool {
+    /// Whether to list now, to find out whether this replica is able again.
+    pub(super) fn is_probe_due(&self, now: Monotonic) -> bool {
         self.unable.as_ref().is_some_and(|(_, at)| *at <= now)
     }
 
-    /// What came of it.
-    pub(super) fn looked(&mut self, succeeded: bool, now: Monotonic) {
+    /// Takes in the result of a probe.
+    pub(super) fn probed(&mut self, succeeded: bool, now: Monotonic) {
         let Some((why, _)) = self.unable.take() else { return };
         if !succeeded {
             self.fails(why, now);
@@ -81,24 +81,24 @@ mod tests {
 
     const LEASE: Duration = Duration::from_secs(15);
 
-    fn nothing() -> Work {
-        Work::Nothing("no list".into())
+    fn stuck() -> WorkStatus {
+        WorkStatus::Stuck("no list".into())
     }
 
     #[test]
     fn it_looks_again_after_waits_that_double_up_to_a_cap() {
         let mut ability = Ability::new(LEASE);
         let mut now = Monotonic::ORIGIN;
-        ability.saw(nothing(), Monotonic::from_origin(now.since_origin()));
+        ability.observe(stuck(), Monotonic::from_origin(now.since_origin()));
         let mut waits = Vec::new();
         for _ in 0..8 {
             assert_eq!(ability.unable(), Some("no list"));
             let before = now;
-            while !ability.is_to_look(Monotonic::from_origin(now.since_origin())) {
+            while !ability.is_probe_due(Monotonic::from_origin(now.since_origin())) {
                 now += Duration::from_secs(1);
             }
             waits.push((now.duration_since(before).as_secs()) / 15);
-            ability.looked(false, Monotonic::from_origin(now.since_origin()));
+            ability.probed(false, Monotonic::from_origin(now.since_origin()));
         }
         assert_eq!(waits, [1, 2, 4, 8, 16, 20, 20, 20]);
     }
@@ -106,25 +106,25 @@ mod tests {
     #[test]
     fn who_fails_again_soon_after_a_good_look_waits_longer_than_before() {
         let mut ability = Ability::new(LEASE);
-        ability.saw(nothing(), Monotonic::ORIGIN);
-        ability.looked(true, Monotonic::from_origin(LEASE));
+        ability.observe(stuck(), Monotonic::ORIGIN);
+        ability.probed(true, Monotonic::from_origin(LEASE));
         assert_eq!(ability.unable(), None);
-        ability.saw(nothing(), Monotonic::from_origin(2 * LEASE));
+        ability.observe(stuck(), Monotonic::from_origin(2 * LEASE));
         assert!(
-            !ability.is_to_look(Monotonic::from_origin(3 * LEASE))
-                && ability.is_to_look(Monotonic::from_origin(4 * LEASE))
+            !ability.is_probe_due(Monotonic::from_origin(3 * LEASE))
+                && ability.is_probe_due(Monotonic::from_origin(4 * LEASE))
         );
     }
 
     #[test]
     fn who_has_worked_for_long_enough_starts_anew() {
         let mut ability = Ability::new(LEASE);
-        ability.saw(nothing(), Monotonic::ORIGIN);
-        ability.looked(false, Monotonic::from_origin(LEASE));
-        ability.saw(Work::Some, Monotonic::from_origin(2 * LEASE));
+        ability.observe(stuck(), Monotonic::ORIGIN);
+        ability.probed(false, Monotonic::from_origin(LEASE));
+        ability.observe(WorkStatus::Working, Monotonic::from_origin(2 * LEASE));
         assert_eq!(ability.unable(), None, "work is the best proof");
-        ability.saw(Work::Some, Monotonic::from_origin(5 * LEASE));
-        ability.saw(nothing(), Monotonic::from_origin(6 * LEASE));
-        assert!(ability.is_to_look(Monotonic::from_origin(7 * LEASE)));
+        ability.observe(WorkStatus::Working, Monotonic::from_origin(5 * LEASE));
+        ability.observe(stuck(), Monotonic::from_origin(6 * LEASE));
+        assert!(ability.is_probe_due(Monotonic::from_origin(7 * LEASE)));
     }
 }

@@ -6,13 +6,13 @@ use parking_lot::MutexGuard;
 
 use super::{Replica, ability::Ability};
 use crate::{
-    membership::world::Verdict, observability::readiness::Readiness, reconciler::Reconciler,
+    membership::cluster_view::Verdict, observability::readiness::Readiness, reconciler::Reconciler,
     routing::layout::unstamped_selector, sharded::Sharded, watch::scope::apis,
 };
 
 impl<K: Sharded, R: Reconciler<K>> Replica<K, R> {
-    /// Keeps an eye on whether this replica is able to work, and tells the others. Never ends by itself.
-    pub(super) async fn mind_ability(&self) {
+    /// Monitors whether this replica is able to work, and tells the others. Never ends by itself.
+    pub(super) async fn monitor_ability(&self) {
         let timings = self.elections.options().timings;
         let name = self.member.lease().clone();
         let annotation = self.setup.names.unable_annotation();
@@ -20,18 +20,18 @@ impl<K: Sharded, R: Reconciler<K>> Replica<K, R> {
             self.setup.clock.sleep(timings.hurried_retry()).await;
             let now = self.setup.clock.now().monotonic;
             let work = self.setup.progress.work(timings.lease_duration());
-            let (before, after, look) = {
+            let (before, after, probe) = {
                 let mut ability = self.ability();
                 let before = ability.unable().map(str::to_owned);
-                ability.saw(work, now);
-                (before, ability.unable().map(str::to_owned), ability.is_to_look(now))
+                ability.observe(work, now);
+                (before, ability.unable().map(str::to_owned), ability.is_probe_due(now))
             };
             if let (None, Some(why)) = (before, &after) {
                 tracing::warn!("this replica leaves its shards to others, if they are able to work: {why}");
             }
-            if look {
+            if probe {
                 let succeeded = self.can_list().await;
-                self.ability().looked(succeeded, self.setup.clock.now().monotonic);
+                self.ability().probed(succeeded, self.setup.clock.now().monotonic);
             }
             let unable = self.ability().unable().is_some();
             let told = self.elections.leases().get(&name).is_some_and(|lease| {
@@ -68,7 +68,7 @@ impl<K: Sharded, R: Reconciler<K>> Replica<K, R> {
     /// A replica that waits for its predecessor to go is ready, or a rolling update from that version would never get on. One that had
     /// its work taken away by it is not.
     pub(super) fn assess(&self, verdict: Option<&Verdict>, has_worked: bool) {
-        let hindrance = self.setup.hindrance();
+        let problem = self.setup.problem();
         let health = self.elections.health();
         let lease_duration = self.elections.options().timings.lease_duration();
         let because = match verdict {
@@ -83,9 +83,9 @@ impl<K: Sharded, R: Reconciler<K>> Replica<K, R> {
                 "nothing was heard from the API server for longer than LeaseDuration ({} s); is it reachable from this Pod?",
                 lease_duration.as_secs()
             )),
-            _ if hindrance.is_some() => hindrance,
+            _ if problem.is_some() => problem,
             _ => self.ability().unable().map(|why| {
-                format!("this replica could not work on its shards and looks again now and then; {why}")
+                format!("this replica could not work on its shards and probes from time to time whether it can; {why}")
             }),
         };
         self.setup.metrics.ready(because.is_none());

@@ -1,4 +1,4 @@
-//! What a replica wants of each shard, as plan and membership stand. Pure, but for the one consistent read that every
+//! What a replica wants of each shard, by plan and membership. Pure, but for the one consistent read that every
 //! shard waits for.
 
 use std::{sync::Arc, time::Duration};
@@ -8,14 +8,14 @@ use lease_core::{Backoff, Elections, Identity, Successors, Timings};
 
 use crate::{
     membership::{
+        cluster_view::{Committed, Verdict},
         predecessor::{is_member, predecessor},
-        world::{Committed, Verdict},
     },
     names::Names,
     reconciler::Reconciler,
     routing::{
         bucket::ShardId,
-        plan::{Candidacy, Plan, patience, rank},
+        plan::{Member, Plan, rank, takeover_delay},
     },
     rules,
     setup::Setup,
@@ -24,27 +24,27 @@ use crate::{
 
 /// How long to leave a free shard to others: not at all for the planned member, by rank for everyone else. Where no plan
 /// names a living member, the ranks alone decide.
-pub(super) fn patience_for(
+pub(super) fn takeover_delay_for(
     shard: ShardId,
     me: &Identity,
     plan: Option<&Plan>,
-    members: &[Candidacy],
+    members: &[Member],
     timings: Timings,
 ) -> Duration {
     let able: Vec<&Identity> =
-        members.iter().filter(|member| !member.draining).map(|member| &member.identity).collect();
+        members.iter().filter(|member| member.eligible).map(|member| &member.identity).collect();
     let planned = plan.and_then(|plan| plan.member(shard)).filter(|planned| able.contains(&planned));
     if planned.as_ref() == Some(me) {
         return Duration::ZERO;
     }
     let behind_the_planned = usize::from(planned.is_some());
     let rank = rank(shard, me, able.iter().copied().filter(|member| Some(*member) != planned.as_ref()));
-    patience(rank + behind_the_planned, able.len() + 1, timings.retry_period())
+    takeover_delay(rank + behind_the_planned, able.len() + 1, timings.retry_period())
 }
 
 /// Whom to wait for when a release names them. One that drains may be named all the same, where several leave at once.
-pub(super) fn staying(members: &[Candidacy]) -> Successors {
-    let staying = members.iter().filter(|member| !member.draining).map(|member| member.identity.clone());
+pub(super) fn staying(members: &[Member]) -> Successors {
+    let staying = members.iter().filter(|member| member.eligible).map(|member| member.identity.clone());
     Successors::Among(Arc::new(staying.collect()))
 }
 
@@ -54,11 +54,11 @@ pub(super) fn next_handover(
     held: &[ShardId],
     me: &Identity,
     plan: &Plan,
-    members: &[Candidacy],
+    members: &[Member],
 ) -> Option<(ShardId, Identity)> {
     held.iter().find_map(|shard| {
         let planned = plan.member(*shard).filter(|planned| planned != me)?;
-        let alive = members.iter().any(|member| member.identity == planned && !member.draining);
+        let alive = members.iter().any(|member| member.identity == planned && member.eligible);
         alive.then_some((*shard, planned))
     })
 }
@@ -91,7 +91,7 @@ pub(super) async fn confirm_layout<K: Sharded, R: Reconciler<K>>(
                     tracing::warn!(
                         "won a shard, but the committed layout is not this replica's; giving it up"
                     );
-                    // The watch will say so too; until then, winning it again at once would be in vain.
+                    // The watch will show it too. Without this pause, the replica would take the shard again at once and without effect.
                     setup.clock.sleep(timings.hurried_retry()).await;
                     return false;
                 }
@@ -124,8 +124,8 @@ mod tests {
         Identity::new(name).unwrap()
     }
 
-    fn fleet(names: &[&str]) -> Vec<Candidacy> {
-        names.iter().map(|name| Candidacy { identity: identity(name), draining: false }).collect()
+    fn fleet(names: &[&str]) -> Vec<Member> {
+        names.iter().map(|name| Member { identity: identity(name), eligible: true }).collect()
     }
 
     #[test]
@@ -144,10 +144,10 @@ mod tests {
         for shard in (0..4).map(ShardId) {
             let mut waits: Vec<_> = members
                 .iter()
-                .map(|me| patience_for(shard, &me.identity, Some(&plan), &members, Timings::standard()))
+                .map(|me| takeover_delay_for(shard, &me.identity, Some(&plan), &members, Timings::standard()))
                 .collect();
             let planned = plan.member(shard).unwrap();
-            let mine = patience_for(shard, &planned, Some(&plan), &members, Timings::standard());
+            let mine = takeover_delay_for(shard, &planned, Some(&plan), &members, Timings::standard());
             assert_eq!(mine, Duration::ZERO);
             waits.sort_unstable();
             waits.dedup();
@@ -159,7 +159,7 @@ mod tests {
     #[test]
     fn nobody_waits_for_a_successor_that_is_leaving() {
         let mut members = fleet(&["a", "b"]);
-        members[0].draining = true;
+        members[0].eligible = false;
         assert_eq!(staying(&members), Successors::Among(Arc::new([identity("b")].into())));
     }
 
@@ -167,7 +167,7 @@ mod tests {
     fn a_planned_member_that_is_gone_holds_nobody_up() {
         let plan = Plan::default().next(1, 1.try_into().unwrap(), &fleet(&["dead"]), &BTreeMap::new());
         let left = fleet(&["a"]);
-        let wait = patience_for(ShardId(0), &identity("a"), Some(&plan), &left, Timings::standard());
+        let wait = takeover_delay_for(ShardId(0), &identity("a"), Some(&plan), &left, Timings::standard());
         assert_eq!(wait, Duration::ZERO);
     }
 
@@ -180,7 +180,7 @@ mod tests {
         assert_eq!((plan.member(shard), to.as_str()), (Some(to.clone()), "b"));
         assert_eq!(next_handover(&both, &identity("a"), &plan, &fleet(&["a"])), None);
         let mut leaving = members;
-        leaving[1].draining = true;
+        leaving[1].eligible = false;
         assert_eq!(next_handover(&both, &identity("a"), &plan, &leaving), None);
     }
 }

@@ -1,4 +1,4 @@
-//! What a candidate goes through, as metrics; and a nudge to the replica's loop with every change.
+//! Reports the states of a candidate as metrics, and wakes the replica's loop with each change.
 
 use std::{future::Future, sync::Arc, time::Duration};
 
@@ -13,24 +13,24 @@ pub(super) fn follow<K: Sharded, R: Reconciler<K>>(
     setup: Arc<Setup<K, R>>,
     shard: Option<ShardId>,
     candidate: &Candidate,
-    nudge: Arc<Notify>,
+    wake: Arc<Notify>,
 ) -> impl Future<Output = ()> + Send + use<K, R> {
     let (lease, mut status) = (candidate.lease().clone(), candidate.status());
     async move {
-        let mut story = Story::default();
+        let mut tracker = LatencyTracker::default();
         loop {
             let (state, term) = {
                 let status = status.borrow_and_update();
                 (status.state, status.term.clone())
             };
             setup.metrics.holds(lease.as_str(), shard, matches!(state, State::Leader | State::Releasing));
-            let latency = story.turn(state, setup.clock.now().monotonic);
+            let latency = tracker.observe(state, setup.clock.now().monotonic);
             match latency.filter(|_| shard.is_some()) {
                 Some(Latency::Acquired(took)) => setup.metrics.acquired(took),
                 Some(Latency::HandedOver(took)) => setup.metrics.handed_over(took),
                 None => {}
             }
-            nudge.notify_one();
+            wake.notify_one();
             tokio::select! {
                 changed = status.changed() => if changed.is_err() { return },
                 () = follow_renewals(&setup, term.as_ref()) => {}
@@ -74,7 +74,7 @@ async fn follow_renewals<K: Sharded, R: Reconciler<K>>(setup: &Setup<K, R>, term
 
 /// Since when the Lease was free, or has been on its way out. Pure.
 #[derive(Debug, Default)]
-struct Story {
+struct LatencyTracker {
     free_since: Option<Monotonic>,
     leaving_since: Option<Monotonic>,
 }
@@ -85,8 +85,8 @@ enum Latency {
     HandedOver(Duration),
 }
 
-impl Story {
-    fn turn(&mut self, state: State, now: Monotonic) -> Option<Latency> {
+impl LatencyTracker {
+    fn observe(&mut self, state: State, now: Monotonic) -> Option<Latency> {
         match state {
             State::Expired | State::Acquiring => {
                 self.free_since.get_or_insert(now);
@@ -116,13 +116,13 @@ mod tests {
 
     #[test]
     fn latencies_run_from_free_to_held_and_from_drain_to_release() {
-        let mut story = Story::default();
-        assert_eq!(story.turn(State::Standby, at(1)), None);
-        assert_eq!(story.turn(State::Expired, at(2)), None);
-        assert_eq!(story.turn(State::Acquiring, at(3)), None);
-        assert_eq!(story.turn(State::Leader, at(4)), Some(Latency::Acquired(2 * SECOND)));
-        assert_eq!(story.turn(State::Leader, at(5)), None);
-        assert_eq!(story.turn(State::Releasing, at(6)), None);
-        assert_eq!(story.turn(State::Standby, at(9)), Some(Latency::HandedOver(3 * SECOND)));
+        let mut tracker = LatencyTracker::default();
+        assert_eq!(tracker.observe(State::Standby, at(1)), None);
+        assert_eq!(tracker.observe(State::Expired, at(2)), None);
+        assert_eq!(tracker.observe(State::Acquiring, at(3)), None);
+        assert_eq!(tracker.observe(State::Leader, at(4)), Some(Latency::Acquired(2 * SECOND)));
+        assert_eq!(tracker.observe(State::Leader, at(5)), None);
+        assert_eq!(tracker.observe(State::Releasing, at(6)), None);
+        assert_eq!(tracker.observe(State::Standby, at(9)), Some(Latency::HandedOver(3 * SECOND)));
     }
 }

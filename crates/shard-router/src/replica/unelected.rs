@@ -93,7 +93,7 @@ fn lead<K: Sharded, R: Reconciler<K>>(
 /// Never ends by itself.
 async fn assess<K: Sharded, R: Reconciler<K>>(setup: &Setup<K, R>, readiness: &ReadinessSwitch) {
     loop {
-        let because = setup.hindrance();
+        let because = setup.problem();
         setup.metrics.ready(because.is_none());
         let now = setup.clock.now().monotonic;
         readiness.set(because.map_or(Readiness::Ready, |because| Readiness::NotReady { because }), now);

@@ -64,7 +64,7 @@ impl Layout {
     }
 
     /// The annotation that carries it, and its JSON.
-    pub(crate) fn mark(&self, names: &Names) -> (String, String) {
+    pub(crate) fn annotation(&self, names: &Names) -> (String, String) {
         (names.layout_annotation(), serde_json::to_string(self).expect("a layout is plain data"))
     }
 

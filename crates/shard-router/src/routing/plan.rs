@@ -29,11 +29,11 @@ pub struct Plan {
 
 /// A member as the plan sees it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Candidacy {
+pub struct Member {
     /// Who.
     pub identity: Identity,
-    /// Terminating, or not able to work while others are: keeps nothing, receives nothing.
-    pub draining: bool,
+    /// Whether it keeps and receives shards: not while it terminates, nor while it is unable to work and others are able.
+    pub eligible: bool,
 }
 
 impl Plan {
@@ -66,8 +66,8 @@ impl Plan {
 
     /// The plan that should follow this one.
     ///
-    /// Of N members that are not draining, exactly S mod N get ⌈S/N⌉ shards and the others ⌊S/N⌋. Every member
-    /// keeps what it has, up to that; what is left over (shards of members that are gone or draining, and surplus)
+    /// Of N eligible members, exactly S mod N get ⌈S/N⌉ shards and the others ⌊S/N⌋. Every member
+    /// keeps what it has, up to that; what is left over (shards of members that are gone or not eligible, and surplus)
     /// goes to the member with the best rendezvous score that still has room. So a member that comes takes only its
     /// own share from the others, and of a member that goes only its shards move.
     ///
@@ -80,11 +80,11 @@ impl Plan {
         &self,
         layout: u64,
         shards: ShardCount,
-        members: &[Candidacy],
+        members: &[Member],
         holders: &BTreeMap<ShardId, Option<Identity>>,
     ) -> Plan {
         let mut eligible: Vec<&str> =
-            members.iter().filter(|member| !member.draining).map(|member| member.identity.as_str()).collect();
+            members.iter().filter(|member| member.eligible).map(|member| member.identity.as_str()).collect();
         eligible.sort_unstable();
         eligible.dedup();
         let mut owners: BTreeMap<ShardId, &str> = shards
@@ -126,7 +126,7 @@ pub fn rank<'a>(shard: ShardId, me: &Identity, members: impl IntoIterator<Item =
 
 /// How long a member of this rank leaves a free shard to those before it: evenly spaced, the favourite at once and
 /// the last still before half a RetryPeriod has gone, so that a dead favourite costs little. Deterministic.
-pub fn patience(rank: usize, members: usize, retry_period: Duration) -> Duration {
+pub fn takeover_delay(rank: usize, members: usize, retry_period: Duration) -> Duration {
     let last = u32::try_from(members.max(1)).unwrap_or(u32::MAX);
     let rank = u32::try_from(rank).unwrap_or(u32::MAX).min(last - 1);
     retry_period / 2 * rank / last

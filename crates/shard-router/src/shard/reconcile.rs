@@ -19,13 +19,13 @@ use lease_core::invariant;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use self::{failures::Failures, running::Running};
-use super::{free_name::free_name, hold_record::HoldRecord, tracker::Tracker};
+use super::{hold_record::HoldRecord, owner_finalizer::remove_owner_finalizer, tracker::Tracker};
 use crate::{
     authority::held::{Held, HeldShard},
     observability::{metrics::Queue, records::ReconcileFacts},
     reconciler::{Failure, Reconciler},
     setup::Setup,
-    sharded::{Fitness, Sharded, cr_name, fitness},
+    sharded::{Eligibility, Sharded, cr_name, eligibility},
 };
 
 /// A shard that is being worked on.
@@ -61,7 +61,7 @@ impl<K: Sharded, R: Reconciler<K>> ActiveShard<K, R> {
         let reference = ObjectRef::from_obj(object.as_ref());
         if object.uid().is_some_and(|uid| self.tracker.is_finished(&uid)) {
             // Its last reconcile is over, and nobody knows yet whether its name was freed.
-            return self.free_name(&object).await.map(|()| Action::await_change());
+            return self.remove_owner_finalizer(&object).await.map(|()| Action::await_change());
         }
         // The cache may move on while this waits for its turn; it is asked again then.
         drop(object);
@@ -82,7 +82,7 @@ impl<K: Sharded, R: Reconciler<K>> ActiveShard<K, R> {
         let ticket = running.end(outcome, took);
         self.setup.metrics.reconciled(outcome, took);
         let action = match result {
-            Ok(action) => self.free_name(&object).await.map(|()| action),
+            Ok(action) => self.remove_owner_finalizer(&object).await.map(|()| action),
             Err(failure) => Err(failure),
         };
         drop(ticket);
@@ -119,7 +119,9 @@ impl<K: Sharded, R: Reconciler<K>> ActiveShard<K, R> {
         let stamp = &self.setup.stamp;
         let recorded = object.recorded_bucket();
         let finalizer = stamp.finalizer(object.meta(), recorded);
-        let Fitness::Fit(bucket) = fitness(object.meta(), recorded, &stamp.bucket_label, finalizer) else {
+        let Eligibility::Eligible(bucket) =
+            eligibility(object.meta(), recorded, &stamp.bucket_label, finalizer)
+        else {
             return None;
         };
         let (cr, uid) = (cr_name(object.as_ref()), object.uid()?);
@@ -162,9 +164,9 @@ impl<K: Sharded, R: Reconciler<K>> ActiveShard<K, R> {
     }
 
     /// After the last reconcile of a deleted object. While it has another finalizer, there will be another reconcile.
-    async fn free_name(&self, object: &Arc<K>) -> Result<(), Failure<R::Error>> {
-        let freed = free_name(&self.setup, &self.held, &self.tracker, object.meta()).await;
-        freed.map_err(Failure::NameNotFreed)
+    async fn remove_owner_finalizer(&self, object: &Arc<K>) -> Result<(), Failure<R::Error>> {
+        let freed = remove_owner_finalizer(&self.setup, &self.held, &self.tracker, object.meta()).await;
+        freed.map_err(Failure::FinalizerNotRemoved)
     }
 
     /// A reconcile that asks for nothing is repeated after the resync interval.

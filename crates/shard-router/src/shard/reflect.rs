@@ -1,8 +1,9 @@
 //! The reflector in front of a shard's controller.
 //!
-//! kube-runtime's own would do but for three things: nobody can see when the first list is complete (the takeover
-//! barrier), every object in the store gets reconciled (a resource whose label and status disagree must not be), and
-//! a `DELETED` event of a filtered watch has to be kept from meaning anything but "not mine any more, or gone".
+//! kube-runtime's own reflector falls short in three ways. Its store becomes ready (`Store::wait_until_ready`) with the first list of one
+//! watch, but the takeover barrier is the last list of several, and a namespace whose list is refused must not hold up the others.
+//! Every object in its store gets reconciled, but one whose label and status disagree must not be. And a `DELETED` event of a filtered watch
+//! means no more than "not mine any more, or gone".
 
 #[cfg(feature = "mutants")]
 mod faults;
@@ -23,15 +24,15 @@ use tokio::sync::mpsc;
 
 use self::part::Part;
 use crate::{
-    sharded::{Fitness, Sharded, cr_name},
+    sharded::{Eligibility, Sharded, cr_name},
     stamper::Change,
     watch::{backoff::WatchBackoff, lenient::Lenient, scope::merged, watcher::Watcher},
 };
 
-/// The shard's part in what its reflector sees.
+/// What a reflector asks of its shard, and reports to it.
 pub(crate) trait Observer<K>: Send + Sync + 'static {
     /// Whether the object may be reconciled.
-    fn fitness(&self, object: &Lenient<K>) -> Fitness;
+    fn eligibility(&self, object: &Lenient<K>) -> Eligibility;
     /// Complete lists are in the store: the first time, this is the takeover barrier.
     fn listed(&self, objects: usize);
     /// So many objects are in the store now.
@@ -52,26 +53,26 @@ pub(crate) struct Watch<K> {
     pub(crate) backoff: WatchBackoff,
 }
 
-/// Where a reflector puts what its controller is not to see.
-pub(crate) struct Aside<K> {
+/// Where a reflector sends the objects that its controller must not see.
+pub(crate) struct SideChannels<K> {
     /// Objects that need a stamp.
     pub(crate) repairs: mpsc::UnboundedSender<Change<Lenient<K>>>,
     /// Objects that do not decode.
     pub(crate) undecodable: mpsc::UnboundedSender<Change<Lenient<K>>>,
 }
 
-/// The store and the stream that triggers reconciles, for a controller. Objects that need a stamp or do not decode are put
-/// aside, and go to nobody else.
+/// The store and the stream that triggers reconciles, for a controller. Objects that need a stamp or do not decode go to the side channels
+/// only.
 ///
 /// A watcher starts with its first poll, after the acquisition, and its list is a consistent read
 /// ([`ListSemantic::MostRecent`]): that is the takeover barrier. A list with resourceVersion "0" could be older than
 /// the last write of the previous owner.
 pub(crate) fn reflect<K: Sharded>(
     watcher: &Watcher,
-    looked_at: Vec<Watch<K>>,
+    sources: Vec<Watch<K>>,
     selector: &str,
     observer: impl Observer<K>,
-    aside: Aside<K>,
+    side_channels: SideChannels<K>,
     order: fastrand::Rng,
 ) -> (Store<K>, impl Stream<Item = Result<K, watcher::Error>> + Send + 'static)
 where
@@ -81,13 +82,13 @@ where
     #[cfg(feature = "mutants")]
     let config = faults::list_as_it_comes(config);
     let observer = Arc::new(observer);
-    let parts = looked_at.iter().map(|watch| Part::new(watch.api.namespace())).collect();
-    let reflector = Reflector::new(parts, observer.clone(), aside, order);
+    let parts = sources.iter().map(|watch| Part::new(watch.api.namespace())).collect();
+    let reflector = Reflector::new(parts, observer.clone(), side_channels, order);
     #[cfg(feature = "mutants")]
     let reflector = reflector.open_at_once();
     let mut reflector = reflector;
     let store = reflector.store.clone();
-    let events = looked_at.into_iter().enumerate().map(|(part, Watch { api, backoff })| {
+    let events = sources.into_iter().enumerate().map(|(part, Watch { api, backoff })| {
         let observer = observer.clone();
         let events = watcher.watch(api, config.clone(), backoff, move || observer.may_list());
         events.map(move |event| (part, event)).boxed()
@@ -108,7 +109,7 @@ struct Reflector<K: Sharded, O> {
     writer: Writer<K>,
     store: Store<K>,
     observer: Arc<O>,
-    aside: Aside<K>,
+    side_channels: SideChannels<K>,
     parts: Vec<Part<K>>,
     /// Whether the barrier is behind us; until then the store is empty.
     open: bool,
@@ -119,10 +120,15 @@ impl<K: Sharded, O: Observer<K>> Reflector<K, O>
 where
     K::DynamicType: Default + Eq + Hash + Clone,
 {
-    fn new(parts: Vec<Part<K>>, observer: Arc<O>, aside: Aside<K>, order: fastrand::Rng) -> Self {
+    fn new(
+        parts: Vec<Part<K>>,
+        observer: Arc<O>,
+        side_channels: SideChannels<K>,
+        order: fastrand::Rng,
+    ) -> Self {
         let writer = Writer::<K>::default();
         let store = writer.as_reader();
-        Self { writer, store, observer, aside, parts, open: false, order }
+        Self { writer, store, observer, side_channels, parts, open: false, order }
     }
 
     /// Takes one event of a part and returns the objects to reconcile because of it.
@@ -147,21 +153,21 @@ where
                 Vec::new()
             }
             Event::InitApply(object) => {
-                if let Some(fit) = self.judged(part, object) {
+                if let Some(fit) = self.admitted(part, object) {
                     self.parts[part].keep(fit);
                 }
                 Vec::new()
             }
             Event::InitDone => {
                 for gone in self.parts[part].end_list() {
-                    put(&self.aside.undecodable, Change::Gone(gone));
+                    send(&self.side_channels.undecodable, Change::Settled(gone));
                 }
                 if self.open { self.relisted(part) } else { self.open_when_answered() }
             }
             Event::Apply(object) => self.applied(part, object),
             Event::Delete(object) => {
                 self.observer.left(object.meta());
-                put(&self.aside.repairs, Change::Gone(cr_name(&object)));
+                send(&self.side_channels.repairs, Change::Settled(cr_name(&object)));
                 self.decodes(part, &object);
                 self.remove(part, object.meta());
                 Vec::new()
@@ -220,7 +226,7 @@ where
     }
 
     fn applied(&mut self, part: usize, object: Lenient<K>) -> Vec<K> {
-        match self.judged(part, object) {
+        match self.admitted(part, object) {
             Some(fit) if self.open => {
                 self.writer.apply_watcher_event(&Event::Apply(fit.clone()));
                 vec![fit]
@@ -235,7 +241,7 @@ where
 
     /// The object, if it may be reconciled. Else it is out of the cache, so that no trigger of a child or of an earlier
     /// requeue finds it.
-    fn judged(&mut self, part: usize, object: Lenient<K>) -> Option<K> {
+    fn admitted(&mut self, part: usize, object: Lenient<K>) -> Option<K> {
         let decodes = match &object {
             Lenient::Decoded(_) => {
                 self.decodes(part, &object);
@@ -243,19 +249,19 @@ where
             }
             Lenient::Undecodable(_) => {
                 self.parts[part].does_not_decode(cr_name(&object));
-                put(&self.aside.undecodable, Change::Seen(object.clone()));
+                send(&self.side_channels.undecodable, Change::Pending(object.clone()));
                 false
             }
         };
-        match self.observer.fitness(&object) {
-            Fitness::Fit(_) if decodes => {}
-            Fitness::Fit(_) => self.remove(part, object.meta()),
-            Fitness::NeedsStamp => {
+        match self.observer.eligibility(&object) {
+            Eligibility::Eligible(_) if decodes => {}
+            Eligibility::Eligible(_) => self.remove(part, object.meta()),
+            Eligibility::NeedsStamp => {
                 self.remove(part, object.meta());
-                put(&self.aside.repairs, Change::Seen(object));
+                send(&self.side_channels.repairs, Change::Pending(object));
                 return None;
             }
-            Fitness::Unprotected => {
+            Eligibility::Unprotected => {
                 tracing::warn!(
                     namespace = object.namespace(),
                     name = object.name_any(),
@@ -266,7 +272,7 @@ where
                 return None;
             }
         }
-        put(&self.aside.repairs, Change::Gone(cr_name(&object)));
+        send(&self.side_channels.repairs, Change::Settled(cr_name(&object)));
         match object {
             Lenient::Decoded(fit) => Some(fit),
             Lenient::Undecodable(_) => None,
@@ -277,7 +283,7 @@ where
     fn decodes(&mut self, part: usize, object: &Lenient<K>) {
         let cr = cr_name(object);
         if self.parts[part].decodes(&cr) {
-            put(&self.aside.undecodable, Change::Gone(cr));
+            send(&self.side_channels.undecodable, Change::Settled(cr));
         }
     }
 
@@ -295,9 +301,9 @@ where
     }
 }
 
-/// Nobody listens any more once the shard has ended.
-fn put<T>(aside: &mpsc::UnboundedSender<T>, change: T) {
-    drop(aside.send(change));
+/// Does nothing once the shard has ended and nobody receives.
+fn send<T>(side_channels: &mpsc::UnboundedSender<T>, change: T) {
+    drop(side_channels.send(change));
 }
 
 #[cfg(test)]

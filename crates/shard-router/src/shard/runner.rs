@@ -23,17 +23,17 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use super::{
     hold_record::HoldRecord,
     reconcile::{ActiveShard, failures::Failures},
-    reflect::{Aside, Observer, Watch, reflect},
+    reflect::{Observer, SideChannels, Watch, reflect},
     tracker::Tracker,
     undecodable,
 };
 use crate::{
     authority::held::HeldShard,
-    observability::{progress::HeldProgress, records::HoldFacts},
+    observability::{progress::TermProgress, records::HoldFacts},
     reconciler::Reconciler,
     routing::{bucket::ShardId, layout::selector},
     setup::Setup,
-    sharded::{Fitness, Sharded, cr_name, fitness},
+    sharded::{Eligibility, Sharded, cr_name, eligibility},
     watch::{backoff::NoBackoff, lenient::Lenient, scope::apis},
 };
 
@@ -48,7 +48,7 @@ pub(crate) async fn run<K: Sharded, R: Reconciler<K>>(
 ) {
     let facts = HoldFacts { lease: term.lease().to_string(), shard, token: term.token().0 };
     let record = HoldRecord::begin(setup.recorder.clone(), facts, term.clone());
-    let (progress, _end) = setup.progress.hold(shard);
+    let (progress, _end) = setup.progress.track(shard);
     let held_since = setup.clock.now().monotonic;
     let start =
         async { if confirmed.await { setup.starts.clone().acquire_owned().await.ok() } else { None } };
@@ -72,7 +72,7 @@ struct WarmUp {
     /// turn meanwhile.
     permit: tokio::sync::Mutex<Option<OwnedSemaphorePermit>>,
     held_since: Monotonic,
-    progress: Arc<HeldProgress>,
+    progress: Arc<TermProgress>,
 }
 
 impl WarmUp {
@@ -107,7 +107,7 @@ async fn work<K: Sharded, R: Reconciler<K>>(
     let (repairs, repair_queue) = mpsc::unbounded_channel();
     let (undecodable, undecodable_queue) = mpsc::unbounded_channel();
     let selector = selector(&setup.stamp.bucket_label, &setup.layout.buckets_of(shard));
-    let eyes = Eyes {
+    let observer = ShardObserver {
         setup: setup.clone(),
         record: record.clone(),
         tracker: tracker.clone(),
@@ -119,8 +119,8 @@ async fn work<K: Sharded, R: Reconciler<K>>(
         &setup.watcher(),
         watches(apis(&gated.client(), &setup.options.watch_namespaces), &setup),
         &selector,
-        eyes,
-        Aside { repairs, undecodable },
+        observer,
+        SideChannels { repairs, undecodable },
         setup.order(),
     );
     let active_shard = ActiveShard::new(
@@ -223,7 +223,7 @@ fn receiver_stream<T: Send>(mut receiver: mpsc::UnboundedReceiver<T>) -> impl st
 }
 
 /// What the reflector of a shard reports to.
-struct Eyes<K: Sharded, R: Reconciler<K>> {
+struct ShardObserver<K: Sharded, R: Reconciler<K>> {
     setup: Arc<Setup<K, R>>,
     record: Arc<HoldRecord>,
     tracker: Arc<Tracker>,
@@ -232,12 +232,12 @@ struct Eyes<K: Sharded, R: Reconciler<K>> {
     warm_up: Arc<WarmUp>,
 }
 
-impl<K: Sharded, R: Reconciler<K>> Observer<K> for Eyes<K, R> {
-    fn fitness(&self, object: &Lenient<K>) -> Fitness {
+impl<K: Sharded, R: Reconciler<K>> Observer<K> for ShardObserver<K, R> {
+    fn eligibility(&self, object: &Lenient<K>) -> Eligibility {
         let stamp = &self.setup.stamp;
         let recorded = object.recorded_bucket();
         let finalizer = stamp.finalizer(object.meta(), recorded);
-        fitness(object.meta(), recorded, &stamp.bucket_label, finalizer)
+        eligibility(object.meta(), recorded, &stamp.bucket_label, finalizer)
     }
 
     fn listed(&self, objects: usize) {
@@ -289,7 +289,7 @@ impl<K: Sharded, R: Reconciler<K>> Observer<K> for Eyes<K, R> {
     }
 }
 
-impl<K: Sharded, R: Reconciler<K>> Drop for Eyes<K, R> {
+impl<K: Sharded, R: Reconciler<K>> Drop for ShardObserver<K, R> {
     /// With the reflector goes its cache.
     fn drop(&mut self) {
         self.setup.metrics.objects(self.record.facts.shard, 0);

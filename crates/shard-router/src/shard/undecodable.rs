@@ -15,7 +15,7 @@ use kube::{
 use parking_lot::{Mutex, MutexGuard};
 
 use super::{
-    free_name::{free_name, is_to_be_freed},
+    owner_finalizer::{only_owner_finalizer_is_left, remove_owner_finalizer},
     tracker::Tracker,
 };
 use crate::{
@@ -23,7 +23,7 @@ use crate::{
     reconciler::Reconciler,
     setup::Setup,
     sharded::{Sharded, cr_name},
-    stamper::{Change, Outcome, attend},
+    stamper::{Change, Completion, process_changes},
     watch::lenient::{Lenient, Undecodable},
 };
 
@@ -40,7 +40,7 @@ pub(super) async fn report<K: Sharded, R: Reconciler<K>>(
     let reports = Reports { setup, held, tracker, told: Mutex::default() };
     let mut count = Count { setup, held, objects: BTreeSet::new() };
     let changes = changes.inspect(|change| {
-        if let Change::Gone(cr) = change {
+        if let Change::Settled(cr) = change {
             reports.told().remove(cr);
         }
         count.take(change);
@@ -49,13 +49,13 @@ pub(super) async fn report<K: Sharded, R: Reconciler<K>>(
     let report = |object: Lenient<K>| {
         async move {
             match &object {
-                Lenient::Decoded(_) => Outcome::Done,
+                Lenient::Decoded(_) => Completion::Done,
                 Lenient::Undecodable(undecodable) => reports.report(&object, undecodable).await,
             }
         }
         .boxed()
     };
-    attend(setup.clock.as_ref(), Duration::ZERO, changes, report).await;
+    process_changes(setup.clock.as_ref(), Duration::ZERO, changes, report).await;
 }
 
 struct Reports<'a, K: Sharded, R: Reconciler<K>> {
@@ -67,48 +67,48 @@ struct Reports<'a, K: Sharded, R: Reconciler<K>> {
 }
 
 impl<K: Sharded, R: Reconciler<K>> Reports<'_, K, R> {
-    async fn report(&self, object: &Lenient<K>, undecodable: &Undecodable) -> Outcome {
+    async fn report(&self, object: &Lenient<K>, undecodable: &Undecodable) -> Completion {
         let cr = cr_name(object);
         let kind = K::kind(&());
-        if is_to_be_freed(undecodable.metadata(), &self.setup.stamp.owner_finalizer) {
-            return self.free(&cr, undecodable).await;
+        if only_owner_finalizer_is_left(undecodable.metadata(), &self.setup.stamp.owner_finalizer) {
+            return self.remove_finalizer(&cr, undecodable).await;
         }
         self.say(&format!("{kind} {cr} cannot be decoded, {}", what_now(undecodable)));
         let event = self.publish(&cr, object, undecodable).await;
         let client = self.held.housekeeping();
         let status = self.setup.reconciler.report_undecodable(undecodable, client).await;
         match event.and(status) {
-            Ok(()) => Outcome::Done,
-            Err(kube::Error::Api(status)) if status.code == 404 => Outcome::Done,
+            Ok(()) => Completion::Done,
+            Err(kube::Error::Api(status)) if status.code == 404 => Completion::Done,
             // It has changed since, and the watch brings it as it is now: to be told of again, or not any more.
-            Err(kube::Error::Api(status)) if status.code == 409 => Outcome::Conflict,
+            Err(kube::Error::Api(status)) if status.code == 409 => Completion::Conflict,
             Err(error) => {
                 self.say(&format!(
                     "{kind} {cr} could not be told that it cannot be decoded; it is retried: {error}"
                 ));
-                Outcome::Failed
+                Completion::Failed
             }
         }
     }
 
     /// It is being deleted, and nobody has to understand it for that.
-    async fn free(&self, cr: &str, undecodable: &Undecodable) -> Outcome {
+    async fn remove_finalizer(&self, cr: &str, undecodable: &Undecodable) -> Completion {
         let uid = undecodable.metadata().uid.as_deref().unwrap_or_default();
         // A reconcile from when it could be decoded may still run.
         let ticket = self.tracker.begin(cr, uid);
         if ticket.is_none() && !self.tracker.is_finished(uid) {
-            return Outcome::NotYet;
+            return Completion::Deferred;
         }
-        match free_name(self.setup, self.held, self.tracker, undecodable.metadata()).await {
-            Ok(()) => Outcome::Done,
-            Err(kube::Error::Api(status)) if status.code == 409 => Outcome::Conflict,
+        match remove_owner_finalizer(self.setup, self.held, self.tracker, undecodable.metadata()).await {
+            Ok(()) => Completion::Done,
+            Err(kube::Error::Api(status)) if status.code == 409 => Completion::Conflict,
             Err(error) => {
                 let kind = K::kind(&());
                 self.say(&format!(
                     "{kind} {cr} cannot be decoded and is being deleted, but the finalizer of its owner could not be removed; it \
                      is retried: {error}"
                 ));
-                Outcome::Failed
+                Completion::Failed
             }
         }
     }
@@ -174,8 +174,8 @@ struct Count<'a, K: Sharded, R: Reconciler<K>> {
 impl<K: Sharded, R: Reconciler<K>> Count<'_, K, R> {
     fn take(&mut self, change: &Change<Lenient<K>>) {
         match change {
-            Change::Seen(object) => self.objects.insert(cr_name(object)),
-            Change::Gone(cr) => self.objects.remove(cr),
+            Change::Pending(object) => self.objects.insert(cr_name(object)),
+            Change::Settled(cr) => self.objects.remove(cr),
         };
         self.setup.metrics.undecodable(self.held.shard, self.objects.len());
     }

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use kube::ResourceExt;
 use lease_core::Monotonic;
 
-use super::{Change, Outcome};
+use super::{Change, Completion};
 use crate::sharded::cr_name;
 
 const FIRST_RETRY: Duration = Duration::from_millis(50);
@@ -34,7 +34,7 @@ impl<K: ResourceExt + Clone> Backlog<K> {
 
     pub(super) fn change(&mut self, change: Change<K>, now: Monotonic) {
         match change {
-            Change::Seen(object) => {
+            Change::Pending(object) => {
                 let known = self.waiting.get_mut(&cr_name(&object));
                 if let Some(entry) = known.filter(|entry| entry.object.uid() == object.uid()) {
                     entry.renewed = entry.running;
@@ -45,7 +45,7 @@ impl<K: ResourceExt + Clone> Backlog<K> {
                     self.waiting.insert(cr_name(&entry.object), entry);
                 }
             }
-            Change::Gone(cr) => {
+            Change::Settled(cr) => {
                 self.waiting.remove(&cr);
             }
         }
@@ -64,20 +64,20 @@ impl<K: ResourceExt + Clone> Backlog<K> {
     }
 
     /// What came of the attempt on `object`. It says nothing about a namesake that waits by now.
-    pub(super) fn settle(&mut self, object: &K, outcome: Outcome, now: Monotonic) {
+    pub(super) fn settle(&mut self, object: &K, outcome: Completion, now: Monotonic) {
         let cr = cr_name(object);
         let waiting = self.waiting.get_mut(&cr);
         let Some(entry) = waiting.filter(|entry| entry.object.uid() == object.uid()) else { return };
         entry.running = false;
         entry.due = now
             + match outcome {
-                Outcome::Done if !entry.renewed => {
+                Completion::Done if !entry.renewed => {
                     self.waiting.remove(&cr);
                     return;
                 }
-                Outcome::Done | Outcome::Conflict if entry.renewed => Duration::ZERO,
-                Outcome::NotYet => NOT_YET,
-                Outcome::Done | Outcome::Conflict | Outcome::Failed => {
+                Completion::Done | Completion::Conflict if entry.renewed => Duration::ZERO,
+                Completion::Deferred => NOT_YET,
+                Completion::Done | Completion::Conflict | Completion::Failed => {
                     entry.attempts += 1;
                     (FIRST_RETRY * 2_u32.pow(entry.attempts.min(12))).min(LAST_RETRY)
                 }
@@ -106,8 +106,8 @@ mod tests {
     #[test]
     fn an_object_is_left_to_others_for_the_delay_and_edits_do_not_prolong_it() {
         let mut backlog = Backlog::new(3 * SECOND);
-        backlog.change(Change::Seen(object("1")), at(1));
-        backlog.change(Change::Seen(object("2")), at(2));
+        backlog.change(Change::Pending(object("1")), at(1));
+        backlog.change(Change::Pending(object("2")), at(2));
         assert!(backlog.take_due(at(3)).is_none());
         let due = backlog.take_due(at(4)).unwrap();
         assert_eq!(due.metadata.resource_version.as_deref(), Some("2"));
@@ -117,22 +117,22 @@ mod tests {
     #[test]
     fn what_left_the_watch_is_forgotten() {
         let mut backlog = Backlog::new(Duration::ZERO);
-        backlog.change(Change::Seen(object("1")), at(1));
-        backlog.change(Change::Gone("ns/a".to_owned()), at(1));
+        backlog.change(Change::Pending(object("1")), at(1));
+        backlog.change(Change::Settled("ns/a".to_owned()), at(1));
         assert_eq!(backlog.next_due(), None);
     }
 
     #[test]
     fn what_comes_of_a_deleted_object_does_not_settle_its_namesake() {
         let mut backlog = Backlog::new(Duration::ZERO);
-        backlog.change(Change::Seen(object("1")), at(1));
+        backlog.change(Change::Pending(object("1")), at(1));
         let old = backlog.take_due(at(1)).unwrap();
         let mut namesake = object("7");
         namesake.metadata.uid = Some("2".into());
-        backlog.change(Change::Gone("ns/a".to_owned()), at(1));
-        backlog.change(Change::Seen(namesake), at(1));
+        backlog.change(Change::Settled("ns/a".to_owned()), at(1));
+        backlog.change(Change::Pending(namesake), at(1));
         // The attempt on the old object was answered with 404.
-        backlog.settle(&old, Outcome::Done, at(1));
+        backlog.settle(&old, Completion::Done, at(1));
         let due = backlog.take_due(at(1)).expect("the namesake still waits for its stamp");
         assert_eq!(due.metadata.uid.as_deref(), Some("2"));
     }
@@ -140,17 +140,17 @@ mod tests {
     #[test]
     fn a_conflict_waits_for_news_and_a_failure_backs_off_with_a_cap() {
         let mut backlog = Backlog::new(Duration::ZERO);
-        backlog.change(Change::Seen(object("1")), at(1));
+        backlog.change(Change::Pending(object("1")), at(1));
         let taken = backlog.take_due(at(1)).unwrap();
-        backlog.change(Change::Seen(object("2")), at(1));
-        backlog.settle(&taken, Outcome::Conflict, at(1));
+        backlog.change(Change::Pending(object("2")), at(1));
+        backlog.settle(&taken, Completion::Conflict, at(1));
         let again = backlog.take_due(at(1)).expect("the news is there already");
         assert_eq!(again.metadata.resource_version.as_deref(), Some("2"));
-        backlog.settle(&again, Outcome::Failed, at(1));
+        backlog.settle(&again, Completion::Failed, at(1));
         assert!(backlog.next_due().unwrap() > at(1));
         for _ in 0..40 {
             let taken = backlog.take_due(at(99)).unwrap();
-            backlog.settle(&taken, Outcome::Failed, at(1));
+            backlog.settle(&taken, Completion::Failed, at(1));
         }
         assert_eq!(backlog.next_due(), Some(at(1) + LAST_RETRY));
     }

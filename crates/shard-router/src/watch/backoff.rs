@@ -28,12 +28,12 @@ pub(crate) struct WatchBackoff {
     next: Duration,
     /// When the last wait ended, on the clock of the caller.
     resumed: Monotonic,
-    dice: fastrand::Rng,
+    rng: fastrand::Rng,
 }
 
 impl WatchBackoff {
     pub(crate) fn seeded(seed: u64) -> Self {
-        Self { next: FIRST, resumed: Monotonic::ORIGIN, dice: fastrand::Rng::with_seed(seed) }
+        Self { next: FIRST, resumed: Monotonic::ORIGIN, rng: fastrand::Rng::with_seed(seed) }
     }
 
     /// How long to leave the watch alone after this failure, which happened at `now`.
@@ -43,7 +43,7 @@ impl WatchBackoff {
             self.next = FIRST;
         }
         let longest = self.next.min(cap);
-        let wait = longest.mul_f64(0.5 + 0.5 * self.dice.f64());
+        let wait = longest.mul_f64(0.5 + 0.5 * self.rng.f64());
         self.next = (2 * longest).min(cap);
         self.resumed = now + wait;
         wait
@@ -65,7 +65,7 @@ fn is_refused(error: &watcher::Error) -> bool {
 /// For a stream put together from others that have a backoff each.
 ///
 /// A controller pauses *all* of its triggers when one of them fails, and for longer with each failure: four watches that
-/// lost their connection at once kept a shard from hearing anything for over a minute.
+/// lost their connection at once kept a shard without any event for over a minute.
 pub(crate) struct NoBackoff;
 
 impl Iterator for NoBackoff {

@@ -11,7 +11,7 @@ use prometheus_client::registry::Registry;
 use shard_router::{Metrics, TaskContext};
 
 use crate::{
-    fleet::{Fleet, PATIENCE, violations},
+    fleet::{DEADLINE, Fleet, violations},
     scenarios::quick,
     widget::create,
 };
@@ -34,7 +34,7 @@ impl Count {
     }
 
     async fn reaches(&self, running: u32, started: u32) {
-        eventually(&format!("{running} tasks to run of {started} started"), PATIENCE, || async {
+        eventually(&format!("{running} tasks to run of {started} started"), DEADLINE, || async {
             let now = (self.now.load(Ordering::SeqCst), self.started.load(Ordering::SeqCst));
             (now == (running, started)).then_some(())
         })
@@ -103,7 +103,7 @@ async fn the_metrics_tell_what_is_held_and_done() {
         "shard_router_shard_start_seconds_count 2",
     ];
     let mut text = String::new();
-    eventually("the metrics to tell", PATIENCE, || {
+    eventually("the metrics to tell", DEADLINE, || {
         text.clear();
         prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
         let complete = lines.iter().all(|line| text.contains(line));

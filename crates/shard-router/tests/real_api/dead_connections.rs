@@ -12,7 +12,7 @@ use lease_core::Timings;
 use shard_router::{Action, Held};
 
 use crate::{
-    fleet::{Fleet, PATIENCE},
+    fleet::{DEADLINE, Fleet},
     widget::{Widget, create},
 };
 
@@ -54,7 +54,7 @@ async fn reconciles_on_dead_connections_are_given_up_and_made_again() {
             std::future::ready(all.then_some(()))
         }
     };
-    eventually("all widgets to be reconciled", PATIENCE, every_widget_beyond(BTreeMap::new())).await;
+    eventually("all widgets to be reconciled", DEADLINE, every_widget_beyond(BTreeMap::new())).await;
 
     proxy.freeze_connections();
     let before = answered.lock().unwrap().clone();

@@ -14,7 +14,7 @@ use lease_core::OnOverrun;
 use shard_router::{Action, Held};
 
 use crate::{
-    fleet::{Fleet, PATIENCE},
+    fleet::{DEADLINE, Fleet},
     scenarios::{self, quick},
     widget::{Widget, create},
 };
@@ -48,12 +48,12 @@ async fn a_reconciler_that_blocks_its_thread_beyond_the_lease_loses_the_shard() 
     fleet.settle_at(&[1]).await;
     create(&fleet.widgets, "w", &[]).await;
     let other = fleet.start(fleet.options("pod-b", 1), quick);
-    eventually("the other replica to hold the shard", PATIENCE, || async {
+    eventually("the other replica to hold the shard", DEADLINE, || async {
         fleet.holders().await.values().any(|holder| *holder == other.identity).then_some(())
     })
     .await;
     fleet.reconciled(&["w".to_owned()]).await;
-    eventually("the stuck replica to be told to end", PATIENCE, || async {
+    eventually("the stuck replica to be told to end", DEADLINE, || async {
         overrun.load(Ordering::SeqCst).then_some(())
     })
     .await;

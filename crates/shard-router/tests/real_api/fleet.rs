@@ -20,7 +20,7 @@ use crate::widget::{Widget, install};
 
 pub(crate) const ID: &str = "widgets.test.shard-router.dev";
 /// Longer than anything here should take, with two cores that others use too.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 
 /// One operator in the namespace of one test.
 pub(crate) struct Fleet {
@@ -69,16 +69,16 @@ impl Running {
     /// As on SIGTERM: resolves when everything is drained and released.
     pub(crate) async fn terminate(self) {
         let _ = self.stop.send(());
-        tokio::time::timeout(PATIENCE, self.task).await.expect("a termination ends").unwrap().unwrap();
+        tokio::time::timeout(DEADLINE, self.task).await.expect("a termination ends").unwrap().unwrap();
     }
 
     pub(crate) async fn ready(&self) {
-        tokio::time::timeout(PATIENCE, self.readiness.ready()).await.expect("the replica gets ready");
+        tokio::time::timeout(DEADLINE, self.readiness.ready()).await.expect("the replica gets ready");
     }
 
     /// The sentence for which it is not ready.
     pub(crate) async fn unready_because(&self, part: &str) -> String {
-        eventually(&format!("a replica to be unready because of {part:?}"), PATIENCE, || async {
+        eventually(&format!("a replica to be unready because of {part:?}"), DEADLINE, || async {
             match self.readiness.get() {
                 Readiness::NotReady { because } if because.contains(part) => Some(because),
                 _ => None,
@@ -160,7 +160,7 @@ impl Fleet {
     /// How many shards each replica holds, descending, once the shares are these.
     pub(crate) async fn settle_at(&self, shares: &[usize]) {
         let what = format!("shares to settle at {shares:?}");
-        eventually(&what, PATIENCE, || async { (self.shares().await == shares).then_some(()) }).await;
+        eventually(&what, DEADLINE, || async { (self.shares().await == shares).then_some(()) }).await;
     }
 
     pub(crate) async fn shares(&self) -> Vec<usize> {
@@ -175,7 +175,7 @@ impl Fleet {
 
     /// Resolves when each of these widgets has had a reconcile that ended well.
     pub(crate) async fn reconciled(&self, names: &[String]) {
-        eventually(&format!("{} widgets to be reconciled", names.len()), PATIENCE, || async {
+        eventually(&format!("{} widgets to be reconciled", names.len()), DEADLINE, || async {
             let ends = self.records.of("end");
             let done = |name: &String| {
                 let cr = format!("{}/{name}", self.env.namespace());

@@ -10,7 +10,7 @@ use lease_core::mutants::PausedWrite;
 
 use crate::{
     TURN,
-    fleet::{Fleet, PATIENCE, violations},
+    fleet::{DEADLINE, Fleet, violations},
     scenarios::slow,
     widget::{Widget, create},
 };
@@ -31,13 +31,13 @@ async fn a_pause_between_the_last_check_and_the_sending_lets_no_more_than_that_w
     let old_token = fleet.records.of("hold-begin")[0]["token"].to_string();
 
     let paused = PausedWrite::next();
-    eventually("a write to stand before its sending", PATIENCE, || async {
+    eventually("a write to stand before its sending", DEADLINE, || async {
         paused.is_reached().then_some(())
     })
     .await;
     proxy.hang();
     let b = fleet.start(fleet.options("pod-b", 1), slow);
-    eventually("the other replica to hold the shard and to have written", PATIENCE, || async {
+    eventually("the other replica to hold the shard and to have written", DEADLINE, || async {
         let holds = fleet.holders().await.values().any(|holder| *holder == b.identity);
         (holds && seen(&fleet.widgets).await.is_some_and(|seen| seen != old_token)).then_some(())
     })

@@ -13,7 +13,7 @@ use serde_json::json;
 use shard_router::Layout;
 
 use crate::{
-    fleet::{Fleet, ID, PATIENCE, violations},
+    fleet::{DEADLINE, Fleet, ID, violations},
     scenarios::{self, quick},
     widget::create,
 };
@@ -85,7 +85,7 @@ async fn a_deleted_shard_lease_comes_back_and_has_to_expire_first() {
     let name = format!("{ID}-shard-1");
     let old = fleet.leases.get(&name).await.unwrap();
     fleet.leases.delete(&name, &kube::api::DeleteParams::default()).await.unwrap();
-    let holder = eventually("the shard Lease to come back", PATIENCE, || async {
+    let holder = eventually("the shard Lease to come back", DEADLINE, || async {
         let new = fleet.leases.get_opt(&name).await.unwrap().filter(|new| new.uid() != old.uid())?;
         new.spec?.holder_identity
     })

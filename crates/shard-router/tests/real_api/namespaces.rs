@@ -12,7 +12,7 @@ use kube_testkit::{TestUser, eventually};
 use serde_json::Value;
 
 use crate::{
-    fleet::{Fleet, PATIENCE, Running, violations},
+    fleet::{DEADLINE, Fleet, Running, violations},
     scenarios::{begun_before_ready, quick},
     widget::{Widget, create},
 };
@@ -43,7 +43,7 @@ impl Place {
 
     async fn reconciled(&self, fleet: &Fleet) {
         let what = format!("{WIDGETS} widgets of {} to be reconciled", self.name);
-        eventually(&what, PATIENCE, || async { (self.ends(fleet).len() == WIDGETS).then_some(()) }).await;
+        eventually(&what, DEADLINE, || async { (self.ends(fleet).len() == WIDGETS).then_some(()) }).await;
     }
 
     /// The widgets here that have had a reconcile that ended well.
@@ -80,7 +80,7 @@ async fn all_named_namespaces_are_looked_at_and_no_other() {
     a.terminate().await;
     fleet.settle_at(&[4]).await;
     create(&second.widgets, "late", &[]).await;
-    eventually("the late widget to be reconciled", PATIENCE, || async {
+    eventually("the late widget to be reconciled", DEADLINE, || async {
         (second.ends(&fleet).len() == WIDGETS + 1).then_some(())
     })
     .await;

@@ -65,7 +65,7 @@ async fn when_nobody_coordinates_any_replica_stamps_what_stays_unstamped() {
     fleet.leases.patch(ID, &PatchParams::default(), &Patch::Merge(squatter)).await.unwrap();
 
     let mut options = fleet.options("pod-b", 2);
-    options.stamp_patience = Some(Duration::from_millis(500));
+    options.stamp_delay = Some(Duration::from_millis(500));
     let replica = fleet.start(options, quick);
     fleet.settle_at(&[2]).await;
     create(&fleet.widgets, "w", &[]).await;

@@ -7,7 +7,7 @@ use kube_testkit::{GuardedChild, GuardedCommand, Signal, TestUser, eventually};
 use serde_json::json;
 
 use crate::{
-    fleet::{Fleet, ID, PATIENCE, violations},
+    fleet::{DEADLINE, Fleet, ID, violations},
     scenarios::quick,
     widget::create,
 };
@@ -41,7 +41,7 @@ impl OldOperator {
     }
 
     async fn says(&self, what: &str) {
-        eventually(&format!("the client-go candidate to say {what:?}"), PATIENCE, || async {
+        eventually(&format!("the client-go candidate to say {what:?}"), DEADLINE, || async {
             let log = std::fs::read_to_string(&self.log).unwrap_or_default();
             log.lines().any(|line| line.ends_with(what)).then_some(())
         })
@@ -97,7 +97,7 @@ async fn shards_stop_beside_a_client_go_leader_and_go_on_after_it() {
     let begun = fleet.records.of("begin").len();
     create(&fleet.widgets, "late", &[]).await;
     // Several renewals of the predecessor later.
-    eventually("the predecessor to renew", PATIENCE, || async {
+    eventually("the predecessor to renew", DEADLINE, || async {
         let now = fleet.leases.get(ID).await.ok()?;
         let after = renewed_at(&now)?.duration_since(renewed?);
         (after.as_secs() >= 4).then_some(())

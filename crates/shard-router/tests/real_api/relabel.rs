@@ -18,7 +18,7 @@ use serde_json::json;
 use shard_router::{Action, Held, Layout, ShardKey};
 
 use crate::{
-    fleet::{Fleet, PATIENCE},
+    fleet::{DEADLINE, Fleet},
     widget::{LABEL, Widget, create},
 };
 
@@ -45,7 +45,7 @@ pub(crate) async fn relabel(fleet: &Fleet) -> Vec<String> {
     let patch = json!({"metadata": {"labels": {LABEL: elsewhere(&layout, &key)}}});
     fleet.widgets.patch("w", &PatchParams::default(), &Patch::Merge(patch)).await.unwrap();
     let as_foreign = |begin: &serde_json::Value| begin["bucket"] != bucket;
-    eventually("the label to be back, or a reconcile without that", PATIENCE, || async {
+    eventually("the label to be back, or a reconcile without that", DEADLINE, || async {
         let widget = fleet.widgets.get("w").await.unwrap();
         // A shard's watch shows the widget leave before it shows it come back, so whoever reconciles it as it is now has seen both.
         let back =

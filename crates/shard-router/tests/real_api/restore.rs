@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use shard_router::{Action, Held, Readiness};
 
 use crate::{
-    fleet::{Fleet, PATIENCE, Running, violations_but},
+    fleet::{DEADLINE, Fleet, Running, violations_but},
     widget::{Widget, create},
 };
 
@@ -45,16 +45,16 @@ pub(crate) async fn restore(fleet: &Fleet, timings: Timings, down_for: Duration)
     let backup = cluster.back_up().await.expect("a backup is taken");
     replicas.push(life_goes_on(fleet, timings).await);
 
-    let hears_nothing = async {
+    let unreachable = async {
         if down_for > timings.lease_duration() {
             join_all(replicas.iter().map(|replica| replica.unready_because("nothing was heard"))).await;
         }
     };
-    let (restored, ()) = tokio::join!(cluster.restore(&backup, down_for), hears_nothing);
+    let (restored, ()) = tokio::join!(cluster.restore(&backup, down_for), unreachable);
     restored.expect("the backup is restored");
     let served = BootTime::now();
     let bound = 3 * timings.takeover_bound() + WATCH_BACKOFF_CAP + AGAIN;
-    eventually("a widget to be made after the restore", PATIENCE, || async {
+    eventually("a widget to be made after the restore", DEADLINE, || async {
         let new = Widget::new("new", crate::widget::WidgetSpec::default());
         fleet.widgets.create(&kube::api::PostParams::default(), &new).await.ok()
     })

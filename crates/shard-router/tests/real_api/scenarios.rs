@@ -17,7 +17,7 @@ use serde_json::json;
 use shard_router::{Action, Backoff, Bucket, Held, Readiness, ShardKey};
 
 use crate::{
-    fleet::{Fleet, PATIENCE, violations, violations_but},
+    fleet::{DEADLINE, Fleet, violations, violations_but},
     widget::{LABEL, Widget, create},
 };
 
@@ -59,13 +59,13 @@ pub(crate) fn begun_before_ready(fleet: &Fleet) -> Vec<String> {
 
 /// A widget is deleted while a reconcile of it runs, and created again with a key of the other replica's shard.
 pub(crate) async fn namesakes(fleet: &Fleet) -> Vec<String> {
-    let witness = Witness::default();
+    let probe = ConcurrencyProbe::default();
     let mut replicas = Vec::new();
     for pod in ["pod-a", "pod-b"] {
         let mut options = fleet.options(pod, 2);
         options.key_label = Some("tenant".into());
-        let witness = witness.clone();
-        replicas.push(fleet.start(options, move |widget, held| witness.clone().reconcile(widget, held)));
+        let probe = probe.clone();
+        replicas.push(fleet.start(options, move |widget, held| probe.clone().reconcile(widget, held)));
     }
     fleet.settle_at(&[1, 1]).await;
     let (blue, green) = tenants_of_different_shards();
@@ -84,7 +84,7 @@ pub(crate) async fn namesakes(fleet: &Fleet) -> Vec<String> {
     // The two shards' tokens are unrelated, and the namesake belongs to the other one: another resource, another line
     // of tokens.
     let mut found = violations_but(&fleet.records, "tokens");
-    if witness.most("w") > 1 {
+    if probe.most("w") > 1 {
         found.push("two replicas reconciled one name at once".to_owned());
     }
     found
@@ -100,7 +100,7 @@ pub(crate) async fn restamp(fleet: &Fleet) -> Vec<String> {
     fleet.labelled("w", bucket).await;
     let patch = json!({"metadata": {"labels": {"tenant": "green", LABEL: null}}});
     fleet.widgets.patch("w", &PatchParams::default(), &Patch::Merge(patch)).await.unwrap();
-    let again = eventually("the label to come back", PATIENCE, || async {
+    let again = eventually("the label to come back", DEADLINE, || async {
         fleet.widgets.get("w").await.unwrap().labels().get(LABEL).cloned()
     })
     .await;
@@ -126,7 +126,7 @@ pub(crate) async fn panics(fleet: &Fleet) -> Vec<String> {
     fleet.begins(5).await;
     create(&fleet.widgets, "poison", &[]).await;
     let poison = format!("{}/poison", fleet.env.namespace());
-    eventually("the poisonous widget to be tried three times", PATIENCE, || async {
+    eventually("the poisonous widget to be tried three times", DEADLINE, || async {
         let tries =
             fleet.records.of("begin").into_iter().filter(|begin| begin["cr"] == poison.as_str()).count();
         (tries >= 3).then_some(())
@@ -176,13 +176,13 @@ pub(crate) async fn other_count(fleet: &Fleet) -> Vec<String> {
     let refuses = || matches!(readiness(), Readiness::NotReady { because } if because.contains("shards 2"));
     // Either it says so, or it is ready for work. A share is no sign to wait for while the first replica is there: by
     // the committed layout the second may be given just the two shards that its own layout knows nothing of.
-    eventually("the second replica to make up its mind", PATIENCE, || async {
+    eventually("the second replica to make up its mind", DEADLINE, || async {
         (refuses() || readiness() == Readiness::Ready).then_some(())
     })
     .await;
     first.terminate().await;
     // Everything is free now, whatever the plan says, so one that does not refuse takes the shards it knows of.
-    eventually("the second replica to refuse, or to hold a shard", PATIENCE, || async {
+    eventually("the second replica to refuse, or to hold a shard", DEADLINE, || async {
         let works = fleet.holders().await.values().any(|holder| *holder == other.identity);
         (refuses() || works).then_some(())
     })
@@ -217,9 +217,9 @@ pub(crate) async fn quick(_widget: Arc<Widget>, _held: Held) -> Result<Action, I
 
 /// How many reconciles of each name run at this moment, in all replicas together, and the most there ever were.
 #[derive(Clone, Default)]
-pub(crate) struct Witness(Arc<Mutex<BTreeMap<String, (u32, u32)>>>);
+pub(crate) struct ConcurrencyProbe(Arc<Mutex<BTreeMap<String, (u32, u32)>>>);
 
-impl Witness {
+impl ConcurrencyProbe {
     pub(crate) async fn reconcile(self, widget: Arc<Widget>, _held: Held) -> Result<Action, Infallible> {
         let name = widget.name_any();
         {
@@ -243,7 +243,7 @@ impl Fleet {
     pub(crate) async fn replace(&self, name: &str, labels: &[(&str, &str)]) -> String {
         let old = self.widgets.get(name).await.unwrap().uid();
         self.widgets.delete(name, &DeleteParams::default()).await.unwrap();
-        eventually("the name to be free", PATIENCE, || async {
+        eventually("the name to be free", DEADLINE, || async {
             let left = self.widgets.get_opt(name).await.unwrap();
             left.is_none_or(|left| left.uid() != old).then_some(())
         })
@@ -252,7 +252,7 @@ impl Fleet {
     }
 
     pub(crate) async fn begun(&self, uid: &str) {
-        eventually("a reconcile of the new object to begin", PATIENCE, || async {
+        eventually("a reconcile of the new object to begin", DEADLINE, || async {
             self.records.of("begin").iter().any(|begin| begin["uid"] == uid).then_some(())
         })
         .await;
@@ -270,7 +270,7 @@ fn tenants_of_different_shards() -> (String, String) {
 
 impl Fleet {
     pub(crate) async fn labelled(&self, name: &str, bucket: Bucket) -> Widget {
-        eventually(&format!("{name} to carry bucket {bucket} in label and status"), PATIENCE, || async {
+        eventually(&format!("{name} to carry bucket {bucket} in label and status"), DEADLINE, || async {
             let widget = self.widgets.get(name).await.unwrap();
             let recorded = widget.status.as_ref().and_then(|status| status.bucket);
             let stamped =
@@ -282,7 +282,7 @@ impl Fleet {
 
     /// Resolves when so many reconciles have begun.
     pub(crate) async fn begins(&self, count: usize) {
-        eventually(&format!("{count} reconciles to begin"), PATIENCE, || async {
+        eventually(&format!("{count} reconciles to begin"), DEADLINE, || async {
             (self.records.of("begin").len() >= count).then_some(())
         })
         .await;

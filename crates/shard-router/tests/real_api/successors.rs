@@ -11,7 +11,7 @@ use kube_testkit::eventually;
 use lease_core::Timings;
 use serde_json::json;
 
-use crate::fleet::{Fleet, ID, PATIENCE, violations};
+use crate::fleet::{DEADLINE, Fleet, ID, violations};
 use crate::scenarios::quick;
 
 const DOMAIN: &str = "test.shard-router.dev";
@@ -31,7 +31,7 @@ async fn a_shard_whose_named_successor_is_leaving_does_not_wait_for_it() {
     add_member(&fleet, "staying_1", false).await;
 
     // The replica hands one of its shards to the one that stays, which never takes it.
-    let waiting = eventually("a shard to be handed over", PATIENCE, || async {
+    let waiting = eventually("a shard to be handed over", DEADLINE, || async {
         for shard in 0..2 {
             let lease = fleet.leases.get(&lease_name(shard)).await.unwrap();
             if lease.annotations().get(&format!("{DOMAIN}/successor")).is_some_and(|name| name == "staying_1")
@@ -81,7 +81,7 @@ async fn release(fleet: &Fleet, shard: u16, successor: &str) {
 
 /// When the shard was acquired again.
 async fn taken(fleet: &Fleet, shard: u16) -> MicroTime {
-    eventually(&format!("shard {shard} to be held again"), PATIENCE, || async {
+    eventually(&format!("shard {shard} to be held again"), DEADLINE, || async {
         let record = fleet.leases.get(&lease_name(shard)).await.unwrap().spec?;
         record.holder_identity.filter(|holder| !holder.is_empty()).and(record.acquire_time)
     })

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use shard_router::{Layout, ShardKey};
 
 use crate::{
-    fleet::{Fleet, PATIENCE},
+    fleet::{DEADLINE, Fleet},
     scenarios::quick,
     widget::{LABEL, Widget, create},
 };
@@ -42,7 +42,7 @@ impl Tenant {
     }
 
     pub(crate) async fn stamped(&self) {
-        eventually("the odd widget to be stamped", PATIENCE, || async {
+        eventually("the odd widget to be stamped", DEADLINE, || async {
             self.widgets.get(ODD).await.unwrap().labels().contains_key(LABEL).then_some(())
         })
         .await;
@@ -69,7 +69,7 @@ pub(crate) async fn others_go_on(fleet: &Fleet) -> Vec<String> {
         create(&fleet.widgets, name, &[]).await;
     }
     let replica = fleet.start(fleet.options("pod-a", SHARDS), quick);
-    let all = tokio::time::timeout(PATIENCE / 2, fleet.reconciled(&names)).await;
+    let all = tokio::time::timeout(DEADLINE / 2, fleet.reconciled(&names)).await;
     replica.terminate().await;
     all.err().map(|_| "one object kept others from being reconciled".to_owned()).into_iter().collect()
 }

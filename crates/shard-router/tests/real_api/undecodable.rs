@@ -11,7 +11,7 @@ use serde_json::json;
 use shard_router::{Metrics, Options};
 
 use crate::{
-    fleet::{Fleet, PATIENCE, Running, violations},
+    fleet::{DEADLINE, Fleet, Running, violations},
     scenarios::quick,
     tenant::{ODD, SHARDS, Tenant, names_in_both_shards, others_go_on},
     widget::create,
@@ -26,7 +26,7 @@ async fn warnings(fleet: &Fleet) -> Vec<String> {
 }
 
 async fn warned_of(fleet: &Fleet, part: &str) -> String {
-    eventually(&format!("an event on the odd widget that says {part:?}"), PATIENCE, || async {
+    eventually(&format!("an event on the odd widget that says {part:?}"), DEADLINE, || async {
         warnings(fleet).await.into_iter().find(|note| note.contains(part))
     })
     .await
@@ -41,7 +41,7 @@ fn counted(registry: &Registry) -> u64 {
 }
 
 async fn counts(registry: &Registry, objects: u64) {
-    eventually(&format!("{objects} objects to be counted that do not decode"), PATIENCE, || async {
+    eventually(&format!("{objects} objects to be counted that do not decode"), DEADLINE, || async {
         (counted(registry) == objects).then_some(())
     })
     .await;
@@ -117,7 +117,7 @@ async fn the_deletion_of_what_does_not_decode_comes_to_an_end_or_says_what_to_do
 
     finalizers.pop();
     tenant.patch(json!({"metadata": {"finalizers": finalizers}})).await;
-    eventually("the odd widget to be gone", PATIENCE, || async {
+    eventually("the odd widget to be gone", DEADLINE, || async {
         tenant.widgets.get_opt(ODD).await.unwrap().is_none().then_some(())
     })
     .await;

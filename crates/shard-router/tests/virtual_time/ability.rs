@@ -15,7 +15,7 @@ use shard_router::{Action, Held, Readiness, ReadinessProbe};
 
 use crate::{
     blackhole::Blackhole,
-    stage::{NAMESPACE, Replica, Stage},
+    harness::{Harness, NAMESPACE, Replica},
     widget::{Widget, create},
 };
 
@@ -31,8 +31,8 @@ struct Pod {
 
 impl Pod {
     /// Starts a replica that finds widgets, or does not.
-    fn start(stage: &Stage, pod: &str, finds: bool) -> Self {
-        let (network, controller) = stage.controller(stage.options(pod, SHARDS));
+    fn start(harness: &Harness, pod: &str, finds: bool) -> Self {
+        let (network, controller) = harness.controller(harness.options(pod, SHARDS));
         network.lose_widgets(!finds);
         let readiness = controller.readiness();
         let reconciled = Arc::<Mutex<BTreeSet<String>>>::default();
@@ -41,91 +41,94 @@ impl Pod {
             seen.lock().unwrap().insert(widget.name_any());
             async { Ok::<_, Infallible>(Action::await_change()) }
         };
-        let replica = Stage::run((network.clone(), controller), reconcile);
+        let replica = Harness::run((network.clone(), controller), reconcile);
         Self { network, readiness, reconciled, _replica: replica }
     }
 
-    async fn unready_because(&self, stage: &Stage, part: &str) {
+    async fn unready_because(&self, harness: &Harness, part: &str) {
         let says = || async {
             matches!(self.readiness.get(), Readiness::NotReady { because } if because.contains(part))
         };
-        stage.until(&format!("a replica to be not ready because of {part:?}"), says).await;
+        harness.until(&format!("a replica to be not ready because of {part:?}"), says).await;
     }
 
-    async fn is_ready(&self, stage: &Stage) {
-        stage.until("a replica to be ready", || async { self.readiness.get() == Readiness::Ready }).await;
+    async fn is_ready(&self, harness: &Harness) {
+        harness.until("a replica to be ready", || async { self.readiness.get() == Readiness::Ready }).await;
     }
 }
 
 /// How many shards a replica holds.
-async fn held_by(stage: &Stage, pod: &str) -> usize {
-    let leases: Api<Lease> = Api::namespaced(stage.admin(), NAMESPACE);
+async fn held_by(harness: &Harness, pod: &str) -> usize {
+    let leases: Api<Lease> = Api::namespaced(harness.admin(), NAMESPACE);
     let leases = leases.list(&ListParams::default()).await.unwrap();
     let shards = leases.iter().filter(|lease| lease.name_any().contains("-shard-"));
     let holder = |lease: &Lease| lease.spec.as_ref()?.holder_identity.clone();
     shards.filter_map(holder).filter(|holder| holder.starts_with(pod)).count()
 }
 
-async fn holds(stage: &Stage, pod: &str, shards: usize) {
+async fn holds(harness: &Harness, pod: &str, shards: usize) {
     let what = format!("{pod} to hold {shards} shards");
-    stage.until(&what, || async { held_by(stage, pod).await == shards }).await;
+    harness.until(&what, || async { held_by(harness, pod).await == shards }).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_replica_that_cannot_list_leaves_its_shards_to_one_that_can_until_it_can_itself() {
-    let stage = Stage::new().await;
+    let harness = Harness::new().await;
     for number in 0..WIDGETS {
-        create(&stage.widgets, &format!("widget-{number}"), &[]).await;
+        create(&harness.widgets, &format!("widget-{number}"), &[]).await;
     }
-    let blind = Pod::start(&stage, "blind", false);
-    holds(&stage, "blind", 4).await;
+    let blind = Pod::start(&harness, "blind", false);
+    holds(&harness, "blind", 4).await;
     // Alone, it keeps what nobody else could take, and says that it does not work.
-    blind.unready_because(&stage, "is held but not worked on for").await;
-    stage.clock.sleep(Duration::from_secs(120)).await;
-    assert_eq!(held_by(&stage, "blind").await, 4);
+    blind.unready_because(&harness, "is held but not worked on for").await;
+    harness.clock.sleep(Duration::from_secs(120)).await;
+    assert_eq!(held_by(&harness, "blind").await, 4);
     blind
-        .unready_because(&stage, "the list of widgets.test.shard-router.dev in all namespaces keeps failing")
+        .unready_because(
+            &harness,
+            "the list of widgets.test.shard-router.dev in all namespaces keeps failing",
+        )
         .await;
 
-    let able = Pod::start(&stage, "able", true);
-    holds(&stage, "able", 4).await;
-    stage
+    let able = Pod::start(&harness, "able", true);
+    holds(&harness, "able", 4).await;
+    harness
         .until("every widget to be reconciled", || async { able.reconciled.lock().unwrap().len() == WIDGETS })
         .await;
-    able.is_ready(&stage).await;
-    blind.unready_because(&stage, "could not work on its shards").await;
+    able.is_ready(&harness).await;
+    blind.unready_because(&harness, "could not work on its shards").await;
     // They stay there, however often the other looks.
     for _ in 0..600 {
-        stage.clock.sleep(Duration::from_secs(1)).await;
-        assert_eq!(held_by(&stage, "able").await, 4, "shards are passed to and fro");
+        harness.clock.sleep(Duration::from_secs(1)).await;
+        assert_eq!(held_by(&harness, "able").await, 4, "shards are passed to and fro");
     }
 
     blind.network.lose_widgets(false);
-    let again = stage.clock.now().monotonic;
-    holds(&stage, "blind", 2).await;
-    blind.is_ready(&stage).await;
+    let again = harness.clock.now().monotonic;
+    holds(&harness, "blind", 2).await;
+    blind.is_ready(&harness).await;
     let longest = 22 * Timings::standard().lease_duration();
-    assert!(stage.clock.now().monotonic.duration_since(again) < longest);
+    assert!(harness.clock.now().monotonic.duration_since(again) < longest);
 }
 
 /// Where nobody can, the shards stay where they are.
 #[tokio::test(start_paused = true)]
 async fn shards_that_nobody_can_work_on_are_not_passed_to_and_fro() {
-    let stage = Stage::new().await;
-    let pods = ["one", "two"].map(|pod| Pod::start(&stage, pod, false));
+    let harness = Harness::new().await;
+    let pods = ["one", "two"].map(|pod| Pod::start(&harness, pod, false));
     for pod in &pods {
-        pod.unready_because(&stage, "is held but not worked on").await;
+        pod.unready_because(&harness, "is held but not worked on").await;
     }
-    stage.clock.sleep(Duration::from_secs(60)).await;
-    let before = [held_by(&stage, "one").await, held_by(&stage, "two").await];
+    harness.clock.sleep(Duration::from_secs(60)).await;
+    let before = [held_by(&harness, "one").await, held_by(&harness, "two").await];
     assert_eq!(before, [2, 2]);
-    let leases: Api<Lease> = Api::namespaced(stage.admin(), NAMESPACE);
+    let leases: Api<Lease> = Api::namespaced(harness.admin(), NAMESPACE);
     let transitions = || async {
         let leases = leases.list(&ListParams::default()).await.unwrap();
         let of = |lease: &Lease| lease.spec.as_ref()?.lease_transitions;
         leases.iter().filter(|lease| lease.name_any().contains("-shard-")).filter_map(of).sum::<i32>()
     };
     let first = transitions().await;
-    stage.clock.sleep(Duration::from_secs(900)).await;
+    harness.clock.sleep(Duration::from_secs(900)).await;
     assert_eq!(transitions().await, first);
 }

@@ -8,7 +8,7 @@ use shard_router::{Action, Held};
 use tokio::sync::watch;
 
 use crate::{
-    stage::{ID, NAMESPACE, Replica, Stage},
+    harness::{Harness, ID, NAMESPACE, Replica},
     widget::{Widget, create},
 };
 
@@ -16,7 +16,7 @@ const SHARDS: u16 = 12;
 
 /// Replicas that share all shards evenly, as the plan says.
 struct Fleet {
-    stage: Stage,
+    harness: Harness,
     replicas: Vec<Replica>,
 }
 
@@ -25,11 +25,11 @@ impl Fleet {
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        let stage = Stage::new().await;
+        let harness = Harness::new().await;
         let replicas = (0..size).map(|number| {
             let (pod, reconcile) = (format!("op-{number}"), reconcile.clone());
-            let options = stage.options(&pod, SHARDS);
-            stage.start(options, move |_: Arc<Widget>, _: Held| {
+            let options = harness.options(&pod, SHARDS);
+            harness.start(options, move |_: Arc<Widget>, _: Held| {
                 let reconciled = reconcile(&pod);
                 async move {
                     reconciled.await;
@@ -38,10 +38,10 @@ impl Fleet {
             })
         });
         let replicas = replicas.collect();
-        let fleet = Self { stage, replicas };
+        let fleet = Self { harness, replicas };
         let share = usize::from(SHARDS) / size;
         fleet
-            .stage
+            .harness
             .until("all replicas to hold as many shards", || async {
                 let holders = fleet.holders().await;
                 let held_by = |pod: usize| {
@@ -56,7 +56,7 @@ impl Fleet {
 
     /// The holders of all shards; empty where there is none.
     async fn holders(&self) -> Vec<String> {
-        let leases: Api<Lease> = Api::namespaced(self.stage.admin(), NAMESPACE);
+        let leases: Api<Lease> = Api::namespaced(self.harness.admin(), NAMESPACE);
         let leases = leases.list(&ListParams::default()).await.expect("listed");
         let of_shards =
             leases.items.into_iter().filter(|lease| lease.name_any().starts_with(&format!("{ID}-shard-")));
@@ -65,14 +65,14 @@ impl Fleet {
 
     /// Resolves when the replicas of these Pods hold all shards, and says how long that took.
     async fn until_all_are_held_by(&self, pods: &[&str]) -> Duration {
-        let begun = self.stage.clock.now().monotonic;
-        self.stage
+        let begun = self.harness.clock.now().monotonic;
+        self.harness
             .until("all shards to be held by those who are left", || async {
                 let holders = self.holders().await;
                 holders.iter().all(|holder| pods.iter().any(|pod| holder.starts_with(&format!("{pod}_"))))
             })
             .await;
-        self.stage.clock.now().monotonic.duration_since(begun)
+        self.harness.clock.now().monotonic.duration_since(begun)
     }
 }
 
@@ -104,13 +104,13 @@ pub(crate) async fn taken_over_from_several_that_leave() -> Duration {
     });
     let mut fleet = fleet.await;
     for number in 0..4 * SHARDS {
-        create(&fleet.stage.widgets, &format!("widget-{number}"), &[]).await;
+        create(&fleet.harness.widgets, &format!("widget-{number}"), &[]).await;
     }
     started.wait_for(|started| *started).await.expect("the first replica runs");
     let mut leaving = fleet.replicas.drain(..3).map(|replica| replica.stop).collect::<Vec<_>>().into_iter();
     leaving.next().expect("the first").send(()).expect("it runs");
     // As it cannot know yet that these leave, too.
-    fleet.stage.clock.sleep(Duration::from_secs(1)).await;
+    fleet.harness.clock.sleep(Duration::from_secs(1)).await;
     leaving.for_each(|stop| stop.send(()).expect("it runs"));
     fleet.until_all_are_held_by(&["op-0", "op-3"]).await;
     go_on.send_replace(false);

@@ -14,7 +14,7 @@ use serde_json::json;
 use shard_router::{Action, Held};
 
 use crate::{
-    stage::{NAMESPACE, Stage},
+    harness::{Harness, NAMESPACE},
     widget::{Widget, create},
 };
 
@@ -22,9 +22,9 @@ const WIDGETS: usize = 8;
 
 /// How long after the connections died every edit was reconciled; `None` if that did not happen within ten minutes.
 pub(crate) async fn recovered_after() -> Option<Duration> {
-    let stage = Stage::new().await;
+    let harness = Harness::new().await;
     for number in 0..WIDGETS {
-        create(&stage.widgets, &format!("widget-{number}"), &[]).await;
+        create(&harness.widgets, &format!("widget-{number}"), &[]).await;
     }
     let sizes: Arc<Mutex<BTreeMap<String, i32>>> = Arc::default();
     let seen = sizes.clone();
@@ -37,7 +37,7 @@ pub(crate) async fn recovered_after() -> Option<Duration> {
             Ok::<_, kube::Error>(Action::await_change())
         }
     };
-    let replica = stage.start(stage.options("op-0", 4), reconcile);
+    let replica = harness.start(harness.options("op-0", 4), reconcile);
     let all = |size: i32| {
         let sizes = sizes.clone();
         move || {
@@ -45,24 +45,24 @@ pub(crate) async fn recovered_after() -> Option<Duration> {
             std::future::ready(sizes.len() == WIDGETS && sizes.values().all(|found| *found == size))
         }
     };
-    stage.until("every widget to be reconciled", all(0)).await;
+    harness.until("every widget to be reconciled", all(0)).await;
 
     // Watches go on, so every edit is seen; what is asked because of it is never answered.
     replica.network.swallow_requests(true);
     for number in 0..WIDGETS {
         let edit = Patch::Merge(json!({"spec": {"size": 7}}));
         let name = format!("widget-{number}");
-        stage.widgets.patch(&name, &PatchParams::default(), &edit).await.expect("edited");
+        harness.widgets.patch(&name, &PatchParams::default(), &edit).await.expect("edited");
     }
-    stage.clock.sleep(Duration::from_secs(1)).await;
+    harness.clock.sleep(Duration::from_secs(1)).await;
     replica.network.swallow_requests(false);
-    let died = stage.clock.now().monotonic;
+    let died = harness.clock.now().monotonic;
     let done = all(7);
-    while stage.clock.now().monotonic < died + Duration::from_mins(10) {
+    while harness.clock.now().monotonic < died + Duration::from_mins(10) {
         if done().await {
-            return Some(stage.clock.now().monotonic.duration_since(died));
+            return Some(harness.clock.now().monotonic.duration_since(died));
         }
-        stage.clock.sleep(Duration::from_millis(100)).await;
+        harness.clock.sleep(Duration::from_millis(100)).await;
     }
     None
 }

@@ -4,20 +4,20 @@ use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use shard_router::{Action, Held};
 
-use crate::{stage::Stage, widget::Widget};
+use crate::{harness::Harness, widget::Widget};
 
 /// A replica that is alone holds all Leases, so that it reads none of them: that its own renewals do not come back is all that it can
 /// notice. How long until it began another watch.
 pub(crate) async fn begun_anew_after() -> Duration {
-    let stage = Stage::new().await;
+    let harness = Harness::new().await;
     let reconcile = |_: Arc<Widget>, _: Held| async { Ok::<_, Infallible>(Action::await_change()) };
-    let replica = stage.start(stage.options("op-0", 2), reconcile);
+    let replica = harness.start(harness.options("op-0", 2), reconcile);
     // Long enough to hold everything.
-    stage.clock.sleep(Duration::from_secs(60)).await;
+    harness.clock.sleep(Duration::from_secs(60)).await;
     let before = replica.network.lease_watches();
-    let begun = stage.clock.now().monotonic;
+    let begun = harness.clock.now().monotonic;
     replica.network.hang_open_watches();
     let anew = || std::future::ready(replica.network.lease_watches() > before);
-    stage.until("another watch on Leases", anew).await;
-    stage.clock.now().monotonic.duration_since(begun)
+    harness.until("another watch on Leases", anew).await;
+    harness.clock.now().monotonic.duration_since(begun)
 }

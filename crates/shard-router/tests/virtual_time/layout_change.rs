@@ -17,7 +17,7 @@ use lease_core::{Clock, Monotonic};
 use shard_router::{Action, Held, Reconciler};
 
 use crate::{
-    stage::{ID, NAMESPACE, Stage},
+    harness::{Harness, ID, NAMESPACE},
     widget::{Widget, create},
 };
 
@@ -30,23 +30,23 @@ pub(crate) type Reconciles = Arc<Mutex<Vec<(String, &'static str, Monotonic, Mon
 
 /// Reconciles of one widget by both replicas at once, in words.
 pub(crate) async fn overlaps() -> Vec<String> {
-    let stage = Stage::new().await;
+    let harness = Harness::new().await;
     let names: Vec<String> = (0..WIDGETS).map(|number| format!("widget-{number}")).collect();
     for name in &names {
-        create(&stage.widgets, name, &[]).await;
+        create(&harness.widgets, name, &[]).await;
     }
     let reconciles = Reconciles::default();
-    let old = stage.start(stage.options("old", 4), recording("old", &reconciles, &stage));
-    stage
+    let old = harness.start(harness.options("old", 4), recording("old", &reconciles, &harness));
+    harness
         .until("old to reconcile everything", || async { reconciled_by("old", &reconciles) == WIDGETS })
         .await;
-    let new = stage.start(stage.options("new", 8), recording("new", &reconciles, &stage));
+    let new = harness.start(harness.options("new", 8), recording("new", &reconciles, &harness));
     // It sees another layout, and refuses.
-    stage.clock.sleep(Duration::from_secs(5)).await;
+    harness.clock.sleep(Duration::from_secs(5)).await;
 
-    let leases: Api<Lease> = Api::namespaced(stage.admin(), NAMESPACE);
+    let leases: Api<Lease> = Api::namespaced(harness.admin(), NAMESPACE);
     delete(&leases, ID).await;
-    stage.clock.sleep(Duration::from_millis(10_500)).await;
+    harness.clock.sleep(Duration::from_millis(10_500)).await;
     old.network.swallow(true);
     for lease in leases.list(&ListParams::default()).await.expect("listed") {
         if lease.name_any().starts_with(&format!("{ID}-shard-")) {
@@ -54,7 +54,7 @@ pub(crate) async fn overlaps() -> Vec<String> {
         }
     }
     // LeaseDuration is 15 s: long enough for new to commit its layout and take every shard.
-    stage
+    harness
         .until("new to reconcile everything", || async { reconciled_by("new", &reconciles) == WIDGETS })
         .await;
     drop((old, new));
@@ -79,9 +79,9 @@ pub(crate) fn reconciled_by(replica: &str, reconciles: &Reconciles) -> usize {
 pub(crate) fn recording(
     replica: &'static str,
     reconciles: &Reconciles,
-    stage: &Stage,
+    harness: &Harness,
 ) -> impl Reconciler<Widget> + use<> {
-    let (reconciles, clock) = (reconciles.clone(), stage.clock.clone());
+    let (reconciles, clock) = (reconciles.clone(), harness.clock.clone());
     move |widget: Arc<Widget>, _: Held| {
         let running = Running {
             name: widget.name_any(),

@@ -22,30 +22,30 @@ use serde_json::json;
 use shard_router::{Action, Held, Readiness, ReadinessProbe, Sharded, ShardedController};
 
 use crate::{
-    stage::{ID, NAMESPACE, Replica, Stage},
+    harness::{Harness, ID, NAMESPACE, Replica},
     widget::{LABEL, Widget, create},
 };
 
-fn start(stage: &Stage, pod: &str) -> (Replica, ReadinessProbe) {
-    let controller = stage.controller(stage.options(pod, 2));
+fn start(harness: &Harness, pod: &str) -> (Replica, ReadinessProbe) {
+    let controller = harness.controller(harness.options(pod, 2));
     let readiness = controller.1.readiness();
     let reconcile = |_: Arc<Widget>, _: Held| async { Ok::<_, Infallible>(Action::await_change()) };
-    (Stage::run(controller, reconcile), readiness)
+    (Harness::run(controller, reconcile), readiness)
 }
 
-async fn unready_because(stage: &Stage, readiness: &ReadinessProbe, part: &str) {
+async fn unready_because(harness: &Harness, readiness: &ReadinessProbe, part: &str) {
     let says =
         || async { matches!(readiness.get(), Readiness::NotReady { because } if because.contains(part)) };
-    stage.until(&format!("a replica to be not ready because of {part:?}"), says).await;
+    harness.until(&format!("a replica to be not ready because of {part:?}"), says).await;
 }
 
 /// A replica that finds this definition, and a widget.
 async fn tells(definition: &CustomResourceDefinition, part: &str) {
-    let stage = Stage::defining(definition).await;
-    create(&stage.widgets, "one", &[]).await;
-    let (_replica, readiness) = start(&stage, "op-0");
-    unready_because(&stage, &readiness, part).await;
-    let widget = stage.widgets.get("one").await.unwrap();
+    let harness = Harness::defining(definition).await;
+    create(&harness.widgets, "one", &[]).await;
+    let (_replica, readiness) = start(&harness, "op-0");
+    unready_because(&harness, &readiness, part).await;
+    let widget = harness.widgets.get("one").await.unwrap();
     assert!(!widget.labels().contains_key(LABEL), "a label without a record selects what nobody reconciles");
 }
 
@@ -72,16 +72,16 @@ async fn a_definition_without_a_status_subresource_is_named() {
 
 #[tokio::test(start_paused = true)]
 async fn another_kind_under_the_same_id_is_refused_and_an_old_layout_is_completed() {
-    let stage = Stage::new().await;
-    let (_replica, readiness) = start(&stage, "op-0");
-    stage.until("a replica to be ready", || async { readiness.get() == Readiness::Ready }).await;
-    let leases: Api<Lease> = Api::namespaced(stage.admin(), NAMESPACE);
+    let harness = Harness::new().await;
+    let (_replica, readiness) = start(&harness, "op-0");
+    harness.until("a replica to be ready", || async { readiness.get() == Readiness::Ready }).await;
+    let leases: Api<Lease> = Api::namespaced(harness.admin(), NAMESPACE);
     let kind = || async {
         let lease = leases.get(ID).await.ok()?;
         let layout = lease.annotations().get("test.shard-router.dev/layout")?;
         serde_json::from_str::<serde_json::Value>(layout).ok()?.get("kind").cloned()
     };
-    stage
+    harness
         .until("the kind to be recorded", || async {
             kind().await == Some(json!("Widget.test.shard-router.dev"))
         })
@@ -98,10 +98,10 @@ async fn another_kind_under_the_same_id_is_refused_and_an_old_layout_is_complete
         async move { leases.patch(ID, &PatchParams::default(), &Patch::Merge(patch)).await.unwrap() }
     };
     write(Some("Gadget.test.shard-router.dev")).await;
-    unready_because(&stage, &readiness, "is in use for Gadget.test.shard-router.dev").await;
+    unready_because(&harness, &readiness, "is in use for Gadget.test.shard-router.dev").await;
     write(None).await;
-    stage.until("a replica to be ready again", || async { readiness.get() == Readiness::Ready }).await;
-    stage.until("the kind to be completed", || async { kind().await.is_some() }).await;
+    harness.until("a replica to be ready again", || async { readiness.get() == Readiness::Ready }).await;
+    harness.until("the kind to be completed", || async { kind().await.is_some() }).await;
 }
 
 #[derive(CustomResource, Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
@@ -126,26 +126,26 @@ impl Sharded for Gadget {
 /// `domain` is that of the gadgets' operator: with the same as the other's, the layout tells the kinds apart, else the coordinator.
 async fn one_of_two_kinds_works(shards: [u16; 2], domain: &str) {
     const RESOURCES: usize = 12;
-    let stage = Stage::new().await;
-    let definitions: Api<CustomResourceDefinition> = Api::all(stage.admin());
+    let harness = Harness::new().await;
+    let definitions: Api<CustomResourceDefinition> = Api::all(harness.admin());
     definitions.create(&PostParams::default(), &Gadget::crd()).await.unwrap();
-    let gadgets: Api<Gadget> = Api::namespaced(stage.admin(), NAMESPACE);
+    let gadgets: Api<Gadget> = Api::namespaced(harness.admin(), NAMESPACE);
     for n in 0..RESOURCES {
-        create(&stage.widgets, &format!("r{n}"), &[]).await;
+        create(&harness.widgets, &format!("r{n}"), &[]).await;
         let gadget = Gadget::new(&format!("r{n}"), GadgetSpec::default());
         gadgets.create(&PostParams::default(), &gadget).await.unwrap();
     }
     let reconciled: [Arc<Mutex<BTreeSet<String>>>; 2] = Default::default();
     let [widgets, others] = reconciled.clone();
-    let (network, controller) = stage.controller(stage.options("op-a", shards[0]));
+    let (network, controller) = harness.controller(harness.options("op-a", shards[0]));
     let widget_probe = controller.readiness();
-    let _widgets = Stage::run((network, controller), move |widget: Arc<Widget>, _: Held| {
+    let _widgets = Harness::run((network, controller), move |widget: Arc<Widget>, _: Held| {
         widgets.lock().unwrap().insert(widget.name_any());
         async { Ok::<_, Infallible>(Action::await_change()) }
     });
-    let mut options = stage.options("op-b", shards[1]);
+    let mut options = harness.options("op-b", shards[1]);
     options.elections.domain = domain.to_owned();
-    let controller = ShardedController::<Gadget>::new(stage.admin(), options);
+    let controller = ShardedController::<Gadget>::new(harness.admin(), options);
     let gadget_probe = controller.readiness();
     let reconcile = move |gadget: Arc<Gadget>, _: Held| {
         others.lock().unwrap().insert(gadget.name_any());
@@ -155,18 +155,18 @@ async fn one_of_two_kinds_works(shards: [u16; 2], domain: &str) {
 
     let count = |which: usize| reconciled[which].lock().unwrap().len();
     let all = || async { count(0) == RESOURCES || count(1) == RESOURCES };
-    stage.until("all resources of one kind to be reconciled", all).await;
+    harness.until("all resources of one kind to be reconciled", all).await;
     let (works, idle) = if count(0) == RESOURCES { (0, 1) } else { (1, 0) };
     let probes = [&widget_probe, &gadget_probe];
-    unready_because(&stage, probes[idle], "is in use ").await;
+    unready_because(&harness, probes[idle], "is in use ").await;
     assert_eq!(probes[works].get(), Readiness::Ready);
     let transitions = || async {
-        let leases: Api<Lease> = Api::namespaced(stage.admin(), NAMESPACE);
+        let leases: Api<Lease> = Api::namespaced(harness.admin(), NAMESPACE);
         let leases = leases.list(&ListParams::default()).await.unwrap();
         leases.items.into_iter().filter_map(|lease| lease.spec?.lease_transitions).sum::<i32>()
     };
     let before = transitions().await;
-    stage.clock.sleep(Duration::from_secs(60)).await;
+    harness.clock.sleep(Duration::from_secs(60)).await;
     assert_eq!(transitions().await, before, "terms are lost to the other kind");
     assert_eq!(count(idle), 0, "a replica of the other kind works, under Leases that are not its own");
 }

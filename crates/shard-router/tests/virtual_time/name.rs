@@ -18,26 +18,26 @@ use serde_json::json;
 use shard_router::{Action, Held};
 
 use crate::{
-    stage::{NAMESPACE, Stage},
+    harness::{Harness, NAMESPACE},
     widget::{Widget, create},
 };
 
 /// How long the reconcile waits for the answer to its write: so briefly that nothing else is lost meanwhile.
-const IMPATIENCE: Duration = Duration::from_millis(1);
+const CLIENT_TIMEOUT: Duration = Duration::from_millis(1);
 
 /// A reconcile gives up on a write, and the next one, of the deleted resource, succeeds. How long after the first the name was
 /// free, and how long a request is assumed to be on its way at most.
 pub(crate) async fn freed_after_a_write_was_given_up_on() -> (Duration, Duration) {
-    let stage = Stage::new().await;
-    create(&stage.widgets, "one", &[("tenant", "a")]).await;
-    let mut options = stage.options("op-0", 1);
+    let harness = Harness::new().await;
+    create(&harness.widgets, "one", &[("tenant", "a")]).await;
+    let mut options = harness.options("op-0", 1);
     options.key_label = Some("tenant".to_owned());
     let timings = options.elections.timings;
-    let (network, controller) = stage.controller(options);
+    let (network, controller) = harness.controller(options);
     let given_up = Arc::new(Mutex::new(None));
     let (reconciled, armed) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
     let (was_here, impatient) = (reconciled.clone(), armed.clone());
-    let (noted, clock, cut) = (given_up.clone(), stage.clock.clone(), network.clone());
+    let (noted, clock, cut) = (given_up.clone(), harness.clock.clone(), network.clone());
     let reconcile = move |_: Arc<Widget>, held: Held| {
         was_here.store(true, Ordering::Relaxed);
         let impatient = impatient.swap(false, Ordering::Relaxed);
@@ -50,7 +50,7 @@ pub(crate) async fn freed_after_a_write_was_given_up_on() -> (Duration, Duration
                 let (params, clock) = (PatchParams::default(), clock.as_ref());
                 tokio::select! {
                     _ = maps.patch("one", &params, &patch) => panic!("nothing answers"),
-                    () = clock.sleep(IMPATIENCE) => {}
+                    () = clock.sleep(CLIENT_TIMEOUT) => {}
                 }
                 cut.swallow_requests(false);
                 *noted.lock().expect("no panic") = Some(clock.now().monotonic);
@@ -58,23 +58,23 @@ pub(crate) async fn freed_after_a_write_was_given_up_on() -> (Duration, Duration
             Ok::<_, Infallible>(Action::await_change())
         }
     };
-    let _replica = Stage::run((network, controller), reconcile);
-    stage.until("a reconcile", || async { reconciled.load(Ordering::Relaxed) }).await;
+    let _replica = Harness::run((network, controller), reconcile);
+    harness.until("a reconcile", || async { reconciled.load(Ordering::Relaxed) }).await;
     // The watch that follows the first list is to be open by then.
-    stage.clock.sleep(Duration::from_secs(1)).await;
+    harness.clock.sleep(Duration::from_secs(1)).await;
     armed.store(true, Ordering::Relaxed);
     let edit = Patch::Merge(json!({"spec": {"size": 1}}));
-    stage.widgets.patch("one", &PatchParams::default(), &edit).await.expect("it is there");
-    stage
+    harness.widgets.patch("one", &PatchParams::default(), &edit).await.expect("it is there");
+    harness
         .until("the write to be given up on", || async { given_up.lock().expect("no panic").is_some() })
         .await;
-    stage.widgets.delete("one", &DeleteParams::default()).await.expect("it is there");
-    stage
+    harness.widgets.delete("one", &DeleteParams::default()).await.expect("it is there");
+    harness
         .until("the name to be free", || async {
-            stage.widgets.get_opt("one").await.expect("the API server answers").is_none()
+            harness.widgets.get_opt("one").await.expect("the API server answers").is_none()
         })
         .await;
     let given_up = given_up.lock().expect("no panic").expect("it was given up on");
-    let freed = stage.clock.now().monotonic.duration_since(given_up);
+    let freed = harness.clock.now().monotonic.duration_since(given_up);
     (freed, timings.lease_duration().saturating_sub(timings.renew_deadline()))
 }

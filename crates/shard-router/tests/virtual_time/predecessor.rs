@@ -19,7 +19,7 @@ use lease_core::Timings;
 use shard_router::{Action, Held, Readiness};
 
 use crate::{
-    stage::{ID, NAMESPACE, Stage},
+    harness::{Harness, ID, NAMESPACE},
     widget::{Widget, create},
 };
 
@@ -38,9 +38,9 @@ pub(crate) enum Takes {
 
 /// How long reconciles ran on beside a predecessor; `None` if they never stopped. Panics if they do not go on when it has gone.
 pub(crate) async fn overlap_with(takes: Takes) -> Option<Duration> {
-    let stage = Stage::new().await;
+    let harness = Harness::new().await;
     for number in 0..WIDGETS {
-        create(&stage.widgets, &format!("widget-{number}"), &[]).await;
+        create(&harness.widgets, &format!("widget-{number}"), &[]).await;
     }
     let running = Arc::new(AtomicUsize::new(0));
     let counted = running.clone();
@@ -54,26 +54,26 @@ pub(crate) async fn overlap_with(takes: Takes) -> Option<Duration> {
         }
     };
     let replicas = ["a", "b"].map(|pod| {
-        let options = stage.options(pod, 4);
-        let controller = stage.controller(options);
+        let options = harness.options(pod, 4);
+        let controller = harness.controller(options);
         let readiness = controller.1.readiness();
-        (Stage::run(controller, reconcile.clone()), readiness)
+        (Harness::run(controller, reconcile.clone()), readiness)
     });
     let all = || async { running.load(Ordering::Relaxed) == WIDGETS };
-    stage.until("every widget to be reconciled", all).await;
+    harness.until("every widget to be reconciled", all).await;
     // Both hold shards, and nothing is handed over any more.
-    stage.clock.sleep(Duration::from_secs(60)).await;
+    harness.clock.sleep(Duration::from_secs(60)).await;
 
-    let leases: Api<Lease> = Api::namespaced(stage.admin(), NAMESPACE);
-    let begun = stage.clock.now().monotonic;
-    write(&leases, takes, HOLDER, 15, &stage).await;
+    let leases: Api<Lease> = Api::namespaced(harness.admin(), NAMESPACE);
+    let begun = harness.clock.now().monotonic;
+    write(&leases, takes, HOLDER, 15, &harness).await;
     let bound = 10 * Timings::standard().retry_period();
     let mut stopped = None;
-    while stopped.is_none() && stage.clock.now().monotonic < begun + bound {
-        write(&leases, takes, HOLDER, 15, &stage).await;
-        stage.clock.sleep(Duration::from_millis(50)).await;
+    while stopped.is_none() && harness.clock.now().monotonic < begun + bound {
+        write(&leases, takes, HOLDER, 15, &harness).await;
+        harness.clock.sleep(Duration::from_millis(50)).await;
         let none = running.load(Ordering::Relaxed) == 0;
-        stopped = none.then(|| stage.clock.now().monotonic.duration_since(begun));
+        stopped = none.then(|| harness.clock.now().monotonic.duration_since(begun));
     }
     let stopped = stopped?;
     for (_, readiness) in &replicas {
@@ -84,14 +84,14 @@ pub(crate) async fn overlap_with(takes: Takes) -> Option<Duration> {
         );
     }
     for _ in 0..60 {
-        write(&leases, takes, HOLDER, 15, &stage).await;
-        stage.clock.sleep(Duration::from_secs(1)).await;
+        write(&leases, takes, HOLDER, 15, &harness).await;
+        harness.clock.sleep(Duration::from_secs(1)).await;
         assert_eq!(running.load(Ordering::Relaxed), 0, "nothing runs while the predecessor holds the Lease");
     }
 
     // It goes, as client-go does: an empty holder.
-    write(&leases, takes, "", 1, &stage).await;
-    stage.until("every widget to be reconciled again", all).await;
+    write(&leases, takes, "", 1, &harness).await;
+    harness.until("every widget to be reconciled again", all).await;
     for (_, readiness) in &replicas {
         assert_eq!(readiness.get(), Readiness::Ready);
     }
@@ -115,7 +115,7 @@ impl Drop for Count {
 }
 
 /// Reads and updates, and tries again where somebody was faster.
-async fn write(leases: &Api<Lease>, takes: Takes, holder: &str, seconds: i32, stage: &Stage) {
+async fn write(leases: &Api<Lease>, takes: Takes, holder: &str, seconds: i32, harness: &Harness) {
     loop {
         let mut lease = leases.get(ID).await.expect("it is there");
         if matches!(takes, Takes::WithoutLabels) {
@@ -126,7 +126,7 @@ async fn write(leases: &Api<Lease>, takes: Takes, holder: &str, seconds: i32, st
         lease.spec = Some(LeaseSpec {
             holder_identity: Some(holder.to_owned()),
             lease_duration_seconds: Some(seconds),
-            renew_time: Some(MicroTime(stage.clock.wall())),
+            renew_time: Some(MicroTime(harness.clock.wall())),
             lease_transitions: before.lease_transitions,
             ..LeaseSpec::default()
         });

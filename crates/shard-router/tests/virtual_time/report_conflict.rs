@@ -18,7 +18,7 @@ use shard_router::{Action, Held, Reconciler, Undecodable};
 use tokio::time::Instant;
 
 use crate::{
-    stage::{NAMESPACE, Stage},
+    harness::{Harness, NAMESPACE},
     widget::Widget,
 };
 
@@ -53,14 +53,14 @@ pub(crate) enum Because {
 
 /// The first attempts, this many, are answered with 409.
 pub(crate) async fn refused(attempts: usize, because: Because) -> Reported {
-    let stage = Stage::new().await;
+    let harness = Harness::new().await;
     let log = Log::default();
     let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer({
         let log = log.clone();
         move || log.clone()
     });
     let _guard = tracing::subscriber::set_default(subscriber.finish());
-    let widgets = widgets(stage.admin());
+    let widgets = widgets(harness.admin());
     let mut odd = DynamicObject::new(ODD, &ApiResource::erase::<Widget>(&()));
     odd.data = json!({"spec": {"size": "large"}});
     widgets.create(&PostParams::default(), &odd).await.expect("the definition takes anything");
@@ -68,11 +68,11 @@ pub(crate) async fn refused(attempts: usize, because: Because) -> Reported {
     let reports =
         Reports { first: attempts, because, other_hand, at: Arc::default(), refused: Arc::default() };
     let (at, refused) = (reports.at.clone(), reports.refused.clone());
-    let _replica = stage.start(stage.options("op-0", 2), reports);
+    let _replica = harness.start(harness.options("op-0", 2), reports);
     let is_told = || async { widgets.get(ODD).await.expect("the widget").annotations().contains_key(TOLD) };
-    stage.until("the widget to say that it does not decode", is_told).await;
+    harness.until("the widget to say that it does not decode", is_told).await;
     assert_eq!(*refused.lock().expect("no panic"), attempts, "so many answers were 409");
-    let events: Api<Event> = Api::namespaced(stage.admin(), NAMESPACE);
+    let events: Api<Event> = Api::namespaced(harness.admin(), NAMESPACE);
     let events = events.list(&ListParams::default()).await.expect("events").items;
     let on_odd = |event: &&Event| event.regarding.as_ref().is_some_and(|on| on.name.as_deref() == Some(ODD));
     let at = at.lock().expect("no panic");

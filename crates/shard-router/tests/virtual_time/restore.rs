@@ -19,7 +19,7 @@ use serde_json::json;
 use shard_router::{Action, Held, Readiness, TaskContext};
 
 use crate::{
-    stage::Stage,
+    harness::Harness,
     widget::{Widget, create},
 };
 
@@ -30,9 +30,9 @@ const AGAIN: Duration = Duration::from_secs(5);
 /// How long after the restore every widget was reconciled as the backup has it, a new one too, and every replica was ready;
 /// `None` if that did not happen within ten minutes.
 pub(crate) async fn recovered_after() -> Option<Duration> {
-    let stage = Stage::new().await;
+    let harness = Harness::new().await;
     for number in 0..WIDGETS {
-        create(&stage.widgets, &format!("widget-{number}"), &[]).await;
+        create(&harness.widgets, &format!("widget-{number}"), &[]).await;
     }
     let sizes: Arc<Mutex<BTreeMap<String, i32>>> = Arc::default();
     let seen = sizes.clone();
@@ -42,13 +42,13 @@ pub(crate) async fn recovered_after() -> Option<Duration> {
     };
     let starts = Arc::new(AtomicUsize::new(0));
     let replicas = ["a", "b"].map(|pod| {
-        let (network, controller) = stage.controller(stage.options(pod, 4));
+        let (network, controller) = harness.controller(harness.options(pod, 4));
         let (starts, readiness) = (starts.clone(), controller.readiness());
         let controller = controller.run_on_every_replica("everywhere", move |context: TaskContext| {
             starts.fetch_add(1, Ordering::SeqCst);
             async move { context.shutdown().await }
         });
-        (Stage::run((network, controller), reconcile.clone()), readiness)
+        (Harness::run((network, controller), reconcile.clone()), readiness)
     });
     let all = |size: i32, count: usize| {
         let sizes = sizes.clone();
@@ -58,41 +58,41 @@ pub(crate) async fn recovered_after() -> Option<Duration> {
             std::future::ready(done)
         }
     };
-    stage.until("every widget to be reconciled", all(0, WIDGETS)).await;
-    stage.clock.sleep(Duration::from_secs(60)).await;
-    let backup = stage.server().with_machine(|machine| machine.backup());
+    harness.until("every widget to be reconciled", all(0, WIDGETS)).await;
+    harness.clock.sleep(Duration::from_secs(60)).await;
+    let backup = harness.server().with_machine(|machine| machine.backup());
 
     // Life goes on: Leases are renewed, widgets edited.
     for number in 0..WIDGETS {
         let edit = Patch::Merge(json!({"spec": {"size": 7}}));
         let name = format!("widget-{number}");
-        stage.widgets.patch(&name, &PatchParams::default(), &edit).await.expect("edited");
+        harness.widgets.patch(&name, &PatchParams::default(), &edit).await.expect("edited");
     }
-    stage.until("every edit to be reconciled", all(7, WIDGETS)).await;
-    stage.clock.sleep(Duration::from_secs(120)).await;
+    harness.until("every edit to be reconciled", all(7, WIDGETS)).await;
+    harness.clock.sleep(Duration::from_secs(120)).await;
 
     // API servers are down for longer than LeaseDuration, and come back with the backup.
     for (replica, _) in &replicas {
         replica.network.swallow(true);
     }
-    stage.clock.sleep(2 * Timings::standard().lease_duration()).await;
-    stage.server().with_machine(|machine| *machine = backup);
+    harness.clock.sleep(2 * Timings::standard().lease_duration()).await;
+    harness.server().with_machine(|machine| *machine = backup);
     for (replica, _) in &replicas {
         replica.network.cut();
         replica.network.swallow(false);
     }
     assert_eq!(starts.load(Ordering::SeqCst), replicas.len(), "tasks are started once");
-    let restored = stage.clock.now().monotonic;
+    let restored = harness.clock.now().monotonic;
     sizes.lock().expect("no panic").clear();
-    create(&stage.widgets, "new", &[]).await;
+    create(&harness.widgets, "new", &[]).await;
     let done = all(0, WIDGETS + 1);
-    while stage.clock.now().monotonic < restored + Duration::from_mins(10) {
-        stage.clock.sleep(Duration::from_millis(100)).await;
+    while harness.clock.now().monotonic < restored + Duration::from_mins(10) {
+        harness.clock.sleep(Duration::from_millis(100)).await;
         let ready = replicas.iter().all(|(_, readiness)| readiness.get() == Readiness::Ready);
         // Tasks that hold nothing begin anew as well.
         let anew = starts.load(Ordering::SeqCst) == 2 * replicas.len();
         if ready && anew && done().await {
-            return Some(stage.clock.now().monotonic.duration_since(restored));
+            return Some(harness.clock.now().monotonic.duration_since(restored));
         }
     }
     None

@@ -12,7 +12,7 @@ use std::{
 use shard_router::{Action, Held, Options};
 
 use crate::{
-    stage::{HUNG, Replica, Stage},
+    harness::{HUNG, Harness, Replica},
     widget::{Widget, create},
 };
 
@@ -28,19 +28,19 @@ enum Work {
 
 /// How long a replica took to end, and its limit.
 async fn shutdown(work: Work, api_server_answers: bool) -> (Duration, Duration) {
-    let stage = Stage::new().await;
-    let options = stage.options("op-0", 4);
-    shutdown_of(&stage, options, work, api_server_answers).await
+    let harness = Harness::new().await;
+    let options = harness.options("op-0", 4);
+    shutdown_of(&harness, options, work, api_server_answers).await
 }
 
 /// The same. When it has ended, no reconcile is left.
 async fn shutdown_of(
-    stage: &Stage,
+    harness: &Harness,
     options: Options,
     work: Work,
     api_server_answers: bool,
 ) -> (Duration, Duration) {
-    create(&stage.widgets, "one", &[]).await;
+    create(&harness.widgets, "one", &[]).await;
     let limit = options.shutdown_limit();
     let begun = Arc::new(AtomicUsize::new(0));
     let counted = begun.clone();
@@ -59,15 +59,15 @@ async fn shutdown_of(
             Ok::<_, Infallible>(Action::await_change())
         }
     };
-    let Replica { network, stop, task } = stage.start(options, reconcile);
-    stage.until("a reconcile to begin", || async { begun.load(Ordering::Relaxed) > 0 }).await;
+    let Replica { network, stop, task } = harness.start(options, reconcile);
+    harness.until("a reconcile to begin", || async { begun.load(Ordering::Relaxed) > 0 }).await;
 
     network.swallow(!api_server_answers);
-    let told = stage.clock.now().monotonic;
+    let told = harness.clock.now().monotonic;
     stop.send(()).expect("it runs");
     tokio::time::timeout(HUNG, task).await.expect("it ends").expect("no panic").expect("no error");
     assert_eq!(runs.strong_count(), 0, "a reconcile, or what makes them, outlives its replica");
-    (stage.clock.now().monotonic.duration_since(told), limit)
+    (harness.clock.now().monotonic.duration_since(told), limit)
 }
 
 #[tokio::test(start_paused = true)]
@@ -96,9 +96,9 @@ async fn nor_do_both_together() {
 
 #[tokio::test(start_paused = true)]
 async fn nor_does_work_that_never_ends_without_leader_election() {
-    let stage = Stage::new().await;
-    let mut options = stage.options("op-0", 4);
+    let harness = Harness::new().await;
+    let mut options = harness.options("op-0", 4);
     options.elections.leader_election = false;
-    let (took, limit) = shutdown_of(&stage, options, Work::NeverReturns, true).await;
+    let (took, limit) = shutdown_of(&harness, options, Work::NeverReturns, true).await;
     assert!(took <= limit + TIMER_ROUNDING, "it took {took:?}, and its limit is {limit:?}");
 }

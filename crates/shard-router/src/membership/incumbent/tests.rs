@@ -99,7 +99,7 @@ fn never_does_everybody_refuse() {
         let chosen = |place: u32| holders[choice / holders.len().pow(place) % holders.len()];
         let leases: Vec<_> = (0..3_u32)
             .zip(offices)
-            .map(|(place, office)| lease(office, 1, chosen(place).0, chosen(place).1))
+            .map(|(place, role)| lease(role, 1, chosen(place).0, chosen(place).1))
             .collect();
         let mut incumbency = Incumbency::new(LEASE_DURATION);
         incumbency.observe(&names(), at(1), &leases);

@@ -11,7 +11,7 @@ use std::{
 use parking_lot::Mutex;
 
 /// Takes one line at a time. Returns only when the line is out of this process: a line that sits in a buffer when
-/// the process is killed is no evidence.
+/// the process is killed proves nothing.
 pub trait RecordSink: Send + Sync + 'static {
     /// Writes `line` (without its newline) and flushes.
     ///

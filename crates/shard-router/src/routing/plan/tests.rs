@@ -2,15 +2,15 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn member(name: &str) -> Candidacy {
-    Candidacy { identity: Identity::new(name).unwrap(), draining: false }
+fn member(name: &str) -> Member {
+    Member { identity: Identity::new(name).unwrap(), eligible: true }
 }
 
-fn draining(name: &str) -> Candidacy {
-    Candidacy { draining: true, ..member(name) }
+fn draining(name: &str) -> Member {
+    Member { eligible: false, ..member(name) }
 }
 
-fn members(count: usize) -> Vec<Candidacy> {
+fn members(count: usize) -> Vec<Member> {
     (0..count).map(|n| member(&format!("operator-7d9f-{n}_{n:08x}"))).collect()
 }
 
@@ -23,7 +23,7 @@ fn count(shards: u16) -> ShardCount {
 }
 
 /// The shares of the members that hold something, largest first.
-fn shares(plan: &Plan, members: &[Candidacy]) -> Vec<usize> {
+fn shares(plan: &Plan, members: &[Member]) -> Vec<usize> {
     let mut shares: Vec<_> = members.iter().map(|member| plan.share(&member.identity)).collect();
     shares.sort_unstable_by_key(|share| Reverse(*share));
     shares
@@ -44,7 +44,7 @@ fn eight_shards_on_three_members_are_three_three_two() {
 fn a_draining_member_keeps_nothing() {
     let before = Plan::default().next(1, count(8), &members(3), &nobody());
     let mut leaving = members(3);
-    leaving[1].draining = true;
+    leaving[1].eligible = false;
     let after = before.next(1, count(8), &leaving, &nobody());
     assert_eq!(after.share(&leaving[1].identity), 0);
     assert_eq!(shares(&after, &leaving), [4, 4, 0]);
@@ -116,12 +116,12 @@ fn ranks_are_a_permutation_that_differs_between_shards() {
 }
 
 #[test]
-fn patience_grows_with_the_rank_and_ends_before_half_a_retry_period() {
+fn the_takeover_delay_grows_with_the_rank_and_ends_before_half_a_retry_period() {
     let retry = Duration::from_secs(2);
-    let waits: Vec<_> = (0..4).map(|rank| patience(rank, 4, retry)).collect();
+    let waits: Vec<_> = (0..4).map(|rank| takeover_delay(rank, 4, retry)).collect();
     assert_eq!(waits[0], Duration::ZERO);
     assert!(waits.is_sorted() && waits[3] < retry / 2, "{waits:?}");
-    assert!(patience(99, 4, retry) < retry / 2 && patience(0, 0, retry).is_zero());
+    assert!(takeover_delay(99, 4, retry) < retry / 2 && takeover_delay(0, 0, retry).is_zero());
 }
 
 proptest! {
@@ -136,12 +136,12 @@ proptest! {
         let mut plan = Plan::default();
         for step in steps {
             let fleet: Vec<_> = step.iter().map(|(n, gone)| {
-                Candidacy { draining: *gone, ..member(&format!("pod-{n}_0")) }
+                Member { eligible: !*gone, ..member(&format!("pod-{n}_0")) }
             }).collect();
             let next = plan.next(1, shards, &fleet, &nobody());
             let reversed: Vec<_> = fleet.iter().rev().cloned().collect();
             prop_assert_eq!(&next, &plan.next(1, shards, &reversed, &nobody()));
-            let live: Vec<_> = fleet.iter().filter(|member| !member.draining).collect();
+            let live: Vec<_> = fleet.iter().filter(|member| member.eligible).collect();
             if live.is_empty() {
                 prop_assert!(shards.shards().all(|shard| next.member(shard).is_none()));
                 plan = next;

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::*;
-use crate::sharded::fitness;
+use crate::sharded::eligibility;
 
 #[derive(CustomResource, Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[kube(group = "example.com", version = "v1", kind = "Gadget", namespaced, status = "GadgetStatus")]
@@ -27,11 +27,11 @@ impl Sharded for Gadget {
 }
 
 #[derive(Clone, Default)]
-struct Seen(Arc<Mutex<Vec<String>>>, Arc<AtomicUsize>, Arc<Mutex<Vec<String>>>);
+struct RecordingObserver(Arc<Mutex<Vec<String>>>, Arc<AtomicUsize>, Arc<Mutex<Vec<String>>>);
 
-impl Observer<Gadget> for Seen {
-    fn fitness(&self, object: &Lenient<Gadget>) -> Fitness {
-        fitness(object.meta(), object.recorded_bucket(), "b", Some("owner"))
+impl Observer<Gadget> for RecordingObserver {
+    fn eligibility(&self, object: &Lenient<Gadget>) -> Eligibility {
+        eligibility(object.meta(), object.recorded_bucket(), "b", Some("owner"))
     }
 
     fn listed(&self, objects: usize) {
@@ -63,12 +63,12 @@ type Changes = mpsc::UnboundedReceiver<Change<Lenient<Gadget>>>;
 type Repairs = Changes;
 
 /// One that looks at the namespaces, or at all of them; nothing is listed yet.
-fn waiting(namespaces: &[&str]) -> (Reflector<Gadget, Seen>, Repairs) {
+fn waiting(namespaces: &[&str]) -> (Reflector<Gadget, RecordingObserver>, Repairs) {
     let (reflector, repairs, _) = all_of(namespaces);
     (reflector, repairs)
 }
 
-fn all_of(namespaces: &[&str]) -> (Reflector<Gadget, Seen>, Repairs, Changes) {
+fn all_of(namespaces: &[&str]) -> (Reflector<Gadget, RecordingObserver>, Repairs, Changes) {
     let (repairs, queue) = mpsc::unbounded_channel();
     let (undecodable, reports) = mpsc::unbounded_channel();
     let parts = if namespaces.is_empty() {
@@ -76,13 +76,13 @@ fn all_of(namespaces: &[&str]) -> (Reflector<Gadget, Seen>, Repairs, Changes) {
     } else {
         namespaces.iter().map(|namespace| Part::new(Some(namespace))).collect()
     };
-    let aside = Aside { repairs, undecodable };
-    let observer = Arc::new(Seen::default());
-    (Reflector::new(parts, observer, aside, fastrand::Rng::with_seed(1)), queue, reports)
+    let side_channels = SideChannels { repairs, undecodable };
+    let observer = Arc::new(RecordingObserver::default());
+    (Reflector::new(parts, observer, side_channels, fastrand::Rng::with_seed(1)), queue, reports)
 }
 
 /// One that has seen an empty list.
-fn reflector() -> (Reflector<Gadget, Seen>, Repairs) {
+fn reflector() -> (Reflector<Gadget, RecordingObserver>, Repairs) {
     let (mut reflector, repairs) = waiting(&[]);
     list(&mut reflector, 0, &[]);
     reflector.observer.0.lock().unwrap().clear();
@@ -90,7 +90,11 @@ fn reflector() -> (Reflector<Gadget, Seen>, Repairs) {
 }
 
 /// The names that are to be reconciled.
-fn list(reflector: &mut Reflector<Gadget, Seen>, part: usize, objects: &[Gadget]) -> Vec<String> {
+fn list(
+    reflector: &mut Reflector<Gadget, RecordingObserver>,
+    part: usize,
+    objects: &[Gadget],
+) -> Vec<String> {
     assert!(apply(reflector, part, Event::Init).is_empty());
     for object in objects {
         assert!(apply(reflector, part, Event::InitApply(object.clone())).is_empty());
@@ -98,7 +102,11 @@ fn list(reflector: &mut Reflector<Gadget, Seen>, part: usize, objects: &[Gadget]
     names(&apply(reflector, part, Event::InitDone))
 }
 
-fn apply(reflector: &mut Reflector<Gadget, Seen>, part: usize, event: Event<Gadget>) -> Vec<Gadget> {
+fn apply(
+    reflector: &mut Reflector<Gadget, RecordingObserver>,
+    part: usize,
+    event: Event<Gadget>,
+) -> Vec<Gadget> {
     reflector.apply(part, lenient(event))
 }
 
@@ -118,11 +126,11 @@ fn names(objects: &[Gadget]) -> Vec<String> {
     names
 }
 
-fn cached(reflector: &Reflector<Gadget, Seen>) -> Vec<String> {
+fn cached(reflector: &Reflector<Gadget, RecordingObserver>) -> Vec<String> {
     names(&reflector.store.state().iter().map(|object| Gadget::clone(object)).collect::<Vec<_>>())
 }
 
-fn observed(reflector: &Reflector<Gadget, Seen>) -> Vec<String> {
+fn observed(reflector: &Reflector<Gadget, RecordingObserver>) -> Vec<String> {
     reflector.observer.0.lock().unwrap().clone()
 }
 
@@ -142,8 +150,8 @@ fn fit(name: &str) -> Gadget {
 
 fn next(repairs: &mut Repairs) -> Option<(bool, String)> {
     repairs.try_recv().ok().map(|change| match change {
-        Change::Seen(object) => (true, object.name_any()),
-        Change::Gone(cr) => (false, cr),
+        Change::Pending(object) => (true, object.name_any()),
+        Change::Settled(cr) => (false, cr),
     })
 }
 

@@ -1,4 +1,4 @@
-//! Tasks of every replica, which hold no Lease that a restore of etcd would end.
+//! The user's tasks of every replica. They hold no Lease, so a restore of etcd does not end them by itself.
 
 use std::sync::Arc;
 
@@ -8,9 +8,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{reconciler::Reconciler, setup::Setup, sharded::Sharded, task::NamedTask};
 
-/// Runs the task until `stop`, and anew whenever history was rewound, if it has ended by then or not: watches and caches of it go
-/// on from versions that other states have now, and what it did may be undone.
-pub(super) async fn keep_up<K: Sharded, R: Reconciler<K>>(
+/// Runs the task until `stop`, and starts it again after each restore of etcd, even if it had ended: the resourceVersions that its watches
+/// and caches continue from mean other states then, and its writes may be undone.
+pub(super) async fn run_until<K: Sharded, R: Reconciler<K>>(
     setup: Arc<Setup<K, R>>,
     task: NamedTask,
     stop: CancellationToken,
@@ -45,8 +45,8 @@ pub(super) async fn keep_up<K: Sharded, R: Reconciler<K>>(
     }
 }
 
-/// Hands on how often history was rewound, to tasks that began before the elections.
-pub(super) async fn announce_rewinds(mut rewinds: watch::Receiver<u64>, histories: watch::Sender<u64>) {
+/// Forwards the number of restores to tasks that were started before the elections.
+pub(super) async fn forward_rewinds(mut rewinds: watch::Receiver<u64>, histories: watch::Sender<u64>) {
     while rewinds.changed().await.is_ok() {
         histories.send_replace(*rewinds.borrow_and_update());
     }

@@ -21,7 +21,7 @@ pub(crate) const ID: &str = "widgets.test.shard-router.dev";
 pub(crate) const HUNG: Duration = Duration::from_secs(600);
 
 /// An API server that knows widgets.
-pub(crate) struct Stage {
+pub(crate) struct Harness {
     server: EmbeddedServer,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) widgets: Api<Widget>,
@@ -34,7 +34,7 @@ pub(crate) struct Replica {
     pub(crate) task: JoinHandle<Result<(), RunError>>,
 }
 
-impl Stage {
+impl Harness {
     pub(crate) async fn new() -> Self {
         Self::defining(&Widget::crd()).await
     }

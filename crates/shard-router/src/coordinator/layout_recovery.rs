@@ -1,12 +1,12 @@
-//! Which layout to commit where the coordinator Lease carries none. Pure.
+//! Which layout to commit if the coordinator Lease carries none. Pure.
 //!
-//! On a first install that is what this replica is set to. Else there was a layout, and somebody deleted the coordinator Lease, or
-//! took the annotation off: other replicas may be working by the former layout this moment, so only that very one can be
-//! recorded again without moving a bucket under somebody's hands. Each shard Lease says which one that is, in the annotation that its
-//! creator and its holders put there; a single one that remains is enough.
+//! On a first install that is the layout that this replica is configured with. Otherwise somebody deleted the coordinator Lease or removed
+//! the annotation, and other replicas may still work by the earlier layout. Only that one can be recorded again without moving a bucket
+//! that is being worked on. Each shard Lease carries it in an annotation, written by whoever created or held the Lease. One remaining
+//! shard Lease is enough.
 //!
-//! Where none remains, whoever held one loses it no later than by RenewDeadline, and the new ones take LeaseDuration to come into the
-//! world ([`birth`](super::birth)). So nothing of the former layout is left then.
+//! If no shard Lease remains, whoever held one loses it after RenewDeadline at the latest, and new ones can be taken only after
+//! LeaseDuration ([`lease_history`](super::lease_history)). Nobody works by the earlier layout then.
 
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::ResourceExt;
@@ -16,12 +16,12 @@ use crate::{
     routing::{bucket::ShardId, layout::Layout},
 };
 
-/// The layout to commit, given all Leases that there are, by a replica that is set to `ours`.
+/// The layout to commit, given all existing Leases, by a replica that is configured with `ours`.
 ///
 /// # Errors
 ///
-/// In one sentence, why this replica must commit none.
-pub(super) fn layout(leases: &[Lease], ours: &Layout, names: &Names) -> Result<Layout, String> {
+/// A sentence that says why this replica must not commit a layout.
+pub(super) fn recover(leases: &[Lease], ours: &Layout, names: &Names) -> Result<Layout, String> {
     let mut existing: Vec<(ShardId, &Lease)> =
         leases.iter().filter_map(|lease| Some((names.shard_of(&lease.name_any())?, lease))).collect();
     existing.sort_unstable_by_key(|(shard, _)| *shard);
@@ -40,7 +40,7 @@ pub(super) fn layout(leases: &[Lease], ours: &Layout, names: &Names) -> Result<L
         }
     }
     let surplus = existing.last().is_some_and(|(last, _)| last.0 >= ours.shards.get());
-    // Leases written by versions that did not say: only a whole set stands for a number of shards.
+    // Versions that wrote no annotation: only a complete set of Leases tells the number of shards.
     let whole = existing.iter().map(|(shard, _)| *shard).eq(ours.shards.shards());
     match recorded {
         Some(recorded) if !surplus => Ok(recorded),
@@ -56,7 +56,7 @@ pub(super) fn layout(leases: &[Lease], ours: &Layout, names: &Names) -> Result<L
     }
 }
 
-/// What a shard Lease says about the layout.
+/// The layout recorded on a shard Lease.
 fn read(lease: &Lease, names: &Names) -> Result<Option<Layout>, String> {
     let Some(json) = lease.annotations().get(&names.layout_annotation()) else { return Ok(None) };
     serde_json::from_str(json).map(Some).map_err(|error| {
@@ -93,7 +93,7 @@ mod tests {
 
     /// Leases of these shards, which say that there are `of` of them.
     fn saying(shards: &[u16], layout: &Layout) -> Vec<Lease> {
-        let json = layout.mark(&names()).1;
+        let json = layout.annotation(&names()).1;
         shards.iter().map(|shard| lease(*shard, Some(&json))).collect()
     }
 
@@ -102,7 +102,7 @@ mod tests {
     }
 
     fn committed(leases: &[Lease]) -> Result<Layout, String> {
-        layout(leases, &of(4), &names())
+        recover(leases, &of(4), &names())
     }
 
     #[test]

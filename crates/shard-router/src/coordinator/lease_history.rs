@@ -1,18 +1,17 @@
-//! How a shard Lease comes into the world: released, if provably no shard of the election ever had a holder, else with a
-//! placeholder for a holder, which has to expire like any other.
+//! Whether a new shard Lease may be created released: only if it is certain that nobody can hold a shard. Otherwise it is created with a
+//! placeholder as its holder, which has to expire like any other holder.
 //!
 //! # Why a placeholder
 //!
-//! If someone deletes a shard Lease, its holder may go on believing in it until its validity ends, RenewDeadline after
-//! its last write was sent. A new Lease that anyone may take at once would let two replicas work. A placeholder
-//! makes everyone wait from the creation on, for the longest LeaseDuration that any shard Lease was seen to state, and no less than
-//! this replica's own: that is longer than any validity.
+//! If someone deletes a shard Lease, its holder goes on until its validity ends, RenewDeadline after its last write was sent. If others
+//! could take a new Lease at once, two replicas would work. The placeholder makes everyone wait, counted from the creation, for the
+//! longest LeaseDuration that was seen on any shard Lease, and at least for this replica's own. That is longer than any validity.
 //!
-//! What was held before need not have had the *same name*. Where somebody deletes the coordinator Lease and all shard Leases, a
-//! replica with another number of shards may commit its own layout; then a bucket of the new shard 6 belonged to shard 2 a moment ago,
-//! and may still be worked on there. So one shard Lease, of whatever number, that may have existed makes *every* new one wait.
+//! The Lease that was held before may have had *another name*. If somebody deletes the coordinator Lease and all shard Leases, a
+//! replica with another number of shards may commit its own layout. A bucket of the new shard 6 then belonged to shard 2 a moment ago
+//! and may still be worked on there. So if any shard Lease may have existed, *every* new one has to wait.
 //!
-//! # Why, and when, not
+//! # When no placeholder is needed
 //!
 //! *Claim.* Shard Leases may be created released at instant T, under one layout, if no shard Lease of the election existed at any
 //! instant from T − LeaseDuration to T, but for those that the same term created under the same layout.
@@ -23,7 +22,7 @@
 //!
 //! That none existed at such an instant is seen from three things together:
 //!
-//! 1. a consistent list, received at or before T − LeaseDuration, contains none ([`Births::witness`], taken when the
+//! 1. a consistent list, received at or before T − LeaseDuration, contains none ([`LeaseHistory::from_list`], taken when the
 //!    replica starts);
 //! 2. a watch from that list's resourceVersion, read up to the write by which this replica acquired the coordinator Lease
 //!    (Leases share one sequence of versions, so our own write tells that everything before it was shown), brings no event
@@ -53,8 +52,8 @@ use crate::{names::Names, routing::bucket::ShardId, rules};
 /// A Lease can state any number of seconds, and people write odd ones by hand. Nobody elects a leader for longer than this.
 const LONGEST_CREDIBLE: Duration = Duration::from_secs(3_600);
 
-/// What this replica knows about which shard Leases ever existed.
-pub(crate) struct Births {
+/// Which shard Leases have existed, as far as this replica knows.
+pub(crate) struct LeaseHistory {
     api: Api<Lease>,
     names: Names,
     clock: Arc<dyn Clock>,
@@ -67,13 +66,13 @@ pub(crate) struct Births {
 struct Known {
     /// When the list was received, and its resourceVersion; `None` if there is no list to go by.
     list: Option<(Monotonic, u64)>,
-    /// Those that may have had a holder before this term, or by somebody else's hand in it.
-    former: BTreeSet<ShardId>,
+    /// Shards whose Leases may have had a holder before this term, or were created by others during it.
+    earlier: BTreeSet<ShardId>,
     /// The term that `created` belongs to.
     term: Option<FencingToken>,
-    /// Those that this term has created, or may have.
+    /// Shards whose Leases this term has created, or may have created.
     created: BTreeSet<ShardId>,
-    /// The longest LeaseDuration that any of them stated.
+    /// The longest LeaseDuration seen on any of them.
     longest: Duration,
 }
 
@@ -81,13 +80,13 @@ impl Known {
     fn begin_term(&mut self, term: FencingToken) {
         if self.term.replace(term) != Some(term) {
             let created = std::mem::take(&mut self.created);
-            self.former.extend(created);
+            self.earlier.extend(created);
         }
     }
 
-    fn saw(&mut self, shard: ShardId, lease: &Lease) {
+    fn observe(&mut self, shard: ShardId, lease: &Lease) {
         if !self.created.contains(&shard) {
-            self.former.insert(shard);
+            self.earlier.insert(shard);
         }
         let stated = lease.spec.as_ref().and_then(|spec| spec.lease_duration_seconds).unwrap_or_default();
         let stated = Duration::from_secs(u64::try_from(stated).unwrap_or_default());
@@ -95,71 +94,71 @@ impl Known {
     }
 
     fn nobody_holds_any_of(&self, shard: ShardId) -> bool {
-        rules::nobody_holds_any_of(shard, &self.former, &self.created)
+        rules::nobody_holds_any_of(shard, &self.earlier, &self.created)
     }
 }
 
-impl Births {
-    /// Takes the list. A list that fails costs a LeaseDuration on a first install, and nothing else.
-    pub(crate) async fn witness(
+impl LeaseHistory {
+    /// Lists the Leases. If that fails, a first install takes one LeaseDuration longer; nothing else follows.
+    pub(crate) async fn from_list(
         api: Api<Lease>,
         names: Names,
         clock: Arc<dyn Clock>,
         lease_duration: Duration,
     ) -> Self {
-        let births = Self { api, names, clock, lease_duration, known: Mutex::default() };
+        let history = Self { api, names, clock, lease_duration, known: Mutex::default() };
         let everything = ListParams::default();
-        let listing = births.api.list(&everything);
+        let listing = history.api.list(&everything);
         let listed = tokio::select! {
             listed = listing => listed.map_err(|error| error.to_string()),
-            () = births.clock.sleep(lease_duration) => Err("no answer within LeaseDuration".to_owned()),
+            () = history.clock.sleep(lease_duration) => Err("no answer within LeaseDuration".to_owned()),
         };
         match listed {
             Ok(list) => {
                 let version = list.metadata.resource_version.as_deref().and_then(|text| text.parse().ok());
-                births.lock().list = version.map(|version| (births.clock.now().monotonic, version));
-                births.saw(&list.items);
+                history.lock().list = version.map(|version| (history.clock.now().monotonic, version));
+                history.observe(&list.items);
             }
             Err(error) => tracing::warn!(%error, "the Leases could not be listed at the start"),
         }
-        births
+        history
     }
 
-    /// These Leases exist, or did a moment ago. Those that are no shard's do not matter.
-    pub(crate) fn saw<'a>(&self, leases: impl IntoIterator<Item = &'a Lease>) {
+    /// Notes Leases that exist, or did a moment ago. Those of no shard are ignored.
+    pub(crate) fn observe<'a>(&self, leases: impl IntoIterator<Item = &'a Lease>) {
         let mut known = self.lock();
         for lease in leases {
             if let Some(shard) = lease.metadata.name.as_deref().and_then(|name| self.names.shard_of(name)) {
-                known.saw(shard, lease);
+                known.observe(shard, lease);
             }
         }
     }
 
-    /// This term is about to create the Lease of this shard: from the sending on it may exist, be taken and be deleted again by
-    /// hand.
+    /// Notes that this term is about to create the Lease of this shard. Once the request is sent, the Lease may exist, be taken and be
+    /// deleted again by hand.
     pub(crate) fn creating(&self, shard: ShardId) {
         self.lock().created.insert(shard);
     }
 
-    /// A Lease for this shard was there already, although nobody saw it.
+    /// Notes that a Lease of this shard existed although it had not been seen.
     pub(crate) fn existed(&self, shard: ShardId) {
-        self.lock().former.insert(shard);
+        self.lock().earlier.insert(shard);
     }
 
-    /// History was rewound: what the list and the watch from it showed may never have happened, and what did happen nobody has
-    /// seen. From here on no Lease of this process is born released.
-    pub(crate) fn forget(&self) {
+    /// To be called when etcd was restored: the list and its watch tell nothing about what happened since. From now on this process creates
+    /// no Lease released.
+    pub(crate) fn invalidate(&self) {
         self.lock().list = None;
     }
 
-    /// For how long a placeholder holds a new Lease.
-    pub(crate) fn wait(&self) -> Duration {
+    /// The LeaseDuration of a placeholder.
+    pub(crate) fn reservation(&self) -> Duration {
         self.lock().longest.max(self.lease_duration)
     }
 
-    /// Whether a Lease for this shard may be created released, now, by the holder of this coordinator term.
-    pub(crate) async fn may_be_released(&self, shard: ShardId, term: &Term) -> bool {
-        let wait = self.wait();
+    /// Whether the holder of this coordinator term may now create the Lease of this shard released.
+    pub(crate) async fn may_create_released(&self, shard: ShardId, term: &Term) -> bool {
+        let wait = self.reservation();
         let (received, version) = {
             let mut known = self.lock();
             known.begin_term(term.token());
@@ -175,24 +174,24 @@ impl Births {
         if version >= term.token().0 {
             return true;
         }
-        let history = self.history(version, term.token().0);
-        let history = tokio::select! {
-            history = history => history,
+        let events = self.events_between(version, term.token().0);
+        let events = tokio::select! {
+            events = events => events,
             () = self.clock.sleep(self.lease_duration) => None,
         };
-        let Some(seen) = history else {
+        let Some(seen) = events else {
             self.lock().list = None;
             return false;
         };
-        self.saw(&seen);
+        self.observe(&seen);
         let mut known = self.lock();
         known.list = Some((received, term.token().0));
         known.nobody_holds_any_of(shard)
     }
 
-    /// The Leases in all events after `from`, up to and including `to`; `None` if the API server no longer remembers, or does
-    /// not say.
-    async fn history(&self, from: u64, to: u64) -> Option<Vec<Lease>> {
+    /// The Leases in all events after `from`, up to and including `to`; `None` if the API server no longer has them, or does not
+    /// answer.
+    async fn events_between(&self, from: u64, to: u64) -> Option<Vec<Lease>> {
         let params = WatchParams::default();
         let mut events = self.api.watch(&params, &from.to_string()).await.ok()?.boxed();
         let mut seen = Vec::new();
@@ -219,7 +218,7 @@ impl Births {
 }
 
 /// A new shard Lease.
-pub(super) fn newborn(name: &LeaseName, released: bool, wait: Duration, at: Timestamp) -> Lease {
+pub(super) fn new_lease(name: &LeaseName, released: bool, wait: Duration, at: Timestamp) -> Lease {
     if released { released_lease(name, at) } else { reserved_lease(name, wait, at) }
 }
 
@@ -230,9 +229,9 @@ mod tests {
 
     use super::*;
 
-    fn born(released: bool) -> lease_core::LeaseRecord {
+    fn record_of_new(released: bool) -> lease_core::LeaseRecord {
         let name = LeaseName::from_server("op-shard-0");
-        let mut lease = newborn(&name, released, Duration::from_secs(15), Timestamp::UNIX_EPOCH);
+        let mut lease = new_lease(&name, released, Duration::from_secs(15), Timestamp::UNIX_EPOCH);
         lease.metadata.uid = Some("u".into());
         lease.metadata.resource_version = Some("1".into());
         observed(&lease).unwrap().record
@@ -244,13 +243,13 @@ mod tests {
     }
 
     #[test]
-    fn on_a_first_install_all_shards_of_the_layout_are_born_released() {
+    fn on_a_first_install_all_shards_of_the_layout_are_created_released() {
         let mut known = Known::default();
         known.begin_term(FencingToken(7));
         for shard in [0, 1, 2].map(ShardId) {
             assert!(known.nobody_holds_any_of(shard), "{shard}");
             known.created.insert(shard);
-            known.saw(shard, &lease(15));
+            known.observe(shard, &lease(15));
         }
         assert!(!known.nobody_holds_any_of(ShardId(1)), "somebody deleted it, and it may have had a holder");
     }
@@ -259,7 +258,7 @@ mod tests {
     fn one_lease_of_whatever_number_makes_all_new_ones_wait() {
         let mut known = Known::default();
         known.begin_term(FencingToken(7));
-        known.saw(ShardId(0), &lease(15));
+        known.observe(ShardId(0), &lease(15));
         assert!(!known.nobody_holds_any_of(ShardId(6)), "its buckets may have been shard 0's");
     }
 
@@ -278,17 +277,17 @@ mod tests {
     fn the_longest_lease_duration_counts_unless_it_is_absurd() {
         let mut known = Known::default();
         for seconds in [15, 60, 5, -1] {
-            known.saw(ShardId(0), &lease(seconds));
+            known.observe(ShardId(0), &lease(seconds));
         }
         assert_eq!(known.longest, Duration::from_secs(60));
-        known.saw(ShardId(0), &lease(i32::MAX));
+        known.observe(ShardId(0), &lease(i32::MAX));
         assert_eq!(known.longest, LONGEST_CREDIBLE);
     }
 
     #[test]
     fn a_placeholder_has_to_expire_and_a_released_lease_has_not() {
-        assert!(born(true).is_released());
-        let record = born(false);
+        assert!(record_of_new(true).is_released());
+        let record = record_of_new(false);
         assert!(!record.is_released());
         assert_eq!(record.lease_duration, Some(Duration::from_secs(15)));
         assert_eq!(record.holder.unwrap().as_str(), NOBODY);

@@ -18,13 +18,14 @@ use crate::{
 ///
 /// # Errors
 /// If the API server refuses, or does not answer. Then it is to be tried again.
-pub(super) async fn free_name<K: Sharded, R: Reconciler<K>>(
+pub(super) async fn remove_owner_finalizer<K: Sharded, R: Reconciler<K>>(
     setup: &Setup<K, R>,
     held: &HeldShard,
     tracker: &Tracker,
     meta: &ObjectMeta,
 ) -> Result<(), kube::Error> {
-    if !is_to_be_freed(meta, &setup.stamp.owner_finalizer) || !writes_have_landed(setup, held, tracker).await
+    if !only_owner_finalizer_is_left(meta, &setup.stamp.owner_finalizer)
+        || !writes_have_landed(setup, held, tracker).await
     {
         return Ok(());
     }
@@ -53,7 +54,7 @@ pub(super) async fn free_name<K: Sharded, R: Reconciler<K>>(
 }
 
 /// Also without a key label: the finalizer may be from a time when there was one, and nobody else takes it off.
-pub(super) fn is_to_be_freed(meta: &ObjectMeta, owner_finalizer: &str) -> bool {
+pub(super) fn only_owner_finalizer_is_left(meta: &ObjectMeta, owner_finalizer: &str) -> bool {
     meta.deletion_timestamp.is_some() && meta.finalizers.as_ref().is_some_and(|all| *all == [owner_finalizer])
 }
 

@@ -1,4 +1,4 @@
-//! What one replica knows of the others, folded from the Leases. Pure.
+//! What one replica knows about the others from the Leases. Pure.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -17,27 +17,27 @@ use crate::{
     rules,
 };
 
-/// What this replica knows, for all of its parts: how long a member has been silent can only be told by whoever has
-/// listened all the while.
+/// The view that all parts of a replica share: how long a member has been silent is known only to an observer that has
+/// watched all the time.
 #[derive(Debug, Clone)]
-pub(crate) struct SharedWorld(Arc<Mutex<World>>);
+pub(crate) struct SharedClusterView(Arc<Mutex<ClusterView>>);
 
-impl SharedWorld {
+impl SharedClusterView {
     pub(crate) fn new(names: Names, installation: Option<Installation>, lease_duration: Duration) -> Self {
-        Self(Arc::new(Mutex::new(World::new(names, installation, lease_duration))))
+        Self(Arc::new(Mutex::new(ClusterView::new(names, installation, lease_duration))))
     }
 
-    /// Takes in what the watch shows now, and returns what follows from it.
-    pub(crate) fn observe(&self, now: Monotonic, leases: &[Arc<Lease>]) -> World {
-        let mut world = self.0.lock();
-        world.observe(now, leases);
-        world.clone()
+    /// Takes in the current Leases and returns the view.
+    pub(crate) fn observe(&self, now: Monotonic, leases: &[Arc<Lease>]) -> ClusterView {
+        let mut view = self.0.lock();
+        view.observe(now, leases);
+        view.clone()
     }
 }
 
-/// The Leases of an operator, understood.
+/// What the Leases of an operator say.
 #[derive(Debug, Clone)]
-pub(crate) struct World {
+pub(crate) struct ClusterView {
     names: Names,
     installation: Option<Installation>,
     incumbency: Incumbency,
@@ -64,7 +64,7 @@ pub(crate) enum Committed {
     /// A layout.
     Layout(Layout),
     /// Something that this version cannot read.
-    Garbled(String),
+    Unreadable(String),
 }
 
 /// What a replica may do.
@@ -89,7 +89,7 @@ impl Committed {
             None => Self::Nothing,
             Some(json) => serde_json::from_str(json).map_or_else(
                 |error| {
-                    Self::Garbled(format!(
+                    Self::Unreadable(format!(
                         "the annotation {} of lease {} cannot be read ({error}); run the version that wrote it, or \
                          restore the annotation",
                         names.layout_annotation(),
@@ -109,12 +109,12 @@ impl Committed {
                 Ok(()) => Verdict::Work,
                 Err(sentence) => Verdict::Refuse(sentence),
             },
-            Self::Garbled(sentence) => Verdict::Refuse(sentence.clone()),
+            Self::Unreadable(sentence) => Verdict::Refuse(sentence.clone()),
         }
     }
 }
 
-impl World {
+impl ClusterView {
     pub(crate) fn new(names: Names, installation: Option<Installation>, lease_duration: Duration) -> Self {
         Self {
             names,
@@ -130,7 +130,7 @@ impl World {
         }
     }
 
-    /// Takes in what the watch shows now.
+    /// Takes in the current Leases.
     pub(crate) fn observe(&mut self, now: Monotonic, leases: &[Arc<Lease>]) {
         let names = &self.names;
         let members = leases.iter().filter_map(|lease| MemberLease::read(names, lease));
@@ -141,7 +141,7 @@ impl World {
         let is_coordinator =
             |lease: &Lease| lease.metadata.name.as_deref().is_some_and(|name| names.is_coordinator(name));
         let coordinator = leases.iter().find(|lease| is_coordinator(lease));
-        // Most news are of other Leases, and layout and plan are not read again for those.
+        // Most changes are of other Leases; layout and plan are not parsed again for those.
         if !same(self.read.as_ref(), coordinator) {
             self.read = coordinator.cloned();
             self.read_coordinator();
@@ -231,10 +231,10 @@ mod tests {
 
     #[test]
     fn an_unsharded_predecessor_keeps_the_shards_closed() {
-        let mut world = World::new(names(), None, LEASE_DURATION);
-        world.observe(Monotonic::ORIGIN, &[lease("op.example.com", "old_1", &[])]);
+        let mut view = ClusterView::new(names(), None, LEASE_DURATION);
+        view.observe(Monotonic::ORIGIN, &[lease("op.example.com", "old_1", &[])]);
         let layout = Layout::first(8.try_into().unwrap(), None);
-        assert!(matches!(world.verdict(&layout), Verdict::Yield(why) if why.contains("old_1")));
+        assert!(matches!(view.verdict(&layout), Verdict::Yield(why) if why.contains("old_1")));
     }
 
     #[test]
@@ -244,14 +244,14 @@ mod tests {
             ("example.com/layout", serde_json::to_string(&layout).unwrap()),
             ("example.com/coordinator", "a_1".to_owned()),
         ];
-        let mut world = World::new(names(), None, LEASE_DURATION);
-        let verdict = |world: &mut World, holder| {
-            world.observe(Monotonic::ORIGIN, &[lease("op.example.com", holder, &annotations)]);
-            world.verdict(&layout)
+        let mut view = ClusterView::new(names(), None, LEASE_DURATION);
+        let verdict = |view: &mut ClusterView, holder| {
+            view.observe(Monotonic::ORIGIN, &[lease("op.example.com", holder, &annotations)]);
+            view.verdict(&layout)
         };
-        assert_eq!(verdict(&mut world, "a_1"), Verdict::Work);
-        assert!(matches!(verdict(&mut world, "old_1"), Verdict::Yield(_)));
-        assert_eq!(verdict(&mut world, ""), Verdict::Work, "it has released the Lease");
+        assert_eq!(verdict(&mut view, "a_1"), Verdict::Work);
+        assert!(matches!(verdict(&mut view, "old_1"), Verdict::Yield(_)));
+        assert_eq!(verdict(&mut view, ""), Verdict::Work, "it has released the Lease");
     }
 
     #[test]
@@ -259,27 +259,27 @@ mod tests {
         let layout = Layout::first(8.try_into().unwrap(), None);
         let annotations = [("example.com/layout", serde_json::to_string(&layout).unwrap())];
         let coordinator = lease("op.example.com", "a_1", &annotations);
-        let mut world = World::new(names(), None, LEASE_DURATION);
-        world.observe(Monotonic::ORIGIN, std::slice::from_ref(&coordinator));
-        assert!(matches!(world.verdict(&layout), Verdict::Yield(_)));
-        world.observe(Monotonic::ORIGIN, &[coordinator, lease("op.example.com-member-1", "a_1", &[])]);
-        assert_eq!(world.verdict(&layout), Verdict::Work);
+        let mut view = ClusterView::new(names(), None, LEASE_DURATION);
+        view.observe(Monotonic::ORIGIN, std::slice::from_ref(&coordinator));
+        assert!(matches!(view.verdict(&layout), Verdict::Yield(_)));
+        view.observe(Monotonic::ORIGIN, &[coordinator, lease("op.example.com-member-1", "a_1", &[])]);
+        assert_eq!(view.verdict(&layout), Verdict::Work);
     }
 
     #[test]
     fn a_layout_that_differs_or_cannot_be_read_is_refused_with_a_reason() {
-        let mut world = World::new(names(), None, LEASE_DURATION);
+        let mut view = ClusterView::new(names(), None, LEASE_DURATION);
         let committed = Layout::first(8.try_into().unwrap(), None);
         let json = serde_json::to_string(&committed).unwrap();
-        world.observe(Monotonic::ORIGIN, &[lease("op.example.com", "", &[("example.com/layout", json)])]);
-        assert_eq!(world.verdict(&committed), Verdict::Work);
+        view.observe(Monotonic::ORIGIN, &[lease("op.example.com", "", &[("example.com/layout", json)])]);
+        assert_eq!(view.verdict(&committed), Verdict::Work);
         let other = Layout::first(4.try_into().unwrap(), None);
-        assert!(matches!(world.verdict(&other), Verdict::Refuse(why) if why.contains("set to 4 shards")));
-        world.observe(
+        assert!(matches!(view.verdict(&other), Verdict::Refuse(why) if why.contains("set to 4 shards")));
+        view.observe(
             Monotonic::ORIGIN,
             &[lease("op.example.com", "", &[("example.com/layout", "{".into())])],
         );
-        assert!(matches!(world.verdict(&committed), Verdict::Refuse(why) if why.contains("cannot be read")));
+        assert!(matches!(view.verdict(&committed), Verdict::Refuse(why) if why.contains("cannot be read")));
     }
 
     #[test]
@@ -295,9 +295,9 @@ mod tests {
         held.metadata.resource_version = Some("7".into());
         held.spec.get_or_insert_default().lease_duration_seconds = Some(5);
         let verdict_of = |own| {
-            let mut world = World::new(names(), Installation::new(own).ok(), LEASE_DURATION);
-            world.observe(Monotonic::ORIGIN, &[Arc::new(held.clone())]);
-            world.verdict(&layout)
+            let mut view = ClusterView::new(names(), Installation::new(own).ok(), LEASE_DURATION);
+            view.observe(Monotonic::ORIGIN, &[Arc::new(held.clone())]);
+            view.verdict(&layout)
         };
         assert_eq!(verdict_of("ns/a"), Verdict::Work);
         assert!(matches!(verdict_of("ns/b"), Verdict::Refuse(why) if why.contains("installation ns/a")));
@@ -305,21 +305,21 @@ mod tests {
 
     #[test]
     fn who_was_seen_to_be_silent_is_dead_to_every_part_of_the_replica() {
-        let world = SharedWorld::new(names(), None, LEASE_DURATION);
+        let view = SharedClusterView::new(names(), None, LEASE_DURATION);
         let mut member = lease("op.example.com-member-1", "dead_1", &[]).as_ref().clone();
         member.metadata.uid = Some("u".into());
         member.metadata.resource_version = Some("7".into());
         member.spec.get_or_insert_default().lease_duration_seconds = Some(5);
         let leases = [Arc::new(member)];
-        let at_first = world.observe(at(1), &leases);
+        let at_first = view.observe(at(1), &leases);
         assert_eq!(at_first.membership.members().len(), 1);
-        let elsewhere = world.clone().observe(at(7), &leases);
+        let elsewhere = view.clone().observe(at(7), &leases);
         assert!(elsewhere.membership.members().is_empty());
     }
 
     #[test]
     fn holders_and_plan_are_read_off() {
-        let mut world = World::new(names(), None, LEASE_DURATION);
+        let mut view = ClusterView::new(names(), None, LEASE_DURATION);
         let plan = Plan::default().next(1, 1.try_into().unwrap(), &[], &BTreeMap::new());
         let layout = serde_json::to_string(&Layout::first(1.try_into().unwrap(), None)).unwrap();
         let annotations = [
@@ -327,11 +327,11 @@ mod tests {
             ("example.com/plan", serde_json::to_string(&plan).unwrap()),
             ("example.com/coordinator", "a_1".to_owned()),
         ];
-        world.observe(
+        view.observe(
             Monotonic::ORIGIN,
             &[lease("op.example.com", "a_1", &annotations), lease("op.example.com-shard-0", "b_1", &[])],
         );
-        assert_eq!(world.current_plan(), Some(&plan));
-        assert_eq!(world.holders[&ShardId(0)].as_ref().unwrap().pod(), "b");
+        assert_eq!(view.current_plan(), Some(&plan));
+        assert_eq!(view.holders[&ShardId(0)].as_ref().unwrap().pod(), "b");
     }
 }
