@@ -115,6 +115,8 @@ async fn the_metrics_tell_what_is_held_and_done() {
     text.clear();
     prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
     assert!(text.contains("shard_router_shard_owned{shard=\"0\"} 0"), "{text}");
+    let start = text.lines().find_map(|line| line.strip_prefix("shard_router_start_time_seconds "));
+    assert!(start.is_some_and(|start| start != "0"), "{text}");
     assert!(text.contains("shard_router_handover_seconds_count 2"), "{text}");
     assert_eq!(violations(&fleet.records), [""; 0]);
 }
