@@ -206,11 +206,11 @@ mod tests {
             let request = Request::get("/api/v1/services").body(()).unwrap();
             let refusal =
                 Response::builder().status(code).body(Body::from(body.as_bytes().to_vec())).unwrap();
-            let ear = Arc::new(Ear::default());
+            let observer = Arc::new(RecordingObserver::default());
             let answer = std::future::ready(Ok(refusal));
-            let passed_on = observed(Target::of(&request), &hears(&ear), answer).await.unwrap();
+            let passed_on = observed(Target::of(&request), &observers(&observer), answer).await.unwrap();
             assert!(passed_on.status().is_server_error(), "{code}");
-            assert_eq!(*ear.0.lock(), [Answer::Refused { code, message: "no".into() }]);
+            assert_eq!(*observer.0.lock(), [Answer::Refused { code, message: "no".into() }]);
         }
     }
 

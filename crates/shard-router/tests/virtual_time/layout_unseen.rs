@@ -8,8 +8,8 @@ use kube::{Api, ResourceExt, api::ListParams};
 use lease_core::Timings;
 
 use crate::{
+    harness::{Harness, ID, NAMESPACE},
     layout_change::{Reconciles, both_at_once, delete, reconciled_by, recording},
-    stage::{ID, NAMESPACE, Stage},
     widget::create,
 };
 
@@ -17,25 +17,25 @@ const WIDGETS: usize = 32;
 
 /// Reconciles of one widget by a replica with 4 shards and one with 8, in words.
 pub(crate) async fn overlaps() -> Vec<String> {
-    let stage = Stage::new().await;
+    let harness = Harness::new().await;
     for number in 0..WIDGETS {
-        create(&stage.widgets, &format!("widget-{number}"), &[]).await;
+        create(&harness.widgets, &format!("widget-{number}"), &[]).await;
     }
     let reconciles = Reconciles::default();
-    let old = stage.start(stage.options("old", 4), recording("old", &reconciles, &stage));
+    let old = harness.start(harness.options("old", 4), recording("old", &reconciles, &harness));
     let all_by = |replica| std::future::ready(reconciled_by(replica, &reconciles) == WIDGETS);
-    stage.until("old to reconcile everything", || all_by("old")).await;
-    let new = stage.start(stage.options("new", 8), recording("new", &reconciles, &stage));
+    harness.until("old to reconcile everything", || all_by("old")).await;
+    let new = harness.start(harness.options("new", 8), recording("new", &reconciles, &harness));
 
     // Cut off, old loses its shards and hears of nothing that follows.
     old.network.swallow(true);
-    let leases: Api<Lease> = Api::namespaced(stage.admin(), NAMESPACE);
+    let leases: Api<Lease> = Api::namespaced(harness.admin(), NAMESPACE);
     for lease in leases.list(&ListParams::default()).await.expect("listed") {
         if !lease.name_any().starts_with(&format!("{ID}-member-")) {
             delete(&leases, &lease.name_any()).await;
         }
     }
-    stage.until("new to reconcile everything", || all_by("new")).await;
+    harness.until("new to reconcile everything", || all_by("new")).await;
     old.network.refuse_lease_lists(true);
     old.network.cut();
     old.network.swallow(false);
@@ -47,8 +47,8 @@ pub(crate) async fn overlaps() -> Vec<String> {
             .iter()
             .any(|lease| lease.name_any().starts_with(&format!("{ID}-shard-")) && is_held_by("old", lease))
     };
-    stage.until("old to win a shard", given).await;
-    stage.clock.sleep(Timings::standard().lease_duration()).await;
+    harness.until("old to win a shard", given).await;
+    harness.clock.sleep(Timings::standard().lease_duration()).await;
     drop((old, new));
     both_at_once(&reconciles.lock().expect("no panic"))
 }
