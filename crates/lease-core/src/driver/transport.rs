@@ -15,15 +15,27 @@ use kube::client::{Body, ClientBuilder, ConfigExt, DynBody};
 use tower::util::BoxCloneSyncService;
 use tower::{BoxError, ServiceBuilder, ServiceExt};
 
-/// How long a connection may be silent before the other end is asked whether it is there. Go's default, which client-go has.
-const SILENCE: Duration = Duration::from_secs(15);
-/// How long the other end has to answer before it is asked again.
-const PROBE_INTERVAL: Duration = Duration::from_secs(5);
-/// A connection ends when so many questions in a row stay without an answer.
-const PROBES: u32 = 3;
-/// How long data may be under way without being acknowledged (Linux: `TCP_USER_TIMEOUT`, which ends keep-alive as well).
-#[cfg(target_os = "linux")]
-const UNACKNOWLEDGED: Duration = Duration::from_secs(30);
+/// When the kernel takes the other end of a connection for gone.
+#[derive(Debug, Clone, Copy)]
+struct Checks {
+    /// How long a connection may be silent before the other end is asked whether it is there.
+    silence: Duration,
+    /// How long the other end has to answer before it is asked again.
+    probe_interval: Duration,
+    /// A connection ends when so many questions in a row stay without an answer.
+    probes: u32,
+    /// How long data may be under way without being acknowledged (Linux: `TCP_USER_TIMEOUT`, which ends keep-alive as well).
+    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "other kernels have no such limit"))]
+    unacknowledged: Duration,
+}
+
+/// Go's keep-alive, which client-go has.
+const CHECKS: Checks = Checks {
+    silence: Duration::from_secs(15),
+    probe_interval: Duration::from_secs(5),
+    probes: 3,
+    unacknowledged: Duration::from_secs(30),
+};
 
 /// What [`transport`] returns, as the ground of a [`kube::Client`].
 pub type Transport = BoxCloneSyncService<Request<Body>, Response<Box<DynBody>>, BoxError>;
@@ -36,11 +48,15 @@ pub type Transport = BoxCloneSyncService<Request<Body>, Response<Box<DynBody>>, 
 ///
 /// A configuration that kube refuses. One with a proxy is among them, as kube is built without support for proxies.
 pub fn transport(config: kube::Config) -> kube::Result<ClientBuilder<Transport>> {
+    transport_with(config, CHECKS)
+}
+
+fn transport_with(config: kube::Config, checks: Checks) -> kube::Result<ClientBuilder<Transport>> {
     if config.proxy_url.is_some() {
         // Says in kube's words why not.
         drop(ClientBuilder::try_from(config.clone())?);
     }
-    let mut connector = TimeoutConnector::new(config.rustls_https_connector_with_connector(checked())?);
+    let mut connector = TimeoutConnector::new(config.rustls_https_connector_with_connector(checked(checks))?);
     connector.set_connect_timeout(config.connect_timeout);
     connector.set_read_timeout(config.read_timeout);
     connector.set_write_timeout(config.write_timeout);
@@ -57,36 +73,16 @@ pub fn transport(config: kube::Config) -> kube::Result<ClientBuilder<Transport>>
 }
 
 /// Opens connections that end by themselves once the other end is gone.
-fn checked() -> HttpConnector {
+fn checked(checks: Checks) -> HttpConnector {
     let mut connector = HttpConnector::new();
     connector.enforce_http(false);
-    connector.set_keepalive(Some(SILENCE));
-    connector.set_keepalive_interval(Some(PROBE_INTERVAL));
-    connector.set_keepalive_retries(Some(PROBES));
+    connector.set_keepalive(Some(checks.silence));
+    connector.set_keepalive_interval(Some(checks.probe_interval));
+    connector.set_keepalive_retries(Some(checks.probes));
     #[cfg(target_os = "linux")]
-    connector.set_tcp_user_timeout(Some(UNACKNOWLEDGED));
+    connector.set_tcp_user_timeout(Some(checks.unacknowledged));
     connector
 }
 
-#[cfg(test)]
-mod tests {
-    use http::Uri;
-    use rustix::net::sockopt;
-    use tower::ServiceExt;
-
-    use super::*;
-
-    #[tokio::test]
-    async fn connections_are_checked() {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let address: Uri = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
-        let connection = checked().oneshot(address).await.unwrap();
-        let socket = connection.inner();
-        assert!(sockopt::socket_keepalive(socket).unwrap());
-        assert_eq!(sockopt::tcp_keepidle(socket).unwrap(), SILENCE);
-        assert_eq!(sockopt::tcp_keepintvl(socket).unwrap(), PROBE_INTERVAL);
-        assert_eq!(sockopt::tcp_keepcnt(socket).unwrap(), PROBES);
-        #[cfg(target_os = "linux")]
-        assert_eq!(u128::from(sockopt::tcp_user_timeout(socket).unwrap()), UNACKNOWLEDGED.as_millis());
-    }
-}
+#[cfg(all(test, target_os = "linux"))]
+mod tests;
