@@ -1,4 +1,6 @@
 //! That connections are checked, and that a dead one ends.
+#![expect(clippy::unwrap_used, reason = "a test panics with what went wrong")]
+#![expect(clippy::disallowed_methods, reason = "the kernel takes real time")]
 
 use std::process::Command;
 
