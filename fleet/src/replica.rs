@@ -59,6 +59,11 @@ impl Replica {
         &self.pod
     }
 
+    /// Its process, to read from `/proc` what it takes.
+    pub fn pid(&self) -> u32 {
+        self.child.pid()
+    }
+
     /// What its process was last told.
     pub fn state(&self) -> State {
         self.state

@@ -67,6 +67,14 @@ enum Verb {
     ApiServer,
     /// Build the operator's image: a static binary and nothing else
     Image(steps::image::ImageOptions),
+    /// Measure what the operator costs the API server, beside operators on controller-runtime; `cargo xtask bench --help` lists what
+    /// can be chosen
+    #[command(disable_help_flag = true)]
+    Bench {
+        /// Passed on
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<std::ffi::OsString>,
+    },
     /// Run the drills on a kind cluster, and judge them; `cargo xtask e2e --help` lists what can be chosen
     #[command(disable_help_flag = true)]
     E2e {
@@ -97,6 +105,7 @@ fn main() -> ExitCode {
         Verb::Sim(options) => steps::simulation::run_verb(&options),
         Verb::ApiServer => suite::run_one("api-server"),
         Verb::Image(options) => steps::image::run(&options),
+        Verb::Bench { args } => steps::bench::run(&args),
         Verb::E2e { args } => steps::e2e::run(&args),
     };
     match result {

@@ -5,6 +5,7 @@
 
 pub(crate) mod alerts;
 mod api_server;
+pub(crate) mod bench;
 mod build;
 pub(crate) mod chart;
 pub(crate) mod demo;

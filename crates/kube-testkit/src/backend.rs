@@ -31,6 +31,11 @@ pub trait Backend: Send + Sync {
     /// The API server's own log on this machine's file system, if it can be had.
     fn server_log(&self) -> Option<PathBuf>;
 
+    /// The programs' process ids, if they run on this machine.
+    fn process_ids(&self) -> Option<ProcessIds> {
+        None
+    }
+
     /// Why the API server cannot become ready any more, if that is known.
     fn dead(&self) -> BoxFuture<'_, Option<String>>;
 
@@ -54,6 +59,15 @@ pub trait Backend: Send + Sync {
         let backend = self.choice();
         Box::pin(std::future::ready(Err(unsupported(backend, "restore its etcd from a backup"))))
     }
+}
+
+/// The processes of a control plane, to read from `/proc` what they take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ProcessIds {
+    /// kube-apiserver's.
+    pub api_server: u32,
+    /// etcd's.
+    pub etcd: u32,
 }
 
 fn unsupported(backend: BackendChoice, operation: &'static str) -> OperationError {

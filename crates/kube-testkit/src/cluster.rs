@@ -8,7 +8,7 @@ use std::time::Duration;
 use kube::Client;
 
 use crate::access::Access;
-use crate::backend::{Backend, Backup, auto, embedded, existing, local, testcontainers};
+use crate::backend::{Backend, Backup, ProcessIds, auto, embedded, existing, local, testcontainers};
 use crate::choice::BackendChoice;
 use crate::error::{OperationError, StartError, io_error};
 use crate::guard::WorkDir;
@@ -186,6 +186,11 @@ impl Cluster {
     /// The API server's own log, where it can be had.
     pub fn server_log(&self) -> Option<PathBuf> {
         self.backend.server_log()
+    }
+
+    /// The process ids of kube-apiserver and etcd, where they run as processes of this machine (`local`). A restart changes them.
+    pub fn process_ids(&self) -> Option<ProcessIds> {
+        self.backend.process_ids()
     }
 
     /// Kills the API server without warning, starts it again on the same data and port, and waits until it is ready.

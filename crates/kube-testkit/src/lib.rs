@@ -40,7 +40,7 @@ pub mod versions;
 mod wait;
 mod workload;
 
-pub use backend::Backup;
+pub use backend::{Backup, ProcessIds};
 pub use choice::{BackendChoice, UnknownBackend};
 pub use cluster::Cluster;
 pub use error::{OperationError, StartError, tail_of};

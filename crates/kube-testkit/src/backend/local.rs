@@ -10,7 +10,7 @@ use std::time::Duration;
 pub use backup::Backup;
 use futures::future::BoxFuture;
 
-use super::Backend;
+use super::{Backend, ProcessIds};
 use crate::access::Access;
 use crate::binaries::{self, Program};
 use crate::choice::BackendChoice;
@@ -156,6 +156,10 @@ impl Backend for Local {
 
     fn server_log(&self) -> Option<PathBuf> {
         Some(self.files.apiserver_log.clone())
+    }
+
+    fn process_ids(&self) -> Option<ProcessIds> {
+        Some(ProcessIds { api_server: self.apiserver.child().pid(), etcd: self.etcd.child().pid() })
     }
 
     fn dead(&self) -> BoxFuture<'_, Option<String>> {

@@ -1,0 +1,100 @@
+//! What the operator costs the API server, beside operators on controller-runtime.
+//!
+//! Started by `cargo xtask bench`, which builds the programs. Each operator has an API server of its own, so that nothing of one is
+//! counted for another, and they take turns. Counts of requests are exact: they come from the API server's audit log. Times are worth what
+//! a ratio within one run is worth.
+
+mod audit;
+mod leases;
+mod options;
+mod progress;
+mod report;
+mod requests;
+mod resources;
+mod spent;
+mod stage;
+mod subject;
+mod throughput;
+mod usage;
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result, ensure};
+use clap::Parser as _;
+
+use crate::options::{Common, Options, Verb};
+use crate::report::{Report, Settings};
+use crate::stage::Limits;
+use crate::subject::{Kind, Subject};
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let options = Options::parse();
+    if options.check_only {
+        return Ok(());
+    }
+    let common = match &options.verb {
+        Verb::Requests(common) | Verb::Throughput { common, .. } => common,
+    };
+    let settings = Settings::new(&options.commit, &common.subjects);
+    let report = match &options.verb {
+        Verb::Requests(common) => Report::Requests { settings, runs: requests(&options, common).await? },
+        Verb::Throughput { common, rounds } => {
+            Report::Throughput { settings, runs: throughput(&options, common, *rounds).await? }
+        }
+    };
+    report.publish(common)
+}
+
+async fn requests(options: &Options, common: &Common) -> Result<Vec<requests::Requests>> {
+    let mut runs: Vec<requests::Requests> = Vec::new();
+    for subject in &common.subjects {
+        eprintln!("{subject}: {} resources …", common.resources);
+        let program = program(options, *subject)?;
+        let run = requests::measure(*subject, &program, common.resources, limits(common)).await;
+        let run = run.with_context(|| format!("{subject} could not be measured"))?;
+        if let Some(first) = runs.first() {
+            // Figures of operators that don't do the same are worth nothing.
+            ensure!(
+                first.children == run.children,
+                "{} makes these children: {}, and {subject} these: {}",
+                first.subject,
+                first.children,
+                run.children
+            );
+        }
+        runs.push(run);
+    }
+    Ok(runs)
+}
+
+async fn throughput(options: &Options, common: &Common, rounds: u32) -> Result<Vec<throughput::Throughput>> {
+    let mut runs = Vec::new();
+    for round in 0..rounds {
+        let mut subjects = common.subjects.clone();
+        // Who begins differs from round to round.
+        let first = round as usize % subjects.len().max(1);
+        subjects.rotate_left(first);
+        for subject in subjects {
+            eprintln!("round {} of {rounds}, {subject}: {} resources …", round + 1, common.resources);
+            let program = program(options, subject)?;
+            let run = throughput::measure(subject, &program, (round, common.resources), limits(common)).await;
+            runs.push(run.with_context(|| format!("{subject} could not be measured"))?);
+        }
+    }
+    Ok(runs)
+}
+
+fn program(options: &Options, subject: Subject) -> Result<PathBuf> {
+    let program = match subject.kind {
+        Kind::Ours => &options.operator,
+        Kind::Scaffold | Kind::Best => &options.peer,
+    };
+    program
+        .clone()
+        .with_context(|| format!("there is no program for {subject}; start this by `cargo xtask bench`"))
+}
+
+fn limits(common: &Common) -> Limits {
+    Limits { quiet: common.quiet(), within: common.within() }
+}

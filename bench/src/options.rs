@@ -1,0 +1,74 @@
+//! What can be chosen.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::subject::Subject;
+
+/// Measures on a kube-apiserver of its own what the operator costs, beside operators on controller-runtime.
+#[derive(Parser)]
+#[command(name = "cargo xtask bench", bin_name = "cargo xtask bench")]
+pub(crate) struct Options {
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+    /// The operator's program, as released
+    #[arg(long, global = true, hide = true)]
+    pub(crate) operator: Option<PathBuf>,
+    /// The program of the operators on controller-runtime
+    #[arg(long, global = true, hide = true)]
+    pub(crate) peer: Option<PathBuf>,
+    /// Which commit the operator was built from
+    #[arg(long, global = true, hide = true, default_value = "unknown")]
+    pub(crate) commit: String,
+    /// Say what is wrong with the arguments, and no more
+    #[arg(long, global = true, hide = true)]
+    pub(crate) check_only: bool,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Verb {
+    /// Count the requests that a new resource costs, an edit, and a takeover of resources that have not changed
+    Requests(Common),
+    /// Measure how many new resources a second are acted on, and what that takes of the API server
+    Throughput {
+        #[command(flatten)]
+        common: Common,
+        /// How often each operator is measured, in turn
+        #[arg(long, default_value_t = 2, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+        rounds: u32,
+    },
+}
+
+#[derive(Args)]
+pub(crate) struct Common {
+    /// How many resources
+    #[arg(long, default_value_t = 1500, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) resources: u32,
+    /// Which operators, with how many replicas
+    #[arg(long, value_delimiter = ',', default_value = "ours,ours:3,scaffold,best", value_name = "NAME[:N]")]
+    pub(crate) subjects: Vec<Subject>,
+    /// How long nothing may be asked for until something counts as over, in seconds
+    #[arg(long, default_value_t = 4, value_name = "SECONDS")]
+    pub(crate) quiet: u64,
+    /// How long a phase may take, in seconds
+    #[arg(long, default_value_t = 900, value_name = "SECONDS")]
+    pub(crate) within: u64,
+    /// Where the figures go, as JSON [default: target/bench/<verb>.json]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+    /// Write the table into docs/performance.md
+    #[arg(long)]
+    pub(crate) write: bool,
+}
+
+impl Common {
+    pub(crate) fn quiet(&self) -> Duration {
+        Duration::from_secs(self.quiet)
+    }
+
+    pub(crate) fn within(&self) -> Duration {
+        Duration::from_secs(self.within)
+    }
+}

@@ -1,0 +1,63 @@
+//! Figures as JSON and as tables.
+
+mod document;
+mod requests;
+mod settings;
+mod table;
+mod throughput;
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result};
+use serde::Serialize;
+
+use crate::options::Common;
+use crate::requests::Requests;
+use crate::throughput::Throughput;
+
+pub(crate) use settings::Settings;
+
+/// All that one call has measured.
+#[derive(Serialize)]
+#[serde(tag = "verb", rename_all = "lowercase")]
+pub(crate) enum Report {
+    Requests { settings: Settings, runs: Vec<Requests> },
+    Throughput { settings: Settings, runs: Vec<Throughput> },
+}
+
+impl Report {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Requests { .. } => "requests",
+            Self::Throughput { .. } => "throughput",
+        }
+    }
+
+    fn markdown(&self) -> String {
+        let (settings, table) = match self {
+            Self::Requests { settings, runs } => (settings, requests::table(runs)),
+            Self::Throughput { settings, runs } => (settings, throughput::table(runs)),
+        };
+        format!("{}\n{table}\n{}", settings.headline(), settings.programs())
+    }
+
+    /// Prints the table, and writes what was asked for.
+    pub(crate) fn publish(&self, common: &Common) -> Result<()> {
+        let table = self.markdown();
+        println!("{table}");
+        let json = common.json.clone();
+        let json = json.unwrap_or_else(|| PathBuf::from(format!("target/bench/{}.json", self.name())));
+        if let Some(parent) = json.parent() {
+            std::fs::create_dir_all(parent)
+                .with_context(|| format!("{} cannot be made", parent.display()))?;
+        }
+        std::fs::write(&json, serde_json::to_string_pretty(self)? + "\n")
+            .with_context(|| format!("{} cannot be written", json.display()))?;
+        eprintln!("wrote {}", json.display());
+        if common.write {
+            document::replace(self.name(), &table)?;
+            eprintln!("wrote {}", document::PATH);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,68 @@
+//! The tables of `bench requests`.
+
+use std::collections::BTreeSet;
+
+use super::table::{Table, each, mean, mebibytes, number};
+use crate::audit::Request;
+use crate::requests::Requests;
+use crate::spent::Spent;
+
+pub(super) fn table(runs: &[Requests]) -> String {
+    let mut table = Table::new(runs.iter().map(|run| run.subject.to_string()));
+    let mut row = |name: &str, value: &dyn Fn(&Requests) -> String| table.row(name, runs.iter().map(value));
+    let requests = |spent: &Spent, run: &Requests| number(each(spent.work.total(), run.resources));
+    let writes = |spent: &Spent, run: &Requests| number(each(spent.work.writes_accepted(), run.resources));
+    row("new resources", &|run| run.resources.to_string());
+    row("requests for a new resource until its status says so", &|run| requests(&run.creation, run));
+    row("… of them accepted writes", &|run| writes(&run.creation, run));
+    row("… of them refused", &|run| number(each(run.creation.work.refused(), run.resources)));
+    row("requests when its servers are ready", &|run| requests(&run.rollout, run));
+    row("requests for an edit of one field until its status says so", &|run| requests(&run.edit, run));
+    row("… of them accepted writes", &|run| writes(&run.edit, run));
+    row("requests when the edit is rolled out", &|run| requests(&run.edit_rollout, run));
+    row("takeover without changes: lists and watches", &|run| run.takeover.work.of_caches().to_string());
+    row("takeover without changes: all other requests", &|run| {
+        (run.takeover.work.total() - run.takeover.work.of_caches()).to_string()
+    });
+    row("API server and etcd, CPU milliseconds for a new resource", &|run| {
+        number(run.creation.cpu.control_plane() * 1000.0 / f64::from(run.resources))
+    });
+    row("idle: requests a second but for Leases", &|run| rate(run.idle.work.total(), run.idle.seconds));
+    row("idle: requests a second for Leases", &|run| rate(run.idle.elections.total(), run.idle.seconds));
+    row("idle: CPU of all replicas, % of a core", &|run| {
+        number(run.idle.cpu.replicas * 100.0 / run.idle.seconds)
+    });
+    row("memory of a replica with nothing cached, MiB", &|run| mebibytes(mean(&run.memory_empty)));
+    row("memory of a replica after the takeover, MiB", &|run| mebibytes(mean(&run.memory_full)));
+    row("memory for a resource cached, KiB", &|run| number(kibibytes_a_resource(run)));
+    row("watches open, all replicas", &|run| run.watches.to_string());
+    row("connections open, all replicas", &|run| run.connections.to_string());
+    format!("{}\n{}", table.finish(), breakdown(runs))
+}
+
+/// What a new resource costs, by verb and resource.
+fn breakdown(runs: &[Requests]) -> String {
+    let kinds: BTreeSet<&Request> =
+        runs.iter().flat_map(|run| run.creation.work.each().map(|(kind, _)| kind)).collect();
+    let mut table = Table::new(runs.iter().map(|run| run.subject.to_string()));
+    for kind in kinds {
+        let values = runs.iter().map(|run| number(each(run.creation.work.sent(kind), run.resources)));
+        table.row(&format!("`{kind}`"), values);
+    }
+    format!(
+        "Requests for a new resource until its status says so, by verb and resource:\n\n{}",
+        table.finish()
+    )
+}
+
+fn rate(count: u64, seconds: f64) -> String {
+    number(each(count, 1) / seconds)
+}
+
+/// Of a replica that was started with the resources there, and has only listed them.
+fn kibibytes_a_resource(run: &Requests) -> f64 {
+    let of_one = |memory: &[u64]| memory.first().copied().map_or(0.0, |bytes| each(bytes, 1));
+    let share = f64::from(run.resources)
+        / f64::from(if run.memory_full.len() > 1 { run.subject.replicas } else { 1 });
+    (of_one(&run.memory_full) - of_one(&run.memory_empty)) / 1024.0 / share
+}

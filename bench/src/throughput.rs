@@ -1,0 +1,50 @@
+//! `bench throughput`: how many new resources a second are acted on, and what that takes.
+
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use serde::Serialize;
+
+use crate::progress::Until;
+use crate::spent::Spent;
+use crate::stage::{Limits, Stage};
+use crate::subject::Subject;
+
+/// What was measured of one operator in one round.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Throughput {
+    pub(crate) subject: Subject,
+    pub(crate) round: u32,
+    pub(crate) resources: u32,
+    /// From the first creation until the last status said that its resource was acted on.
+    pub(crate) acted_on_seconds: f64,
+    /// The same until the last one said that all servers were ready.
+    pub(crate) ready_seconds: f64,
+    /// From the first creation until nothing was left to do.
+    pub(crate) spent: Spent,
+    /// Resident bytes of each replica at the end.
+    pub(crate) memory: Vec<u64>,
+}
+
+/// Measures one operator once. Servers become ready as soon as they are there.
+pub(crate) async fn measure(
+    subject: Subject,
+    program: &Path,
+    (round, resources): (u32, u32),
+    limits: Limits,
+) -> Result<Throughput> {
+    let mut stage = Stage::raise(subject, program, limits).await?;
+    stage.servers_get_ready();
+    stage.quiet().await?;
+    let mark = stage.mark()?;
+    let made = stage.create(resources).await?;
+    stage.reach(&made, Until::Ready).await?;
+    stage.quiet().await?;
+    let spent = stage.since(&mark)?;
+    let took = |until| stage.took(&made, until).map(|took| took.as_secs_f64());
+    let acted_on_seconds = took(Until::ActedOn).context("no resource was acted on")?;
+    let ready_seconds = took(Until::Ready).context("no resource became ready")?;
+    let memory = stage.memory()?;
+    stage.strike().await?;
+    Ok(Throughput { subject, round, resources, acted_on_seconds, ready_seconds, spent, memory })
+}
