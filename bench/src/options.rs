@@ -55,7 +55,7 @@ pub(crate) struct Common {
     /// How long a phase may take, in seconds
     #[arg(long, default_value_t = 900, value_name = "SECONDS")]
     pub(crate) within: u64,
-    /// Where the figures go, as JSON [default: `target/bench/<verb>.json`]
+    /// Where the figures go, as JSON; by default a file of the name of the verb in target/bench
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
     /// Write the table into docs/performance.md
