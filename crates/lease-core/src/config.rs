@@ -1,4 +1,4 @@
-//! What one candidate is told once, at its start.
+//! The settings of one candidate. Those that may change while it runs are changed by events.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -52,7 +52,11 @@ impl Successors {
 }
 
 /// The settings of one [`Elector`](crate::Elector).
+///
+/// Events change some of them later: [`Contend`](crate::Event::Contend), [`AcquireDelay`](crate::Event::AcquireDelay) and
+/// [`Successors`](crate::Event::Successors).
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct ElectorConfig {
     /// holderIdentity of this process.
     pub identity: Identity,
@@ -65,11 +69,11 @@ pub struct ElectorConfig {
     /// How long running work may take to finish when it is asked to, before it is aborted.
     pub drain_timeout: Duration,
     /// How long to leave a free Lease to others before taking it.
-    pub patience: Duration,
+    pub acquire_delay: Duration,
     /// Whom to wait for, for RetryPeriod, when a release names them.
     pub successors: Successors,
     /// Whether to contend from the start.
-    pub standing: bool,
+    pub contend: bool,
 }
 
 impl ElectorConfig {
@@ -81,9 +85,51 @@ impl ElectorConfig {
             creation: Creation::AfterWaiting,
             release: ReleaseStyle::Vacate,
             drain_timeout: Duration::from_secs(30),
-            patience: Duration::ZERO,
+            acquire_delay: Duration::ZERO,
             successors: Successors::Anyone,
-            standing: true,
+            contend: true,
         }
+    }
+
+    /// What to do where there is no Lease. Default: [`Creation::AfterWaiting`].
+    #[must_use]
+    pub fn creation(mut self, creation: Creation) -> Self {
+        self.creation = creation;
+        self
+    }
+
+    /// How to give the Lease up. Default: [`ReleaseStyle::Vacate`].
+    #[must_use]
+    pub fn release(mut self, release: ReleaseStyle) -> Self {
+        self.release = release;
+        self
+    }
+
+    /// How long running work may take to finish when it is asked to, before it is aborted. Default: 30 s.
+    #[must_use]
+    pub fn drain_timeout(mut self, timeout: Duration) -> Self {
+        self.drain_timeout = timeout;
+        self
+    }
+
+    /// How long to leave a free Lease to others before taking it. Default: not at all.
+    #[must_use]
+    pub fn acquire_delay(mut self, delay: Duration) -> Self {
+        self.acquire_delay = delay;
+        self
+    }
+
+    /// Whom to wait for when a release names them. Default: [`Successors::Anyone`].
+    #[must_use]
+    pub fn successors(mut self, successors: Successors) -> Self {
+        self.successors = successors;
+        self
+    }
+
+    /// Whether to contend from the start. Default: yes.
+    #[must_use]
+    pub fn contend(mut self, contend: bool) -> Self {
+        self.contend = contend;
+        self
     }
 }

@@ -37,7 +37,7 @@ pub use elections::{Elections, StartError};
 pub use environment::{EnvironmentError, identity_from_env, installation_from_env, namespace_from_env};
 pub use feed::LeaseView;
 pub use gate::{ClientPool, GateClosed, PoolError, REQUEST_LIMIT};
-pub use health::{Health, Trouble, missing_right};
+pub use health::{Health, Problem, missing_right};
 pub use invalid_option::InvalidOption;
 pub use lease_api::LeaseApi;
 pub use options::{CandidateOptions, ElectionsOptions, OnOverrun};

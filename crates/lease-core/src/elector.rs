@@ -60,7 +60,21 @@ pub enum State {
 /// One candidate for one Lease.
 ///
 /// [`handle`](Self::handle) takes events, [`poll_effect`](Self::poll_effect) gives out what is to be done, and
-/// [`next_timeout`](Self::next_timeout) says when to call again if nothing happens.
+/// [`next_timeout`](Self::next_timeout) says when to call again if nothing happens. Call them in this order:
+///
+/// 1. [`handle`](Self::handle) with an event and a fresh reading of the clocks;
+/// 2. [`poll_effect`](Self::poll_effect) until it returns `None`, and carry each effect out; a request is answered by an event, later;
+/// 3. [`next_timeout`](Self::next_timeout), to wait for that instant or for the next event, whichever is first.
+///
+/// [`validity`](Self::validity) may be asked at any time.
+///
+/// # Example
+///
+/// The whole of `examples/elector.rs`, which prints who leads when:
+///
+/// ```
+#[doc = include_str!("../examples/elector.rs")]
+/// ```
 #[derive(Debug)]
 pub struct Elector {
     config: ElectorConfig,
@@ -133,7 +147,7 @@ impl Elector {
     /// Whom this candidate waits for, and how long the Lease is left to them after they were last heard of; `None` if it does not
     /// contend, leads, or may take the Lease.
     pub fn waits_for(&self) -> Option<(&Identity, Duration)> {
-        let lease = self.view.lease().filter(|_| self.config.standing && self.state == State::Standby)?;
+        let lease = self.view.lease().filter(|_| self.config.contend && self.state == State::Standby)?;
         let holder = lease.record.holder.as_ref().filter(|holder| **holder != self.config.identity)?;
         Some((holder, lease.record.lease_duration.unwrap_or(self.config.timings.lease_duration())))
     }
@@ -169,8 +183,8 @@ impl Elector {
             Event::WorkEnded => self.work_ended(),
             Event::StepDown { successor } => self.step_down(successor, cx),
             Event::Abandon => self.lose(EndReason::Abandoned),
-            Event::Stand(standing) => self.config.standing = standing,
-            Event::Patience(patience) => self.config.patience = patience,
+            Event::Contend(contend) => self.config.contend = contend,
+            Event::AcquireDelay(acquire_delay) => self.config.acquire_delay = acquire_delay,
             Event::Successors(successors) => self.config.successors = successors,
             Event::RenewSoon => self.renew_soon(cx),
             Event::Rewound => self.void(cx),

@@ -63,9 +63,9 @@ pub enum Event {
     /// holds it. To be told not to contend as well, or it contends again.
     Abandon,
     /// Contend from now on, or do not. Does not make a leader step down.
-    Stand(bool),
+    Contend(bool),
     /// How long to leave a free Lease to others from now on.
-    Patience(Duration),
+    AcquireDelay(Duration),
     /// Whom to wait for, from now on, when a release names them.
     Successors(Successors),
     /// Renew now rather than at the end of RetryPeriod.

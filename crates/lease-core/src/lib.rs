@@ -44,6 +44,13 @@
 //!
 //! Losing the Lease ends the [`Term`] and what runs under it, not the process; the candidate contends again.
 //!
+//! # Features
+//!
+//! | feature | default | what it adds |
+//! | --- | --- | --- |
+//! | `kube` | yes | the driver: [`Elections`], [`Term`], [`ClientPool`] and what they need (kube, tokio, hyper) |
+//! | `mutants` | no | deliberate faults for tests of the tests; never for production |
+//!
 //! # What is promised
 //!
 //! At no instant do two processes hold a [valid](Validity) term of one Lease, whatever the network delays, loses or
@@ -58,42 +65,46 @@
 //! write this time; one that is released does if its work writes with [`Term::client`], or announces its writes
 //! ([`Term::announce_write`]).
 
-pub mod annotations;
-pub mod backoff;
-pub mod config;
-pub mod effect;
-pub mod elector;
-pub mod event;
-pub mod expiry;
-pub mod identity;
-pub mod installation;
-pub mod metadata;
+mod annotations;
+mod backoff;
+mod config;
+mod effect;
+mod elector;
+mod event;
+mod expiry;
+mod identity;
+mod installation;
+mod metadata;
 pub mod mutants;
-pub mod name;
-pub mod record;
-pub mod revision;
+mod name;
+mod record;
+mod revision;
 mod rules;
-pub mod time;
-pub mod timings;
+mod time;
+mod timings;
 mod validity;
 
 #[cfg(feature = "kube")]
-pub mod driver;
+mod driver;
 
+pub use annotations::{AnnotationChanges, Carried, PendingAnnotations};
 pub use backoff::Backoff;
 pub use config::{Creation, ElectorConfig, ReleaseStyle, Successors};
-pub use effect::{Effect, EndReason, Write};
+pub use effect::{AttemptId, Effect, EndReason, Write, WriteKind};
 pub use elector::{Elector, State};
 pub use event::{Context, Event, Refusal};
 pub use expiry::LastChange;
-pub use identity::Identity;
+pub use identity::{EmptyIdentity, Identity, NOBODY};
 pub use installation::{BadInstallation, Installation};
-pub use metadata::InvalidMetadata;
-pub use name::{LeaderElectionId, LeaseName, NameError};
-pub use record::{LeaseRecord, ObservedLease};
-pub use revision::{FencingToken, ResourceVersion, Revision, Uid};
+pub use metadata::{
+    InvalidMetadata, MAX_ANNOTATIONS, check_annotation_key, check_annotations, check_annotations_size,
+    check_labels,
+};
+pub use name::{LONGEST_SUFFIX, LeaderElectionId, LeaseName, NameError};
+pub use record::{LeaseRecord, ObservedLease, RELEASED_LEASE_DURATION};
+pub use revision::{FencingToken, OpaqueVersion, ResourceVersion, Revision, Uid};
 pub use time::{Boottime, Monotonic, Now};
-pub use timings::{TimingError, TimingWarning, Timings};
+pub use timings::{JITTER_PERCENT, TimingError, TimingWarning, Timings};
 pub use validity::Validity;
 
 #[cfg(feature = "kube")]

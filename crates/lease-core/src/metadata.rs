@@ -120,7 +120,7 @@ fn check_key(what: &'static str, key: &str, judged: &str) -> Result<(), InvalidM
     }
 }
 
-/// What keeps this from standing before the `/` of a key.
+/// Why this cannot stand before the `/` of a key.
 pub(crate) fn prefix_problem(prefix: &str) -> Option<String> {
     if prefix.len() > MAX_PREFIX {
         return Some(format!("its prefix of {} characters, {MAX_PREFIX} being the most", prefix.len()));

@@ -49,7 +49,7 @@ pub(crate) fn honoured_after_release(
     now: Monotonic,
 ) -> Monotonic {
     broken!(ReleaseFreesAll => now);
-    // Patience counts from `now`.
+    // The delay counts from `now`.
     if follows_the_holder { written_over.max(now) } else { honoured.max(now) }
 }
 

@@ -41,21 +41,21 @@ async fn a_candidate_that_was_not_told_to_contend_does_not_lead() {
     options.leader_election = false;
     let elections = Elections::start(no_api_server(), options).await.expect("a thread is to be had");
 
-    let waits = CandidateOptions { standing: false, ..CandidateOptions::default() };
+    let waits = CandidateOptions::default().contend(false);
     let work = |term: lease_core::Term| async move { term.draining().await };
     let candidate = elections.candidate(lease, waits, work).expect("valid options");
     let mut status = candidate.status();
     status.wait_for(|status| status.state == State::Standby).await.expect("the candidate is there");
     assert!(candidate.term().is_none());
 
-    candidate.stand(true);
+    candidate.contend(true);
     let first = candidate.leading().await;
-    candidate.stand(false);
+    candidate.contend(false);
     candidate.abandon();
     status.wait_for(|status| status.state == State::Standby).await.expect("the candidate is there");
     assert!(!first.is_valid(), "an abandoned term is over");
 
-    candidate.stand(true);
+    candidate.contend(true);
     assert!(candidate.leading().await.is_valid());
     candidate.shutdown().await;
     elections.shutdown().await;

@@ -14,8 +14,7 @@ use std::{collections::BTreeSet, future::Future, sync::Arc, time::Duration};
 
 use kube::Api;
 use lease_core::{
-    Candidate, CandidateOptions, Connection, Creation, Elections, Identity, InvalidOption, Term,
-    identity::NOBODY,
+    Candidate, CandidateOptions, Connection, Creation, Elections, Identity, InvalidOption, NOBODY, Term,
 };
 use parking_lot::Mutex;
 use tokio::{
@@ -132,17 +131,16 @@ impl<K: Sharded, R: Reconciler<K>> Replica<K, R> {
         watchers.spawn(report::follow(setup.clone(), None, &member, wake.clone()));
         let mut shard_candidates =
             ShardCandidates::new(elections.identity().clone(), setup.clock.clone(), setup.layout.shards);
+        let (key, layout) = setup.layout.annotation(&setup.names);
         for shard in setup.layout.shards.shards() {
             let candidate = elections.candidate(
                 setup.names.shard(shard)?,
-                CandidateOptions {
-                    creation: Creation::Never,
-                    standing: false,
-                    drain_timeout: setup.options.drain_timeout,
+                CandidateOptions::default()
+                    .creation(Creation::Never)
+                    .contend(false)
+                    .drain_timeout(setup.options.drain_timeout)
                     // Written with each renewal, so that it is restored if somebody removes it.
-                    annotations: [setup.layout.annotation(&setup.names)].into(),
-                    ..CandidateOptions::default()
-                },
+                    .annotation(key.clone(), layout.clone()),
                 shard_work(setup.clone(), elections.clone(), shard),
             )?;
             watchers.spawn(report::follow(setup.clone(), Some(shard), &candidate, wake.clone()));
@@ -246,8 +244,8 @@ impl<K: Sharded, R: Reconciler<K>> Replica<K, R> {
     /// A replica that is unable to work stays a member, keeps its shards until the plan gives them to others, and takes none.
     fn contend(&self, verdict: &Verdict, leaves_to_others: bool) {
         let refused = matches!(verdict, Verdict::Refuse(_));
-        self.coordinator.stand(!refused && !leaves_to_others);
-        self.member.stand(!refused);
+        self.coordinator.contend(!refused && !leaves_to_others);
+        self.member.contend(!refused);
         if refused || leaves_to_others {
             self.coordinator.step_down(None);
         }
@@ -295,13 +293,10 @@ fn coordinator_candidate<K: Sharded, R: Reconciler<K>>(
     let (setup, elections) = (coordinator.setup.clone(), coordinator.elections.clone());
     let coordinator = Arc::new(coordinator);
     let work = move |term: Term| coordinator.clone().run(term);
-    let options = CandidateOptions {
-        creation: Creation::AfterWaiting,
-        standing: false,
-        drain_timeout: setup.options.drain_timeout,
-        annotations: [(setup.names.coordinator_annotation(), elections.identity().to_string())].into(),
-        ..CandidateOptions::default()
-    };
+    let options = CandidateOptions::default()
+        .contend(false)
+        .drain_timeout(setup.options.drain_timeout)
+        .annotation(setup.names.coordinator_annotation(), elections.identity().to_string());
     elections.candidate(setup.names.coordinator(), options, work)
 }
 
@@ -309,14 +304,12 @@ fn member_candidate<K: Sharded, R: Reconciler<K>>(
     setup: &Setup<K, R>,
     elections: &Elections,
 ) -> Result<Candidate, RunError> {
-    let options = CandidateOptions {
-        creation: Creation::AtOnce,
-        standing: false,
-        announce: false,
-        delete_on_release: true,
-        owner: setup.options.member_owner(),
-        ..CandidateOptions::default()
-    };
+    let options = CandidateOptions::default()
+        .creation(Creation::AtOnce)
+        .contend(false)
+        .announce(false)
+        .delete_on_release(true)
+        .owner(setup.options.member_owner());
     let name = setup.names.member(elections.identity())?;
     // A member does nothing but hold its Lease.
     Ok(elections.candidate(name, options, |term: Term| async move { term.draining().await })?)

@@ -51,8 +51,8 @@ impl Candidate {
     }
 
     /// How long to leave a free Lease to others from now on.
-    pub fn set_patience(&self, patience: Duration) {
-        self.tell(Command::Patience(patience));
+    pub fn set_acquire_delay(&self, acquire_delay: Duration) {
+        self.tell(Command::AcquireDelay(acquire_delay));
     }
 
     /// Whom to wait for, from now on, when a release names them as successor. Until told, whoever is named.
@@ -61,8 +61,8 @@ impl Candidate {
     }
 
     /// Contend from now on, or do not. A leader goes on leading.
-    pub fn stand(&self, standing: bool) {
-        self.tell(Command::Stand(standing));
+    pub fn contend(&self, contend: bool) {
+        self.tell(Command::Contend(contend));
     }
 
     /// If this process leads: let the work finish, then release the Lease in favour of `successor`. It contends again
@@ -72,7 +72,7 @@ impl Candidate {
     }
 
     /// If this process leads: end the term at once, as on a loss. The work is aborted and joined, and then the Lease is released
-    /// if this candidate does not contend ([`stand`](Self::stand)).
+    /// if this candidate does not contend ([`contend`](Self::contend)).
     pub fn abandon(&self) {
         self.tell(Command::Abandon);
     }

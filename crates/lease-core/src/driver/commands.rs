@@ -17,9 +17,9 @@ pub(super) type Asker = oneshot::Sender<Result<Revision, AnnotateError>>;
 /// What a candidate's task is asked to do.
 #[derive(Debug)]
 pub(super) enum Command {
-    Patience(Duration),
+    AcquireDelay(Duration),
     Successors(Successors),
-    Stand(bool),
+    Contend(bool),
     StepDown(Option<Identity>),
     Abandon,
     Annotate(AnnotationChanges, Asker),

@@ -181,7 +181,7 @@ impl Elections {
                 work,
                 notes: Notes::to(&commands),
                 status: publish,
-                standing: options.standing,
+                contend: options.contend,
             };
             let task = self.inner.runtime.handle().spawn(unelected.run(orders));
             return Candidate { lease, commands, status, task, shutdown_limit };
@@ -192,9 +192,9 @@ impl Elections {
             creation: options.creation,
             release: options.release_style(shared.release_on_cancel),
             drain_timeout: options.drain_timeout,
-            patience: options.patience,
+            acquire_delay: options.acquire_delay,
             successors: Successors::Anyone,
-            standing: options.standing,
+            contend: options.contend,
         });
         let announce = options.announce;
         let dress = options.into_dress();

@@ -1,6 +1,6 @@
 //! One watch on all Leases of an operator, and a check that it is alive.
 
-mod trouble;
+mod problem;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -221,7 +221,7 @@ impl Feed {
                 tokio::select! {
                     event = stream.next() => match event {
                         Some(Ok(event)) => {
-                            trouble::is_over(&event, &api, &journal, clock.now().monotonic);
+                            problem::is_over(&event, &api, &journal, clock.now().monotonic);
                             if !self.take(history, event, &mut listed) {
                                 break;
                             }
@@ -230,7 +230,7 @@ impl Feed {
                             tracing::debug!("watching the Leases: {error}");
                             self.set_healthy(false);
                             let now = clock.now().monotonic;
-                            trouble::of(error, &api, &journal, now);
+                            problem::of(error, &api, &journal, now);
                             clock.sleep(backoff.after_failure(now)).await;
                             // A watch that is known to fail is not looked at for hanging as well: it would be begun anew for that,
                             // beside the pauses.

@@ -14,12 +14,12 @@ use crate::timings::Timings;
 
 /// A request that the API server keeps refusing.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Trouble {
+pub struct Problem {
     /// What is wrong, where, and what to do about it.
     pub sentence: String,
 }
 
-impl fmt::Display for Trouble {
+impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.sentence)
     }
@@ -29,18 +29,18 @@ impl fmt::Display for Trouble {
 #[derive(Clone, Debug)]
 pub struct Health {
     /// What the API server keeps refusing, such as for want of RBAC.
-    pub troubles: Vec<Trouble>,
+    pub problems: Vec<Problem>,
     /// How long ago anything came from the API server. A replica that hears nothing for longer than LeaseDuration is a
     /// zombie, however alive it looks.
     pub silent_for: Duration,
     /// Whether the watch is known to be live.
     pub watch_is_live: bool,
     /// How often the API server's history was found to be rewound since the start: etcd was restored from a backup. For
-    /// LeaseDuration after each, `troubles` says so.
+    /// LeaseDuration after each, `problems` says so.
     pub rewinds: u64,
 }
 
-/// Collects what requests met with. A verb's trouble is over when that verb succeeds.
+/// Collects what requests met with. A verb's problem is over when that verb succeeds.
 #[derive(Debug, Default)]
 pub(super) struct Journal {
     inner: Mutex<Entries>,
@@ -48,9 +48,9 @@ pub(super) struct Journal {
 
 #[derive(Debug, Default)]
 struct Entries {
-    troubles: BTreeMap<(&'static str, &'static str), Trouble>,
+    problems: BTreeMap<(&'static str, &'static str), Problem>,
     /// That history was rewound, and until when nothing is acquired for it.
-    rewound: Option<(Trouble, Monotonic)>,
+    rewound: Option<(Problem, Monotonic)>,
     rewinds: u64,
     last_contact: Monotonic,
 }
@@ -61,7 +61,7 @@ impl Journal {
         inner.last_contact = inner.last_contact.max(now);
     }
 
-    /// Notes the outcome of a request. Says it in the log when a trouble begins and when it ends.
+    /// Notes the outcome of a request. Says it in the log when a problem begins and when it ends.
     pub(super) fn note<T>(
         &self,
         verb: &'static str,
@@ -74,7 +74,7 @@ impl Journal {
         match outcome {
             Ok(_) | Err(RequestError::Conflict | RequestError::NotFound) => {
                 inner.last_contact = inner.last_contact.max(now);
-                if inner.troubles.remove(&(resource, verb)).is_some() {
+                if inner.problems.remove(&(resource, verb)).is_some() {
                     tracing::info!("{verb} of {resource} in namespace {namespace} is permitted again");
                 }
             }
@@ -82,10 +82,10 @@ impl Journal {
                 inner.last_contact = inner.last_contact.max(now);
                 // Overload passes by itself; what else is rejected stays so until someone acts.
                 if *code != 429 {
-                    let trouble = Trouble { sentence: sentence(verb, resource, namespace, *code, message) };
-                    let known = inner.troubles.insert((resource, verb), trouble.clone());
-                    if known.as_ref() != Some(&trouble) {
-                        tracing::error!("{trouble}");
+                    let problem = Problem { sentence: sentence(verb, resource, namespace, *code, message) };
+                    let known = inner.problems.insert((resource, verb), problem.clone());
+                    if known.as_ref() != Some(&problem) {
+                        tracing::error!("{problem}");
                     }
                 }
             }
@@ -103,7 +103,7 @@ impl Journal {
         timings: &Timings,
     ) {
         let wait = timings.lease_duration();
-        let trouble = Trouble {
+        let problem = Problem {
             sentence: format!(
                 "the API server's history was rewound, as by an etcd restore: lease {lease} is at version {}, and was at {} before; \
                  whatever this replica held or knew is void, and it takes no Lease for {} s (LeaseDuration); if this repeats itself, \
@@ -113,18 +113,18 @@ impl Journal {
                 wait.as_secs()
             ),
         };
-        tracing::error!("{trouble}");
+        tracing::error!("{problem}");
         let mut inner = self.lock();
         inner.rewinds += 1;
-        inner.rewound = Some((trouble, now + wait));
+        inner.rewound = Some((problem, now + wait));
     }
 
     pub(super) fn health(&self, now: Monotonic, watch_is_live: bool) -> Health {
         let inner = self.lock();
-        let rewound = inner.rewound.iter().filter(|(_, until)| now < *until).map(|(trouble, _)| trouble);
+        let rewound = inner.rewound.iter().filter(|(_, until)| now < *until).map(|(problem, _)| problem);
         Health {
             rewinds: inner.rewinds,
-            troubles: rewound.chain(inner.troubles.values()).cloned().collect(),
+            problems: rewound.chain(inner.problems.values()).cloned().collect(),
             silent_for: now.duration_since(inner.last_contact),
             watch_is_live,
         }
@@ -187,7 +187,7 @@ mod tests {
         let journal = Journal::default();
         journal.note("get", LEASES, "a", &forbidden(), Monotonic::ORIGIN);
         let health = journal.health(Monotonic::ORIGIN, true);
-        let sentence = &health.troubles[0].sentence;
+        let sentence = &health.problems[0].sentence;
         assert!(
             sentence.starts_with(
                 "system:serviceaccount:a:op may not get leases.coordination.k8s.io in namespace a"
@@ -205,10 +205,10 @@ mod tests {
         let journal = Journal::default();
         journal.note("get", LEASES, "a", &forbidden(), Monotonic::ORIGIN);
         journal.note("update", LEASES, "a", &Ok(()), Monotonic::ORIGIN);
-        assert_eq!(journal.health(Monotonic::ORIGIN, true).troubles.len(), 1);
+        assert_eq!(journal.health(Monotonic::ORIGIN, true).problems.len(), 1);
         journal.note("get", LEASES, "a", &Ok(()), Monotonic::from_origin(Duration::from_secs(3)));
         let health = journal.health(Monotonic::from_origin(Duration::from_secs(5)), true);
-        assert!(health.troubles.is_empty());
+        assert!(health.problems.is_empty());
         assert_eq!(health.silent_for, Duration::from_secs(2));
     }
 }

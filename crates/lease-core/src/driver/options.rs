@@ -1,4 +1,4 @@
-//! What the driver is told once, at its start.
+//! The driver's settings, for all elections of a process and for one.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -23,7 +23,23 @@ use crate::timings::Timings;
 const DEFAULT_DOMAIN: &str = "lease-core.dev";
 
 /// Settings that all elections of one process share.
+///
+/// ```
+/// use lease_core::{ElectionsOptions, Identity, LeaderElectionId, Timings};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let id = LeaderElectionId::new("backup.example.com")?;
+/// let options = ElectionsOptions::new(id, "operators", Identity::of_pod("backup-0", "5f1c")?)
+///     .timings(Timings::fast())
+///     .domain("example.com");
+/// # let _ = options;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// What the API server would refuse is refused by [`Elections::start`](super::Elections::start), see [`InvalidOption`].
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct ElectionsOptions {
     /// LeaderElection on or off. Off, this process takes itself for the only one: every candidate leads as soon as it contends,
     /// without a Lease and for ever. Then there must be exactly one replica, and a Deployment must not surge. Default on.
@@ -84,6 +100,71 @@ impl ElectionsOptions {
     pub fn from_env(id: LeaderElectionId) -> Result<Self, EnvironmentError> {
         let installation = Some(installation_from_env());
         Ok(Self { installation, ..Self::new(id, namespace_from_env()?, identity_from_env()?) })
+    }
+
+    /// Whether there is leader election at all. Off, this process takes itself for the only one; see
+    /// [the field](Self::leader_election). Default: on.
+    #[must_use]
+    pub fn leader_election(mut self, on: bool) -> Self {
+        self.leader_election = on;
+        self
+    }
+
+    /// Which installation this process belongs to. Default: none, and from the environment with [`from_env`](Self::from_env).
+    #[must_use]
+    pub fn installation(mut self, installation: Option<Installation>) -> Self {
+        self.installation = installation;
+        self
+    }
+
+    /// LeaseDuration, RenewDeadline, RetryPeriod. Default: [`Timings::standard`].
+    #[must_use]
+    pub fn timings(mut self, timings: Timings) -> Self {
+        self.timings = timings;
+        self
+    }
+
+    /// The prefix of labels and annotations on Leases, a DNS name such as the operator's API group.
+    /// [`InvalidOption::Domain`] at the start if it is none.
+    #[must_use]
+    pub fn domain(mut self, domain: impl Into<String>) -> Self {
+        self.domain = domain.into();
+        self
+    }
+
+    /// ReleaseOnCancel: whether a Lease is released when its holder shuts down in good order. Default: yes.
+    #[must_use]
+    pub fn release_on_cancel(mut self, release: bool) -> Self {
+        self.release_on_cancel = release;
+        self
+    }
+
+    /// What to do when work cannot be stopped before others may act. Default: [`OnOverrun::ExitProcess`].
+    #[must_use]
+    pub fn on_overrun(mut self, on_overrun: OnOverrun) -> Self {
+        self.on_overrun = on_overrun;
+        self
+    }
+
+    /// Where Lease traffic runs. Default: [`LeaseRuntime::Dedicated`].
+    #[must_use]
+    pub fn runtime(mut self, runtime: LeaseRuntime) -> Self {
+        self.runtime = runtime;
+        self
+    }
+
+    /// Where the time comes from. Default: [`SystemClock`].
+    #[must_use]
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Seeds the jitter. Default: random.
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
     }
 
     /// Looks for what would be refused with every write of a Lease.
@@ -153,16 +234,28 @@ impl fmt::Debug for OnOverrun {
 }
 
 /// Settings of one election.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use lease_core::CandidateOptions;
+///
+/// let options = CandidateOptions::default().drain_timeout(Duration::from_secs(10)).label("team", "storage");
+/// assert!(options.contend);
+/// ```
+///
+/// What the API server would refuse is refused by [`Elections::candidate`](super::Elections::candidate), see [`InvalidOption`].
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct CandidateOptions {
     /// What to do where there is no Lease. Default: wait LeaseDuration, then create it.
     pub creation: Creation,
     /// How long to leave a free Lease to others before taking it. Default: not at all.
-    pub patience: Duration,
+    pub acquire_delay: Duration,
     /// How long running work may take to finish when asked to. Default 30 s.
     pub drain_timeout: Duration,
     /// Whether to contend from the start. Default true.
-    pub standing: bool,
+    pub contend: bool,
     /// Whether to leave events on the Lease ("… became leader", "… stopped leading"). Default true.
     pub announce: bool,
     /// Delete the Lease where others would release it. Default false.
@@ -179,9 +272,9 @@ impl Default for CandidateOptions {
     fn default() -> Self {
         Self {
             creation: Creation::AfterWaiting,
-            patience: Duration::ZERO,
+            acquire_delay: Duration::ZERO,
             drain_timeout: Duration::from_secs(30),
-            standing: true,
+            contend: true,
             announce: true,
             delete_on_release: false,
             owner: None,
@@ -192,6 +285,71 @@ impl Default for CandidateOptions {
 }
 
 impl CandidateOptions {
+    /// What to do where there is no Lease. Default: [`Creation::AfterWaiting`].
+    #[must_use]
+    pub fn creation(mut self, creation: Creation) -> Self {
+        self.creation = creation;
+        self
+    }
+
+    /// How long to leave a free Lease to others before taking it. Default: not at all.
+    #[must_use]
+    pub fn acquire_delay(mut self, delay: Duration) -> Self {
+        self.acquire_delay = delay;
+        self
+    }
+
+    /// How long running work may take to finish when it is asked to, before it is aborted. Default: 30 s.
+    #[must_use]
+    pub fn drain_timeout(mut self, timeout: Duration) -> Self {
+        self.drain_timeout = timeout;
+        self
+    }
+
+    /// Whether to contend from the start. Default: yes.
+    #[must_use]
+    pub fn contend(mut self, contend: bool) -> Self {
+        self.contend = contend;
+        self
+    }
+
+    /// Whether to leave events on the Lease ("… became leader", "… stopped leading"). Default: yes.
+    #[must_use]
+    pub fn announce(mut self, announce: bool) -> Self {
+        self.announce = announce;
+        self
+    }
+
+    /// Delete the Lease where others would release it. Default: no.
+    #[must_use]
+    pub fn delete_on_release(mut self, delete: bool) -> Self {
+        self.delete_on_release = delete;
+        self
+    }
+
+    /// Whose Lease it is, so that it is collected with its owner. [`InvalidOption::Owner`] later if the reference is not complete.
+    #[must_use]
+    pub fn owner(mut self, owner: Option<OwnerReference>) -> Self {
+        self.owner = owner;
+        self
+    }
+
+    /// Puts a label on the Lease with each write. [`InvalidOption::Metadata`] later if the API server would refuse it, or if the key is
+    /// one of this crate's own.
+    #[must_use]
+    pub fn label(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.labels.insert(key.into(), value.into());
+        self
+    }
+
+    /// Puts an annotation on the Lease with each write. [`InvalidOption::Metadata`] later if the API server would refuse it, or if the
+    /// key is one of this crate's own.
+    #[must_use]
+    pub fn annotation(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.annotations.insert(key.into(), value.into());
+        self
+    }
+
     pub(super) fn into_dress(self) -> Dress {
         Dress { owner: self.owner, labels: self.labels, annotations: self.annotations }
     }

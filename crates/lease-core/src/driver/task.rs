@@ -174,9 +174,9 @@ impl Task {
 
     fn obey(&mut self, command: Command) {
         match command {
-            Command::Patience(patience) => self.feed(Event::Patience(patience)),
+            Command::AcquireDelay(acquire_delay) => self.feed(Event::AcquireDelay(acquire_delay)),
             Command::Successors(successors) => self.feed(Event::Successors(successors)),
-            Command::Stand(standing) => self.feed(Event::Stand(standing)),
+            Command::Contend(contend) => self.feed(Event::Contend(contend)),
             Command::StepDown(successor) => self.feed(Event::StepDown { successor }),
             Command::Abandon => self.feed(Event::Abandon),
             Command::Annotate(annotations, tell) => {
@@ -193,7 +193,7 @@ impl Task {
             }
             Command::Shutdown(limit) => {
                 self.release_by = Some(self.around.clock.now().monotonic + limit);
-                self.feed(Event::Stand(false));
+                self.feed(Event::Contend(false));
                 self.feed(Event::StepDown { successor: None });
             }
         }

@@ -28,7 +28,7 @@ pub(super) struct Unelected {
     pub(super) notes: Notes,
     pub(super) status: watch::Sender<CandidateStatus>,
     /// Whether to contend from the start.
-    pub(super) standing: bool,
+    pub(super) contend: bool,
 }
 
 /// What becomes of the candidate.
@@ -41,7 +41,7 @@ enum Next {
 impl Unelected {
     /// Leads whenever it contends, until the work returns or the candidate is shut down.
     pub(super) async fn run(mut self, mut commands: mpsc::UnboundedReceiver<Command>) {
-        let mut next = if self.standing { Next::Contend } else { Next::Wait };
+        let mut next = if self.contend { Next::Contend } else { Next::Wait };
         loop {
             next = match next {
                 Next::Shutdown => return,
@@ -58,8 +58,8 @@ impl Unelected {
         loop {
             match commands.recv().await {
                 None | Some(Command::Shutdown(_)) => return Next::Shutdown,
-                Some(Command::Stand(true)) => {
-                    self.standing = true;
+                Some(Command::Contend(true)) => {
+                    self.contend = true;
                     return Next::Contend;
                 }
                 Some(command) => self.ignore(command),
@@ -94,10 +94,10 @@ impl Unelected {
                         term.drain();
                         running.abort();
                         drop((&mut running.ended).await);
-                        break if self.standing { Next::Contend } else { Next::Wait };
+                        break if self.contend { Next::Contend } else { Next::Wait };
                     }
                     // A leader goes on leading, whether it would contend again or not.
-                    Some(Command::Stand(standing)) => self.standing = standing,
+                    Some(Command::Contend(contend)) => self.contend = contend,
                     Some(command) => self.ignore(command),
                 },
             }
@@ -127,8 +127,8 @@ impl Unelected {
                 // Whoever asked may have gone.
                 let _ = tell.send(Err(AnnotateError::NotLeading));
             }
-            Command::Stand(standing) => self.standing = standing,
-            Command::Patience(_)
+            Command::Contend(contend) => self.contend = contend,
+            Command::AcquireDelay(_)
             | Command::Successors(_)
             | Command::StepDown(_)
             | Command::Abandon

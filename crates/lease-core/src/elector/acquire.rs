@@ -14,22 +14,22 @@ use crate::{invariant, rules};
 impl Elector {
     /// Whether it contends, and nothing of an earlier term still runs in this process.
     pub(super) fn may_try(&self) -> bool {
-        self.config.standing && rules::may_acquire(self.has_work())
+        self.config.contend && rules::may_acquire(self.has_work())
     }
 
     /// When to try: once the Lease is free, those with a better claim have had their time, and a failure's pause is over.
     pub(super) fn attempt_at(&self) -> Option<Monotonic> {
-        Some((self.free_at()? + self.effective_patience()).max(self.retry_at).max(self.yield_until))
+        Some((self.free_at()? + self.effective_delay()).max(self.retry_at).max(self.yield_until))
     }
 
-    fn effective_patience(&self) -> Duration {
+    fn effective_delay(&self) -> Duration {
         let successor = self.view.lease().filter(|lease| lease.record.is_released());
         match successor.and_then(|lease| lease.successor.as_ref()) {
             Some(successor) if *successor == self.config.identity => Duration::ZERO,
             Some(successor) if self.config.successors.expect(successor) => {
-                self.config.patience.max(self.config.timings.retry_period())
+                self.config.acquire_delay.max(self.config.timings.retry_period())
             }
-            _ => self.config.patience,
+            _ => self.config.acquire_delay,
         }
     }
 

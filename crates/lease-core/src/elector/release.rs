@@ -59,7 +59,7 @@ impl Elector {
     /// From when on to give up a Lease that names this process, which does not lead and does not contend: an acquisition that nobody
     /// wants any more has landed, or the process stops after its term lapsed.
     pub(super) fn vacate_from(&self) -> Option<Monotonic> {
-        let wanted = self.config.standing || self.holding.is_some() || self.has_work();
+        let wanted = self.config.contend || self.holding.is_some() || self.has_work();
         if wanted || self.config.release == ReleaseStyle::LetExpire {
             return None;
         }

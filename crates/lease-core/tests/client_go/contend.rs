@@ -39,7 +39,7 @@ async fn the_lease_goes_from_rust_to_client_go_and_back() {
 
     let released = Timestamp::now();
     // It stands back, as it would otherwise be the faster one again: client-go looks every one to two RetryPeriods.
-    rust.stand(false);
+    rust.contend(false);
     rust.step_down(None);
     over(&term, "Rust stops").await;
     let stopped = Timestamp::now();
@@ -53,7 +53,7 @@ async fn the_lease_goes_from_rust_to_client_go_and_back() {
     sees_holder(&rust, "go_1").await;
     sees(&rust, "Rust waits", |seen| seen.state == State::Standby && seen.term.is_none()).await;
 
-    rust.stand(true);
+    rust.contend(true);
     // Whoever has just released leaves the Lease to others for a RetryPeriod; that is over after two renewals.
     renewed(&chronicle, 2).await;
     let asked = now();

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use kube_testkit::RealEnv;
-use lease_core::identity::NOBODY;
+use lease_core::NOBODY;
 
 use crate::candidate::GoCandidate;
 use crate::chronicle::{Chronicle, Entry};

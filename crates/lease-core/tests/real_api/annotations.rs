@@ -8,12 +8,12 @@ use k8s_openapi::api::admissionregistration::v1::{
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::Api;
 use kube::api::{Patch, PatchParams, PostParams};
-use lease_core::annotations::AnnotationChanges;
-use lease_core::metadata::{MAX_ANNOTATIONS, check_annotations, check_labels};
+use lease_core::AnnotationChanges;
 use lease_core::{
     AnnotateError, CandidateOptions, Elections, Identity, InvalidMetadata, InvalidOption, RequestError,
     StartError, Term,
 };
+use lease_core::{MAX_ANNOTATIONS, check_annotations, check_labels};
 use serde_json::json;
 
 use crate::support::{ID, id, leases, options, replica};
@@ -166,8 +166,7 @@ async fn settings_that_every_write_would_be_refused_for_are_refused_at_once() {
     assert!(matches!(error, StartError::Option(InvalidOption::Identity { .. })), "{error}");
 
     let replica = replica(&env, "even").await;
-    let labels =
-        CandidateOptions { labels: [("a b".into(), String::new())].into(), ..CandidateOptions::default() };
+    let labels = CandidateOptions::default().label("a b", "");
     let error = replica.candidate(id().lease_name(), labels, idle).expect_err("no label has such a key");
     println!("{error}");
     assert!(matches!(error, InvalidOption::Metadata(InvalidMetadata::Key { .. })), "{error}");

@@ -8,7 +8,7 @@ use futures::StreamExt;
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use kube::Api;
 use kube::api::{ListParams, WatchEvent, WatchParams};
-use lease_core::identity::NOBODY;
+use lease_core::NOBODY;
 use tokio::task::JoinHandle;
 
 use crate::support::now;

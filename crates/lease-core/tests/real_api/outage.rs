@@ -29,7 +29,7 @@ impl Fleet {
             let options = options_in(NAMESPACE, &format!("replica-{n}"));
             let replica = replica_at(cluster.config(&TestUser::admin()), options).await;
             for name in &names {
-                let options = CandidateOptions { announce: false, ..CandidateOptions::default() };
+                let options = CandidateOptions::default().announce(false);
                 candidates
                     .push(replica.candidate(name.clone(), options, referee.work()).expect("valid options"));
             }

@@ -31,7 +31,7 @@ pub(crate) async fn race(env: &RealEnv) -> Vec<String> {
     let mut candidates: Vec<Candidate> = Vec::new();
     for n in 0..CANDIDATES {
         let replica: Elections = replica(env, &format!("replica-{n}")).await;
-        let options = CandidateOptions { announce: false, ..CandidateOptions::default() };
+        let options = CandidateOptions::default().announce(false);
         candidates.extend(names.iter().map(|name| {
             replica.candidate(name.clone(), options.clone(), referee.work()).expect("valid options")
         }));

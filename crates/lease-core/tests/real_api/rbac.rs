@@ -21,7 +21,7 @@ async fn a_role_without_leases_is_named_and_the_candidate_leads_soon_after_it_is
     for verb in ["get", "list"] {
         let begins =
             format!("{account} may not {verb} leases.coordination.k8s.io in namespace {}", env.namespace());
-        let sentence = trouble(&elections, &begins).await;
+        let sentence = problem(&elections, &begins).await;
         assert!(sentence.contains("grant it with a Role in that namespace"), "{sentence}");
         println!("{sentence}");
     }
@@ -37,10 +37,10 @@ async fn a_role_without_leases_is_named_and_the_candidate_leads_soon_after_it_is
     let bound = timings.takeover_bound() + timings.retry_period() + MARGIN;
     assert!(took < bound, "{took:?}, where {bound:?} is the bound");
     // The events of that change of leaders are not permitted yet; that costs no Lease, and is said.
-    trouble(&elections, &format!("{account} may not create events in namespace {}", env.namespace())).await;
-    eventually("no other trouble", PATIENCE, || {
+    problem(&elections, &format!("{account} may not create events in namespace {}", env.namespace())).await;
+    eventually("no other problem", PATIENCE, || {
         let health = elections.health();
-        let over = health.troubles.iter().all(|trouble| trouble.sentence.contains(" events "));
+        let over = health.problems.iter().all(|problem| problem.sentence.contains(" events "));
         std::future::ready((over && health.watch_is_live).then_some(()))
     })
     .await;
@@ -55,7 +55,7 @@ async fn without_list_and_watch_it_leads_by_polling_and_says_what_is_missing() {
     let elections = as_account(&env).await;
     let candidate = elections.lead(idle);
     let term = leads(&candidate, "it leads without a watch").await;
-    trouble(&elections, &format!("system:serviceaccount:{}:{ACCOUNT} may not list leases", env.namespace()))
+    problem(&elections, &format!("system:serviceaccount:{}:{ACCOUNT} may not list leases", env.namespace()))
         .await;
     assert!(term.is_valid() && !elections.health().watch_is_live);
     candidate.shutdown().await;
@@ -68,7 +68,7 @@ async fn a_namespace_that_is_not_there_is_named() {
     options.namespace = "nowhere-at-all".to_owned();
     let elections = replica_at(env.config(&TestUser::admin()), options).await;
     let candidate = elections.lead(idle);
-    let sentence = trouble(
+    let sentence = problem(
         &elections,
         "the API server refuses to create leases.coordination.k8s.io in namespace nowhere-at-all (404)",
     )
@@ -82,11 +82,11 @@ async fn as_account(env: &RealEnv) -> Elections {
     replica_at(env.config(&user), options(env, "first")).await
 }
 
-async fn trouble(elections: &Elections, begins: &str) -> String {
+async fn problem(elections: &Elections, begins: &str) -> String {
     eventually(&format!("Health to say: {begins}"), PATIENCE, || {
-        let troubles = elections.health().troubles;
-        let found = troubles.into_iter().find(|trouble| trouble.sentence.starts_with(begins));
-        std::future::ready(found.map(|trouble| trouble.sentence))
+        let problems = elections.health().problems;
+        let found = problems.into_iter().find(|problem| problem.sentence.starts_with(begins));
+        std::future::ready(found.map(|problem| problem.sentence))
     })
     .await
 }

@@ -81,7 +81,7 @@ async fn work_that_does_not_drain_is_aborted_and_joined_before_the_release() {
             }
         }
     };
-    let options = CandidateOptions { drain_timeout: Duration::from_secs(1), ..CandidateOptions::default() };
+    let options = CandidateOptions::default().drain_timeout(Duration::from_secs(1));
     let leader = elections.candidate(id().lease_name(), options, stubborn).expect("valid options");
     let term = leads(&leader, "the first leads").await;
     let asked = now();

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use lease_core::annotations::{Carried, PendingAnnotations};
-use lease_core::effect::WriteKind;
+use lease_core::WriteKind;
+use lease_core::{Carried, PendingAnnotations};
 use lease_core::{Event, Refusal, Write};
 
 use super::{Violation, World};

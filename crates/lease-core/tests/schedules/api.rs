@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
-use lease_core::effect::WriteKind;
+use lease_core::WriteKind;
 use lease_core::mutants::{Mutant, active};
 use lease_core::{Identity, LeaseName, LeaseRecord, ObservedLease, ResourceVersion, Revision, Uid, Write};
 

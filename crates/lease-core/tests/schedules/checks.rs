@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use lease_core::effect::{AttemptId, EndReason, WriteKind};
+use lease_core::{AttemptId, EndReason, WriteKind};
 use lease_core::{Event, FencingToken, Identity, Monotonic, ObservedLease, ResourceVersion, Validity, Write};
 
 use super::api::Change;

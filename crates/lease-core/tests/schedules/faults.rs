@@ -27,7 +27,7 @@ pub(crate) enum Fault {
     /// Answers get lost for a while.
     Deaf,
     /// The API server refuses for a while.
-    Trouble,
+    Problem,
     /// Somebody sets the wall clock.
     JumpWall,
     /// Somebody deletes the Lease.
@@ -60,7 +60,7 @@ impl Fault {
         Self::HangWatch,
         Self::Cut,
         Self::Deaf,
-        Self::Trouble,
+        Self::Problem,
         Self::JumpWall,
         Self::Delete,
         Self::Blank,
@@ -83,7 +83,7 @@ impl Fault {
             Self::HangWatch => "hanging watch, write in flight",
             Self::Cut => "requests cut off, write in flight",
             Self::Deaf => "answers cut off, write in flight",
-            Self::Trouble => "spell of refusals, write in flight",
+            Self::Problem => "spell of refusals, write in flight",
             Self::JumpWall => "wall clock set, write in flight",
             Self::Delete => "Lease deleted, write in flight",
             Self::Blank => "holder blanked, write in flight",
@@ -141,7 +141,7 @@ impl World {
                     self.receive(node, Inward::Told(Event::WatchHealthy(false)))?;
                 }
             }
-            Fault::Cut | Fault::Deaf | Fault::Trouble => self.spell(node, fault, until),
+            Fault::Cut | Fault::Deaf | Fault::Problem => self.spell(node, fault, until),
             Fault::JumpWall => {
                 self.nodes[node].clocks.jump(SignedDuration::from_millis(self.rng.i64(-600_000..600_000)));
             }
@@ -158,7 +158,7 @@ impl World {
                 self.receive(other, Inward::Told(Event::Successors(successors)))?;
             }
             Fault::SitOut => {
-                self.receive(node, Inward::Told(Event::Stand(false)))?;
+                self.receive(node, Inward::Told(Event::Contend(false)))?;
                 if let Some(process) = &mut self.nodes[node].process {
                     process.sits_until = Some(until);
                 }
@@ -179,7 +179,7 @@ impl World {
         let kind = match fault {
             Fault::Cut => SpellKind::Cut,
             Fault::Deaf => SpellKind::Deaf,
-            _ => SpellKind::Trouble(any_trouble(&mut self.rng)),
+            _ => SpellKind::Problem(any_trouble(&mut self.rng)),
         };
         self.network.add(Spell { until, node: self.rng.bool().then_some(node), kind });
     }
@@ -237,7 +237,7 @@ impl World {
         if let Some(process) = &mut at.process {
             due(&mut process.wedged_until);
             if due(&mut process.sits_until) {
-                orders.push(Event::Stand(true));
+                orders.push(Event::Contend(true));
             }
         }
         if restarts {

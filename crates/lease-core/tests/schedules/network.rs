@@ -27,7 +27,7 @@ impl Weather {
 
 /// What the API server says instead of doing as it is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Trouble {
+pub(crate) enum Problem {
     /// 409 though nothing changed.
     Conflict,
     /// 429, with or without a Retry-After.
@@ -53,7 +53,7 @@ pub(crate) enum SpellKind {
     /// Answers get lost.
     Deaf,
     /// Requests are refused.
-    Trouble(Trouble),
+    Problem(Problem),
 }
 
 /// How a message fares.
@@ -110,9 +110,9 @@ impl Network {
     }
 
     /// What the API server says to a request that reaches it, if it does not do as asked.
-    pub(crate) fn trouble(&self, node: usize, now: Duration, rng: &mut fastrand::Rng) -> Option<Trouble> {
+    pub(crate) fn problem(&self, node: usize, now: Duration, rng: &mut fastrand::Rng) -> Option<Problem> {
         let spell = self.spells(node, now).find_map(|spell| match spell.kind {
-            SpellKind::Trouble(trouble) => Some(trouble),
+            SpellKind::Problem(problem) => Some(problem),
             SpellKind::Cut | SpellKind::Deaf => None,
         });
         spell.or_else(|| (rng.f64() < self.weather.errors).then(|| any_trouble(rng)))
@@ -139,13 +139,13 @@ impl Network {
     }
 }
 
-/// One of the troubles.
-pub(crate) fn any_trouble(rng: &mut fastrand::Rng) -> Trouble {
+/// One of the problems.
+pub(crate) fn any_trouble(rng: &mut fastrand::Rng) -> Problem {
     match rng.u8(0..4) {
-        0 => Trouble::Conflict,
-        1 => Trouble::TooMany(rng.bool().then(|| LONGEST_RETRY_AFTER.mul_f64(rng.f64()))),
-        2 => Trouble::Forbidden,
-        _ => Trouble::Internal { done: rng.bool() },
+        0 => Problem::Conflict,
+        1 => Problem::TooMany(rng.bool().then(|| LONGEST_RETRY_AFTER.mul_f64(rng.f64()))),
+        2 => Problem::Forbidden,
+        _ => Problem::Internal { done: rng.bool() },
     }
 }
 

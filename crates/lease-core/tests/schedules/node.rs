@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use lease_core::annotations::PendingAnnotations;
-use lease_core::effect::AttemptId;
+use lease_core::AttemptId;
+use lease_core::PendingAnnotations;
 use lease_core::{Elector, ElectorConfig, Event, Identity, Monotonic, ReleaseStyle, Timings};
 
 use super::checks::Ledger;
@@ -34,7 +34,7 @@ pub(crate) struct Node {
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     pub(crate) timings: Timings,
-    pub(crate) patience: Duration,
+    pub(crate) acquire_delay: Duration,
     pub(crate) drain_timeout: Duration,
     pub(crate) release: ReleaseStyle,
 }
@@ -115,12 +115,10 @@ impl Node {
     pub(crate) fn start(&mut self, index: usize, at: Duration) {
         self.lives += 1;
         let identity = Identity::of_pod(&format!("pod-{index}"), &self.lives.to_string()).expect("not empty");
-        let config = ElectorConfig {
-            patience: self.settings.patience,
-            drain_timeout: self.settings.drain_timeout,
-            release: self.settings.release,
-            ..ElectorConfig::new(identity.clone(), self.settings.timings)
-        };
+        let config = ElectorConfig::new(identity.clone(), self.settings.timings)
+            .acquire_delay(self.settings.acquire_delay)
+            .drain_timeout(self.settings.drain_timeout)
+            .release(self.settings.release);
         self.process = Some(Process {
             identity,
             elector: Elector::new(config),

@@ -59,13 +59,14 @@ impl Plan {
     ///
     /// A candidate that waits out the pause after its last failure, then reads (or is shown) a state that it did not
     /// know, honours it for LeaseDuration by a clock that may be slow, tries up to one jittered RetryPeriod and its
-    /// patience later, and needs a few messages: read, write, a conflict with another candidate, read, write.
+    /// the acquire delay later, and needs a few messages: read, write, a conflict with another candidate, read, write.
     pub(crate) fn recovery_bound(&self) -> Duration {
         let retry = self.longest(|settings| settings.timings.jittered_retry(1.0));
-        let patience = self.longest(|settings| settings.patience);
+        let acquire_delay = self.longest(|settings| settings.acquire_delay);
         // After a restore of etcd, whoever was behind looks once in two RetryPeriods, and then waits anew.
         let restored = if self.faults.contains(&Fault::Rewind) { 4 * retry } else { Duration::ZERO };
-        let by_clocks = LONGEST_RETRY_AFTER.max(retry) + self.longest_lease() + retry + patience + restored;
+        let by_clocks =
+            LONGEST_RETRY_AFTER.max(retry) + self.longest_lease() + retry + acquire_delay + restored;
         by_clocks.mul_f64(1.0 + 2.0 * DRIFT) + 12 * LATENCY
     }
 
@@ -79,7 +80,7 @@ impl Plan {
 
     /// How long it takes from a request to step down to the next leader, if the work ends at once.
     pub(crate) fn handover_bound(&self) -> Duration {
-        self.longest(|settings| settings.patience).mul_f64(1.0 + 2.0 * DRIFT) + 12 * LATENCY
+        self.longest(|settings| settings.acquire_delay).mul_f64(1.0 + 2.0 * DRIFT) + 12 * LATENCY
     }
 
     /// How long it is watched after that.
@@ -103,13 +104,18 @@ fn any_timings(rng: &mut fastrand::Rng) -> Timings {
 }
 
 fn any_settings(timings: Timings, mixed: bool, rng: &mut fastrand::Rng) -> Settings {
-    let patience = if rng.bool() { Duration::ZERO } else { timings.retry_period().mul_f64(rng.f64()) };
+    let acquire_delay = if rng.bool() { Duration::ZERO } else { timings.retry_period().mul_f64(rng.f64()) };
     let release = match rng.u8(0..10) {
         0 => ReleaseStyle::LetExpire,
         1 if !mixed => ReleaseStyle::Delete,
         _ => ReleaseStyle::Vacate,
     };
-    Settings { timings, patience, drain_timeout: timings.lease_duration().mul_f64(1.5 * rng.f64()), release }
+    Settings {
+        timings,
+        acquire_delay,
+        drain_timeout: timings.lease_duration().mul_f64(1.5 * rng.f64()),
+        release,
+    }
 }
 
 fn any_weather(rng: &mut fastrand::Rng) -> Weather {

@@ -4,7 +4,7 @@ use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 use std::time::Duration;
 
-use lease_core::effect::AttemptId;
+use lease_core::AttemptId;
 use lease_core::{Identity, ObservedLease, Refusal, Write};
 
 use super::faults::Fault;

@@ -1,7 +1,7 @@
 //! Faults that nobody can be safe from who has not seen what was there before: a restore of etcd, a shorter LeaseDuration
 //! that a stranger writes, and a stranger who takes the Lease and releases it. So each waits until what it takes away is known, or does not matter any more.
 
-use lease_core::effect::AttemptId;
+use lease_core::AttemptId;
 use lease_core::{Event, Identity, ObservedLease};
 
 use super::World;

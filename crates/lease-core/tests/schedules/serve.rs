@@ -3,7 +3,7 @@
 use lease_core::{Event, Refusal};
 
 use super::api::Change;
-use super::network::{Fate, Trouble};
+use super::network::{Fate, Problem};
 use super::node::Inward;
 use super::queue::{Answer, Happening, Request};
 use super::{Violation, World};
@@ -11,14 +11,14 @@ use super::{Violation, World};
 impl World {
     /// A request reaches the API server.
     pub(crate) fn arrive(&mut self, request: &Request) -> Result<(), Violation> {
-        let trouble = self.network.trouble(request.node, self.now, &mut self.rng);
+        let problem = self.network.problem(request.node, self.now, &mut self.rng);
         let answer = match &request.write {
-            None => match trouble {
+            None => match problem {
                 None => Answer::Read(self.api.version(), self.api.read().cloned()),
-                Some(Trouble::TooMany(retry_after)) => Answer::ReadFailed { retry_after },
+                Some(Problem::TooMany(retry_after)) => Answer::ReadFailed { retry_after },
                 Some(_) => Answer::ReadFailed { retry_after: None },
             },
-            Some(write) => match trouble {
+            Some(write) => match problem {
                 None if self.refuses(&request.carries)? => {
                     self.stats.count("annotation refused");
                     Answer::Refused(write.attempt, Refusal::Rejected { retry_after: None })
@@ -27,19 +27,19 @@ impl World {
                     Ok(lease) => Answer::Landed(write.attempt, lease),
                     Err(()) => Answer::Refused(write.attempt, Refusal::Conflict),
                 },
-                Some(Trouble::Conflict) => {
+                Some(Problem::Conflict) => {
                     self.stats.count("409 on a write");
                     Answer::Refused(write.attempt, Refusal::Conflict)
                 }
-                Some(Trouble::TooMany(retry_after)) => {
+                Some(Problem::TooMany(retry_after)) => {
                     self.stats.count("429 on a write");
                     Answer::Refused(write.attempt, Refusal::Rejected { retry_after })
                 }
-                Some(Trouble::Forbidden) => {
+                Some(Problem::Forbidden) => {
                     self.stats.count("403 on a write");
                     Answer::Refused(write.attempt, Refusal::Rejected { retry_after: None })
                 }
-                Some(Trouble::Internal { done }) => {
+                Some(Problem::Internal { done }) => {
                     if done {
                         self.stats.count("500 on a write that was carried out");
                         let _landed = self.carry_out(request)?;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use lease_core::effect::WriteKind;
+use lease_core::WriteKind;
 use lease_core::{Creation, Effect, Event, State, Successors};
 
 use crate::dsl::{Bench, again, anew, blanked, held, lease, made_by, released, seconds, who, write};
@@ -38,7 +38,7 @@ fn it_says_for_whom_it_waits_and_for_how_long() {
         bench.elector.waits_for().map(|(holder, duration)| (holder.as_str().to_owned(), duration.as_secs()))
     };
     assert_eq!(waits_for(&bench), Some(("other".to_owned(), 15)));
-    bench.tell(Event::Stand(false));
+    bench.tell(Event::Contend(false));
     assert_eq!(waits_for(&bench), None, "it does not contend");
     assert_eq!(waits_for(&Bench::leading()), None);
 }
@@ -179,29 +179,31 @@ fn a_conflict_over_a_label_costs_one_read() {
 
 #[test]
 fn who_does_not_stand_takes_nothing_until_told_to() {
-    let (mut bench, effects) = Bench::with(|config| config.standing = false).reading(Some(released(1)));
+    let (mut bench, effects) = Bench::with(|config| config.contend = false).reading(Some(released(1)));
     assert_eq!((effects, bench.state()), (vec![], State::Expired));
     assert!(bench.elector.is_at_rest());
-    assert_eq!(write(&bench.tell(Event::Stand(true))).kind, WriteKind::Acquire);
+    assert_eq!(write(&bench.tell(Event::Contend(true))).kind, WriteKind::Acquire);
 }
 
 #[test]
-fn patience_leaves_a_free_lease_to_others_for_a_while() {
+fn the_acquire_delay_leaves_a_free_lease_to_others_for_a_while() {
     let (mut bench, effects) =
-        Bench::with(|config| config.patience = seconds(0.7)).reading(Some(released(1)));
+        Bench::with(|config| config.acquire_delay = seconds(0.7)).reading(Some(released(1)));
     assert_eq!((effects, bench.state()), (vec![], State::Expired));
     assert_eq!(bench.pass_to(0.6), []);
     assert_eq!(write(&bench.pass_to(0.7)).kind, WriteKind::Acquire);
 
-    let (mut bench, _) = Bench::with(|config| config.patience = seconds(60.0)).reading(Some(released(1)));
-    assert_eq!(write(&bench.tell(Event::Patience(seconds(0.0)))).kind, WriteKind::Acquire);
+    let (mut bench, _) =
+        Bench::with(|config| config.acquire_delay = seconds(60.0)).reading(Some(released(1)));
+    assert_eq!(write(&bench.tell(Event::AcquireDelay(seconds(0.0)))).kind, WriteKind::Acquire);
 }
 
 #[test]
 fn a_named_successor_comes_first_and_the_others_a_retry_period_later() {
     let mut lease = released(1);
     lease.successor = Some(who("me"));
-    let (_, effects) = Bench::with(|config| config.patience = seconds(60.0)).reading(Some(lease.clone()));
+    let (_, effects) =
+        Bench::with(|config| config.acquire_delay = seconds(60.0)).reading(Some(lease.clone()));
     assert_eq!(write(&effects).kind, WriteKind::Acquire);
 
     lease.successor = Some(who("other"));
@@ -218,19 +220,19 @@ fn a_named_successor_that_is_leaving_itself_is_not_waited_for() {
     };
     let mut lease = released(1);
     lease.successor = Some(who("leaving"));
-    let named = || Bench::with(|config| config.patience = seconds(0.3)).reading(Some(lease.clone())).0;
+    let named = || Bench::with(|config| config.acquire_delay = seconds(0.3)).reading(Some(lease.clone())).0;
 
     // That it leaves becomes known while it is waited for, or was known before.
     let mut bench = named();
     assert_eq!(bench.at(0.1).tell(among(&["me", "leaving"])), []);
-    assert_eq!(bench.at(0.2).tell(among(&["me"])), [], "its own patience is as long as ever");
+    assert_eq!(bench.at(0.2).tell(among(&["me"])), [], "its own delay is as long as ever");
     assert_eq!(write(&bench.pass_to(0.3)).kind, WriteKind::Acquire);
     assert_eq!(write(&named().at(1.0).tell(among(&[]))).kind, WriteKind::Acquire);
 
     // Whoever is named comes first all the same, even where its own membership has not come back to it yet.
     lease.successor = Some(who("me"));
     let mut bench =
-        Bench::with(|config| config.patience = seconds(60.0)).reading(Some(held("other", 1, 15))).0;
+        Bench::with(|config| config.acquire_delay = seconds(60.0)).reading(Some(held("other", 1, 15))).0;
     assert_eq!(bench.tell(among(&["other"])), []);
     lease.revision = released(2).revision;
     assert_eq!(write(&bench.tell(Event::Watched(lease))).kind, WriteKind::Acquire);
@@ -240,7 +242,7 @@ fn a_named_successor_that_is_leaving_itself_is_not_waited_for() {
 fn an_acquisition_that_nobody_wants_any_more_is_released() {
     let (mut bench, effects) = Bench::that_read(Some(released(1)));
     let acquire = write(&effects);
-    bench.tell(Event::Stand(false));
+    bench.tell(Event::Contend(false));
     assert_eq!(bench.land(&acquire, 2), [Effect::Read]);
     let release = write(&bench.tell(Event::Read(Some(made_by(&acquire, 2)))));
     assert_eq!(release.kind, WriteKind::Release);
@@ -328,13 +330,13 @@ fn the_release_of_a_holder_that_was_never_seen_frees_nobody_elses_lease() {
 #[test]
 fn after_a_handover_that_was_seen_a_release_frees_the_lease_at_once() {
     let (mut bench, effects) =
-        Bench::with(|config| config.standing = false).reading(Some(held("first", 1, 15)));
+        Bench::with(|config| config.contend = false).reading(Some(held("first", 1, 15)));
     assert_eq!(effects, []);
     bench.at(1.0).tell(Event::Watched(released(2)));
     let mut second = held("second", 3, 15);
     second.record.transitions = 6;
     bench.at(1.1).tell(Event::Watched(second));
-    bench.at(1.2).tell(Event::Stand(true));
+    bench.at(1.2).tell(Event::Contend(true));
     let mut release = released(4);
     release.record.transitions = 6;
     assert_eq!(write(&bench.at(2.0).tell(Event::Watched(release))).kind, WriteKind::Acquire);

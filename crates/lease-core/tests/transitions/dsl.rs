@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use lease_core::effect::WriteKind;
+use lease_core::WriteKind;
 use lease_core::{
     Boottime, Context, Effect, Elector, ElectorConfig, Event, Identity, LeaseName, LeaseRecord, Monotonic,
     Now, ObservedLease, Refusal, ResourceVersion, Revision, State, Timings, Uid, Write,

@@ -1,7 +1,7 @@
 //! Leader: renewing.
 
 use jiff::SignedDuration;
-use lease_core::effect::WriteKind;
+use lease_core::WriteKind;
 use lease_core::{Effect, EndReason, Event, Refusal, State};
 
 use crate::dsl::{Bench, again, at, held, made_by, released, seconds, write};

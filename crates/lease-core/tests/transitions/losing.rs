@@ -1,6 +1,6 @@
 //! How terms end against their holder's will, and what comes after.
 
-use lease_core::effect::WriteKind;
+use lease_core::WriteKind;
 use lease_core::{Effect, EndReason, Event, ObservedLease, State};
 
 use crate::dsl::{Bench, anew, blanked, held, made_by, who, write};
@@ -187,7 +187,7 @@ fn a_renewal_that_lands_in_another_object_ends_the_term() {
 #[test]
 fn an_abandoned_term_ends_as_on_a_loss_and_is_released_after_the_join() {
     let mut bench = Bench::leading();
-    bench.at(0.5).tell(Event::Stand(false));
+    bench.at(0.5).tell(Event::Contend(false));
     let reason = EndReason::Abandoned;
     assert_eq!(bench.tell(Event::Abandon), [Effect::Ended(reason.clone()), Effect::AbortWork(reason)]);
     assert!(!bench.is_valid(), "over at once");

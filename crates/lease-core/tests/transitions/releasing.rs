@@ -1,6 +1,6 @@
 //! Releasing: the work ends, then the Lease is given up.
 
-use lease_core::effect::WriteKind;
+use lease_core::WriteKind;
 use lease_core::{Effect, EndReason, Event, ObservedLease, ReleaseStyle, State};
 
 use crate::dsl::{Bench, again, at, held, made_by, released, seconds, who, write};
@@ -83,11 +83,11 @@ fn once_another_has_held_the_lease_nobody_else_comes_first() {
 }
 
 #[test]
-fn patience_counts_from_ones_own_release_too() {
+fn the_acquire_delay_counts_from_ones_own_release_too() {
     let mut bench = vacating();
     let lease = own(&bench);
     let release = write(&bench.tell(Event::Read(Some(lease))));
-    bench.tell(Event::Patience(seconds(10.0)));
+    bench.tell(Event::AcquireDelay(seconds(10.0)));
     bench.land(&release, 3);
     assert_eq!(bench.pass_to(10.4).iter().filter(|effect| matches!(effect, Effect::Write(_))).count(), 0);
 }
@@ -223,7 +223,7 @@ fn without_release_on_cancel_the_lease_is_left_to_expire_and_to_the_others() {
 #[test]
 fn a_lease_without_successors_is_deleted() {
     let mut bench = Bench::leading_with(|config| config.release = ReleaseStyle::Delete);
-    bench.tell(Event::Stand(false));
+    bench.tell(Event::Contend(false));
     bench.at(1.0).tell(STEP_DOWN);
     bench.tell(Event::WorkEnded);
     let lease = own(&bench);
@@ -236,7 +236,7 @@ fn a_lease_without_successors_is_deleted() {
 #[test]
 fn giving_up_on_a_release_is_final() {
     let mut bench = vacating();
-    bench.tell(Event::Stand(false));
+    bench.tell(Event::Contend(false));
     // Nothing gets through for longer than anyone would wait for this Lease.
     bench.tell(Event::ReadFailed { retry_after: None });
     while let Some(alarm) = bench.alarm().filter(|alarm| *alarm < 100.0) {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lease_core::effect::WriteKind;
+use lease_core::WriteKind;
 use lease_core::{Effect, Event, Refusal, State};
 use proptest::prelude::*;
 
@@ -56,7 +56,8 @@ fn a_write_that_fails_for_no_reason_to_be_seen_is_not_repeated_at_once() {
 fn one_request_at_a_time() {
     let (mut bench, effects) = Bench::that_read(Some(released(1)));
     let acquire = write(&effects);
-    for event in [Event::Timeout, Event::Watched(again(released(1), 2)), Event::RenewSoon, Event::Stand(true)]
+    for event in
+        [Event::Timeout, Event::Watched(again(released(1), 2)), Event::RenewSoon, Event::Contend(true)]
     {
         assert_eq!(bench.tell(event), []);
     }
@@ -134,7 +135,7 @@ proptest! {
                 }
                 Move::Order(kind) => bench.tell(match kind % 6 {
                     0 => Event::StepDown { successor: None },
-                    1 => Event::Stand(kind < 128),
+                    1 => Event::Contend(kind < 128),
                     2 => Event::RenewSoon,
                     3 => Event::WatchHealthy(kind < 128),
                     4 if working => Event::WorkEnded,

@@ -1,6 +1,6 @@
 //! History runs backwards: etcd was restored from a backup.
 
-use lease_core::effect::WriteKind;
+use lease_core::WriteKind;
 use lease_core::{Effect, EndReason, Event, ObservedLease, State};
 
 use crate::dsl::{Bench, again, anew, held, made_by, released, who, write};
@@ -156,7 +156,7 @@ fn a_missing_lease_is_not_made_at_once_either() {
 #[test]
 fn who_is_to_stop_gives_nothing_up_that_may_be_somebody_elses() {
     let (mut bench, _) = leader_that_reads(again(own(&Bench::leading()), 5));
-    bench.tell(Event::Stand(false));
+    bench.tell(Event::Contend(false));
     assert_eq!(bench.tell(Event::WorkEnded), [], "a release would let others in at once");
     assert!(bench.elector.is_at_rest());
 }

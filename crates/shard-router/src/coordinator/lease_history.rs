@@ -225,7 +225,7 @@ pub(super) fn new_lease(name: &LeaseName, released: bool, wait: Duration, at: Ti
 #[cfg(test)]
 mod tests {
     use k8s_openapi::api::coordination::v1::LeaseSpec;
-    use lease_core::{identity::NOBODY, observed};
+    use lease_core::{NOBODY, observed};
 
     use super::*;
 

@@ -24,7 +24,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use k8s_openapi::api::coordination::v1::Lease;
-use lease_core::{Identity, Installation, LastChange, Monotonic, ObservedLease, identity::NOBODY, observed};
+use lease_core::{Identity, Installation, LastChange, Monotonic, NOBODY, ObservedLease, observed};
 
 use crate::{names::Names, routing::bucket::ShardId};
 

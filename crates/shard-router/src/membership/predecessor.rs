@@ -12,7 +12,7 @@
 //! also when that is deleted by force and its process still runs.
 
 use k8s_openapi::api::coordination::v1::Lease;
-use lease_core::{Identity, identity::NOBODY};
+use lease_core::{Identity, NOBODY};
 
 use crate::{names::Names, rules};
 

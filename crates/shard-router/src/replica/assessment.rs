@@ -77,7 +77,7 @@ impl<K: Sharded, R: Reconciler<K>> Replica<K, R> {
             Some(Verdict::Wait) if self.setup.coordination_problem.get().is_some() => {
                 self.setup.coordination_problem.get()
             }
-            _ if !health.troubles.is_empty() => Some(health.troubles[0].sentence.clone()),
+            _ if !health.problems.is_empty() => Some(health.problems[0].sentence.clone()),
             None => Some("the Leases have not been listed yet; is the API server reachable?".to_owned()),
             _ if health.silent_for > lease_duration => Some(format!(
                 "nothing was heard from the API server for longer than LeaseDuration ({} s); is it reachable from this Pod?",

@@ -68,7 +68,7 @@ impl ShardCandidates {
         };
         for candidate in self.candidates.values() {
             if changed {
-                candidate.stand(contending);
+                candidate.contend(contending);
             }
             match (disposition, candidate.term()) {
                 (Disposition::Drain, Some(term)) if !term.is_draining() => candidate.step_down(None),
@@ -88,9 +88,7 @@ impl ShardCandidates {
         let state = &mut *state;
         let expected = state.plan_cache.of(view, self.shards);
         for (shard, candidate) in &self.candidates {
-            let delay = takeover_delay_for(*shard, &self.me, expected, members, timings);
-            if state.delays.insert(*shard, delay) != Some(delay) {
-                candidate.set_patience(delay);
+                candidate.contend(contending);
             }
         }
         let successors = staying(members);
@@ -132,7 +130,7 @@ impl ShardCandidates {
         let leaving = self.candidates.into_iter().map(|(shard, candidate)| {
             let successor = next.as_ref().and_then(|plan| plan.member(shard));
             async move {
-                candidate.stand(false);
+                candidate.contend(false);
                 candidate.step_down(successor);
                 candidate.shutdown_within(limit).await;
             }

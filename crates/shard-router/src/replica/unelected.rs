@@ -78,11 +78,7 @@ fn lead<K: Sharded, R: Reconciler<K>>(
     elections: &Elections,
     shard: ShardId,
 ) -> Result<Candidate, RunError> {
-    let options = CandidateOptions {
-        drain_timeout: setup.options.drain_timeout,
-        announce: false,
-        ..CandidateOptions::default()
-    };
+    let options = CandidateOptions::default().drain_timeout(setup.options.drain_timeout).announce(false);
     let work = {
         let setup = setup.clone();
         move |term: Term| Box::pin(runner::run(setup.clone(), shard, term, ready(true)))

@@ -79,7 +79,7 @@ impl LeaseSpec {
 
     /// Whether it waits in nobody's name. Its leaseTransitions is then that of the holder to come.
     pub(super) fn is_reserved(&self) -> bool {
-        self.holder == lease_core::identity::NOBODY
+        self.holder == lease_core::NOBODY
     }
 
     /// The replica that holds it.

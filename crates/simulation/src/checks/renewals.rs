@@ -1,7 +1,7 @@
 //! What a Lease says, from one state to the next, as far as replicas wrote it:
 //!
 //! - resourceVersion grows, an update keeps the uid, a new object has a new one;
-//! - a replica names itself, or [nobody](lease_core::identity::NOBODY) on a Lease that it creates; it releases only what
+//! - a replica names itself, or [nobody](lease_core::NOBODY) on a Lease that it creates; it releases only what
 //!   names itself;
 //! - the record of a holder states the configured LeaseDuration;
 //! - renewTime grows with each write upon a state that has one. (A Lease made anew may begin earlier: its creator's wall

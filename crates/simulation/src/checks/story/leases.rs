@@ -51,7 +51,7 @@ impl Story {
         transitions: i64,
     ) -> &mut Self {
         let spec = LeaseSpec {
-            holder: lease_core::identity::NOBODY.to_owned(),
+            holder: lease_core::NOBODY.to_owned(),
             duration: Duration::from_secs(TIMINGS.0),
             transitions,
             renewed: renew_time(at(when)),
