@@ -88,7 +88,9 @@ impl ShardCandidates {
         let state = &mut *state;
         let expected = state.plan_cache.of(view, self.shards);
         for (shard, candidate) in &self.candidates {
-                candidate.contend(contending);
+            let delay = takeover_delay_for(*shard, &self.me, expected, members, timings);
+            if state.delays.insert(*shard, delay) != Some(delay) {
+                candidate.set_acquire_delay(delay);
             }
         }
         let successors = staying(members);
