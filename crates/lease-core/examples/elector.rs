@@ -3,7 +3,10 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use lease_core::*;
+use lease_core::{
+    Boottime, Context, Effect, Elector, ElectorConfig, Event, Identity, LeaseName, Monotonic, Now,
+    ObservedLease, Refusal, ResourceVersion, Revision, State, Timings, Uid, Write,
+};
 
 /// The clock of this story. It jumps to whatever is due next.
 #[derive(Clone, Copy, Default)]
