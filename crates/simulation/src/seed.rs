@@ -3,13 +3,16 @@
 //! What is drawn for one concern does not shift what is drawn for another, so that a schedule with one fault fewer, or a version
 //! that draws one number more somewhere, still runs much the same course.
 
+use std::hash::Hasher;
+
+use fnv::FnvHasher;
+
 /// The stream of random numbers for one concern, such as `"latency replica-0"`. The same on every machine.
 pub fn stream(seed: u64, concern: &str) -> fastrand::Rng {
     // FNV-1a tells the names apart; the finalizer spreads what differs in a few low bits only, as neighbouring seeds do.
-    let name = concern.bytes().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
-    fastrand::Rng::with_seed(mixed(mixed(seed) ^ name))
+    let mut name = FnvHasher::default();
+    name.write(concern.as_bytes());
+    fastrand::Rng::with_seed(mixed(mixed(seed) ^ name.finish()))
 }
 
 /// The finalizer of SplitMix64: each bit of the input changes half of the output.

@@ -1,8 +1,10 @@
 //! Lease objects, as kube knows them, and records, as the state machine knows them.
 
 use std::collections::BTreeMap;
+use std::hash::Hasher;
 use std::time::Duration;
 
+use fnv::FnvHasher;
 use jiff::Timestamp;
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta, OwnerReference};
@@ -222,11 +224,10 @@ fn label_value(id: &str) -> String {
     if id.len() <= MAX_LABEL_VALUE {
         return id.to_owned();
     }
-    // FNV-1a: no more is asked of it than to tell apart the few operators of one namespace.
-    let hash = id.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    });
-    format!("{}-{hash:016x}", id[..40].trim_end_matches(['-', '.']))
+    // It only has to tell apart the few operators of one namespace.
+    let mut hash = FnvHasher::default();
+    hash.write(id.as_bytes());
+    format!("{}-{:016x}", id[..40].trim_end_matches(['-', '.']), hash.finish())
 }
 
 #[cfg(test)]

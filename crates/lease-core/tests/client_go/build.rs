@@ -1,11 +1,14 @@
 //! Builds the client-go candidate, once, into the cache of kube-testkit.
 
 use std::fs::{self, File};
+use std::hash::Hasher;
 use std::io::{self, BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
+
+use fnv::FnvHasher;
 
 /// Between two signs of life of a build that takes minutes.
 const EVERY: Duration = Duration::from_secs(5);
@@ -83,12 +86,11 @@ fn say(line: &str) {
     let _ = writeln!(io::stderr(), "client_go: {line}");
 }
 
-/// So that a changed source is built anew. FNV-1a; nothing more than a change is to be noticed.
+/// Changes with the source, so that a changed one is built again.
 fn fingerprint(source: &Path) -> u64 {
-    ["main.go", "go.mod", "go.sum"]
-        .into_iter()
-        .flat_map(|name| fs::read(source.join(name)).expect("the source is in the repository"))
-        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-        })
+    let mut hash = FnvHasher::default();
+    for name in ["main.go", "go.mod", "go.sum"] {
+        hash.write(&fs::read(source.join(name)).expect("the source is in the repository"));
+    }
+    hash.finish()
 }

@@ -5,6 +5,10 @@
 //! bits. The 64-bit finalizer of `MurmurHash3` spreads every input bit over the whole word. It is a bijection, so it
 //! loses nothing.
 
+use std::hash::Hasher;
+
+use fnv::FnvHasher;
+
 /// The hash version that this build computes, as committed in the [layout](crate::Layout).
 pub const HASH_VERSION: u32 = 1;
 
@@ -35,9 +39,9 @@ pub(crate) fn score(shard: u16, member: &str) -> u64 {
 }
 
 fn fnv1a_64(bytes: &[u8]) -> u64 {
-    bytes
-        .iter()
-        .fold(0xcbf2_9ce4_8422_2325, |word, byte| (word ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+    let mut hasher = FnvHasher::default();
+    hasher.write(bytes);
+    hasher.finish()
 }
 
 #[cfg(test)]
