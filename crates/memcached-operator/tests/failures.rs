@@ -168,8 +168,7 @@ impl Stage {
         elections.clock = clock.clone();
         elections.runtime = LeaseRuntime::Current;
         elections.seed = 1;
-        let mut options = Options::for_crd::<Memcached>(elections);
-        options.seed = 1;
+        let options = Options::for_crd::<Memcached>(elections).with_seed(1);
         let replica = controller(Client::new(faults.clone(), "default"), options);
         let reconciler = MemcachedReconciler::new("op-0_1").with_clock(clock.clone());
         tokio::spawn(replica.run(reconciler, std::future::pending()));

@@ -1,5 +1,7 @@
 //! Settings, with defaults that hold up.
 
+mod setters;
+
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
@@ -14,6 +16,7 @@ use crate::{
 /// What a replica is told at its start. All replicas of an operator must agree on `shards` and `key_label`; one that
 /// differs from the committed layout refuses to work.
 #[derive(Clone)]
+#[non_exhaustive]
 pub struct Options {
     /// The election: LeaderElectionID, namespace, identity, timings, the domain of labels and annotations, and whether there is
     /// one ([`ElectionsOptions::leader_election`]): without it this must be the only replica, and it works on every shard at once.
@@ -167,6 +170,7 @@ impl Options {
 
 /// Exponential backoff of one object's failures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Backoff {
     /// After the first failure.
     pub base: Duration,
@@ -182,6 +186,17 @@ impl Default for Backoff {
 }
 
 impl Backoff {
+    /// `base` after the first failure, doubling up to `cap`.
+    pub const fn new(base: Duration, cap: Duration) -> Self {
+        Self { base, cap }
+    }
+
+    /// The same with another cap.
+    #[must_use]
+    pub const fn with_cap(self, cap: Duration) -> Self {
+        Self { cap, ..self }
+    }
+
     /// How long to wait after this many failures in a row (1 is the first), with `roll` from 0 to 1 for jitter: the
     /// result lies between a half and the whole of the doubled base, so that what failed together does not come back
     /// together.

@@ -82,27 +82,31 @@ impl Settings {
         DOMAIN.clone_into(&mut elections.domain);
         let warnings = elections.warnings();
 
-        let mut options = Options::new(elections);
-        PRODUCT.clone_into(&mut options.product);
-        options.elections.leader_election = args.leader_elect;
-        options.shards = args.shards;
-        options.key_label = given(args.shard_key_label.as_deref()).map(checked_label).transpose()?;
-        options.watch_namespaces = args
+        elections.leader_election = args.leader_elect;
+        let key_label = given(args.shard_key_label.as_deref()).map(checked_label).transpose()?;
+        let namespaces: Vec<_> = args
             .watch_namespaces
             .iter()
             .filter_map(|namespace| given(Some(namespace)))
             .map(|namespace| checked_namespace("--watch-namespaces", namespace))
             .collect::<Result<_, _>>()?;
-        options.concurrency_per_shard = usize::from(args.concurrency);
-        options.resync = Some(args.resync_interval).filter(|interval| !interval.is_zero());
-        options.drain_timeout = args.drain_timeout;
-        options.backoff = backoff(args)?;
-        options.records = args
+        let backoff = backoff(args)?;
+        let records = args
             .reconcile_records
             .parse::<RecordTarget>()
             .unwrap_or_else(|never| match never {})
             .open()
             .map_err(|source| UsageError::Records { target: args.reconcile_records.clone(), source })?;
+        let options = Options::new(elections)
+            .with_product(PRODUCT)
+            .with_shards(args.shards)
+            .with_key_label(key_label)
+            .with_watch_namespaces(namespaces)
+            .with_concurrency_per_shard(usize::from(args.concurrency))
+            .with_resync(Some(args.resync_interval).filter(|interval| !interval.is_zero()))
+            .with_drain_timeout(args.drain_timeout)
+            .with_backoff(backoff)
+            .with_records(records);
         Ok(Self { options, warnings })
     }
 }
@@ -121,7 +125,7 @@ fn timings(args: &RunArgs) -> Result<Timings, TimingError> {
 }
 
 fn backoff(args: &RunArgs) -> Result<Backoff, UsageError> {
-    let backoff = Backoff { cap: args.retry_max_backoff, ..Backoff::default() };
+    let backoff = Backoff::default().with_cap(args.retry_max_backoff);
     if backoff.cap < backoff.base { Err(UsageError::Backoff(backoff.base)) } else { Ok(backoff) }
 }
 

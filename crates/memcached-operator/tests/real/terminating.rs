@@ -63,10 +63,11 @@ async fn a_child_that_does_not_go_is_named_and_asked_for_more_and_more_seldom() 
     let mut elections = ElectionsOptions::new(id, stage.env.namespace(), identity.clone());
     elections.timings = Timings::fast();
     let records = Records::default();
-    let mut options = Options::for_crd::<Memcached>(elections);
-    options.watch_namespaces = [stage.env.namespace().to_owned()].into();
-    options.records = Some(Arc::new(records.clone()));
-    options.backoff = Backoff { base: BASE, cap: 100 * BASE };
+    let sink: Arc<dyn RecordSink> = Arc::new(records.clone());
+    let options = Options::for_crd::<Memcached>(elections)
+        .with_watch_namespaces([stage.env.namespace()])
+        .with_records(sink)
+        .with_backoff(Backoff::new(BASE, 100 * BASE));
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let operator = controller(stage.env.config(&TestUser::admin()), options);
     let running = tokio::spawn(

@@ -111,13 +111,13 @@ impl Fleet {
         let mut elections = ElectionsOptions::new(id, self.env.namespace(), identity);
         elections.timings = Timings::fast();
         elections.on_overrun = OnOverrun::Call(Arc::new(|why| panic!("{why}")));
-        let mut options = Options::for_crd::<Widget>(elections);
-        options.shards = shards.try_into().unwrap();
-        options.watch_namespaces = [self.env.namespace().to_owned()].into();
-        options.records = Some(Arc::new(self.records.clone()));
-        options.product = "widget-operator/0".into();
-        options.drain_timeout = Duration::from_secs(5);
-        options
+        let records: Arc<dyn RecordSink> = Arc::new(self.records.clone());
+        Options::for_crd::<Widget>(elections)
+            .with_shards(shards.try_into().unwrap())
+            .with_watch_namespaces([self.env.namespace()])
+            .with_records(records)
+            .with_product("widget-operator/0")
+            .with_drain_timeout(Duration::from_secs(5))
     }
 
     pub(crate) fn start(&self, options: Options, reconciler: impl Reconciler<Widget>) -> Running {

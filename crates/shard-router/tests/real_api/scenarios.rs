@@ -112,7 +112,7 @@ pub(crate) async fn restamp(fleet: &Fleet) -> Vec<String> {
 /// One of many widgets is poisonous.
 pub(crate) async fn panics(fleet: &Fleet) -> Vec<String> {
     let mut options = fleet.options("pod-a", 1);
-    options.backoff = Backoff { base: Duration::from_millis(200), cap: Duration::from_secs(1) };
+    options.backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(1));
     let replica = fleet.start(options, |widget: Arc<Widget>, _held: Held| async move {
         // Late enough for siblings to be under way.
         tokio::time::sleep(Duration::from_millis(100)).await;

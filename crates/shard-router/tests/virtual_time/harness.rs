@@ -68,10 +68,8 @@ impl Harness {
         elections.runtime = LeaseRuntime::Current;
         elections.on_overrun = OnOverrun::Call(Arc::new(|why| panic!("{why}")));
         elections.seed = 1;
-        let mut options = Options::for_crd::<Widget>(elections);
-        options.shards = shards.try_into().expect("a number of shards");
-        options.seed = 1;
-        options
+        let shards = shards.try_into().expect("a number of shards");
+        Options::for_crd::<Widget>(elections).with_shards(shards).with_seed(1)
     }
 
     pub(crate) fn start(&self, options: Options, reconciler: impl Reconciler<Widget>) -> Replica {

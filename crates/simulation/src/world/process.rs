@@ -324,14 +324,13 @@ fn options(schedule: &Schedule, identity: &Identity, clock: &Arc<MachineClock>, 
     elections.runtime = LeaseRuntime::Current;
     elections.clock = clock.clone();
     elections.seed = seed;
-    let mut options = Options::for_crd::<Memcached>(elections);
-    "memcached-operator/simulated".clone_into(&mut options.product);
-    options.key_label = schedule.key_label.then(|| super::players::TENANT.to_owned());
-    options.drain_timeout = DRAIN_TIMEOUT;
-    options.backoff = Backoff { cap: RETRY_CAP, ..Backoff::default() };
-    options.pod = None;
-    options.seed = seed;
-    options
+    Options::for_crd::<Memcached>(elections)
+        .with_product("memcached-operator/simulated")
+        .with_key_label(schedule.key_label.then(|| super::players::TENANT.to_owned()))
+        .with_drain_timeout(DRAIN_TIMEOUT)
+        .with_backoff(Backoff::default().with_cap(RETRY_CAP))
+        .with_pod(None)
+        .with_seed(seed)
 }
 
 #[cfg(feature = "mutants")]

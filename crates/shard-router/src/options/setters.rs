@@ -1,0 +1,93 @@
+//! The named methods that set [`Options`].
+
+use std::{sync::Arc, time::Duration};
+
+use super::{Backoff, Options, Pod};
+use crate::{observability::records::RecordSink, routing::bucket::ShardCount};
+
+/// Each sets the field of the same name, where its meaning and its default are described.
+impl Options {
+    /// Sets [`product`](Self::product).
+    #[must_use]
+    pub fn with_product(self, product: impl Into<String>) -> Self {
+        Self { product: product.into(), ..self }
+    }
+
+    /// Sets [`shards`](Self::shards).
+    #[must_use]
+    pub fn with_shards(self, shards: ShardCount) -> Self {
+        Self { shards, ..self }
+    }
+
+    /// Sets [`key_label`](Self::key_label).
+    #[must_use]
+    pub fn with_key_label(self, key_label: impl Into<Option<String>>) -> Self {
+        Self { key_label: key_label.into(), ..self }
+    }
+
+    /// Sets [`watch_namespaces`](Self::watch_namespaces).
+    #[must_use]
+    pub fn with_watch_namespaces(self, namespaces: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        Self { watch_namespaces: namespaces.into_iter().map(Into::into).collect(), ..self }
+    }
+
+    /// Sets [`concurrency_per_shard`](Self::concurrency_per_shard).
+    #[must_use]
+    pub fn with_concurrency_per_shard(self, concurrency_per_shard: usize) -> Self {
+        Self { concurrency_per_shard, ..self }
+    }
+
+    /// Sets [`concurrent_starts`](Self::concurrent_starts).
+    #[must_use]
+    pub fn with_concurrent_starts(self, concurrent_starts: usize) -> Self {
+        Self { concurrent_starts, ..self }
+    }
+
+    /// Sets [`resync`](Self::resync).
+    #[must_use]
+    pub fn with_resync(self, resync: impl Into<Option<Duration>>) -> Self {
+        Self { resync: resync.into(), ..self }
+    }
+
+    /// Sets [`drain_timeout`](Self::drain_timeout).
+    #[must_use]
+    pub fn with_drain_timeout(self, drain_timeout: Duration) -> Self {
+        Self { drain_timeout, ..self }
+    }
+
+    /// Sets [`backoff`](Self::backoff).
+    #[must_use]
+    pub fn with_backoff(self, backoff: Backoff) -> Self {
+        Self { backoff, ..self }
+    }
+
+    /// Sets [`membership_settle`](Self::membership_settle).
+    #[must_use]
+    pub fn with_membership_settle(self, settle: impl Into<Option<Duration>>) -> Self {
+        Self { membership_settle: settle.into(), ..self }
+    }
+
+    /// Sets [`stamp_delay`](Self::stamp_delay).
+    #[must_use]
+    pub fn with_stamp_delay(self, delay: impl Into<Option<Duration>>) -> Self {
+        Self { stamp_delay: delay.into(), ..self }
+    }
+
+    /// Sets [`records`](Self::records).
+    #[must_use]
+    pub fn with_records(self, records: impl Into<Option<Arc<dyn RecordSink>>>) -> Self {
+        Self { records: records.into(), ..self }
+    }
+
+    /// Sets [`pod`](Self::pod).
+    #[must_use]
+    pub fn with_pod(self, pod: impl Into<Option<Pod>>) -> Self {
+        Self { pod: pod.into(), ..self }
+    }
+
+    /// Sets [`seed`](Self::seed).
+    #[must_use]
+    pub fn with_seed(self, seed: u64) -> Self {
+        Self { seed, ..self }
+    }
+}
