@@ -94,6 +94,9 @@ async fn a_stranger_is_taken_over() -> bool {
 async fn a_successor_of_the_child_is_taken_over() -> bool {
     let stage = Stage::new().await;
     stage.apply(&stage.seen().await).await.expect("applied");
+    // So that there is something to write.
+    let edit = json!({"metadata": {"labels": {"app.kubernetes.io/name": "edited"}}});
+    stage.services.patch("cache", &PatchParams::default(), &Patch::Merge(&edit)).await.expect("edited");
     let seen = stage.seen().await;
     stage.services.delete("cache", &DeleteParams::default()).await.expect("deleted");
     let strange = stage.stranger().await;
@@ -183,7 +186,8 @@ impl Stage {
     async fn reconcile(&self, reconciler: &MemcachedReconciler) {
         let seen = Api::default_namespaced(self.client.clone()).get("cache").await.expect("there");
         let bucket = ("cache.example.com/bucket".to_owned(), "17".to_owned());
-        Box::pin(reconciler.run(&seen, &self.client, &bucket, 0)).await.expect("reconciled");
+        let children = fetch::children(&self.client, &seen).await;
+        Box::pin(reconciler.run(&seen, children, &self.client, &bucket, 0)).await.expect("reconciled");
     }
 }
 

@@ -29,10 +29,11 @@ use crate::{
     replica,
     rng::SharedRng,
     setup::Setup,
-    shard::owned::OwnedType,
+    shard::caches::{OwnedType, resource},
     sharded::Sharded,
     stamper::StampConfig,
     task::{NamedTask, TaskContext},
+    watch::scope::Scope,
 };
 
 /// One replica of a sharded operator: a kube-runtime controller for each shard it holds. All replicas under one
@@ -87,8 +88,9 @@ impl<K: Sharded> ShardedController<K> {
         }
     }
 
-    /// Reconciles a resource also when a child of this type changes: one that has it as controlling owner and carries the
-    /// bucket label, see [`Held::label_child`](crate::Held::label_child).
+    /// Reconciles a resource also when a child of this type changes, and keeps these children where a reconcile finds them without a request:
+    /// [`Held::owned`](crate::Held::owned). A child is one that has the resource as owner and carries the bucket label, see
+    /// [`Held::label_child`](crate::Held::label_child).
     pub fn owns<C>(mut self) -> Self
     where
         C: Resource<DynamicType = (), Scope = NamespaceResourceScope>
@@ -162,13 +164,16 @@ impl<K: Sharded> ShardedController<K> {
         let recorder = Recorder::new(options.records.clone(), clock.clone(), identity.as_str());
         recorder.replica_start(identity.pod(), &options.user_agent());
         self.metrics.starts(clock.wall());
-        let resource = format!("{}.{}", K::plural(&()), K::group(&()));
-        let progress = Progress::new(clock.clone(), resource, options.watch_namespaces.len().max(1));
+        let scope = Scope::of(&options.watch_namespaces);
+        let resources =
+            std::iter::once(resource::<K>()).chain(self.owned.iter().map(|owned| owned.resource.clone()));
+        let progress = Progress::new(clock.clone(), resources.collect(), scope.watches());
         let setup = Arc::new(Setup {
             names: options.names(),
             layout: options.layout().of_kind(format!("{}.{}", K::kind(&()), K::group(&()))),
             reconciler,
             owned: self.owned,
+            scope,
             clients,
             stamper_clients,
             stamp: Arc::new(StampConfig::new(&options.names(), options.key_label.clone())),

@@ -53,6 +53,7 @@ pub use routing::hash;
 pub use routing::key::ShardKey;
 pub use routing::layout::{Layout, selector, unstamped_selector};
 pub use routing::plan::{Member, Plan, rank, takeover_delay};
+pub use shard::caches::OwnedError;
 pub use sharded::{BUCKET_IMMUTABLE_RULE, Sharded};
 pub use task::TaskContext;
 pub use watch::lenient::{Lenient, Undecodable};

@@ -4,7 +4,7 @@
 //! `false` and the compiler drops the broken branch.
 
 #[cfg(feature = "mutants")]
-pub use crate::shard::owned::clean_up::cleaned_up;
+pub use crate::shard::caches::clean_up::cleaned_up;
 
 /// Returns when [`Mutant::DeletedIsCleanUp`] has deleted what it deletes. Without the feature `mutants` that is at once.
 #[cfg(not(feature = "mutants"))]
@@ -42,4 +42,8 @@ lease_core::declare_mutants! {
     OneBadObjectStopsTheList = "one-bad-object-stops-the-list",
     /// The plan goes on giving shards to a replica that says that it is unable to work.
     UnableKeepsShards = "unable-keeps-shards",
+    /// Reconciles start before each owned type has been listed: a child that is not in the cache counts as absent.
+    UnlistedIsAbsent = "unlisted-is-absent",
+    /// A reconcile starts before the watches have shown what the last one of the same resource wrote.
+    OwnWritesNotAwaited = "own-writes-not-awaited",
 }

@@ -40,6 +40,22 @@ pub(crate) fn name_taken_until(given_up: Option<Monotonic>, in_transit: Duration
     given_up.map(|given_up| given_up + in_transit)
 }
 
+// When a reconcile may begin.
+
+/// Whether the children of a resource are known: each owned type has been listed in its namespace since the acquisition. What is in no
+/// list is unknown, and not absent.
+pub(crate) fn children_are_known(listed: bool) -> bool {
+    broken!(NoBarrier => true);
+    broken!(UnlistedIsAbsent => true);
+    listed
+}
+
+/// Whether a reconcile may decide on the caches: the watches have shown what the last one of the same resource wrote.
+pub(crate) fn caches_are_current(own_writes_shown: bool) -> bool {
+    broken!(OwnWritesNotAwaited => true);
+    own_writes_shown
+}
+
 // Who may work.
 
 /// Whether a replica may work by the committed layout; if not, the reason.

@@ -23,10 +23,10 @@ use crate::{
     reconciler::Reconciler,
     rng::SharedRng,
     routing::layout::Layout,
-    shard::owned::OwnedType,
+    shard::caches::OwnedType,
     sharded::Sharded,
     stamper::{StampConfig, Stamper},
-    watch::{backoff::WatchBackoff, watcher::Watcher},
+    watch::{backoff::WatchBackoff, scope::Scope, watcher::Watcher},
 };
 
 /// Everything a shard runner needs besides its hold.
@@ -36,6 +36,8 @@ pub(crate) struct Setup<K: Sharded, R: Reconciler<K>> {
     pub(crate) layout: Layout,
     pub(crate) reconciler: R,
     pub(crate) owned: Vec<OwnedType<K>>,
+    /// Where the resources and their children are looked for.
+    pub(crate) scope: Scope,
     /// For requests of reconcilers.
     pub(crate) clients: Clients,
     /// For writes on custom resources that are no reconcile.

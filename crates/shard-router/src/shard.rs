@@ -1,11 +1,12 @@
 //! One held shard: a kube-runtime controller over the custom resources of its buckets, from the acquisition of its
 //! Lease to the end of the drain.
 
+pub(crate) mod caches;
 mod hold_record;
-pub(crate) mod owned;
 pub(crate) mod owner_finalizer;
 pub(crate) mod reconcile;
 pub(crate) mod reflect;
 pub(crate) mod runner;
 pub(crate) mod tracker;
 pub(crate) mod undecodable;
+mod warm_up;

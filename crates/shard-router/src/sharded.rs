@@ -40,6 +40,11 @@ pub(crate) fn cr_name<K: ResourceExt>(object: &K) -> String {
     format!("{}/{}", object.namespace().unwrap_or_default(), object.name_any())
 }
 
+/// Likewise, by its metadata.
+pub(crate) fn cr_name_of(meta: &ObjectMeta) -> String {
+    format!("{}/{}", meta.namespace.as_deref().unwrap_or_default(), meta.name.as_deref().unwrap_or_default())
+}
+
 /// Whether an object may be reconciled, judged by its label, its status and its finalizers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Eligibility {

@@ -27,7 +27,7 @@ use crate::{
     watch::{
         backoff::WatchBackoff,
         lenient::Lenient,
-        scope::{apis, merged},
+        scope::{Scope, merged},
         watcher::{Watcher, at_once},
     },
 };
@@ -67,7 +67,8 @@ impl Stamper {
         let config = watcher::Config::default().labels(&unstamped_selector(&self.config.bucket_label));
         let seeds = (0..).map(|nth| self.backoff_seed.wrapping_add(nth));
         let watcher = Watcher { clock: self.clock.clone(), log_limit: self.log_limit.clone() };
-        let events = apis::<Lenient<K>>(&self.client, namespaces)
+        let events = Scope::of(namespaces)
+            .apis::<Lenient<K>>(&self.client)
             .into_iter()
             .zip(seeds)
             .map(|(api, seed)| watcher.watch(api, config.clone(), WatchBackoff::seeded(seed), at_once));
@@ -106,9 +107,10 @@ impl Stamper {
         let namespace = object.meta().namespace.clone().unwrap_or_default();
         let api: Api<Lenient<K>> = Api::namespaced(self.client.clone(), &namespace);
         match write::stamp(&api, &self.config, object).await {
-            Ok(()) => {
+            Ok(stamped) => {
                 self.definition.clear();
-                Completion::Done
+                let version = stamped.resource_version().and_then(|version| version.parse().ok());
+                version.map_or(Completion::Done, Completion::Written)
             }
             Err(StampError::Request(kube::Error::Api(status))) if status.code == 404 => Completion::Done,
             Err(StampError::Request(kube::Error::Api(status))) if status.code == 409 => Completion::Conflict,
@@ -172,8 +174,10 @@ pub(crate) async fn process_changes<'a, K: ResourceExt + Clone>(
 /// What came of one attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Completion {
-    /// Written, or there is nothing to write on any more.
+    /// There is nothing to do, or nothing to write on any more.
     Done,
+    /// Written; the object has this version now.
+    Written(u64),
     /// The object has changed since; the watch brings it again if it still needs a stamp.
     Conflict,
     /// Refused or unanswered.
@@ -185,7 +189,7 @@ pub(crate) enum Completion {
 impl Completion {
     fn word(self) -> &'static str {
         match self {
-            Self::Done => "ok",
+            Self::Done | Self::Written(_) => "ok",
             Self::Conflict => "conflict",
             Self::Failed => "error",
             Self::Deferred => "deferred",

@@ -22,7 +22,7 @@ pub struct Evidence {
     pub requests: Vec<Received>,
     /// Every state that a Lease went through, in order.
     pub leases: Vec<LeaseState>,
-    /// Every read of a child by a replica, and every write, in the order in which they were carried out.
+    /// Every read of a child by a replica, what lists and watches showed it, and every write, in the order in which they were carried out.
     pub children: Vec<ChildAccess>,
     /// What went wrong, as it happened.
     pub faults: Vec<Happened>,

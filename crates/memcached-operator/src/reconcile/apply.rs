@@ -3,6 +3,9 @@
 //! With force: what this operator builds is its own, and drift is healed whoever caused it. What it does not set —
 //! annotations of others, a sidecar's fields — stays as it is, because server-side apply only touches the fields applied.
 //!
+//! What is there already as it would be applied costs no request. That is seen from what is wanted (fields that are applied and differ) and, for fields that are
+//! not wanted any more, from a digest of what was applied last, kept as an annotation.
+//!
 //! Who else writes the same fields, or deletes a child again and again, is met more and more seldom (see
 //! [`mending`](super::mending)). Only fields that are applied count as drift: what mutating admission adds at every write is no reason
 //! for another. Where it changes what is applied, which the answer to an apply shows, another apply cannot help: it is told, and tried
@@ -25,7 +28,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::FIELD_MANAGER;
-use super::build::Children;
+use super::build::{Children, digest};
 use super::differences::{Difference, described, differences};
 use super::dispute::{Dispute, State};
 use super::error::ReconcileError;
@@ -95,16 +98,35 @@ struct Writer<'a> {
     done: Applied,
 }
 
+/// What there is to do about one child.
+enum Task {
+    /// It is as it would be applied.
+    Nothing,
+    /// It differs, and it is too soon to write it.
+    Wait,
+    /// It has to be written.
+    Write(Why),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Why {
+    /// The spec asks for something that has not been applied yet.
+    Spec,
+    /// This version of the operator applies something else than what was applied last.
+    Build,
+    /// Somebody has changed or deleted it; or the API server has stored something else than what was applied.
+    Drift,
+}
+
 /// One child before and after a write.
 struct Written<'a, K> {
     name: &'a str,
     child: &'a Child,
+    why: Why,
     /// What was there.
     seen: Option<&'a K>,
     /// Where that differed from what was applied, for another reason than admission.
     drift: Vec<Difference>,
-    /// Whether it differed at all.
-    differed: bool,
     applied: &'a K,
     /// Where the API server's answer differs from what was applied.
     answer: Vec<Difference>,
@@ -143,7 +165,7 @@ impl Writer<'_> {
     async fn send<K>(
         &mut self,
         desired: &mut K,
-        seen: Option<K>,
+        mut seen: Option<K>,
         child: &Child,
         name: &str,
     ) -> Result<Option<K>, ReconcileError>
@@ -154,12 +176,22 @@ impl Writer<'_> {
             + Serialize
             + DeserializeOwned,
     {
-        let differs = seen.as_ref().map(|seen| differences(&*desired, seen)).unwrap_or_default();
-        let differed = !differs.is_empty();
-        let drift = self.drift(child, differs);
-        if !self.is_new() && self.has_to_wait(child, &drift, seen.as_ref()) {
-            return Ok(seen);
+        let (mut task, mut drift) = self.task(desired, seen.as_ref(), child);
+        if self.has_to_tell(&task, &drift, child) && seen.as_ref().is_some_and(is_cached) {
+            seen = fetch::one(self.client, self.memcached).await?;
+            (task, drift) = self.task(desired, seen.as_ref(), child);
         }
+        let why = match task {
+            Task::Nothing => {
+                self.as_wanted(child);
+                return Ok(seen);
+            }
+            Task::Wait => {
+                self.held_back(child, &drift, seen.as_ref());
+                return Ok(seen);
+            }
+            Task::Write(why) => why,
+        };
         precondition::require(desired.meta_mut(), seen.as_ref().map(Resource::meta));
         let meta = desired.meta();
         let api: Api<K> = Api::namespaced(self.client.clone(), meta.namespace.as_deref().unwrap_or_default());
@@ -168,59 +200,90 @@ impl Writer<'_> {
             api.patch(meta.name.as_deref().unwrap_or_default(), &params, &Patch::Apply(&*desired)).await;
         let applied = applied.map_err(|source| ReconcileError::Apply { child: name.to_owned(), source })?;
         let answer = differences(&*desired, &applied);
-        self.note(Written { name, child, seen: seen.as_ref(), drift, differed, applied: &applied, answer });
+        self.note(Written { name, child, why, seen: seen.as_ref(), drift, applied: &applied, answer });
         Ok(Some(applied))
     }
 
-    /// Where a child differs for another reason than that the API server stores something else than what is applied.
-    fn drift(&self, child: &Child, differs: Vec<Difference>) -> Vec<Difference> {
+    /// What to do about a child, and where it differs for another reason than that the API server stores something else than what is applied.
+    fn task<K>(&self, desired: &K, seen: Option<&K>, child: &Child) -> (Task, Vec<Difference>)
+    where
+        K: Resource + Serialize,
+    {
         let now = self.now();
+        let differs = seen.map(|seen| differences(desired, seen)).unwrap_or_default();
+        if seen.is_some() && differs.is_empty() {
+            return (Task::Nothing, differs);
+        }
         let mendings = self.mendings();
         let known = mendings.answer(child, now);
-        differs.into_iter().filter(|difference| !known.contains(difference)).collect()
+        let (admitted, drift): (Vec<_>, Vec<_>) =
+            differs.into_iter().partition(|difference| known.contains(difference));
+        let cause = if seen.is_some() && drift.is_empty() { Cause::Admission } else { Cause::Others };
+        let is_other_build = seen.is_some_and(|seen| !digest::is_same(desired.meta(), seen.meta()));
+        let task = if self.is_new() {
+            Task::Write(Why::Spec)
+        } else if mendings.wait(child, cause, now).is_some() {
+            Task::Wait
+        } else if is_other_build && admitted.is_empty() && !mendings.is_known(child, now) {
+            Task::Write(Why::Build)
+        } else {
+            Task::Write(Why::Drift)
+        };
+        (task, drift)
     }
 
-    /// Whether it is too soon to write a child of which nothing new is asked for.
-    fn has_to_wait<K: Resource>(&self, child: &Child, drift: &[Difference], seen: Option<&K>) -> bool {
-        let now = self.now();
+    /// Whether it will be told where a child differs, and who else writes it.
+    fn has_to_tell(&self, task: &Task, drift: &[Difference], child: &Child) -> bool {
+        let is_told = match task {
+            Task::Nothing | Task::Write(Why::Spec | Why::Build) => false,
+            Task::Wait => self.mendings().is_untold(child),
+            Task::Write(Why::Drift) => true,
+        };
+        is_told && !drift.is_empty()
+    }
+
+    fn as_wanted(&self, child: &Child) {
         let mut mendings = self.mendings();
-        if seen.is_some() && drift.is_empty() {
-            return Cause::ALL.into_iter().any(|cause| mendings.wait(child, cause, now).is_some());
+        if self.is_new() {
+            mendings.renewed(child);
         }
-        if mendings.wait(child, Cause::Others, now).is_none() {
-            return false;
-        }
+        mendings.stored(child);
+    }
+
+    fn held_back<K: Resource>(&self, child: &Child, drift: &[Difference], seen: Option<&K>) {
         match seen {
+            None => self.mendings().held_back(child, State::Missing, String::new),
+            Some(_) if drift.is_empty() => {}
             Some(seen) => {
-                mendings.held_back(child, State::Differs, || described(drift, managed_fields(seen)));
+                let details = || described(drift, managed_fields(seen));
+                self.mendings().held_back(child, State::Differs, details);
             }
-            None => mendings.held_back(child, State::Missing, String::new),
         }
-        true
     }
 
     /// Notes what a write has come to.
     fn note<K: Resource>(&mut self, written: Written<'_, K>) {
-        let Written { name, child, seen, drift, differed, applied, answer } = written;
-        let (is_new, now) = (self.is_new(), self.now());
-        let restored = |writer: &Self, cause, details| {
-            writer.mendings().mended(child, cause, now, (name, State::Restored, details), Vec::new()).times
+        let Written { name, child, why, seen, drift, applied, answer } = written;
+        let now = self.now();
+        let restored = |writer: &Self, details| {
+            let told = (name, State::Restored, details);
+            writer.mendings().mended(child, Cause::Others, now, told, Vec::new()).times
         };
         match seen {
-            None if is_new || restored(self, Cause::Others, String::new()) == 1 => {
+            None if why == Why::Spec || restored(self, String::new()) == 1 => {
                 self.done.created.push(name.to_owned());
             }
             None => self.done.recreated.push(name.to_owned()),
             Some(seen) if seen.meta().resource_version == applied.meta().resource_version => {}
-            Some(_) if is_new => self.done.updated.push(name.to_owned()),
-            Some(_) if !differed => {
-                if answer.is_empty() {
-                    restored(self, Cause::Addition, String::new());
-                }
+            Some(_) if why == Why::Spec => self.done.updated.push(name.to_owned()),
+            Some(_) if why == Why::Build => {
+                // Once. Whoever keeps changing the digest is met like whoever keeps changing a field.
+                restored(self, String::new());
+                self.done.updated.push(name.to_owned());
             }
             Some(_) if drift.is_empty() => {}
             Some(seen) => {
-                restored(self, Cause::Others, described(&drift, managed_fields(seen)));
+                restored(self, described(&drift, managed_fields(seen)));
                 let is_restored = |field: &Difference| !answer.iter().any(|stored| stored.is_at(field));
                 let fields: Vec<_> = drift.into_iter().filter(is_restored).collect();
                 if !fields.is_empty() {
@@ -228,7 +291,7 @@ impl Writer<'_> {
                 }
             }
         }
-        if is_new {
+        if why == Why::Spec {
             self.mendings().renewed(child);
         }
         if answer.is_empty() {
@@ -254,6 +317,11 @@ impl Writer<'_> {
     fn mendings(&self) -> MutexGuard<'_, Mendings> {
         self.mendings.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The cache leaves out who writes which fields; every object of the API server says so.
+fn is_cached<K: Resource>(object: &K) -> bool {
+    object.meta().managed_fields.is_none()
 }
 
 fn managed_fields<K: Resource>(object: &K) -> &[ManagedFieldsEntry] {

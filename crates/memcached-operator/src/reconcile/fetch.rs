@@ -8,12 +8,13 @@ use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use kube::{Api, Client, Resource};
 use serde::de::DeserializeOwned;
+use shard_router::Held;
 
 use super::error::ReconcileError;
 use super::ownership;
 use crate::crd::Memcached;
 
-/// The children as the API server has them now; all of them belong to the resource, and none is being deleted.
+/// The children as they were seen last; all of them belong to the resource, and none is being deleted.
 #[derive(Clone, Debug, Default)]
 pub struct Observed {
     /// The servers.
@@ -24,31 +25,48 @@ pub struct Observed {
     pub pod_disruption_budget: Option<PodDisruptionBudget>,
 }
 
-/// The resource itself, if it is still the one that was seen and is to stay.
+/// The children as the shard's watches have shown them last: no request, unless one of them does not decode.
 ///
-/// Not from the cache: a cache that does not show this operator's own last status yet would let a change go unreported,
-/// and an old version would be a precondition that fails.
+/// A cache may be older than what the API server has. The uids and versions in it are preconditions of the writes that follow, so that
+/// costs a conflict.
 ///
 /// # Errors
 ///
-/// The API server refused, or did not answer in time.
-pub async fn current(client: &Client, seen: &Memcached) -> Result<Option<Memcached>, ReconcileError> {
-    let meta = &seen.metadata;
-    let name = meta.name.as_deref().unwrap_or_default();
-    let api: Api<Memcached> = Api::namespaced(client.clone(), meta.namespace.as_deref().unwrap_or_default());
-    let found = api.get_opt(name).await;
-    let found =
-        found.map_err(|source| ReconcileError::Read { object: format!("Memcached {name}"), source })?;
-    // A namesake is for a reconcile of its own. One that is being deleted needs nothing: its children go with it.
-    Ok(found.filter(|found| found.metadata.uid == meta.uid && found.metadata.deletion_timestamp.is_none()))
+/// An object is somebody else's, or on its way out.
+pub async fn cached(held: &Held, memcached: &Memcached) -> Result<Observed, ReconcileError> {
+    Ok(Observed {
+        stateful_set: one_cached(held, memcached).await?,
+        service: one_cached(held, memcached).await?,
+        pod_disruption_budget: one_cached(held, memcached).await?,
+    })
 }
 
-/// Reads the children. Not from a cache either: the uids and versions read here are preconditions of the writes that follow,
-/// and owners tell a child apart from a stranger of the same name.
+async fn one_cached<K>(held: &Held, memcached: &Memcached) -> Result<Option<K>, ReconcileError>
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+        + Clone
+        + Debug
+        + DeserializeOwned
+        + Send
+        + Sync
+        + 'static,
+{
+    let name = memcached.metadata.name.as_deref().unwrap_or_default();
+    let Ok(found) = held.owned::<K>(name) else {
+        // The answer to a request says what is wrong with it.
+        return one(&held.client(), memcached).await;
+    };
+    if let Some(object) = &found {
+        ownership::check(object.meta(), memcached, &format!("{} {name}", K::kind(&())))?;
+    }
+    Ok(found.map(|object| K::clone(&object)))
+}
+
+/// Reads the children from the API server.
 ///
 /// # Errors
 ///
-/// The API server refused, or did not answer in time.
+/// The API server refused, or did not answer in time; or an object is somebody else's, or on its way out.
 pub async fn children(client: &Client, memcached: &Memcached) -> Result<Observed, ReconcileError> {
     let (stateful_set, service, pod_disruption_budget) =
         tokio::try_join!(one(client, memcached), one(client, memcached), one(client, memcached))?;

@@ -30,12 +30,6 @@ pub(super) enum Cause {
     Others,
     /// The API server stored something else than what was applied; another write cannot help.
     Admission,
-    /// Nothing differed, and yet the write changed something: admission adds to it at every write.
-    Addition,
-}
-
-impl Cause {
-    pub(super) const ALL: [Self; 3] = [Self::Others, Self::Admission, Self::Addition];
 }
 
 /// A child: the uid of its owner, and its kind.
@@ -82,6 +76,18 @@ impl Mendings {
             return None;
         }
         self.0.get(&(child.clone(), cause))?.remaining(now.boottime)
+    }
+
+    /// Whether it was restored lately.
+    pub(super) fn is_known(&self, child: &Child, now: Instant) -> bool {
+        let mended = self.0.get(&(child.clone(), Cause::Others));
+        mended.is_some_and(|mended| !mended.is_over(now.boottime))
+    }
+
+    /// Whether the pause of a child has not been told yet, with what differs meanwhile.
+    pub(super) fn is_untold(&self, child: &Child) -> bool {
+        let mended = self.0.get(&(child.clone(), Cause::Others));
+        mended.is_some_and(|mended| mended.dispute.state == State::Restored)
     }
 
     /// Notes how a child is that has to wait. The first finding counts until the pause is over: others who keep changing it to and

@@ -12,7 +12,7 @@ use super::build::build;
 use super::delay::Delay;
 use super::error::{ReconcileError, key};
 use super::events::{self, Published};
-use super::fetch::{self, Observed};
+use super::fetch::Observed;
 use super::mending::Mendings;
 use super::pods::{self, Look};
 use super::status::{DEGRADED, FAILED, Outcome, READY, condition, sentences, status, write};
@@ -63,34 +63,30 @@ impl MemcachedReconciler {
         self.clock.wall()
     }
 
-    /// One reconcile with this client; `seen` is the resource as the cache has it, `bucket` the label for the children, as key and
-    /// value, and `earlier_failures` how many reconciles of it have failed in a row before.
+    /// One reconcile with this client; `seen` is the resource and `children` are its children as the caches have them, `bucket` the label for
+    /// the children, as key and value, and `earlier_failures` how many reconciles of it have failed in a row before. Where nothing
+    /// differs from what is wanted, nothing is sent.
     ///
     /// # Errors
     /// Whatever is worth another attempt. An invalid spec is not: it waits for a change.
     pub async fn run(
         &self,
         seen: &Memcached,
+        children: Result<Observed, ReconcileError>,
         client: &Client,
         bucket: &(String, String),
         earlier_failures: u32,
     ) -> Result<Action, ReconcileError> {
-        let read = async { tokio::join!(fetch::current(client, seen), fetch::children(client, seen)) };
-        let (current, children) = Box::pin(read).await;
-        let memcached = match current {
-            Ok(Some(memcached)) => memcached,
-            Ok(None) => {
-                self.forget(seen);
-                return Ok(Action::await_change());
-            }
-            Err(error) => {
-                // What cannot be read can perhaps be written: the status has rights of its own.
-                self.tell(client, seen, None, &error, earlier_failures).await;
-                return Err(error);
-            }
-        };
+        if seen.metadata.deletion_timestamp.is_some() {
+            // Its children go with it.
+            self.forget(seen);
+            return Ok(Action::await_change());
+        }
         // Before anything slow: to those who wait for it, a resource that says nothing counts as ready.
-        let Some(memcached) = self.begin(client, memcached).await? else { return Ok(Action::await_change()) };
+        let Some(memcached) = self.begin(client, seen).await? else {
+            self.forget(seen);
+            return Ok(Action::await_change());
+        };
         self.delay.pass(&memcached, self.clock.as_ref()).await;
         let (observed, result) = match children {
             Ok(observed) => {
@@ -154,15 +150,15 @@ impl MemcachedReconciler {
     async fn begin(
         &self,
         client: &Client,
-        memcached: Memcached,
+        memcached: &Memcached,
     ) -> Result<Option<Memcached>, ReconcileError> {
         let conditions = memcached.status.as_ref().map_or(&[][..], |status| &status.conditions);
         // `Unknown` is what the definition says of a resource that nobody has looked at.
         if condition(conditions, READY).is_some_and(|ready| ready.status != "Unknown") {
-            return Ok(Some(memcached));
+            return Ok(Some(memcached.clone()));
         }
-        let status = status(&memcached, None, &Outcome::Begun, self.clock.wall());
-        write(client, &memcached, &status).await
+        let status = status(memcached, None, &Outcome::Begun, self.clock.wall());
+        write(client, memcached, &status).await
     }
 
     async fn report(

@@ -11,6 +11,7 @@ use kube::runtime::controller::Action;
 use shard_router::{Connection, Failure, Held, Options, Reconciler, Sharded, ShardedController, Undecodable};
 
 use super::error::ReconcileError;
+use super::fetch;
 use super::run::MemcachedReconciler;
 use super::status::report_undecodable;
 use crate::crd::Memcached;
@@ -40,7 +41,9 @@ impl Reconciler<Memcached> for MemcachedReconciler {
     type Error = ReconcileError;
 
     async fn reconcile(&self, memcached: Arc<Memcached>, held: Held) -> Result<Action, ReconcileError> {
-        Box::pin(self.run(&memcached, &held.client(), &held.bucket_label(), held.earlier_failures())).await
+        let children = fetch::cached(&held, &memcached).await;
+        let failures = held.earlier_failures();
+        Box::pin(self.run(&memcached, children, &held.client(), &held.bucket_label(), failures)).await
     }
 
     /// A conflict is no reason to be slow, unless they go on; all else follows the growing backoff.

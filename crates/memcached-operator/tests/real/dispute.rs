@@ -12,8 +12,8 @@ use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
 use kube::runtime::controller::Action;
 use lease_core::{Clock, Now, SystemClock};
 use memcached_operator::crd::Memcached;
-use memcached_operator::reconcile::MemcachedReconciler;
 use memcached_operator::reconcile::status::condition;
+use memcached_operator::reconcile::{MemcachedReconciler, fetch};
 use serde_json::json;
 
 use crate::support::{Stage, stage};
@@ -56,7 +56,9 @@ impl Dispute {
     pub(crate) async fn reconcile(&self) -> Action {
         let bucket = ("cache.example.com/bucket".to_owned(), "17".to_owned());
         let seen = self.stage.api::<Memcached>().get("disputed").await.expect("there");
-        Box::pin(self.reconciler.run(&seen, &self.stage.client, &bucket, 0)).await.expect("reconciled")
+        let client = &self.stage.client;
+        let children = fetch::children(client, &seen).await;
+        Box::pin(self.reconciler.run(&seen, children, client, &bucket, 0)).await.expect("reconciled")
     }
 
     /// The events of this reason.

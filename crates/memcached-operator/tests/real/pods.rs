@@ -15,8 +15,8 @@ use kube::{Client, Resource as _};
 use kube_testkit::{TestUser, WorkloadStandIn, eventually};
 use lease_core::{Clock, Now, SystemClock};
 use memcached_operator::crd::Memcached;
-use memcached_operator::reconcile::MemcachedReconciler;
 use memcached_operator::reconcile::status::condition;
+use memcached_operator::reconcile::{MemcachedReconciler, fetch};
 use serde_json::{Value, json};
 
 use crate::support::{Stage, stage};
@@ -76,7 +76,8 @@ impl Servers {
     async fn reconcile_by(&self, client: &Client) -> Action {
         let bucket = ("cache.example.com/bucket".to_owned(), "17".to_owned());
         let seen = self.resource().await;
-        Box::pin(self.reconciler.run(&seen, client, &bucket, 0)).await.expect("reconciled")
+        let children = fetch::children(client, &seen).await;
+        Box::pin(self.reconciler.run(&seen, children, client, &bucket, 0)).await.expect("reconciled")
     }
 
     async fn resource(&self) -> Memcached {

@@ -67,8 +67,11 @@ async fn a_child_that_was_made_anew_since_the_read_is_judged_again() {
     let Some(stage) = stage("the API server compares uids").await else { return };
     let memcached = stage.create("anew", json!({})).await.expect("created");
     stage.reconcile("anew").await.expect("reconciled");
-    let seen = fetch::children(&stage.client, &memcached).await.expect("ours");
     let services = stage.api::<Service>();
+    // So that there is something to write.
+    let edit = json!({"metadata": {"labels": {"app.kubernetes.io/name": "edited"}}});
+    services.patch("anew", &PatchParams::default(), &Patch::Merge(&edit)).await.expect("edited");
+    let seen = fetch::children(&stage.client, &memcached).await.expect("ours");
     services.delete("anew", &DeleteParams::default()).await.expect("deleted");
     let strange = stage.make_strange("service", "anew").await.expect("made anew");
     let error = applied(&stage, &memcached, &seen).await.expect_err("refused").to_string();
@@ -122,12 +125,16 @@ async fn a_field_of_a_new_child_goes_when_it_is_applied_no_more() {
     let metas =
         [first.service.meta_mut(), first.pod_disruption_budget.meta_mut(), first.stateful_set.meta_mut()];
     for meta in metas {
-        meta.annotations.get_or_insert_default().insert("example.com/dropped-later".into(), "x".into());
+        let annotations = meta.annotations.get_or_insert_default();
+        annotations.insert("example.com/dropped-later".into(), "x".into());
+        annotations.insert("cache.example.com/applied-digest".into(), "that of another version".into());
     }
     let (mendings, clock) = (Mutex::default(), SystemClock);
     let seen = Observed::default();
     apply(&stage.client, &memcached, first, &seen, &mendings, &clock).await.expect("created");
-    let annotated = |meta: &kube::api::ObjectMeta| meta.annotations.is_some();
+    let annotated = |meta: &kube::api::ObjectMeta| {
+        meta.annotations.as_ref().is_some_and(|all| all.contains_key("example.com/dropped-later"))
+    };
     let there = fetch::children(&stage.client, &memcached).await.expect("ours");
     assert!(metas_of(&there).into_iter().all(annotated), "they were created with it");
     applied(&stage, &memcached, &there).await.expect("applied without it");

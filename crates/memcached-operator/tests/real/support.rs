@@ -13,7 +13,7 @@ use kube::runtime::wait::await_condition;
 use kube::{Api, Client, CustomResourceExt, Resource};
 use kube_testkit::RealEnv;
 use memcached_operator::crd::{Memcached, MemcachedStatus};
-use memcached_operator::reconcile::{MemcachedReconciler, ReconcileError};
+use memcached_operator::reconcile::{MemcachedReconciler, ReconcileError, fetch};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
@@ -96,7 +96,9 @@ impl Stage {
 
     async fn attempt(&self, memcached: &Memcached, failures: u32) -> Result<Action, ReconcileError> {
         let bucket = ("cache.example.com/bucket".to_owned(), "17".to_owned());
-        Box::pin(MemcachedReconciler::new("tests_1").run(memcached, &self.client, &bucket, failures)).await
+        let children = fetch::children(&self.client, memcached).await;
+        let reconciler = MemcachedReconciler::new("tests_1");
+        Box::pin(reconciler.run(memcached, children, &self.client, &bucket, failures)).await
     }
 
     pub(crate) async fn status(&self, name: &str) -> MemcachedStatus {

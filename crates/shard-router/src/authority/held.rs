@@ -2,13 +2,15 @@
 
 use std::{future::Future, sync::Arc, time::Duration};
 
-use kube::{Client, core::ObjectMeta};
+use k8s_openapi::NamespaceResourceScope;
+use kube::{Client, Resource, core::ObjectMeta};
 use lease_core::{FencingToken, Term};
 
 use crate::{
     authority::clients::Clients,
     observability::progress::TermProgress,
     routing::bucket::{Bucket, ShardId},
+    shard::caches::{Caches, OwnedError, recorded},
 };
 
 /// Proof that this replica holds the shard that an object belongs to, with a client that works only while it does.
@@ -19,6 +21,7 @@ use crate::{
 pub struct Held {
     shard: Arc<HeldShard>,
     bucket: Bucket,
+    namespace: Arc<str>,
     earlier_failures: u32,
 }
 
@@ -27,6 +30,23 @@ impl Held {
     /// hold is over.
     pub fn client(&self) -> Client {
         self.shard.client.clone()
+    }
+
+    /// The child of this type and name in the namespace of the object being reconciled, as the shard's watch has shown it last; `None` if
+    /// there is none that carries the bucket label (see [`label_child`](Self::label_child)). Without `managedFields`.
+    ///
+    /// No reconcile begins before each owned type has been listed in its namespace, and before the watches have shown what the last
+    /// reconcile of the same resource wrote through [`client`](Self::client) (deletions excepted). It may still be older than
+    /// what the API server has: make each write depend on its uid and resourceVersion.
+    ///
+    /// # Errors
+    ///
+    /// The type was not declared with [`owns`](crate::ShardedController::owns), or what is there does not decode.
+    pub fn owned<C>(&self, name: &str) -> Result<Option<Arc<C>>, OwnedError>
+    where
+        C: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Send + Sync + 'static,
+    {
+        self.shard.caches.owned(&self.namespace, name)
     }
 
     /// The shard.
@@ -82,6 +102,7 @@ pub(crate) struct HeldShard {
     client: Client,
     housekeeping: Client,
     bucket_label: Arc<str>,
+    caches: Arc<Caches>,
 }
 
 impl HeldShard {
@@ -89,18 +110,27 @@ impl HeldShard {
     pub(crate) fn new(
         shard: ShardId,
         term: Term,
-        reconcilers: &Clients,
-        housekeeping: &Clients,
+        (reconcilers, housekeeping): (&Clients, &Clients),
         bucket_label: Arc<str>,
         progress: &Arc<TermProgress>,
+        caches: Arc<Caches>,
     ) -> Arc<Self> {
-        let client = reconcilers.of_shard(&term, progress.clone());
+        let client = recorded(reconcilers.of_shard(&term, progress.clone()), caches.clone());
         let housekeeping = housekeeping.of_shard(&term, progress.clone());
-        Arc::new(Self { shard, term, client, housekeeping, bucket_label })
+        Arc::new(Self { shard, term, client, housekeeping, bucket_label, caches })
     }
 
-    pub(crate) fn for_bucket(self: &Arc<Self>, bucket: Bucket, earlier_failures: u32) -> Held {
-        Held { shard: self.clone(), bucket, earlier_failures }
+    pub(crate) fn for_object(
+        self: &Arc<Self>,
+        bucket: Bucket,
+        namespace: String,
+        earlier_failures: u32,
+    ) -> Held {
+        Held { shard: self.clone(), bucket, namespace: namespace.into(), earlier_failures }
+    }
+
+    pub(crate) fn caches(&self) -> &Arc<Caches> {
+        &self.caches
     }
 
     pub(crate) fn client(&self) -> Client {

@@ -4,7 +4,7 @@
 //! at are the requests, since a watch that goes on after a failure may have nothing to show for a long time.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -24,8 +24,8 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Progress {
     clock: Arc<dyn Clock>,
-    /// The custom resources, as `plural.group`, and on how many watches they come.
-    resource: String,
+    /// The custom resources and the owned types, as `plural.group`, and on how many watches each comes.
+    resources: Vec<String>,
     watches: usize,
     shards: Mutex<BTreeMap<ShardId, ShardProgress>>,
     holds: AtomicU64,
@@ -64,8 +64,8 @@ pub(crate) enum WorkStatus {
 }
 
 impl Progress {
-    pub(crate) fn new(clock: Arc<dyn Clock>, resource: String, watches: usize) -> Self {
-        Self { clock, resource, watches, shards: Mutex::default(), holds: AtomicU64::new(0) }
+    pub(crate) fn new(clock: Arc<dyn Clock>, resources: Vec<String>, watches: usize) -> Self {
+        Self { clock, resources, watches, shards: Mutex::default(), holds: AtomicU64::new(0) }
     }
 
     /// Tracks a shard from its acquisition until the guard is dropped.
@@ -122,9 +122,9 @@ impl Progress {
     fn stall(&self, shard: ShardId, held: &ShardProgress, now: Monotonic) -> Option<Stall> {
         let earliest = held.failing.values().min_by_key(|(since, _)| *since);
         let why = earliest.map(|(_, why)| why.clone());
-        let mut failing: Vec<_> =
-            held.failing.keys().filter(|target| target.resource == self.resource).collect();
-        failing.dedup_by_key(|target| target.namespace.clone());
+        // Where one of them is not seen, nothing is worked on.
+        let failing = held.failing.keys().filter(|target| self.resources.contains(&target.resource));
+        let failing: BTreeSet<_> = failing.map(|target| &target.namespace).collect();
         let wholly = !held.listed || failing.len() >= self.watches;
         let since = if held.listed { earliest?.0 } else { held.since };
         Some(Stall { shard, lasted: now.duration_since(since), wholly, why })

@@ -7,7 +7,7 @@ use parking_lot::MutexGuard;
 use super::{Replica, ability::Ability};
 use crate::{
     membership::cluster_view::Verdict, observability::readiness::Readiness, reconciler::Reconciler,
-    routing::layout::unstamped_selector, sharded::Sharded, watch::scope::apis,
+    routing::layout::unstamped_selector, sharded::Sharded,
 };
 
 impl<K: Sharded, R: Reconciler<K>> Replica<K, R> {
@@ -51,8 +51,7 @@ impl<K: Sharded, R: Reconciler<K>> Replica<K, R> {
     async fn can_list(&self) -> bool {
         let params =
             ListParams::default().limit(1).labels(&unstamped_selector(&self.setup.stamp.bucket_label));
-        let apis: Vec<Api<PartialObjectMeta<K>>> =
-            apis(&self.setup.clients.ungated(), &self.setup.options.watch_namespaces);
+        let apis: Vec<Api<PartialObjectMeta<K>>> = self.setup.scope.apis(&self.setup.clients.ungated());
         let lists = apis.iter().map(|api| api.list(&params).map(|listed| listed.map(drop)).boxed());
         let any = futures::future::select_ok(lists);
         tokio::select! {

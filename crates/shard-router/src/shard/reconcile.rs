@@ -70,7 +70,8 @@ impl<K: Sharded, R: Reconciler<K>> ActiveShard<K, R> {
         };
         let started = self.setup.clock.now().monotonic;
         let earlier_failures = self.failures.of(&running.facts.uid);
-        let held = self.held.for_bucket(running.facts.bucket, earlier_failures);
+        let namespace = object.namespace().unwrap_or_default();
+        let held = self.held.for_object(running.facts.bucket, namespace, earlier_failures);
         let result = self.run(&object, held).await;
         let took = self.setup.clock.now().monotonic.duration_since(started);
         let outcome = match &result {
@@ -78,6 +79,10 @@ impl<K: Sharded, R: Reconciler<K>> ActiveShard<K, R> {
             Err(Failure::Panicked(_)) => "panic",
             Err(_) => "error",
         };
+        if self.store.get(&reference).is_none() {
+            // What it has written is awaited by nobody, and may have been noted after the resource had left the cache.
+            self.held.caches().forget(&running.facts.cr);
+        }
         // From here on nothing of the user's code runs. The ticket goes on until the name is freed.
         let ticket = running.end(outcome, took);
         self.setup.metrics.reconciled(outcome, took);
@@ -112,7 +117,7 @@ impl<K: Sharded, R: Reconciler<K>> ActiveShard<K, R> {
             tokio::select! {
                 biased;
                 () = self.tracker.closed() => return None,
-                turn = self.turns.acquire() => turn.ok()?,
+                turn = self.turn(reference) => turn?,
             }
         };
         let object = self.store.get(reference)?;
@@ -148,6 +153,13 @@ impl<K: Sharded, R: Reconciler<K>> ActiveShard<K, R> {
         self.setup.recorder.begin(&facts, now);
         let running = Running::new(self.setup.recorder.clone(), facts, ticket, self.record.clone());
         Some((running, object, turn))
+    }
+
+    /// A turn, once what the reconcile would decide on is complete and not older than what the last one wrote.
+    async fn turn(&self, reference: &ObjectRef<K>) -> Option<SemaphorePermit<'_>> {
+        let namespace = reference.namespace.as_deref().unwrap_or_default();
+        self.held.caches().current(namespace, &format!("{namespace}/{}", reference.name)).await;
+        self.turns.acquire().await.ok()
     }
 
     async fn run(&self, object: &Arc<K>, held: Held) -> Result<Action, Failure<R::Error>> {

@@ -31,6 +31,14 @@ use crate::{
 
 /// What a reflector asks of its shard, and reports to it.
 pub(crate) trait Observer<K>: Send + Sync + 'static {
+    /// The `watch`th watch has shown an object of this version, and the store is as new.
+    fn shown(&self, watch: usize, version: Option<&str>);
+    /// It begins a list.
+    fn list_begins(&self, watch: usize);
+    /// That list has brought an object of this version.
+    fn list_brings(&self, watch: usize, version: Option<&str>);
+    /// That list is complete, and in the store unless those of other watches are awaited.
+    fn list_ends(&self, watch: usize);
     /// Whether the object may be reconciled.
     fn eligibility(&self, object: &Lenient<K>) -> Eligibility;
     /// Complete lists are in the store: the first time, this is the takeover barrier.
@@ -136,7 +144,14 @@ where
     /// Those of a list come in random order. The API server lists by name, and where shards change hands before all of
     /// their objects have had a turn, whatever is late in the alphabet would wait for ever.
     fn apply(&mut self, part: usize, event: Event<Lenient<K>>) -> Vec<K> {
+        let position = Position::of(&event);
         let due = self.take(part, event);
+        match position {
+            Position::Begins => self.observer.list_begins(part),
+            Position::Lists(version) => self.observer.list_brings(part, version.as_deref()),
+            Position::Ends => self.observer.list_ends(part),
+            Position::Shows(version) => self.observer.shown(part, version.as_deref()),
+        }
         self.observer.cached(self.store.len());
         due
     }
@@ -298,6 +313,25 @@ where
             }
         }
         self.observer.uncached(object);
+    }
+}
+
+/// What an event says of how far its watch has come.
+enum Position {
+    Begins,
+    Lists(Option<String>),
+    Ends,
+    Shows(Option<String>),
+}
+
+impl Position {
+    fn of<K: ResourceExt>(event: &Event<K>) -> Self {
+        match event {
+            Event::Init => Self::Begins,
+            Event::InitApply(object) => Self::Lists(object.resource_version()),
+            Event::InitDone => Self::Ends,
+            Event::Apply(object) | Event::Delete(object) => Self::Shows(object.resource_version()),
+        }
     }
 }
 

@@ -4,37 +4,36 @@
 mod faults;
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, atomic::AtomicBool},
     time::Duration,
 };
 
-use futures::{FutureExt, StreamExt, future::BoxFuture, stream};
+use futures::{StreamExt, future::BoxFuture, stream};
 use kube::{
     Api, Resource,
     core::ObjectMeta,
     runtime::{Controller, controller, reflector::Store},
 };
-use lease_core::{Monotonic, Term, invariant};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use lease_core::{Term, invariant};
+use tokio::sync::mpsc;
 
 use super::{
+    caches::{Caches, FirstLists, Watching},
     hold_record::HoldRecord,
     reconcile::{ActiveShard, failures::Failures},
     reflect::{Observer, SideChannels, Watch, reflect},
     tracker::Tracker,
     undecodable,
+    warm_up::{WaitsFor, WarmUp},
 };
 use crate::{
     authority::held::HeldShard,
-    observability::{progress::TermProgress, records::HoldFacts},
+    observability::records::HoldFacts,
     reconciler::Reconciler,
     routing::{bucket::ShardId, layout::selector},
     setup::Setup,
-    sharded::{Eligibility, Sharded, cr_name, eligibility},
-    watch::{backoff::NoBackoff, lenient::Lenient, scope::apis},
+    sharded::{Eligibility, Sharded, cr_name, cr_name_of, eligibility},
+    watch::{backoff::NoBackoff, lenient::Lenient},
 };
 
 /// Runs a shard for as long as it is held, or until it has drained. Cancelled by being dropped.
@@ -60,36 +59,19 @@ pub(crate) async fn run<K: Sharded, R: Reconciler<K>>(
         permit = start => permit,
     };
     let Some(permit) = permit else { return };
-    let starts = setup.starts.clone();
-    let warming = WarmUp { starts, permit: tokio::sync::Mutex::new(Some(permit)), held_since, progress };
-    work(setup, shard, term, record, warming).await;
-}
-
-/// The time from holding a shard to its cache being complete.
-struct WarmUp {
-    starts: Arc<Semaphore>,
-    /// Held while a first list is under way. One that failed gives it back, so that shards whose lists do not fail get their
-    /// turn meanwhile.
-    permit: tokio::sync::Mutex<Option<OwnedSemaphorePermit>>,
-    held_since: Monotonic,
-    progress: Arc<TermProgress>,
-}
-
-impl WarmUp {
-    fn give_back(&self) {
-        // Whoever has the lock waits for a permit, so there is none to give back.
-        if let Ok(mut permit) = self.permit.try_lock() {
-            *permit = None;
-        }
-    }
-
-    /// Waits for a permit unless there is one; the first of several lists that are to be retried waits for all.
-    async fn take_again(&self) {
-        let mut permit = self.permit.lock().await;
-        if permit.is_none() {
-            *permit = self.starts.clone().acquire_owned().await.ok();
-        }
-    }
+    let warm_up = WarmUp {
+        starts: setup.starts.clone(),
+        permit: tokio::sync::Mutex::new(Some(permit)),
+        held_since,
+        progress,
+        waits_for: WaitsFor::all(setup.owned.len()),
+        is_complete: AtomicBool::new(false),
+        facts: record.facts.clone(),
+        recorder: setup.recorder.clone(),
+        metrics: setup.metrics.clone(),
+        clock: setup.clock.clone(),
+    };
+    work(setup, shard, term, record, Arc::new(warm_up)).await;
 }
 
 async fn work<K: Sharded, R: Reconciler<K>>(
@@ -97,11 +79,12 @@ async fn work<K: Sharded, R: Reconciler<K>>(
     shard: ShardId,
     term: Term,
     record: Arc<HoldRecord>,
-    warm_up: WarmUp,
+    warm_up: Arc<WarmUp>,
 ) {
     let label: Arc<str> = setup.stamp.bucket_label.as_str().into();
-    let gated =
-        HeldShard::new(shard, term.clone(), &setup.clients, &setup.stamper_clients, label, &warm_up.progress);
+    let caches = Caches::new(setup.scope.clone(), &setup.owned);
+    let clients = (&setup.clients, &setup.stamper_clients);
+    let gated = HeldShard::new(shard, term.clone(), clients, label, &warm_up.progress, caches.clone());
     let tracker = Arc::new(Tracker::default());
     let failures = Arc::new(Failures::default());
     let (repairs, repair_queue) = mpsc::unbounded_channel();
@@ -112,12 +95,12 @@ async fn work<K: Sharded, R: Reconciler<K>>(
         record: record.clone(),
         tracker: tracker.clone(),
         failures: failures.clone(),
-        ready: Arc::new(AtomicBool::new(false)),
-        warm_up: Arc::new(warm_up),
+        warm_up: warm_up.clone(),
+        caches,
     };
     let (store, triggers) = reflect(
         &setup.watcher(),
-        watches(apis(&gated.client(), &setup.options.watch_namespaces), &setup),
+        watches(setup.scope.apis(&gated.client()), &setup),
         &selector,
         observer,
         SideChannels { repairs, undecodable },
@@ -131,7 +114,7 @@ async fn work<K: Sharded, R: Reconciler<K>>(
         store.clone(),
         failures,
     );
-    let mut controlling = Box::pin(control(active_shard, store, triggers, selector));
+    let mut controlling = Box::pin(control(active_shard, store, triggers, selector, warm_up));
     let stamper = setup.stamper(gated.housekeeping(), Duration::ZERO);
     let repairing = stamper
         .restore(receiver_stream(repair_queue), |object: &Lenient<K>| !tracker.is_running(&cr_name(object)));
@@ -174,20 +157,22 @@ async fn control<K: Sharded, R: Reconciler<K>>(
     store: Store<K>,
     triggers: impl stream::Stream<Item = Result<K, kube::runtime::watcher::Error>> + Send + 'static,
     selector: String,
+    warm_up: Arc<WarmUp>,
 ) {
     // Turns are given by the shard itself, so the runner gets no limit of its own.
     let config = controller::Config::default().concurrency(0);
     let mut controller =
         Controller::for_stream(triggers, store).with_config(config).trigger_backoff(NoBackoff);
-    for owned in &shard.setup.owned {
-        controller = (owned.watch)(
-            controller,
-            &shard.held.client(),
-            &shard.setup.options.watch_namespaces,
-            &selector,
-            &shard.setup.watcher(),
-            &|| shard.setup.watch_backoff(),
-        );
+    for (nth, owned) in shard.setup.owned.iter().enumerate() {
+        controller = controller.reconcile_on((owned.watch)(Watching {
+            caches: shard.held.caches().clone(),
+            nth,
+            client: shard.held.client(),
+            selector: selector.clone(),
+            watcher: shard.setup.watcher(),
+            backoffs: (0..shard.setup.scope.watches()).map(|_| shard.setup.watch_backoff()).collect(),
+            lists: Arc::new(warm_up.clone()),
+        }));
     }
     let reconcile = |object: Arc<K>, shard: Arc<ActiveShard<K, R>>| {
         let term = shard.held.term.clone();
@@ -228,8 +213,8 @@ struct ShardObserver<K: Sharded, R: Reconciler<K>> {
     record: Arc<HoldRecord>,
     tracker: Arc<Tracker>,
     failures: Arc<Failures>,
-    ready: Arc<AtomicBool>,
     warm_up: Arc<WarmUp>,
+    caches: Arc<Caches>,
 }
 
 impl<K: Sharded, R: Reconciler<K>> Observer<K> for ShardObserver<K, R> {
@@ -240,15 +225,24 @@ impl<K: Sharded, R: Reconciler<K>> Observer<K> for ShardObserver<K, R> {
         eligibility(object.meta(), recorded, &stamp.bucket_label, finalizer)
     }
 
+    fn shown(&self, watch: usize, version: Option<&str>) {
+        self.caches.shown(watch, version);
+    }
+
+    fn list_begins(&self, watch: usize) {
+        self.caches.list_begins(watch);
+    }
+
+    fn list_brings(&self, watch: usize, version: Option<&str>) {
+        self.caches.listed(watch, version);
+    }
+
+    fn list_ends(&self, watch: usize) {
+        self.caches.list_ends(watch);
+    }
+
     fn listed(&self, objects: usize) {
-        if self.ready.swap(true, Ordering::Relaxed) {
-            return;
-        }
-        self.setup.recorder.start_ready(&self.record.facts, objects);
-        self.setup.metrics.started(self.setup.clock.now().monotonic.duration_since(self.warm_up.held_since));
-        self.warm_up.progress.listed();
-        // The next shard may fill its cache now.
-        self.warm_up.give_back();
+        self.warm_up.listed(objects);
     }
 
     fn cached(&self, objects: usize) {
@@ -263,29 +257,19 @@ impl<K: Sharded, R: Reconciler<K>> Observer<K> for ShardObserver<K, R> {
 
     fn left(&self, object: &ObjectMeta) {
         #[cfg(feature = "mutants")]
-        super::owned::clean_up::after(&self.setup.owned, &self.setup.clients.ungated(), object);
+        super::caches::clean_up::after(&self.setup.owned, &self.setup.clients.ungated(), object);
+        self.caches.forget(&cr_name_of(object));
         if let Some(uid) = &object.uid {
             self.tracker.forget(uid);
         }
     }
 
     fn list_failed(&self) {
-        self.warm_up.give_back();
+        self.warm_up.failed();
     }
 
     fn may_list(&self) -> BoxFuture<'static, ()> {
-        let (ready, warm_up) = (self.ready.clone(), self.warm_up.clone());
-        async move {
-            if ready.load(Ordering::Relaxed) {
-                return;
-            }
-            warm_up.take_again().await;
-            // The lists of other namespaces may have been complete meanwhile.
-            if ready.load(Ordering::Relaxed) {
-                warm_up.give_back();
-            }
-        }
-        .boxed()
+        self.warm_up.may_list_again()
     }
 }
 

@@ -11,6 +11,8 @@ use crate::sharded::cr_name;
 const FIRST_RETRY: Duration = Duration::from_millis(50);
 const LAST_RETRY: Duration = Duration::from_secs(30);
 const NOT_YET: Duration = Duration::from_millis(100);
+/// How long a watch may be behind an answer.
+const KEPT: Duration = Duration::from_secs(30);
 
 /// One entry for each name. Who holds the name may change while an attempt runs.
 pub(super) struct Backlog<K> {
@@ -25,6 +27,9 @@ struct Entry<K> {
     running: bool,
     /// Changed while an attempt ran: what came of that attempt is out of date.
     renewed: bool,
+    /// An attempt has left it in this version. What the watch still has to show of the time before is no news; kept until the watch shows
+    /// that the object is gone from it, or for [`KEPT`].
+    done: Option<u64>,
 }
 
 impl<K: ResourceExt + Clone> Backlog<K> {
@@ -35,13 +40,27 @@ impl<K: ResourceExt + Clone> Backlog<K> {
     pub(super) fn change(&mut self, change: Change<K>, now: Monotonic) {
         match change {
             Change::Pending(object) => {
+                self.waiting.retain(|_, entry| entry.done.is_none() || now < entry.due);
                 let known = self.waiting.get_mut(&cr_name(&object));
-                if let Some(entry) = known.filter(|entry| entry.object.uid() == object.uid()) {
+                let known = known.filter(|entry| entry.object.uid() == object.uid());
+                if known
+                    .as_ref()
+                    .is_some_and(|entry| entry.done.is_some_and(|done| version(&object) <= Some(done)))
+                {
+                    return;
+                }
+                if let Some(entry) = known.filter(|entry| entry.done.is_none()) {
                     entry.renewed = entry.running;
                     entry.object = object;
                 } else {
-                    let entry =
-                        Entry { object, due: now + self.delay, attempts: 0, running: false, renewed: false };
+                    let entry = Entry {
+                        object,
+                        due: now + self.delay,
+                        attempts: 0,
+                        running: false,
+                        renewed: false,
+                        done: None,
+                    };
                     self.waiting.insert(cr_name(&entry.object), entry);
                 }
             }
@@ -53,14 +72,14 @@ impl<K: ResourceExt + Clone> Backlog<K> {
 
     /// An object whose time has come. It is not handed out again before [`settle`](Self::settle).
     pub(super) fn take_due(&mut self, now: Monotonic) -> Option<K> {
-        let (_, entry) = self.waiting.iter_mut().find(|(_, entry)| !entry.running && entry.due <= now)?;
+        let (_, entry) = self.waiting.iter_mut().find(|(_, entry)| entry.is_waiting() && entry.due <= now)?;
         entry.running = true;
         entry.renewed = false;
         Some(entry.object.clone())
     }
 
     pub(super) fn next_due(&self) -> Option<Monotonic> {
-        self.waiting.values().filter(|entry| !entry.running).map(|entry| entry.due).min()
+        self.waiting.values().filter(|entry| entry.is_waiting()).map(|entry| entry.due).min()
     }
 
     /// What came of the attempt on `object`. It says nothing about a namesake that waits by now.
@@ -71,18 +90,34 @@ impl<K: ResourceExt + Clone> Backlog<K> {
         entry.running = false;
         entry.due = now
             + match outcome {
+                Completion::Written(left) if version(&entry.object) <= Some(left) => {
+                    entry.done = Some(left);
+                    KEPT
+                }
                 Completion::Done if !entry.renewed => {
                     self.waiting.remove(&cr);
                     return;
                 }
-                Completion::Done | Completion::Conflict if entry.renewed => Duration::ZERO,
+                Completion::Written(_) | Completion::Done | Completion::Conflict if entry.renewed => {
+                    Duration::ZERO
+                }
                 Completion::Deferred => NOT_YET,
-                Completion::Done | Completion::Conflict | Completion::Failed => {
+                Completion::Written(_) | Completion::Done | Completion::Conflict | Completion::Failed => {
                     entry.attempts += 1;
                     (FIRST_RETRY * 2_u32.pow(entry.attempts.min(12))).min(LAST_RETRY)
                 }
             };
     }
+}
+
+impl<K> Entry<K> {
+    fn is_waiting(&self) -> bool {
+        !self.running && self.done.is_none()
+    }
+}
+
+fn version<K: ResourceExt>(object: &K) -> Option<u64> {
+    object.resource_version()?.parse().ok()
 }
 
 #[cfg(test)]
@@ -112,6 +147,37 @@ mod tests {
         let due = backlog.take_due(at(4)).unwrap();
         assert_eq!(due.metadata.resource_version.as_deref(), Some("2"));
         assert!(backlog.take_due(at(9)).is_none(), "one attempt at a time");
+    }
+
+    #[test]
+    fn what_the_watch_still_shows_of_the_time_before_a_stamp_is_no_news() {
+        let mut backlog = Backlog::new(Duration::ZERO);
+        backlog.change(Change::Pending(object("1")), at(1));
+        let taken = backlog.take_due(at(1)).unwrap();
+        // Between the two writes of the stamp, and after both.
+        backlog.change(Change::Pending(object("2")), at(1));
+        backlog.settle(&taken, Completion::Written(3), at(1));
+        backlog.change(Change::Pending(object("2")), at(2));
+        assert!(backlog.take_due(at(2)).is_none());
+        assert_eq!(backlog.next_due(), None);
+        // Somebody has taken the label off again.
+        backlog.change(Change::Pending(object("4")), at(2));
+        assert!(backlog.take_due(at(2)).is_some());
+    }
+
+    #[test]
+    fn an_edit_during_a_stamp_is_news_and_what_was_stamped_is_forgotten() {
+        let mut backlog = Backlog::new(Duration::ZERO);
+        backlog.change(Change::Pending(object("1")), at(1));
+        let taken = backlog.take_due(at(1)).unwrap();
+        backlog.change(Change::Pending(object("4")), at(1));
+        backlog.settle(&taken, Completion::Written(3), at(1));
+        let again = backlog.take_due(at(1)).expect("it was edited after the stamp");
+        backlog.settle(&again, Completion::Written(5), at(1));
+        let mut another = object("9");
+        another.metadata.name = Some("b".into());
+        backlog.change(Change::Pending(another), at(100));
+        assert_eq!(backlog.waiting.keys().collect::<Vec<_>>(), ["ns/b"]);
     }
 
     #[test]

@@ -50,11 +50,12 @@ impl StampConfig {
 ///
 /// In this order: a label without a record could be edited before there is anything to restore it from, whereas a
 /// record without a label only waits for the next stamper. An object whose two disagree is reconciled by nobody.
+/// Returns the object as it is then.
 pub(super) async fn stamp<K: Sharded>(
     api: &Api<Lenient<K>>,
     config: &StampConfig,
     object: &Lenient<K>,
-) -> Result<(), StampError> {
+) -> Result<Lenient<K>, StampError> {
     let params = PatchParams { field_manager: Some("shard-router".into()), ..PatchParams::default() };
     let name = object.name_any();
     let bucket = config.bucket(object);
@@ -78,8 +79,7 @@ pub(super) async fn stamp<K: Sharded>(
     if let Some(finalizers) = finalizers(config, object) {
         metadata["finalizers"] = json!(finalizers);
     }
-    api.patch(&name, &params, &Patch::Merge(json!({ "metadata": metadata }))).await?;
-    Ok(())
+    Ok(api.patch(&name, &params, &Patch::Merge(json!({ "metadata": metadata }))).await?)
 }
 
 /// The API server answers 404 to a status without a subresource as it does to an object that is gone.

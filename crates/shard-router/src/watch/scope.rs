@@ -6,18 +6,38 @@ use futures::stream::{BoxStream, StreamExt, select_all};
 use k8s_openapi::NamespaceResourceScope;
 use kube::{Api, Client, Resource};
 
-/// What to watch to see the objects of `namespaces`: one API for each, or a single one for all namespaces if none is named.
+/// What to watch to see the objects of the namespaces that were named: one watch for each, or a single one if none was.
 ///
 /// There is no request for some namespaces: the API server knows one or all. Rights that are granted in some namespaces
 /// only therefore mean a watch for each.
-pub(crate) fn apis<K>(client: &Client, namespaces: &BTreeSet<String>) -> Vec<Api<K>>
-where
-    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
-{
-    if namespaces.is_empty() {
-        return vec![Api::all(client.clone())];
+#[derive(Clone, Debug)]
+pub(crate) struct Scope(Vec<String>);
+
+impl Scope {
+    pub(crate) fn of(namespaces: &BTreeSet<String>) -> Self {
+        Self(namespaces.iter().cloned().collect())
     }
-    namespaces.iter().map(|namespace| Api::namespaced(client.clone(), namespace)).collect()
+
+    /// How many watches a type has.
+    pub(crate) fn watches(&self) -> usize {
+        self.0.len().max(1)
+    }
+
+    /// Which of them sees this namespace.
+    pub(crate) fn watch_of(&self, namespace: &str) -> Option<usize> {
+        if self.0.is_empty() { Some(0) } else { self.0.iter().position(|named| named == namespace) }
+    }
+
+    /// One API for each watch.
+    pub(crate) fn apis<K>(&self, client: &Client) -> Vec<Api<K>>
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
+    {
+        if self.0.is_empty() {
+            return vec![Api::all(client.clone())];
+        }
+        self.0.iter().map(|namespace| Api::namespaced(client.clone(), namespace)).collect()
+    }
 }
 
 /// The events of all watches, as they come. A single one stays as it is, without a set of futures around it.

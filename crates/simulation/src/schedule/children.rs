@@ -1,4 +1,4 @@
-//! What somebody does to children between the read and the write of a reconcile.
+//! What somebody does to children between a replica's look at them and its write.
 
 use serde::{Deserialize, Serialize};
 

@@ -156,7 +156,7 @@ pub enum FaultKind {
         /// It releases the Lease when the fault is over, instead of leaving it to expire.
         releases: bool,
     },
-    /// Some reads of children by replicas are followed by somebody's change, before the write that follows can arrive.
+    /// What replicas are shown of children is sometimes followed by somebody's change, and their writes are sometimes forestalled by one.
     Children {
         /// What is done to the child.
         change: ChildChange,

@@ -1,12 +1,14 @@
-//! Who else writes children: between a replica's read of a child and the write that follows, somebody changes it.
+//! Who else writes children: between a replica's last look at a child and its write, somebody changes it.
 //!
-//! A read is followed by a change within the time that its answer needs to come back and a write to arrive, so the change is always
-//! before that write. What replicas read and wrote is noted for the checker `children` from what the server keeps, not from what
+//! A write is forestalled: the change is made while it is under way, so whatever its sender had seen of the child is out of date when it
+//! arrives. What an answer or a watch has shown is followed by a change within the time that a write needs to arrive. What replicas
+//! were shown, by answers and by watches, and what they wrote is noted for the checker `children` from what the server keeps, not from what
 //! they send.
 
 use std::time::Duration;
 
 use bytes::Bytes;
+use embedded_apiserver::Answer;
 use http::{Method, Request};
 use memcached_operator::crd::DOMAIN;
 use serde_json::{Value, json};
@@ -21,6 +23,9 @@ use crate::world::traffic::Concern;
 
 /// A label that the operator applies and that nothing is selected by.
 const APPLIED: &str = "app.kubernetes.io/name";
+
+/// How many objects of one list somebody may change.
+const FOLLOWED: usize = 4;
 
 /// The kinds of children: group, path of their collection, plural.
 const KINDS: [(&str, &str, &str); 3] = [
@@ -73,6 +78,23 @@ impl Child {
         })
     }
 
+    /// The child of this kind that an object is.
+    pub(super) fn of_kind(plural: &str, object: &Value) -> Option<Self> {
+        let name = object["metadata"]["name"].as_str()?.to_owned();
+        let (group, collection, plural) = KINDS.into_iter().find(|(.., known)| *known == plural)?;
+        Some(Self { group, collection, plural, name })
+    }
+
+    /// The kind of children that a list or a watch asks for, by its plural; in one namespace or in all.
+    pub(super) fn kind_asked_for(request: &Request<Bytes>) -> Option<&'static str> {
+        let path = request.uri().path();
+        let kind = KINDS.iter().find(|(_, collection, plural)| {
+            path == *collection
+                || path == collection.replace("/namespaces/default", "") && path.ends_with(plural)
+        });
+        kind.filter(|_| request.method() == Method::GET).map(|(_, _, plural)| *plural)
+    }
+
     fn uri(&self) -> String {
         format!("{}/{}", self.collection, self.name)
     }
@@ -111,18 +133,77 @@ impl World {
         }
     }
 
-    fn follow(&mut self, at: TrueTime, child: &Child) {
+    /// Notes what an event of a watch, or an object of a list, shows of a child: as it was at the server at `at`, and known from `known` on.
+    pub(super) fn note_shown(
+        &mut self,
+        process: usize,
+        at: TrueTime,
+        known: TrueTime,
+        plural: &str,
+        object: &Value,
+    ) {
+        let metadata = &object["metadata"];
+        // A bookmark, or the end of a watch, is about no object.
+        if metadata["name"].is_null() {
+            return;
+        }
+        let state = ChildState {
+            uid: text(&metadata["uid"]),
+            version: text(&metadata["resourceVersion"]),
+            foreign: is_foreign(object),
+        };
+        self.ledger.children.push(ChildAccess {
+            by: self.processes[process].identity.clone(),
+            sent: at,
+            arrived: at,
+            known: Some(known),
+            child: format!("{plural}/{}", text(&metadata["name"])),
+            write: false,
+            before: Some(state.clone()),
+            after: Some(state),
+        });
+    }
+
+    /// Likewise, for all that a list shows. A refusal shows nothing, and of a watch the events do.
+    pub(super) fn note_listed(
+        &mut self,
+        process: usize,
+        at: TrueTime,
+        known: TrueTime,
+        plural: &str,
+        answer: &Answer,
+    ) {
+        let Ok(list) = serde_json::from_slice::<Value>(&answer.body) else { return };
+        let objects = list["items"].as_array().map_or(&[][..], Vec::as_slice);
+        for object in objects {
+            self.note_shown(process, at, known, plural, object);
+        }
+        // A few of them; a list shows many.
+        for object in self.others.dice.choose_multiple(objects, FOLLOWED) {
+            if let Some(child) = Child::of_kind(plural, object) {
+                self.follow(known, &child);
+            }
+        }
+    }
+
+    /// Perhaps somebody changes the child soon after a replica has seen it.
+    pub(super) fn follow(&mut self, at: TrueTime, child: &Child) {
+        let soon = Duration::from_millis(self.others.dice.u64(1..=30)).min(LEAST_LATENCY * 3 / 2);
+        self.let_somebody_change(at + soon, child);
+    }
+
+    /// Perhaps somebody changes the child at this time.
+    pub(super) fn let_somebody_change(&mut self, at: TrueTime, child: &Child) {
         let faults = self.network.faults().filter_map(|(number, fault)| match fault {
             FaultKind::Children { change, percent } => Some((number, *change, *percent)),
             _ => None,
         });
         for (fault, change, percent) in faults.collect::<Vec<_>>() {
-            // Children are read often and made once: where none is yet, a foreign object is always quicker.
+            // Each child is made once: where none is yet, a foreign object is always quicker.
             let unmade = change == ChildChange::Foreign && self.kept(child).is_none();
             if self.others.dice.u8(..100) < if unmade { 100 } else { percent } {
-                let soon = Duration::from_millis(self.others.dice.u64(1..=30)).min(LEAST_LATENCY * 3 / 2);
                 let change = Change { fault, child: child.clone(), what: change };
-                self.serve_at(at + soon, AtServer::ChildChanges(Box::new(change)));
+                self.serve_at(at, AtServer::ChildChanges(Box::new(change)));
                 return;
             }
         }

@@ -8,7 +8,8 @@ use http::{Method, Request, Response, header};
 use tokio::sync::oneshot;
 
 use super::children::Child;
-use super::dead_connections::{LostAs, is_of_leases};
+use super::dead_connections::LostAs;
+use super::watches::Watched;
 use super::{AtServer, World};
 use crate::api::troubled;
 use crate::evidence::{Fate, Received};
@@ -90,6 +91,9 @@ impl World {
         }
         match self.network.request(seat, at) {
             Passage::Arrives { at: arrives, delayed_by } => {
+                if let Some(child) = Child::named_by(&request).filter(|_| request.method() == Method::PATCH) {
+                    self.let_somebody_change(arrives, &child);
+                }
                 let touched_by: Vec<usize> = delayed_by.into_iter().collect();
                 let arrival =
                     Arrival { process, sent: at, recorded, request, reply, touched_by, abandoned: false };
@@ -181,6 +185,9 @@ impl World {
         if let Some(child) = child {
             self.note_child(&child, before, &received);
         }
+        if let (Fate::Delivered(after), Some(plural)) = (received.answer, Child::kind_asked_for(&request)) {
+            self.note_listed(process, at, at + after, plural, &answer.0);
+        }
         self.note_request(received, &request);
         match passage {
             Passage::Arrives { at: back, delayed_by } => {
@@ -188,7 +195,7 @@ impl World {
                     self.ledger.touch(fault, concern);
                 }
                 let response = if let Some(watch) = watch {
-                    self.open_watch(process, at, back, watch, is_of_leases(&request))
+                    self.open_watch(process, at, back, watch, Watched::by(&request))
                 } else {
                     response(answer)
                 };

@@ -5,9 +5,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use embedded_apiserver::Watch;
-use http::{Response, header};
+use http::{Request, Response, header};
+use serde_json::Value;
 use tokio::sync::mpsc;
 
+use super::children::Child;
+use super::dead_connections::is_of_leases;
 use super::{AtServer, World};
 use crate::schedule::{FaultKind, Seat};
 use crate::time::TrueTime;
@@ -36,13 +39,32 @@ pub(super) struct Watches {
 
 struct Open {
     process: usize,
-    of_leases: bool,
+    of: Watched,
     watch: Watch,
     frames: mpsc::UnboundedSender<Frame>,
     /// When what was sent last arrives: a stream keeps its order.
     last: TrueTime,
     /// What it should have shown while it hung.
     held_back: Vec<Bytes>,
+}
+
+/// What a watch is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Watched {
+    Leases,
+    /// Children of this kind, by its plural.
+    Children(&'static str),
+    Other,
+}
+
+impl Watched {
+    pub(super) fn by(request: &Request<Bytes>) -> Self {
+        match Child::kind_asked_for(request) {
+            Some(plural) => Self::Children(plural),
+            None if is_of_leases(request) => Self::Leases,
+            None => Self::Other,
+        }
+    }
 }
 
 impl Watches {
@@ -61,7 +83,7 @@ impl Watches {
     }
 
     pub(super) fn is_of_leases(&self, id: WatchId) -> bool {
-        self.open.get(&id).is_some_and(|open| open.of_leases)
+        self.open.get(&id).is_some_and(|open| open.of == Watched::Leases)
     }
 
     /// Forgets those whose clients are gone.
@@ -81,14 +103,14 @@ impl World {
         at: TrueTime,
         answered: TrueTime,
         watch: Watch,
-        of_leases: bool,
+        of: Watched,
     ) -> Response<AnswerBody> {
         let (frames, body) = stream();
         self.watches.opened += 1;
         let id = WatchId(self.watches.opened);
         let lasts = watch.timeout().unwrap_or(LONGEST);
         let bookmarks = watch.wants_bookmarks();
-        let open = Open { process, of_leases, watch, frames, last: answered, held_back: Vec::new() };
+        let open = Open { process, of, watch, frames, last: answered, held_back: Vec::new() };
         self.watches.open.insert(id, open);
         self.serve_at(at + lasts, AtServer::WatchEnds(id));
         if bookmarks {
@@ -145,9 +167,17 @@ impl World {
     /// Puts something on a watch's connection.
     fn carry(&mut self, at: TrueTime, id: WatchId, frame: Frame) {
         let Some(open) = self.watches.open.get(&id) else { return };
-        let (process, frames, last) = (open.process, open.frames.clone(), open.last);
+        let (process, of, frames, last) = (open.process, open.of, open.frames.clone(), open.last);
         let lag = self.lag(process, id);
         let arrives = (at + self.latency_to(process) + lag).max(last);
+        if let (Watched::Children(plural), Ok(line)) = (of, &frame)
+            && let Ok(event) = serde_json::from_slice::<Value>(line)
+        {
+            self.note_shown(process, at, arrives, plural, &event["object"]);
+            if let Some(child) = Child::of_kind(plural, &event["object"]) {
+                self.follow(arrives, &child);
+            }
+        }
         self.deliver(process, arrives, move || drop(frames.send(frame)));
         if let Some(open) = self.watches.open.get_mut(&id) {
             open.last = arrives;

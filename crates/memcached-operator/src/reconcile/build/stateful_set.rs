@@ -49,7 +49,8 @@ mod tests {
 
     #[test]
     fn belongs_to_its_memcached_and_its_bucket() {
-        let set = built(json!({"replicas": 3}));
+        let mut set = built(json!({"replicas": 3}));
+        set["metadata"].as_object_mut().expect("metadata").remove("annotations");
         assert_eq!(
             set["metadata"],
             json!({

@@ -6,7 +6,7 @@ const RESOURCE: &str = "things.a.io";
 
 fn progress(watches: usize) -> (Arc<ByHand>, Arc<Progress>) {
     let time = Arc::new(ByHand::default());
-    let progress = Progress::new(time.clone(), RESOURCE.to_owned(), watches);
+    let progress = Progress::new(time.clone(), vec![RESOURCE.to_owned(), "services".to_owned()], watches);
     (time, Arc::new(progress))
 }
 
@@ -73,21 +73,25 @@ fn a_watch_that_fails_after_the_first_list_is_told_of_until_it_begins_again() {
     assert_eq!((progress.stalls(), progress.work(THRESHOLD)), (Vec::new(), WorkStatus::Working));
 }
 
+/// Of the resources or of their children: where one of them is not seen, no reconcile begins.
 #[test]
-fn one_namespace_of_two_and_a_type_of_children_are_a_part_of_the_work() {
-    let (time, progress) = progress(2);
-    let (held, _end) = progress.track(ShardId(0));
-    held.listed();
-    held.answered(&target("list", RESOURCE, Some("a")), &refused(403));
-    held.answered(&target("watch", RESOURCE, Some("a")), &refused(403));
-    held.answered(&target("list", "services", Some("b")), &refused(403));
-    held.answered(&target("create", "services", Some("b")), &refused(500));
-    time.advance(2 * THRESHOLD);
-    assert!(progress.sentence(THRESHOLD).unwrap().contains("only partly worked on"));
-    assert_eq!(progress.work(THRESHOLD), WorkStatus::Working);
-    held.answered(&target("list", RESOURCE, Some("b")), &refused(403));
-    time.advance(2 * THRESHOLD);
-    assert!(matches!(progress.work(THRESHOLD), WorkStatus::Stuck(_)));
+fn one_namespace_of_two_is_a_part_of_the_work() {
+    for resource in [RESOURCE, "services"] {
+        let (time, progress) = progress(2);
+        let (held, _end) = progress.track(ShardId(0));
+        held.listed();
+        held.answered(&target("list", RESOURCE, Some("a")), &refused(403));
+        held.answered(&target("watch", RESOURCE, Some("a")), &refused(403));
+        held.answered(&target("list", "services", Some("a")), &refused(403));
+        held.answered(&target("create", "services", Some("b")), &refused(500));
+        held.answered(&target("list", "pods", Some("b")), &refused(403));
+        time.advance(2 * THRESHOLD);
+        assert!(progress.sentence(THRESHOLD).unwrap().contains("only partly worked on"));
+        assert_eq!(progress.work(THRESHOLD), WorkStatus::Working);
+        held.answered(&target("list", resource, Some("b")), &refused(403));
+        time.advance(2 * THRESHOLD);
+        assert!(matches!(progress.work(THRESHOLD), WorkStatus::Stuck(_)));
+    }
 }
 
 #[test]

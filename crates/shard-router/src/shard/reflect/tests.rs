@@ -30,6 +30,14 @@ impl Sharded for Gadget {
 struct RecordingObserver(Arc<Mutex<Vec<String>>>, Arc<AtomicUsize>, Arc<Mutex<Vec<String>>>);
 
 impl Observer<Gadget> for RecordingObserver {
+    fn shown(&self, _: usize, _: Option<&str>) {}
+
+    fn list_begins(&self, _: usize) {}
+
+    fn list_brings(&self, _: usize, _: Option<&str>) {}
+
+    fn list_ends(&self, _: usize) {}
+
     fn eligibility(&self, object: &Lenient<Gadget>) -> Eligibility {
         eligibility(object.meta(), object.recorded_bucket(), "b", Some("owner"))
     }

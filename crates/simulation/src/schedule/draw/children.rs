@@ -9,7 +9,7 @@ use super::ground::Ground;
 use crate::schedule::{ChildChange, Fault, FaultKind};
 use crate::time::TrueTime;
 
-/// Stretches during which some reads of children are followed by somebody's change.
+/// Stretches during which some looks at children and some writes of them are met by somebody's change.
 pub(super) fn draw(rng: &mut Rng, ground: &Ground, faults: &mut Vec<Fault>) {
     for _ in 0..rng.u8(2..=6) {
         let at = between(rng, Duration::ZERO, ground.busy_for);

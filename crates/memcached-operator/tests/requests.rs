@@ -1,0 +1,151 @@
+//! What a reconcile costs the API server, counted: a whole replica on an API server in memory, in tokio's paused time.
+
+#[path = "failures/clock.rs"]
+mod clock;
+#[path = "requests/count.rs"]
+mod count;
+#[path = "requests/stage.rs"]
+mod stage;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::Service;
+use k8s_openapi::api::policy::v1::PodDisruptionBudget;
+use kube::api::{DeleteParams, Patch, PatchParams};
+use kube::{Api, ResourceExt};
+use serde_json::json;
+
+use crate::stage::Stage;
+
+/// Until nothing more is to be done.
+const SETTLED: Duration = Duration::from_mins(2);
+const RESOURCES: usize = 50;
+
+/// A new resource, from its creation until its status says that its children are there: the bucket is recorded and stamped, the first
+/// look is told, three children are applied, an event is published and the status is written.
+#[tokio::test(start_paused = true)]
+async fn a_new_resource_costs_eight_writes_and_no_read() {
+    let stage = Stage::new().await;
+    let _replica = stage.start("op-0");
+    tokio::time::sleep(SETTLED).await;
+    stage.counter.reset();
+    stage.create("sessions").await;
+    tokio::time::sleep(SETTLED / 4).await;
+    let expected = [
+        ("create events.events.k8s.io", 1),
+        ("patch memcacheds.cache.example.com", 1),
+        ("patch memcacheds/status.cache.example.com", 3),
+        ("patch poddisruptionbudgets.policy", 1),
+        ("patch services", 1),
+        ("patch statefulsets.apps", 1),
+    ];
+    assert_eq!(stage.counter.of_work(), counts(&expected));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_takeover_and_a_resync_of_what_is_as_it_should_be_cost_lists_and_nothing_else() {
+    let stage = Stage::new().await;
+    let first = stage.start("op-0");
+    for number in 0..RESOURCES {
+        stage.create(&format!("cache-{number}")).await;
+    }
+    tokio::time::sleep(SETTLED).await;
+    stage.roll_out().await;
+    tokio::time::sleep(SETTLED).await;
+    first.stop().await;
+    stage.counter.reset();
+    let _second = stage.start("op-1");
+    // The default resync is after ten minutes.
+    tokio::time::sleep(Duration::from_mins(25)).await;
+    assert_eq!(stage.counter.count("list services"), 1, "the second replica has taken over");
+    assert_eq!(stage.counter.of_work(), counts(&[]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_edit_that_one_child_shows_costs_one_apply_and_one_status_write() {
+    let stage = Stage::new().await;
+    let _replica = stage.start("op-0");
+    stage.create("sessions").await;
+    tokio::time::sleep(SETTLED).await;
+    stage.roll_out().await;
+    tokio::time::sleep(SETTLED).await;
+    stage.counter.reset();
+    let edit = Patch::Merge(json!({"spec": {"maxConnections": 2048}}));
+    stage.memcacheds.patch("sessions", &PatchParams::default(), &edit).await.expect("edited");
+    // Sooner than anybody looks why the servers are not ready.
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    let expected = [
+        ("create events.events.k8s.io", 1),
+        ("patch memcacheds/status.cache.example.com", 1),
+        ("patch statefulsets.apps", 1),
+    ];
+    assert_eq!(stage.counter.of_work(), counts(&expected));
+}
+
+/// The watch that shows the drift is enough; who else writes the field is asked once.
+#[tokio::test(start_paused = true)]
+async fn drift_is_mended_on_the_event_that_shows_it() {
+    let stage = Stage::new().await;
+    let _replica = stage.start("op-0");
+    stage.create("sessions").await;
+    tokio::time::sleep(SETTLED).await;
+    stage.roll_out().await;
+    tokio::time::sleep(SETTLED).await;
+    stage.counter.reset();
+    let edit = Patch::Merge(json!({"metadata": {"labels": {"app.kubernetes.io/name": "edited"}}}));
+    let services: Api<Service> = stage.api();
+    services.patch("sessions", &PatchParams::default(), &edit).await.expect("edited");
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let expected = [("create events.events.k8s.io", 1), ("get services", 1), ("patch services", 1)];
+    assert_eq!(stage.counter.of_work(), counts(&expected));
+    assert_eq!(
+        services.get("sessions").await.expect("there").labels()["app.kubernetes.io/name"],
+        "memcached"
+    );
+}
+
+/// Such a child is in no watch. Creating it meets what is there, which is read and labelled again.
+#[tokio::test(start_paused = true)]
+async fn a_child_that_lost_its_bucket_label_is_labelled_again() {
+    let stage = Stage::new().await;
+    let _replica = stage.start("op-0");
+    stage.create("sessions").await;
+    tokio::time::sleep(SETTLED).await;
+    stage.roll_out().await;
+    tokio::time::sleep(SETTLED).await;
+    stage.counter.reset();
+    let strip = Patch::Merge(json!({"metadata": {"labels": {"cache.example.com/bucket": null}}}));
+    let budgets: Api<PodDisruptionBudget> = stage.api();
+    budgets.patch("sessions", &PatchParams::default(), &strip).await.expect("stripped");
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let expected = [
+        ("create events.events.k8s.io", 1),
+        ("get poddisruptionbudgets.policy", 1),
+        ("patch poddisruptionbudgets.policy", 2),
+    ];
+    assert_eq!(stage.counter.of_work(), counts(&expected));
+    let budget = budgets.get("sessions").await.expect("there");
+    assert!(budget.labels().contains_key("cache.example.com/bucket"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_child_that_was_deleted_is_made_again_with_one_write() {
+    let stage = Stage::new().await;
+    let _replica = stage.start("op-0");
+    stage.create("sessions").await;
+    tokio::time::sleep(SETTLED).await;
+    stage.roll_out().await;
+    tokio::time::sleep(SETTLED).await;
+    stage.counter.reset();
+    let services: Api<Service> = stage.api();
+    services.delete("sessions", &DeleteParams::default()).await.expect("deleted");
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let expected = [("create events.events.k8s.io", 1), ("patch services", 1)];
+    assert_eq!(stage.counter.of_work(), counts(&expected));
+    services.get("sessions").await.expect("there again");
+}
+
+fn counts(expected: &[(&str, usize)]) -> BTreeMap<String, usize> {
+    expected.iter().map(|(request, count)| ((*request).to_owned(), *count)).collect()
+}

@@ -1,0 +1,95 @@
+//! An API server in memory, and replicas of the operator on it.
+
+use std::sync::Arc;
+
+use embedded_apiserver::EmbeddedServer;
+use k8s_openapi::api::apps::v1::StatefulSet;
+use kube::api::{ListParams, Patch, PatchParams, PostParams};
+use kube::{Api, Client, CustomResourceExt, ResourceExt};
+use lease_core::{Clock, ElectionsOptions, Identity, LeaderElectionId, LeaseRuntime};
+use memcached_operator::crd::Memcached;
+use memcached_operator::reconcile::{MemcachedReconciler, controller};
+use serde_json::json;
+use shard_router::Options;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Paused;
+use crate::count::Counter;
+
+pub(crate) struct Stage {
+    pub(crate) counter: Counter,
+    admin: Client,
+    pub(crate) memcacheds: Api<Memcached>,
+}
+
+pub(crate) struct Replica {
+    stop: CancellationToken,
+    running: JoinHandle<()>,
+}
+
+impl Replica {
+    pub(crate) async fn stop(self) {
+        self.stop.cancel();
+        self.running.await.expect("it ends by itself");
+    }
+}
+
+impl Stage {
+    pub(crate) async fn new() -> Self {
+        let server = EmbeddedServer::new(Paused::new());
+        let admin = server.client("default");
+        Api::all(admin.clone()).create(&PostParams::default(), &Memcached::crd()).await.expect("defined");
+        let counter = Counter::before(server.service());
+        Self { counter, memcacheds: Api::namespaced(admin.clone(), "default"), admin }
+    }
+
+    pub(crate) fn start(&self, pod: &str) -> Replica {
+        let clock: Arc<dyn Clock> = Arc::new(Paused::new());
+        let id = LeaderElectionId::new("memcached-operator").expect("an ID");
+        let mut elections =
+            ElectionsOptions::new(id, "default", Identity::of_pod(pod, "1").expect("an identity"));
+        elections.clock = clock.clone();
+        elections.runtime = LeaseRuntime::Current;
+        elections.seed = 1;
+        let mut options = Options::for_crd::<Memcached>(elections);
+        options.seed = 1;
+        let replica = controller(Client::new(self.counter.clone(), "default"), options);
+        let reconciler = MemcachedReconciler::new(pod).with_clock(clock);
+        let stop = CancellationToken::new();
+        let stopped = stop.clone().cancelled_owned();
+        let running = tokio::spawn(async move { replica.run(reconciler, stopped).await.expect("it runs") });
+        Replica { stop, running }
+    }
+
+    pub(crate) fn api<K>(&self) -> Api<K>
+    where
+        K: kube::Resource<DynamicType = (), Scope = k8s_openapi::NamespaceResourceScope>,
+    {
+        Api::namespaced(self.admin.clone(), "default")
+    }
+
+    pub(crate) async fn create(&self, name: &str) {
+        let memcached = json!({
+            "apiVersion": "cache.example.com/v1alpha1", "kind": "Memcached", "metadata": {"name": name},
+            // Each in a spelling that the API server does not keep.
+            "spec": {"resources": {"limits": {"cpu": "1000m", "memory": "1024Mi"}, "requests": {"cpu": "0.5"}}},
+        });
+        let memcached = serde_json::from_value(memcached).expect("a Memcached");
+        self.memcacheds.create(&PostParams::default(), &memcached).await.expect("created");
+    }
+
+    /// All servers become ready, as the StatefulSet controller would tell it.
+    pub(crate) async fn roll_out(&self) {
+        let sets: Api<StatefulSet> = self.api();
+        for set in sets.list(&ListParams::default()).await.expect("listed") {
+            let replicas = set.spec.as_ref().and_then(|spec| spec.replicas);
+            let status = Patch::Merge(json!({"status": {
+                "observedGeneration": set.metadata.generation, "replicas": replicas, "readyReplicas": replicas,
+                "availableReplicas": replicas, "updatedReplicas": replicas, "currentReplicas": replicas,
+                "currentRevision": "one", "updateRevision": "one",
+            }}));
+            sets.patch_status(&set.name_any(), &PatchParams::default(), &status).await.expect("told");
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! What the watches of one shard have shown: the children of its resources, and how far each watch has come.
+//!
+//! Reconciles decide on these caches, so three things are made certain before one begins:
+//!
+//! - *Each owned type has been listed* in the namespace, after the acquisition (the takeover barrier): what is not in the cache is not
+//!   there, rather than unknown.
+//! - *The last reconcile's own writes have come back*: a decision on an older state would be made twice. client-go's informers leave that
+//!   to their users; controller-runtime and the Java SDK do it now, too.
+//! - *What is still older than the API server's state costs a conflict*, as uid and resourceVersion are preconditions of each write; that is
+//!   the part of whoever writes.
+
+#[cfg(feature = "mutants")]
+pub(crate) mod clean_up;
+mod own_writes;
+mod owned;
+mod position;
+
+use std::{any::Any, sync::Arc};
+
+use kube::{Resource, runtime::reflector::ObjectRef};
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+pub use self::owned::OwnedError;
+pub(crate) use self::{
+    own_writes::recorded,
+    owned::{FirstLists, OwnedType, Watching},
+};
+use self::{
+    own_writes::{OwnWrite, OwnWrites, Written},
+    owned::OwnedCache,
+    position::Position,
+};
+use crate::{rules, sharded::Sharded, watch::scope::Scope};
+
+/// The caches of one shard's hold.
+pub(crate) struct Caches {
+    scope: Scope,
+    /// The custom resources first, then each owned type, as they were declared.
+    kinds: Vec<Kind>,
+    own_writes: Mutex<OwnWrites>,
+    /// Which resource an object of an owned type belongs to.
+    owner: fn(&Written) -> Option<String>,
+    moved: Notify,
+}
+
+/// What is watched of one type.
+struct Kind {
+    /// As `plural.group`.
+    resource: String,
+    /// One for each watch.
+    positions: Vec<Position>,
+    /// The [`OwnedCache`] of an owned type; nothing for the custom resources, which a reflector keeps.
+    objects: Option<Arc<dyn Any + Send + Sync>>,
+}
+
+impl Caches {
+    pub(crate) fn new<K: Sharded>(scope: Scope, owned: &[OwnedType<K>]) -> Arc<Self> {
+        let kind = |resource, objects| Kind {
+            resource,
+            positions: (0..scope.watches()).map(|_| Position::default()).collect(),
+            objects,
+        };
+        let mut kinds = vec![kind(resource::<K>(), None)];
+        kinds.extend(owned.iter().map(|owned| kind(owned.resource.clone(), Some((owned.cache)()))));
+        Arc::new(Self { scope, kinds, own_writes: Mutex::default(), owner: owner::<K>, moved: Notify::new() })
+    }
+
+    /// The child of this type, namespace and name, as the watch has shown it last.
+    pub(crate) fn owned<C>(&self, namespace: &str, name: &str) -> Result<Option<Arc<C>>, OwnedError>
+    where
+        C: Resource<DynamicType = ()> + Send + Sync + 'static,
+    {
+        let cache = (1..self.kinds.len()).find_map(|kind| self.objects::<C>(kind));
+        cache.ok_or_else(|| OwnedError::NotDeclared { kind: C::kind(&()).into_owned() })?.get(namespace, name)
+    }
+
+    /// The cache of this owned type, if it is of these objects.
+    fn objects<C: Send + Sync + 'static>(&self, kind: usize) -> Option<&OwnedCache<C>> {
+        self.kinds[kind].objects.as_ref()?.downcast_ref()
+    }
+
+    /// Resolves once a reconcile of this resource may decide on what is here.
+    pub(crate) async fn current(&self, namespace: &str, cr: &str) {
+        loop {
+            let moved = self.moved.notified();
+            tokio::pin!(moved);
+            moved.as_mut().enable();
+            if self.is_listed(namespace) && self.has_own_writes(cr) {
+                return;
+            }
+            moved.await;
+        }
+    }
+
+    /// Whether each owned type has been listed in this namespace.
+    fn is_listed(&self, namespace: &str) -> bool {
+        let Some(watch) = self.scope.watch_of(namespace) else { return false };
+        rules::children_are_known(self.kinds[1..].iter().all(|kind| kind.positions[watch].is_listed()))
+    }
+
+    /// Whether the watches have shown what earlier reconciles of the resource wrote.
+    fn has_own_writes(&self, cr: &str) -> bool {
+        let is_shown = |write: &OwnWrite| self.kinds[write.kind].positions[write.watch].shows(write);
+        rules::caches_are_current(self.own_writes.lock().all_shown(cr, is_shown))
+    }
+
+    /// A reconcile has written this object.
+    fn wrote(&self, resource: &str, written: &Written) {
+        let Some(kind) = self.kinds.iter().position(|kind| kind.resource == resource) else { return };
+        let cr = if kind == 0 { Some(written.name()) } else { (self.owner)(written) };
+        let Some(watch) = self.scope.watch_of(written.namespace()) else { return };
+        if let (Some(cr), Some(version)) = (cr, written.version()) {
+            let write = self.kinds[kind].positions[watch].write(kind, watch, version);
+            self.own_writes.lock().add(cr, write);
+        }
+    }
+
+    /// The resource is gone, and with it the need to have seen what was written for it.
+    pub(crate) fn forget(&self, cr: &str) {
+        self.own_writes.lock().forget(cr);
+    }
+
+    /// The watch of the custom resources has shown an object of this version.
+    pub(crate) fn shown(&self, watch: usize, version: Option<&str>) {
+        self.kind_shown(0, watch, version);
+    }
+
+    /// A list of it has brought one.
+    pub(crate) fn listed(&self, watch: usize, version: Option<&str>) {
+        self.kinds[0].positions[watch].listed(version);
+    }
+
+    /// It begins a list.
+    pub(crate) fn list_begins(&self, watch: usize) {
+        self.kinds[0].positions[watch].list_begins();
+    }
+
+    /// That list is complete.
+    pub(crate) fn list_ends(&self, watch: usize) {
+        self.kind_list_ends(0, watch);
+    }
+
+    fn kind_shown(&self, kind: usize, watch: usize, version: Option<&str>) {
+        self.kinds[kind].positions[watch].shown(version);
+        // Most events are awaited by nobody.
+        if !self.own_writes.lock().is_empty() {
+            self.moved.notify_waiters();
+        }
+    }
+
+    fn kind_list_ends(&self, kind: usize, watch: usize) {
+        self.kinds[kind].positions[watch].list_ends();
+        self.moved.notify_waiters();
+    }
+}
+
+/// As `plural.group`, as a request names it; the group of the core API is left out.
+pub(crate) fn resource<C: Resource<DynamicType = ()>>() -> String {
+    let (plural, group) = (C::plural(&()), C::group(&()));
+    if group.is_empty() { plural.into_owned() } else { format!("{plural}.{group}") }
+}
+
+/// The resource of kind `K` that an object belongs to, as `namespace/name`.
+fn owner<K: Sharded>(written: &Written) -> Option<String> {
+    let namespace = written.namespace();
+    let owners = written.owners().iter();
+    let mut owners = owners.filter_map(|owner| ObjectRef::<K>::from_owner_ref(Some(namespace), owner, ()));
+    owners.next().map(|owner| format!("{namespace}/{}", owner.name))
+}

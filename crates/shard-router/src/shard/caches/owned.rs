@@ -1,0 +1,324 @@
+//! The children of one owned type.
+
+use std::{any::Any, collections::BTreeMap, fmt::Debug, sync::Arc};
+
+use futures::{
+    StreamExt,
+    future::BoxFuture,
+    stream::{self, BoxStream},
+};
+use k8s_openapi::NamespaceResourceScope;
+use kube::{
+    Client, Resource,
+    core::ObjectMeta,
+    runtime::{
+        reflector::ObjectRef,
+        watcher::{self, Event, ListSemantic},
+    },
+};
+use parking_lot::RwLock;
+use serde::de::DeserializeOwned;
+
+use super::{Caches, resource};
+use crate::{
+    sharded::Sharded,
+    watch::{
+        backoff::WatchBackoff,
+        lenient::{Lenient, Undecodable},
+        scope::merged,
+        watcher::Watcher,
+    },
+};
+
+/// Why a child cannot be had from the cache.
+#[derive(Debug, thiserror::Error)]
+pub enum OwnedError {
+    /// Its type was not declared.
+    #[error(
+        "{kind} is no owned type of this controller, so no cache has it; declare it with `ShardedController::owns`"
+    )]
+    NotDeclared {
+        /// The kind.
+        kind: String,
+    },
+    /// It is there, and is not what its type says.
+    #[error("{kind} {name} does not decode: {error}")]
+    Undecodable {
+        /// The kind.
+        kind: String,
+        /// As `namespace/name`.
+        name: String,
+        /// Where it goes wrong, and why.
+        error: String,
+    },
+}
+
+/// A type of children.
+pub(crate) struct OwnedType<K: Sharded> {
+    /// As `plural.group`.
+    pub(crate) resource: String,
+    /// An empty cache.
+    pub(super) cache: fn() -> Arc<dyn Any + Send + Sync>,
+    /// Watches it and fills the cache; see [`watch`].
+    pub(crate) watch: fn(Watching) -> BoxStream<'static, ObjectRef<K>>,
+    #[cfg(feature = "mutants")]
+    pub(crate) clean_up: super::clean_up::CleanUp,
+}
+
+/// What the watches of one owned type need.
+pub(crate) struct Watching {
+    pub(crate) caches: Arc<Caches>,
+    /// Which of the owned types it is, from 0.
+    pub(crate) nth: usize,
+    pub(crate) client: Client,
+    /// The same buckets as the custom resources.
+    pub(crate) selector: String,
+    pub(crate) watcher: Watcher,
+    /// One for each watch.
+    pub(crate) backoffs: Vec<WatchBackoff>,
+    pub(crate) lists: Arc<dyn FirstLists>,
+}
+
+/// Hears how the first lists of owned types fare.
+pub(crate) trait FirstLists: Send + Sync {
+    /// Every namespace of the `nth` owned type has been answered, and one at least with a list.
+    fn answered(&self, nth: usize);
+    /// A list or a watch has failed before.
+    fn failed(&self);
+    /// Resolves when a list that failed may be asked for again.
+    fn may_list(&self) -> BoxFuture<'static, ()>;
+}
+
+impl<K: Sharded> OwnedType<K> {
+    pub(crate) fn of<C>() -> Self
+    where
+        C: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+            + Clone
+            + Debug
+            + DeserializeOwned
+            + Send
+            + Sync
+            + 'static,
+    {
+        Self {
+            resource: resource::<C>(),
+            cache: || Arc::new(OwnedCache::<C>::default()),
+            watch: watch::<K, C>,
+            #[cfg(feature = "mutants")]
+            clean_up: super::clean_up::clean_up::<C>(),
+        }
+    }
+}
+
+type Key = (String, String);
+
+/// The objects of one owned type, by namespace and name.
+pub(super) struct OwnedCache<C>(RwLock<BTreeMap<Key, Kept<C>>>);
+
+impl<C> Default for OwnedCache<C> {
+    fn default() -> Self {
+        Self(RwLock::default())
+    }
+}
+
+enum Kept<C> {
+    Decoded(Arc<C>),
+    Undecodable(Box<Undecodable>),
+}
+
+impl<C: Resource<DynamicType = ()>> Kept<C> {
+    /// Who else writes which fields is for those who find a difference, and they are few; it is most of what an object weighs.
+    fn new(object: Lenient<C>) -> Self {
+        match object {
+            Lenient::Decoded(mut object) => {
+                object.meta_mut().managed_fields = None;
+                Self::Decoded(Arc::new(object))
+            }
+            Lenient::Undecodable(object) => Self::Undecodable(object),
+        }
+    }
+
+    fn meta(&self) -> &ObjectMeta {
+        match self {
+            Self::Decoded(object) => object.meta(),
+            Self::Undecodable(object) => object.metadata(),
+        }
+    }
+}
+
+impl<C: Resource<DynamicType = ()>> OwnedCache<C> {
+    pub(super) fn get(&self, namespace: &str, name: &str) -> Result<Option<Arc<C>>, OwnedError> {
+        let objects = self.0.read();
+        match objects.get(&(namespace.to_owned(), name.to_owned())) {
+            None => Ok(None),
+            Some(Kept::Decoded(object)) => Ok(Some(object.clone())),
+            Some(Kept::Undecodable(object)) => Err(OwnedError::Undecodable {
+                kind: C::kind(&()).into_owned(),
+                name: format!("{namespace}/{name}"),
+                error: object.error().to_owned(),
+            }),
+        }
+    }
+
+    fn put(&self, key: Key, object: Kept<C>) -> Option<Kept<C>> {
+        self.0.write().insert(key, object)
+    }
+
+    fn remove(&self, key: &Key) -> Option<Kept<C>> {
+        self.0.write().remove(key)
+    }
+
+    /// Puts a complete list in the place of what was known of its namespace, or of all. Returns the metadata of what is new, changed or gone.
+    fn replace(&self, namespace: Option<&str>, listed: BTreeMap<Key, Kept<C>>) -> Vec<ObjectMeta> {
+        let mut objects = self.0.write();
+        let of_list = |key: &Key| namespace.is_none_or(|namespace| key.0 == namespace);
+        let gone: Vec<_> =
+            objects.keys().filter(|key| of_list(key) && !listed.contains_key(*key)).cloned().collect();
+        let gone = gone.iter().filter_map(|key| objects.remove(key));
+        let mut changed: Vec<_> = gone.map(|gone| gone.meta().clone()).collect();
+        for (key, object) in listed {
+            let is_known =
+                |before: &Kept<C>| before.meta().resource_version == object.meta().resource_version;
+            if !objects.get(&key).is_some_and(is_known) {
+                changed.push(object.meta().clone());
+            }
+            objects.insert(key, object);
+        }
+        changed
+    }
+}
+
+/// Watches one owned type and yields the resources to be reconciled because of what is seen: the owners of each object that
+/// has appeared, changed or gone, also where that is only seen by a list.
+fn watch<K, C>(watching: Watching) -> BoxStream<'static, ObjectRef<K>>
+where
+    K: Sharded,
+    C: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+        + Clone
+        + Debug
+        + DeserializeOwned
+        + Send
+        + Sync
+        + 'static,
+{
+    let Watching { caches, nth, client, selector, watcher, backoffs, lists } = watching;
+    let apis = caches.scope.apis::<Lenient<C>>(&client);
+    let config = watcher::Config::default().labels(&selector).list_semantic(ListSemantic::MostRecent);
+    let namespaces = apis.iter().map(|api| api.namespace().map(str::to_owned)).collect::<Vec<_>>();
+    let events = apis.into_iter().zip(backoffs).enumerate().map(|(part, (api, backoff))| {
+        let lists = lists.clone();
+        let events = watcher.watch(api, config.clone(), backoff, move || lists.may_list());
+        events.map(move |event| (part, event)).boxed()
+    });
+    let mut parts: Vec<_> = namespaces.into_iter().map(Part::<C>::new).collect();
+    let mut is_answered = false;
+    let triggers = merged(events.collect()).flat_map(move |(part, event)| {
+        let due = match event {
+            Ok(event) => parts[part].apply(event, &caches, (nth, part)),
+            Err(_) => {
+                parts[part].fails();
+                Vec::new()
+            }
+        };
+        if !is_answered {
+            is_answered = parts.iter().all(|part| part.list != List::Asked)
+                && parts.iter().any(|part| part.list == List::Complete);
+            if is_answered {
+                lists.answered(nth);
+            } else if parts[part].list == List::Refused {
+                lists.failed();
+            }
+        }
+        stream::iter(due)
+    });
+    triggers.boxed()
+}
+
+/// One watch's share: a namespace, or all of them.
+struct Part<C> {
+    namespace: Option<String>,
+    list: List,
+    /// What a list under way has brought.
+    listed: BTreeMap<Key, Kept<C>>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum List {
+    Asked,
+    Refused,
+    Complete,
+}
+
+impl<C> Part<C>
+where
+    C: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Send + Sync + 'static,
+{
+    fn new(namespace: Option<String>) -> Self {
+        Self { namespace, list: List::Asked, listed: BTreeMap::new() }
+    }
+
+    fn fails(&mut self) {
+        if self.list == List::Asked {
+            self.list = List::Refused;
+        }
+    }
+
+    /// Takes one event and returns the resources to be reconciled because of it. Whoever waits for what it shows is told last.
+    fn apply<K: Sharded>(
+        &mut self,
+        event: Event<Lenient<C>>,
+        caches: &Caches,
+        (nth, part): (usize, usize),
+    ) -> Vec<ObjectRef<K>> {
+        let kind = nth + 1;
+        let Some(objects) = caches.objects::<C>(kind) else { return Vec::new() };
+        match event {
+            Event::Init => {
+                self.list = List::Asked;
+                self.listed.clear();
+                caches.kinds[kind].positions[part].list_begins();
+                Vec::new()
+            }
+            Event::InitApply(object) => {
+                let (key, version) = (key(object.meta()), object.meta().resource_version.clone());
+                self.listed.insert(key, Kept::new(object));
+                caches.kinds[kind].positions[part].listed(version.as_deref());
+                Vec::new()
+            }
+            Event::InitDone => {
+                let is_first = !caches.kinds[kind].positions[part].is_listed();
+                self.list = List::Complete;
+                let changed = objects.replace(self.namespace.as_deref(), std::mem::take(&mut self.listed));
+                caches.kind_list_ends(kind, part);
+                // Behind the first list wait the resources themselves.
+                if is_first { Vec::new() } else { changed.iter().flat_map(owners).collect() }
+            }
+            Event::Apply(object) => {
+                let mut due = owners(object.meta());
+                let (key, version) = (key(object.meta()), object.meta().resource_version.clone());
+                // One that it was taken from has to make its own again.
+                if let Some(before) = objects.put(key, Kept::new(object)) {
+                    let before = owners(before.meta());
+                    due.extend(before.into_iter().filter(|owner| !due.contains(owner)).collect::<Vec<_>>());
+                }
+                caches.kind_shown(kind, part, version.as_deref());
+                due
+            }
+            Event::Delete(object) => {
+                let meta = object.meta();
+                objects.remove(&key(meta));
+                caches.kind_shown(kind, part, meta.resource_version.as_deref());
+                owners(meta)
+            }
+        }
+    }
+}
+
+fn key(meta: &ObjectMeta) -> Key {
+    (meta.namespace.clone().unwrap_or_default(), meta.name.clone().unwrap_or_default())
+}
+
+fn owners<K: Sharded>(meta: &ObjectMeta) -> Vec<ObjectRef<K>> {
+    let owners = meta.owner_references.iter().flatten();
+    owners.filter_map(|owner| ObjectRef::from_owner_ref(meta.namespace.as_deref(), owner, ())).collect()
+}
