@@ -39,16 +39,16 @@ mod tests {
     use k8s_openapi::api::core::v1::Service;
     use serde_json::json;
 
-    fn service(spec: serde_json::Value) -> Service {
+    fn service(spec: &serde_json::Value) -> Service {
         with(serde_json::from_value(json!({"metadata": {"name": "a"}, "spec": spec})).expect("a Service"))
     }
 
     #[test]
     fn a_field_that_is_not_wanted_any_more_shows() {
-        let before = service(json!({"clusterIP": "None", "sessionAffinity": "ClientIP"}));
-        let after = service(json!({"clusterIP": "None"}));
+        let before = service(&json!({"clusterIP": "None", "sessionAffinity": "ClientIP"}));
+        let after = service(&json!({"clusterIP": "None"}));
         assert!(!is_same(before.meta(), after.meta()));
-        assert!(is_same(after.meta(), service(json!({"clusterIP": "None"})).meta()));
+        assert!(is_same(after.meta(), service(&json!({"clusterIP": "None"})).meta()));
         assert!(!is_same(after.meta(), &ObjectMeta::default()), "a child of a version that kept no digest");
     }
 }

@@ -213,12 +213,11 @@ where
     let mut parts: Vec<_> = namespaces.into_iter().map(Part::<C>::new).collect();
     let mut is_answered = false;
     let triggers = merged(events.collect()).flat_map(move |(part, event)| {
-        let due = match event {
-            Ok(event) => parts[part].apply(event, &caches, (nth, part)),
-            Err(_) => {
-                parts[part].fails();
-                Vec::new()
-            }
+        let due = if let Ok(event) = event {
+            parts[part].apply(event, &caches, (nth, part))
+        } else {
+            parts[part].fails();
+            Vec::new()
         };
         if !is_answered {
             is_answered = parts.iter().all(|part| part.list != List::Asked)
