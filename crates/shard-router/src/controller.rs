@@ -113,8 +113,8 @@ impl<K: Sharded> ShardedController<K> {
 
     /// A task that runs on every replica, from its start to its shutdown (RunNonLeaderElected).
     ///
-    /// After a restore of etcd it is told to end and started anew, as its watches and caches are of a history that is gone; one that
-    /// does not end within `drain_timeout` is aborted. With leader election off nothing tells of a restore: restart the process then.
+    /// After a restore of etcd the task is asked to end and started again, as its watches and caches belong to a history that is gone. If it
+    /// does not end within `drain_timeout`, it is aborted. With leader election off, restores are not noticed: restart the process then.
     pub fn run_on_every_replica<F, Fut>(mut self, name: &str, task: F) -> Self
     where
         F: Fn(TaskContext) -> Fut + Send + Sync + 'static,
@@ -144,8 +144,8 @@ impl<K: Sharded> ShardedController<K> {
     ///
     /// # Errors
     ///
-    /// The options are not what they should be, or no client could be made of the connection. Whatever goes
-    /// wrong later is told in readiness, metrics and logs, and is tried again.
+    /// The options are invalid, or no client could be created from the connection. Later failures are reported in readiness, metrics and logs,
+    /// and are retried.
     pub async fn run<R: Reconciler<K>>(
         self,
         reconciler: R,

@@ -8,7 +8,7 @@
 //!   [key](ShardKey). A [`Layout`] says which shard a bucket belongs to.
 //! - A shard belongs to whoever holds its Lease ([`lease_core`]). A [`Plan`] says who that should be.
 //! - Whoever holds a shard runs a controller over its buckets and gives the user's [`Reconciler`] a [`Held`], whose
-//!   client refuses to send once the hold is over.
+//!   client refuses to send once the term is over.
 //!
 //! Begin with [`ShardedController`].
 //!

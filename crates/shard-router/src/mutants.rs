@@ -40,7 +40,7 @@ lease_core::declare_mutants! {
     LayoutNotConfirmed = "layout-not-confirmed",
     /// A list with one object that does not decode is refused as a whole.
     OneBadObjectStopsTheList = "one-bad-object-stops-the-list",
-    /// The plan goes on giving shards to a replica that says that it is unable to work.
+    /// The plan goes on giving shards to a replica that has announced that it is unable to work.
     UnableKeepsShards = "unable-keeps-shards",
     /// Reconciles start before each owned type has been listed: a child that is not in the cache counts as absent.
     UnlistedIsAbsent = "unlisted-is-absent",

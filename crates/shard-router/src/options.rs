@@ -13,7 +13,7 @@ use crate::{
     routing::{bucket::ShardCount, layout::Layout},
 };
 
-/// What a replica is told at its start. All replicas of an operator must agree on `shards` and `key_label`; one that
+/// The settings of a replica. All replicas of an operator must agree on `shards` and `key_label`; one that
 /// differs from the committed layout refuses to work.
 #[derive(Clone)]
 #[non_exhaustive]

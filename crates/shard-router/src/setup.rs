@@ -29,7 +29,7 @@ use crate::{
     watch::{backoff::WatchBackoff, scope::Scope, watcher::Watcher},
 };
 
-/// Everything a shard runner needs besides its hold.
+/// Everything a shard runner needs besides its term.
 pub(crate) struct Setup<K: Sharded, R: Reconciler<K>> {
     pub(crate) options: Options,
     pub(crate) names: Names,
@@ -40,7 +40,7 @@ pub(crate) struct Setup<K: Sharded, R: Reconciler<K>> {
     pub(crate) scope: Scope,
     /// For requests of reconcilers.
     pub(crate) clients: Clients,
-    /// For writes on custom resources that are no reconcile.
+    /// For writes on custom resources outside of a reconcile.
     pub(crate) stamper_clients: Clients,
     pub(crate) stamp: Arc<StampConfig>,
     pub(crate) recorder: Recorder,
@@ -52,16 +52,16 @@ pub(crate) struct Setup<K: Sharded, R: Reconciler<K>> {
     pub(crate) reconciles: AtomicU64,
     /// What keeps this replica from coordinating, for its readiness.
     pub(crate) coordination_problem: Problem,
-    /// What makes stamps come to nothing.
+    /// What is wrong with the custom resource definition, so that stamps fail.
     pub(crate) definition: Arc<Problem>,
     pub(crate) rights: Arc<Rights>,
     pub(crate) progress: Arc<Progress>,
-    /// For what is said again and again.
+    /// For lines that would be logged again and again.
     pub(crate) log_limit: LogLimit,
 }
 
 impl<K: Sharded, R: Reconciler<K>> Setup<K, R> {
-    /// In one sentence, what keeps this replica from working on what it holds; also tells the metrics.
+    /// A sentence that says what keeps this replica from working on its shards. Also updates the metrics.
     pub(crate) fn problem(&self) -> Option<String> {
         self.metrics.stalled(&self.progress.stalls());
         let threshold = self.options.elections.timings.lease_duration();
@@ -87,17 +87,17 @@ impl<K: Sharded, R: Reconciler<K>> Setup<K, R> {
         }
     }
 
-    /// In which order the objects of a first list are taken.
+    /// The order in which the objects of a list are reconciled.
     pub(crate) fn order(&self) -> fastrand::Rng {
         fastrand::Rng::with_seed(self.rng.seed())
     }
 
-    /// What watches.
+    /// Starts watches.
     pub(crate) fn watcher(&self) -> Watcher {
         Watcher { clock: self.clock.clone(), log_limit: self.log_limit.clone() }
     }
 
-    /// For one watch.
+    /// The backoff of one watch.
     pub(crate) fn watch_backoff(&self) -> WatchBackoff {
         WatchBackoff::seeded(self.rng.seed())
     }

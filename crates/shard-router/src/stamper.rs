@@ -1,8 +1,8 @@
-//! The stamper: writes a bucket on what has none, and puts back what was stripped or edited.
+//! The stamper writes the bucket on objects that have none, and restores it where it was removed or edited.
 //!
-//! The bucket is a pure function of the object and each write is conditional, so it does no harm if two replicas stamp the
-//! same object. The coordinator stamps at once; every other replica watches too, and stamps what stays
-//! unstamped for long; the owner of a shard puts right what carries its label and does not fit.
+//! The bucket is a pure function of the object and each write is conditional, so two replicas may stamp the same object without harm. The
+//! coordinator stamps at once. Every other replica watches too, and stamps objects that stay unstamped for long. The owner of a shard
+//! repairs objects that carry its label but do not match it.
 
 mod backlog;
 mod write;
@@ -32,12 +32,12 @@ use crate::{
     },
 };
 
-/// What a watch has to say of objects with which something has to be done.
+/// A change of the set of objects that need work.
 #[derive(Debug)]
 pub(crate) enum Change<K> {
-    /// It has to be done with this object, as it stands here.
+    /// Something has to be done with this object, in the state given here.
     Pending(K),
-    /// The object of this name (`namespace/name`) does not need it any more, or is gone.
+    /// Nothing has to be done with the object of this name (`namespace/name`) any more, or it is gone.
     Settled(String),
 }
 
@@ -78,7 +78,7 @@ impl Stamper {
                     Some(Change::Pending(object))
                 }
                 Ok(watcher::Event::Delete(object)) => Some(Change::Settled(cr_name(&object))),
-                // A failed watch is retried, and has been said.
+                // A failed watch is retried, and has been logged.
                 Ok(watcher::Event::Init | watcher::Event::InitDone) | Err(_) => None,
             })
         });
@@ -171,7 +171,7 @@ pub(crate) async fn process_changes<'a, K: ResourceExt + Clone>(
     }
 }
 
-/// What came of one attempt.
+/// The result of one attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Completion {
     /// There is nothing to do, or nothing to write on any more.
@@ -182,7 +182,7 @@ pub(crate) enum Completion {
     Conflict,
     /// Refused or unanswered.
     Failed,
-    /// A reconcile of it still runs here.
+    /// Not attempted: a reconcile of the object still runs here.
     Deferred,
 }
 

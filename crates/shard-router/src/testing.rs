@@ -6,7 +6,7 @@ use futures::{FutureExt, future::BoxFuture};
 use lease_core::{Clock, Monotonic, Now};
 use parking_lot::Mutex;
 
-/// A clock that stands still until it is moved.
+/// A clock that moves only when it is advanced.
 #[derive(Debug, Default)]
 pub(crate) struct ByHand(Mutex<Duration>);
 

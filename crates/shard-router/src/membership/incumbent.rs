@@ -1,25 +1,23 @@
-//! Which installation a LeaderElectionID belongs to, where two were given the same one. Pure.
+//! Which installation a LeaderElectionID belongs to, if two were given the same one. Pure.
 //!
-//! Each Lease names its holder's installation. Who finds that the ID belongs to another one contends for nothing. To
-//! refuse is always safe; what has to be ruled out is that everybody refuses.
+//! Each Lease names its holder's installation. A replica that finds the ID in use by another installation contends for nothing. Refusing is
+//! always safe; it must only never happen that everybody refuses.
 //!
-//! *Rule.* Of the Leases that are held and alive, in the order coordinator Lease, shard 0, shard 1, …, the first one
-//! that names an installation tells the incumbent. Alive is what a standby would not take: changed within its own
-//! stated duration, as seen from here. A Lease that names nobody's installation (an older version's) says nothing.
+//! *Rule.* Take the Leases that are held and alive in the order coordinator Lease, shard 0, shard 1, …. The first one that names an
+//! installation determines the incumbent. A Lease is alive if a standby would not take it: it has changed within its own stated duration,
+//! as seen by this replica. Leases of older versions name no installation and do not count.
 //!
-//! *Whoever holds keeps working.* While the coordinator of the incumbent lives, the newcomer refuses before it has written
-//! a single Lease. If that coordinator dies, the shards of its installation still speak for it until one of its own has
-//! taken over.
+//! *The incumbent keeps working.* While its coordinator lives, the newcomer refuses before it has written a single Lease. If that
+//! coordinator dies, the shard Leases of its installation still determine the incumbent until another of its replicas has taken over.
 //!
-//! *Nobody is locked out.* The rule is one function of the Leases, so two replicas that see the same ones name the same
-//! incumbent; and the incumbent does not refuse. Once its last process is dead or has released, no Lease of it is alive
-//! one LeaseDuration later, and everyone may contend. Where two installations begin at once, both do, until one of them
-//! holds the coordinator Lease, which only one can; the other gives up what it has taken. Member Leases do not count:
-//! each replica makes its own, so two newcomers could refuse for the sight of each other for ever.
+//! *Nobody is locked out.* The rule is a function of the Leases, so two replicas that see the same Leases agree on the incumbent, and the
+//! incumbent does not refuse. One LeaseDuration after its last process has died or released, none of its Leases is alive, and everyone may
+//! contend. If two installations start at the same time, both contend until one of them holds the coordinator Lease; the other then gives up
+//! what it has taken. Member Leases do not count: each replica creates its own, so two newcomers could refuse because of each other for ever.
 //!
-//! *An operator of another API group* has annotations under another domain, and to a replica that reads its own only, the coordinator
-//! of such an operator looks like a predecessor that does not shard, which is waited for. It is told apart by naming itself on the
-//! coordinator Lease, under whatever domain. There is one holder of that Lease, so here too the incumbent does not refuse.
+//! *An operator of another API group* has annotations under another domain. To a replica that reads only its own, the coordinator of such an
+//! operator would look like a predecessor that does not shard, for which it waits. The difference is that it names itself on the coordinator
+//! Lease, under another domain. That Lease has one holder, so here too the incumbent does not refuse.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -92,7 +90,7 @@ impl Incumbency {
                 names.coordinator(),
             ));
         }
-        // Who has no name cannot be told from anybody.
+        // A replica without an installation cannot tell itself from others.
         let own = own?;
         let incumbent = self.incumbent.as_ref().filter(|incumbent| incumbent.installation != *own)?;
         Some(format!(

@@ -1,15 +1,15 @@
-//! An operator of an older version that does not shard, and holds the coordinator Lease. Pure.
+//! Detects an operator of an older version that does not shard and holds the coordinator Lease. Pure.
 //!
-//! The coordinator Lease is the un-suffixed one, so an unsharded version, which contends for just that one, and this version exclude
-//! each other. Going forward, no shard starts before the coordinator Lease carries a layout. Going *back*, that does not help: who takes
-//! the Lease over keeps the annotations on it (client-go does), so the layout still stands there, while its new holder
-//! reconciles everything.
+//! The coordinator Lease has the name of the LeaderElectionID, so a version that does not shard contends for it too, and the two versions
+//! exclude each other. After an upgrade, no shard starts before the coordinator Lease carries a layout. After a *rollback* the layout is no
+//! help: whoever takes the Lease over keeps its annotations (client-go does), so the layout is still there while the new holder reconciles
+//! everything.
 //!
-//! *Rule.* A coordinator names itself in an annotation, with each write. A holder that is not the one named there, and has no member
-//! Lease either, is a predecessor: then the layout counts as absent, and shards stop as on the loss of their Leases.
+//! *Rule.* A coordinator writes its identity into an annotation with each write. If the holder is not the one named there, and has no member
+//! Lease either, it is a predecessor. The layout then counts as absent, and the shards stop as on the loss of their Leases.
 //!
-//! The member Lease is for coordinators of versions that did not name themselves yet. It cannot decide alone: it goes with its Pod,
-//! also when that is deleted by force and its process still runs.
+//! The member Lease covers coordinators of versions that did not write the annotation yet. It is not enough alone: it is deleted with its Pod,
+//! even if the Pod is deleted by force and its process still runs.
 
 use k8s_openapi::api::coordination::v1::Lease;
 use lease_core::{Identity, NOBODY};

@@ -1,16 +1,16 @@
-//! The same line of a log, not more often than it helps.
+//! Limits how often the same line is logged.
 
 use lease_core::Monotonic;
 use parking_lot::Mutex;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-/// How often a line that stays true is said again: often enough that whoever looks at the end of the log finds it.
+/// How often a line that stays true is logged again: often enough to be found at the end of the log.
 const EVERY: Duration = Duration::from_mins(1);
 
-/// How many different lines are remembered. Beyond that the one said longest ago is forgotten, and so may be said again too early.
+/// How many different lines are remembered. Beyond that the oldest one is forgotten, so it may be logged again too early.
 const REMEMBERED: usize = 256;
 
-/// Says which lines are due. Clones share what they remember, so that many tasks with the same problem log it once.
+/// Tells which lines are due. Clones share what they remember, so that many tasks with the same problem log it once.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct LogLimit(Arc<Mutex<BTreeMap<String, Entry>>>);
 
@@ -21,8 +21,7 @@ struct Entry {
 }
 
 impl LogLimit {
-    /// `Some` if the line is to be said now, at this time of a monotonic clock, with how often it was withheld since it was
-    /// last said.
+    /// `Some` if the line is to be logged now, with the number of times that it was suppressed since it was last logged.
     pub(crate) fn due(&self, line: &str, now: Monotonic) -> Option<u64> {
         let mut said = self.0.lock();
         if let Some(before) = said.get_mut(line) {

@@ -215,7 +215,7 @@ impl Metrics {
         self.objects.get_or_create(&shard.into()).set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 
-    /// These shards are held and not worked on. All others that were told of are, or are not held.
+    /// These shards are held and not worked on; all others are worked on or not held.
     pub(crate) fn stalled(&self, stalls: &[Stall]) {
         let told = |shard: ShardId| stalls.iter().find(|stall| stall.shard == shard);
         for shard in (0..=u16::from(u8::MAX)).map(ShardId) {

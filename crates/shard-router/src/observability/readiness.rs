@@ -58,8 +58,7 @@ impl ReadinessSwitch {
         ReadinessProbe(self.sender.subscribe())
     }
 
-    /// Each change is said in the log, at this time of a monotonic clock. A sentence that only counts on, such as for how long something has
-    /// lasted, is said again once a minute.
+    /// Logs each change. A sentence in which only a number has changed, such as how long something has lasted, is logged again once a minute.
     pub(crate) fn set(&self, readiness: Readiness, now: Monotonic) {
         self.sender.send_if_modified(|current| {
             if *current == readiness {

@@ -29,7 +29,7 @@ pub(crate) enum Answer {
     Refused {
         /// The HTTP status.
         code: u16,
-        /// What the API server said, if anybody needs it.
+        /// The message of the API server.
         message: String,
     },
     /// No answer.
@@ -99,7 +99,7 @@ pub(crate) async fn observed(
     answer
 }
 
-/// Reads the body of a refusal, which is small, and puts it back. One that does not come to its end says what was refused all the same,
+/// Reads the body of a refusal, which is small, and puts it back. If the body breaks off, the observers are still told of the refusal,
 /// but is no answer for the one who asked.
 async fn described(response: Response<Body>) -> (Answer, Result<Response<Body>, BoxError>) {
     let status = response.status();

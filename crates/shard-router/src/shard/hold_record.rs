@@ -25,7 +25,7 @@ impl HoldRecord {
         let mut renewals = self.term.renewals();
         while renewals.changed().await.is_ok() {
             let validity = *renewals.borrow_and_update();
-            // The last word is that it is over; `hold-end` says so.
+            // The last value is a validity that has ended; `hold-end` records that.
             if validity.holds_at(self.recorder.now()) {
                 self.recorder.hold_renewed(&self.facts, validity);
             }

@@ -189,7 +189,7 @@ async fn control<K: Sharded, R: Reconciler<K>>(
     while let Some(outcome) = outcomes.next().await {
         match outcome {
             // Failures were reported where they were counted; an object that left the cache is nobody's failure; and a watch
-            // that has failed is retried, and has been said.
+            // that has failed is retried, and has been logged.
             Ok(_)
             | Err(
                 controller::Error::ReconcilerFailed(..)

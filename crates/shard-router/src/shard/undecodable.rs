@@ -62,7 +62,7 @@ struct Reports<'a, K: Sharded, R: Reconciler<K>> {
     setup: &'a Setup<K, R>,
     held: &'a HeldShard,
     tracker: &'a Arc<Tracker>,
-    /// The events published: of which object, by uid, and what they said.
+    /// The events published, with the uid of their object and their text.
     told: Mutex<BTreeMap<String, (Option<String>, String)>>,
 }
 
@@ -80,7 +80,7 @@ impl<K: Sharded, R: Reconciler<K>> Reports<'_, K, R> {
         match event.and(status) {
             Ok(()) => Completion::Done,
             Err(kube::Error::Api(status)) if status.code == 404 => Completion::Done,
-            // It has changed since, and the watch brings it as it is now: to be told of again, or not any more.
+            // It has changed since. The watch brings its new state, which may have to be reported again.
             Err(kube::Error::Api(status)) if status.code == 409 => Completion::Conflict,
             Err(error) => {
                 self.say(&format!(

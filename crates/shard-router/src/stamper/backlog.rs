@@ -25,7 +25,7 @@ struct Entry<K> {
     due: Monotonic,
     attempts: u32,
     running: bool,
-    /// Changed while an attempt ran: what came of that attempt is out of date.
+    /// Changed while an attempt ran, so the result of that attempt is out of date.
     renewed: bool,
     /// An attempt has left it in this version. What the watch still has to show of the time before is no news; kept until the watch shows
     /// that the object is gone from it, or for [`KEPT`].
@@ -70,7 +70,7 @@ impl<K: ResourceExt + Clone> Backlog<K> {
         }
     }
 
-    /// An object whose time has come. It is not handed out again before [`settle`](Self::settle).
+    /// An object that is due. It is not returned again before [`settle`](Self::settle).
     pub(super) fn take_due(&mut self, now: Monotonic) -> Option<K> {
         let (_, entry) = self.waiting.iter_mut().find(|(_, entry)| entry.is_waiting() && entry.due <= now)?;
         entry.running = true;
@@ -82,7 +82,7 @@ impl<K: ResourceExt + Clone> Backlog<K> {
         self.waiting.values().filter(|entry| entry.is_waiting()).map(|entry| entry.due).min()
     }
 
-    /// What came of the attempt on `object`. It says nothing about a namesake that waits by now.
+    /// Takes in the result of the attempt on `object`. It does not count for another object that has the same name by now.
     pub(super) fn settle(&mut self, object: &K, outcome: Completion, now: Monotonic) {
         let cr = cr_name(object);
         let waiting = self.waiting.get_mut(&cr);

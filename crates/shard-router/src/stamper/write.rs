@@ -20,8 +20,8 @@ use crate::{
 pub(crate) struct StampConfig {
     pub(crate) bucket_label: String,
     pub(crate) key_label: Option<String>,
-    /// What goes on with the label where [`finalizer`](Self::finalizer) says so. Whoever owns a deleted object takes it off, whatever
-    /// the settings are now: it may be from a time with a key label.
+    /// The finalizer to add with the label if [`finalizer`](Self::finalizer) requires it. The owner of a deleted object removes it whatever
+    /// the settings are now, as it may date from a time with a key label.
     pub(crate) owner_finalizer: String,
 }
 
@@ -97,7 +97,7 @@ async fn without_subresource<K: Sharded>(
     StampError::Request(error)
 }
 
-/// Why a stamp came to nothing.
+/// Why a stamp failed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum StampError {
     /// The API server refused it, or did not answer.

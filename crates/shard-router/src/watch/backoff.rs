@@ -1,8 +1,7 @@
-//! How long a watch that failed is left alone.
+//! How long to wait before a failed watch is retried.
 //!
-//! kube-runtime's own backoff begins anew with each event, and its watcher says `Init` before each list: so a list that fails
-//! is never left alone for longer than the first wait. Here a failure counts as the first of its kind only if the
-//! watch was well for a while.
+//! kube-runtime's own backoff is reset by each event, and its watcher emits `Init` before each list, so a list that keeps failing is always
+//! retried after the first wait. Here the wait is reset only when the watch has not failed for a while.
 
 use std::time::Duration;
 
@@ -20,7 +19,7 @@ const CAP: Duration = Duration::from_secs(5);
 /// For what is refused: it stays so until a person acts.
 const CAP_REFUSED: Duration = Duration::from_secs(30);
 
-/// After so long without a failure, the next one is a new one.
+/// After this time without a failure, the wait is reset.
 const WELL: Duration = Duration::from_secs(30);
 
 /// Doubles from a quarter of a second to a cap; each wait is spread between a half and the whole of that.
@@ -36,7 +35,7 @@ impl WatchBackoff {
         Self { next: FIRST, resumed: Monotonic::ORIGIN, rng: fastrand::Rng::with_seed(seed) }
     }
 
-    /// How long to leave the watch alone after this failure, which happened at `now`.
+    /// How long to wait after this failure, which happened at `now`.
     pub(crate) fn after(&mut self, error: &watcher::Error, now: Monotonic) -> Duration {
         let cap = if is_refused(error) { CAP_REFUSED } else { CAP };
         if now.duration_since(self.resumed) >= WELL {
@@ -50,7 +49,7 @@ impl WatchBackoff {
     }
 }
 
-/// Whether the API server said no: it knows the request well and will answer the same for some time.
+/// Whether the API server refused the request, which it will do again until somebody changes something.
 fn is_refused(error: &watcher::Error) -> bool {
     let code = match error {
         watcher::Error::InitialListFailed(kube::Error::Api(status))

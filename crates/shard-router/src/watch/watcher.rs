@@ -1,4 +1,4 @@
-//! Watches that go on whatever happens to them: each failure is waited for, longer each time, and said.
+//! Watches that never end: each failure is logged and retried after a wait that grows.
 
 use std::{fmt::Debug, sync::Arc, time::Duration};
 
@@ -23,8 +23,7 @@ pub(crate) struct Watcher {
 }
 
 impl Watcher {
-    /// Watches until it is dropped. A failure is passed on, and nothing is asked before its wait is over and `again` has
-    /// resolved.
+    /// Watches until it is dropped. A failure is passed on; the next request is made when the wait is over and `again` has resolved.
     pub(crate) fn watch<K>(
         &self,
         api: Api<K>,
@@ -50,7 +49,7 @@ impl Watcher {
                 let now = this.clock.now().monotonic;
                 let wait = event.as_ref().err().map(|error| backoff.after(error, now));
                 if let Err(error) = &event {
-                    this.say(&place, error, now);
+                    this.log(&place, error, now);
                 }
                 Some((event, (events, backoff, again, wait)))
             }
@@ -58,7 +57,7 @@ impl Watcher {
         .boxed()
     }
 
-    fn say(&self, place: &str, error: &watcher::Error, now: Monotonic) {
+    fn log(&self, place: &str, error: &watcher::Error, now: Monotonic) {
         let line = format!("the watch on {place} has failed and is retried: {error}");
         if let Some(withheld) = self.log_limit.due(&line, now) {
             tracing::warn!(withheld, "{line}");
@@ -66,7 +65,7 @@ impl Watcher {
     }
 }
 
-/// For a watch that waits for nothing but its backoff.
+/// For a watch that waits only for its backoff.
 pub(crate) fn at_once() -> BoxFuture<'static, ()> {
     Box::pin(std::future::ready(()))
 }

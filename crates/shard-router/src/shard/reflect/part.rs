@@ -1,4 +1,4 @@
-//! One watch's share of a reflector's cache: a namespace, or all of them.
+//! The part of a reflector's cache that one watch feeds: one namespace, or all of them.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -18,7 +18,7 @@ pub(super) struct Part<K> {
     unconfirmed: BTreeSet<String>,
 }
 
-/// What became of the list last asked for.
+/// The state of the latest list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum List {
     Asked,
@@ -26,7 +26,7 @@ enum List {
     Complete,
 }
 
-/// Whether there is nothing left to wait for, and something to work on.
+/// Whether every list was answered, and at least one of them completely.
 pub(super) fn all_answered<K>(parts: &[Part<K>]) -> bool {
     parts.iter().all(|part| part.list != List::Asked) && parts.iter().any(|part| part.list == List::Complete)
 }

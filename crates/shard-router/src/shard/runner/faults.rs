@@ -15,7 +15,7 @@ pub(super) fn skips_drain() -> bool {
     active(Mutant::SkipDrain)
 }
 
-/// Nobody is told when the future ends, so the release does not wait for it.
+/// Leaves the future untracked, so the release does not wait for it.
 pub(super) fn track<F: Future + Unpin>(term: &Term, future: F) -> impl Future<Output = F::Output> + use<F> {
     if active(Mutant::SkipDrain) { Either::Left(future) } else { Either::Right(term.track(future)) }
 }
