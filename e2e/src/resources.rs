@@ -1,7 +1,7 @@
 //! The Memcached resources of the drills, and whether all of them are as asked for.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -13,6 +13,7 @@ use kube::{Api, Client, ResourceExt};
 use memcached_operator::crd::{Memcached, MemcachedSpec};
 use overlap_checker::CreatedCr;
 use overlap_checker::records::{CrKey, Stamp, Uid};
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 
 use crate::wait::{Seen, until};
@@ -45,7 +46,7 @@ impl Resources {
 
     /// Everything that was created, for the checker.
     pub(crate) fn history(&self) -> Vec<CreatedCr> {
-        self.history.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+        self.history.lock().values().cloned().collect()
     }
 
     /// Creates resources, several at once.
@@ -75,10 +76,7 @@ impl Resources {
             created: Stamp::now()?,
             deleted: None,
         };
-        self.history
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(created.uid().unwrap_or_default(), entry);
+        self.history.lock().insert(created.uid().unwrap_or_default(), entry);
         Ok(())
     }
 
@@ -95,7 +93,7 @@ impl Resources {
         let names: Vec<_> =
             all.iter().map(ResourceExt::name_any).filter(|name| name.starts_with(prefix)).collect();
         let now = Stamp::now()?;
-        for entry in self.history.lock().unwrap_or_else(PoisonError::into_inner).values_mut() {
+        for entry in self.history.lock().values_mut() {
             if entry.cr.name.starts_with(prefix) && entry.deleted.is_none() {
                 entry.deleted = Some(now.clone());
             }

@@ -2,10 +2,11 @@
 //! are sized from.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use kube::Client;
+use parking_lot::{Mutex, MutexGuard};
 use serde::Serialize;
 use tokio::task::JoinHandle;
 
@@ -79,7 +80,7 @@ impl Drop for Meter {
 }
 
 fn locked(usage: &Mutex<Usage>) -> MutexGuard<'_, Usage> {
-    usage.lock().unwrap_or_else(PoisonError::into_inner)
+    usage.lock()
 }
 
 async fn metrics(client: &Client, node: &str) -> anyhow::Result<String> {

@@ -40,6 +40,10 @@ enum Verb {
     Doc,
     /// Check bans, licences and sources of dependencies with cargo-deny
     Deny,
+    /// Package the crates that are meant to be published, and check that their minimum Rust version is the tested one
+    Package,
+    /// Compare the public API with that of the last release, by cargo-semver-checks
+    Semver,
     /// Check the alerts and their tests with promtool; with --metrics, whether alerts and panels return anything from what
     /// was scraped
     Alerts(steps::alerts::AlertsOptions),
@@ -93,6 +97,8 @@ fn main() -> ExitCode {
         Verb::Lint => suite::run_one("lint"),
         Verb::Doc => suite::run_one("doc"),
         Verb::Deny => suite::run_one("deny"),
+        Verb::Package => suite::run_one("package"),
+        Verb::Semver => steps::semver::run(),
         Verb::Alerts(options) if options.metrics.is_empty() => suite::run_one("alerts"),
         Verb::Alerts(options) => steps::alerts::evaluate(&options),
         Verb::Generate { check: true } => suite::run_one("generate"),

@@ -17,8 +17,10 @@ pub(crate) mod generate;
 pub(crate) mod image;
 mod lint;
 mod mutants;
+mod package;
 mod purity;
 pub(crate) mod schemas;
+pub(crate) mod semver;
 pub(crate) mod simulation;
 mod targets;
 mod unit;
@@ -40,12 +42,13 @@ pub(crate) struct Step {
 }
 
 /// In the order of running: what is quick and fails often comes first.
-pub(crate) const ALL: [Step; 13] = [
+pub(crate) const ALL: [Step; 14] = [
     Step { name: "fmt", fast: true, run: fmt::run },
     Step { name: "purity", fast: true, run: purity::run },
     Step { name: "lint", fast: true, run: lint::run },
     Step { name: "doc", fast: false, run: doc::run },
     Step { name: "deny", fast: false, run: deny::run },
+    Step { name: "package", fast: false, run: package::run },
     Step { name: "alerts", fast: false, run: alerts::run },
     Step { name: "build", fast: true, run: build::run },
     Step { name: "generate", fast: true, run: generate::check },

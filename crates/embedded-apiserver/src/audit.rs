@@ -5,11 +5,11 @@
 //! User-Agent says.
 
 use std::io::Write;
-use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 use http::{Method, Request, header};
 use jiff::Timestamp;
+use parking_lot::Mutex;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -38,7 +38,7 @@ impl Audit {
         let Some(event) = event(request, answer, stages, id) else { return };
         // In one piece, so that whoever reads meanwhile sees whole lines.
         let line = format!("{event}\n");
-        let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut log = self.log.lock();
         if let Err(error) = log.write_all(line.as_bytes()).and_then(|()| log.flush()) {
             tracing::error!(%error, "a line of the audit log could not be written: the log is not complete");
         }
@@ -148,7 +148,7 @@ mod tests {
 
     impl Write for Kept {
         fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().write(line)
+            self.0.lock().write(line)
         }
 
         fn flush(&mut self) -> io::Result<()> {
@@ -183,7 +183,7 @@ mod tests {
         assert_eq!(ask(&server, Method::PUT, &format!("{one}?dryRun=All"), &stale).await, 409);
         assert_eq!(ask(&server, Method::DELETE, MAPS, &Value::Null).await, 200);
 
-        let text = String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();
+        let text = String::from_utf8(kept.0.lock().clone()).unwrap();
         let log = AuditLog::read_str(&text);
         assert_eq!(log.spoilt, 0);
         let seen: Vec<_> =

@@ -20,13 +20,13 @@ pub trait Seams: Send + Sync + 'static {
 
 /// The clock of this machine, with uids drawn from a seed.
 pub struct WallSeams {
-    random: std::sync::Mutex<fastrand::Rng>,
+    random: parking_lot::Mutex<fastrand::Rng>,
 }
 
 impl WallSeams {
     /// Uids of this seed.
     pub fn new(seed: u64) -> Self {
-        Self { random: std::sync::Mutex::new(fastrand::Rng::with_seed(seed)) }
+        Self { random: parking_lot::Mutex::new(fastrand::Rng::with_seed(seed)) }
     }
 }
 
@@ -36,7 +36,7 @@ impl Seams for WallSeams {
     }
 
     fn bits(&self) -> u128 {
-        self.random.lock().unwrap_or_else(std::sync::PoisonError::into_inner).u128(..)
+        self.random.lock().u128(..)
     }
 
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
@@ -52,9 +52,7 @@ impl fmt::Debug for WallSeams {
 
 /// A uid: a UUID of version 4 made of these bits.
 pub(crate) fn uid(bits: u128) -> String {
-    let bits = (bits & !(0xf << 76) & !(0x3 << 62)) | (0x4 << 76) | (0x2 << 62);
-    let hex = format!("{bits:032x}");
-    format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
+    uuid::Builder::from_random_bytes(bits.to_be_bytes()).into_uuid().to_string()
 }
 
 /// The five characters that follow a `generateName`.

@@ -4,7 +4,9 @@
 //! On the embedded API server: that it compares uids and resourceVersions as the real one does is up to the conformance suite. The
 //! scenarios are those of `real/races.rs` and `real/dispute.rs`, in which nothing is broken.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
 use std::time::Duration;
 
 use embedded_apiserver::{EmbeddedServer, WallSeams};

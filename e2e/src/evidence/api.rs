@@ -7,7 +7,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -15,6 +15,7 @@ use futures::{AsyncBufReadExt, TryStreamExt};
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
 use kube::api::{ListParams, LogParams};
 use kube::{Api, Client, ResourceExt};
+use parking_lot::Mutex;
 use tokio::task::JoinHandle;
 
 /// How often new containers are looked for.
@@ -37,7 +38,7 @@ impl Followers {
 
     /// Hands on what was written so far.
     pub(super) fn flush(&mut self) -> Result<()> {
-        for file in self.files.lock().unwrap_or_else(PoisonError::into_inner).values_mut() {
+        for file in self.files.lock().values_mut() {
             file.flush()?;
         }
         Ok(())
@@ -97,7 +98,7 @@ async fn follow(pods: Api<Pod>, pod: String, container: String, path: PathBuf, f
     let mut lines = stream.lines();
     while let Ok(Some(line)) = lines.try_next().await {
         let (time, text) = line.split_once(' ').unwrap_or((&line, ""));
-        let mut files = files.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut files = files.lock();
         let Ok(file) = opened(&mut files, &path) else { return };
         if writeln!(file, "{time} stdout F {text}").is_err() {
             return;

@@ -1,9 +1,9 @@
 //! Events as they are sent, shared among the watches that show the same change in the same form.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 use serde_json::Value;
 
 use crate::present;
@@ -36,7 +36,7 @@ impl Lines {
         if id.form == Form::Table {
             return make();
         }
-        let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut lines = self.0.lock();
         if let Some(line) = lines.get(&id) {
             return line.clone();
         }

@@ -5,8 +5,9 @@
 //! it, and the conformance suite compares it with the documents of a running server.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock};
 
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 
 use super::Schema;
@@ -57,7 +58,7 @@ pub(crate) fn definition() -> Arc<Schema> {
 /// Each definition is parsed once, however many refer to it.
 fn resolve(definition: &str) -> Arc<Schema> {
     static PARSED: Mutex<BTreeMap<String, Arc<Schema>>> = Mutex::new(BTreeMap::new());
-    let parsed = || PARSED.lock().unwrap_or_else(PoisonError::into_inner);
+    let parsed = || PARSED.lock();
     if let Some(schema) = parsed().get(definition) {
         return Arc::clone(schema);
     }

@@ -4,12 +4,12 @@
 use std::fs::File;
 use std::net::SocketAddr;
 use std::sync::mpsc as blocking;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use std::{io, path::PathBuf};
 
 use futures::future::BoxFuture;
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
 
@@ -118,7 +118,7 @@ async fn serve(
 
 impl Embedded {
     fn lock(&self) -> MutexGuard<'_, Option<Listening>> {
-        self.listening.lock().unwrap_or_else(PoisonError::into_inner)
+        self.listening.lock()
     }
 
     fn end(listening: Option<Listening>) {

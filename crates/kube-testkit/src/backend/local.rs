@@ -4,11 +4,11 @@ mod backup;
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 pub use backup::Backup;
 use futures::future::BoxFuture;
+use parking_lot::{Mutex, MutexGuard};
 
 use super::{Backend, ProcessIds};
 use crate::access::Access;
@@ -129,7 +129,7 @@ impl Supervised {
     }
 
     fn child(&self) -> MutexGuard<'_, GuardedChild> {
-        self.child.lock().unwrap_or_else(PoisonError::into_inner)
+        self.child.lock()
     }
 
     /// Kills it, if it runs, and starts it again.

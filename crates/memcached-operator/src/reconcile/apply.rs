@@ -15,7 +15,6 @@
 //! that somebody else made, or made anew, since then is never rewritten.
 
 use std::fmt::Debug;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use k8s_openapi::NamespaceResourceScope;
@@ -24,6 +23,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Client, Resource};
 use lease_core::Clock;
+use parking_lot::{Mutex, MutexGuard};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -315,7 +315,7 @@ impl Writer<'_> {
     }
 
     fn mendings(&self) -> MutexGuard<'_, Mendings> {
-        self.mendings.lock().unwrap_or_else(PoisonError::into_inner)
+        self.mendings.lock()
     }
 }
 

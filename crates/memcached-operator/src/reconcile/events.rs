@@ -2,14 +2,13 @@
 
 mod series;
 
-use std::sync::{Mutex, PoisonError};
-
 use k8s_openapi::api::events::v1::{Event as K8sEvent, EventSeries};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
 use kube::api::{Patch, PatchParams, PostParams};
 use kube::runtime::events::{Event, EventType};
 use kube::{Api, Client, Resource};
 use lease_core::Clock;
+use parking_lot::Mutex;
 
 use super::FIELD_MANAGER;
 use super::apply::Applied;
@@ -114,7 +113,7 @@ async fn publish_one(
     published: &Mutex<Published>,
     clock: &dyn Clock,
 ) -> Result<(), kube::Error> {
-    let cache = || published.lock().unwrap_or_else(PoisonError::into_inner);
+    let cache = || published.lock();
     let now = clock.now().boottime;
     let time = MicroTime(clock.wall());
     let uid = memcached.metadata.uid.clone().unwrap_or_default();

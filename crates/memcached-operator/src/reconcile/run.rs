@@ -1,11 +1,12 @@
 //! The pipeline, put together.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use k8s_openapi::api::apps::v1::StatefulSet;
 use kube::Client;
 use kube::runtime::controller::Action;
 use lease_core::{Clock, SystemClock};
+use parking_lot::Mutex;
 
 use super::apply::{Applied, apply};
 use super::build::build;
@@ -198,8 +199,8 @@ impl MemcachedReconciler {
     /// Drops what was kept for a resource that is gone.
     fn forget(&self, gone: &Memcached) {
         let uid = gone.metadata.uid.as_deref().unwrap_or_default();
-        self.mendings.lock().unwrap_or_else(PoisonError::into_inner).forget(uid);
-        self.published.lock().unwrap_or_else(PoisonError::into_inner).forget(uid);
+        self.mendings.lock().forget(uid);
+        self.published.lock().forget(uid);
     }
 }
 

@@ -1,6 +1,6 @@
 //! Somebody is quicker: what happens between the reads and the writes of one reconcile.
 
-use std::sync::Mutex;
+use parking_lot::Mutex;
 
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::Service;

@@ -1,0 +1,40 @@
+//! Compares the public API of the published crates with that of the last release.
+
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+use super::package::PUBLISHED;
+use crate::cargo::{Cargo, root};
+
+/// Runs cargo-semver-checks against the last release tag.
+pub(crate) fn run() -> Result<()> {
+    let Some(tag) = last_release()? else {
+        println!("semver: there is no release tag (v*) yet, so there is nothing to compare with.");
+        return Ok(());
+    };
+    let installed = Command::new("cargo-semver-checks")
+        .arg("--version")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    if !installed.is_ok_and(|status| status.success()) {
+        bail!(
+            "cargo-semver-checks is not installed; `cargo install --locked cargo-semver-checks` installs it"
+        );
+    }
+    let packages = PUBLISHED.into_iter().flat_map(|name| ["--package", name]);
+    Cargo::new(["semver-checks", "--baseline-rev", &tag]).args(packages).run()
+}
+
+/// The last release that this commit comes after.
+fn last_release() -> Result<Option<String>> {
+    let git = Command::new("git")
+        .args(["describe", "--tags", "--abbrev=0", "--match", "v*"])
+        .current_dir(root())
+        .stderr(Stdio::null())
+        .output()
+        .context("git could not be started")?;
+    let tag = String::from_utf8_lossy(&git.stdout).trim().to_owned();
+    Ok(Some(tag).filter(|tag| git.status.success() && !tag.is_empty()))
+}
