@@ -2,6 +2,8 @@
 
 #[path = "virtual_time/ability.rs"]
 mod ability;
+#[path = "virtual_time/absent_successor.rs"]
+mod absent_successor;
 #[path = "virtual_time/blackhole.rs"]
 mod blackhole;
 #[path = "virtual_time/clock.rs"]

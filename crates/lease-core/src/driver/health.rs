@@ -33,6 +33,8 @@ pub struct Health {
     /// How long ago anything came from the API server. A replica that hears nothing for longer than LeaseDuration is a
     /// zombie, however alive it looks.
     pub silent_for: Duration,
+    /// Why the last request got no answer; `None` if it got one.
+    pub unanswered: Option<String>,
     /// Whether the watch is known to be live.
     pub watch_is_live: bool,
     /// How often the API server's history was found to be rewound since the start: etcd was restored from a backup. For
@@ -53,6 +55,7 @@ struct Entries {
     rewound: Option<(Problem, Monotonic)>,
     rewinds: u64,
     last_contact: Monotonic,
+    unanswered: Option<String>,
 }
 
 impl Journal {
@@ -71,6 +74,10 @@ impl Journal {
         now: Monotonic,
     ) {
         let mut inner = self.lock();
+        inner.unanswered = match outcome {
+            Err(RequestError::Unknown(why)) => Some(why.clone()),
+            _ => None,
+        };
         match outcome {
             Ok(_) | Err(RequestError::Conflict | RequestError::NotFound) => {
                 inner.last_contact = inner.last_contact.max(now);
@@ -126,6 +133,7 @@ impl Journal {
             rewinds: inner.rewinds,
             problems: rewound.chain(inner.problems.values()).cloned().collect(),
             silent_for: now.duration_since(inner.last_contact),
+            unanswered: inner.unanswered.clone(),
             watch_is_live,
         }
     }
@@ -136,12 +144,17 @@ impl Journal {
 }
 
 fn sentence(verb: &str, resource: &str, namespace: &str, code: u16, message: &str) -> String {
-    if code != 403 {
-        return format!(
-            "the API server refuses to {verb} {resource} in namespace {namespace} ({code}): {message}"
-        );
-    }
-    missing_right(verb, resource, Some(namespace), message)
+    let advice = match code {
+        403 => return missing_right(verb, resource, Some(namespace), message),
+        401 => {
+            "; renew the credentials that this process goes by: its service account's token, or its kubeconfig"
+        }
+        404 => "; create the namespace, or name one that exists",
+        _ => "",
+    };
+    format!(
+        "the API server refuses to {verb} {resource} in namespace {namespace} ({code}): {message}{advice}; this is retried"
+    )
 }
 
 /// In one sentence, which right is missing (verb, resource as `plural.group`, namespace or `None` for all of them,
@@ -198,6 +211,30 @@ mod tests {
             sentence.contains("apiGroups [\"coordination.k8s.io\"], resources [\"leases\"]"),
             "{sentence}"
         );
+    }
+
+    #[test]
+    fn what_is_refused_for_another_reason_is_told_with_what_to_do() {
+        for (code, advice) in
+            [(401, "renew the credentials"), (404, "create the namespace"), (422, "this is retried")]
+        {
+            let journal = Journal::default();
+            let refused = RequestError::Rejected { code, message: "no".into(), retry_after: None };
+            journal.note("create", LEASES, "a", &Err::<(), _>(refused), Monotonic::ORIGIN);
+            let sentence = journal.health(Monotonic::ORIGIN, true).problems.remove(0).sentence;
+            assert!(sentence.contains(&format!("({code}): no")) && sentence.contains(advice), "{sentence}");
+        }
+    }
+
+    #[test]
+    fn why_nothing_is_answered_is_told_until_something_is() {
+        let journal = Journal::default();
+        let unanswered = || journal.health(Monotonic::ORIGIN, true).unanswered;
+        let lost = || Err::<(), _>(RequestError::Unknown("connection refused".into()));
+        journal.note("get", LEASES, "a", &lost(), Monotonic::ORIGIN);
+        assert_eq!(unanswered().as_deref(), Some("connection refused"));
+        journal.note("list", LEASES, "a", &forbidden(), Monotonic::ORIGIN);
+        assert_eq!(unanswered(), None);
     }
 
     #[test]

@@ -3,6 +3,8 @@
 //! kube's own connector sets neither keep-alive nor a limit on unacknowledged data. A connection that has died without a reset
 //! is then found by whoever runs into a limit of his own, and a watch on it that is silent waits for minutes.
 
+use std::error::Error;
+use std::fmt;
 use std::time::Duration;
 
 use http::{Request, Response};
@@ -66,11 +68,34 @@ fn transport_with(config: kube::Config, checks: Checks) -> kube::Result<ClientBu
         .layer(config.base_uri_layer())
         .option_layer(config.auth_layer()?)
         .layer(config.extra_headers_layer()?)
-        .map_err(|error: hyper_util::client::legacy::Error| BoxError::from(error))
+        .map_err(|error: hyper_util::client::legacy::Error| BoxError::from(NotAnswered(error)))
         .service(client)
         .map_response(|answer| answer.map(|body| Box::new(body.map_err(BoxError::from)) as Box<DynBody>));
     Ok(ClientBuilder::new(BoxCloneSyncService::new(service), config.default_namespace))
 }
+
+/// Why there was no answer, with the causes. hyper's own words leave them out: "client error (Connect)" says neither that nobody listens nor
+/// that a certificate is not trusted.
+#[derive(Debug)]
+struct NotAnswered(hyper_util::client::legacy::Error);
+
+impl fmt::Display for NotAnswered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut said = self.0.to_string();
+        let mut cause = self.0.source();
+        while let Some(error) = cause {
+            let why = error.to_string();
+            // Some repeat what has caused them.
+            if !said.ends_with(&why) {
+                said = format!("{said}: {why}");
+            }
+            cause = error.source();
+        }
+        f.write_str(&said)
+    }
+}
+
+impl Error for NotAnswered {}
 
 /// Opens connections that end by themselves once the other end is gone.
 fn checked(checks: Checks) -> HttpConnector {

@@ -70,6 +70,7 @@ impl<K: Sharded, R: Reconciler<K>> Replica<K, R> {
         let problem = self.setup.problem();
         let health = self.elections.health();
         let lease_duration = self.elections.options().timings.lease_duration();
+        let unanswered = || health.unanswered.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
         let because = match verdict {
             Some(Verdict::Refuse(sentence)) => Some(sentence.clone()),
             Some(Verdict::Yield(sentence)) if has_worked => Some(sentence.clone()),
@@ -77,10 +78,14 @@ impl<K: Sharded, R: Reconciler<K>> Replica<K, R> {
                 self.setup.coordination_problem.get()
             }
             _ if !health.problems.is_empty() => Some(health.problems[0].sentence.clone()),
-            None => Some("the Leases have not been listed yet; is the API server reachable?".to_owned()),
+            None => Some(format!(
+                "the Leases have not been listed yet{}; is the API server reachable from this Pod?",
+                unanswered()
+            )),
             _ if health.silent_for > lease_duration => Some(format!(
-                "nothing was heard from the API server for longer than LeaseDuration ({} s); is it reachable from this Pod?",
-                lease_duration.as_secs()
+                "nothing was heard from the API server for longer than LeaseDuration ({} s){}; is it reachable from this Pod?",
+                lease_duration.as_secs(),
+                unanswered()
             )),
             _ if problem.is_some() => problem,
             _ => self.ability().unable().map(|why| {

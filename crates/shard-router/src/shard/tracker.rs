@@ -126,5 +126,7 @@ mod tests {
         assert!(tracker.is_finished("1") && !tracker.is_finished("2"));
         assert!(tracker.begin("ns/a", "1").is_none());
         assert!(tracker.begin("ns/a", "2").is_some());
+        tracker.forget("1");
+        assert!(tracker.lock().finished.is_empty(), "what is kept by uid has an end");
     }
 }

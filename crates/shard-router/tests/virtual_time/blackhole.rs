@@ -35,6 +35,7 @@ pub(crate) struct Blackhole {
     hung: Arc<Mutex<Arc<AtomicBool>>>,
     lease_watches: Arc<Mutex<LeaseWatches>>,
     refuses_lease_lists: Arc<AtomicBool>,
+    swallows_shard_writes: Arc<AtomicBool>,
     shard_conflicts: Arc<AtomicUsize>,
 }
 
@@ -50,6 +51,7 @@ impl Blackhole {
             hung: Arc::default(),
             lease_watches: Arc::default(),
             refuses_lease_lists: Arc::default(),
+            swallows_shard_writes: Arc::default(),
             shard_conflicts: Arc::default(),
         }
     }
@@ -112,6 +114,12 @@ impl Blackhole {
     pub(crate) fn refuse_lease_lists(&self, refuse: bool) {
         self.refuses_lease_lists.store(refuse, Ordering::Relaxed);
         self.fail_lease_watches(refuse.then_some(LeaseWatchFailure::Unavailable));
+    }
+
+    /// Whether writes of shard Leases do not arrive any more, from now on.
+    #[allow(dead_code, reason = "not every test program that shares this file needs it")]
+    pub(crate) fn swallow_shard_writes(&self, swallow: bool) {
+        self.swallows_shard_writes.store(swallow, Ordering::Relaxed);
     }
 
     /// How many updates of shard Leases were refused, as somebody else had written.
@@ -180,6 +188,12 @@ impl Service<Request<Body>> for Blackhole {
             return std::future::ready(Ok(answer)).boxed();
         }
         let is_of_shard = is_of_lease && request.uri().path().contains("-shard-");
+        if is_of_shard
+            && request.method() != Method::GET
+            && self.swallows_shard_writes.load(Ordering::Relaxed)
+        {
+            return std::future::pending().boxed();
+        }
         let conflicts = is_of_shard.then(|| self.shard_conflicts.clone());
         let (answer, swallows) = (self.service.call(request), self.swallows.clone());
         let hung = self.hung.lock().expect("no panic").clone();

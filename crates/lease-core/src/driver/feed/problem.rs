@@ -16,8 +16,9 @@ pub(super) fn of(error: Error, api: &LeaseApi, journal: &Journal, now: Monotonic
         // Ends of a watch that every client meets now and then, such as a version that is too old by now.
         Error::WatchError(_) | Error::WatchFailed(_) | Error::NoResourceVersion => return,
     };
-    // What is not permitted stays so until someone acts; a watch that is refused for another reason begins anew.
-    if matches!(error, RequestError::Rejected { code: 401 | 403, .. }) {
+    // What is not permitted stays so until someone acts, and why nothing is answered is asked of `Health`; a watch that is refused for
+    // another reason begins anew.
+    if matches!(error, RequestError::Rejected { code: 401 | 403, .. } | RequestError::Unknown(_)) {
         journal.note(verb, LEASES, api.namespace(), &Err::<(), _>(error), now);
     }
 }

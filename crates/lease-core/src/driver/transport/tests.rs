@@ -40,6 +40,15 @@ async fn connections_are_checked() {
     assert_eq!(u128::from(sockopt::tcp_user_timeout(socket).unwrap()), CHECKS.unacknowledged.as_millis());
 }
 
+#[tokio::test]
+async fn what_kept_a_request_from_being_answered_is_told() {
+    let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let client = transport(kube::Config::new(format!("http://{gone}").parse().unwrap())).unwrap().build();
+    let error = send(&client, "/get").await.expect_err("nobody listens").to_string();
+    assert!(error.contains("Connect") && error.contains("Connection refused"), "{error}");
+    assert_eq!(error.matches("refused").count(), 1, "said once: {error}");
+}
+
 /// Nothing is sent on it, so only keep-alive can tell.
 #[tokio::test]
 async fn a_silent_watch_on_a_dead_connection_ends() {
