@@ -113,7 +113,12 @@ The operator itself would refuse most of it too, but only in the log of a contai
 {{- fail (printf "extraArgs has %s, which the chart sets and the operator takes once; leave it out, and set the value that it is made from" $flag) -}}
 {{- end -}}
 {{- end -}}
+{{- $names := list -}}
 {{- range .Values.extraEnv -}}
+{{- if has .name $names -}}
+{{- fail (printf "extraEnv has %s twice, and one of the two would be lost; leave one out" .name) -}}
+{{- end -}}
+{{- $names = append $names .name -}}
 {{- if has .name (list "POD_NAME" "POD_NAMESPACE" "POD_UID") -}}
 {{- fail (printf "extraEnv has %s, which the chart sets to what the Pod is; leave it out" .name) -}}
 {{- end -}}

@@ -115,7 +115,33 @@ fn draw(seed: u64) -> Value {
             set(&mut values, path, choice);
         }
     }
+    // A third of the sets have a mistake, each mistake its turn.
+    let mistakes = mistakes();
+    if let (0, Ok(turn)) = (seed % 3, usize::try_from(seed / 3)) {
+        let (path, mistake) = mistakes[turn % mistakes.len()].clone();
+        set(&mut values, path, mistake);
+    }
     values
+}
+
+/// What an API server would refuse, so the chart has to. Where one renders, the API server objects.
+fn mistakes() -> Vec<(&'static str, Value)> {
+    vec![
+        ("priorityClassName", json!("Very High")),
+        ("leaderElection.namespace", json!("Bad_NS")),
+        ("nodeSelector", json!({"disk": "very fast"})),
+        ("nodeSelector", json!({"a disk": "fast"})),
+        ("imagePullSecrets", json!([{"name": "My Secret"}])),
+        ("extraEnv", json!([{"name": "A=B", "value": "c"}])),
+        ("extraEnv", json!([{"name": "A", "value": "b"}, {"name": "A", "value": "c"}])),
+        ("tolerations", json!([{"key": "a", "operator": "Exist"}])),
+        ("affinity", json!({"podAntiAfinity": {}})),
+        ("podDisruptionBudget.maxUnavailable", json!("200%")),
+        ("networkPolicy", json!({"enabled": true, "metricsFrom": [{"namespaceSelektor": {}}]})),
+        ("serviceAccount.name", json!("Not_A_Name")),
+        ("podAnnotations", json!({"a b": "c"})),
+        ("resources", json!({"limits": {"cpu": "lots"}})),
+    ]
 }
 
 fn set(values: &mut Value, path: &str, value: Value) {
