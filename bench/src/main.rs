@@ -5,7 +5,9 @@
 //! a ratio within one run is worth.
 
 mod audit;
+mod idle;
 mod leases;
+mod metrics;
 mod options;
 mod progress;
 mod report;
@@ -18,11 +20,12 @@ mod throughput;
 mod usage;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use clap::Parser as _;
 
-use crate::options::{Common, Options, Verb};
+use crate::options::{Common, Options, Verb, Work};
 use crate::report::{Report, Settings};
 use crate::stage::Limits;
 use crate::subject::{Kind, Subject};
@@ -33,25 +36,32 @@ async fn main() -> Result<()> {
     if options.check_only {
         return Ok(());
     }
-    let common = match &options.verb {
-        Verb::Requests(common) | Verb::Throughput { common, .. } => common,
+    let (common, subjects) = match &options.verb {
+        Verb::Requests(work) | Verb::Throughput { work, .. } => (&work.common, work.subjects.clone()),
+        Verb::Idle { replicas, shards, common, .. } => {
+            (common, vec![Subject { kind: Kind::Ours, replicas: *replicas, shards: Some(*shards) }])
+        }
     };
-    let settings = Settings::new(&options.commit, &common.subjects);
+    let settings = Settings::new(&options.commit, &subjects);
     let report = match &options.verb {
-        Verb::Requests(common) => Report::Requests { settings, runs: requests(&options, common).await? },
-        Verb::Throughput { common, rounds } => {
-            Report::Throughput { settings, runs: throughput(&options, common, *rounds).await? }
+        Verb::Requests(work) => Report::Requests { settings, runs: requests(&options, work).await? },
+        Verb::Throughput { work, rounds } => {
+            Report::Throughput { settings, runs: throughput(&options, work, *rounds).await? }
+        }
+        Verb::Idle { seconds, .. } => {
+            let runs = idle(&options, &subjects, Duration::from_secs(*seconds), limits(common)).await?;
+            Report::Idle { settings, runs }
         }
     };
     report.publish(common)
 }
 
-async fn requests(options: &Options, common: &Common) -> Result<Vec<requests::Requests>> {
+async fn requests(options: &Options, work: &Work) -> Result<Vec<requests::Requests>> {
     let mut runs: Vec<requests::Requests> = Vec::new();
-    for subject in &common.subjects {
-        eprintln!("{subject}: {} resources …", common.resources);
+    for subject in &work.subjects {
+        eprintln!("{subject}: {} resources …", work.resources);
         let program = program(options, *subject)?;
-        let run = requests::measure(*subject, &program, common.resources, limits(common)).await;
+        let run = requests::measure(*subject, &program, work.resources, limits(&work.common)).await;
         let run = run.with_context(|| format!("{subject} could not be measured"))?;
         if let Some(first) = runs.first() {
             // Figures of operators that don't do the same are worth nothing.
@@ -68,19 +78,35 @@ async fn requests(options: &Options, common: &Common) -> Result<Vec<requests::Re
     Ok(runs)
 }
 
-async fn throughput(options: &Options, common: &Common, rounds: u32) -> Result<Vec<throughput::Throughput>> {
+async fn throughput(options: &Options, work: &Work, rounds: u32) -> Result<Vec<throughput::Throughput>> {
     let mut runs = Vec::new();
     for round in 0..rounds {
-        let mut subjects = common.subjects.clone();
+        let mut subjects = work.subjects.clone();
         // Who begins differs from round to round.
         let first = round as usize % subjects.len().max(1);
         subjects.rotate_left(first);
         for subject in subjects {
-            eprintln!("round {} of {rounds}, {subject}: {} resources …", round + 1, common.resources);
+            eprintln!("round {} of {rounds}, {subject}: {} resources …", round + 1, work.resources);
             let program = program(options, subject)?;
-            let run = throughput::measure(subject, &program, (round, common.resources), limits(common)).await;
+            let run =
+                throughput::measure(subject, &program, (round, work.resources), limits(&work.common)).await;
             runs.push(run.with_context(|| format!("{subject} could not be measured"))?);
         }
+    }
+    Ok(runs)
+}
+
+async fn idle(
+    options: &Options,
+    subjects: &[Subject],
+    duration: Duration,
+    limits: Limits,
+) -> Result<Vec<idle::Idle>> {
+    let mut runs = Vec::new();
+    for subject in subjects {
+        eprintln!("{subject}: idle for {duration:?} …");
+        let run = idle::measure(*subject, &program(options, *subject)?, duration, limits).await;
+        runs.push(run.with_context(|| format!("{subject} could not be measured"))?);
     }
     Ok(runs)
 }

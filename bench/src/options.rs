@@ -30,25 +30,46 @@ pub(crate) struct Options {
 #[derive(Subcommand)]
 pub(crate) enum Verb {
     /// Count the requests that a new resource costs, an edit, and a takeover of resources that have not changed
-    Requests(Common),
+    Requests(Work),
     /// Measure how many new resources a second are acted on, and what that takes of the API server
     Throughput {
         #[command(flatten)]
-        common: Common,
+        work: Work,
         /// How often each operator is measured, in turn
         #[arg(long, default_value_t = 2, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
         rounds: u32,
     },
+    /// Measure what many replicas with many shards take while there is nothing to do
+    Idle {
+        /// How many replicas
+        #[arg(long, default_value_t = 8, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
+        replicas: u32,
+        /// How many shards
+        #[arg(long, default_value_t = 64, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+        shards: u16,
+        /// For how long
+        #[arg(long, default_value_t = 60, value_name = "SECONDS")]
+        seconds: u64,
+        #[command(flatten)]
+        common: Common,
+    },
 }
 
+/// What is made, and of whom it is measured.
 #[derive(Args)]
-pub(crate) struct Common {
+pub(crate) struct Work {
     /// How many resources
     #[arg(long, default_value_t = 1500, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) resources: u32,
     /// Which operators, with how many replicas
     #[arg(long, value_delimiter = ',', default_value = "ours,ours:3,scaffold,best", value_name = "NAME[:N]")]
     pub(crate) subjects: Vec<Subject>,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+#[derive(Args)]
+pub(crate) struct Common {
     /// How long nothing may be asked for until something counts as over, in seconds
     #[arg(long, default_value_t = 4, value_name = "SECONDS")]
     pub(crate) quiet: u64,

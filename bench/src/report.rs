@@ -1,6 +1,7 @@
 //! Figures as JSON and as tables.
 
 mod document;
+mod idle;
 mod requests;
 mod settings;
 mod table;
@@ -11,6 +12,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 
+use crate::idle::Idle;
 use crate::options::Common;
 use crate::requests::Requests;
 use crate::throughput::Throughput;
@@ -23,6 +25,7 @@ pub(crate) use settings::Settings;
 pub(crate) enum Report {
     Requests { settings: Settings, runs: Vec<Requests> },
     Throughput { settings: Settings, runs: Vec<Throughput> },
+    Idle { settings: Settings, runs: Vec<Idle> },
 }
 
 impl Report {
@@ -30,6 +33,7 @@ impl Report {
         match self {
             Self::Requests { .. } => "requests",
             Self::Throughput { .. } => "throughput",
+            Self::Idle { .. } => "idle",
         }
     }
 
@@ -37,6 +41,7 @@ impl Report {
         let (settings, table) = match self {
             Self::Requests { settings, runs } => (settings, requests::table(runs)),
             Self::Throughput { settings, runs } => (settings, throughput::table(runs)),
+            Self::Idle { settings, runs } => (settings, idle::table(runs)),
         };
         format!("{}\n{table}\n{}", settings.headline(), settings.programs())
     }

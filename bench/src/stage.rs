@@ -13,6 +13,7 @@ use kube_testkit::{BackendChoice, Cluster, ClusterOptions, ProcessIds, WorkDir, 
 
 use crate::audit::{Audit, Tally};
 use crate::leases;
+use crate::metrics;
 use crate::progress::{Progress, Until};
 use crate::resources::{self, Resources};
 use crate::spent::{Cpu, Spent};
@@ -213,6 +214,11 @@ impl Stage {
         let connections = self.replicas.iter().map(|replica| usage::connections(replica.pid(), port));
         let connections = connections.sum::<Result<usize>>()?;
         Ok((self.audit.read()?.open_watches.values().sum(), connections))
+    }
+
+    /// How many events of this API group the API server has sent, to all watches together.
+    pub(crate) async fn watch_events(&self, group: &str) -> Result<f64> {
+        metrics::sum(&self.client, "apiserver_watch_events_total", ("group", group)).await
     }
 
     pub(crate) fn mark(&mut self) -> Result<Mark> {

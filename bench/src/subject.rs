@@ -14,6 +14,9 @@ use serde::Serialize;
 pub(crate) struct Subject {
     pub(crate) kind: Kind,
     pub(crate) replicas: u32,
+    /// Where it is not the program's default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) shards: Option<u16>,
 }
 
 /// Which operator.
@@ -54,12 +57,14 @@ impl Subject {
     }
 
     /// The settings that are published with the figures.
-    pub(crate) fn arguments(self) -> Vec<&'static str> {
-        match self.kind {
-            Kind::Ours => vec!["--metrics-addr=off", "--health-addr=off"],
-            Kind::Scaffold => vec!["-mode=scaffold", "-workers=10", "-qps=1000", "-leader-elect"],
-            Kind::Best => vec!["-mode=best", "-workers=10", "-qps=1000", "-leader-elect"],
-        }
+    pub(crate) fn arguments(self) -> Vec<String> {
+        let fixed: &[&str] = match self.kind {
+            Kind::Ours => &["--metrics-addr=off", "--health-addr=off"],
+            Kind::Scaffold => &["-mode=scaffold", "-workers=10", "-qps=1000", "-leader-elect"],
+            Kind::Best => &["-mode=best", "-workers=10", "-qps=1000", "-leader-elect"],
+        };
+        let shards = self.shards.map(|shards| format!("--shards={shards}"));
+        fixed.iter().map(|argument| (*argument).to_owned()).chain(shards).collect()
     }
 }
 
@@ -75,7 +80,7 @@ impl FromStr for Subject {
             _ => bail!("there is no operator {kind:?}; use ours, ours:3, scaffold or best"),
         };
         match replicas.parse() {
-            Ok(replicas @ 1..=64) => Ok(Self { kind, replicas }),
+            Ok(replicas @ 1..=64) => Ok(Self { kind, replicas, shards: None }),
             _ => bail!("{replicas:?} is no number of replicas; use 1 to 64"),
         }
     }
@@ -89,7 +94,8 @@ impl fmt::Display for Subject {
             Kind::Best => "peer, best",
         };
         let plural = if self.replicas == 1 { "" } else { "s" };
-        write!(f, "{name}, {} replica{plural}", self.replicas)
+        write!(f, "{name}, {} replica{plural}", self.replicas)?;
+        self.shards.map_or(Ok(()), |shards| write!(f, ", {shards} shards"))
     }
 }
 
@@ -100,7 +106,7 @@ mod tests {
     #[test]
     fn subjects_are_named_with_their_replicas() {
         let three: Subject = "ours:3".parse().expect("a subject");
-        assert_eq!(three, Subject { kind: Kind::Ours, replicas: 3 });
+        assert_eq!(three, Subject { kind: Kind::Ours, replicas: 3, shards: None });
         assert_eq!("best".parse::<Subject>().expect("a subject").to_string(), "peer, best, 1 replica");
         assert!("theirs".parse::<Subject>().is_err() && "ours:0".parse::<Subject>().is_err());
     }

@@ -1,0 +1,43 @@
+//! `bench idle`: what many replicas with many shards take while there is nothing to do.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Result;
+use serde::Serialize;
+
+use crate::spent::Spent;
+use crate::stage::{Limits, Stage};
+use crate::subject::Subject;
+
+/// What was measured of one operator that has nothing to do.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Idle {
+    pub(crate) subject: Subject,
+    pub(crate) spent: Spent,
+    /// Events of Leases that the API server sent, to all watches together.
+    pub(crate) lease_events: f64,
+    /// Resident bytes of each replica.
+    pub(crate) memory: Vec<u64>,
+    /// Of all replicas.
+    pub(crate) watches: i64,
+    pub(crate) connections: usize,
+}
+
+/// Measures one operator for so long, once its shards are spread over its replicas.
+pub(crate) async fn measure(
+    subject: Subject,
+    program: &Path,
+    duration: Duration,
+    limits: Limits,
+) -> Result<Idle> {
+    let mut stage = Stage::raise(subject, program, limits).await?;
+    let (mark, events) = (stage.mark()?, stage.watch_events("coordination.k8s.io").await?);
+    tokio::time::sleep(duration).await;
+    let spent = stage.since(&mark)?;
+    let lease_events = stage.watch_events("coordination.k8s.io").await? - events;
+    let memory = stage.memory()?;
+    let (watches, connections) = stage.open()?;
+    stage.strike().await?;
+    Ok(Idle { subject, spent, lease_events, memory, watches, connections })
+}
