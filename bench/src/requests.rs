@@ -1,6 +1,6 @@
 //! `bench requests`: what is sent for a new resource, an edit, and a takeover of resources that have not changed.
 //!
-//! Servers become ready in phases of their own, so that counts don't depend on how fast the stand-in is.
+//! Servers become ready only once all resources have been acted on, so that counts don't depend on how fast the stand-in is.
 
 use std::path::Path;
 use std::time::Duration;
@@ -10,8 +10,9 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::progress::Until;
+use crate::resources::Resources;
 use crate::spent::Spent;
-use crate::stage::{Limits, Stage};
+use crate::stage::{Limits, Mark, Stage};
 use crate::subject::Subject;
 
 /// How long an operator is watched that has nothing to do.
@@ -22,13 +23,13 @@ const IDLE: Duration = Duration::from_secs(20);
 pub(crate) struct Requests {
     pub(crate) subject: Subject,
     pub(crate) resources: u32,
-    /// From the first creation until every status says that the resource was acted on, and nothing is left to do.
+    /// From the first creation until every status says that the resource was acted on.
     pub(crate) creation: Spent,
-    /// From when all servers were ready until every status says so.
+    /// From the first creation until every status says that the servers are ready, and nothing is left to do.
     pub(crate) rollout: Spent,
     /// From the edit of one field of each resource until every status says that it was acted on.
     pub(crate) edit: Spent,
-    /// As after the creation.
+    /// From the edit until every status says that the servers are ready, and nothing is left to do.
     pub(crate) edit_rollout: Spent,
     /// One replica ends in good order and starts again; nothing has changed.
     pub(crate) takeover: Spent,
@@ -59,29 +60,15 @@ pub(crate) async fn measure(
     let mark = stage.mark()?;
     let mut made = stage.create(resources).await?;
     stage.reach(&made, Until::ActedOn).await?;
-    stage.quiet().await?;
     let creation = stage.since(&mark)?;
-
-    let mark = stage.mark()?;
-    stage.servers_get_ready();
-    stage.reach(&made, Until::Ready).await?;
-    stage.quiet().await?;
-    stage.servers_stay();
-    let rollout = stage.since(&mark)?;
+    let rollout = roll_out(&mut stage, &made, &mark).await?;
     let children = made.children(stage.client()).await?;
 
     let mark = stage.mark()?;
     stage.edit(&mut made).await?;
     stage.reach(&made, Until::ActedOn).await?;
-    stage.quiet().await?;
     let edit = stage.since(&mark)?;
-
-    let mark = stage.mark()?;
-    stage.servers_get_ready();
-    stage.reach(&made, Until::Ready).await?;
-    stage.quiet().await?;
-    stage.servers_stay();
-    let edit_rollout = stage.since(&mark)?;
+    let edit_rollout = roll_out(&mut stage, &made, &mark).await?;
 
     let mark = stage.mark()?;
     stage.restart_one().await?;
@@ -108,4 +95,14 @@ pub(crate) async fn measure(
         connections,
         children,
     })
+}
+
+/// Lets servers become ready, and waits until every status says so and nothing is left to do. An operator that looks at servers that are
+/// not ready comes to rest only then.
+async fn roll_out(stage: &mut Stage, resources: &Resources, mark: &Mark) -> Result<Spent> {
+    stage.servers_get_ready();
+    stage.reach(resources, Until::Ready).await?;
+    stage.quiet().await?;
+    stage.servers_stay();
+    stage.since(mark)
 }

@@ -16,10 +16,10 @@ pub(super) fn table(runs: &[Requests]) -> String {
     row("requests for a new resource until its status says so", &|run| requests(&run.creation, run));
     row("… of them accepted writes", &|run| writes(&run.creation, run));
     row("… of them refused", &|run| number(each(run.creation.work.refused(), run.resources)));
-    row("requests when its servers are ready", &|run| requests(&run.rollout, run));
+    row("requests for a new resource until its servers are ready", &|run| requests(&run.rollout, run));
     row("requests for an edit of one field until its status says so", &|run| requests(&run.edit, run));
     row("… of them accepted writes", &|run| writes(&run.edit, run));
-    row("requests when the edit is rolled out", &|run| requests(&run.edit_rollout, run));
+    row("requests for an edit of one field until it is rolled out", &|run| requests(&run.edit_rollout, run));
     row("takeover without changes: lists and watches", &|run| run.takeover.work.of_caches().to_string());
     row("takeover without changes: all other requests", &|run| {
         (run.takeover.work.total() - run.takeover.work.of_caches()).to_string()
