@@ -4,7 +4,12 @@
 //! `false` and the compiler drops the broken branch.
 
 #[cfg(feature = "mutants")]
-pub use crate::shard::caches::clean_up::cleaned_up;
+mod clean_ups;
+
+#[cfg(feature = "mutants")]
+pub(crate) use clean_ups::clean_ups;
+#[cfg(feature = "mutants")]
+pub use clean_ups::cleaned_up;
 
 /// Returns when [`Mutant::DeletedIsCleanUp`] has deleted what it deletes. Without the feature `mutants` that is at once.
 #[cfg(not(feature = "mutants"))]

@@ -257,7 +257,11 @@ impl<K: Sharded, R: Reconciler<K>> Observer<K> for ShardObserver<K, R> {
 
     fn left(&self, object: &ObjectMeta) {
         #[cfg(feature = "mutants")]
-        super::caches::clean_up::after(&self.setup.owned, &self.setup.clients.ungated(), object);
+        super::caches::clean_up::after(
+            self.setup.owned.iter().map(|owned| &owned.clean_up),
+            &self.setup.clients.ungated(),
+            object,
+        );
         self.caches.forget(&cr_name_of(object));
         if let Some(uid) = &object.uid {
             self.tracker.forget(uid);

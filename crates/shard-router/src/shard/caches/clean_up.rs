@@ -1,6 +1,6 @@
 //! What `deleted-is-clean-up` does: a `DELETED` event of a filtered watch is believed. Mutants only.
 
-use std::{fmt::Debug, sync::OnceLock};
+use std::fmt::Debug;
 
 use futures::{FutureExt, future::BoxFuture};
 use k8s_openapi::NamespaceResourceScope;
@@ -10,13 +10,8 @@ use kube::{
     core::ObjectMeta,
 };
 use serde::de::DeserializeOwned;
-use tokio_util::task::TaskTracker;
 
-use super::OwnedType;
-use crate::{
-    mutants::{Mutant, active},
-    sharded::Sharded,
-};
+use crate::mutants::{Mutant, active, clean_ups};
 
 /// Deletes the children of one type. Arguments: client, namespace, uid of their owner.
 pub(crate) type CleanUp = Box<dyn Fn(Client, String, String) -> BoxFuture<'static, ()> + Send + Sync>;
@@ -35,31 +30,19 @@ where
     Box::new(|client, namespace, owner| delete_all::<C>(Api::namespaced(client, &namespace), owner).boxed())
 }
 
-/// The clean-ups that run.
-fn clean_ups() -> &'static TaskTracker {
-    static RUNNING: OnceLock<TaskTracker> = OnceLock::new();
-    RUNNING.get_or_init(|| {
-        let tracker = TaskTracker::new();
-        // So that it can be waited for; tasks are taken all the same.
-        tracker.close();
-        tracker
-    })
-}
-
-/// Returns when [`Mutant::DeletedIsCleanUp`] has deleted what it deletes. Without the feature `mutants` that is at once.
-pub async fn cleaned_up() {
-    clean_ups().wait().await;
-}
-
 /// `object` has left the watch: deletes its children of these types, by a client without a gate.
-pub(in crate::shard) fn after<K: Sharded>(owned: &[OwnedType<K>], client: &Client, object: &ObjectMeta) {
+pub(in crate::shard) fn after<'a>(
+    types: impl IntoIterator<Item = &'a CleanUp>,
+    client: &Client,
+    object: &ObjectMeta,
+) {
     if !active(Mutant::DeletedIsCleanUp) {
         return;
     }
     let (namespace, uid) =
         (object.namespace.clone().unwrap_or_default(), object.uid.clone().unwrap_or_default());
-    for owned in owned {
-        clean_ups().spawn((owned.clean_up)(client.clone(), namespace.clone(), uid.clone()));
+    for clean_up in types {
+        clean_ups().spawn(clean_up(client.clone(), namespace.clone(), uid.clone()));
     }
 }
 
