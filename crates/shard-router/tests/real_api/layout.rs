@@ -30,11 +30,11 @@ async fn a_refused_replica_says_why_and_works_once_the_layout_matches() {
     let first = fleet.start(fleet.options("pod-a", 4), quick);
     fleet.settle_at(&[4]).await;
     let other = fleet.start(fleet.options("pod-b", 2), quick);
-    let because = other.unready_because("shards 2").await;
-    assert!(because.contains("says 4"), "{because}");
+    let because = other.unready_because("set to 2 shards").await;
+    assert!(because.contains("says 4 shards"), "{because}");
     first.terminate().await;
     // Everything is free now, and it still takes nothing.
-    other.unready_because("shards 2").await;
+    other.unready_because("set to 2 shards").await;
 
     // A layout change comes with a later version; here a hand does what it would do. Two of the Leases stay unused.
     let layout = serde_json::to_string(&Layout::first(2.try_into().unwrap(), None)).unwrap();

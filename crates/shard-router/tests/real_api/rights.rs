@@ -80,10 +80,11 @@ async fn a_missing_right_on_children_is_named_and_waited_for() {
     create(&fleet.widgets, "w", &[]).await;
     let replica = start(&fleet);
     replica.unready_because(&may_not(&fleet, "list services")).await;
-    // The widgets do not wait for it.
-    fleet.reconciled(&["w".to_owned()]).await;
+    // A reconcile could not tell a child that is unknown from one that is not there.
+    assert!(fleet.records.of("begin").is_empty(), "a reconcile has begun before the children are known");
     grant_all_but(&fleet, None).await;
     replica.ready().await;
+    fleet.reconciled(&["w".to_owned()]).await;
     replica.terminate().await;
 }
 

@@ -173,7 +173,8 @@ pub(crate) async fn other_count(fleet: &Fleet) -> Vec<String> {
     fleet.settle_at(&[4]).await;
     let other = fleet.start(fleet.options("pod-b", 2), quick);
     let readiness = || other.readiness.get();
-    let refuses = || matches!(readiness(), Readiness::NotReady { because } if because.contains("shards 2"));
+    let refuses =
+        || matches!(readiness(), Readiness::NotReady { because } if because.contains("set to 2 shards"));
     // Either it says so, or it is ready for work. A share is no sign to wait for while the first replica is there: by
     // the committed layout the second may be given just the two shards that its own layout knows nothing of.
     eventually("the second replica to make up its mind", DEADLINE, || async {
