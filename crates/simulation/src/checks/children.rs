@@ -36,8 +36,9 @@ pub(super) fn check(evidence: &Evidence) -> Check {
             }
         }
         if let (Some(known), Some(after)) = (access.known, &access.after) {
-            // The first time counts.
-            shown.entry((&access.by, &access.child, after)).or_insert(known);
+            // The first time counts; a watch may be slower than an answer to a later request.
+            let first = shown.entry((&access.by, &access.child, after)).or_insert(known);
+            *first = known.min(*first);
         }
     }
     check
@@ -78,6 +79,16 @@ mod tests {
         let write = access(40, true, state("5", false), state("6", false));
         let again = access(80, true, state("6", false), state("7", false));
         assert_eq!(violations(vec![read, write, again]), (2, 0));
+    }
+
+    #[test]
+    fn what_a_slow_watch_shows_later_than_an_answer_was_shown_by_the_answer() {
+        let mut watch = access(0, false, state("5", false), state("5", false));
+        watch.known = Some(at(1000));
+        let read = access(10, false, state("5", false), state("5", false));
+        let write = access(50, true, state("5", false), state("6", false));
+        assert_eq!(violations(vec![watch.clone(), read, write.clone()]), (1, 0));
+        assert_eq!(violations(vec![watch, write]), (1, 1), "the watch had not shown it yet");
     }
 
     #[test]
