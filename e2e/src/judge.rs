@@ -12,7 +12,7 @@ use overlap_checker::{
     Violation, WriteRules, judge,
 };
 
-use crate::evidence::Evidence;
+use crate::collected::Collected;
 use losses::millis;
 pub(crate) use losses::{Cause, Loss, Measured};
 
@@ -83,7 +83,7 @@ impl Story {
     /// Judges everything so far. `drill_since` is where the drill began: its losses are those after.
     pub(crate) fn judge(
         &mut self,
-        evidence: &Evidence,
+        evidence: &Collected,
         crs: Vec<CreatedCr>,
         transit: Duration,
         drill_since: &Stamp,
@@ -155,7 +155,7 @@ impl Story {
     fn unowned(
         &self,
         epoch: &Epoch,
-        evidence: &Evidence,
+        evidence: &Collected,
         elected: &RecordLog,
         faults: &[Fault],
         now: &Stamp,
@@ -243,7 +243,7 @@ fn coarse(sentence: &str) -> String {
 }
 
 /// The processes that began in an epoch.
-fn started_in<'a>(epoch: &Epoch, evidence: &Evidence, elected: &'a RecordLog) -> HashSet<&'a Replica> {
+fn started_in<'a>(epoch: &Epoch, evidence: &Collected, elected: &'a RecordLog) -> HashSet<&'a Replica> {
     let within = |at: &Stamp| {
         at.boot >= epoch.since.boot && epoch.until.as_ref().is_none_or(|until| at.boot < until.boot)
     };
@@ -255,7 +255,7 @@ fn started_in<'a>(epoch: &Epoch, evidence: &Evidence, elected: &'a RecordLog) ->
     here.map(|record| &record.replica).collect()
 }
 
-fn rules(evidence: &Evidence, transit: Duration) -> Rules {
+fn rules(evidence: &Collected, transit: Duration) -> Rules {
     Rules {
         writes: WriteRules {
             judged: vec![

@@ -2,8 +2,9 @@
 //! `cargo xtask e2e --help` says what can be chosen.
 
 mod cluster;
+mod collected;
 mod drills;
-mod evidence;
+mod harness;
 mod images;
 mod judge;
 mod operator;
@@ -13,7 +14,6 @@ mod report;
 mod resources;
 mod run;
 mod screen;
-mod stage;
 mod teardown;
 mod tool;
 mod traffic;

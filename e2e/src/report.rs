@@ -13,11 +13,11 @@ use overlap_checker::Verdict;
 use overlap_checker::records::Stamp;
 use serde::Serialize;
 
+use crate::collected::Gathered;
 use crate::drills::Drill;
-use crate::evidence::Gathered;
+use crate::harness::Harness;
 use crate::judge::Measured;
 use crate::screen::Screen;
-use crate::stage::Stage;
 use crate::traffic::Answers;
 use crate::usage::Usage;
 
@@ -40,7 +40,7 @@ pub(crate) struct Report {
 /// What became of a drill.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum Outcome {
+pub(crate) enum DrillStatus {
     Passed,
     Failed,
     /// And why.
@@ -52,7 +52,7 @@ pub(crate) enum Outcome {
 pub(crate) struct DrillResult {
     pub(crate) name: &'static str,
     pub(crate) about: &'static str,
-    pub(crate) outcome: Outcome,
+    pub(crate) outcome: DrillStatus,
     /// One sentence each.
     pub(crate) failures: Vec<String>,
     pub(crate) notes: Vec<String>,
@@ -81,7 +81,7 @@ impl DrillResult {
         Self {
             name: drill.name,
             about: drill.about,
-            outcome: Outcome::Passed,
+            outcome: DrillStatus::Passed,
             failures: Vec::new(),
             notes: Vec::new(),
             started: Timestamp::now(),
@@ -103,9 +103,11 @@ impl DrillResult {
     pub(crate) fn print(&self, screen: Screen) {
         let seconds = self.took.as_secs_f64();
         match &self.outcome {
-            Outcome::Skipped(why) => screen.say(&format!("{}: SKIPPED: {why}", self.name)),
-            Outcome::Passed => screen.say(&format!("{}: ok, {seconds:.0} s; {}", self.name, self.evidence())),
-            Outcome::Failed => {
+            DrillStatus::Skipped(why) => screen.say(&format!("{}: SKIPPED: {why}", self.name)),
+            DrillStatus::Passed => {
+                screen.say(&format!("{}: ok, {seconds:.0} s; {}", self.name, self.collected()))
+            }
+            DrillStatus::Failed => {
                 for failure in self.failures.iter().take(PRINTED) {
                     screen.say(&format!("{}: FAILED: {failure}", self.name));
                 }
@@ -120,7 +122,7 @@ impl DrillResult {
     }
 
     /// What the judgement rests on.
-    pub(crate) fn evidence(&self) -> String {
+    pub(crate) fn collected(&self) -> String {
         let Some(verdict) = &self.verdict else { return "not judged".to_owned() };
         let coverage = &verdict.coverage;
         format!(
@@ -138,12 +140,12 @@ impl DrillResult {
 }
 
 impl Report {
-    pub(crate) fn new(stage: &Stage) -> Self {
-        let timings = stage.release.timings();
+    pub(crate) fn new(harness: &Harness) -> Self {
+        let timings = harness.release.timings();
         Self {
             started: Timestamp::now(),
-            kubernetes: stage.cluster.version.clone(),
-            preset: stage.options.preset.name().to_owned(),
+            kubernetes: harness.cluster.version.clone(),
+            preset: harness.options.preset.name().to_owned(),
             bound: format!(
                 "LeaseDuration {} s + RetryPeriod {} s = {} s",
                 timings.lease_duration.as_secs(),
@@ -157,14 +159,14 @@ impl Report {
     }
 
     /// Writes junit.xml, report.html, result.json, and what `--json` asked for.
-    pub(crate) fn write(&self, stage: &Stage) -> Result<()> {
+    pub(crate) fn write(&self, harness: &Harness) -> Result<()> {
         let json = serde_json::to_string_pretty(self).context("the result could not be serialised")? + "\n";
         let mut files = vec![
-            (stage.dir.join("junit.xml"), junit::document(self)?),
-            (stage.dir.join("report.html"), html::page(self, &stage.evidence)),
-            (stage.dir.join("result.json"), json.clone()),
+            (harness.dir.join("junit.xml"), junit::document(self)?),
+            (harness.dir.join("report.html"), html::page(self, &harness.collected)),
+            (harness.dir.join("result.json"), json.clone()),
         ];
-        files.extend(stage.options.json.clone().map(|path| (path, json)));
+        files.extend(harness.options.json.clone().map(|path| (path, json)));
         for (path, text) in files {
             std::fs::write(&path, text)
                 .with_context(|| format!("{} could not be written", path.display()))?;
@@ -177,9 +179,9 @@ impl Report {
         println!();
         for drill in &self.drills {
             let result = match &drill.outcome {
-                Outcome::Passed => "ok",
-                Outcome::Failed => "FAILED",
-                Outcome::Skipped(_) => "skipped",
+                DrillStatus::Passed => "ok",
+                DrillStatus::Failed => "FAILED",
+                DrillStatus::Skipped(_) => "skipped",
             };
             println!("  {:<16} {result:<8} {:>5.0} s", drill.name, drill.took.as_secs_f64());
             for measured in &drill.measured {
@@ -202,7 +204,7 @@ impl Report {
         let failed: Vec<_> = self
             .drills
             .iter()
-            .filter(|drill| drill.outcome == Outcome::Failed)
+            .filter(|drill| drill.outcome == DrillStatus::Failed)
             .map(|drill| drill.name)
             .collect();
         if let Some(why) = self.aborted {
@@ -211,7 +213,7 @@ impl Report {
         if !failed.is_empty() {
             bail!("failed drills: {}", failed.join(", "));
         }
-        if !self.drills.iter().any(|drill| drill.outcome == Outcome::Passed) {
+        if !self.drills.iter().any(|drill| drill.outcome == DrillStatus::Passed) {
             bail!("no drill ran, so nothing was shown");
         }
         Ok(())

@@ -16,7 +16,7 @@ use overlap_checker::records::{CrKey, Stamp, Uid};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 
-use crate::wait::{Seen, until};
+use crate::wait::{WaitStatus, until};
 
 /// Where they are.
 pub(crate) const NAMESPACE: &str = "e2e-caches";
@@ -110,7 +110,9 @@ impl Resources {
             // The collector of garbage has one queue: what is left there would hold up the next drill.
             let sets = self.sets.list_metadata(&ListParams::default()).await?;
             let sets = sets.iter().filter(|one| one.name_any().starts_with(prefix)).count();
-            Ok(Seen::when(left + sets == 0, || format!("{left} and {sets} StatefulSets are still there")))
+            Ok(WaitStatus::when(left + sets == 0, || {
+                format!("{left} and {sets} StatefulSets are still there")
+            }))
         })
         .await
     }
@@ -122,10 +124,14 @@ impl Resources {
         let count = until("every Memcached to be as asked for", within, || async {
             let (all, unfinished) = self.unfinished().await?;
             if unfinished.is_empty() {
-                return Ok(Seen::Done(all));
+                return Ok(WaitStatus::Done(all));
             }
             let first: Vec<_> = unfinished.iter().take(3).map(String::as_str).collect();
-            Ok(Seen::NotYet(format!("{} of {all} are not, such as {}", unfinished.len(), first.join(", "))))
+            Ok(WaitStatus::NotYet(format!(
+                "{} of {all} are not, such as {}",
+                unfinished.len(),
+                first.join(", ")
+            )))
         });
         match count.await? {
             0 => bail!("there is no Memcached, so nothing has converged"),

@@ -1,4 +1,4 @@
-//! The run: raise everything, one drill after the other, judge each, tear everything down.
+//! The run: set up everything, one drill after the other, judge each, tear everything down.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -13,15 +13,15 @@ use overlap_checker::records::Stamp;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cluster::Cluster;
+use crate::collected::Collected;
 use crate::drills::{ALL, Drill, SERVED};
-use crate::evidence::Evidence;
+use crate::harness::{CONVERGED_WITHIN, Harness, OPERATOR_NAMESPACE};
 use crate::images::Images;
 use crate::judge::Story;
 use crate::options::Options;
-use crate::report::{DrillResult, Outcome, Report};
+use crate::report::{DrillResult, DrillStatus, Report};
 use crate::resources::{NAMESPACE, Resources, empty, keep_editing, served};
 use crate::screen::Screen;
-use crate::stage::{CONVERGED_WITHIN, OPERATOR_NAMESPACE, Stage};
 use crate::teardown;
 use crate::traffic::{Answers, Traffic};
 use crate::usage::Meter;
@@ -62,26 +62,26 @@ pub(crate) async fn run(options: Options) -> Result<()> {
 async fn drills(options: &Options, chosen: &[&Drill], dir: &Path, screen: Screen) -> Result<()> {
     let cluster = Cluster::start(options, dir, screen).await?;
     screen.say(&format!("Kubernetes {}; KUBECONFIG={}", cluster.version, cluster.kubeconfig.display()));
-    let mut stage = raise(options, cluster, dir, screen).await?;
-    let mut report = Report::new(&stage);
-    if let Err(error) = install(&mut stage).await {
-        gather_rest(&mut stage).await;
+    let mut harness = set_up(options, cluster, dir, screen).await?;
+    let mut report = Report::new(&harness);
+    if let Err(error) = install(&mut harness).await {
+        gather_rest(&mut harness).await;
         return Err(error);
     }
     for drill in chosen {
-        let result = play(&mut stage, drill).await;
+        let result = run_drill(&mut harness, drill).await;
         result.print(screen);
-        let failed = result.outcome == Outcome::Failed;
+        let failed = result.outcome == DrillStatus::Failed;
         report.drills.push(result);
         // Written after each drill: a run that is ended early has left what it saw.
-        report.write(&stage)?;
-        if failed && let Err(error) = stage.restore().await {
+        report.write(&harness)?;
+        if failed && let Err(error) = harness.restore().await {
             report.aborted = Some(format!("the cluster could not be put back into order: {error:#}"));
             break;
         }
     }
-    gather_rest(&mut stage).await;
-    report.write(&stage)?;
+    gather_rest(&mut harness).await;
+    report.write(&harness)?;
     report.print(screen);
     report.into_result()
 }
@@ -97,8 +97,8 @@ async fn interruption() -> Result<&'static str> {
 }
 
 /// Prepares everything that the installation needs.
-async fn raise(options: &Options, cluster: Cluster, dir: &Path, screen: Screen) -> Result<Stage> {
-    let evidence = Evidence::start(&cluster, dir).await?;
+async fn set_up(options: &Options, cluster: Cluster, dir: &Path, screen: Screen) -> Result<Harness> {
+    let collected = Collected::start(&cluster, dir).await?;
     let images = Images::prepare(options, &cluster, dir, screen).await?;
     let namespaces = Api::<Namespace>::all(cluster.client.clone());
     for name in [NAMESPACE, OPERATOR_NAMESPACE] {
@@ -108,89 +108,90 @@ async fn raise(options: &Options, cluster: Cluster, dir: &Path, screen: Screen) 
             format!("namespace {name} could not be made; if an earlier run has left it, delete it")
         })?;
     }
-    Ok(Stage {
-        release: Stage::usual_release(options, &images),
+    Ok(Harness {
+        release: Harness::usual_release(options, &images),
         resources: Resources::new(&cluster.client),
         client: cluster.client.clone(),
         story: Story::default(),
         transit: Duration::ZERO,
-        doomed_servers: Vec::new(),
+        servers_taken_down: Vec::new(),
         notes: Vec::new(),
         options: options.clone(),
         cluster,
         images,
-        evidence,
+        collected,
         screen,
         dir: dir.to_owned(),
     })
 }
 
-async fn install(stage: &mut Stage) -> Result<()> {
-    stage.screen.say("Installing the chart …");
-    stage.begin_epoch()?;
-    stage.apply().await?;
-    let image = stage.images.memcached.clone();
-    stage.resources.create((0..BASE).map(|number| (format!("base-{number}"), empty()))).await?;
-    stage.resources.create(SERVED.map(|name| (name.to_owned(), served(2, &image)))).await?;
-    stage.screen.say("Waiting for the first shards and servers …");
-    stage.settle().await?;
-    let count = stage.resources.converged(CONVERGED_WITHIN).await?;
-    stage.screen.say(&format!("{count} Memcached are as asked for."));
+async fn install(harness: &mut Harness) -> Result<()> {
+    harness.screen.say("Installing the chart …");
+    harness.begin_epoch()?;
+    harness.apply().await?;
+    let image = harness.images.memcached.clone();
+    harness.resources.create((0..BASE).map(|number| (format!("base-{number}"), empty()))).await?;
+    harness.resources.create(SERVED.map(|name| (name.to_owned(), served(2, &image)))).await?;
+    harness.screen.say("Waiting for the first shards and servers …");
+    harness.settle().await?;
+    let count = harness.resources.converged(CONVERGED_WITHIN).await?;
+    harness.screen.say(&format!("{count} Memcached are as asked for."));
     Ok(())
 }
 
 /// Plays one drill, with clients and users at work all the time, and judges it.
-async fn play(stage: &mut Stage, drill: &Drill) -> DrillResult {
+async fn run_drill(harness: &mut Harness, drill: &Drill) -> DrillResult {
     let mut result = DrillResult::new(drill);
-    if drill.needs_nodes && stage.cluster.nodes.is_empty() {
-        result.outcome = Outcome::Skipped("it needs the nodes, which only a kind cluster gives".to_owned());
+    if drill.needs_nodes && harness.cluster.nodes.is_empty() {
+        result.outcome =
+            DrillStatus::Skipped("it needs the nodes, which only a kind cluster gives".to_owned());
         return result;
     }
-    stage.screen.say(&format!("{}: {} …", drill.name, drill.about));
-    stage.notes.clear();
-    stage.doomed_servers.clear();
+    harness.screen.say(&format!("{}: {} …", drill.name, drill.about));
+    harness.notes.clear();
+    harness.servers_taken_down.clear();
     let started = Instant::now();
-    let nodes = stage.cluster.ready_nodes().await.unwrap_or_default();
-    let meter = Meter::start(stage.client.clone(), nodes);
-    let acted = tokio::time::timeout(LONGEST_DRILL, act(stage, drill, &mut result)).await;
+    let nodes = harness.cluster.ready_nodes().await.unwrap_or_default();
+    let meter = Meter::start(harness.client.clone(), nodes);
+    let acted = tokio::time::timeout(LONGEST_DRILL, act(harness, drill, &mut result)).await;
     let acted = acted.unwrap_or_else(|_| Err(anyhow::anyhow!("it has not ended within {LONGEST_DRILL:?}")));
     if let Err(error) = acted {
         result.failures.push(format!("{error:#}."));
     }
-    if let Err(error) = judge(stage, &mut result).await {
+    if let Err(error) = judge(harness, &mut result).await {
         result.failures.push(format!("It could not be judged: {error:#}."));
     }
     result.usage = meter.take();
     if let Some(usage) = result.usage.describe() {
-        stage.note(usage);
+        harness.note(usage);
     }
     result.ended = Timestamp::now();
     result.took = started.elapsed();
-    result.notes = std::mem::take(&mut stage.notes);
-    result.outcome = if result.failures.is_empty() { Outcome::Passed } else { Outcome::Failed };
+    result.notes = std::mem::take(&mut harness.notes);
+    result.outcome = if result.failures.is_empty() { DrillStatus::Passed } else { DrillStatus::Failed };
     result
 }
 
-async fn act(stage: &mut Stage, drill: &Drill, result: &mut DrillResult) -> Result<()> {
+async fn act(harness: &mut Harness, drill: &Drill, result: &mut DrillResult) -> Result<()> {
     let servers: Vec<_> =
         SERVED.iter().flat_map(|name| (0..2).map(move |number| format!("{name}-{number}.{name}"))).collect();
-    let traffic = Traffic::start(&stage.client, &stage.images.client, drill.name, &servers).await?;
+    let traffic = Traffic::start(&harness.client, &harness.images.client, drill.name, &servers).await?;
     result.since = Some(Stamp::now()?);
-    let editing = tokio::spawn(keep_editing(stage.resources.clone(), BASE, EDIT_EVERY));
-    let drilled = (drill.run)(stage).await;
+    let editing = tokio::spawn(keep_editing(harness.resources.clone(), BASE, EDIT_EVERY));
+    let drilled = (drill.run)(harness).await;
     editing.abort();
     // Joined, so that no edit comes after the look at what has converged.
     let _ = editing.await;
     let settled = match &drilled {
-        Ok(()) => stage.settle().await,
+        Ok(()) => harness.settle().await,
         Err(_) => Ok(()),
     };
     let converged = match &drilled {
-        Ok(()) => stage.resources.converged(CONVERGED_WITHIN).await.map(|_| ()),
+        Ok(()) => harness.resources.converged(CONVERGED_WITHIN).await.map(|_| ()),
         Err(_) => Ok(()),
     };
     let answers = traffic.finish().await?;
-    result.failures.extend(unavailable(&answers, &stage.doomed_servers));
+    result.failures.extend(unavailable(&answers, &harness.servers_taken_down));
     result.answers = answers;
     drilled?;
     settled.context("afterwards the shards did not settle")?;
@@ -217,17 +218,17 @@ fn unavailable(answers: &Answers, doomed: &[String]) -> Vec<String> {
     failures
 }
 
-async fn judge(stage: &mut Stage, result: &mut DrillResult) -> Result<()> {
+async fn judge(harness: &mut Harness, result: &mut DrillResult) -> Result<()> {
     let until = Stamp::now()?;
-    stage.evidence.gather(&stage.cluster).await?;
+    harness.collected.gather(&harness.cluster).await?;
     let since = result.since.clone().unwrap_or_else(|| until.clone());
     let judgement =
-        stage.story.judge(&stage.evidence, stage.resources.history(), stage.transit, &since, &until);
+        harness.story.judge(&harness.collected, harness.resources.history(), harness.transit, &since, &until);
     for measured in &judgement.measured {
-        stage.note(measured.describe());
+        harness.note(measured.describe());
     }
     for write in judgement.late {
-        stage.note(format!("Outside of what is promised, as the network held it up for too long: {write}"));
+        harness.note(format!("Outside of what is promised, as the network held it up for too long: {write}"));
     }
     result.until = Some(until);
     result.failures.extend(judgement.failures);
@@ -235,21 +236,22 @@ async fn judge(stage: &mut Stage, result: &mut DrillResult) -> Result<()> {
     result.handovers = judgement.handovers;
     result.gaps = judgement.gaps;
     result.verdict = Some(judgement.verdict);
-    result.gathered = stage.evidence.gathered();
+    result.gathered = harness.collected.gathered();
     Ok(())
 }
 
-/// Events, and logs to the last line: for whoever looks into a failure.
-async fn gather_rest(stage: &mut Stage) {
-    let events = stage.cluster.kubectl(["get", "events", "--all-namespaces", "--output", "json"]).run().await;
+/// Events, and logs to the last line: for whoever investigates a failure.
+async fn gather_rest(harness: &mut Harness) {
+    let events =
+        harness.cluster.kubectl(["get", "events", "--all-namespaces", "--output", "json"]).run().await;
     let saved = match events {
-        Ok(events) => std::fs::write(stage.dir.join("events.json"), events).map_err(Into::into),
+        Ok(events) => std::fs::write(harness.dir.join("events.json"), events).map_err(Into::into),
         Err(error) => Err(error),
     };
     if let Err(error) = saved {
-        stage.screen.say(&format!("The events could not be gathered: {error:#}"));
+        harness.screen.say(&format!("The events could not be gathered: {error:#}"));
     }
-    if let Err(error) = stage.evidence.gather(&stage.cluster).await {
-        stage.screen.say(&format!("The last logs could not be gathered: {error:#}"));
+    if let Err(error) = harness.collected.gather(&harness.cluster).await {
+        harness.screen.say(&format!("The last logs could not be gathered: {error:#}"));
     }
 }

@@ -4,9 +4,9 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
+use crate::harness::OPERATOR_NAMESPACE;
 use crate::options::{Options, Provider};
 use crate::resources::NAMESPACE;
-use crate::stage::OPERATOR_NAMESPACE;
 use crate::tool::Tool;
 
 /// Ends what was started, however far that came.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::resources::NAMESPACE;
-use crate::wait::{Seen, until};
+use crate::wait::{WaitStatus, until};
 
 /// A client that runs.
 pub(crate) struct Traffic {
@@ -79,7 +79,7 @@ impl Traffic {
         until("the memcached client to get an answer", Duration::from_secs(120), || async {
             let answers = traffic.answers().await?;
             let wanted = targets.len() as u64;
-            Ok(Seen::when(answers.gets >= wanted, || format!("{} answers so far", answers.gets)))
+            Ok(WaitStatus::when(answers.gets >= wanted, || format!("{} answers so far", answers.gets)))
         })
         .await?;
         Ok(traffic)
@@ -121,7 +121,7 @@ impl Traffic {
         let _ = self.pods.delete(&self.name, &DeleteParams::default().grace_period(0)).await;
         until("the last memcached client to be gone", Duration::from_secs(60), || async {
             let there = self.pods.get_opt(&self.name).await?.is_some();
-            Ok(Seen::when(!there, || "it is still there".to_owned()))
+            Ok(WaitStatus::when(!there, || "it is still there".to_owned()))
         })
         .await
     }

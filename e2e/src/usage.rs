@@ -10,7 +10,7 @@ use parking_lot::{Mutex, MutexGuard};
 use serde::Serialize;
 use tokio::task::JoinHandle;
 
-use crate::stage::OPERATOR_NAMESPACE;
+use crate::harness::OPERATOR_NAMESPACE;
 
 /// A kubelet measures every 10 to 15 s; to ask more often tells nothing new.
 const EVERY: Duration = Duration::from_secs(5);

@@ -11,30 +11,30 @@ const EVERY: Duration = Duration::from_millis(250);
 /// again: an API server on a small machine has its moments.
 pub(crate) async fn until<T, F>(what: &str, within: Duration, mut probe: impl FnMut() -> F) -> Result<T>
 where
-    F: Future<Output = Result<Seen<T>>>,
+    F: Future<Output = Result<WaitStatus<T>>>,
 {
     let started = Instant::now();
     loop {
         let last = match probe().await {
-            Ok(Seen::Done(value)) => return Ok(value),
-            Ok(Seen::NotYet(instead)) => instead,
+            Ok(WaitStatus::Done(value)) => return Ok(value),
+            Ok(WaitStatus::NotYet(instead)) => instead,
             Err(error) => format!("{error:#}"),
         };
         if started.elapsed() > within {
-            bail!("waited {} s in vain for {what}: {last}", within.as_secs());
+            bail!("waited {} s for {what}, and it did not come: {last}", within.as_secs());
         }
         tokio::time::sleep(EVERY).await;
     }
 }
 
 /// What a look has shown.
-pub(crate) enum Seen<T = ()> {
+pub(crate) enum WaitStatus<T = ()> {
     Done(T),
     /// What there is instead.
     NotYet(String),
 }
 
-impl Seen {
+impl WaitStatus {
     pub(crate) fn when(done: bool, instead: impl FnOnce() -> String) -> Self {
         if done { Self::Done(()) } else { Self::NotYet(instead()) }
     }

@@ -9,7 +9,7 @@ use crate::pki::Authority;
 pub(crate) const AUDIT_LOG: &str = "audit.jsonl";
 
 /// Where one control plane listens and keeps its files, as the programs themselves see it.
-pub(crate) struct Seat<'a> {
+pub(crate) struct Endpoints<'a> {
     /// The address to listen on.
     pub(crate) bind: &'a str,
     /// The API server's port.
@@ -38,7 +38,7 @@ pub(crate) fn write_files(dir: &Path, audit_reads: bool) -> Result<Authority, St
 }
 
 /// The API server's arguments.
-pub(crate) fn apiserver_args(seat: &Seat<'_>, extra: &[String]) -> Vec<String> {
+pub(crate) fn apiserver_args(seat: &Endpoints<'_>, extra: &[String]) -> Vec<String> {
     let file = |name: &str| seat.files.join(name).display().to_string();
     let mut args = vec![
         format!("--etcd-servers={}", seat.etcd),

@@ -6,7 +6,7 @@
 
 mod child;
 mod command;
-pub(crate) mod farewell;
+pub(crate) mod exit_command;
 mod work_dir;
 
 pub use child::{Exit, GuardedChild, SignalError};

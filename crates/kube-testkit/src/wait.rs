@@ -32,7 +32,7 @@ where
         if let Some(value) = probe().await {
             return value;
         }
-        assert!(started.elapsed() < within, "waited {within:?} in vain for {what}");
+        assert!(started.elapsed() < within, "waited {within:?} for {what}, and it did not come");
         tokio::time::sleep(BETWEEN).await;
     }
 }

@@ -1,8 +1,8 @@
 //! The driver: the state machine, connected to an API server with kube.
 //!
 //! [`Elections`] is made once per process. It owns a thread with a runtime of its own, a client of its own and one
-//! watch on all Leases of the operator, and it makes [`Candidate`]s: one task each, that feeds an
-//! [`Elector`](crate::Elector) and does what it asks for. What the user wants to run while a Lease is held runs on the
+//! watch on all Leases of the operator, and it makes [`Candidate`]s: one task each, which passes events to an
+//! [`Elector`](crate::Elector) and carries its effects out. What the user wants to run while a Lease is held runs on the
 //! user's runtime, with a [`Term`] in hand.
 
 mod announce;
@@ -12,11 +12,11 @@ mod commands;
 mod connection;
 mod elections;
 mod environment;
-mod feed;
 mod gate;
 mod health;
 mod invalid_option;
 mod lease_api;
+mod lease_watch;
 mod options;
 mod request_error;
 mod runtime;
@@ -24,7 +24,7 @@ mod task;
 mod term;
 mod transport;
 mod unelected;
-mod vital;
+mod watchdog;
 mod wire;
 mod work;
 mod writes;
@@ -35,17 +35,17 @@ pub use commands::AnnotateError;
 pub use connection::Connection;
 pub use elections::{Elections, StartError};
 pub use environment::{EnvironmentError, identity_from_env, installation_from_env, namespace_from_env};
-pub use feed::LeaseView;
 pub use gate::{ClientPool, GateClosed, PoolError, REQUEST_LIMIT};
 pub use health::{Health, Problem, missing_right};
 pub use invalid_option::InvalidOption;
 pub use lease_api::LeaseApi;
+pub use lease_watch::LeaseView;
 pub use options::{CandidateOptions, ElectionsOptions, OnOverrun};
 pub use request_error::RequestError;
 pub use runtime::LeaseRuntime;
 pub use term::Term;
 pub use transport::{Transport, transport};
-pub use vital::Tracked;
+pub use watchdog::Tracked;
 pub use wire::{BadLease, observed, released_lease, reserved_lease};
 pub use work::Work;
 pub use writes::AnnouncedWrite;

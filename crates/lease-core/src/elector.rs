@@ -11,12 +11,12 @@
 //! ```
 
 mod acquire;
+mod answers;
 mod attempts;
 mod due;
 #[cfg(feature = "mutants")]
 mod faults;
 mod hold;
-mod outcome;
 mod release;
 mod rewind;
 mod view;
@@ -35,7 +35,7 @@ use crate::time::Monotonic;
 use crate::validity::Validity;
 
 use attempts::{Asked, Attempts};
-use hold::{Holding, Work};
+use hold::{ActiveTerm, Work};
 use release::Vacating;
 use rewind::Rewinds;
 use view::View;
@@ -81,7 +81,7 @@ pub struct Elector {
     state: State,
     view: View,
     attempts: Attempts,
-    holding: Option<Holding>,
+    term: Option<ActiveTerm>,
     work: Work,
     vacating: Option<Vacating>,
     successor: Option<Identity>,
@@ -112,7 +112,7 @@ impl Elector {
             state: State::Starting,
             view: View::default(),
             attempts: Attempts::default(),
-            holding: None,
+            term: None,
             work: Work::Idle,
             vacating: None,
             successor: None,
@@ -136,7 +136,7 @@ impl Elector {
 
     /// The validity of the present term, if there is one. To be asked with a fresh clock reading.
     pub fn validity(&self) -> Option<Validity> {
-        self.holding.as_ref().map(|holding| holding.validity)
+        self.term.as_ref().map(|term| term.validity)
     }
 
     /// The Lease as last seen.
@@ -154,7 +154,7 @@ impl Elector {
 
     /// Whether nothing is under way: no term, no work, no request, and nothing left to give up.
     pub fn is_at_rest(&self) -> bool {
-        self.holding.is_none()
+        self.term.is_none()
             && self.work == Work::Idle
             && self.vacating.is_none()
             && !self.attempts.outstanding()
@@ -196,16 +196,16 @@ impl Elector {
             }
         }
         self.advance(cx);
-        if let Some(holding) = &mut self.holding {
-            holding.foresee_the_end(cx.now);
+        if let Some(term) = &mut self.term {
+            term.foresee_the_end(cx.now);
         }
         self.check_invariants(cx);
     }
 
     /// What is true between two events.
     fn check_invariants(&self, cx: &Context) {
-        let valid = self.holding.as_ref().is_some_and(|holding| holding.validity.holds_at(cx.now));
-        invariant!(valid || self.holding.is_none(), "a term is kept beyond its validity: {self:?}");
+        let valid = self.term.as_ref().is_some_and(|term| term.validity.holds_at(cx.now));
+        invariant!(valid || self.term.is_none(), "a term is kept beyond its validity: {self:?}");
         invariant!(valid || self.state != State::Leader, "it leads without a valid term: {self:?}");
         invariant!(
             valid || !matches!(self.work, Work::Running | Work::Draining { .. }),
@@ -224,7 +224,7 @@ impl Elector {
 
     /// When to call [`handle`](Self::handle) with [`Event::Timeout`] if nothing happens before, on `CLOCK_MONOTONIC`.
     pub fn next_timeout(&self) -> Option<Monotonic> {
-        let validity = self.holding.as_ref().map(|holding| holding.lapses_at);
+        let validity = self.term.as_ref().map(|term| term.lapses_at);
         [self.next_step_at(), validity, self.work.deadline()].into_iter().flatten().min()
     }
 
@@ -243,9 +243,9 @@ impl Elector {
 
     /// Ends the term. The work, if any runs, is to be aborted and joined before the Lease may be taken again.
     fn lose(&mut self, reason: EndReason) {
-        let Some(holding) = self.holding.take() else { return };
+        let Some(term) = self.term.take() else { return };
         self.state = State::Standby;
         self.effects.push_back(Effect::Ended(reason.clone()));
-        self.abort_work(holding.join_by(&self.config.timings), reason);
+        self.abort_work(term.join_by(&self.config.timings), reason);
     }
 }

@@ -38,7 +38,7 @@ impl Kind {
         screen.say(&format!("Creating the kind cluster {}: one control plane, two workers …", kind.name));
         let mut args = vec!["create", "cluster", "--name", &kind.name, "--wait", "5m", "--quiet"];
         args.extend(options.node_image.iter().flat_map(|image| ["--image", image]));
-        // A cluster that did not come up is kept only on request, and then it can be looked into.
+        // A cluster that did not come up is kept only on request, and then it can be inspected.
         args.extend(options.keep.then_some("--retain"));
         let tool =
             Tool::new("kind").args(args).args([Path::new("--config"), &config, Path::new("--kubeconfig")]);

@@ -4,32 +4,32 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 
+use crate::harness::Harness;
 use crate::operator::{ID, shard_leases, spread};
 use crate::resources::NAMESPACE;
-use crate::stage::Stage;
 use crate::tool::Tool;
-use crate::wait::{Seen, until};
+use crate::wait::{WaitStatus, until};
 
-pub(super) async fn settles(stage: &mut Stage) -> Result<()> {
-    stage.settle().await?;
-    let leases = shard_leases(&stage.client, &stage.release.namespace).await?;
+pub(super) async fn settles(harness: &mut Harness) -> Result<()> {
+    harness.settle().await?;
+    let leases = shard_leases(&harness.client, &harness.release.namespace).await?;
     let spread = spread(&leases);
-    stage.note(format!("the shards are spread {spread}"));
+    harness.note(format!("the shards are spread {spread}"));
     ensure!(spread == "3/3/2", "8 shards of 3 replicas are spread {spread} instead of 3/3/2");
     Ok(())
 }
 
 /// The commands of docs/operations.md as they are written there, and of the README, pipes included.
-pub(super) async fn commands(stage: &mut Stage) -> Result<()> {
-    leases(stage).await?;
-    holder(stage).await?;
-    events(stage).await?;
-    memcached(stage).await
+pub(super) async fn commands(harness: &mut Harness) -> Result<()> {
+    leases(harness).await?;
+    holder(harness).await?;
+    events(harness).await?;
+    memcached(harness).await
 }
 
-async fn leases(stage: &Stage) -> Result<()> {
+async fn leases(harness: &Harness) -> Result<()> {
     let command = written("$ kubectl -n $NS get leases -l ")?;
-    let shown = shell(stage, &command).await?;
+    let shown = shell(harness, &command).await?;
     let mut lines = shown.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
     let heading = lines.next().unwrap_or_default();
     ensure!(
@@ -37,9 +37,9 @@ async fn leases(stage: &Stage) -> Result<()> {
         "`{command}` shows the columns {heading:?}"
     );
     let lines: Vec<_> = lines.collect();
-    let installation = format!("{}/{}", stage.release.namespace, stage.release.name);
-    let pods = stage.pods().await?;
-    let shards = (0..stage.release.shards).map(|shard| format!("{ID}-shard-{shard}"));
+    let installation = format!("{}/{}", harness.release.namespace, harness.release.name);
+    let pods = harness.pods().await?;
+    let shards = (0..harness.release.shards).map(|shard| format!("{ID}-shard-{shard}"));
     for name in std::iter::once(ID.to_owned()).chain(shards) {
         let line = lines.iter().find(|line| line.first() == Some(&name.as_str()));
         let [_, holder, _, named] = line.map_or(&[][..], Vec::as_slice) else {
@@ -56,7 +56,7 @@ async fn leases(stage: &Stage) -> Result<()> {
         );
     }
     let command = written("$ kubectl -n $NS get lease $ID -o jsonpath='{.spec.renewTime}'")?;
-    let shown = shell(stage, &command).await?;
+    let shown = shell(harness, &command).await?;
     shown
         .trim()
         .parse::<jiff::Timestamp>()
@@ -65,34 +65,34 @@ async fn leases(stage: &Stage) -> Result<()> {
 }
 
 /// The Pod is the part of the holder before the `_`.
-async fn holder(stage: &mut Stage) -> Result<()> {
+async fn holder(harness: &mut Harness) -> Result<()> {
     let command =
         "kubectl -n $NS get lease $ID-shard-0 -o jsonpath='{.spec.holderIdentity}' | awk -F_ '{print $1}'";
-    let pod = shell(stage, command).await?.trim().to_owned();
-    let pods = stage.pods().await?;
+    let pod = shell(harness, command).await?.trim().to_owned();
+    let pods = harness.pods().await?;
     ensure!(
         pods.iter().any(|one| one.name == pod),
         "`{command}` gives {pod:?}, which is none of the operator's Pods"
     );
-    stage.note(format!("the holder of shard 0 is Pod {pod}"));
+    harness.note(format!("the holder of shard 0 is Pod {pod}"));
     Ok(())
 }
 
-async fn events(stage: &Stage) -> Result<()> {
+async fn events(harness: &Harness) -> Result<()> {
     let command = written("$ kubectl -n $NS events --for lease/")?;
     // Events are written after the Lease, and may be later.
     until("the event of an acquisition", Duration::from_secs(30), || async {
-        let events = shell(stage, &command).await?;
+        let events = shell(harness, &command).await?;
         let told = events.contains("LeaderElection") && events.contains("became leader");
-        Ok(Seen::when(told, || format!("`{command}` shows {events:?}")))
+        Ok(WaitStatus::when(told, || format!("`{command}` shows {events:?}")))
     })
     .await
 }
 
-async fn memcached(stage: &Stage) -> Result<()> {
+async fn memcached(harness: &Harness) -> Result<()> {
     for kind in ["memcached", "mc", "memcacheds"] {
         let command = format!("kubectl get {kind} -n {NAMESPACE}");
-        let shown = shell(stage, &command).await?;
+        let shown = shell(harness, &command).await?;
         let mut lines = shown.lines();
         let heading: Vec<_> = lines.next().unwrap_or_default().split_whitespace().collect();
         ensure!(
@@ -118,12 +118,12 @@ fn written(beginning: &str) -> Result<String> {
     Ok(line.trim_start_matches("$ ").to_owned())
 }
 
-async fn shell(stage: &Stage, command: &str) -> Result<String> {
-    let namespace = &stage.release.namespace;
+async fn shell(harness: &Harness, command: &str) -> Result<String> {
+    let namespace = &harness.release.namespace;
     let script = format!("NS={namespace} ID={ID}; {command}");
     Tool::new("bash")
         .args(["-o", "pipefail", "-c", &script])
-        .kubeconfig(&stage.cluster.kubeconfig)
+        .kubeconfig(&harness.cluster.kubeconfig)
         .run()
         .await
 }

@@ -4,25 +4,25 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail, ensure};
 
+use crate::harness::Harness;
 use crate::resources::{NAMESPACE, empty};
-use crate::stage::Stage;
 
 /// Until a burst of a thousand is done, deleted, and collected, on a small machine.
 const BURST_WITHIN: Duration = Duration::from_secs(900);
 
-pub(super) async fn burst(stage: &mut Stage) -> Result<()> {
-    let count = stage.options.burst;
+pub(super) async fn burst(harness: &mut Harness) -> Result<()> {
+    let count = harness.options.burst;
     let started = Instant::now();
-    stage.resources.create((0..count).map(|number| (format!("burst-{number}"), empty()))).await?;
+    harness.resources.create((0..count).map(|number| (format!("burst-{number}"), empty()))).await?;
     let created = started.elapsed();
-    stage.resources.converged(BURST_WITHIN).await?;
+    harness.resources.converged(BURST_WITHIN).await?;
     let converged = started.elapsed();
-    stage.note(format!(
+    harness.note(format!(
         "{count} resources created in {:.1} s, as asked for after {:.1} s",
         created.as_secs_f64(),
         converged.as_secs_f64()
     ));
-    stage.resources.delete("burst-", BURST_WITHIN).await
+    harness.resources.delete("burst-", BURST_WITHIN).await
 }
 
 /// What is wrong, and what the refusal has to say about it.
@@ -43,12 +43,12 @@ const MALFORMED: [(&str, &str, &str); 9] = [
 ];
 
 /// The API server refuses each, and says what to change; nobody has to find out from an operator's log.
-pub(super) async fn malformed(stage: &mut Stage) -> Result<()> {
+pub(super) async fn malformed(harness: &mut Harness) -> Result<()> {
     for (name, spec, reason) in MALFORMED {
         let text = format!(
             "apiVersion: cache.example.com/v1alpha1\nkind: Memcached\nmetadata:\n  name: {name}\n  namespace: {NAMESPACE}\nspec:\n  {spec}\n"
         );
-        let tool = stage.cluster.kubectl(["create", "--validate=false", "-f", "-"]).input(text);
+        let tool = harness.cluster.kubectl(["create", "--validate=false", "-f", "-"]).input(text);
         let printed = tool.attempt().await?;
         if printed.ok {
             bail!("the malformed Memcached {name} ({spec}) was accepted");
@@ -59,6 +59,6 @@ pub(super) async fn malformed(stage: &mut Stage) -> Result<()> {
             printed.stderr.trim()
         );
     }
-    stage.note(format!("{} malformed resources were refused, each with its reason", MALFORMED.len()));
+    harness.note(format!("{} malformed resources were refused, each with its reason", MALFORMED.len()));
     Ok(())
 }

@@ -8,42 +8,42 @@ use kube::api::ListParams;
 use kube::{Api, Client};
 use serde_json::json;
 
+use crate::harness::{CONVERGED_WITHIN, Harness};
 use crate::resources::{NAMESPACE, served};
-use crate::stage::{CONVERGED_WITHIN, Stage};
 use crate::traffic::Traffic;
-use crate::wait::{Seen, until};
+use crate::wait::{WaitStatus, until};
 
 /// The resources with servers that clients use through every drill. Each has two.
 pub(crate) const SERVED: [&str; 2] = ["served-0", "served-1"];
 
 /// More servers, other memory, fewer servers: after each, clients get answers from every server that should be there.
-pub(super) async fn follow_changes(stage: &mut Stage) -> Result<()> {
+pub(super) async fn follow_changes(harness: &mut Harness) -> Result<()> {
     let name = "changing";
-    stage.resources.create([(name.to_owned(), served(1, &stage.images.memcached))]).await?;
-    answered(stage, name, 1).await?;
-    stage.resources.patch(name, json!({"replicas": 3})).await?;
-    answered(stage, name, 3).await?;
-    stage.note("1 → 3 servers: all three answer");
-    stage.resources.patch(name, json!({"memoryLimitMegabytes": 24})).await?;
+    harness.resources.create([(name.to_owned(), served(1, &harness.images.memcached))]).await?;
+    answered(harness, name, 1).await?;
+    harness.resources.patch(name, json!({"replicas": 3})).await?;
+    answered(harness, name, 3).await?;
+    harness.note("1 → 3 servers: all three answer");
+    harness.resources.patch(name, json!({"memoryLimitMegabytes": 24})).await?;
     until("every server to run with -m 24", Duration::from_secs(180), || async {
-        let memory = memory_of_servers(&stage.client, name).await?;
+        let memory = memory_of_servers(&harness.client, name).await?;
         let done = memory.len() == 3 && memory.iter().all(|memory| memory == "24");
-        Ok(Seen::when(done, || format!("they run with -m {}", memory.join(", "))))
+        Ok(WaitStatus::when(done, || format!("they run with -m {}", memory.join(", "))))
     })
     .await?;
-    answered(stage, name, 3).await?;
-    stage.note("16 → 24 MB: every server was restarted with it, and answers");
-    stage.resources.patch(name, json!({"replicas": 1})).await?;
-    answered(stage, name, 1).await?;
-    stage.note("3 → 1 servers: the one left answers");
-    stage.resources.delete(name, Duration::from_secs(120)).await
+    answered(harness, name, 3).await?;
+    harness.note("16 → 24 MB: every server was restarted with it, and answers");
+    harness.resources.patch(name, json!({"replicas": 1})).await?;
+    answered(harness, name, 1).await?;
+    harness.note("3 → 1 servers: the one left answers");
+    harness.resources.delete(name, Duration::from_secs(120)).await
 }
 
 /// Waits until the resource is as asked for, and then for an answer of each of its servers over the wire.
-async fn answered(stage: &Stage, name: &str, count: usize) -> Result<()> {
-    stage.resources.converged(CONVERGED_WITHIN).await?;
+async fn answered(harness: &Harness, name: &str, count: usize) -> Result<()> {
+    harness.resources.converged(CONVERGED_WITHIN).await?;
     let servers: Vec<_> = (0..count).map(|number| format!("{name}-{number}.{name}")).collect();
-    let traffic = Traffic::start(&stage.client, &stage.images.client, "changing", &servers).await;
+    let traffic = Traffic::start(&harness.client, &harness.images.client, "changing", &servers).await;
     let traffic = traffic.with_context(|| format!("{count} servers of {name} should answer"))?;
     traffic.finish().await.map(|_| ())
 }

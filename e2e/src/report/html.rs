@@ -5,17 +5,17 @@ use overlap_checker::{Interval, Timeline};
 
 use super::plot::{Times, picture as plot, times};
 use super::timeline::{Colours, picture, time};
-use super::{DrillResult, Outcome, Report};
-use crate::evidence::Evidence;
+use super::{DrillResult, DrillStatus, Report};
+use crate::collected::Collected;
 
 const STYLE: &str = include_str!("style.css");
 
-pub(super) fn page(report: &Report, evidence: &Evidence) -> String {
+pub(super) fn page(report: &Report, evidence: &Collected) -> String {
     let timeline = Timeline::new(&evidence.records.records);
     let colours = Colours::new(&timeline);
     let takeovers = times(report);
-    let passed = report.drills.iter().filter(|drill| drill.outcome == Outcome::Passed).count();
-    let failed = report.drills.iter().filter(|drill| drill.outcome == Outcome::Failed).count();
+    let passed = report.drills.iter().filter(|drill| drill.outcome == DrillStatus::Passed).count();
+    let failed = report.drills.iter().filter(|drill| drill.outcome == DrillStatus::Failed).count();
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -82,11 +82,11 @@ fn section(drill: &DrillResult, timeline: &Timeline, colours: &Colours) -> Marku
     html! {
         h2 id=(drill.name) { (drill.name) " " small.(class(&drill.outcome)) { (class(&drill.outcome)) } }
         p { (drill.about) "." }
-        @if let Outcome::Skipped(why) = &drill.outcome { p { "Skipped: " (why) "." } }
+        @if let DrillStatus::Skipped(why) = &drill.outcome { p { "Skipped: " (why) "." } }
         @for failure in &drill.failures { p.failure { (failure) } }
         @if !drill.notes.is_empty() { ul { @for note in &drill.notes { li { (note) } } } }
         @if let Some(window) = window { (picture(timeline, colours, window, &drill.measured)) }
-        p.evidence { (drill.evidence()) }
+        p.evidence { (drill.collected()) }
         @if !drill.answers.errors.is_empty() {
             details {
                 summary { (drill.answers.errors.len()) " errors of memcached clients" }
@@ -103,10 +103,10 @@ fn section(drill: &DrillResult, timeline: &Timeline, colours: &Colours) -> Marku
     }
 }
 
-fn class(outcome: &Outcome) -> &'static str {
+fn class(outcome: &DrillStatus) -> &'static str {
     match outcome {
-        Outcome::Passed => "passed",
-        Outcome::Failed => "failed",
-        Outcome::Skipped(_) => "skipped",
+        DrillStatus::Passed => "passed",
+        DrillStatus::Failed => "failed",
+        DrillStatus::Skipped(_) => "skipped",
     }
 }

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use quick_junit::{NonSuccessKind, Report as Junit, TestCase, TestCaseStatus, TestSuite};
 
-use super::{DrillResult, Outcome, Report};
+use super::{DrillResult, DrillStatus, Report};
 
 pub(super) fn document(report: &Report) -> Result<String> {
     let mut suite = TestSuite::new("e2e");
@@ -17,13 +17,13 @@ pub(super) fn document(report: &Report) -> Result<String> {
 
 fn case(drill: &DrillResult) -> TestCase {
     let status = match &drill.outcome {
-        Outcome::Passed => TestCaseStatus::success(),
-        Outcome::Skipped(why) => {
+        DrillStatus::Passed => TestCaseStatus::success(),
+        DrillStatus::Skipped(why) => {
             let mut status = TestCaseStatus::skipped();
             status.set_message(why.as_str());
             status
         }
-        Outcome::Failed => {
+        DrillStatus::Failed => {
             let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
             status.set_message(drill.failures.first().map_or("", String::as_str));
             status.set_description(drill.failures.join("\n"));
@@ -33,6 +33,6 @@ fn case(drill: &DrillResult) -> TestCase {
     let mut case = TestCase::new(drill.name, status);
     case.set_classname("e2e").set_time(drill.took);
     let notes = std::iter::once(drill.about.to_owned()).chain(drill.notes.iter().cloned());
-    case.set_system_out(notes.chain([drill.evidence()]).collect::<Vec<_>>().join("\n"));
+    case.set_system_out(notes.chain([drill.collected()]).collect::<Vec<_>>().join("\n"));
     case
 }

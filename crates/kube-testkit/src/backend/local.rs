@@ -14,7 +14,7 @@ use super::{Backend, ProcessIds};
 use crate::access::Access;
 use crate::binaries::{self, Program};
 use crate::choice::BackendChoice;
-use crate::control_plane::{AUDIT_LOG, Seat, apiserver_args, etcd_args, write_files};
+use crate::control_plane::{AUDIT_LOG, Endpoints, apiserver_args, etcd_args, write_files};
 use crate::error::{OperationError, StartError, io_error, tail_of};
 use crate::guard::{GuardedChild, GuardedCommand, Signal, WorkDir};
 use crate::options::ClusterOptions;
@@ -71,7 +71,7 @@ fn launch(
         apiserver_log: home.join("kube-apiserver.log"),
         etcd_log: home.join("etcd.log"),
     };
-    let seat = Seat {
+    let seat = Endpoints {
         bind: "127.0.0.1",
         port: ports[0],
         etcd: &client,

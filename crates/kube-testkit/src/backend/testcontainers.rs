@@ -21,7 +21,7 @@ use crate::choice::BackendChoice;
 use crate::control_plane::write_files;
 use crate::error::{OperationError, StartError, io_error};
 use crate::guard::WorkDir;
-use crate::guard::farewell::Farewell;
+use crate::guard::exit_command::ExitCommand;
 use crate::options::ClusterOptions;
 use crate::ports;
 
@@ -33,7 +33,7 @@ pub(crate) struct Testcontainers {
     audit: Option<PathBuf>,
     log: PathBuf,
     /// Dropped after the containers are gone, and then not needed. None where there is no docker command.
-    _farewell: Option<Farewell>,
+    _exit_command: Option<ExitCommand>,
 }
 
 /// Whether a docker engine answers.
@@ -58,9 +58,10 @@ pub(crate) async fn start(
     .await?;
     let ids = pair.ids();
     let rm = ["docker", "rm", "--force", "--volumes"].into_iter().map(String::from).chain(ids.clone());
-    let farewell = crate::binaries::in_path("docker").and_then(|_| Farewell::new(rm).ok());
+    let exit_command = crate::binaries::in_path("docker").and_then(|_| ExitCommand::new(rm).ok());
     let apiserver = ids[1].clone();
-    let backend = Testcontainers { pair: Some(pair), apiserver, port, audit, log, _farewell: farewell };
+    let backend =
+        Testcontainers { pair: Some(pair), apiserver, port, audit, log, _exit_command: exit_command };
     Ok((backend, Access::Certificates(Box::new(authority))))
 }
 

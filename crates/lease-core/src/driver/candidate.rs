@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
-use super::commands::{AnnotateError, Command, Notes};
+use super::commands::{AnnotateError, AnnotationSender, Command};
 use super::term::Term;
 use crate::annotations::AnnotationChanges;
 use crate::config::Successors;
@@ -84,7 +84,7 @@ impl Candidate {
     ///
     /// See [`AnnotateError`]. What is refused costs one renewal, not the Lease.
     pub async fn annotate(&self, annotations: AnnotationChanges) -> Result<Revision, AnnotateError> {
-        Notes::to(&self.commands).write(annotations).await
+        AnnotationSender::to(&self.commands).write(annotations).await
     }
 
     /// Where it stands, now and with every change.

@@ -11,8 +11,8 @@ use crate::identity::Identity;
 use crate::metadata::InvalidMetadata;
 use crate::revision::Revision;
 
-/// Whoever asked for annotations.
-pub(super) type Asker = oneshot::Sender<Result<Revision, AnnotateError>>;
+/// Answers whoever asked for annotations.
+pub(super) type AnnotationReply = oneshot::Sender<Result<Revision, AnnotateError>>;
 
 /// What a candidate's task is asked to do.
 #[derive(Debug)]
@@ -22,16 +22,16 @@ pub(super) enum Command {
     Contend(bool),
     StepDown(Option<Identity>),
     Abandon,
-    Annotate(AnnotationChanges, Asker),
+    Annotate(AnnotationChanges, AnnotationReply),
     /// Give everything up. What runs is drained and joined first; the Lease is released if that works out within this time.
     Shutdown(Duration),
 }
 
-/// Where those who work under a Lease leave notes on it. Weak, as they must not keep its candidate alive.
+/// Sends annotations from the work under a Lease to its candidate. Weak: the work must not keep the candidate alive.
 #[derive(Clone, Debug)]
-pub(super) struct Notes(mpsc::WeakUnboundedSender<Command>);
+pub(super) struct AnnotationSender(mpsc::WeakUnboundedSender<Command>);
 
-impl Notes {
+impl AnnotationSender {
     pub(super) fn to(commands: &mpsc::UnboundedSender<Command>) -> Self {
         Self(commands.downgrade())
     }

@@ -10,19 +10,19 @@ use tokio_util::task::TaskTracker;
 
 use super::announce::Announcer;
 use super::candidate::{Candidate, CandidateStatus};
-use super::commands::Notes;
+use super::commands::AnnotationSender;
 use super::connection::{Connection, connect};
-use super::feed::{Feed, LeaseView};
 use super::health::{Health, Journal};
 use super::invalid_option::InvalidOption;
 use super::lease_api::LeaseApi;
+use super::lease_watch::{LeaseView, LeaseWatch};
 use super::options::{CandidateOptions, ElectionsOptions};
 use super::runtime::RunningRuntime;
-use super::task::{Surroundings, Task};
+use super::task::{Common, Task};
 use super::term::Term;
 use super::unelected::Unelected;
-use super::vital::Pulse;
-use super::wire::Marks;
+use super::watchdog::Heartbeat;
+use super::wire::ElectionKeys;
 use super::work::Work;
 use crate::config::{ElectorConfig, Successors};
 use crate::elector::{Elector, State};
@@ -61,12 +61,12 @@ pub struct Elections {
 
 struct Inner {
     options: ElectionsOptions,
-    around: Arc<Surroundings>,
+    common: Arc<Common>,
     journal: Arc<Journal>,
     // Ends with the last clone.
     runtime: RunningRuntime,
-    pulse_task: tokio::task::AbortHandle,
-    feed_task: Option<tokio::task::AbortHandle>,
+    heartbeat_task: tokio::task::AbortHandle,
+    watch_task: Option<tokio::task::AbortHandle>,
     seeds: Mutex<fastrand::Rng>,
 }
 
@@ -90,14 +90,14 @@ impl Elections {
         let clock = Arc::clone(&options.clock);
         let timings = options.timings;
         let timeout = timings.request_timeout();
-        let marks = Marks::new(&options.domain, &options.id, options.installation.clone());
+        let election_keys = ElectionKeys::new(&options.domain, &options.id, options.installation.clone());
         let journal = Arc::new(Journal::default());
         journal.contact(clock.now().monotonic);
         let api = LeaseApi::new(
             client.clone(),
             &options.namespace,
             timeout,
-            marks.clone(),
+            election_keys.clone(),
             Arc::clone(&journal),
             Arc::clone(&clock),
         );
@@ -111,24 +111,25 @@ impl Elections {
             clock: Arc::clone(&clock),
         };
         let user_runtime = Handle::current();
-        let pulse = Pulse::new(Arc::clone(&clock));
-        let pulse_task = user_runtime.spawn(Arc::clone(&pulse).beat(timings.hurried_retry())).abort_handle();
-        let feed = Feed::new();
-        let watching = Arc::clone(&feed).run(
+        let heartbeat = Heartbeat::new(Arc::clone(&clock));
+        let heartbeat_task =
+            user_runtime.spawn(Arc::clone(&heartbeat).run(timings.hurried_retry())).abort_handle();
+        let lease_watch = LeaseWatch::new();
+        let watching = Arc::clone(&lease_watch).run(
             api.clone(),
-            marks.selector(),
+            election_keys.selector(),
             timings,
             Arc::clone(&clock),
             Arc::clone(&journal),
         );
         // Without election there are no Leases to watch, and perhaps no permission to.
-        let feed_task = options.leader_election.then(|| runtime.handle().spawn(watching).abort_handle());
-        let around = Arc::new(Surroundings {
+        let watch_task = options.leader_election.then(|| runtime.handle().spawn(watching).abort_handle());
+        let common = Arc::new(Common {
             api,
-            marks,
-            feed,
+            election_keys,
+            lease_watch,
             journal: Arc::clone(&journal),
-            pulse,
+            heartbeat,
             clock,
             user_runtime,
             announcer,
@@ -138,7 +139,7 @@ impl Elections {
             announcements: TaskTracker::new(),
         });
         let seeds = Mutex::new(fastrand::Rng::with_seed(options.seed));
-        let inner = Inner { options, around, journal, runtime, pulse_task, feed_task, seeds };
+        let inner = Inner { options, common, journal, runtime, heartbeat_task, watch_task, seeds };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -161,7 +162,7 @@ impl Elections {
         options: CandidateOptions,
         work: impl Work,
     ) -> Result<Candidate, InvalidOption> {
-        options.clone().into_dress().check(&self.inner.around.marks)?;
+        options.clone().into_metadata().check(&self.inner.common.election_keys)?;
         Ok(self.contend(lease, options, Arc::new(work)))
     }
 
@@ -175,11 +176,11 @@ impl Elections {
             let unelected = Unelected {
                 lease: lease.clone(),
                 identity: shared.identity.clone(),
-                clock: Arc::clone(&self.inner.around.clock),
-                user_runtime: self.inner.around.user_runtime.clone(),
+                clock: Arc::clone(&self.inner.common.clock),
+                user_runtime: self.inner.common.user_runtime.clone(),
                 drain_timeout: options.drain_timeout,
                 work,
-                notes: Notes::to(&commands),
+                annotation_sender: AnnotationSender::to(&commands),
                 status: publish,
                 contend: options.contend,
             };
@@ -197,14 +198,14 @@ impl Elections {
             contend: options.contend,
         });
         let announce = options.announce;
-        let dress = options.into_dress();
+        let metadata = options.into_metadata();
         let seed = self.inner.seeds.lock().u64(..);
         let task = Task::new(
-            Arc::clone(&self.inner.around),
+            Arc::clone(&self.inner.common),
             lease.clone(),
-            dress,
+            metadata,
             announce,
-            Notes::to(&commands),
+            AnnotationSender::to(&commands),
             elector,
             work,
             publish,
@@ -216,12 +217,12 @@ impl Elections {
 
     /// All Leases of this operator, as the watch last showed them.
     pub fn leases(&self) -> LeaseView {
-        self.inner.around.feed.view()
+        self.inner.common.lease_watch.view()
     }
 
     /// Requests about Leases, with consistent reads.
     pub fn client(&self) -> LeaseApi {
-        self.inner.around.api.clone()
+        self.inner.common.api.clone()
     }
 
     /// holderIdentity of this process.
@@ -240,13 +241,13 @@ impl Elections {
     /// what it once saw (caches, watches of its own) has to begin anew as well: it may have seen what never happened, and a
     /// watch goes on from a version that another state has now.
     pub fn rewinds(&self) -> watch::Receiver<u64> {
-        self.inner.around.feed.watch_rewinds()
+        self.inner.common.lease_watch.watch_rewinds()
     }
 
     /// How Lease traffic fares.
     pub fn health(&self) -> Health {
-        let around = &self.inner.around;
-        self.inner.journal.health(around.clock.now().monotonic, around.feed.is_healthy())
+        let common = &self.inner.common;
+        self.inner.journal.health(common.clock.now().monotonic, common.lease_watch.is_healthy())
     }
 
     /// Ends the shared parts, once the last events are written, or after one request timeout. Shut the candidates down
@@ -257,11 +258,11 @@ impl Elections {
 
     /// Like [`shutdown`](Self::shutdown), with another limit.
     pub async fn shutdown_within(&self, limit: Duration) {
-        let announcements = &self.inner.around.announcements;
+        let announcements = &self.inner.common.announcements;
         announcements.close();
         tokio::select! {
             () = announcements.wait() => {}
-            () = self.inner.around.clock.sleep(limit) => {}
+            () = self.inner.common.clock.sleep(limit) => {}
         }
         self.inner.runtime.stop();
     }
@@ -269,9 +270,9 @@ impl Elections {
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        self.pulse_task.abort();
-        if let Some(feed_task) = &self.feed_task {
-            feed_task.abort();
+        self.heartbeat_task.abort();
+        if let Some(watch_task) = &self.watch_task {
+            watch_task.abort();
         }
     }
 }

@@ -19,10 +19,10 @@
 //! gate again.
 
 mod deadline;
-mod given;
 mod last_check;
 mod limit;
 mod pool;
+mod provided_client;
 
 use http::{Request, Response};
 use kube::{Client, client::Body};

@@ -9,7 +9,7 @@ use kube::api::{Api, DeleteParams, ListParams, PostParams, Preconditions};
 use super::clock::Clock;
 use super::health::Journal;
 use super::request_error::{RequestError, meaning};
-use super::wire::Marks;
+use super::wire::ElectionKeys;
 use crate::name::LeaseName;
 use crate::revision::Revision;
 
@@ -22,7 +22,7 @@ pub struct LeaseApi {
     api: Api<Lease>,
     namespace: String,
     timeout: Duration,
-    marks: Marks,
+    election_keys: ElectionKeys,
     journal: Arc<Journal>,
     clock: Arc<dyn Clock>,
 }
@@ -32,12 +32,12 @@ impl LeaseApi {
         client: kube::Client,
         namespace: &str,
         timeout: Duration,
-        marks: Marks,
+        election_keys: ElectionKeys,
         journal: Arc<Journal>,
         clock: Arc<dyn Clock>,
     ) -> Self {
         let api = Api::namespaced(client, namespace);
-        Self { api, namespace: namespace.to_owned(), timeout, marks, journal, clock }
+        Self { api, namespace: namespace.to_owned(), timeout, election_keys, journal, clock }
     }
 
     /// Reads one Lease; `None` where there is none.
@@ -59,7 +59,7 @@ impl LeaseApi {
     ///
     /// The API server refused, or did not answer in time.
     pub async fn list(&self) -> Result<Vec<Lease>, RequestError> {
-        let params = ListParams::default().labels(&self.marks.selector());
+        let params = ListParams::default().labels(&self.election_keys.selector());
         Ok(self.bounded("list", self.api.list(&params)).await?.items)
     }
 
@@ -70,7 +70,7 @@ impl LeaseApi {
     /// [`RequestError::Conflict`] if there is one of this name; else the API server refused, or did not answer in time, and then nobody knows
     /// whether the Lease was created.
     pub async fn create(&self, mut lease: Lease) -> Result<Lease, RequestError> {
-        self.marks.put_on(&mut lease);
+        self.election_keys.put_on(&mut lease);
         self.bounded("create", self.api.create(&PostParams::default(), &lease)).await
     }
 

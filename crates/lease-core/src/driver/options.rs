@@ -11,7 +11,7 @@ use super::clock::{Clock, SystemClock};
 use super::environment::{EnvironmentError, identity_from_env, installation_from_env, namespace_from_env};
 use super::invalid_option::{InvalidOption, LONGEST_IDENTITY};
 use super::runtime::LeaseRuntime;
-use super::wire::Dress;
+use super::wire::LeaseMetadata;
 use crate::config::{Creation, ReleaseStyle};
 use crate::identity::{Identity, NOBODY};
 use crate::installation::Installation;
@@ -350,8 +350,8 @@ impl CandidateOptions {
         self
     }
 
-    pub(super) fn into_dress(self) -> Dress {
-        Dress { owner: self.owner, labels: self.labels, annotations: self.annotations }
+    pub(super) fn into_metadata(self) -> LeaseMetadata {
+        LeaseMetadata { owner: self.owner, labels: self.labels, annotations: self.annotations }
     }
 
     pub(super) fn release_style(&self, release_on_cancel: bool) -> ReleaseStyle {

@@ -17,14 +17,14 @@ use tokio::sync::{mpsc, watch};
 use super::announce::Announcer;
 use super::candidate::CandidateStatus;
 use super::clock::Clock;
-use super::commands::{AnnotateError, Asker, Command, Notes};
-use super::feed::{Feed, News};
+use super::commands::{AnnotateError, AnnotationReply, AnnotationSender, Command};
 use super::health::Journal;
 use super::lease_api::LeaseApi;
+use super::lease_watch::{LeaseWatch, WatchUpdate};
 use super::options::OnOverrun;
 use super::term::Term;
-use super::vital::Pulse;
-use super::wire::{Dress, Marks};
+use super::watchdog::Heartbeat;
+use super::wire::{ElectionKeys, LeaseMetadata};
 use super::work::{self, RunningWork, Work};
 use crate::annotations::PendingAnnotations;
 use crate::effect::{Effect, EndReason};
@@ -38,15 +38,15 @@ use crate::timings::Timings;
 use crate::validity::Validity;
 
 use objects::Objects;
-use requests::{Outcome, Request};
+use requests::{Request, RequestResult};
 
 /// What every candidate of a process has in common.
-pub(super) struct Surroundings {
+pub(super) struct Common {
     pub(super) api: LeaseApi,
-    pub(super) marks: Marks,
-    pub(super) feed: Arc<Feed>,
+    pub(super) election_keys: ElectionKeys,
+    pub(super) lease_watch: Arc<LeaseWatch>,
     pub(super) journal: Arc<Journal>,
-    pub(super) pulse: Arc<Pulse>,
+    pub(super) heartbeat: Arc<Heartbeat>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) user_runtime: Handle,
     pub(super) announcer: Announcer,
@@ -57,20 +57,20 @@ pub(super) struct Surroundings {
     pub(super) announcements: tokio_util::task::TaskTracker,
 }
 
-impl Surroundings {
+impl Common {
     fn is_un_suffixed(&self, lease: &LeaseName) -> bool {
         *lease == self.announcer.id.lease_name()
     }
 }
 
 pub(super) struct Task {
-    around: Arc<Surroundings>,
+    common: Arc<Common>,
     lease: LeaseName,
-    dress: Dress,
+    metadata: LeaseMetadata,
     announce: bool,
-    /// Whom it has been told that this candidate waits for.
+    /// The holder that the log last named as the one waited for.
     waits_for: Option<Identity>,
-    notes: Notes,
+    annotation_sender: AnnotationSender,
     elector: Elector,
     work: Arc<dyn Work>,
     running: Option<RunningWork>,
@@ -78,7 +78,7 @@ pub(super) struct Task {
     /// When the write in flight was handed out; the term that it may begin is dated by it.
     acquisition_sent: Now,
     objects: Objects,
-    pending: PendingAnnotations<Asker>,
+    pending: PendingAnnotations<AnnotationReply>,
     requests: FuturesUnordered<Request>,
     /// The number of the history that everything known is of.
     history: u64,
@@ -91,23 +91,23 @@ pub(super) struct Task {
 impl Task {
     #[expect(clippy::too_many_arguments, reason = "called once, by the one who gathered them")]
     pub(super) fn new(
-        around: Arc<Surroundings>,
+        common: Arc<Common>,
         lease: LeaseName,
-        dress: Dress,
+        metadata: LeaseMetadata,
         announce: bool,
-        notes: Notes,
+        annotation_sender: AnnotationSender,
         elector: Elector,
         work: Arc<dyn Work>,
         status: watch::Sender<CandidateStatus>,
         seed: u64,
     ) -> Self {
         Self {
-            around,
+            common,
             lease,
-            dress,
+            metadata,
             announce,
             waits_for: None,
-            notes,
+            annotation_sender,
             elector,
             work,
             running: None,
@@ -125,20 +125,20 @@ impl Task {
 
     /// Contends until told to stop, and then until everything is given up.
     pub(super) async fn run(mut self, mut commands: mpsc::UnboundedReceiver<Command>) {
-        let mut news = self.around.feed.listen(&self.lease);
-        self.history = self.around.feed.rewinds();
-        self.feed(Event::WatchHealthy(self.around.feed.is_healthy()));
+        let mut updates = self.common.lease_watch.listen(&self.lease);
+        self.history = self.common.lease_watch.rewinds();
+        self.handle_event(Event::WatchHealthy(self.common.lease_watch.is_healthy()));
         while !self.has_stopped() {
-            let clock = Arc::clone(&self.around.clock);
+            let clock = Arc::clone(&self.common.clock);
             let timeout = [self.elector.next_timeout(), self.give_up_at()].into_iter().flatten().min();
             tokio::select! {
                 Some(outcome) = self.requests.next() => self.answered(outcome),
                 command = commands.recv(), if self.release_by.is_none() => {
-                    self.obey(command.unwrap_or(Command::Shutdown(Duration::MAX)));
+                    self.handle_command(command.unwrap_or(Command::Shutdown(Duration::MAX)));
                 }
-                Some(news) = news.recv() => self.hear(news),
+                Some(update) = updates.recv() => self.handle_update(update),
                 () = work::ended(&mut self.running) => self.join_work(),
-                () = sleep_until(clock, timeout) => self.feed(Event::Timeout),
+                () = sleep_until(clock, timeout) => self.handle_event(Event::Timeout),
             }
         }
     }
@@ -149,7 +149,7 @@ impl Task {
         if self.elector.is_at_rest() {
             return true;
         }
-        let late = !self.elector.has_work() && self.around.clock.now().monotonic >= release_by;
+        let late = !self.elector.has_work() && self.common.clock.now().monotonic >= release_by;
         if late {
             tracing::warn!(
                 lease = %self.lease,
@@ -167,67 +167,67 @@ impl Task {
     fn join_work(&mut self) {
         let running = self.running.take();
         if let Some(given_up) = running.and_then(|running| running.term.close_writes()) {
-            self.feed(Event::Unanswered { given_up });
+            self.handle_event(Event::Unanswered { given_up });
         }
-        self.feed(Event::WorkEnded);
+        self.handle_event(Event::WorkEnded);
     }
 
-    fn obey(&mut self, command: Command) {
+    fn handle_command(&mut self, command: Command) {
         match command {
-            Command::AcquireDelay(acquire_delay) => self.feed(Event::AcquireDelay(acquire_delay)),
-            Command::Successors(successors) => self.feed(Event::Successors(successors)),
-            Command::Contend(contend) => self.feed(Event::Contend(contend)),
-            Command::StepDown(successor) => self.feed(Event::StepDown { successor }),
-            Command::Abandon => self.feed(Event::Abandon),
+            Command::AcquireDelay(acquire_delay) => self.handle_event(Event::AcquireDelay(acquire_delay)),
+            Command::Successors(successors) => self.handle_event(Event::Successors(successors)),
+            Command::Contend(contend) => self.handle_event(Event::Contend(contend)),
+            Command::StepDown(successor) => self.handle_event(Event::StepDown { successor }),
+            Command::Abandon => self.handle_event(Event::Abandon),
             Command::Annotate(annotations, tell) => {
-                if let Err(error) = self.around.marks.check(&annotations) {
+                if let Err(error) = self.common.election_keys.check(&annotations) {
                     let _ = tell.send(Err(AnnotateError::Invalid(error)));
                 } else if self.term.is_some() {
                     self.pending.add(annotations, tell);
                     if self.pending.would_be_carried() {
-                        self.feed(Event::RenewSoon);
+                        self.handle_event(Event::RenewSoon);
                     }
                 } else {
                     let _ = tell.send(Err(AnnotateError::NotLeading));
                 }
             }
             Command::Shutdown(limit) => {
-                self.release_by = Some(self.around.clock.now().monotonic + limit);
-                self.feed(Event::Contend(false));
-                self.feed(Event::StepDown { successor: None });
+                self.release_by = Some(self.common.clock.now().monotonic + limit);
+                self.handle_event(Event::Contend(false));
+                self.handle_event(Event::StepDown { successor: None });
             }
         }
     }
 
-    fn hear(&mut self, news: News) {
-        match news {
-            News::Lease(history, _) | News::Gone(history, _) if history != self.history => {
+    fn handle_update(&mut self, update: WatchUpdate) {
+        match update {
+            WatchUpdate::Lease(history, _) | WatchUpdate::Gone(history, _) if history != self.history => {
                 // Of a history that is gone, or of one that `Rewound` is still to announce.
             }
-            News::Lease(_, lease) => {
+            WatchUpdate::Lease(_, lease) => {
                 if let Some(observed) = self.remember(&lease) {
-                    self.feed(Event::Watched(observed));
+                    self.handle_event(Event::Watched(observed));
                 }
             }
-            News::Gone(_, uid) => self.feed(Event::Vanished(uid)),
-            News::WatchHealthy(healthy) => self.feed(Event::WatchHealthy(healthy)),
-            News::Rewound(history) if history <= self.history => {}
-            News::Rewound(history) => {
+            WatchUpdate::Gone(_, uid) => self.handle_event(Event::Vanished(uid)),
+            WatchUpdate::WatchHealthy(healthy) => self.handle_event(Event::WatchHealthy(healthy)),
+            WatchUpdate::Rewound(history) if history <= self.history => {}
+            WatchUpdate::Rewound(history) => {
                 self.history = history;
                 self.objects = Objects::default();
-                self.feed(Event::Rewound);
+                self.handle_event(Event::Rewound);
             }
         }
     }
 
-    fn answered(&mut self, outcome: Outcome) {
+    fn answered(&mut self, outcome: RequestResult) {
         let event = self.settle(outcome);
-        self.feed(event);
+        self.handle_event(event);
     }
 
     /// Hands an event to the state machine and does what follows from it. Validity comes first: nobody may act on an old
     /// one while the effects are carried out.
-    fn feed(&mut self, event: Event) {
+    fn handle_event(&mut self, event: Event) {
         let cx = self.context();
         self.elector.handle(event, &cx);
         if let Some(term) = &self.term {
@@ -246,7 +246,7 @@ impl Task {
         if self.waits_for.as_ref() != Some(holder) {
             let (lease, seconds) = (&self.lease, duration.as_secs());
             // Of many shards, each has a holder: the one Lease that stands for the operator is told of, the others for those who ask.
-            if self.around.is_un_suffixed(lease) {
+            if self.common.is_un_suffixed(lease) {
                 tracing::info!(
                     "waiting for {holder}, which holds lease {lease}, to release it, or not to renew it for {seconds} s"
                 );
@@ -260,13 +260,13 @@ impl Task {
     }
 
     fn context(&mut self) -> Context {
-        let limit = self.around.timings.retry_period();
-        let term_lives = self.term.as_ref().is_none_or(|term| term.shows_life(limit));
+        let limit = self.common.timings.retry_period();
+        let term_lives = self.term.as_ref().is_none_or(|term| term.is_responsive(limit));
         Context {
-            now: self.around.clock.now(),
-            wall: self.around.clock.wall(),
+            now: self.common.clock.now(),
+            wall: self.common.clock.wall(),
             roll: self.rng.f64(),
-            work_alive: term_lives && self.around.pulse.beats(limit),
+            work_alive: term_lives && self.common.heartbeat.is_recent(limit),
         }
     }
 
@@ -295,11 +295,11 @@ impl Task {
             Effect::AbortWork(reason) => self.abort_work(&reason),
             Effect::Rewound { known, read } => self.prove_rewind(&known, &read),
             Effect::Ended(reason) => self.end_term(&reason),
-            Effect::EndProcess => self.around.on_overrun.act(&format!(
+            Effect::EndProcess => self.common.on_overrun.act(&format!(
                 "{}: what runs under lease {} could not be stopped before LeaseDuration was over, and another replica \
                  may act from now on, so this process has to end; it was stopped for longer than that, or a reconcile blocks \
                  its thread",
-                self.around.identity, self.lease
+                self.common.identity, self.lease
             )),
         }
     }
@@ -308,16 +308,16 @@ impl Task {
         let validity = self.elector.validity().unwrap_or_else(Validity::over);
         let term = Term::new(
             self.lease.clone(),
-            self.around.identity.clone(),
+            self.common.identity.clone(),
             token,
             validity,
             self.acquisition_sent,
-            Arc::clone(&self.around.clock),
-            self.notes.clone(),
+            Arc::clone(&self.common.clock),
+            self.annotation_sender.clone(),
         );
         tracing::info!(lease = %self.lease, %token, "became leader");
         self.announce("became leader");
-        self.running = Some(RunningWork::start(&self.work, &term, &self.around.user_runtime));
+        self.running = Some(RunningWork::start(&self.work, &term, &self.common.user_runtime));
         self.term = Some(term);
     }
 
@@ -341,8 +341,8 @@ impl Task {
             term.set_validity(Validity::over());
             term.drain();
         }
-        for asker in self.pending.end() {
-            let _ = asker.send(Err(AnnotateError::NotLeading));
+        for reply in self.pending.end() {
+            let _ = reply.send(Err(AnnotateError::NotLeading));
         }
         self.announce("stopped leading");
     }
@@ -350,8 +350,8 @@ impl Task {
     fn announce(&self, what: &'static str) {
         if self.announce {
             let revision = self.elector.lease().map(|lease| lease.revision.clone());
-            let event = self.around.announcer.clone().announce(self.lease.clone(), revision, what);
-            self.around.announcements.spawn(event);
+            let event = self.common.announcer.clone().announce(self.lease.clone(), revision, what);
+            self.common.announcements.spawn(event);
         }
     }
 

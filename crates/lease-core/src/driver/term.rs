@@ -9,8 +9,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::clock::Clock;
-use super::commands::{AnnotateError, Notes};
-use super::vital::{Tracked, Vital};
+use super::commands::{AnnotateError, AnnotationSender};
+use super::watchdog::{PollWatchdog, Tracked};
 use super::writes::{AnnouncedWrite, Writes};
 use crate::annotations::AnnotationChanges;
 use crate::identity::Identity;
@@ -36,9 +36,9 @@ struct Shared {
     drain: CancellationToken,
     closed: CancellationToken,
     tracker: TaskTracker,
-    vital: Arc<Vital>,
+    watchdog: Arc<PollWatchdog>,
     writes: Arc<Writes>,
-    notes: Notes,
+    annotation_sender: AnnotationSender,
 }
 
 impl Term {
@@ -49,7 +49,7 @@ impl Term {
         validity: Validity,
         sent: Now,
         clock: Arc<dyn Clock>,
-        notes: Notes,
+        annotation_sender: AnnotationSender,
     ) -> Self {
         Self {
             shared: Arc::new(Shared {
@@ -58,13 +58,13 @@ impl Term {
                 identity,
                 token,
                 sent,
-                vital: Vital::new(Arc::clone(&clock)),
+                watchdog: PollWatchdog::new(Arc::clone(&clock)),
                 clock,
                 validity: watch::Sender::new(validity),
                 drain: CancellationToken::new(),
                 closed: CancellationToken::new(),
                 tracker: TaskTracker::new(),
-                notes,
+                annotation_sender,
             }),
         }
     }
@@ -134,7 +134,7 @@ impl Term {
     /// Ties a future to the term: the Lease is given up only after it was dropped, and is not renewed while it blocks its
     /// thread for longer than RetryPeriod. It is not cancelled by this; that is for the one who polls it.
     pub fn track<F: Future>(&self, future: F) -> Tracked<F> {
-        Tracked::new(future, &self.shared.vital, self.shared.tracker.token())
+        Tracked::new(future, &self.shared.watchdog, self.shared.tracker.token())
     }
 
     /// Announces a write that is sent by other means than [`client`](Self::client), so that the Lease is not released while it may
@@ -181,7 +181,7 @@ impl Term {
     /// See [`AnnotateError`]. What is refused costs one renewal, not the Lease.
     pub async fn annotate(&self, annotations: AnnotationChanges) -> Result<Revision, AnnotateError> {
         if self.is_valid() {
-            self.shared.notes.write(annotations).await
+            self.shared.annotation_sender.write(annotations).await
         } else {
             Err(AnnotateError::NotLeading)
         }
@@ -199,8 +199,8 @@ impl Term {
         self.shared.drain.cancel();
     }
 
-    pub(super) fn shows_life(&self, limit: Duration) -> bool {
-        self.shared.vital.shows(limit)
+    pub(super) fn is_responsive(&self, limit: Duration) -> bool {
+        self.shared.watchdog.is_responsive(limit)
     }
 
     /// Ready once every tracked future has been dropped.

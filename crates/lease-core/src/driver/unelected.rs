@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::candidate::CandidateStatus;
 use super::clock::Clock;
-use super::commands::{AnnotateError, Command, Notes};
+use super::commands::{AnnotateError, AnnotationSender, Command};
 use super::term::Term;
 use super::work::{RunningWork, Work};
 use crate::elector::State;
@@ -25,7 +25,7 @@ pub(super) struct Unelected {
     pub(super) user_runtime: Handle,
     pub(super) drain_timeout: Duration,
     pub(super) work: Arc<dyn Work>,
-    pub(super) notes: Notes,
+    pub(super) annotation_sender: AnnotationSender,
     pub(super) status: watch::Sender<CandidateStatus>,
     /// Whether to contend from the start.
     pub(super) contend: bool,
@@ -76,7 +76,7 @@ impl Unelected {
             Validity::unlimited(),
             self.clock.now(),
             Arc::clone(&self.clock),
-            self.notes.clone(),
+            self.annotation_sender.clone(),
         );
         self.publish(State::Leader, Some(&term));
         let mut running = RunningWork::start(&self.work, &term, &self.user_runtime);

@@ -35,7 +35,7 @@ pub enum BadLease {
 
 /// What stands before the `/`, which election's Leases these are, and whose this process writes.
 #[derive(Clone, Debug)]
-pub(super) struct Marks {
+pub(super) struct ElectionKeys {
     election_key: String,
     election_value: String,
     successor_key: String,
@@ -43,7 +43,7 @@ pub(super) struct Marks {
     installation: Option<Installation>,
 }
 
-impl Marks {
+impl ElectionKeys {
     pub(super) fn new(domain: &str, id: &LeaderElectionId, installation: Option<Installation>) -> Self {
         Self {
             election_key: format!("{domain}/election"),
@@ -93,18 +93,21 @@ impl Marks {
 
 /// What one candidate puts on its Lease besides the record.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Dress {
+pub(super) struct LeaseMetadata {
     pub(super) owner: Option<OwnerReference>,
     pub(super) labels: BTreeMap<String, String>,
     pub(super) annotations: BTreeMap<String, String>,
 }
 
-impl Dress {
+impl LeaseMetadata {
     /// Whether the API server would take it. What it refuses here would be refused with every write of the Lease.
-    pub(super) fn check(&self, marks: &Marks) -> Result<(), InvalidOption> {
+    pub(super) fn check(&self, election_keys: &ElectionKeys) -> Result<(), InvalidOption> {
         check_labels(&self.labels)?;
         check_annotations(&self.annotations)?;
-        self.labels.keys().chain(self.annotations.keys()).try_for_each(|key| marks.check_reserved(key))?;
+        self.labels
+            .keys()
+            .chain(self.annotations.keys())
+            .try_for_each(|key| election_keys.check_reserved(key))?;
         match &self.owner {
             Some(owner) if owner.api_version.is_empty() || owner.kind.is_empty() => {
                 Err(InvalidOption::Owner("apiVersion or kind"))
@@ -153,29 +156,29 @@ fn new_lease(name: &LeaseName, record: &LeaseRecord) -> Lease {
 }
 
 /// The object that carries out `write` on `base`: everything that others wrote is kept.
-pub(super) fn dressed(
+pub(super) fn lease_to_write(
     write: &Write,
     base: Option<&Lease>,
     name: &LeaseName,
-    marks: &Marks,
-    dress: &Dress,
+    election_keys: &ElectionKeys,
+    metadata: &LeaseMetadata,
 ) -> Lease {
     let mut lease = base.cloned().unwrap_or_default();
     lease.metadata.name = Some(name.as_str().to_owned());
     write_record(&write.record, &mut lease);
-    marks.put_on(&mut lease);
-    lease.metadata.labels.get_or_insert_default().extend(dress.labels.clone());
+    election_keys.put_on(&mut lease);
+    lease.metadata.labels.get_or_insert_default().extend(metadata.labels.clone());
     let annotations = lease.metadata.annotations.get_or_insert_default();
-    annotations.extend(dress.annotations.clone());
-    annotations.remove(&marks.successor_key);
+    annotations.extend(metadata.annotations.clone());
+    annotations.remove(&election_keys.successor_key);
     if let Some(successor) = &write.successor {
-        annotations.insert(marks.successor_key.clone(), successor.to_string());
+        annotations.insert(election_keys.successor_key.clone(), successor.to_string());
         // To name a successor saves time. Where there is no room, the release matters more.
         if check_annotations_size(annotations).is_err() {
-            annotations.remove(&marks.successor_key);
+            annotations.remove(&election_keys.successor_key);
         }
     }
-    if let Some(owner) = &dress.owner {
+    if let Some(owner) = &metadata.owner {
         let owners = lease.metadata.owner_references.get_or_insert_default();
         owners.retain(|other| other.uid != owner.uid);
         owners.push(owner.clone());
@@ -183,7 +186,7 @@ pub(super) fn dressed(
     lease
 }
 
-impl Marks {
+impl ElectionKeys {
     /// Marks a Lease as one of this election's, written by this installation. One that has no name takes another's off:
     /// a Lease must not say that it is held by who held it before.
     pub(super) fn put_on(&self, lease: &mut Lease) {
@@ -235,14 +238,14 @@ mod tests {
     use super::*;
     use crate::effect::{AttemptId, WriteKind};
 
-    fn marks() -> Marks {
+    fn election_keys() -> ElectionKeys {
         marks_of(None)
     }
 
-    fn marks_of(installation: Option<&str>) -> Marks {
+    fn marks_of(installation: Option<&str>) -> ElectionKeys {
         let id = LeaderElectionId::new("a.example.com").expect("valid");
         let installation = installation.map(|name| Installation::new(name).expect("valid"));
-        Marks::new("cache.example.com", &id, installation)
+        ElectionKeys::new("cache.example.com", &id, installation)
     }
 
     fn write(successor: Option<&str>) -> Write {
@@ -263,16 +266,16 @@ mod tests {
 
     #[test]
     fn what_is_written_reads_back() {
-        let mut lease = dressed(
+        let mut lease = lease_to_write(
             &write(Some("pod_2")),
             None,
             &LeaseName::from_server("a.example.com"),
-            &marks(),
-            &Dress::default(),
+            &election_keys(),
+            &LeaseMetadata::default(),
         );
         lease.metadata.uid = Some("u".into());
         lease.metadata.resource_version = Some("7".into());
-        let read = marks().observed(&lease).expect("complete");
+        let read = election_keys().observed(&lease).expect("complete");
         assert_eq!(read.record, write(None).record);
         assert_eq!(read.successor.expect("named").as_str(), "pod_2");
     }
@@ -281,11 +284,13 @@ mod tests {
     fn what_others_wrote_is_kept() {
         let mut base = Lease::default();
         base.metadata.labels = Some([("team".to_owned(), "a".to_owned())].into());
-        base.metadata.annotations =
-            Some([("note".to_owned(), "b".to_owned()), (marks().successor_key, "old_1".to_owned())].into());
+        base.metadata.annotations = Some(
+            [("note".to_owned(), "b".to_owned()), (election_keys().successor_key, "old_1".to_owned())].into(),
+        );
         base.spec = Some(LeaseSpec { strategy: Some("Coordinated".into()), ..LeaseSpec::default() });
         let name = LeaseName::from_server("a");
-        let lease = dressed(&write(None), Some(&base), &name, &marks(), &Dress::default());
+        let lease =
+            lease_to_write(&write(None), Some(&base), &name, &election_keys(), &LeaseMetadata::default());
         assert_eq!(lease.metadata.labels.expect("labels")["team"], "a");
         let annotations = lease.metadata.annotations.expect("annotations");
         assert_eq!(annotations.into_iter().collect::<Vec<_>>(), [("note".to_owned(), "b".to_owned())]);
@@ -295,13 +300,21 @@ mod tests {
     #[test]
     fn each_write_says_whose_it_is_and_nobody_is_left_named_by_the_one_before() {
         let name = LeaseName::from_server("a");
-        let ours = dressed(&write(None), None, &name, &marks_of(Some("ns/a")), &Dress::default());
+        let ours =
+            lease_to_write(&write(None), None, &name, &marks_of(Some("ns/a")), &LeaseMetadata::default());
         let said =
             |lease: &Lease| lease.metadata.annotations.clone()?.remove("cache.example.com/installation");
         assert_eq!(said(&ours).as_deref(), Some("ns/a"));
-        let theirs = dressed(&write(None), Some(&ours), &name, &marks_of(Some("ns/b")), &Dress::default());
+        let theirs = lease_to_write(
+            &write(None),
+            Some(&ours),
+            &name,
+            &marks_of(Some("ns/b")),
+            &LeaseMetadata::default(),
+        );
         assert_eq!(said(&theirs).as_deref(), Some("ns/b"));
-        let unnamed = dressed(&write(None), Some(&ours), &name, &marks(), &Dress::default());
+        let unnamed =
+            lease_to_write(&write(None), Some(&ours), &name, &election_keys(), &LeaseMetadata::default());
         assert_eq!(said(&unnamed), None);
     }
 

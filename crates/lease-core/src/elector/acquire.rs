@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::hold::{Holding, Work};
+use super::hold::{ActiveTerm, Work};
 use super::{Elector, State};
 use crate::effect::{Effect, Write, WriteKind};
 use crate::event::Context;
@@ -71,14 +71,14 @@ impl Elector {
     /// The acquisition landed. It counts from its sending; if that is too long ago, or the candidate has changed its
     /// mind, then the Lease is held by a process that does not lead, and is dealt with as such.
     pub(super) fn acquired(&mut self, lease: &ObservedLease, sent: Now, cx: &Context) {
-        let holding = Holding::new(lease.revision.uid.clone(), sent, cx.now, &self.config.timings);
-        if !self.may_try() || !holding.validity.holds_at(cx.now) {
+        let term = ActiveTerm::new(lease.revision.uid.clone(), sent, cx.now, &self.config.timings);
+        if !self.may_try() || !term.validity.holds_at(cx.now) {
             self.state = State::Standby;
             return;
         }
-        invariant!(self.holding.is_none(), "two terms of one Lease: {self:?}");
+        invariant!(self.term.is_none(), "two terms of one Lease: {self:?}");
         invariant!(!self.has_work(), "a Lease is acquired beside work of an earlier term: {self:?}");
-        self.holding = Some(holding);
+        self.term = Some(term);
         self.work = Work::Running;
         self.state = State::Leader;
         self.successor = None;

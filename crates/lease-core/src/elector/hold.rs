@@ -14,7 +14,7 @@ use crate::{invariant, rules};
 
 /// The present term.
 #[derive(Debug)]
-pub(super) struct Holding {
+pub(super) struct ActiveTerm {
     pub(super) uid: Uid,
     pub(super) validity: Validity,
     /// When the last successful write was sent.
@@ -24,17 +24,17 @@ pub(super) struct Holding {
     pub(super) lapses_at: Monotonic,
 }
 
-impl Holding {
+impl ActiveTerm {
     pub(super) fn new(uid: Uid, sent: Now, answered: Now, timings: &Timings) -> Self {
-        let mut holding = Self {
+        let mut term = Self {
             uid,
             validity: Validity::over(),
             sent,
             renew_at: Monotonic::ORIGIN,
             lapses_at: Monotonic::ORIGIN,
         };
-        holding.extend(sent, answered, timings);
-        holding
+        term.extend(sent, answered, timings);
+        term
     }
 
     /// A write that was sent at `sent` has succeeded.
@@ -89,19 +89,19 @@ impl Work {
 impl Elector {
     /// The check that ends a term: it reads the clock of this very event.
     pub(super) fn end_if_lapsed(&mut self, cx: &Context) {
-        if self.holding.as_ref().is_some_and(|holding| !holding.validity.holds_at(cx.now)) {
+        if self.term.as_ref().is_some_and(|term| !term.validity.holds_at(cx.now)) {
             self.lose(EndReason::Lapsed);
         }
     }
 
     pub(super) fn renew_at(&self) -> Option<Monotonic> {
-        self.holding.as_ref().map(|holding| holding.renew_at)
+        self.term.as_ref().map(|term| term.renew_at)
     }
 
     /// Something waits for the next renewal, so it comes now.
     pub(super) fn renew_soon(&mut self, cx: &Context) {
-        if let Some(holding) = &mut self.holding {
-            holding.renew_at = holding.renew_at.min(cx.now.monotonic);
+        if let Some(term) = &mut self.term {
+            term.renew_at = term.renew_at.min(cx.now.monotonic);
         }
     }
 
@@ -110,8 +110,8 @@ impl Elector {
         let hurried = self.config.timings.hurried_retry();
         let pause =
             retry_after.map_or(hurried, |wish| wish.clamp(hurried, self.config.timings.retry_period()));
-        if let Some(holding) = &mut self.holding {
-            holding.renew_at = cx.now.monotonic + pause;
+        if let Some(term) = &mut self.term {
+            term.renew_at = cx.now.monotonic + pause;
         }
     }
 

@@ -38,10 +38,10 @@ impl Elector {
         match &self.vacating {
             Some(vacating) if vacating.confirmed && !self.holds(&vacating.uid) => self.stop_vacating(),
             Some(_) => {}
-            None => match self.holding.take() {
-                Some(holding) => {
+            None => match self.term.take() {
+                Some(term) => {
                     self.effects.push_back(Effect::Ended(EndReason::Released));
-                    self.begin_vacating_object(holding.uid, cx);
+                    self.begin_vacating_object(term.uid, cx);
                 }
                 None => self.state = State::Standby,
             },
@@ -59,7 +59,7 @@ impl Elector {
     /// From when on to give up a Lease that names this process, which does not lead and does not contend: an acquisition that nobody
     /// wants any more has landed, or the process stops after its term lapsed.
     pub(super) fn vacate_from(&self) -> Option<Monotonic> {
-        let wanted = self.config.contend || self.holding.is_some() || self.has_work();
+        let wanted = self.config.contend || self.term.is_some() || self.has_work();
         if wanted || self.config.release == ReleaseStyle::LetExpire {
             return None;
         }

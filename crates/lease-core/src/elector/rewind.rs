@@ -92,7 +92,7 @@ impl Elector {
         // The list that a new watch begins with shows all Leases at once; a read of each is needed only where it does not.
         let pause = self.rewinds.pause(cx, &self.config.timings);
         self.retry_at = cx.now.monotonic + pause;
-        if self.holding.is_some() && !rules::rewind_ends_terms() {
+        if self.term.is_some() && !rules::rewind_ends_terms() {
             return;
         }
         self.vacated();

@@ -17,7 +17,7 @@ use crate::timings::Timings;
 /// The Lease as last seen.
 #[derive(Debug, Default)]
 pub(super) struct View {
-    seen: Seen,
+    seen: HolderSeen,
     /// The latest state of the Lease that was ever seen, by this history; also where it is gone.
     latest: Option<Revision>,
     /// Until this instant of the local monotonic clock somebody else may hold the Lease.
@@ -33,7 +33,7 @@ pub(super) struct View {
 }
 
 #[derive(Debug, Default)]
-enum Seen {
+enum HolderSeen {
     #[default]
     Nothing,
     Missing,
@@ -42,13 +42,13 @@ enum Seen {
 
 impl View {
     pub(super) fn is_known(&self) -> bool {
-        !matches!(self.seen, Seen::Nothing)
+        !matches!(self.seen, HolderSeen::Nothing)
     }
 
     pub(super) fn lease(&self) -> Option<&ObservedLease> {
         match &self.seen {
-            Seen::Lease(lease) => Some(lease),
-            Seen::Nothing | Seen::Missing => None,
+            HolderSeen::Lease(lease) => Some(lease),
+            HolderSeen::Nothing | HolderSeen::Missing => None,
         }
     }
 
@@ -87,7 +87,7 @@ impl View {
         if self.latest.as_ref().is_none_or(|latest| latest.version < lease.revision.version) {
             self.latest = Some(lease.revision.clone());
         }
-        self.seen = Seen::Lease(Box::new(lease));
+        self.seen = HolderSeen::Lease(Box::new(lease));
     }
 
     fn remember(&mut self, record: &LeaseRecord) {
@@ -120,7 +120,7 @@ impl View {
     /// History was rewound at `now`: nothing that was seen stands any more, but whoever held the Lease may not know that yet.
     /// What only grows (renewTime, leaseTransitions) goes on from the largest ever seen.
     pub(super) fn void(&mut self, now: Monotonic, timings: &Timings) {
-        self.seen = Seen::Nothing;
+        self.seen = HolderSeen::Nothing;
         self.latest = None;
         self.unknown_until = self.honour_until.max(now + self.wait_for_the_unknown(timings));
     }
@@ -186,9 +186,9 @@ impl Elector {
             return;
         }
         self.note(lease, cx);
-        let Some(holding) = &self.holding else { return };
+        let Some(term) = &self.term else { return };
         let Some(lease) = self.view.lease() else { return };
-        if lease.revision.uid != holding.uid {
+        if lease.revision.uid != term.uid {
             self.lose(EndReason::Vanished);
         } else if rules::ends_the_term_of(&self.config.identity, &lease.record) {
             let reason = EndReason::Taken(lease.record.holder.clone());
@@ -208,10 +208,10 @@ impl Elector {
         self.schedule_poll(cx);
         // An update that landed is gone with the Lease; only one that creates it may be found yet.
         self.attempts.forget(|attempt| attempt.creates);
-        if matches!(self.view.seen, Seen::Missing) {
+        if matches!(self.view.seen, HolderSeen::Missing) {
             return;
         }
-        self.view.seen = Seen::Missing;
+        self.view.seen = HolderSeen::Missing;
         self.lose(EndReason::Vanished);
     }
 
@@ -240,7 +240,7 @@ impl Elector {
         let same = |known: &ObservedLease| {
             known.revision.uid == lease.revision.uid
                 && known.record.is_held_by(identity)
-                && (self.holding.is_some() || known.record.renew_time == lease.record.renew_time)
+                && (self.term.is_some() || known.record.renew_time == lease.record.renew_time)
         };
         lease.record.is_held_by(identity) && self.view.lease().is_some_and(same)
     }
@@ -248,9 +248,9 @@ impl Elector {
     /// From when on the Lease may be taken; `None` while that is not for this process to do.
     pub(super) fn free_at(&self) -> Option<Monotonic> {
         match (&self.view.seen, self.config.creation) {
-            (Seen::Nothing, _) | (Seen::Missing, Creation::Never) => None,
-            (Seen::Missing, Creation::AtOnce | Creation::AfterWaiting) => Some(self.view.unknown_until),
-            (Seen::Lease(_), _) => Some(self.view.honour_until.max(self.view.unknown_until)),
+            (HolderSeen::Nothing, _) | (HolderSeen::Missing, Creation::Never) => None,
+            (HolderSeen::Missing, Creation::AtOnce | Creation::AfterWaiting) => Some(self.view.unknown_until),
+            (HolderSeen::Lease(_), _) => Some(self.view.honour_until.max(self.view.unknown_until)),
         }
     }
 

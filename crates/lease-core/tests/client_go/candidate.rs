@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use kube_testkit::{GuardedChild, GuardedCommand, RealEnv, Signal, TestUser, eventually};
 
-use crate::support::{ID, PATIENCE};
+use crate::support::{DEADLINE, ID};
 
 /// The process and what it prints.
 pub(crate) struct GoCandidate {
@@ -39,7 +39,7 @@ impl GoCandidate {
     pub(crate) async fn says(&self, what: &str) -> Timestamp {
         eventually(
             &format!("the client-go candidate to say {what:?}, as in {}", self.log.display()),
-            PATIENCE,
+            DEADLINE,
             || std::future::ready(self.said(what)),
         )
         .await

@@ -10,7 +10,7 @@ use lease_core::{State, Timings};
 use crate::build;
 use crate::candidate::GoCandidate;
 use crate::chronicle::Chronicle;
-use crate::support::{ID, PATIENCE, leases, now, options, replica, replica_at, since, spec};
+use crate::support::{DEADLINE, ID, leases, now, options, replica, replica_at, since, spec};
 use crate::waiting::{MARGIN, idle, leads, over, sees, sees_holder};
 
 /// An API server and a client-go candidate, or a line that says which of them this machine has not.
@@ -126,7 +126,7 @@ async fn client_go_takes_over_from_a_rust_holder_that_is_cut_off() {
 
 pub(crate) async fn renewed(chronicle: &Chronicle, times: usize) {
     let before = chronicle.of_lease(ID).len();
-    kube_testkit::eventually(&format!("{times} renewals"), PATIENCE, || {
+    kube_testkit::eventually(&format!("{times} renewals"), DEADLINE, || {
         std::future::ready((chronicle.of_lease(ID).len() >= before + times).then_some(()))
     })
     .await;

@@ -9,7 +9,7 @@ use lease_core::NOBODY;
 use crate::candidate::GoCandidate;
 use crate::chronicle::{Chronicle, Entry};
 use crate::contend::{both, renewed};
-use crate::support::{ID, PATIENCE, leases, replica};
+use crate::support::{DEADLINE, ID, leases, replica};
 use crate::waiting::{idle, leads, sees_holder};
 
 /// What a state of the Lease says, without the times and without repetitions by renewals.
@@ -69,7 +69,7 @@ async fn told_by_rust(env: &RealEnv) -> Vec<Chapter> {
 
 /// The story, once it has its four chapters.
 async fn told(chronicle: &Chronicle) -> Vec<Chapter> {
-    let chapters = kube_testkit::eventually("the last release", PATIENCE, || {
+    let chapters = kube_testkit::eventually("the last release", DEADLINE, || {
         // A Rust candidate makes a Lease with a placeholder for its holder, which has to expire like any other. Nobody
         // has led by then, and the story has not begun.
         let mut chapters = chapters(&chronicle.of_lease(ID));

@@ -62,7 +62,7 @@ async fn an_annotation_that_is_refused_is_told_and_costs_nothing() {
 
 /// Asks until the policy is in force, which takes the API server a moment.
 async fn refused(leader: &lease_core::Candidate, key: &str) -> AnnotateError {
-    kube_testkit::eventually("the policy to refuse the annotation", crate::support::PATIENCE, || async {
+    kube_testkit::eventually("the policy to refuse the annotation", crate::support::DEADLINE, || async {
         let refused = leader.annotate(note(key, "a")).await.err();
         if refused.is_none() {
             leader.annotate([(key.to_owned(), None)].into()).await.expect("to take off is allowed");

@@ -20,7 +20,7 @@ use kube_testkit::{GuardedChild, GuardedCommand, RealEnv, TestUser, eventually};
 use lease_core::{Clock, OnOverrun, SystemClock, Term};
 use rustix::process::{Signal, getpid, kill_process};
 
-use crate::support::{PATIENCE, now, options_in, replica_at};
+use crate::support::{DEADLINE, now, options_in, replica_at};
 
 const ROLE: &str = "LEASE_CORE_TEST_CHILD";
 
@@ -75,7 +75,7 @@ impl Child {
     }
 
     pub(crate) async fn says(&self, what: &str) -> Line {
-        eventually(&format!("the child to say {what:?}"), PATIENCE, || {
+        eventually(&format!("the child to say {what:?}"), DEADLINE, || {
             std::future::ready(self.lines().into_iter().find(|line| line.what.starts_with(what)))
         })
         .await

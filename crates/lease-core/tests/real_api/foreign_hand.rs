@@ -13,7 +13,7 @@ use serde_json::json;
 use crate::chronicle::Chronicle;
 use crate::referee::Referee;
 use crate::stranger::scribble;
-use crate::support::{ID, PATIENCE, leases, now, replica, spec};
+use crate::support::{DEADLINE, ID, leases, now, replica, spec};
 use crate::waiting::{MARGIN, leads, over, sees_holder};
 
 /// A leader and one who waits.
@@ -42,7 +42,7 @@ impl Pair {
 
     /// Waits until somebody leads under a later term than `last`.
     async fn next(&self, last: &Term) -> Term {
-        eventually("somebody to lead again", PATIENCE, || {
+        eventually("somebody to lead again", DEADLINE, || {
             let terms = [self.leader.term(), self.standby.term()].into_iter().flatten();
             let next = terms.into_iter().find(|term| term.token() > last.token());
             std::future::ready(next)
@@ -68,7 +68,7 @@ async fn labels_and_annotations_of_others_are_kept_and_cost_nothing() {
     let edit = json!({ "metadata": { "labels": { "team": "a" }, "annotations": { "note": "b" } } });
     let edited = pair.api.patch(ID, &PatchParams::default(), &Patch::Merge(&edit)).await.expect("an edit");
     let renewed = edited.spec.and_then(|spec| spec.renew_time);
-    let lease = eventually("a renewal after the edit", PATIENCE, || async {
+    let lease = eventually("a renewal after the edit", DEADLINE, || async {
         let lease = pair.api.get(ID).await.expect("it exists");
         (lease.spec.as_ref().and_then(|spec| spec.renew_time.clone()) != renewed).then_some(lease)
     })
@@ -87,12 +87,12 @@ async fn a_stripped_election_label_comes_back() {
     let pair = Pair::start(&env).await;
     let strip = json!({ "metadata": { "labels": { "lease-core.dev/election": null } } });
     pair.api.patch(ID, &PatchParams::default(), &Patch::Merge(&strip)).await.expect("an edit");
-    eventually("the label to be back", PATIENCE, || async {
+    eventually("the label to be back", DEADLINE, || async {
         let labels: BTreeMap<_, _> = pair.api.get(ID).await.ok()?.metadata.labels.unwrap_or_default();
         labels.contains_key("lease-core.dev/election").then_some(())
     })
     .await;
-    eventually("both watches to be live", PATIENCE, || {
+    eventually("both watches to be live", DEADLINE, || {
         let live = pair.replicas.iter().all(|replica| replica.health().watch_is_live);
         std::future::ready(live.then_some(()))
     })
@@ -165,7 +165,7 @@ async fn a_deleted_lease_is_lost_waited_for_and_made_again_with_transitions_goin
     let lease = pair.api.get(ID).await.expect("it was made again");
     assert_ne!(lease.metadata.uid, uid);
     assert_eq!(lease.spec.expect("a spec").lease_transitions, Some(2), "leaseTransitions goes on");
-    eventually("both watches to be live again", PATIENCE, || {
+    eventually("both watches to be live again", DEADLINE, || {
         let live = pair.replicas.iter().all(|replica| replica.health().watch_is_live);
         std::future::ready(live.then_some(()))
     })

@@ -3,7 +3,7 @@
 use lease_core::State;
 use tokio::time::timeout;
 
-use crate::support::{ID, PATIENCE, leases, replica};
+use crate::support::{DEADLINE, ID, leases, replica};
 use crate::waiting::idle;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -18,12 +18,12 @@ async fn a_released_lease_is_taken_without_waiting_for_it_to_expire() {
     let mut status = standby.status();
     let sees_the_first = status
         .wait_for(|seen| seen.state == State::Standby && seen.holder.as_ref() == Some(first.identity()));
-    drop(timeout(PATIENCE, sees_the_first).await.expect("the second sees that the first leads"));
+    drop(timeout(DEADLINE, sees_the_first).await.expect("the second sees that the first leads"));
 
     let released = std::time::Instant::now();
     leader.shutdown().await;
     assert!(!term.is_valid(), "a released Lease leaves no valid term behind");
-    let next = timeout(PATIENCE, standby.leading()).await.expect("the second leads");
+    let next = timeout(DEADLINE, standby.leading()).await.expect("the second leads");
     println!("handoff took {:?}", released.elapsed());
     assert!(next.token() > term.token());
 

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use kube_testkit::{TestUser, eventually};
 
-use crate::support::{ID, PATIENCE, replica};
+use crate::support::{DEADLINE, ID, replica};
 use crate::waiting::{idle, leads, sees_holder};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -35,7 +35,7 @@ async fn kubectl_shows_holder_transitions_and_events() {
     assert_eq!(spec.trim(), "second_1 1 5");
 
     let wanted = ["first_1 became leader", "first_1 stopped leading", "second_1 became leader"];
-    let events = eventually("kubectl to show the events", PATIENCE, || {
+    let events = eventually("kubectl to show the events", DEADLINE, || {
         let events = ask.run(&["events", "--for", &format!("lease/{ID}")]);
         let all = wanted.iter().all(|line| events.contains(line));
         std::future::ready(all.then_some(events))

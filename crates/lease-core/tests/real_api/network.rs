@@ -15,7 +15,7 @@ use serde_json::json;
 use crate::chronicle::Chronicle;
 use crate::referee::Referee;
 use crate::stranger::{create, held_by};
-use crate::support::{ID, PATIENCE, id, leases, now, options, replica, replica_at, since, spec};
+use crate::support::{DEADLINE, ID, id, leases, now, options, replica, replica_at, since, spec};
 use crate::waiting::{MARGIN, leads, sees_holder};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -41,7 +41,7 @@ async fn another_writer_who_hammers_the_lease_does_not_cost_it() {
     // Long enough for the validity to have ended several times over, had renewals not got through.
     let span = 3 * Timings::fast().renew_deadline();
     let began = now();
-    eventually("the hammering to have gone on for three RenewDeadlines", PATIENCE, || {
+    eventually("the hammering to have gone on for three RenewDeadlines", DEADLINE, || {
         assert!(term.is_valid(), "the Lease was lost after {:?}", since(began));
         std::future::ready((since(began) > span).then_some(()))
     })
@@ -76,14 +76,14 @@ async fn a_renewal_whose_answer_was_lost_is_recognised() {
     for round in 1..=3 {
         let before = spec(&leases(&env), ID).await.renew_time;
         proxy.hang_answers();
-        eventually("a renewal to land whose answer nobody gets", PATIENCE, || async {
+        eventually("a renewal to land whose answer nobody gets", DEADLINE, || async {
             (spec(&leases(&env), ID).await.renew_time > before).then_some(())
         })
         .await;
         proxy.drop_connections();
         proxy.resume();
         let landed = spec(&leases(&env), ID).await.renew_time;
-        eventually("a renewal after the lost one", PATIENCE, || async {
+        eventually("a renewal after the lost one", DEADLINE, || async {
             (spec(&leases(&env), ID).await.renew_time > landed).then_some(())
         })
         .await;
@@ -191,10 +191,10 @@ async fn a_watch_that_hangs_is_noticed_and_replaced() {
                 view.changed().await;
             }
         };
-        let moved = tokio::time::timeout(PATIENCE, moves_on).await;
+        let moved = tokio::time::timeout(DEADLINE, moves_on).await;
         assert!(moved.is_ok(), "the watch of the {name} was not replaced");
         println!("the watch of the {name} was replaced after {:?}", since(frozen));
-        eventually("the new watch to count as live", PATIENCE, || {
+        eventually("the new watch to count as live", DEADLINE, || {
             std::future::ready(elections.health().watch_is_live.then_some(()))
         })
         .await;

@@ -4,7 +4,7 @@ use kube_testkit::{Cluster, ClusterOptions, TestUser, eventually};
 use lease_core::{Candidate, CandidateOptions, Elections, LeaseName, Term, Timings};
 
 use crate::referee::Referee;
-use crate::support::{PATIENCE, id, now, options_in, replica_at, since};
+use crate::support::{DEADLINE, id, now, options_in, replica_at, since};
 use crate::waiting::{MARGIN, over};
 
 const REPLICAS: usize = 4;
@@ -42,7 +42,7 @@ impl Fleet {
 
     /// The valid terms, once every Lease has one.
     async fn all_held(&self, when: &str) -> Vec<Term> {
-        eventually(&format!("each of {LEASES} Leases to be held {when}"), PATIENCE, || {
+        eventually(&format!("each of {LEASES} Leases to be held {when}"), DEADLINE, || {
             let valid: Vec<_> = self.referee.terms().into_iter().filter(Term::is_valid).collect();
             let held = self.names.iter().all(|name| valid.iter().any(|term| term.lease() == name));
             std::future::ready(held.then_some(valid))
@@ -77,7 +77,7 @@ async fn an_api_server_restarted_under_load_costs_no_exclusion_and_every_lease_i
         let seen = now();
         // Held with a renewal that came after the restart: validity counts from its sending.
         let fresh = Timings::fast().renew_deadline();
-        eventually("every Lease to be renewed or taken after the restart", PATIENCE, || {
+        eventually("every Lease to be renewed or taken after the restart", DEADLINE, || {
             let terms = fleet.referee.terms();
             let renewed = |term: &Term| {
                 term.is_valid() && term.validity().end().monotonic.since_origin() >= seen + fresh
@@ -112,7 +112,7 @@ async fn terms_end_in_time_while_the_api_server_stands_still_and_all_contend_aft
     println!("all terms were over {:?} after the API server stood still", since(paused));
     // Beyond LeaseDuration, so that whoever comes first may take what the others held.
     let beyond = Timings::fast().takeover_bound();
-    eventually("the pause to outlast every Lease", PATIENCE, || {
+    eventually("the pause to outlast every Lease", DEADLINE, || {
         std::future::ready((since(paused) > beyond).then_some(()))
     })
     .await;

@@ -15,7 +15,7 @@ use lease_core::{Elections, Term, Timings};
 
 use crate::child::{Child, Line, PausePoint};
 use crate::chronicle::Chronicle;
-use crate::support::{PATIENCE, leases, now, replica, since};
+use crate::support::{DEADLINE, leases, now, replica, since};
 use crate::waiting::{MARGIN, idle, leads, sees_holder};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -98,7 +98,7 @@ impl Paused {
         self.child.process.signal(Signal::Continue).expect("it is there");
         let went_on = now();
         // It would begin again within milliseconds, if it did: look on for some RetryPeriods.
-        eventually("three RetryPeriods to pass", PATIENCE, || {
+        eventually("three RetryPeriods to pass", DEADLINE, || {
             let passed = since(went_on) > 3 * Timings::fast().retry_period();
             std::future::ready(passed.then_some(()))
         })

@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::chronicle::Chronicle;
 use crate::referee::Referee;
 use crate::stranger::{create, held_by, scribble};
-use crate::support::{PATIENCE, id, leases, now, replica, since, spec};
+use crate::support::{DEADLINE, id, leases, now, replica, since, spec};
 
 const CANDIDATES: usize = 8;
 const LEASES: usize = 32;
@@ -40,13 +40,13 @@ pub(crate) async fn race(env: &RealEnv) -> Vec<String> {
     // The stranger lives until all of them wait; its last renewal starts all their clocks together.
     let began = now();
     while !candidates.iter().all(waits_for_the_stranger) {
-        assert!(since(began) < PATIENCE, "not every candidate saw the stranger within {PATIENCE:?}");
+        assert!(since(began) < DEADLINE, "not every candidate saw the stranger within {DEADLINE:?}");
         for name in &names {
             scribble(&api, name.as_str(), json!({ "renewTime": micros(Timestamp::now()) })).await;
         }
     }
     let what = format!("each of {LEASES} Leases to have a new holder");
-    kube_testkit::eventually(&what, PATIENCE, || {
+    kube_testkit::eventually(&what, DEADLINE, || {
         let held =
             names.iter().filter(|name| referee.terms().iter().any(|term| term.lease() == *name)).count();
         std::future::ready((held == LEASES).then_some(()))
@@ -55,7 +55,7 @@ pub(crate) async fn race(env: &RealEnv) -> Vec<String> {
     // A wrong holder would be found out by the next renewals: look on until the Leases have been renewed a few times.
     let renewals = names.iter().map(|name| (name, chronicle.of_lease(name.as_str()).len()));
     let before: BTreeMap<_, _> = renewals.collect();
-    kube_testkit::eventually("three renewals of each Lease", PATIENCE, || {
+    kube_testkit::eventually("three renewals of each Lease", DEADLINE, || {
         let renewed = before.iter().all(|(name, count)| chronicle.of_lease(name.as_str()).len() >= count + 3);
         std::future::ready(renewed.then_some(()))
     })

@@ -7,7 +7,7 @@ use kube::api::PostParams;
 use kube_testkit::{RealEnv, TestUser, eventually};
 use lease_core::{Elections, Timings};
 
-use crate::support::{PATIENCE, now, options, replica_at, since};
+use crate::support::{DEADLINE, now, options, replica_at, since};
 use crate::waiting::{MARGIN, idle, leads};
 
 const ACCOUNT: &str = "operator";
@@ -38,7 +38,7 @@ async fn a_role_without_leases_is_named_and_the_candidate_leads_soon_after_it_is
     assert!(took < bound, "{took:?}, where {bound:?} is the bound");
     // The events of that change of leaders are not permitted yet; that costs no Lease, and is said.
     problem(&elections, &format!("{account} may not create events in namespace {}", env.namespace())).await;
-    eventually("no other problem", PATIENCE, || {
+    eventually("no other problem", DEADLINE, || {
         let health = elections.health();
         let over = health.problems.iter().all(|problem| problem.sentence.contains(" events "));
         std::future::ready((over && health.watch_is_live).then_some(()))
@@ -83,7 +83,7 @@ async fn as_account(env: &RealEnv) -> Elections {
 }
 
 async fn problem(elections: &Elections, begins: &str) -> String {
-    eventually(&format!("Health to say: {begins}"), PATIENCE, || {
+    eventually(&format!("Health to say: {begins}"), DEADLINE, || {
         let problems = elections.health().problems;
         let found = problems.into_iter().find(|problem| problem.sentence.starts_with(begins));
         std::future::ready(found.map(|problem| problem.sentence))

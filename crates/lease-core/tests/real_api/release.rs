@@ -10,7 +10,7 @@ use lease_core::{AnnotateError, CandidateOptions, State, Term, Timings};
 use tokio::sync::{Notify, watch};
 
 use crate::chronicle::Chronicle;
-use crate::support::{ID, PATIENCE, id, leases, now, options, replica, replica_at, since, spec};
+use crate::support::{DEADLINE, ID, id, leases, now, options, replica, replica_at, since, spec};
 use crate::waiting::{MARGIN, idle, leads, over, sees, sees_holder};
 
 fn holder(spec: &k8s_openapi::api::coordination::v1::LeaseSpec) -> &str {
@@ -50,7 +50,7 @@ async fn the_lease_is_not_released_while_tracked_work_runs_and_is_renewed_meanwh
     seen.wait_for(|step| *step == "returned").await.expect("it tells");
     // Longer than the validity would last without renewals.
     let returned = now();
-    eventually("a drain longer than RenewDeadline", PATIENCE, || {
+    eventually("a drain longer than RenewDeadline", DEADLINE, || {
         assert!(term.is_valid() && term.is_draining(), "the term ended while a reconcile was running");
         std::future::ready((since(returned) > Timings::fast().renew_deadline() + MARGIN).then_some(()))
     })
@@ -59,7 +59,7 @@ async fn the_lease_is_not_released_while_tracked_work_runs_and_is_renewed_meanwh
     finish.notify_one();
     over(&term, "the term ends with the reconcile").await;
     assert_eq!(*seen.borrow(), "finished", "it ended before the reconcile did");
-    eventually("the release", PATIENCE, || async {
+    eventually("the release", DEADLINE, || async {
         holder(&spec(&leases(&env), ID).await).is_empty().then_some(())
     })
     .await;

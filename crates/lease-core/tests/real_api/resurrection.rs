@@ -9,7 +9,7 @@ use lease_core::{Connection, Elections, LeaderElectionId};
 
 use crate::chronicle::Chronicle;
 use crate::referee::Referee;
-use crate::support::{PATIENCE, leases, now, options, since};
+use crate::support::{DEADLINE, leases, now, options, since};
 
 /// Lets it happen to a Lease of this name, and says what was wrong about the outcome.
 pub(crate) async fn of(env: &RealEnv, name: &str) -> Vec<String> {
@@ -23,14 +23,14 @@ pub(crate) async fn of(env: &RealEnv, name: &str) -> Vec<String> {
     let client = with_a_watch_apart(watching, env.admin(), env.namespace());
     let elections = Elections::start(Connection::Client(client), options).await.expect("they start");
     let leader = elections.lead(referee.work());
-    eventually("it to lead", PATIENCE, || std::future::ready(leader.term())).await;
+    eventually("it to lead", DEADLINE, || std::future::ready(leader.term())).await;
     let chronicle = Chronicle::of(api.clone()).await;
 
     proxy.hang();
     let old = api.get(lease.as_str()).await.expect("it exists").metadata.uid.expect("a uid");
     api.delete(lease.as_str(), &DeleteParams::default()).await.expect("an administrator may");
     let deleted = now();
-    eventually("the Lease to be there again", PATIENCE, || async {
+    eventually("the Lease to be there again", DEADLINE, || async {
         let again = api.get_opt(lease.as_str()).await.expect("an answer")?;
         (again.metadata.uid.as_ref() != Some(&old)).then_some(())
     })

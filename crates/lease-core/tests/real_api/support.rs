@@ -8,7 +8,7 @@ use kube_testkit::{RealEnv, TestUser};
 use lease_core::{Clock, Elections, ElectionsOptions, Identity, LeaderElectionId, SystemClock, Timings};
 
 /// Longer than anything that these tests wait for may take on a busy machine.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 
 /// The LeaderElectionID of all these tests; each has a namespace of its own.
 pub(crate) const ID: &str = "test.example.com";

@@ -5,7 +5,7 @@ use std::time::Duration;
 use lease_core::{Candidate, CandidateStatus, Term};
 use tokio::time::timeout;
 
-use crate::support::{PATIENCE, now};
+use crate::support::{DEADLINE, now};
 
 /// What a busy machine may add to a bound.
 pub(crate) const MARGIN: Duration = Duration::from_secs(2);
@@ -19,10 +19,10 @@ pub(crate) async fn idle(term: Term) {
 pub(crate) async fn sees(candidate: &Candidate, what: &str, holds: impl FnMut(&CandidateStatus) -> bool) {
     let mut status = candidate.status();
     let last = candidate.status();
-    let waited = timeout(PATIENCE, status.wait_for(holds)).await;
+    let waited = timeout(DEADLINE, status.wait_for(holds)).await;
     assert!(
         matches!(waited, Ok(Ok(_))),
-        "waited {PATIENCE:?} in vain until {what}; it is at {:?}",
+        "after {DEADLINE:?} it was not true that {what}; it is at {:?}",
         last.borrow()
     );
 }
@@ -34,15 +34,15 @@ pub(crate) async fn sees_holder(candidate: &Candidate, holder: &str) {
 }
 
 pub(crate) async fn leads(candidate: &Candidate, what: &str) -> Term {
-    timeout(PATIENCE, candidate.leading())
+    timeout(DEADLINE, candidate.leading())
         .await
-        .unwrap_or_else(|_| panic!("waited {PATIENCE:?} in vain until {what}"))
+        .unwrap_or_else(|_| panic!("after {DEADLINE:?} it was not true that {what}"))
 }
 
 /// Waits for the end of a term; returns when it was seen.
 pub(crate) async fn over(term: &Term, what: &str) -> Duration {
-    timeout(PATIENCE, term.ended())
+    timeout(DEADLINE, term.ended())
         .await
-        .unwrap_or_else(|_| panic!("waited {PATIENCE:?} in vain until {what}"));
+        .unwrap_or_else(|_| panic!("after {DEADLINE:?} it was not true that {what}"));
     now()
 }

@@ -9,7 +9,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::chronicle::Chronicle;
 use crate::referee::Referee;
-use crate::support::{PATIENCE, leases, now, options, replica, replica_at, since};
+use crate::support::{DEADLINE, leases, now, options, replica, replica_at, since};
 use crate::waiting::{MARGIN, leads, over, sees_holder};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -58,7 +58,7 @@ async fn a_reconcile_that_blocks_its_thread_loses_the_lease_and_the_overrun_is_r
     let timings = Timings::fast();
     let bound = timings.retry_period() + timings.takeover_bound() + MARGIN;
     assert!(took < bound, "{took:?}, where {bound:?} is the bound");
-    let message = eventually("the overrun to be reported", PATIENCE, || {
+    let message = eventually("the overrun to be reported", DEADLINE, || {
         std::future::ready(overruns.lock().expect("no panic").first().cloned())
     })
     .await;
@@ -125,7 +125,7 @@ fn a_runtime_that_stands_still_loses_the_lease_too() {
             candidate.shutdown().await;
         });
     });
-    let term = terms.recv_timeout(PATIENCE).expect("the first leads");
+    let term = terms.recv_timeout(DEADLINE).expect("the first leads");
     other.block_on(async {
         let second = replica(&env, "second").await;
         let standby = second.lead(crate::waiting::idle);

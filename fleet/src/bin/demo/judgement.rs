@@ -9,7 +9,7 @@ use overlap_checker::{AuditLog, Evidence, Rules, Verdict, judge};
 use serde::Serialize;
 
 use super::DemoOptions;
-use super::stage::Stage;
+use super::harness::Harness;
 use super::takeover::{Loss, millis};
 use ::fleet::write_rules;
 
@@ -65,20 +65,20 @@ pub(super) struct Measured {
 }
 
 /// Judges the records of all replicas and the API server's audit log.
-pub(super) fn verdict(stage: &Stage, options: &DemoOptions, until: Stamp) -> Result<Verdict> {
+pub(super) fn verdict(harness: &Harness, options: &DemoOptions, until: Stamp) -> Result<Verdict> {
     // The audit log first: with replicas still running, the records then explain every write that was read.
-    let audit = stage.cluster.audit_log().map(|path| AuditLog::read_file(&path)).transpose();
+    let audit = harness.cluster.audit_log().map(|path| AuditLog::read_file(&path)).transpose();
     let audit = audit.context("the audit log could not be read")?;
     let mut records = RecordLog::default();
-    for path in stage.fleet.records() {
+    for path in harness.fleet.records() {
         records.read_file(&path).with_context(|| format!("{} could not be read", path.display()))?;
     }
     let evidence = Evidence {
         records,
         audit,
-        faults: stage.faults.clone(),
-        crs: stage.crs.clone(),
-        shards: (0..stage.shards).map(Shard).collect(),
+        faults: harness.faults.clone(),
+        crs: harness.crs.clone(),
+        shards: (0..harness.shards).map(Shard).collect(),
         since: None,
         until: Some(until),
     };

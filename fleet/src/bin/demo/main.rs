@@ -3,6 +3,7 @@
 
 mod cluster_kind;
 mod fleet;
+mod harness;
 mod installation;
 mod judgement;
 mod leases;
@@ -12,7 +13,6 @@ mod records;
 mod resources;
 mod scenario;
 mod screen;
-mod stage;
 mod takeover;
 mod view;
 
@@ -76,7 +76,7 @@ fn main() -> ExitCode {
     }
     let played = tokio::runtime::Runtime::new()
         .context("no async runtime could be started")
-        .and_then(|runtime| runtime.block_on(scenario::play(&options)));
+        .and_then(|runtime| runtime.block_on(scenario::run_scenario(&options)));
     match played {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

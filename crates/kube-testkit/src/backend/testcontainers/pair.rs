@@ -15,7 +15,7 @@ use testcontainers::runners::AsyncRunner as _;
 use testcontainers::{ContainerAsync, ContainerRequest, GenericImage, ImageExt as _, TestcontainersError};
 
 use super::docker::{self, docker_error, labels};
-use crate::control_plane::{AUDIT_LOG, Seat, apiserver_args, etcd_args};
+use crate::control_plane::{AUDIT_LOG, Endpoints, apiserver_args, etcd_args};
 use crate::error::{StartError, io_error};
 use crate::options::ClusterOptions;
 use crate::versions;
@@ -75,7 +75,7 @@ impl Plan {
 
     fn apiserver(&self, etcd: &str) -> Result<ContainerRequest<GenericImage>, StartError> {
         let audit = Path::new(AUDIT).join(AUDIT_LOG);
-        let seat = Seat {
+        let seat = Endpoints {
             bind: "0.0.0.0",
             port: PORT,
             etcd,

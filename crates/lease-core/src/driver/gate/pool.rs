@@ -10,9 +10,9 @@ use kube::Client;
 use kube::client::Body;
 use tower::{BoxError, Layer};
 
-use super::given::Given;
 use super::last_check::LastCheck;
 use super::limit::Limit;
+use super::provided_client::ProvidedClient;
 use super::send;
 use crate::broken;
 use crate::driver::clock::{Clock, SystemClock};
@@ -55,7 +55,7 @@ impl ClientPool {
             }
             Connection::Client(client) => {
                 let namespace = client.default_namespace().to_owned();
-                Client::new(LastCheck.layer(Given::new(client, user_agent)), namespace)
+                Client::new(LastCheck.layer(ProvidedClient::new(client, user_agent)), namespace)
             }
         };
         Ok(Self { client, clock: Arc::new(SystemClock) })
@@ -115,7 +115,7 @@ impl Connection {
             Self::Config(config) => with_header(*config, user_agent).into(),
             Self::Client(client) => {
                 let namespace = client.default_namespace().to_owned();
-                Client::new(Given::new(client, user_agent), namespace).into()
+                Client::new(ProvidedClient::new(client, user_agent), namespace).into()
             }
         })
     }

@@ -13,11 +13,11 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tower::{BoxError, Layer, Service};
 
-use super::given::Given;
 use super::last_check::{LastCheck, Under};
+use super::provided_client::ProvidedClient;
 use super::*;
 use crate::driver::clock::Clock;
-use crate::driver::commands::Notes;
+use crate::driver::commands::AnnotationSender;
 use crate::driver::connection::Connection;
 use crate::identity::Identity;
 use crate::name::LeaderElectionId;
@@ -53,8 +53,8 @@ impl Clock for ByHand {
 pub(super) fn term(validity: Validity, clock: Arc<dyn Clock>) -> Term {
     let lease = LeaderElectionId::new("op.example.com").unwrap().lease_name();
     let identity = Identity::of_pod("a", "1").unwrap();
-    let notes = Notes::to(&tokio::sync::mpsc::unbounded_channel().0);
-    Term::new(lease, identity, FencingToken(7), validity, clock.now(), clock, notes)
+    let annotation_sender = AnnotationSender::to(&tokio::sync::mpsc::unbounded_channel().0);
+    Term::new(lease, identity, FencingToken(7), validity, clock.now(), clock, annotation_sender)
 }
 
 /// A term that ends when the test says so.
@@ -171,7 +171,7 @@ async fn a_given_client_introduces_itself_as_a_configured_one_does() {
 #[tokio::test]
 async fn a_given_client_gets_nothing_once_validity_has_ended() {
     let (authority, server, _) = setting();
-    let given = Given::new(server.client(), HeaderValue::from_static(AGENT));
+    let given = ProvidedClient::new(server.client(), HeaderValue::from_static(AGENT));
     let answer = LastCheck.layer(given).call(authority.request());
     authority.lapses();
     server.answers.notify_one();

@@ -34,7 +34,7 @@ impl Objects {
 impl Task {
     /// Keeps an object and tells what the state machine needs to know of it.
     pub(super) fn remember(&mut self, lease: &Arc<Lease>) -> Option<ObservedLease> {
-        match self.around.marks.observed(lease) {
+        match self.common.election_keys.observed(lease) {
             Ok(observed) => {
                 self.objects.keep(observed.revision.clone(), Arc::clone(lease));
                 Some(observed)

@@ -16,24 +16,24 @@ use crate::annotations::Carried;
 use crate::driver::commands::AnnotateError;
 use crate::driver::lease_api::LeaseApi;
 use crate::driver::request_error::RequestError;
-use crate::driver::wire::dressed;
+use crate::driver::wire::lease_to_write;
 use crate::effect::{AttemptId, Write, WriteKind};
 use crate::event::{Event, Refusal};
 use crate::name::LeaseName;
 use crate::revision::ResourceVersion;
 
-pub(super) type Request = BoxFuture<'static, Outcome>;
+pub(super) type Request = BoxFuture<'static, RequestResult>;
 
 /// The answer to one request.
-pub(super) enum Outcome {
+pub(super) enum RequestResult {
     Read(Result<Option<Lease>, RequestError>),
     Write(AttemptId, Result<Option<Lease>, RequestError>),
 }
 
 impl Task {
     pub(super) fn read(&mut self) {
-        let (api, name) = (self.around.api.clone(), self.lease.clone());
-        self.requests.push(async move { Outcome::Read(api.get(&name).await) }.boxed());
+        let (api, name) = (self.common.api.clone(), self.lease.clone());
+        self.requests.push(async move { RequestResult::Read(api.get(&name).await) }.boxed());
     }
 
     pub(super) fn write(&mut self, write: Write) {
@@ -41,59 +41,61 @@ impl Task {
         let base = write.base.as_ref().and_then(|revision| self.objects.get(revision)).map(Arc::clone);
         if base.is_none() && write.base.is_some() {
             // The object behind that state is gone from memory; a conflict makes the state machine look again.
-            let outcome = Outcome::Write(attempt, Err(RequestError::Conflict));
+            let outcome = RequestResult::Write(attempt, Err(RequestError::Conflict));
             self.requests.push(std::future::ready(outcome).boxed());
             return;
         }
-        let mut lease = dressed(&write, base.as_deref(), &self.lease, &self.around.marks, &self.dress);
+        let mut lease =
+            lease_to_write(&write, base.as_deref(), &self.lease, &self.common.election_keys, &self.metadata);
         if write.kind == WriteKind::Renew {
             let annotations = lease.metadata.annotations.get_or_insert_default();
-            for (asker, error) in self.pending.put_on(annotations, attempt) {
-                let _ = asker.send(Err(AnnotateError::Invalid(error)));
+            for (reply, error) in self.pending.put_on(annotations, attempt) {
+                let _ = reply.send(Err(AnnotateError::Invalid(error)));
             }
         }
-        let (api, name) = (self.around.api.clone(), self.lease.clone());
-        self.requests
-            .push(async move { Outcome::Write(attempt, send(&api, &name, &write, lease).await) }.boxed());
+        let (api, name) = (self.common.api.clone(), self.lease.clone());
+        self.requests.push(
+            async move { RequestResult::Write(attempt, send(&api, &name, &write, lease).await) }.boxed(),
+        );
     }
 
-    pub(super) fn settle(&mut self, outcome: Outcome) -> Event {
+    pub(super) fn settle(&mut self, outcome: RequestResult) -> Event {
         match outcome {
-            Outcome::Read(Ok(lease)) => match lease.map(Arc::new) {
+            RequestResult::Read(Ok(lease)) => match lease.map(Arc::new) {
                 None => {
-                    self.around.feed.read(&self.lease, None);
+                    self.common.lease_watch.read(&self.lease, None);
                     Event::Read(None)
                 }
                 Some(lease) => match self.remember(&lease) {
                     Some(observed) => {
                         // A candidate that only waits writes nothing; what it reads tells whether its watch is live.
-                        if self.around.marks.are_on(&lease) {
+                        if self.common.election_keys.are_on(&lease) {
                             self.expect_in_watch(observed.revision.version);
-                            self.around.feed.read(&self.lease, None);
+                            self.common.lease_watch.read(&self.lease, None);
                         } else {
-                            self.around.feed.read(&self.lease, Some(&lease));
+                            self.common.lease_watch.read(&self.lease, Some(&lease));
                         }
                         Event::Read(Some(observed))
                     }
                     None => Event::ReadFailed { retry_after: None },
                 },
             },
-            Outcome::Read(Err(error)) => Event::ReadFailed { retry_after: retry_after(&error) },
-            Outcome::Write(attempt, Ok(lease)) => {
+            RequestResult::Read(Err(error)) => Event::ReadFailed { retry_after: retry_after(&error) },
+            RequestResult::Write(attempt, Ok(lease)) => {
                 let observed = lease.map(Arc::new).and_then(|lease| self.remember(&lease));
                 if let Some(lease) = &observed {
-                    for asker in self.pending.written(attempt, Carried::Landed) {
-                        let _ = asker.send(Ok(lease.revision.clone()));
+                    for reply in self.pending.written(attempt, Carried::Landed) {
+                        let _ = reply.send(Ok(lease.revision.clone()));
                     }
                     self.expect_in_watch(lease.revision.version);
                     // Whatever this process writes carries the label.
-                    self.around.feed.read(&self.lease, None);
+                    self.common.lease_watch.read(&self.lease, None);
                 }
                 Event::WriteLanded(attempt, observed)
             }
-            Outcome::Write(attempt, Err(error)) => {
-                for asker in self.pending.written(attempt, carried(&error)) {
-                    let _ = asker.send(Err(AnnotateError::NotWritten(error.clone())));
+            RequestResult::Write(attempt, Err(error)) => {
+                for reply in self.pending.written(attempt, carried(&error)) {
+                    let _ = reply.send(Err(AnnotateError::NotWritten(error.clone())));
                 }
                 match error {
                     RequestError::Conflict | RequestError::NotFound => {
@@ -115,8 +117,8 @@ impl Task {
 
 impl Task {
     fn expect_in_watch(&self, version: ResourceVersion) {
-        let by = self.around.clock.now().monotonic + self.around.timings.retry_period();
-        self.around.feed.expect(&self.lease, version, by);
+        let by = self.common.clock.now().monotonic + self.common.timings.retry_period();
+        self.common.lease_watch.expect(&self.lease, version, by);
     }
 }
 

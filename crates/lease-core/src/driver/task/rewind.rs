@@ -13,10 +13,10 @@ impl Task {
         if let Some(lease) = kept {
             self.objects.keep(read.clone(), lease);
         }
-        if self.around.feed.rewound(self.history) {
-            let now = self.around.clock.now().monotonic;
-            self.around.journal.rewound(&self.lease, known, read, now, &self.around.timings);
+        if self.common.lease_watch.rewound(self.history) {
+            let now = self.common.clock.now().monotonic;
+            self.common.journal.rewound(&self.lease, known, read, now, &self.common.timings);
         }
-        self.history = self.around.feed.rewinds();
+        self.history = self.common.lease_watch.rewinds();
     }
 }

@@ -1,8 +1,8 @@
-//! Signs of life: whether what runs under a Lease still makes progress.
+//! The watchdog: whether what runs under a Lease still makes progress.
 //!
 //! A leader whose work is wedged must lose its Lease, although the Lease traffic runs on a thread of its own and would
-//! go on for ever. Two signs are watched: the user's runtime has to wake a small task now and then, and no single poll of a
-//! tracked future may take longer than RetryPeriod, because a future that blocks its thread can be neither cancelled nor
+//! go on for ever. Two things are checked: a small task on the user's runtime has to run regularly (the heartbeat), and no single
+//! poll of a tracked future may take longer than RetryPeriod, because a future that blocks its thread can be neither cancelled nor
 //! joined.
 
 use std::pin::Pin;
@@ -21,46 +21,46 @@ use crate::time::Monotonic;
 /// The instant at which the present poll began, in nanoseconds; 0 between polls.
 type PollingSince = AtomicU64;
 
-/// The sign of life of the user's runtime: when a task of it last ran.
+/// The heartbeat of the user's runtime: when a task on it last ran.
 #[derive(Debug)]
-pub(super) struct Pulse {
+pub(super) struct Heartbeat {
     clock: Arc<dyn Clock>,
     last_beat: AtomicU64,
 }
 
-impl Pulse {
+impl Heartbeat {
     pub(super) fn new(clock: Arc<dyn Clock>) -> Arc<Self> {
         let last_beat = AtomicU64::new(nanos(clock.now().monotonic));
         Arc::new(Self { clock, last_beat })
     }
 
-    /// Beats on the runtime that it is spawned on.
-    pub(super) async fn beat(self: Arc<Self>, period: Duration) {
+    /// Records the time regularly, on the runtime that it is spawned on.
+    pub(super) async fn run(self: Arc<Self>, period: Duration) {
         loop {
             self.last_beat.store(nanos(self.clock.now().monotonic), Ordering::Relaxed);
             self.clock.sleep(period).await;
         }
     }
 
-    pub(super) fn beats(&self, limit: Duration) -> bool {
+    pub(super) fn is_recent(&self, limit: Duration) -> bool {
         within(self.last_beat.load(Ordering::Relaxed), self.clock.now().monotonic, limit)
     }
 }
 
-/// The signs of life of one term.
+/// The polls of one term's tracked futures that are in progress.
 #[derive(Debug)]
-pub(super) struct Vital {
+pub(super) struct PollWatchdog {
     clock: Arc<dyn Clock>,
     polls: Mutex<Vec<Weak<PollingSince>>>,
 }
 
-impl Vital {
+impl PollWatchdog {
     pub(super) fn new(clock: Arc<dyn Clock>) -> Arc<Self> {
         Arc::new(Self { clock, polls: Mutex::default() })
     }
 
     /// Whether no poll has been running for longer than `limit`.
-    pub(super) fn shows(&self, limit: Duration) -> bool {
+    pub(super) fn is_responsive(&self, limit: Duration) -> bool {
         let now = self.clock.now().monotonic;
         let mut polls = self.polls.lock();
         polls.retain(|poll| poll.strong_count() > 0);
@@ -101,11 +101,11 @@ pub struct Tracked<F> {
 }
 
 impl<F: Future> Tracked<F> {
-    pub(super) fn new(future: F, vital: &Vital, token: TaskTrackerToken) -> Self {
+    pub(super) fn new(future: F, watchdog: &PollWatchdog, token: TaskTrackerToken) -> Self {
         Self {
             future: Box::pin(future),
-            polling_since: vital.watch(),
-            clock: Arc::clone(&vital.clock),
+            polling_since: watchdog.watch(),
+            clock: Arc::clone(&watchdog.clock),
             _token: token,
         }
     }

@@ -112,9 +112,9 @@ impl Elector {
         self.view.adopt(lease.clone());
         match attempt.kind {
             WriteKind::Acquire => self.acquired(&lease, attempt.sent, cx),
-            WriteKind::Renew => match &mut self.holding {
-                Some(holding) if holding.uid == lease.revision.uid => {
-                    holding.extend(attempt.sent, cx.now, &self.config.timings);
+            WriteKind::Renew => match &mut self.term {
+                Some(term) if term.uid == lease.revision.uid => {
+                    term.extend(attempt.sent, cx.now, &self.config.timings);
                 }
                 // Not the Lease that the term began with, whoever let that happen.
                 _ => self.lose(EndReason::Vanished),

@@ -21,7 +21,7 @@ use cri::LogFile;
 pub(crate) use nodes::keep;
 
 /// Everything gathered so far.
-pub(crate) struct Evidence {
+pub(crate) struct Collected {
     dir: PathBuf,
     files: BTreeMap<PathBuf, LogFile>,
     /// The records of every operator process that ever ran.
@@ -51,7 +51,7 @@ pub(crate) struct Gathered {
     pub(crate) rotated: usize,
 }
 
-impl Evidence {
+impl Collected {
     /// Begins to keep what Pods write, from here on.
     pub(crate) async fn start(cluster: &Cluster, dir: &Path) -> Result<Self> {
         let dir = dir.join("logs");

@@ -21,9 +21,9 @@ use crate::revision::{ResourceVersion, Uid};
 use crate::time::Monotonic;
 use crate::timings::Timings;
 
-/// What a candidate hears of its Lease.
+/// What a candidate learns about its Lease.
 #[derive(Clone, Debug)]
-pub(super) enum News {
+pub(super) enum WatchUpdate {
     /// What the watch showed, by the history of this number.
     Lease(u64, Arc<Lease>),
     /// What the watch lost sight of, by the history of this number.
@@ -37,7 +37,7 @@ pub(super) enum News {
 #[derive(Clone, Debug)]
 pub struct LeaseView {
     leases: Arc<RwLock<BTreeMap<LeaseName, Arc<Lease>>>>,
-    /// See [`Feed::read`].
+    /// See [`LeaseWatch::read`].
     unlabelled: Arc<RwLock<BTreeMap<LeaseName, Arc<Lease>>>>,
     /// Counts changes; 0 until the first list is complete.
     changes: watch::Receiver<u64>,
@@ -78,11 +78,11 @@ impl LeaseView {
 
 /// The watch, and those who listen.
 #[derive(Debug)]
-pub(super) struct Feed {
+pub(super) struct LeaseWatch {
     leases: Arc<RwLock<BTreeMap<LeaseName, Arc<Lease>>>>,
     unlabelled: Arc<RwLock<BTreeMap<LeaseName, Arc<Lease>>>>,
     changes: watch::Sender<u64>,
-    listeners: Mutex<BTreeMap<LeaseName, Vec<mpsc::UnboundedSender<News>>>>,
+    listeners: Mutex<BTreeMap<LeaseName, Vec<mpsc::UnboundedSender<WatchUpdate>>>>,
     expected: Mutex<Option<Expected>>,
     healthy: watch::Sender<bool>,
     /// How often history was rewound. Changed with the listeners locked, so that what a watch still brings of an earlier history is
@@ -99,7 +99,7 @@ struct Expected {
     by: Monotonic,
 }
 
-impl Feed {
+impl LeaseWatch {
     pub(super) fn new() -> Arc<Self> {
         Arc::new(Self {
             leases: Arc::default(),
@@ -126,14 +126,14 @@ impl Feed {
     }
 
     /// News of one Lease, beginning with what is known of it.
-    pub(super) fn listen(&self, name: &LeaseName) -> mpsc::UnboundedReceiver<News> {
-        let (tell, news) = mpsc::unbounded_channel();
+    pub(super) fn listen(&self, name: &LeaseName) -> mpsc::UnboundedReceiver<WatchUpdate> {
+        let (tell, updates) = mpsc::unbounded_channel();
         let mut listeners = self.lock_listeners();
         if let Some(lease) = self.leases.read().get(name) {
-            let _ = tell.send(News::Lease(self.rewinds(), Arc::clone(lease)));
+            let _ = tell.send(WatchUpdate::Lease(self.rewinds(), Arc::clone(lease)));
         }
         listeners.entry(name.clone()).or_default().push(tell);
-        news
+        updates
     }
 
     /// A candidate has read its Lease by name. One without the election label is invisible to the watch: somebody else made it,
@@ -180,7 +180,7 @@ impl Feed {
         self.unlabelled.write().clear();
         *self.expected.lock() = None;
         for sender in listeners.values().flatten() {
-            let _ = sender.send(News::Rewound(number));
+            let _ = sender.send(WatchUpdate::Rewound(number));
         }
         drop(listeners);
         self.changes.send_if_modified(|changes| {
@@ -322,7 +322,7 @@ impl Feed {
         let lease = Arc::new(lease);
         let listeners = self.lock_listeners();
         self.leases.write().insert(name.clone(), Arc::clone(&lease));
-        tell(listeners, &name, &News::Lease(self.rewinds(), lease));
+        tell(listeners, &name, &WatchUpdate::Lease(self.rewinds(), lease));
     }
 
     fn hide(&self, lease: &Lease) {
@@ -330,7 +330,7 @@ impl Feed {
         let listeners = self.lock_listeners();
         self.leases.write().remove(&name);
         let uid = Uid(lease.metadata.uid.clone().unwrap_or_default());
-        tell(listeners, &name, &News::Gone(self.rewinds(), uid));
+        tell(listeners, &name, &WatchUpdate::Gone(self.rewinds(), uid));
         self.expect_no_more(|expected| *expected == name);
     }
 
@@ -340,7 +340,7 @@ impl Feed {
         }
         for senders in self.lock_listeners().values() {
             for sender in senders {
-                let _ = sender.send(News::WatchHealthy(healthy));
+                let _ = sender.send(WatchUpdate::WatchHealthy(healthy));
             }
         }
     }
@@ -350,12 +350,12 @@ impl Feed {
     }
 }
 
-type Listeners<'a> = MutexGuard<'a, BTreeMap<LeaseName, Vec<mpsc::UnboundedSender<News>>>>;
+type Listeners<'a> = MutexGuard<'a, BTreeMap<LeaseName, Vec<mpsc::UnboundedSender<WatchUpdate>>>>;
 
-/// Tells everyone who still listens. Held under the same lock as [`Feed::listen`], so that nobody misses a change.
-fn tell(mut listeners: Listeners<'_>, name: &LeaseName, news: &News) {
+/// Tells everyone who still listens. Held under the same lock as [`LeaseWatch::listen`], so that nobody misses a change.
+fn tell(mut listeners: Listeners<'_>, name: &LeaseName, update: &WatchUpdate) {
     if let Some(senders) = listeners.get_mut(name) {
-        senders.retain(|sender| sender.send(news.clone()).is_ok());
+        senders.retain(|sender| sender.send(update.clone()).is_ok());
     }
 }
 

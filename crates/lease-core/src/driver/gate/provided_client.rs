@@ -9,18 +9,18 @@ use tower::{BoxError, Service};
 
 /// Sends through a given client, and introduces each request by this User-Agent header and no other.
 #[derive(Clone)]
-pub(super) struct Given {
+pub(super) struct ProvidedClient {
     client: Client,
     user_agent: HeaderValue,
 }
 
-impl Given {
+impl ProvidedClient {
     pub(super) fn new(client: Client, user_agent: HeaderValue) -> Self {
         Self { client, user_agent }
     }
 }
 
-impl Service<Request<Body>> for Given {
+impl Service<Request<Body>> for ProvidedClient {
     type Response = Response<Body>;
     type Error = BoxError;
     type Future = BoxFuture<'static, Result<Response<Body>, BoxError>>;

@@ -20,7 +20,7 @@ use super::view::View;
 const EVERY: Duration = Duration::from_millis(300);
 
 /// Everything that is running. Fields are dropped in this order: replicas before the API server, files last.
-pub(super) struct Stage {
+pub(super) struct Harness {
     pub(super) fleet: Fleet,
     pub(super) stand_in: Option<WorkloadStandIn>,
     pub(super) installation: Installation,
@@ -39,7 +39,7 @@ pub(super) struct Stage {
     pub(super) shards: u32,
 }
 
-impl Stage {
+impl Harness {
     /// Looks once.
     pub(super) async fn look(&mut self) -> Result<View> {
         let namespace = &self.installation.namespace;
@@ -92,7 +92,7 @@ impl Stage {
         done: impl FnMut(&View, &Records) -> bool,
     ) -> Result<()> {
         if !self.watch(what, within, done).await? {
-            bail!("waited {within:?} in vain for {what}");
+            bail!("waited {within:?} for {what}, and it did not come");
         }
         Ok(())
     }

@@ -9,7 +9,7 @@ use overlap_checker::records::{Replica, Stamp};
 use serde_json::Value;
 
 use crate::cluster::Cluster;
-use crate::evidence::Evidence;
+use crate::collected::Collected;
 use crate::images::Images;
 use crate::judge::{Absence, Cause, Epoch, Loss, Story};
 use crate::operator::{OperatorPod, is_settled, pods, shard_leases, spread};
@@ -17,7 +17,7 @@ use crate::options::{Options, Timings};
 use crate::release::Release;
 use crate::resources::{Resources, servers};
 use crate::screen::Screen;
-use crate::wait::{Seen, until};
+use crate::wait::{WaitStatus, until};
 
 /// Where the operator is installed.
 pub(crate) const OPERATOR_NAMESPACE: &str = "e2e-operator";
@@ -33,12 +33,12 @@ pub(crate) const SETTLED_WITHIN: Duration = Duration::from_secs(180);
 pub(crate) const CONVERGED_WITHIN: Duration = Duration::from_secs(300);
 
 /// Everything that the drills work with.
-pub(crate) struct Stage {
+pub(crate) struct Harness {
     pub(crate) options: Options,
     pub(crate) cluster: Cluster,
     pub(crate) client: Client,
     pub(crate) images: Images,
-    pub(crate) evidence: Evidence,
+    pub(crate) collected: Collected,
     pub(crate) resources: Resources,
     pub(crate) release: Release,
     pub(crate) story: Story,
@@ -47,12 +47,12 @@ pub(crate) struct Stage {
     /// The longest of the transits that were in force, as the checker wants it.
     pub(crate) transit: Duration,
     /// Memcached servers that the current drill takes away itself, by Pod name.
-    pub(crate) doomed_servers: Vec<String>,
+    pub(crate) servers_taken_down: Vec<String>,
     /// Remarks of the current drill, for the report.
     pub(crate) notes: Vec<String>,
 }
 
-impl Stage {
+impl Harness {
     /// The release as every drill finds and leaves it.
     pub(crate) fn usual_release(options: &Options, images: &Images) -> Release {
         Release {
@@ -166,7 +166,7 @@ impl Stage {
             }
             let leases = shard_leases(&self.client, &self.release.namespace).await?;
             let settled = names.len() == wanted as usize && is_settled(&leases, &names, shards);
-            Ok(Seen::when(settled, || {
+            Ok(WaitStatus::when(settled, || {
                 format!("{} of {wanted} Pods are ready, shards {}", names.len(), spread(&leases))
             }))
         })
@@ -181,7 +181,7 @@ impl Stage {
             let owned = |holder: &Replica| !lost.contains(holder);
             let missing = leases.iter().filter(|lease| !lease.holder.as_ref().is_some_and(owned));
             let missing: Vec<_> = missing.map(|lease| lease.shard.to_string()).collect();
-            Ok(Seen::when(missing.is_empty(), || format!("shards {} have none", missing.join(", "))))
+            Ok(WaitStatus::when(missing.is_empty(), || format!("shards {} have none", missing.join(", "))))
         })
         .await
     }
@@ -215,9 +215,10 @@ impl Stage {
     }
 
     /// From here on, errors of the servers on this node are the drill's own doing.
-    pub(crate) async fn doom_servers_on(&mut self, node: &str) -> Result<()> {
+    pub(crate) async fn expect_server_errors_on(&mut self, node: &str) -> Result<()> {
         let servers = servers(&self.client).await?;
-        self.doomed_servers.extend(servers.into_iter().filter(|(_, on)| on == node).map(|(name, _)| name));
+        self.servers_taken_down
+            .extend(servers.into_iter().filter(|(_, on)| on == node).map(|(name, _)| name));
         Ok(())
     }
 
@@ -230,7 +231,7 @@ impl Stage {
             let _ = node.power_on().await;
             let _ = node.mend_network().await;
             let _ = self.cluster.kubectl(["uncordon", &node.name]).attempt().await;
-            crate::evidence::keep(node).await?;
+            crate::collected::keep(node).await?;
         }
         let usual = Self::usual_release(&self.options, &self.images);
         let second = Release { name: "second".into(), ..usual.clone() };
