@@ -105,7 +105,7 @@ impl DrillResult {
         match &self.outcome {
             DrillStatus::Skipped(why) => screen.say(&format!("{}: SKIPPED: {why}", self.name)),
             DrillStatus::Passed => {
-                screen.say(&format!("{}: ok, {seconds:.0} s; {}", self.name, self.collected()))
+                screen.say(&format!("{}: ok, {seconds:.0} s; {}", self.name, self.collected()));
             }
             DrillStatus::Failed => {
                 for failure in self.failures.iter().take(PRINTED) {
