@@ -5,12 +5,15 @@
 //! | `overlap`, `begun-in-hold`, `writes`, `tokens`, `holds`, `waiting` | what kube-testkit's checker catches, on exact clocks; `records` is for records that contradict each other |
 //! | `unowned` | a shard without an owner for longer than the bound, though somebody was fit to take it |
 //! | `one-holder` | a Lease that passes on while its holder may still believe in it, by the API server's word alone |
+//! | `rewound` | a term that is renewed after a restore of etcd |
 //! | `claims` | a replica that believes in its hold for longer than the API server's word gives it |
 //! | `sending` | a reconcile's write that is sent after its hold has ended, whatever becomes of it |
 //! | `beside` | a write that lands in the middle of another replica's reconcile of the same name, whatever the holds |
 //! | `children` | a write of a child whose state its writer had not seen, or of somebody else's object |
+//! | `mending` | a child that somebody else writes too, and that is written back more often than the pauses allow |
 //! | `barrier` | a first reconcile before a consistent list that was taken after the acquisition |
 //! | `working` | a shard that is held and not worked on for longer than the bound, though its holder was fit |
+//! | `unable` | a replica that cannot list its resources and keeps its shards, or gets them back, while another can |
 //! | `layout` | a shard that is worked on by a replica that is set to another number of shards than was committed from its acquisition on |
 //! | `unsharded` | a reconcile while an operator that does not shard holds the coordinator Lease, and has for long enough to be seen |
 //! | `renewals` | a record that a Lease must not have: leaseTransitions, renewTime, acquireTime, resourceVersion, uid, holder |
@@ -32,14 +35,17 @@ mod layout;
 mod leases;
 mod liveness;
 mod lost;
+mod mending;
 mod one_holder;
 mod reconciles;
 mod renewals;
+mod rewound;
 mod sending;
 mod span;
 #[cfg(test)]
 mod story;
 mod traffic;
+mod unable;
 mod unowned;
 mod unsharded;
 mod working;
@@ -83,11 +89,14 @@ pub fn judge(evidence: &Evidence) -> Judgement {
         sending::check(evidence, &timeline),
         beside::check(evidence, &timeline),
         children::check(evidence),
+        mending::check(evidence),
         barrier::check(evidence, &timeline),
         working::check(evidence, &timeline, &fitness, &bounds),
+        unable::check(evidence, &timeline, &fitness, &bounds),
         layout::check(evidence, &timeline, &histories),
         unsharded::check(evidence, &timeline, &histories, &fitness, &bounds),
         renewals::check(evidence, &histories),
+        rewound::check(evidence),
         lost::check(evidence),
         liveness::check(evidence, &timeline, &histories, &bounds),
         traffic::check(evidence, &histories, &bounds),

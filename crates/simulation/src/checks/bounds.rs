@@ -173,6 +173,22 @@ impl Bounds {
         (reconcile + start + WATCH_BACKOFF.mul_f64(2.0) + given_up).div_f64(rate)
     }
 
+    /// How long after a replica's lists of its resources have begun to fail it may still hold shards, or any may change hands, on the
+    /// slowest clock, where another one is fit:
+    ///
+    /// `owned(no Leases) + (LD + 5 × 1.2 RP + 2 shards × (reconcile + 8 hops)) / rate`
+    ///
+    /// - owned: what went wrong before may have left it without a coordinator;
+    /// - LD: for so long none of its shards has been worked on;
+    /// - RP: it looks, says so on its member Lease, steps down as coordinator, somebody takes that over, membership settles;
+    /// - shards: each may have been on its way to another replica already, and goes to a third, one after the other.
+    pub fn left_to_others(&self) -> Duration {
+        let reconcile = self.reconcile + 2 * REQUESTS_PER_RECONCILE * self.hop;
+        let told = self.lease_duration + self.retry_period.mul_f64(5.0 * JITTER);
+        let handovers = 2 * self.shards * (reconcile + 8 * self.hop + REACTION);
+        self.owned(false) + (told + handovers).div_f64(self.slowest)
+    }
+
     /// How long it takes until every dead connection is given up by who waits on it: what was sent on the last one has the limit of a
     /// request (30 s), and a watch may be silent for 300 s. One after the other at worst: a handover waits for a
     /// reconcile that hangs, and what a child's watch should have shown is seen when that watch is begun anew.

@@ -69,6 +69,7 @@ fn whom(fault: &FaultKind) -> Whom {
         | FaultKind::Label { .. }
         | FaultKind::Unsharded { .. }
         | FaultKind::Children { .. }
+        | FaultKind::Dispute { .. }
         | FaultKind::StripFinalizer { .. }
         | FaultKind::Oddity { .. } => Whom::Nobody,
     }

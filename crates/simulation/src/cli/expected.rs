@@ -54,7 +54,7 @@ fn hits(kind: &str) -> Hits {
             Hits { reconciles: false, ..hits(false, false) }
         }
         // Each change stands for a read of a reconcile; nothing is lost, delayed or refused.
-        "child-edited" | "child-remade" | "child-foreign" => hits(false, false),
+        "child-edited" | "child-disputed" | "child-remade" | "child-foreign" => hits(false, false),
         // Lists are no part of a reconcile, and no writes.
         "list-forbidden" | "list-fails" => Hits { reconciles: false, ..hits(true, false) },
         // Watches carry no writes; and the policy refuses whoever tries to strip a finalizer.

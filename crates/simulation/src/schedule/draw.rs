@@ -7,12 +7,14 @@ mod aimed;
 mod children;
 mod dead;
 mod dice;
+mod dispute;
 mod edits;
 mod fleet;
 mod ground;
 mod layout;
 mod restore;
 mod tenants;
+mod unable;
 mod undecodable;
 mod waves;
 
@@ -44,12 +46,14 @@ impl Schedule {
         faults.extend(dead);
         faults.sort_by_key(|fault| fault.at);
         undecodable::draw(&mut stream(seed, "draw: undecodable"), &ground, &mut faults);
+        faults.extend(dispute::draw(&mut stream(seed, "draw: dispute"), &ground));
+        faults.sort_by_key(|fault| fault.at);
         // Instead of what else would go wrong: these schedules aim at the restore alone.
-        if let Some(restored) = restore::draw(&mut stream(seed, "draw: restore"), &ground) {
+        if let Some(restored) = restore::draw(&mut stream(seed, "draw: restore"), &ground, &replicas) {
             faults = restored;
         }
         let Size { shards, resources, busy_for, .. } = size;
-        Self {
+        let mut schedule = Self {
             seed,
             timings,
             shards,
@@ -61,7 +65,9 @@ impl Schedule {
             busy_for,
             faults,
             edits,
-        }
+        };
+        unable::add(&mut stream(seed, "draw: unable"), &mut schedule);
+        schedule
     }
 }
 

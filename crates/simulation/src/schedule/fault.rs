@@ -163,6 +163,11 @@ pub enum FaultKind {
         /// After how many reads of a hundred.
         percent: u8,
     },
+    /// Somebody edits the Service of a resource, in a field that the operator applies, and again after each write of the operator.
+    Dispute {
+        /// Whose Service.
+        resource: ResourceIndex,
+    },
     /// A tenant with few rights deletes a resource of his, strips the finalizer by which the operator keeps its name taken, and creates
     /// it anew under another key. An admission policy keeps him from it.
     StripFinalizer {

@@ -6,7 +6,7 @@ use super::{ApiTrouble, ChildChange, Direction, FaultKind, HandOnLease, LeaseOf,
 
 impl FaultKind {
     /// Every name that [`FaultKind::name`] gives.
-    pub const NAMES: [&'static str; 44] = [
+    pub const NAMES: [&'static str; 45] = [
         "pause",
         "suspend",
         "crash",
@@ -44,6 +44,7 @@ impl FaultKind {
         "odd-finalizer",
         "odd-bulk",
         "odd-undecodable",
+        "child-disputed",
         "other-shards",
         "unsharded",
         "unsharded-anew",
@@ -98,6 +99,7 @@ impl FaultKind {
             Self::Unsharded { anew: false, .. } => "unsharded",
             Self::Unsharded { anew: true, .. } => "unsharded-anew",
             Self::StripFinalizer { .. } => "strip-finalizer",
+            Self::Dispute { .. } => "child-disputed",
             Self::Children { change: ChildChange::Edited, .. } => "child-edited",
             Self::Children { change: ChildChange::Remade, .. } => "child-remade",
             Self::Children { change: ChildChange::Foreign, .. } => "child-foreign",
@@ -137,6 +139,7 @@ impl FaultKind {
             | Self::Label { .. }
             | Self::Unsharded { .. }
             | Self::Children { .. }
+            | Self::Dispute { .. }
             | Self::StripFinalizer { .. }
             | Self::Oddity { .. } => None,
         }
@@ -171,6 +174,7 @@ impl fmt::Display for FaultKind {
             Self::FailingList { of, .. } => write!(f, "{name} of {of}"),
             Self::Oddity { resource, .. }
             | Self::StripFinalizer { resource, .. }
+            | Self::Dispute { resource }
             | Self::Label { resource, forged: None } => {
                 write!(f, "{name} resource {}", resource.0)
             }

@@ -5,6 +5,8 @@
 //! were shown, by answers and by watches, and what they wrote is noted for the checker `children` from what the server keeps, not from what
 //! they send.
 
+mod dispute;
+
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -130,6 +132,8 @@ impl World {
         });
         if is_read && received.code != 504 {
             self.follow(received.arrived, child);
+        } else if !is_read && received.landed {
+            self.answer_in_dispute(received.arrived, child);
         }
     }
 

@@ -66,6 +66,7 @@ impl World {
             FaultKind::StripFinalizer { resource, tenant } => self.strip_finalizer(number, resource, tenant),
             FaultKind::OtherShards { seat, shards } => self.replace(seat, shards),
             FaultKind::Unsharded { anew, .. } => self.begin_unsharded(anew),
+            FaultKind::Dispute { resource } => self.dispute(number, resource),
             FaultKind::Partition { .. }
             | FaultKind::Children { .. }
             | FaultKind::Slow { .. }
@@ -217,6 +218,7 @@ impl FaultKind {
                 | Self::DeadConnections { .. }
                 | Self::Api { .. }
                 | Self::Children { .. }
+                | Self::Dispute { .. }
                 | Self::FailingList { .. }
         )
     }

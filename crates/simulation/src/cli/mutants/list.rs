@@ -16,7 +16,7 @@ const fn mutant(name: &'static str, checker: &'static str, bound: u64) -> Mutant
 }
 
 /// Those that schedules can tell from the rules.
-pub(crate) const MUTANTS: [Mutant; 32] = [
+pub(crate) const MUTANTS: [Mutant; 36] = [
     // lease-core
     mutant("expiry-by-wall-clock", "one-holder", 100),
     mutant("takeover-at-first-sight", "one-holder", 100),
@@ -36,6 +36,7 @@ pub(crate) const MUTANTS: [Mutant; 32] = [
     mutant("renew-time-follows-clock", "renewals", 300),
     mutant("transitions-not-counted", "renewals", 50),
     mutant("old-news-after-rewind", "unowned", 300),
+    mutant("terms-survive-rewind", "rewound", 300),
     // shard-router
     mutant("skip-drain", "overlap", 100),
     mutant("no-barrier", "barrier", 50),
@@ -47,8 +48,11 @@ pub(crate) const MUTANTS: [Mutant; 32] = [
     mutant("layout-of-predecessor-stands", "unsharded", 100),
     mutant("ignore-layout", "layout", 300),
     mutant("no-request-limit", "liveness", 50),
+    mutant("layout-not-confirmed", "layout", 300),
+    mutant("unable-keeps-shards", "unable", 100),
     mutant("one-bad-object-stops-the-list", "working", 100),
     // memcached-operator
+    mutant("mends-at-once", "mending", 100),
     mutant("child-without-precondition", "children", 50),
     mutant("create-overwrites", "children", 50),
     // From outside: `simulation::mutants`.

@@ -44,14 +44,17 @@ pub(super) fn other_shards(
     occupy(rng, ground, second, faults);
     // Committed after LeaseDuration, and held after two.
     let told = first + 2 * lease_duration + between(rng, timings.retry_period, lease_duration);
+    // Once in two they are cut off before the coordinator Lease goes. Then they believe in the former layout still when they come back, win
+    // shards by reading their Leases by name, and have to find out from the coordinator Lease.
+    let unaware = rng.bool();
     for seat in (0..ground.seats).map(Seat).filter(|seat| *seat != newcomer) {
         // Before the deletions: they must not hear of them, nor of the new layout.
-        let from = second + millis(rng, 300..=400);
+        let from = if unaware { first - millis(rng, 300..=500) } else { second + millis(rng, 300..=400) };
         let back = told + between(rng, Duration::ZERO, timings.retry_period * 2);
         let direction = of(rng, &[(2, Direction::Both), (1, Direction::FromServer)]);
         let what = FaultKind::Partition { seat, direction };
         faults.push(Fault { at: from, lasts: back.since(from), what });
-        if rng.bool() {
+        if unaware || rng.bool() {
             // Back, they find free Leases by name, and still know no better than that their own layout is committed.
             let lasts = back.since(from) + between(rng, timings.retry_period, lease_duration);
             let what = FaultKind::FailingList { seat, of: Listed::Leases, forbidden: false };

@@ -7,7 +7,7 @@ use fastrand::Rng;
 use super::dice::{between, millis};
 use super::ground::Ground;
 use super::layout::occupy;
-use crate::schedule::{Fault, FaultKind};
+use crate::schedule::{Fault, FaultKind, ReplicaSpec, TimingsSpec};
 use crate::time::TrueTime;
 
 /// One schedule in so many has a restore.
@@ -16,11 +16,45 @@ const ONE_IN: u8 = 10;
 /// Clocks are this much slow at most, and a little more: a restore lasts for LeaseDuration on each.
 const SLOWEST: f64 = 1.02;
 
-/// A restore, with a replica that is killed or stopped around it; `None` in most schedules.
-pub(super) fn draw(rng: &mut Rng, ground: &Ground) -> Option<Vec<Fault>> {
+/// A restore; `None` in most schedules.
+pub(super) fn draw(rng: &mut Rng, ground: &Ground, replicas: &[ReplicaSpec]) -> Option<Vec<Fault>> {
     if rng.u8(..ONE_IN) != 0 {
         return None;
     }
+    if rng.bool()
+        && let Some(faults) = short(rng, ground, replicas)
+    {
+        return Some(faults);
+    }
+    Some(long(rng, ground))
+}
+
+/// Over before terms have expired, so that they have to end because their tokens are void. That is outside of what is assumed of a restore, and
+/// safe all the same where no process starts after the backup: each that is left saw who acquired what since, and waits for LeaseDuration.
+fn short(rng: &mut Rng, ground: &Ground, replicas: &[ReplicaSpec]) -> Option<Vec<Fault>> {
+    let TimingsSpec { lease_duration, renew_deadline, retry_period } = ground.timings;
+    // Whoever renewed just before has met with the restore while its term is valid.
+    let most = renew_deadline.saturating_sub(retry_period.mul_f64(2.5));
+    let lasts = between(rng, Duration::from_millis(100), most.max(Duration::from_millis(400)));
+    let all_there = replicas.iter().map(|replica| replica.starts).max()? + lease_duration;
+    let latest = TrueTime::after_start(ground.busy_for.saturating_sub(lasts + lease_duration * 4));
+    let earliest = all_there + retry_period * 2;
+    if latest <= earliest {
+        return None;
+    }
+    let at = earliest + between(rng, Duration::ZERO, latest.since(earliest));
+    let lost = between(rng, retry_period * 2, lease_duration * 6);
+    let backup = (at - lost).max(all_there);
+    let mut faults = Vec::new();
+    let busy = at - millis(rng, 300..=600);
+    occupy(rng, ground, busy, &mut faults);
+    faults.push(Fault { at, lasts, what: FaultKind::Restore { backup } });
+    faults.sort_by_key(|fault| fault.at);
+    Some(faults)
+}
+
+/// It takes LeaseDuration at least, as is assumed of a restore, with a replica that is killed or stopped around it.
+fn long(rng: &mut Rng, ground: &Ground) -> Vec<Fault> {
     let lease_duration = ground.timings.lease_duration;
     let lasts = lease_duration.mul_f64(SLOWEST) + between(rng, Duration::ZERO, lease_duration);
     // Some backups are of an installation that is still coming up.
@@ -56,7 +90,7 @@ pub(super) fn draw(rng: &mut Rng, ground: &Ground) -> Option<Vec<Fault>> {
         faults.push(Fault { at: later, lasts: lease_duration, what });
     }
     faults.sort_by_key(|fault| fault.at);
-    Some(faults)
+    faults
 }
 
 #[cfg(test)]
@@ -64,20 +98,30 @@ mod tests {
     use crate::schedule::{FaultKind, Schedule};
 
     #[test]
-    fn a_restore_lasts_for_lease_duration_on_the_slowest_clock_and_is_of_an_earlier_time() {
-        let mut restores = 0;
-        for schedule in (1..=200).map(Schedule::draw) {
+    fn a_restore_lasts_for_lease_duration_on_the_slowest_clock_or_no_process_starts_after_the_backup() {
+        let (mut short, mut long) = (0, 0);
+        for schedule in (1..=400).map(Schedule::draw) {
             let slowest = schedule.replicas.iter().map(|replica| replica.drift_ppm).min().unwrap_or(0);
             let least = schedule.timings.lease_duration.div_f64(1.0 + f64::from(slowest.min(0)) / 1e6);
             for fault in &schedule.faults {
                 let FaultKind::Restore { backup } = fault.what else { continue };
-                restores += 1;
-                assert!(fault.lasts >= least, "seed {}: {fault:?}, and {least:?} is needed", schedule.seed);
                 assert!(backup < fault.at, "seed {}: {fault:?}", schedule.seed);
                 let over = fault.at.since_start() + fault.lasts;
                 assert!(over < schedule.busy_for, "seed {}: {fault:?}", schedule.seed);
+                if fault.lasts >= least {
+                    long += 1;
+                    continue;
+                }
+                short += 1;
+                let mut starts = schedule.replicas.iter().map(|replica| replica.starts);
+                assert!(starts.all(|starts| starts < backup), "seed {}: {fault:?}", schedule.seed);
+                let ends = |what: &FaultKind| {
+                    matches!(what, FaultKind::Crash(_) | FaultKind::Terminate(_) | FaultKind::Pause(_))
+                };
+                let mut others = schedule.faults.iter();
+                assert!(!others.any(|fault| ends(&fault.what)), "seed {}: {fault:?}", schedule.seed);
             }
         }
-        assert!(restores > 0);
+        assert!(short > 0 && long > 0, "{short} and {long}");
     }
 }
