@@ -26,6 +26,10 @@ pub(super) fn check(
     bounds: &Bounds,
 ) -> Check {
     let mut check = Check::new("working");
+    // Where the number of shards changes, a shard of the same number has other resources afterwards, or none.
+    if evidence.faults.iter().any(|fault| matches!(fault.fault.what, FaultKind::OtherShards { .. })) {
+        return check;
+    }
     let plain = plain(evidence);
     let mut begun: Vec<Option<TrueTime>> = vec![None; timeline.holds.len()];
     for reconcile in &timeline.reconciles {
