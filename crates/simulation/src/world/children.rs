@@ -7,6 +7,7 @@
 
 mod dispute;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -26,6 +27,10 @@ use crate::world::traffic::Concern;
 /// A label that the operator applies and that nothing is selected by.
 const APPLIED: &str = "app.kubernetes.io/name";
 
+/// For how long a changed child is left alone. Watches show the change to all replicas, and each of these shows may be followed by another
+/// change: without a pause they would multiply for ever.
+const LULL: Duration = Duration::from_millis(200);
+
 /// How many objects of one list somebody may change.
 const FOLLOWED: usize = 4;
 
@@ -41,11 +46,13 @@ pub(super) struct Others {
     dice: fastrand::Rng,
     /// The foreign objects, each with the fault that they are there for.
     strangers: Vec<(usize, Child)>,
+    /// When each child is changed next, or was last, by its URI.
+    changes: BTreeMap<String, TrueTime>,
 }
 
 impl Others {
     pub(super) fn new(seed: u64) -> Self {
-        Self { dice: stream(seed, "others"), strangers: Vec::new() }
+        Self { dice: stream(seed, "others"), strangers: Vec::new(), changes: BTreeMap::new() }
     }
 }
 
@@ -198,6 +205,9 @@ impl World {
 
     /// Perhaps somebody changes the child at this time.
     pub(super) fn let_somebody_change(&mut self, at: TrueTime, child: &Child) {
+        if self.others.changes.get(&child.uri()).is_some_and(|last| at < *last + LULL) {
+            return;
+        }
         let faults = self.network.faults().filter_map(|(number, fault)| match fault {
             FaultKind::Children { change, percent } => Some((number, *change, *percent)),
             _ => None,
@@ -207,6 +217,7 @@ impl World {
             let unmade = change == ChildChange::Foreign && self.kept(child).is_none();
             if self.others.dice.u8(..100) < if unmade { 100 } else { percent } {
                 let change = Change { fault, child: child.clone(), what: change };
+                self.others.changes.insert(child.uri(), at);
                 self.serve_at(at, AtServer::ChildChanges(Box::new(change)));
                 return;
             }
