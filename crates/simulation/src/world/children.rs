@@ -29,7 +29,10 @@ const APPLIED: &str = "app.kubernetes.io/name";
 
 /// For how long a changed child is left alone. Watches show the change to all replicas, and each of these shows may be followed by another
 /// change: without a pause they would multiply for ever.
-const LULL: Duration = Duration::from_millis(200);
+const LULL: Duration = Duration::from_secs(5);
+
+/// Likewise, before a write of it is forestalled: what was refused once may be tried again.
+const LULL_BEFORE_WRITES: Duration = Duration::from_millis(200);
 
 /// How many objects of one list somebody may change.
 const FOLLOWED: usize = 4;
@@ -200,12 +203,17 @@ impl World {
     /// Perhaps somebody changes the child soon after a replica has seen it.
     pub(super) fn follow(&mut self, at: TrueTime, child: &Child) {
         let soon = Duration::from_millis(self.others.dice.u64(1..=30)).min(LEAST_LATENCY * 3 / 2);
-        self.let_somebody_change(at + soon, child);
+        self.let_somebody_change(at + soon, child, LULL);
     }
 
-    /// Perhaps somebody changes the child at this time.
-    pub(super) fn let_somebody_change(&mut self, at: TrueTime, child: &Child) {
-        if self.others.changes.get(&child.uri()).is_some_and(|last| at < *last + LULL) {
+    /// Perhaps somebody is quicker than a write of the child that arrives at this time.
+    pub(super) fn forestall(&mut self, arrives: TrueTime, child: &Child) {
+        self.let_somebody_change(arrives, child, LULL_BEFORE_WRITES);
+    }
+
+    /// Perhaps somebody changes the child at this time, unless that has happened lately.
+    fn let_somebody_change(&mut self, at: TrueTime, child: &Child, lull: Duration) {
+        if self.others.changes.get(&child.uri()).is_some_and(|last| at < *last + lull) {
             return;
         }
         let faults = self.network.faults().filter_map(|(number, fault)| match fault {

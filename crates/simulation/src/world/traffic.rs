@@ -92,7 +92,7 @@ impl World {
         match self.network.request(seat, at) {
             Passage::Arrives { at: arrives, delayed_by } => {
                 if let Some(child) = Child::named_by(&request).filter(|_| request.method() == Method::PATCH) {
-                    self.let_somebody_change(arrives, &child);
+                    self.forestall(arrives, &child);
                 }
                 let touched_by: Vec<usize> = delayed_by.into_iter().collect();
                 let arrival =
