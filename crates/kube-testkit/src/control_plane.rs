@@ -38,12 +38,12 @@ pub(crate) fn write_files(dir: &Path, audit_reads: bool) -> Result<Authority, St
 }
 
 /// The API server's arguments.
-pub(crate) fn apiserver_args(seat: &Endpoints<'_>, extra: &[String]) -> Vec<String> {
-    let file = |name: &str| seat.files.join(name).display().to_string();
+pub(crate) fn apiserver_args(endpoints: &Endpoints<'_>, extra: &[String]) -> Vec<String> {
+    let file = |name: &str| endpoints.files.join(name).display().to_string();
     let mut args = vec![
-        format!("--etcd-servers={}", seat.etcd),
-        format!("--bind-address={}", seat.bind),
-        format!("--secure-port={}", seat.port),
+        format!("--etcd-servers={}", endpoints.etcd),
+        format!("--bind-address={}", endpoints.bind),
+        format!("--secure-port={}", endpoints.port),
         // Nobody reaches it through the `kubernetes` service, so its endpoints need not be kept.
         "--advertise-address=127.0.0.1".into(),
         "--endpoint-reconciler-type=none".into(),
@@ -59,7 +59,7 @@ pub(crate) fn apiserver_args(seat: &Endpoints<'_>, extra: &[String]) -> Vec<Stri
         "--disable-admission-plugins=ServiceAccount".into(),
         "--allow-privileged=true".into(),
     ];
-    if let Some(audit) = seat.audit {
+    if let Some(audit) = endpoints.audit {
         args.extend([
             format!("--audit-policy-file={}", file("audit-policy.yaml")),
             format!("--audit-log-path={}", audit.display()),

@@ -38,7 +38,7 @@ pub struct PendingAnnotations<T> {
 #[derive(Debug)]
 struct Pending<T> {
     changes: AnnotationChanges,
-    asker: T,
+    reply: T,
     /// The write that carries them, once there is one.
     carried_by: Option<AttemptId>,
     /// Was carried with others by a write that failed: from now on alone, so that one does not fail for another.
@@ -54,8 +54,8 @@ impl<T> Default for PendingAnnotations<T> {
 
 impl<T> PendingAnnotations<T> {
     /// Takes them on.
-    pub fn add(&mut self, changes: AnnotationChanges, asker: T) {
-        self.waiting.push(Pending { changes, asker, carried_by: None, alone: false, failures: 0 });
+    pub fn add(&mut self, changes: AnnotationChanges, reply: T) {
+        self.waiting.push(Pending { changes, reply, carried_by: None, alone: false, failures: 0 });
     }
 
     /// Whether anything waits that the next renewal may carry.
@@ -97,7 +97,7 @@ impl<T> PendingAnnotations<T> {
                         break;
                     }
                 }
-                Err(error) => misfits.push((self.waiting.remove(index).asker, error)),
+                Err(error) => misfits.push((self.waiting.remove(index).reply, error)),
             }
         }
         misfits
@@ -133,11 +133,11 @@ impl<T> PendingAnnotations<T> {
     /// The term is over: gives all who still wait.
     pub fn end(&mut self) -> Vec<T> {
         self.bare = false;
-        self.waiting.drain(..).map(|pending| pending.asker).collect()
+        self.waiting.drain(..).map(|pending| pending.reply).collect()
     }
 
     fn take(&mut self, which: impl Fn(&Pending<T>) -> bool) -> Vec<T> {
-        self.waiting.extract_if(.., |pending| which(pending)).map(|pending| pending.asker).collect()
+        self.waiting.extract_if(.., |pending| which(pending)).map(|pending| pending.reply).collect()
     }
 }
 

@@ -13,7 +13,7 @@ use std::{env, fmt, process, thread};
 /// Between two rounds to one server.
 const PAUSE: Duration = Duration::from_millis(100);
 /// For a connection, and for each answer.
-const PATIENCE: Duration = Duration::from_secs(2);
+const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 
 fn main() {
     let targets: Vec<String> = env::args().skip(1).collect();
@@ -120,8 +120,9 @@ fn connect(target: &str) -> Result<Server, Trouble> {
     let mut addresses = target.to_socket_addrs().map_err(trouble("resolve"))?;
     let none = || Trouble { step: "resolve", text: "the name has no address".to_owned() };
     let address = addresses.next().ok_or_else(none)?;
-    let stream = TcpStream::connect_timeout(&address, PATIENCE).map_err(trouble("connect"))?;
-    let timeouts = stream.set_read_timeout(Some(PATIENCE)).and(stream.set_write_timeout(Some(PATIENCE)));
+    let stream = TcpStream::connect_timeout(&address, ANSWER_WITHIN).map_err(trouble("connect"))?;
+    let timeouts =
+        stream.set_read_timeout(Some(ANSWER_WITHIN)).and(stream.set_write_timeout(Some(ANSWER_WITHIN)));
     timeouts.and(stream.set_nodelay(true)).map_err(trouble("connect"))?;
     Ok(BufReader::new(stream))
 }

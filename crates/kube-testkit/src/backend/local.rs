@@ -71,7 +71,7 @@ fn launch(
         apiserver_log: home.join("kube-apiserver.log"),
         etcd_log: home.join("etcd.log"),
     };
-    let seat = Endpoints {
+    let endpoints = Endpoints {
         bind: "127.0.0.1",
         port: ports[0],
         etcd: &client,
@@ -79,12 +79,12 @@ fn launch(
         audit: files.audit.as_deref(),
     };
     let command =
-        guarded(apiserver, apiserver_args(&seat, &options.api_server_args), &files.apiserver_log, dir);
+        guarded(apiserver, apiserver_args(&endpoints, &options.api_server_args), &files.apiserver_log, dir);
     let data = files.data.display().to_string();
     let etcd = guarded(etcd, etcd_args(&data, &client, &client, &peer), &files.etcd_log, dir);
     let etcd = Supervised::start(etcd)?;
     let apiserver = Supervised::start(command)?;
-    let local = Local { apiserver, etcd, port: seat.port, files };
+    let local = Local { apiserver, etcd, port: endpoints.port, files };
     Ok((local, Access::Certificates(Box::new(authority))))
 }
 

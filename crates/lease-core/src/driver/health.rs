@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn a_trouble_ends_with_the_next_success_of_its_verb() {
+    fn a_problem_ends_with_the_next_success_of_its_verb() {
         let journal = Journal::default();
         journal.note("get", LEASES, "a", &forbidden(), Monotonic::ORIGIN);
         journal.note("update", LEASES, "a", &Ok(()), Monotonic::ORIGIN);

@@ -125,7 +125,7 @@ impl LeaseWatch {
         *self.healthy.borrow()
     }
 
-    /// News of one Lease, beginning with what is known of it.
+    /// Updates of one Lease, beginning with what is known of it.
     pub(super) fn listen(&self, name: &LeaseName) -> mpsc::UnboundedReceiver<WatchUpdate> {
         let (tell, updates) = mpsc::unbounded_channel();
         let mut listeners = self.lock_listeners();

@@ -239,10 +239,10 @@ mod tests {
     use crate::effect::{AttemptId, WriteKind};
 
     fn election_keys() -> ElectionKeys {
-        marks_of(None)
+        election_keys_of(None)
     }
 
-    fn marks_of(installation: Option<&str>) -> ElectionKeys {
+    fn election_keys_of(installation: Option<&str>) -> ElectionKeys {
         let id = LeaderElectionId::new("a.example.com").expect("valid");
         let installation = installation.map(|name| Installation::new(name).expect("valid"));
         ElectionKeys::new("cache.example.com", &id, installation)
@@ -300,8 +300,13 @@ mod tests {
     #[test]
     fn each_write_says_whose_it_is_and_nobody_is_left_named_by_the_one_before() {
         let name = LeaseName::from_server("a");
-        let ours =
-            lease_to_write(&write(None), None, &name, &marks_of(Some("ns/a")), &LeaseMetadata::default());
+        let ours = lease_to_write(
+            &write(None),
+            None,
+            &name,
+            &election_keys_of(Some("ns/a")),
+            &LeaseMetadata::default(),
+        );
         let said =
             |lease: &Lease| lease.metadata.annotations.clone()?.remove("cache.example.com/installation");
         assert_eq!(said(&ours).as_deref(), Some("ns/a"));
@@ -309,7 +314,7 @@ mod tests {
             &write(None),
             Some(&ours),
             &name,
-            &marks_of(Some("ns/b")),
+            &election_keys_of(Some("ns/b")),
             &LeaseMetadata::default(),
         );
         assert_eq!(said(&theirs).as_deref(), Some("ns/b"));

@@ -48,12 +48,12 @@ pub(super) fn run_blocking(future: impl Future<Output = ()> + Send + 'static) {
 
 /// The engine that `DOCKER_HOST` or docker's default names, provided that it answers.
 pub(super) async fn engine() -> Result<Docker, StartError> {
-    const PATIENCE: Duration = Duration::from_secs(5);
+    const ANSWER_WITHIN: Duration = Duration::from_secs(5);
     let docker = docker_client_instance().await.map_err(|error| no_engine(&error))?;
-    match tokio::time::timeout(PATIENCE, docker.ping()).await {
+    match tokio::time::timeout(ANSWER_WITHIN, docker.ping()).await {
         Ok(Ok(_)) => Ok(docker),
         Ok(Err(error)) => Err(no_engine(&error)),
-        Err(_) => Err(no_engine(&format!("no answer for {PATIENCE:?}"))),
+        Err(_) => Err(no_engine(&format!("no answer for {ANSWER_WITHIN:?}"))),
     }
 }
 

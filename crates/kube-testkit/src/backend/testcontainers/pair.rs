@@ -75,7 +75,7 @@ impl Plan {
 
     fn apiserver(&self, etcd: &str) -> Result<ContainerRequest<GenericImage>, StartError> {
         let audit = Path::new(AUDIT).join(AUDIT_LOG);
-        let seat = Endpoints {
+        let endpoints = Endpoints {
             bind: "0.0.0.0",
             port: PORT,
             etcd,
@@ -86,7 +86,7 @@ impl Plan {
             .with_entrypoint("kube-apiserver")
             .with_exposed_port(PORT.tcp());
         let host_port = self.port;
-        let mut request = request(image, apiserver_args(&seat, &self.extra))
+        let mut request = request(image, apiserver_args(&endpoints, &self.extra))
             .with_log_consumer(file_log(&self.server_log()))
             .with_mount(Mount::bind_mount(self.audit_dir().display().to_string(), AUDIT))
             // A port of docker's choice would be another one after a restart.

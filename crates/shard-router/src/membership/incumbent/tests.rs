@@ -93,12 +93,12 @@ fn members_do_not_count() {
 /// Whatever Leases there are, and whichever of them are alive: of those that hold one, one does not refuse.
 #[test]
 fn never_does_everybody_refuse() {
-    let offices = ["op.example.com", "op.example.com-shard-0", "op.example.com-shard-1"];
+    let roles = ["op.example.com", "op.example.com-shard-0", "op.example.com-shard-1"];
     let holders = [("", ""), ("pod-a_1", "ns/a"), ("pod-b_1", "ns/b"), ("old_1", "")];
     for choice in 0..holders.len().pow(3) {
         let chosen = |place: u32| holders[choice / holders.len().pow(place) % holders.len()];
         let leases: Vec<_> = (0..3_u32)
-            .zip(offices)
+            .zip(roles)
             .map(|(place, role)| lease(role, 1, chosen(place).0, chosen(place).1))
             .collect();
         let mut incumbency = Incumbency::new(LEASE_DURATION);
