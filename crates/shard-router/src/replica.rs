@@ -30,7 +30,7 @@ use self::{
 use crate::{
     coordinator::{Coordinator, lease_history::LeaseHistory},
     error::RunError,
-    membership::cluster_view::{ClusterView, SharedClusterView, Verdict},
+    membership::cluster_view::{ClusterView, DEBOUNCE, SharedClusterView, Verdict},
     observability::readiness::ReadinessSwitch,
     reconciler::Reconciler,
     routing::bucket::ShardId,
@@ -39,9 +39,6 @@ use crate::{
     sharded::Sharded,
     task::NamedTask,
 };
-
-/// Changes of Leases are handled together: with many shards, some Lease is renewed all the time.
-const DEBOUNCE: Duration = Duration::from_millis(20);
 
 /// The user's tasks besides reconciling.
 pub(crate) struct Tasks {

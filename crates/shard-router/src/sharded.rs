@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 
 use k8s_openapi::NamespaceResourceScope;
-use kube::{Resource, ResourceExt, core::ObjectMeta};
+use kube::{Resource, core::ObjectMeta};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{routing::bucket::Bucket, rules};
@@ -36,8 +36,8 @@ pub trait Sharded:
 }
 
 /// `namespace/name`: how records, messages and the tracker call a custom resource.
-pub(crate) fn cr_name<K: ResourceExt>(object: &K) -> String {
-    format!("{}/{}", object.namespace().unwrap_or_default(), object.name_any())
+pub(crate) fn cr_name<K: Resource>(object: &K) -> String {
+    cr_name_of(object.meta())
 }
 
 /// Likewise, by its metadata.

@@ -11,13 +11,10 @@ use super::{
     lease_history::{self, LeaseHistory},
 };
 use crate::{
-    membership::cluster_view::{ClusterView, Committed, SharedClusterView},
+    membership::cluster_view::{ClusterView, Committed, DEBOUNCE, SharedClusterView},
     names::Names,
     routing::{bucket::ShardId, layout::Layout, plan::Plan},
 };
-
-/// Changes of Leases are handled together: with many shards, some Lease is renewed all the time.
-const DEBOUNCE: Duration = Duration::from_millis(20);
 
 pub(super) struct ControlLoop<'a> {
     pub(super) layout: Layout,

@@ -17,6 +17,9 @@ use crate::{
     rules,
 };
 
+/// Changes of Leases are handled together: with many shards, some Lease is renewed all the time.
+pub(crate) const DEBOUNCE: Duration = Duration::from_millis(20);
+
 /// The view that all parts of a replica share: how long a member has been silent is known only to an observer that has
 /// watched all the time.
 #[derive(Debug, Clone)]

@@ -1,6 +1,6 @@
 //! [`Problem`]: what keeps a replica from doing its part, for readiness.
 
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 
 /// A sentence that is true until it is cleared.
 #[derive(Default)]
@@ -8,18 +8,14 @@ pub(crate) struct Problem(Mutex<Option<String>>);
 
 impl Problem {
     pub(crate) fn set(&self, sentence: String) {
-        *self.lock() = Some(sentence);
+        *self.0.lock() = Some(sentence);
     }
 
     pub(crate) fn clear(&self) {
-        *self.lock() = None;
+        *self.0.lock() = None;
     }
 
     pub(crate) fn get(&self) -> Option<String> {
-        self.lock().clone()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Option<String>> {
-        self.0.lock()
+        self.0.lock().clone()
     }
 }

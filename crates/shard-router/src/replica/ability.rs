@@ -89,16 +89,16 @@ mod tests {
     fn it_looks_again_after_waits_that_double_up_to_a_cap() {
         let mut ability = Ability::new(LEASE);
         let mut now = Monotonic::ORIGIN;
-        ability.observe(stuck(), Monotonic::from_origin(now.since_origin()));
+        ability.observe(stuck(), now);
         let mut waits = Vec::new();
         for _ in 0..8 {
             assert_eq!(ability.unable(), Some("no list"));
             let before = now;
-            while !ability.is_probe_due(Monotonic::from_origin(now.since_origin())) {
+            while !ability.is_probe_due(now) {
                 now += Duration::from_secs(1);
             }
             waits.push((now.duration_since(before).as_secs()) / 15);
-            ability.probed(false, Monotonic::from_origin(now.since_origin()));
+            ability.probed(false, now);
         }
         assert_eq!(waits, [1, 2, 4, 8, 16, 20, 20, 20]);
     }
