@@ -93,5 +93,5 @@ fn api(client: &Client, kind: &ApiResource) -> Api<DynamicObject> {
 }
 
 fn generation(object: &DynamicObject) -> Result<i64> {
-    object.metadata.generation.context("the API server says no generation")
+    object.metadata.generation.context("the API server returned no generation")
 }

@@ -191,7 +191,7 @@ impl Stage {
         self.replicas[0].terminate()?;
         while self.replicas[0].try_exit().is_none() {
             if Instant::now() > deadline {
-                bail!("waited in vain for {pod} to end");
+                bail!("timed out after {:?} waiting for {pod} to end", self.limits.within);
             }
             tokio::time::sleep(BETWEEN).await;
         }
@@ -252,7 +252,7 @@ impl Stage {
         if Instant::now() > deadline {
             let logs =
                 self.replicas.iter().map(|replica| format!("\n{}: {}", replica.pod(), replica.end_of_log()));
-            bail!("waited {:?} in vain for {}{}", self.limits.within, awaited(), logs.collect::<String>());
+            bail!("timed out after {:?} waiting for {}{}", self.limits.within, awaited(), logs.collect::<String>());
         }
         Ok(())
     }

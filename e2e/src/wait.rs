@@ -21,7 +21,7 @@ where
             Err(error) => format!("{error:#}"),
         };
         if started.elapsed() > within {
-            bail!("waited {} s for {what}, and it did not come: {last}", within.as_secs());
+            bail!("timed out after {} s waiting for {what}: {last}", within.as_secs());
         }
         tokio::time::sleep(EVERY).await;
     }

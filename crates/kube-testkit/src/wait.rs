@@ -32,7 +32,7 @@ where
         if let Some(value) = probe().await {
             return value;
         }
-        assert!(started.elapsed() < within, "waited {within:?} for {what}, and it did not come");
+        assert!(started.elapsed() < within, "timed out after {within:?} waiting for {what}");
         tokio::time::sleep(BETWEEN).await;
     }
 }

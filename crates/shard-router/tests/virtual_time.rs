@@ -121,7 +121,7 @@ async fn first_lists_are_staged() {
 #[tokio::test(start_paused = true)]
 async fn shards_of_a_replica_that_died_are_not_fought_over() {
     let conflicts = contention::conflicts_after_a_death().await;
-    assert_eq!(conflicts, 0, "so many updates of shard Leases were in vain");
+    assert_eq!(conflicts, 0, "so many updates of shard Leases met a conflict");
 }
 
 /// They name each other as successors, and nobody waits for one that is leaving.

@@ -89,7 +89,7 @@ impl<K: Sharded, R: Reconciler<K>> Replica<K, R> {
             )),
             _ if problem.is_some() => problem,
             _ => self.ability().unable().map(|why| {
-                format!("this replica could not work on its shards and probes from time to time whether it can; {why}")
+                format!("this replica could not work on its shards and checks from time to time whether it can again; {why}")
             }),
         };
         self.setup.metrics.ready(because.is_none());

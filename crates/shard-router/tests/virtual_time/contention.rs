@@ -1,4 +1,4 @@
-//! Who takes a shard that is free, how soon, and with how many updates that are in vain.
+//! Who takes a shard that is free, how soon, and with how many updates that meet a conflict.
 
 use std::{convert::Infallible, future::Future, sync::Arc, time::Duration};
 
@@ -76,7 +76,7 @@ impl Fleet {
     }
 }
 
-/// One of four replicas falls silent. How many updates of shard Leases were in vain until the others had its shards, as two tried at once.
+/// One of four replicas falls silent. How many updates of shard Leases met a conflict until the others had its shards, as two tried at once.
 pub(crate) async fn conflicts_after_a_death() -> usize {
     let fleet = Fleet::of(4, |_| std::future::ready(())).await;
     let conflicts = || fleet.replicas.iter().map(|replica| replica.network.shard_conflicts()).sum::<usize>();

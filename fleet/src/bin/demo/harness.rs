@@ -92,7 +92,7 @@ impl Harness {
         done: impl FnMut(&View, &Records) -> bool,
     ) -> Result<()> {
         if !self.watch(what, within, done).await? {
-            bail!("waited {within:?} for {what}, and it did not come");
+            bail!("timed out after {within:?} waiting for {what}");
         }
         Ok(())
     }

@@ -31,7 +31,7 @@ pub(super) fn find() -> Result<Option<PathBuf>> {
     let status =
         go().env("GOBIN", unfinished.path()).args(install).arg(format!("{MODULE}@{VERSION}")).status();
     if !status.context("go could not be started")?.success() {
-        bail!("promtool {VERSION} could not be built; what Go had to say stands above");
+        bail!("promtool {VERSION} could not be built; the output of Go is above");
     }
     fs::rename(unfinished.path().join("promtool"), &target)
         .with_context(|| format!("{} could not be moved", target.display()))?;

@@ -97,7 +97,7 @@ impl Tools {
         build.args(["build", "-trimpath", "-buildvcs=false", "-ldflags", &ldflags()?, "-o"]).arg(&unfinished);
         let status = build.arg(format!("./cmd/{}", tool.name())).current_dir(source).status();
         if !status.context("go could not be started")?.success() {
-            bail!("{} could not be built; what Go had to say stands above", tool.file());
+            bail!("{} could not be built; the output of Go is above", tool.file());
         }
         fs::rename(&unfinished, &target)
             .with_context(|| format!("{} could not be moved", target.display()))?;

@@ -27,7 +27,7 @@ pub(super) fn check(server: &Server, helm: &Helm) -> Result<()> {
     while taken_by(server, &leases)? != own {
         if started.elapsed() > WITHIN {
             bail!(
-                "waited {WITHIN:?} without success for the operator's Lease requests to be taken by its FlowSchema"
+                "timed out after {WITHIN:?} waiting for the operator's Lease requests to be taken by its FlowSchema"
             );
         }
         std::thread::sleep(Duration::from_millis(200));

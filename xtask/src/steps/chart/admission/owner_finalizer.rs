@@ -98,7 +98,7 @@ fn until(what: &str, mut seen: impl FnMut() -> Result<bool>) -> Result<()> {
     let started = Instant::now();
     while !seen()? {
         if started.elapsed() > WITHIN {
-            bail!("waited {WITHIN:?} for {what}, and it did not come");
+            bail!("timed out after {WITHIN:?} waiting for {what}");
         }
         std::thread::sleep(Duration::from_millis(200));
     }
