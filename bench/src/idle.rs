@@ -6,8 +6,8 @@ use std::time::Duration;
 use anyhow::Result;
 use serde::Serialize;
 
+use crate::harness::{Harness, Limits};
 use crate::spent::Spent;
-use crate::stage::{Limits, Stage};
 use crate::subject::Subject;
 
 /// What was measured of one operator that has nothing to do.
@@ -31,13 +31,13 @@ pub(crate) async fn measure(
     duration: Duration,
     limits: Limits,
 ) -> Result<Idle> {
-    let mut stage = Stage::raise(subject, program, limits).await?;
-    let (mark, events) = (stage.mark()?, stage.watch_events("coordination.k8s.io").await?);
+    let mut harness = Harness::start(subject, program, limits).await?;
+    let (mark, events) = (harness.mark()?, harness.watch_events("coordination.k8s.io").await?);
     tokio::time::sleep(duration).await;
-    let spent = stage.since(&mark)?;
-    let lease_events = stage.watch_events("coordination.k8s.io").await? - events;
-    let memory = stage.memory()?;
-    let (watches, connections) = stage.open()?;
-    stage.strike().await?;
+    let spent = harness.since(&mark)?;
+    let lease_events = harness.watch_events("coordination.k8s.io").await? - events;
+    let memory = harness.memory()?;
+    let (watches, connections) = harness.open()?;
+    harness.stop().await?;
     Ok(Idle { subject, spent, lease_events, memory, watches, connections })
 }

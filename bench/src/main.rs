@@ -5,6 +5,7 @@
 //! a ratio within one run is worth.
 
 mod audit;
+mod harness;
 mod idle;
 mod leases;
 mod metrics;
@@ -14,7 +15,6 @@ mod report;
 mod requests;
 mod resources;
 mod spent;
-mod stage;
 mod subject;
 mod throughput;
 mod usage;
@@ -25,9 +25,9 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use clap::Parser as _;
 
-use crate::options::{Common, Options, Verb, Work};
+use crate::harness::Limits;
+use crate::options::{Options, Verb, Work};
 use crate::report::{Report, Settings};
-use crate::stage::Limits;
 use crate::subject::{Kind, Subject};
 
 #[tokio::main]
@@ -49,7 +49,7 @@ async fn main() -> Result<()> {
             Report::Throughput { settings, runs: throughput(&options, work, *rounds).await? }
         }
         Verb::Idle { seconds, .. } => {
-            let runs = idle(&options, &subjects, Duration::from_secs(*seconds), limits(common)).await?;
+            let runs = idle(&options, &subjects, Duration::from_secs(*seconds), common.limits()).await?;
             Report::Idle { settings, runs }
         }
     };
@@ -61,7 +61,7 @@ async fn requests(options: &Options, work: &Work) -> Result<Vec<requests::Reques
     for subject in &work.subjects {
         eprintln!("{subject}: {} resources …", work.resources);
         let program = program(options, *subject)?;
-        let run = requests::measure(*subject, &program, work.resources, limits(&work.common)).await;
+        let run = requests::measure(*subject, &program, work.resources, work.common.limits()).await;
         let run = run.with_context(|| format!("{subject} could not be measured"))?;
         if let Some(first) = runs.first() {
             // Figures of operators that don't do the same are worth nothing.
@@ -89,7 +89,7 @@ async fn throughput(options: &Options, work: &Work, rounds: u32) -> Result<Vec<t
             eprintln!("round {} of {rounds}, {subject}: {} resources …", round + 1, work.resources);
             let program = program(options, subject)?;
             let run =
-                throughput::measure(subject, &program, (round, work.resources), limits(&work.common)).await;
+                throughput::measure(subject, &program, (round, work.resources), work.common.limits()).await;
             runs.push(run.with_context(|| format!("{subject} could not be measured"))?);
         }
     }
@@ -119,8 +119,4 @@ fn program(options: &Options, subject: Subject) -> Result<PathBuf> {
     program
         .clone()
         .with_context(|| format!("there is no program for {subject}; start this by `cargo xtask bench`"))
-}
-
-fn limits(common: &Common) -> Limits {
-    Limits { quiet: common.quiet(), within: common.within() }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::harness::Limits;
 use crate::subject::Subject;
 
 /// Measures on a kube-apiserver of its own what the operator costs, beside operators on controller-runtime.
@@ -85,11 +86,7 @@ pub(crate) struct Common {
 }
 
 impl Common {
-    pub(crate) fn quiet(&self) -> Duration {
-        Duration::from_secs(self.quiet)
-    }
-
-    pub(crate) fn within(&self) -> Duration {
-        Duration::from_secs(self.within)
+    pub(crate) fn limits(&self) -> Limits {
+        Limits { quiet: Duration::from_secs(self.quiet), within: Duration::from_secs(self.within) }
     }
 }

@@ -1,7 +1,7 @@
 //! How far an operator has come, by what the resources say.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 
 use futures::StreamExt as _;
@@ -9,6 +9,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::api::{Api, ApiResource, DynamicObject};
 use kube::runtime::{WatchStreamExt as _, watcher};
 use kube::{Client, ResourceExt as _};
+use parking_lot::Mutex;
 use tokio::task::JoinHandle;
 
 /// Watches the resources of a namespace for as long as it lives.
@@ -40,7 +41,7 @@ pub(crate) enum Until {
 
 impl Progress {
     pub(crate) fn watch(client: Client, namespace: &str, kind: &ApiResource) -> Self {
-        let seen = Arc::new(Mutex::new(HashMap::new()));
+        let seen = Arc::new(Mutex::new(HashMap::<String, Seen>::new()));
         let api: Api<DynamicObject> = Api::namespaced_with(client, namespace, kind);
         let noted = seen.clone();
         let task = tokio::spawn(async move {
@@ -49,7 +50,7 @@ impl Progress {
             while let Some(object) = objects.next().await {
                 // One that failed is begun anew.
                 if let Ok(object) = object {
-                    locked(&noted).entry(object.name_any()).or_default().take(&object);
+                    noted.lock().entry(object.name_any()).or_default().take(&object);
                 }
             }
         });
@@ -58,7 +59,7 @@ impl Progress {
 
     /// How many of these, each with the generation that is meant, are not so far yet.
     pub(crate) fn missing(&self, resources: &[(String, i64)], until: Until) -> usize {
-        let seen = locked(&self.seen);
+        let seen = self.seen.lock();
         let is_there = |(name, generation): &&(String, i64)| {
             seen.get(name).is_some_and(|seen| seen.newest(until) >= *generation)
         };
@@ -67,7 +68,7 @@ impl Progress {
 
     /// When the last of these was first seen to be so far.
     pub(crate) fn last(&self, resources: &[(String, i64)], until: Until) -> Option<Instant> {
-        let seen = locked(&self.seen);
+        let seen = self.seen.lock();
         resources.iter().filter_map(|(name, _)| seen.get(name)?.first(until)).max()
     }
 }
@@ -116,10 +117,6 @@ fn ready_condition(object: &DynamicObject) -> Option<Condition> {
     let conditions = object.data["status"]["conditions"].as_array()?;
     let ready = conditions.iter().find(|condition| condition["type"] == "Ready")?;
     serde_json::from_value(ready.clone()).ok()
-}
-
-fn locked(seen: &Mutex<HashMap<String, Seen>>) -> MutexGuard<'_, HashMap<String, Seen>> {
-    seen.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

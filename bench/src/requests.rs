@@ -9,10 +9,10 @@ use anyhow::Result;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::harness::{Harness, Limits, Mark};
 use crate::progress::Until;
 use crate::resources::Resources;
 use crate::spent::Spent;
-use crate::stage::{Limits, Mark, Stage};
 use crate::subject::Subject;
 
 /// How long an operator is watched that has nothing to do.
@@ -54,32 +54,32 @@ pub(crate) async fn measure(
     resources: u32,
     limits: Limits,
 ) -> Result<Requests> {
-    let mut stage = Stage::raise(subject, program, limits).await?;
-    let memory_empty = stage.memory()?;
+    let mut harness = Harness::start(subject, program, limits).await?;
+    let memory_empty = harness.memory()?;
 
-    let mark = stage.mark()?;
-    let mut made = stage.create(resources).await?;
-    stage.reach(&made, Until::ActedOn).await?;
-    let creation = stage.since(&mark)?;
-    let rollout = roll_out(&mut stage, &made, &mark).await?;
-    let children = made.children(stage.client()).await?;
+    let mark = harness.mark()?;
+    let mut made = harness.create(resources).await?;
+    harness.reach(&made, Until::ActedOn).await?;
+    let creation = harness.since(&mark)?;
+    let rollout = roll_out(&mut harness, &made, &mark).await?;
+    let children = made.children(harness.client()).await?;
 
-    let mark = stage.mark()?;
-    stage.edit(&mut made).await?;
-    stage.reach(&made, Until::ActedOn).await?;
-    let edit = stage.since(&mark)?;
-    let edit_rollout = roll_out(&mut stage, &made, &mark).await?;
+    let mark = harness.mark()?;
+    harness.edit(&mut made).await?;
+    harness.reach(&made, Until::ActedOn).await?;
+    let edit = harness.since(&mark)?;
+    let edit_rollout = roll_out(&mut harness, &made, &mark).await?;
 
-    let mark = stage.mark()?;
-    stage.restart_one().await?;
-    let takeover = stage.since(&mark)?;
+    let mark = harness.mark()?;
+    harness.restart_one().await?;
+    let takeover = harness.since(&mark)?;
 
-    let mark = stage.mark()?;
+    let mark = harness.mark()?;
     tokio::time::sleep(IDLE).await;
-    let idle = stage.since(&mark)?;
-    let memory_full = stage.memory()?;
-    let (watches, connections) = stage.open()?;
-    stage.strike().await?;
+    let idle = harness.since(&mark)?;
+    let memory_full = harness.memory()?;
+    let (watches, connections) = harness.open()?;
+    harness.stop().await?;
     Ok(Requests {
         subject,
         resources,
@@ -99,10 +99,10 @@ pub(crate) async fn measure(
 
 /// Lets servers become ready, and waits until every status says so and nothing is left to do. An operator that looks at servers that are
 /// not ready comes to rest only then.
-async fn roll_out(stage: &mut Stage, resources: &Resources, mark: &Mark) -> Result<Spent> {
-    stage.servers_get_ready();
-    stage.reach(resources, Until::Ready).await?;
-    stage.quiet().await?;
-    stage.servers_stay();
-    stage.since(mark)
+async fn roll_out(harness: &mut Harness, resources: &Resources, mark: &Mark) -> Result<Spent> {
+    harness.servers_get_ready();
+    harness.reach(resources, Until::Ready).await?;
+    harness.quiet().await?;
+    harness.servers_stay();
+    harness.since(mark)
 }

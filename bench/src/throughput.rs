@@ -5,9 +5,9 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 
+use crate::harness::{Harness, Limits};
 use crate::progress::Until;
 use crate::spent::Spent;
-use crate::stage::{Limits, Stage};
 use crate::subject::Subject;
 
 /// What was measured of one operator in one round.
@@ -33,18 +33,18 @@ pub(crate) async fn measure(
     (round, resources): (u32, u32),
     limits: Limits,
 ) -> Result<Throughput> {
-    let mut stage = Stage::raise(subject, program, limits).await?;
-    stage.servers_get_ready();
-    stage.quiet().await?;
-    let mark = stage.mark()?;
-    let made = stage.create(resources).await?;
-    stage.reach(&made, Until::Ready).await?;
-    stage.quiet().await?;
-    let spent = stage.since(&mark)?;
-    let took = |until| stage.took(&made, until).map(|took| took.as_secs_f64());
+    let mut harness = Harness::start(subject, program, limits).await?;
+    harness.servers_get_ready();
+    harness.quiet().await?;
+    let mark = harness.mark()?;
+    let made = harness.create(resources).await?;
+    harness.reach(&made, Until::Ready).await?;
+    harness.quiet().await?;
+    let spent = harness.since(&mark)?;
+    let took = |until| harness.took(&made, until).map(|took| took.as_secs_f64());
     let acted_on_seconds = took(Until::ActedOn).context("no resource was acted on")?;
     let ready_seconds = took(Until::Ready).context("no resource became ready")?;
-    let memory = stage.memory()?;
-    stage.strike().await?;
+    let memory = harness.memory()?;
+    harness.stop().await?;
     Ok(Throughput { subject, round, resources, acted_on_seconds, ready_seconds, spent, memory })
 }

@@ -75,33 +75,51 @@ impl Installation {
     }
 
     async fn apply_all(&self, manifest: &str) -> Result<()> {
-        let documents: Vec<DynamicObject> = serde_saphyr::from_multiple(manifest)
-            .context("a manifest of deploy/ is not what it should be")?;
-        for document in documents {
-            self.apply(document).await?;
+        for mut object in documents(manifest)? {
+            let types = types(&object)?;
+            if let Some(namespace) = &self.namespace
+                && !for_users(&mut object, &types, namespace)
+            {
+                continue;
+            }
+            apply(&self.client, &object).await?;
         }
         Ok(())
     }
+}
 
-    async fn apply(&self, mut object: DynamicObject) -> Result<()> {
-        let types = object.types.clone().context("a manifest of deploy/ has an object without a kind")?;
-        if let Some(namespace) = &self.namespace
-            && !for_users(&mut object, &types, namespace)
-        {
-            return Ok(());
-        }
-        let kind =
-            GroupVersionKind::try_from(&types).context("a manifest of deploy/ has an odd apiVersion")?;
-        let resource = ApiResource::from_gvk(&kind);
-        let api: Api<DynamicObject> = match &object.metadata.namespace {
-            Some(namespace) => Api::namespaced_with(self.client.clone(), namespace, &resource),
-            None => Api::all_with(self.client.clone(), &resource),
-        };
-        let name = object.name_any();
-        let applied = api.patch(&name, &params(), &Patch::Apply(&object)).await;
-        applied.with_context(|| format!("{} {name} could not be applied", types.kind))?;
-        Ok(())
+/// Applies every object of a manifest as it is.
+///
+/// # Errors
+///
+/// The manifest has something that is no object, or something was not accepted.
+pub async fn apply_manifest(client: &Client, manifest: &str) -> Result<()> {
+    for object in documents(manifest)? {
+        apply(client, &object).await?;
     }
+    Ok(())
+}
+
+fn documents(manifest: &str) -> Result<Vec<DynamicObject>> {
+    serde_saphyr::from_multiple(manifest).context("a manifest is not what it should be")
+}
+
+fn types(object: &DynamicObject) -> Result<TypeMeta> {
+    object.types.clone().context("a manifest has an object without a kind")
+}
+
+async fn apply(client: &Client, object: &DynamicObject) -> Result<()> {
+    let types = types(object)?;
+    let kind = GroupVersionKind::try_from(&types).context("a manifest has an odd apiVersion")?;
+    let resource = ApiResource::from_gvk(&kind);
+    let api: Api<DynamicObject> = match &object.metadata.namespace {
+        Some(namespace) => Api::namespaced_with(client.clone(), namespace, &resource),
+        None => Api::all_with(client.clone(), &resource),
+    };
+    let name = object.name_any();
+    let applied = api.patch(&name, &params(), &Patch::Apply(object)).await;
+    applied.with_context(|| format!("{} {name} could not be applied", types.kind))?;
+    Ok(())
 }
 
 /// Turns an object for a service account into one for users; false if there is none for them.

@@ -10,8 +10,8 @@ use kube_testkit::{Cluster, GuardedCommand, TestUser, WorkDir};
 use overlap_checker::records::Stamp;
 
 use super::DemoOptions;
-use super::leases::LEADER_ELECTION_ID;
 use super::mutant::Mutant;
+use ::fleet::LEADER_ELECTION_ID;
 
 /// Longer than the operator's own drain timeout: what has not ended by then hangs.
 const TERMINATION_GRACE: Duration = Duration::from_secs(60);

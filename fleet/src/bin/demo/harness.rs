@@ -10,11 +10,11 @@ use overlap_checker::{CreatedCr, Fault};
 
 use super::fleet::Fleet;
 use super::installation::Installation;
-use super::leases::shard_leases;
 use super::records::Records;
 use super::resources::Watched;
 use super::screen::Screen;
 use super::view::View;
+use ::fleet::shard_leases;
 
 /// How often the picture is renewed.
 const EVERY: Duration = Duration::from_millis(300);

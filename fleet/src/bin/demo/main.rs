@@ -6,7 +6,6 @@ mod fleet;
 mod harness;
 mod installation;
 mod judgement;
-mod leases;
 mod mutant;
 mod preset;
 mod records;
@@ -74,10 +73,10 @@ fn main() -> ExitCode {
     if options.check_only {
         return ExitCode::SUCCESS;
     }
-    let played = tokio::runtime::Runtime::new()
+    let outcome = tokio::runtime::Runtime::new()
         .context("no async runtime could be started")
         .and_then(|runtime| runtime.block_on(scenario::run_scenario(&options)));
-    match played {
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");

@@ -12,12 +12,12 @@ use super::fleet::Fleet;
 use super::harness::Harness;
 use super::installation::Installation;
 use super::judgement::{Measured, Started, Summary, WAITING_BOUND, verdict};
-use super::leases::held_by_pod;
 use super::records::Records;
 use super::resources::{self, Watched};
 use super::screen::Screen;
 use super::takeover::Loss;
 use super::{DemoOptions, Interrupted, unless_interrupted};
+use ::fleet::held_by_pod;
 
 /// How long shards may take to spread over new replicas. Nothing but a remark hangs on it.
 const SETTLED_WITHIN: Duration = Duration::from_secs(60);
@@ -25,17 +25,18 @@ const SETTLED_WITHIN: Duration = Duration::from_secs(60);
 /// How long to go on watching a takeover that is already late, to report how late.
 const LONGEST_WATCH: Duration = Duration::from_secs(60);
 
-/// Plays it, and fails unless everything was as promised. Whatever was started has ended when this returns.
+/// Runs it, and fails unless everything was as promised. Whatever was started has ended when this returns.
 pub(super) async fn run_scenario(options: &DemoOptions) -> Result<()> {
     let started = Instant::now();
-    let mut harness = unless_interrupted(raise(options, started)).await?;
-    let result = unless_interrupted(act(&mut harness, options)).await.and_then(|(summary, terminated)| {
-        summary.print();
-        if let Some(path) = &options.json {
-            summary.write(path)?;
-        }
-        Ok((summary.into_result(), terminated))
-    });
+    let mut harness = unless_interrupted(start(options, started)).await?;
+    let result =
+        unless_interrupted(perform(&mut harness, options)).await.and_then(|(summary, terminated)| {
+            summary.print();
+            if let Some(path) = &options.json {
+                summary.write(path)?;
+            }
+            Ok((summary.into_result(), terminated))
+        });
     let result = match result {
         Ok((result, terminated)) => {
             what_next(options);
@@ -50,12 +51,12 @@ pub(super) async fn run_scenario(options: &DemoOptions) -> Result<()> {
     if result.as_ref().is_err_and(|error| !error.is::<Interrupted>()) {
         keep_files(&mut harness);
     }
-    strike(harness, options).await?;
+    stop(harness, options).await?;
     result
 }
 
 /// Starts everything.
-async fn raise(options: &DemoOptions, started: Instant) -> Result<Harness> {
+async fn start(options: &DemoOptions, started: Instant) -> Result<Harness> {
     let operator =
         options.operator.as_ref().context("which program is the operator? `cargo xtask demo` builds it")?;
     let mut screen = Screen::new();
@@ -102,9 +103,9 @@ async fn raise(options: &DemoOptions, started: Instant) -> Result<Harness> {
     })
 }
 
-/// The play itself: what came of it, and which replica was terminated. An error means that it could not be
-/// played to its end.
-async fn act(harness: &mut Harness, options: &DemoOptions) -> Result<(Summary, usize)> {
+/// Runs the scenario: what came of it, and which replica was terminated. An error means that it could not be
+/// run to its end.
+async fn perform(harness: &mut Harness, options: &DemoOptions) -> Result<(Summary, usize)> {
     let mut failures = Vec::new();
     harness.crs =
         resources::create(&harness.client, &harness.installation.namespace, options.resources).await?;
@@ -257,7 +258,7 @@ fn keep_files(harness: &mut Harness) {
 }
 
 /// Ends everything, in order.
-async fn strike(harness: Harness, options: &DemoOptions) -> Result<()> {
+async fn stop(harness: Harness, options: &DemoOptions) -> Result<()> {
     let Harness { fleet, stand_in, installation, cluster, dir, .. } = harness;
     drop(fleet);
     drop(stand_in);

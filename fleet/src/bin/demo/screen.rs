@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use comfy_table::{Cell, CellAlignment, Table, presets};
 use jiff::Timestamp;
 
-use super::leases::held_by_pod;
 use super::view::View;
+use ::fleet::held_by_pod;
 
 /// How often progress is printed where nothing can be redrawn.
 const PLAIN_EVERY: Duration = Duration::from_secs(5);

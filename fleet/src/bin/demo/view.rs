@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::leases::{ShardLease, held_by_pod};
+use ::fleet::{ShardLease, held_by_pod};
 
 /// What can be seen at one moment.
 pub(super) struct View {

@@ -9,27 +9,34 @@ use kube::api::ListParams;
 use kube::{Api, Client, ResourceExt};
 
 /// The operator's default.
-pub(super) const LEADER_ELECTION_ID: &str = "memcached.cache.example.com";
+pub const LEADER_ELECTION_ID: &str = "memcached.cache.example.com";
 
 /// The Lease of a shard.
 #[derive(Debug, Clone)]
-pub(super) struct ShardLease {
-    pub(super) shard: u32,
+pub struct ShardLease {
+    /// Its number.
+    pub shard: u32,
     /// The whole holderIdentity; none when the shard is free.
-    pub(super) holder: Option<String>,
-    pub(super) since: Option<Timestamp>,
-    pub(super) transitions: i32,
+    pub holder: Option<String>,
+    /// When it was acquired.
+    pub since: Option<Timestamp>,
+    /// How often it has changed hands.
+    pub transitions: i32,
 }
 
 impl ShardLease {
     /// The holder's Pod.
-    pub(super) fn pod(&self) -> Option<&str> {
+    pub fn pod(&self) -> Option<&str> {
         self.holder.as_deref().and_then(|holder| holder.split('_').next())
     }
 }
 
 /// The Leases of all shards, by number.
-pub(super) async fn shard_leases(client: &Client, namespace: &str) -> Result<Vec<ShardLease>> {
+///
+/// # Errors
+///
+/// The API server refused the list, or did not answer.
+pub async fn shard_leases(client: &Client, namespace: &str) -> Result<Vec<ShardLease>> {
     let leases: Api<Lease> = Api::namespaced(client.clone(), namespace);
     // From the API server's cache: this is a picture, and the proof comes from the records.
     let params = ListParams::default().match_any();
@@ -40,7 +47,7 @@ pub(super) async fn shard_leases(client: &Client, namespace: &str) -> Result<Vec
 }
 
 /// How many shards each Pod holds.
-pub(super) fn held_by_pod(leases: &[ShardLease]) -> BTreeMap<&str, u32> {
+pub fn held_by_pod(leases: &[ShardLease]) -> BTreeMap<&str, u32> {
     let mut held = BTreeMap::new();
     for pod in leases.iter().filter_map(ShardLease::pod) {
         *held.entry(pod).or_default() += 1;

@@ -36,7 +36,7 @@ pub(crate) struct Limits {
 }
 
 /// Everything that runs. Fields are dropped in this order: replicas before the API server, files last.
-pub(crate) struct Stage {
+pub(crate) struct Harness {
     subject: Subject,
     replicas: Vec<Replica>,
     stand_in: Option<WorkloadStandIn>,
@@ -56,9 +56,9 @@ pub(crate) struct Mark {
     cpu: Cpu,
 }
 
-impl Stage {
+impl Harness {
     /// Starts an API server and the operator, and waits until it works and has nothing left to do.
-    pub(crate) async fn raise(subject: Subject, program: &Path, limits: Limits) -> Result<Self> {
+    pub(crate) async fn start(subject: Subject, program: &Path, limits: Limits) -> Result<Self> {
         let dir = WorkDir::create().context("a directory for the audit policy could not be made")?;
         let policy = dir.path().join("audit-policy.yaml");
         std::fs::write(&policy, POLICY).context("the audit policy could not be written")?;
@@ -72,7 +72,7 @@ impl Stage {
         let client = cluster.admin();
         let kind = install::install(&client, subject.kind, OPERATORS).await?;
         let log = cluster.audit_log().context("the API server writes no audit log")?;
-        let mut stage = Self {
+        let mut harness = Self {
             subject,
             replicas: Vec::new(),
             stand_in: None,
@@ -84,9 +84,9 @@ impl Stage {
             cluster,
             _policy: dir,
         };
-        stage.start_replicas(program)?;
-        stage.settle(&kind).await?;
-        Ok(stage)
+        harness.start_replicas(program)?;
+        harness.settle(&kind).await?;
+        Ok(harness)
     }
 
     fn start_replicas(&mut self, program: &Path) -> Result<()> {
@@ -252,13 +252,18 @@ impl Stage {
         if Instant::now() > deadline {
             let logs =
                 self.replicas.iter().map(|replica| format!("\n{}: {}", replica.pod(), replica.end_of_log()));
-            bail!("timed out after {:?} waiting for {}{}", self.limits.within, awaited(), logs.collect::<String>());
+            bail!(
+                "timed out after {:?} waiting for {}{}",
+                self.limits.within,
+                awaited(),
+                logs.collect::<String>()
+            );
         }
         Ok(())
     }
 
     /// Ends everything.
-    pub(crate) async fn strike(mut self) -> Result<()> {
+    pub(crate) async fn stop(mut self) -> Result<()> {
         for replica in &mut self.replicas {
             replica.terminate()?;
         }
