@@ -1,6 +1,7 @@
 //! Every chore of this workspace: one verb is one CI step is one line in the README.
 
 mod cargo;
+mod go;
 mod outcome;
 mod steps;
 mod suite;

@@ -7,6 +7,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 use crate::cargo::{Cargo, root, target_dir};
+use crate::go::go;
 
 /// Where the operators on controller-runtime are.
 const PEERS: &str = "bench/controller-runtime";
@@ -19,7 +20,7 @@ pub(crate) fn run(args: &[OsString]) -> Result<()> {
         .context("the bench could not be built")?;
     let bench = target_dir()?.join("debug/bench");
     let run = |more: &[&OsStr]| {
-        let status = Command::new(&bench).args(args).args(more).current_dir(root()).status();
+        let status = Command::new(&bench).args(more).args(args).current_dir(root()).status();
         let status = status.with_context(|| format!("{} could not be started", bench.display()))?;
         if !status.success() {
             bail!("the bench failed ({status})");
@@ -29,7 +30,7 @@ pub(crate) fn run(args: &[OsString]) -> Result<()> {
     // Who mistyped is told before anything else is built, and who asks for help gets no more.
     run(&["--check-only".as_ref()])?;
     let asks = |flag: &str| args.iter().any(|arg| arg == flag);
-    if args.is_empty() || ["--help", "-h", "help"].into_iter().any(asks) {
+    if ["--help", "-h", "help"].into_iter().any(asks) {
         return Ok(());
     }
     let (operator, peer, commit) = (build_operator()?, build_peer()?, commit()?);
@@ -53,14 +54,11 @@ fn build_operator() -> Result<PathBuf> {
 fn build_peer() -> Result<PathBuf> {
     let peer = target_dir()?.join("bench/controller-runtime");
     println!("Building {PEERS} …");
-    let status = Command::new("go")
+    let status = go()
         .args(["build", "-trimpath", "-ldflags", "-s -w", "-o"])
         .arg(&peer)
         .arg(".")
         .current_dir(root().join(PEERS))
-        .env("CGO_ENABLED", "0")
-        .env_remove("GOWORK")
-        .env_remove("GOFLAGS")
         .status();
     let status = status.context("there is no `go` in PATH to build the peers with")?;
     if !status.success() {

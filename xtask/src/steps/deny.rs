@@ -1,17 +1,13 @@
 //! Bans, licences and sources of all dependencies.
 
-use std::process::{Command, Stdio};
-
 use anyhow::Result;
 
 use super::StepContext;
-use crate::cargo::Cargo;
+use crate::cargo::{Cargo, is_installed};
 use crate::outcome::Outcome;
 
 pub(super) fn run(_: &mut StepContext) -> Result<Outcome> {
-    let installed =
-        Command::new("cargo-deny").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
-    if !installed.is_ok_and(|status| status.success()) {
+    if !is_installed("cargo-deny") {
         let how = "cargo-deny is not installed; `cargo install --locked cargo-deny` installs it";
         return Ok(Outcome::Skipped(how.to_owned()));
     }

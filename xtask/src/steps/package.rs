@@ -23,22 +23,20 @@ pub(super) fn run(_: &mut StepContext) -> Result<Outcome> {
 
 /// The minimum Rust version is the pinned toolchain, so that all of CI tests it.
 fn tested_version() -> Result<String> {
-    let stated = stated(&read("Cargo.toml")?, "rust-version").context("Cargo.toml states no rust-version")?;
-    let pinned = pinned(&read("rust-toolchain.toml")?).context("rust-toolchain.toml pins no channel")?;
+    let minimum =
+        stated(&read("Cargo.toml")?, "rust-version").context("Cargo.toml states no rust-version")?;
+    let pinned =
+        stated(&read("rust-toolchain.toml")?, "channel").context("rust-toolchain.toml pins no channel")?;
     ensure!(
-        pinned == stated || pinned.strip_prefix(&stated).is_some_and(|rest| rest.starts_with('.')),
-        "Cargo.toml states Rust {stated} as the minimum and rust-toolchain.toml pins {pinned}, so nothing tests the minimum; \
+        pinned == minimum || pinned.strip_prefix(&minimum).is_some_and(|rest| rest.starts_with('.')),
+        "Cargo.toml states Rust {minimum} as the minimum and rust-toolchain.toml pins {pinned}, so nothing tests the minimum; \
          state the pinned version, or add a check with the older one"
     );
-    Ok(stated)
+    Ok(minimum)
 }
 
 fn read(file: &str) -> Result<String> {
     fs::read_to_string(root().join(file)).with_context(|| format!("{file} could not be read"))
-}
-
-fn pinned(toolchain: &str) -> Option<String> {
-    stated(toolchain, "channel")
 }
 
 /// The value of `key = "value"`.

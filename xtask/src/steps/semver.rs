@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail};
 
 use super::package::PUBLISHED;
-use crate::cargo::{Cargo, root};
+use crate::cargo::{Cargo, is_installed, root};
 
 /// Runs cargo-semver-checks against the last release tag.
 pub(crate) fn run() -> Result<()> {
@@ -13,12 +13,7 @@ pub(crate) fn run() -> Result<()> {
         println!("semver: there is no release tag (v*) yet, so there is nothing to compare with.");
         return Ok(());
     };
-    let installed = Command::new("cargo-semver-checks")
-        .arg("--version")
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status();
-    if !installed.is_ok_and(|status| status.success()) {
+    if !is_installed("cargo-semver-checks") {
         bail!(
             "cargo-semver-checks is not installed; `cargo install --locked cargo-semver-checks` installs it"
         );

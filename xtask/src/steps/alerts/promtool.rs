@@ -7,19 +7,20 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
+use crate::go::{go, has_go, tools_dir};
+
 /// v0.316 of the module is Prometheus 3.16.
 const VERSION: &str = "v0.316.0";
 const MODULE: &str = "github.com/prometheus/prometheus/cmd/promtool";
 
 /// Where it is. Nothing, if it has to be built and there is no Go to build it with.
 pub(super) fn find() -> Result<Option<PathBuf>> {
-    let dir = cache_dir()?.join("bin");
+    let dir = tools_dir()?;
     let target = dir.join(format!("promtool-{VERSION}"));
     if target.exists() {
         return Ok(Some(target));
     }
-    let version = go().arg("version").stdout(Stdio::null()).stderr(Stdio::null()).status();
-    if !version.is_ok_and(|status| status.success()) {
+    if !has_go() {
         return Ok(None);
     }
     eprintln!("building promtool {VERSION} (once, some minutes; kept in {})", dir.display());
@@ -47,19 +48,4 @@ pub(super) fn run<S: AsRef<OsStr>>(promtool: &Path, verb: &[&str], files: &[S]) 
         bail!("promtool {} found this:\n{}", verb.join(" "), String::from_utf8_lossy(&said).trim());
     }
     Ok(())
-}
-
-fn go() -> Command {
-    let mut command = Command::new("go");
-    command.envs([("CGO_ENABLED", "0"), ("GOFLAGS", ""), ("GOWORK", "off")]).stdin(Stdio::null());
-    command
-}
-
-fn cache_dir() -> Result<PathBuf> {
-    let under = |name, rest: &str| {
-        std::env::var_os(name).filter(|dir| !dir.is_empty()).map(|dir| Path::new(&dir).join(rest))
-    };
-    under("XDG_CACHE_HOME", "memcached-operator-tools")
-        .or_else(|| under("HOME", ".cache/memcached-operator-tools"))
-        .context("neither XDG_CACHE_HOME nor HOME is set, so there is no place to keep promtool")
 }

@@ -1,13 +1,13 @@
 //! Helm and what belongs to it, built from Go modules into a cache outside of the checkout, once.
 
 use std::fs::{self, File};
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 
 use crate::cargo::root;
+use crate::go::{go, has_go, tools_dir};
 
 /// A program, each in one version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,7 +66,7 @@ impl Tools {
         if !has_go() {
             return Ok(None);
         }
-        let tools = Self { dir: cache_dir()?.join("bin") };
+        let tools = Self { dir: tools_dir()? };
         fs::create_dir_all(&tools.dir)
             .with_context(|| format!("{} could not be made", tools.dir.display()))?;
         let mut missing = Tool::ALL.into_iter().filter(|tool| !tools.path(*tool).exists());
@@ -144,26 +144,4 @@ fn kubernetes() -> Result<String> {
     let pinned =
         source.split_once("pub const KUBERNETES: &str = \"").and_then(|(_, rest)| rest.split_once('"'));
     Ok(pinned.with_context(|| format!("{FILE} pins no KUBERNETES any more"))?.0.to_owned())
-}
-
-fn go() -> Command {
-    let mut command = Command::new("go");
-    command
-        .envs([("CGO_ENABLED", "0"), ("GOFLAGS", "-mod=readonly"), ("GOWORK", "off")])
-        .stdin(Stdio::null());
-    command
-}
-
-fn has_go() -> bool {
-    let version = go().arg("version").stdout(Stdio::null()).stderr(Stdio::null()).status();
-    version.is_ok_and(|status| status.success())
-}
-
-fn cache_dir() -> Result<PathBuf> {
-    let under = |name, rest: &str| {
-        std::env::var_os(name).filter(|dir| !dir.is_empty()).map(|dir| Path::new(&dir).join(rest))
-    };
-    under("XDG_CACHE_HOME", "memcached-operator-tools")
-        .or_else(|| under("HOME", ".cache/memcached-operator-tools"))
-        .context("neither XDG_CACHE_HOME nor HOME is set, so there is no place to keep Helm")
 }
