@@ -14,6 +14,7 @@ mod ground;
 mod layout;
 mod restore;
 mod tenants;
+mod troubled;
 mod unable;
 mod undecodable;
 mod waves;
@@ -46,6 +47,7 @@ impl Schedule {
         faults.extend(dead);
         faults.sort_by_key(|fault| fault.at);
         undecodable::draw(&mut stream(seed, "draw: undecodable"), &ground, &mut faults);
+        troubled::draw(&mut stream(seed, "draw: troubled"), &ground, &edits, &mut faults);
         faults.extend(dispute::draw(&mut stream(seed, "draw: dispute"), &ground));
         faults.sort_by_key(|fault| fault.at);
         // Instead of what else would go wrong: these schedules aim at the restore alone.

@@ -157,7 +157,7 @@ pub(super) fn slow(rng: &mut Rng, ground: &Ground, seat: Seat) -> FaultKind {
     FaultKind::Slow { seat, requests, answers: ground.span(rng) }
 }
 
-fn trouble(rng: &mut Rng) -> ApiTrouble {
+pub(super) fn trouble(rng: &mut Rng) -> ApiTrouble {
     of(
         rng,
         &[
