@@ -48,17 +48,16 @@ impl World {
                     self.processes[process].set_wall(by_ms);
                 }
             }
-            // Watches that are open are not asked for again before they end.
-            FaultKind::TearWatches(seat) | FaultKind::FailingList { seat, .. } => {
-                self.tear_watches(seat, number);
-            }
+            FaultKind::TearWatches(seat) => self.tear_watches(seat, number),
+            // A watch that is open is not asked for again before it ends, and its shard is worked on until then.
+            FaultKind::FailingList { seat, .. } => self.cut_watches(|other| other == seat),
             FaultKind::DeadConnections { seat, percent, only_work } => {
                 self.bury_connections(seat, percent, only_work, number);
             }
             FaultKind::Compact => self.compact(number),
             FaultKind::ApiDown | FaultKind::Restore { .. } => {
                 self.api.down = true;
-                self.cut_watches();
+                self.cut_watches(|_| true);
             }
             FaultKind::Hand { lease, what } => self.lay_hand(lease, what),
             FaultKind::Label { resource, forged } => self.forge_label(resource, forged),

@@ -24,7 +24,7 @@ impl World {
     /// server stopped, and who asks finds older versions.
     pub(super) fn restore(&mut self, number: usize) {
         let Some(Backup { machine, wishes }) = self.backups.remove(&number) else { return };
-        self.cut_watches();
+        self.cut_watches(|_| true);
         self.api.restore(machine);
         self.players.restore(wishes);
         self.watch_workloads();

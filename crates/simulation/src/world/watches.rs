@@ -232,9 +232,9 @@ impl World {
         }
     }
 
-    /// Breaks all watches, as a restart of the server does.
-    pub(super) fn cut_watches(&mut self) {
-        for id in self.watches.of(|_| true) {
+    /// Breaks all watches of these seats, as a restart of the server does.
+    pub(super) fn cut_watches(&mut self, whose: impl Fn(Seat) -> bool) {
+        for id in self.watches.of(|process| whose(self.processes[process].seat)) {
             self.carry(self.now, id, Err(Broken::Reset));
             self.watches.end(id);
         }
