@@ -1,15 +1,11 @@
 //! [`ShardedController`]: where a user puts an operator together.
 
 use std::{
-    fmt::Debug,
     future::Future,
     sync::{Arc, atomic::AtomicU64},
 };
 
-use k8s_openapi::NamespaceResourceScope;
-use kube::Resource;
 use lease_core::Connection;
-use serde::de::DeserializeOwned;
 use tokio::sync::Semaphore;
 
 use crate::{
@@ -25,6 +21,7 @@ use crate::{
         rights::Rights,
     },
     options::Options,
+    owned_resource::OwnedResource,
     reconciler::Reconciler,
     replica,
     rng::SharedRng,
@@ -91,16 +88,7 @@ impl<K: Sharded> ShardedController<K> {
     /// Reconciles a resource also when a child of this type changes, and keeps these children where a reconcile finds them without a request:
     /// [`Held::owned`](crate::Held::owned). A child is one that has the resource as owner and carries the bucket label, see
     /// [`Held::label_child`](crate::Held::label_child).
-    pub fn owns<C>(mut self) -> Self
-    where
-        C: Resource<DynamicType = (), Scope = NamespaceResourceScope>
-            + Clone
-            + Debug
-            + DeserializeOwned
-            + Send
-            + Sync
-            + 'static,
-    {
+    pub fn owns<C: OwnedResource>(mut self) -> Self {
         self.owned.push(OwnedType::of::<C>());
         self
     }

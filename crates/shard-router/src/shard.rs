@@ -2,6 +2,7 @@
 //! Lease to the end of the drain.
 
 pub(crate) mod caches;
+mod first_list;
 mod hold_record;
 pub(crate) mod owner_finalizer;
 pub(crate) mod reconcile;

@@ -117,7 +117,7 @@ async fn described(response: Response<Body>) -> (Answer, Result<Response<Body>, 
             let said =
                 serde_json::from_slice::<StatusMessage>(&body).map(|said| said.message).unwrap_or_default();
             let told = Answer::Refused { code: status.as_u16(), message: shortened(said) };
-            (told, Ok(Response::from_parts(head, Body::from(body.to_vec()))))
+            (told, Ok(Response::from_parts(head, Body::from(body))))
         }
         Err(error) => {
             let told = Answer::Refused { code: status.as_u16(), message: shortened(error.to_string()) };

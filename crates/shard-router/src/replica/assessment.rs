@@ -1,7 +1,7 @@
 //! Whether this replica is ready, and whether it is able to work at all.
 
-use futures::FutureExt;
-use kube::{Api, api::ListParams, core::PartialObjectMeta};
+use futures::future::{join, join_all};
+use kube::api::ListParams;
 use parking_lot::MutexGuard;
 
 use super::{Replica, ability::Ability};
@@ -47,16 +47,18 @@ impl<K: Sharded, R: Reconciler<K>> Replica<K, R> {
         }
     }
 
-    /// Whether resources can be listed, in any of the namespaces, within RetryPeriod.
+    /// Whether resources can be listed, and each owned type, within RetryPeriod: a shard is worked on where all of them are.
     async fn can_list(&self) -> bool {
-        let params =
-            ListParams::default().limit(1).labels(&unstamped_selector(&self.setup.stamp.bucket_label));
-        let apis: Vec<Api<PartialObjectMeta<K>>> = self.setup.scope.apis(&self.setup.clients.ungated());
-        let lists = apis.iter().map(|api| api.list(&params).map(|listed| listed.map(drop)).boxed());
-        let any = futures::future::select_ok(lists);
+        let setup = &self.setup;
+        let params = ListParams::default().limit(1).labels(&unstamped_selector(&setup.stamp.bucket_label));
+        let client = setup.clients.ungated();
+        let children = setup.owned.iter();
+        let children =
+            children.map(|owned| (owned.can_list)(setup.scope.clone(), client.clone(), params.clone()));
+        let all = join(setup.scope.can_list::<K>(&client, &params), join_all(children));
         tokio::select! {
-            listed = any => listed.is_ok(),
-            () = self.setup.clock.sleep(self.elections.options().timings.retry_period()) => false,
+            (resources, children) = all => resources && children.into_iter().all(|listed| listed),
+            () = setup.clock.sleep(self.elections.options().timings.retry_period()) => false,
         }
     }
 

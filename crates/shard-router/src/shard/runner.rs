@@ -171,7 +171,7 @@ async fn control<K: Sharded, R: Reconciler<K>>(
             selector: selector.clone(),
             watcher: shard.setup.watcher(),
             backoffs: (0..shard.setup.scope.watches()).map(|_| shard.setup.watch_backoff()).collect(),
-            lists: Arc::new(warm_up.clone()),
+            lists: warm_up.clone(),
         }));
     }
     let reconcile = |object: Arc<K>, shard: Arc<ActiveShard<K, R>>| {
@@ -273,7 +273,7 @@ impl<K: Sharded, R: Reconciler<K>> Observer<K> for ShardObserver<K, R> {
     }
 
     fn may_list(&self) -> BoxFuture<'static, ()> {
-        self.warm_up.may_list_again()
+        self.warm_up.clone().may_list()
     }
 }
 

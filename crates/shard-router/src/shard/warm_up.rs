@@ -99,15 +99,9 @@ impl WarmUp {
             self.give_back();
         }
     }
-
-    /// Resolves when a list that failed may be asked for again.
-    pub(super) fn may_list_again(self: &Arc<Self>) -> BoxFuture<'static, ()> {
-        let this = self.clone();
-        async move { this.wait_for_permit().await }.boxed()
-    }
 }
 
-impl FirstLists for Arc<WarmUp> {
+impl FirstLists for WarmUp {
     fn answered(&self, nth: usize) {
         self.waits_for.lock().owned.remove(&nth);
         self.complete();
@@ -117,7 +111,7 @@ impl FirstLists for Arc<WarmUp> {
         self.give_back();
     }
 
-    fn may_list(&self) -> BoxFuture<'static, ()> {
-        self.may_list_again()
+    fn may_list(self: Arc<Self>) -> BoxFuture<'static, ()> {
+        async move { self.wait_for_permit().await }.boxed()
     }
 }

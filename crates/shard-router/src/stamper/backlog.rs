@@ -1,6 +1,9 @@
 //! Which objects wait for a stamp, and until when. Pure: time comes in as an argument.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Duration,
+};
 
 use kube::ResourceExt;
 use lease_core::Monotonic;
@@ -18,6 +21,8 @@ const KEPT: Duration = Duration::from_secs(30);
 pub(super) struct Backlog<K> {
     delay: Duration,
     waiting: BTreeMap<String, Entry<K>>,
+    /// Entries that are done, in the order in which their time is over.
+    done: VecDeque<(Monotonic, String)>,
 }
 
 struct Entry<K> {
@@ -34,13 +39,13 @@ struct Entry<K> {
 
 impl<K: ResourceExt + Clone> Backlog<K> {
     pub(super) fn new(delay: Duration) -> Self {
-        Self { delay, waiting: BTreeMap::new() }
+        Self { delay, waiting: BTreeMap::new(), done: VecDeque::new() }
     }
 
     pub(super) fn change(&mut self, change: Change<K>, now: Monotonic) {
         match change {
             Change::Pending(object) => {
-                self.waiting.retain(|_, entry| entry.done.is_none() || now < entry.due);
+                self.drop_done(now);
                 let known = self.waiting.get_mut(&cr_name(&object));
                 let known = known.filter(|entry| entry.object.uid() == object.uid());
                 if known
@@ -70,6 +75,15 @@ impl<K: ResourceExt + Clone> Backlog<K> {
         }
     }
 
+    /// Drops what has been kept long enough. An entry may have been replaced, or be done again, since it was noted.
+    fn drop_done(&mut self, now: Monotonic) {
+        while let Some((_, cr)) = self.done.pop_front_if(|(until, _)| *until <= now) {
+            if self.waiting.get(&cr).is_some_and(|entry| entry.done.is_some() && entry.due <= now) {
+                self.waiting.remove(&cr);
+            }
+        }
+    }
+
     /// An object that is due. It is not returned again before [`settle`](Self::settle).
     pub(super) fn take_due(&mut self, now: Monotonic) -> Option<K> {
         let (_, entry) = self.waiting.iter_mut().find(|(_, entry)| entry.is_waiting() && entry.due <= now)?;
@@ -92,6 +106,7 @@ impl<K: ResourceExt + Clone> Backlog<K> {
             + match outcome {
                 Completion::Written(left) if version(&entry.object) <= Some(left) => {
                     entry.done = Some(left);
+                    self.done.push_back((now + KEPT, cr));
                     KEPT
                 }
                 Completion::Done if !entry.renewed => {
@@ -178,6 +193,7 @@ mod tests {
         another.metadata.name = Some("b".into());
         backlog.change(Change::Pending(another), at(100));
         assert_eq!(backlog.waiting.keys().collect::<Vec<_>>(), ["ns/b"]);
+        assert!(backlog.done.is_empty());
     }
 
     #[test]

@@ -1,10 +1,15 @@
 //! Which namespaces an operator looks at.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fmt::Debug};
 
-use futures::stream::{BoxStream, StreamExt, select_all};
+use futures::{
+    FutureExt,
+    future::select_ok,
+    stream::{BoxStream, StreamExt, select_all},
+};
 use k8s_openapi::NamespaceResourceScope;
-use kube::{Api, Client, Resource};
+use kube::{Api, Client, Resource, api::ListParams, core::PartialObjectMeta};
+use serde::de::DeserializeOwned;
 
 /// What to watch to see the objects of the namespaces that were named: one watch for each, or a single one if none was.
 ///
@@ -37,6 +42,18 @@ impl Scope {
             return vec![Api::all(client.clone())];
         }
         self.0.iter().map(|namespace| Api::namespaced(client.clone(), namespace)).collect()
+    }
+}
+
+impl Scope {
+    /// Whether this type can be listed, in any of the namespaces.
+    pub(crate) async fn can_list<K>(&self, client: &Client, params: &ListParams) -> bool
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + DeserializeOwned + Debug,
+    {
+        let apis = self.apis::<PartialObjectMeta<K>>(client);
+        let lists = apis.iter().map(|api| api.list(params).map(|listed| listed.map(drop)).boxed());
+        select_ok(lists).await.is_ok()
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use k8s_openapi::api::coordination::v1::Lease;
+use k8s_openapi::api::{coordination::v1::Lease, core::v1::ConfigMap};
 use kube::{Api, ResourceExt, api::ListParams};
 use lease_core::Timings;
 use shard_router::{Action, Held, Readiness, ReadinessProbe};
@@ -30,10 +30,11 @@ struct Pod {
 }
 
 impl Pod {
-    /// Starts a replica that finds widgets, or does not.
-    fn start(harness: &Harness, pod: &str, finds: bool) -> Self {
+    /// Starts a replica that cannot find this type, or finds all.
+    fn start(harness: &Harness, pod: &str, lost: Option<&'static str>) -> Self {
         let (network, controller) = harness.controller(harness.options(pod, SHARDS));
-        network.lose_widgets(!finds);
+        let controller = controller.owns::<ConfigMap>();
+        network.lose(lost);
         let readiness = controller.readiness();
         let reconciled = Arc::<Mutex<BTreeSet<String>>>::default();
         let seen = reconciled.clone();
@@ -73,24 +74,29 @@ async fn holds(harness: &Harness, pod: &str, shards: usize) {
 
 #[tokio::test(start_paused = true)]
 async fn a_replica_that_cannot_list_leaves_its_shards_to_one_that_can_until_it_can_itself() {
+    leaves_its_shards("widgets", "widgets.test.shard-router.dev").await;
+}
+
+/// A reconcile could not tell which children are there.
+#[tokio::test(start_paused = true)]
+async fn so_does_one_that_cannot_list_children() {
+    leaves_its_shards("configmaps", "configmaps").await;
+}
+
+async fn leaves_its_shards(lost: &'static str, resource: &str) {
     let harness = Harness::new().await;
     for number in 0..WIDGETS {
         create(&harness.widgets, &format!("widget-{number}"), &[]).await;
     }
-    let blind = Pod::start(&harness, "blind", false);
+    let blind = Pod::start(&harness, "blind", Some(lost));
     holds(&harness, "blind", 4).await;
     // Alone, it keeps what nobody else could take, and says that it does not work.
     blind.unready_because(&harness, "is held but not worked on for").await;
     harness.clock.sleep(Duration::from_secs(120)).await;
     assert_eq!(held_by(&harness, "blind").await, 4);
-    blind
-        .unready_because(
-            &harness,
-            "the list of widgets.test.shard-router.dev in all namespaces keeps failing",
-        )
-        .await;
+    blind.unready_because(&harness, &format!("the list of {resource} in all namespaces keeps failing")).await;
 
-    let able = Pod::start(&harness, "able", true);
+    let able = Pod::start(&harness, "able", None);
     holds(&harness, "able", 4).await;
     harness
         .until("every widget to be reconciled", || async { able.reconciled.lock().unwrap().len() == WIDGETS })
@@ -103,7 +109,7 @@ async fn a_replica_that_cannot_list_leaves_its_shards_to_one_that_can_until_it_c
         assert_eq!(held_by(&harness, "able").await, 4, "shards are passed to and fro");
     }
 
-    blind.network.lose_widgets(false);
+    blind.network.lose(None);
     let again = harness.clock.now().monotonic;
     holds(&harness, "blind", 2).await;
     blind.is_ready(&harness).await;
@@ -115,7 +121,7 @@ async fn a_replica_that_cannot_list_leaves_its_shards_to_one_that_can_until_it_c
 #[tokio::test(start_paused = true)]
 async fn shards_that_nobody_can_work_on_are_not_passed_to_and_fro() {
     let harness = Harness::new().await;
-    let pods = ["one", "two"].map(|pod| Pod::start(&harness, pod, false));
+    let pods = ["one", "two"].map(|pod| Pod::start(&harness, pod, Some("widgets")));
     for pod in &pods {
         pod.unready_because(&harness, "is held but not worked on").await;
     }

@@ -28,7 +28,7 @@ pub(crate) struct Blackhole {
     service: EmbeddedService,
     swallows: Arc<AtomicBool>,
     swallows_requests: Arc<AtomicBool>,
-    loses: Arc<AtomicBool>,
+    loses: Arc<Mutex<Option<&'static str>>>,
     swallowed_lists: Arc<Mutex<SwallowedLists>>,
     connections: Arc<Mutex<CancellationToken>>,
     /// Of the answers that began since the last time that watches hung.
@@ -134,11 +134,11 @@ impl Blackhole {
         std::mem::take(&mut *self.hung.lock().expect("no panic")).store(true, Ordering::Relaxed);
     }
 
-    /// Whether widgets are not found any more, from now on: each request for them is answered with 404. Watches that are open
+    /// Which type is not found any more, from now on: each request for it (by its plural) is answered with 404. Watches that are open
     /// go on.
     #[allow(dead_code, reason = "not every test program that shares this file needs it")]
-    pub(crate) fn lose_widgets(&self, lose: bool) {
-        self.loses.store(lose, Ordering::Relaxed);
+    pub(crate) fn lose(&self, plural: Option<&'static str>) {
+        *self.loses.lock().expect("no panic") = plural;
     }
 }
 
@@ -161,9 +161,10 @@ impl Service<Request<Body>> for Blackhole {
     }
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
-        if self.loses.load(Ordering::Relaxed) {
-            let elsewhere =
-                request.uri().to_string().replace("/widgets?", "/lost?").replace("/widgets/", "/lost/");
+        if let Some(plural) = *self.loses.lock().expect("no panic") {
+            let elsewhere = request.uri().to_string();
+            let elsewhere = elsewhere.replace(&format!("/{plural}?"), "/lost?");
+            let elsewhere = elsewhere.replace(&format!("/{plural}/"), "/lost/");
             *request.uri_mut() = elsewhere.parse().expect("a URI still");
         }
         if self.swallows.load(Ordering::Relaxed) || self.swallows_requests.load(Ordering::Relaxed) {

@@ -19,7 +19,7 @@ pub(crate) async fn taken_over_after() -> Option<Duration> {
     let reconcile = |_: Arc<Widget>, _: Held| async { Ok::<_, Infallible>(Action::await_change()) };
     let start = |pod: &str, finds: bool| {
         let (network, controller) = harness.controller(harness.options(pod, SHARDS));
-        network.lose_widgets(!finds);
+        network.lose((!finds).then_some("widgets"));
         Harness::run((network, controller), reconcile)
     };
     let _blind = start("blind", false);

@@ -3,7 +3,6 @@
 use std::fmt::Debug;
 
 use futures::{FutureExt, future::BoxFuture};
-use k8s_openapi::NamespaceResourceScope;
 use kube::{
     Api, Client, Resource, ResourceExt,
     api::{DeleteParams, ListParams},
@@ -11,22 +10,16 @@ use kube::{
 };
 use serde::de::DeserializeOwned;
 
-use crate::mutants::{Mutant, active, clean_ups};
+use crate::{
+    mutants::{Mutant, active, clean_ups},
+    owned_resource::OwnedResource,
+};
 
 /// Deletes the children of one type. Arguments: client, namespace, uid of their owner.
 pub(crate) type CleanUp = Box<dyn Fn(Client, String, String) -> BoxFuture<'static, ()> + Send + Sync>;
 
 /// For children of this type.
-pub(crate) fn clean_up<C>() -> CleanUp
-where
-    C: Resource<DynamicType = (), Scope = NamespaceResourceScope>
-        + Clone
-        + Debug
-        + DeserializeOwned
-        + Send
-        + Sync
-        + 'static,
-{
+pub(crate) fn clean_up<C: OwnedResource>() -> CleanUp {
     Box::new(|client, namespace, owner| delete_all::<C>(Api::namespaced(client, &namespace), owner).boxed())
 }
 

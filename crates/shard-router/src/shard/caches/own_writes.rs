@@ -132,5 +132,5 @@ async fn noted(answer: Response<Body>, resource: &str, caches: &Caches) -> Resul
     if let Ok(written) = serde_json::from_slice::<Written>(&body) {
         caches.wrote(resource, &written);
     }
-    Ok(Response::from_parts(head, Body::from(body.to_vec())))
+    Ok(Response::from_parts(head, Body::from(body)))
 }

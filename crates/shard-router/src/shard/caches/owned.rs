@@ -1,15 +1,15 @@
 //! The children of one owned type.
 
-use std::{any::Any, collections::BTreeMap, fmt::Debug, sync::Arc};
+use std::{any::Any, collections::BTreeMap, sync::Arc};
 
 use futures::{
-    StreamExt,
+    FutureExt, StreamExt,
     future::BoxFuture,
     stream::{self, BoxStream},
 };
-use k8s_openapi::NamespaceResourceScope;
 use kube::{
     Client, Resource,
+    api::ListParams,
     core::ObjectMeta,
     runtime::{
         reflector::ObjectRef,
@@ -17,15 +17,16 @@ use kube::{
     },
 };
 use parking_lot::RwLock;
-use serde::de::DeserializeOwned;
 
 use super::{Caches, resource};
 use crate::{
+    owned_resource::OwnedResource,
+    shard::first_list::{ListState, all_answered},
     sharded::Sharded,
     watch::{
         backoff::WatchBackoff,
         lenient::{Lenient, Undecodable},
-        scope::merged,
+        scope::{Scope, merged},
         watcher::Watcher,
     },
 };
@@ -59,6 +60,8 @@ pub(crate) struct OwnedType<K: Sharded> {
     pub(crate) resource: String,
     /// An empty cache.
     pub(super) cache: fn() -> Arc<dyn Any + Send + Sync>,
+    /// Whether it can be listed in any of the namespaces.
+    pub(crate) can_list: fn(Scope, Client, ListParams) -> BoxFuture<'static, bool>,
     /// Watches it and fills the cache; see [`watch`].
     pub(crate) watch: fn(Watching) -> BoxStream<'static, ObjectRef<K>>,
     #[cfg(feature = "mutants")]
@@ -86,23 +89,17 @@ pub(crate) trait FirstLists: Send + Sync {
     /// A list or a watch has failed before.
     fn failed(&self);
     /// Resolves when a list that failed may be asked for again.
-    fn may_list(&self) -> BoxFuture<'static, ()>;
+    fn may_list(self: Arc<Self>) -> BoxFuture<'static, ()>;
 }
 
 impl<K: Sharded> OwnedType<K> {
-    pub(crate) fn of<C>() -> Self
-    where
-        C: Resource<DynamicType = (), Scope = NamespaceResourceScope>
-            + Clone
-            + Debug
-            + DeserializeOwned
-            + Send
-            + Sync
-            + 'static,
-    {
+    pub(crate) fn of<C: OwnedResource>() -> Self {
         Self {
             resource: resource::<C>(),
             cache: || Arc::new(OwnedCache::<C>::default()),
+            can_list: |scope, client, params| {
+                async move { scope.can_list::<C>(&client, &params).await }.boxed()
+            },
             watch: watch::<K, C>,
             #[cfg(feature = "mutants")]
             clean_up: super::clean_up::clean_up::<C>(),
@@ -190,24 +187,14 @@ impl<C: Resource<DynamicType = ()>> OwnedCache<C> {
 
 /// Watches one owned type and yields the resources to be reconciled because of what is seen: the owners of each object that
 /// has appeared, changed or gone, also where that is only seen by a list.
-fn watch<K, C>(watching: Watching) -> BoxStream<'static, ObjectRef<K>>
-where
-    K: Sharded,
-    C: Resource<DynamicType = (), Scope = NamespaceResourceScope>
-        + Clone
-        + Debug
-        + DeserializeOwned
-        + Send
-        + Sync
-        + 'static,
-{
+fn watch<K: Sharded, C: OwnedResource>(watching: Watching) -> BoxStream<'static, ObjectRef<K>> {
     let Watching { caches, nth, client, selector, watcher, backoffs, lists } = watching;
     let apis = caches.scope.apis::<Lenient<C>>(&client);
     let config = watcher::Config::default().labels(&selector).list_semantic(ListSemantic::MostRecent);
     let namespaces = apis.iter().map(|api| api.namespace().map(str::to_owned)).collect::<Vec<_>>();
     let events = apis.into_iter().zip(backoffs).enumerate().map(|(part, (api, backoff))| {
         let lists = lists.clone();
-        let events = watcher.watch(api, config.clone(), backoff, move || lists.may_list());
+        let events = watcher.watch(api, config.clone(), backoff, move || lists.clone().may_list());
         events.map(move |event| (part, event)).boxed()
     });
     let mut parts: Vec<_> = namespaces.into_iter().map(Part::<C>::new).collect();
@@ -216,15 +203,14 @@ where
         let due = if let Ok(event) = event {
             parts[part].apply(event, &caches, (nth, part))
         } else {
-            parts[part].fails();
+            parts[part].list.failed();
             Vec::new()
         };
         if !is_answered {
-            is_answered = parts.iter().all(|part| part.list != List::Asked)
-                && parts.iter().any(|part| part.list == List::Complete);
+            is_answered = all_answered(parts.iter().map(|part| part.list));
             if is_answered {
                 lists.answered(nth);
-            } else if parts[part].list == List::Refused {
+            } else if parts[part].list == ListState::Refused {
                 lists.failed();
             }
         }
@@ -236,30 +222,14 @@ where
 /// One watch's share: a namespace, or all of them.
 struct Part<C> {
     namespace: Option<String>,
-    list: List,
+    list: ListState,
     /// What a list under way has brought.
     listed: BTreeMap<Key, Kept<C>>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum List {
-    Asked,
-    Refused,
-    Complete,
-}
-
-impl<C> Part<C>
-where
-    C: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Send + Sync + 'static,
-{
+impl<C: OwnedResource> Part<C> {
     fn new(namespace: Option<String>) -> Self {
-        Self { namespace, list: List::Asked, listed: BTreeMap::new() }
-    }
-
-    fn fails(&mut self) {
-        if self.list == List::Asked {
-            self.list = List::Refused;
-        }
+        Self { namespace, list: ListState::Asked, listed: BTreeMap::new() }
     }
 
     /// Takes one event and returns the resources to be reconciled because of it. Whoever waits for what it shows is told last.
@@ -273,7 +243,7 @@ where
         let Some(objects) = caches.objects::<C>(kind) else { return Vec::new() };
         match event {
             Event::Init => {
-                self.list = List::Asked;
+                self.list = ListState::Asked;
                 self.listed.clear();
                 caches.kinds[kind].positions[part].list_begins();
                 Vec::new()
@@ -286,7 +256,7 @@ where
             }
             Event::InitDone => {
                 let is_first = !caches.kinds[kind].positions[part].is_listed();
-                self.list = List::Complete;
+                self.list = ListState::Complete;
                 let changed = objects.replace(self.namespace.as_deref(), std::mem::take(&mut self.listed));
                 caches.kind_list_ends(kind, part);
                 // Behind the first list wait the resources themselves.
@@ -321,3 +291,6 @@ fn owners<K: Sharded>(meta: &ObjectMeta) -> Vec<ObjectRef<K>> {
     let owners = meta.owner_references.iter().flatten();
     owners.filter_map(|owner| ObjectRef::from_owner_ref(meta.namespace.as_deref(), owner, ())).collect()
 }
+
+#[cfg(test)]
+mod tests;

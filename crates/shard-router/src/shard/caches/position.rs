@@ -60,3 +60,53 @@ impl Position {
 fn number(version: Option<&str>) -> u64 {
     version.and_then(|version| version.parse().ok()).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(version: &str) -> Position {
+        let position = Position::default();
+        position.list_begins();
+        position.listed(Some(version));
+        position.list_ends();
+        position
+    }
+
+    #[test]
+    fn a_write_is_shown_by_itself_or_by_anything_later() {
+        let position = at("5");
+        let write = position.write(1, 0, 7);
+        assert!(!position.shows(&write));
+        position.shown(Some("6"));
+        assert!(!position.shows(&write));
+        position.shown(Some("7"));
+        assert!(position.shows(&write));
+        assert!(position.shows(&position.write(1, 0, 3)), "the watch was quicker than the answer");
+    }
+
+    /// Its deletion was missed between two watches, and nothing in the list is as new.
+    #[test]
+    fn an_object_that_is_gone_is_shown_by_a_list_that_was_asked_for_later() {
+        let position = at("5");
+        position.list_begins();
+        let write = position.write(1, 0, 7);
+        position.list_ends();
+        assert!(!position.shows(&write), "that list was asked for before the answer came");
+        position.list_begins();
+        assert!(!position.shows(&write));
+        position.list_ends();
+        assert!(position.shows(&write));
+    }
+
+    #[test]
+    fn what_a_list_has_brought_counts_when_it_is_complete() {
+        let position = at("5");
+        let write = position.write(1, 0, 7);
+        position.list_begins();
+        position.listed(Some("9"));
+        assert!(!position.shows(&write));
+        position.list_ends();
+        assert!(position.shows(&write));
+    }
+}

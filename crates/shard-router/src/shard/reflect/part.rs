@@ -4,12 +4,15 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use kube::{ResourceExt, core::ObjectMeta};
 
-use crate::sharded::Sharded;
+use crate::{
+    shard::first_list::{self, ListState},
+    sharded::Sharded,
+};
 
 pub(super) struct Part<K> {
     /// `None` for all namespaces.
     namespace: Option<String>,
-    list: List,
+    list: ListState,
     /// What a list under way has brought so far, or a complete one that waits for those of other parts.
     listed: Vec<K>,
     /// Which objects do not decode, as `namespace/name`.
@@ -18,24 +21,16 @@ pub(super) struct Part<K> {
     unconfirmed: BTreeSet<String>,
 }
 
-/// The state of the latest list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum List {
-    Asked,
-    Refused,
-    Complete,
-}
-
 /// Whether every list was answered, and at least one of them completely.
 pub(super) fn all_answered<K>(parts: &[Part<K>]) -> bool {
-    parts.iter().all(|part| part.list != List::Asked) && parts.iter().any(|part| part.list == List::Complete)
+    first_list::all_answered(parts.iter().map(|part| part.list))
 }
 
 impl<K: Sharded> Part<K> {
     pub(super) fn new(namespace: Option<&str>) -> Self {
         Self {
             namespace: namespace.map(str::to_owned),
-            list: List::Asked,
+            list: ListState::Asked,
             listed: Vec::new(),
             undecodable: BTreeSet::new(),
             unconfirmed: BTreeSet::new(),
@@ -43,7 +38,7 @@ impl<K: Sharded> Part<K> {
     }
 
     pub(super) fn begin_list(&mut self) {
-        self.list = List::Asked;
+        self.list = ListState::Asked;
         self.listed.clear();
         self.unconfirmed = self.undecodable.clone();
     }
@@ -54,7 +49,7 @@ impl<K: Sharded> Part<K> {
 
     /// Returns the objects that did not decode and are gone.
     pub(super) fn end_list(&mut self) -> BTreeSet<String> {
-        self.list = List::Complete;
+        self.list = ListState::Complete;
         self.undecodable.retain(|cr| !self.unconfirmed.contains(cr));
         std::mem::take(&mut self.unconfirmed)
     }
@@ -71,9 +66,7 @@ impl<K: Sharded> Part<K> {
     }
 
     pub(super) fn refused(&mut self) {
-        if self.list == List::Asked {
-            self.list = List::Refused;
-        }
+        self.list.failed();
     }
 
     /// Keeps the newer state of an object beside a list that waits.
@@ -84,7 +77,7 @@ impl<K: Sharded> Part<K> {
 
     /// A list under way brings each object once, so there is nothing to look for.
     pub(super) fn drop_listed(&mut self, object: &ObjectMeta) {
-        if self.list == List::Complete {
+        if self.list == ListState::Complete {
             self.listed.retain(|listed| name(listed.meta()) != name(object));
         }
     }

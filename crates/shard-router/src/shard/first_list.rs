@@ -1,0 +1,45 @@
+//! The state of a list that the takeover barrier waits for.
+
+/// The state of the latest list of one watch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ListState {
+    Asked,
+    Refused,
+    Complete,
+}
+
+impl ListState {
+    /// The list, or the watch that follows it, has failed.
+    pub(super) fn failed(&mut self) {
+        if *self == Self::Asked {
+            *self = Self::Refused;
+        }
+    }
+}
+
+/// Whether every list was answered, and at least one of them completely.
+///
+/// One that was refused (its namespace is gone, and with it the right to look there) holds nobody up, unless there is no other.
+pub(super) fn all_answered(lists: impl Iterator<Item = ListState> + Clone) -> bool {
+    lists.clone().all(|list| list != ListState::Asked)
+        && lists.clone().any(|list| list == ListState::Complete)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ListState::*, *};
+
+    #[test]
+    fn all_have_to_be_answered_and_one_at_least_with_a_list() {
+        let answered = |lists: &[ListState]| all_answered(lists.iter().copied());
+        assert!(answered(&[Complete]) && answered(&[Refused, Complete]));
+        assert!(!answered(&[Refused]) && !answered(&[Complete, Asked]));
+    }
+
+    #[test]
+    fn a_watch_that_fails_after_its_list_takes_nothing_back() {
+        let mut list = Complete;
+        list.failed();
+        assert_eq!(list, Complete);
+    }
+}
