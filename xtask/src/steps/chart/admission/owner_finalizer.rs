@@ -73,6 +73,15 @@ fn is_enforced(server: &Server, namespace: &str, name: &str) -> Result<()> {
     until(&format!("the policy to be enforced in {namespace}"), || is_refused(server.ask(&attempt)))
 }
 
+/// Waits until no policy decides in this namespace. An informer follows deletions as well, so that one of an earlier release may
+/// still be in force for a moment.
+fn is_lifted(server: &Server, namespace: &str, name: &str) -> Result<()> {
+    let attempt = [&strip(namespace, name, TENANT)[..], &["--dry-run=server"]].concat();
+    until(&format!("the former policy to be lifted in {namespace}"), || {
+        Ok(!is_refused(server.ask(&attempt))?)
+    })
+}
+
 /// Whether it was the policy that said no.
 fn is_refused(answer: Result<String>) -> Result<bool> {
     match answer {

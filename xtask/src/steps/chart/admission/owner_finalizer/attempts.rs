@@ -100,6 +100,9 @@ pub(super) fn check(server: &Server, helm: &Helm) -> Result<()> {
     };
     helm.act(&server.kubeconfig, &[&["install", RELEASE, "."], &WITHOUT_POLICY[..]].concat())?;
     super::grant(server, TENANTS)?;
+    create(server)?;
+    super::is_lifted(server, TENANTS, NAME)?;
+    remove(server)?;
 
     // An attempt that fails without the policy as well would prove nothing.
     for attempt in &ATTEMPTS {
