@@ -20,9 +20,16 @@ impl ListState {
 /// Whether every list was answered, and at least one of them completely.
 ///
 /// One that was refused (its namespace is gone, and with it the right to look there) holds nobody up, unless there is no other.
-pub(super) fn all_answered(lists: impl Iterator<Item = ListState> + Clone) -> bool {
-    lists.clone().all(|list| list != ListState::Asked)
-        && lists.clone().any(|list| list == ListState::Complete)
+pub(super) fn all_answered(lists: impl IntoIterator<Item = ListState>) -> bool {
+    let mut any_complete = false;
+    for list in lists {
+        match list {
+            ListState::Asked => return false,
+            ListState::Refused => {}
+            ListState::Complete => any_complete = true,
+        }
+    }
+    any_complete
 }
 
 #[cfg(test)]
