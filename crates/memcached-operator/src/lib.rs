@@ -9,6 +9,7 @@ pub mod cli;
 pub mod crd;
 pub mod mutants;
 pub mod reconcile;
+mod rules;
 pub mod signals;
 pub mod telemetry;
 

@@ -16,10 +16,8 @@ use kube::api::{DeleteParams, Patch, PatchParams};
 use kube::{Api, ResourceExt};
 use serde_json::json;
 
-use crate::stage::Stage;
+use crate::stage::{SETTLED, Stage};
 
-/// Until nothing more is to be done.
-const SETTLED: Duration = Duration::from_mins(2);
 const RESOURCES: usize = 50;
 
 /// A new resource, from its creation until its status says that its children are there: the bucket is recorded and stamped, the first
@@ -45,14 +43,9 @@ async fn a_new_resource_costs_eight_writes_and_no_read() {
 
 #[tokio::test(start_paused = true)]
 async fn a_takeover_and_a_resync_of_what_is_as_it_should_be_cost_lists_and_nothing_else() {
+    let names: Vec<_> = (0..RESOURCES).map(|number| format!("cache-{number}")).collect();
     let stage = Stage::new().await;
-    let first = stage.start("op-0");
-    for number in 0..RESOURCES {
-        stage.create(&format!("cache-{number}")).await;
-    }
-    tokio::time::sleep(SETTLED).await;
-    stage.roll_out().await;
-    tokio::time::sleep(SETTLED).await;
+    let first = stage.settle(&names).await;
     first.stop().await;
     stage.counter.reset();
     let _second = stage.start("op-1");
@@ -65,12 +58,7 @@ async fn a_takeover_and_a_resync_of_what_is_as_it_should_be_cost_lists_and_nothi
 #[tokio::test(start_paused = true)]
 async fn an_edit_that_one_child_shows_costs_one_apply_and_one_status_write() {
     let stage = Stage::new().await;
-    let _replica = stage.start("op-0");
-    stage.create("sessions").await;
-    tokio::time::sleep(SETTLED).await;
-    stage.roll_out().await;
-    tokio::time::sleep(SETTLED).await;
-    stage.counter.reset();
+    let _replica = stage.settle(&["sessions"]).await;
     let edit = Patch::Merge(json!({"spec": {"maxConnections": 2048}}));
     stage.memcacheds.patch("sessions", &PatchParams::default(), &edit).await.expect("edited");
     // Sooner than anybody looks why the servers are not ready.
@@ -87,12 +75,7 @@ async fn an_edit_that_one_child_shows_costs_one_apply_and_one_status_write() {
 #[tokio::test(start_paused = true)]
 async fn drift_is_mended_on_the_event_that_shows_it() {
     let stage = Stage::new().await;
-    let _replica = stage.start("op-0");
-    stage.create("sessions").await;
-    tokio::time::sleep(SETTLED).await;
-    stage.roll_out().await;
-    tokio::time::sleep(SETTLED).await;
-    stage.counter.reset();
+    let _replica = stage.settle(&["sessions"]).await;
     let edit = Patch::Merge(json!({"metadata": {"labels": {"app.kubernetes.io/name": "edited"}}}));
     let services: Api<Service> = stage.api();
     services.patch("sessions", &PatchParams::default(), &edit).await.expect("edited");
@@ -109,12 +92,7 @@ async fn drift_is_mended_on_the_event_that_shows_it() {
 #[tokio::test(start_paused = true)]
 async fn a_child_that_lost_its_bucket_label_is_labelled_again() {
     let stage = Stage::new().await;
-    let _replica = stage.start("op-0");
-    stage.create("sessions").await;
-    tokio::time::sleep(SETTLED).await;
-    stage.roll_out().await;
-    tokio::time::sleep(SETTLED).await;
-    stage.counter.reset();
+    let _replica = stage.settle(&["sessions"]).await;
     let strip = Patch::Merge(json!({"metadata": {"labels": {"cache.example.com/bucket": null}}}));
     let budgets: Api<PodDisruptionBudget> = stage.api();
     budgets.patch("sessions", &PatchParams::default(), &strip).await.expect("stripped");
@@ -132,12 +110,7 @@ async fn a_child_that_lost_its_bucket_label_is_labelled_again() {
 #[tokio::test(start_paused = true)]
 async fn a_child_that_was_deleted_is_made_again_with_one_write() {
     let stage = Stage::new().await;
-    let _replica = stage.start("op-0");
-    stage.create("sessions").await;
-    tokio::time::sleep(SETTLED).await;
-    stage.roll_out().await;
-    tokio::time::sleep(SETTLED).await;
-    stage.counter.reset();
+    let _replica = stage.settle(&["sessions"]).await;
     let services: Api<Service> = stage.api();
     services.delete("sessions", &DeleteParams::default()).await.expect("deleted");
     tokio::time::sleep(Duration::from_secs(1)).await;

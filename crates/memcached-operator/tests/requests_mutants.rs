@@ -15,9 +15,8 @@ use serde_json::json;
 use shard_router::mutants::{Mutant, activate};
 
 use crate::count::Counter;
-use crate::stage::Stage;
+use crate::stage::{SETTLED, Stage};
 
-const SETTLED: Duration = Duration::from_mins(2);
 /// How much later than the resources their children are shown.
 const LAG: Duration = Duration::from_millis(500);
 
@@ -28,11 +27,7 @@ async fn takeover(mutant: Option<Mutant>) -> Counter {
     let _turn = TURN.lock().await;
     activate(mutant);
     let stage = Stage::new().await;
-    let first = stage.start("op-0");
-    stage.create("sessions").await;
-    tokio::time::sleep(SETTLED).await;
-    stage.roll_out().await;
-    tokio::time::sleep(SETTLED).await;
+    let first = stage.settle(&["sessions"]).await;
     first.stop().await;
     *stage.counter.lag.lock().expect("no panic") = LAG;
     stage.counter.reset();
@@ -48,12 +43,7 @@ async fn touched_after_an_edit(mutant: Option<Mutant>) -> Counter {
     activate(mutant);
     let stage = Stage::new().await;
     *stage.counter.lag.lock().expect("no panic") = LAG;
-    let _replica = stage.start("op-0");
-    stage.create("sessions").await;
-    tokio::time::sleep(SETTLED).await;
-    stage.roll_out().await;
-    tokio::time::sleep(SETTLED).await;
-    stage.counter.reset();
+    let _replica = stage.settle(&["sessions"]).await;
     let edit = Patch::Merge(json!({"spec": {"maxConnections": 2048}}));
     stage.memcacheds.patch("sessions", &PatchParams::default(), &edit).await.expect("edited");
     tokio::time::sleep(LAG / 5).await;

@@ -15,6 +15,7 @@
 //! that somebody else made, or made anew, since then is never rewritten.
 
 use std::fmt::Debug;
+use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::NamespaceResourceScope;
@@ -43,7 +44,7 @@ use crate::crd::Memcached;
 pub struct Applied {
     /// The servers, as the API server has them now: with their status. `None` if somebody has deleted the StatefulSet and it is too
     /// soon to make it again.
-    pub stateful_set: Option<StatefulSet>,
+    pub stateful_set: Option<Arc<StatefulSet>>,
     /// Children that were not there, as `Kind name`.
     pub created: Vec<String>,
     /// Likewise, where they were restored shortly before.
@@ -73,7 +74,7 @@ pub async fn apply(
     clock: &dyn Clock,
 ) -> Result<Applied, ReconcileError> {
     // Before anything else: a Service with the new selector would find none of the Pods that are there.
-    keeps_its_selector(&children.stateful_set, observed.stateful_set.as_ref())?;
+    keeps_its_selector(&children.stateful_set, observed.stateful_set.as_deref())?;
     let mut writer = Writer { client, memcached, mendings, clock, done: Applied::default() };
     Box::pin(writer.apply(children.service, observed.service.clone())).await?;
     Box::pin(writer.apply(children.pod_disruption_budget, observed.pod_disruption_budget.clone())).await?;
@@ -135,7 +136,11 @@ struct Written<'a, K> {
 impl Writer<'_> {
     /// Applies one child to what was seen of it, unless that has to wait. If something else is there by then, this looks once: what is
     /// the resource's own is mended, whoever made it; a stranger's object is an error and stays as it is.
-    async fn apply<K>(&mut self, mut desired: K, seen: Option<K>) -> Result<Option<K>, ReconcileError>
+    async fn apply<K>(
+        &mut self,
+        mut desired: K,
+        seen: Option<Arc<K>>,
+    ) -> Result<Option<Arc<K>>, ReconcileError>
     where
         K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
             + Clone
@@ -165,10 +170,10 @@ impl Writer<'_> {
     async fn send<K>(
         &mut self,
         desired: &mut K,
-        mut seen: Option<K>,
+        mut seen: Option<Arc<K>>,
         child: &Child,
         name: &str,
-    ) -> Result<Option<K>, ReconcileError>
+    ) -> Result<Option<Arc<K>>, ReconcileError>
     where
         K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
             + Clone
@@ -176,10 +181,10 @@ impl Writer<'_> {
             + Serialize
             + DeserializeOwned,
     {
-        let (mut task, mut drift) = self.task(desired, seen.as_ref(), child);
-        if self.has_to_tell(&task, &drift, child) && seen.as_ref().is_some_and(is_cached) {
+        let (mut task, mut drift) = self.task(desired, seen.as_deref(), child);
+        if self.has_to_tell(&task, &drift, child) && seen.as_deref().is_some_and(is_cached) {
             seen = fetch::one(self.client, self.memcached).await?;
-            (task, drift) = self.task(desired, seen.as_ref(), child);
+            (task, drift) = self.task(desired, seen.as_deref(), child);
         }
         let why = match task {
             Task::Nothing => {
@@ -187,12 +192,12 @@ impl Writer<'_> {
                 return Ok(seen);
             }
             Task::Wait => {
-                self.held_back(child, &drift, seen.as_ref());
+                self.held_back(child, &drift, seen.as_deref());
                 return Ok(seen);
             }
             Task::Write(why) => why,
         };
-        precondition::require(desired.meta_mut(), seen.as_ref().map(Resource::meta));
+        precondition::require(desired.meta_mut(), seen.as_deref().map(Resource::meta));
         let meta = desired.meta();
         let api: Api<K> = Api::namespaced(self.client.clone(), meta.namespace.as_deref().unwrap_or_default());
         let params = PatchParams::apply(FIELD_MANAGER).force();
@@ -200,8 +205,8 @@ impl Writer<'_> {
             api.patch(meta.name.as_deref().unwrap_or_default(), &params, &Patch::Apply(&*desired)).await;
         let applied = applied.map_err(|source| ReconcileError::Apply { child: name.to_owned(), source })?;
         let answer = differences(&*desired, &applied);
-        self.note(Written { name, child, why, seen: seen.as_ref(), drift, applied: &applied, answer });
-        Ok(Some(applied))
+        self.note(Written { name, child, why, seen: seen.as_deref(), drift, applied: &applied, answer });
+        Ok(Some(Arc::new(applied)))
     }
 
     /// What to do about a child, and where it differs for another reason than that the API server stores something else than what is applied.

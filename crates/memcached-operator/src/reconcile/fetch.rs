@@ -1,6 +1,7 @@
 //! What is there already.
 
 use std::fmt::Debug;
+use std::sync::Arc;
 
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::StatefulSet;
@@ -18,11 +19,11 @@ use crate::crd::Memcached;
 #[derive(Clone, Debug, Default)]
 pub struct Observed {
     /// The servers.
-    pub stateful_set: Option<StatefulSet>,
+    pub stateful_set: Option<Arc<StatefulSet>>,
     /// Their DNS names.
-    pub service: Option<Service>,
+    pub service: Option<Arc<Service>>,
     /// Their budget.
-    pub pod_disruption_budget: Option<PodDisruptionBudget>,
+    pub pod_disruption_budget: Option<Arc<PodDisruptionBudget>>,
 }
 
 /// The children as the shard's watches have shown them last: no request, unless one of them does not decode.
@@ -41,7 +42,7 @@ pub async fn cached(held: &Held, memcached: &Memcached) -> Result<Observed, Reco
     })
 }
 
-async fn one_cached<K>(held: &Held, memcached: &Memcached) -> Result<Option<K>, ReconcileError>
+async fn one_cached<K>(held: &Held, memcached: &Memcached) -> Result<Option<Arc<K>>, ReconcileError>
 where
     K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
         + Clone
@@ -59,7 +60,7 @@ where
     if let Some(object) = &found {
         ownership::check(object.meta(), memcached, &format!("{} {name}", K::kind(&())))?;
     }
-    Ok(found.map(|object| K::clone(&object)))
+    Ok(found)
 }
 
 /// Reads the children from the API server.
@@ -74,7 +75,7 @@ pub async fn children(client: &Client, memcached: &Memcached) -> Result<Observed
 }
 
 /// Reads one child, if it is there. An object that is somebody else's, or on its way out, is an error.
-pub(super) async fn one<K>(client: &Client, memcached: &Memcached) -> Result<Option<K>, ReconcileError>
+pub(super) async fn one<K>(client: &Client, memcached: &Memcached) -> Result<Option<Arc<K>>, ReconcileError>
 where
     K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned,
 {
@@ -86,5 +87,5 @@ where
     if let Some(object) = &found {
         ownership::check(object.meta(), memcached, &child())?;
     }
-    Ok(found)
+    Ok(found.map(Arc::new))
 }

@@ -12,7 +12,7 @@ use lease_core::Boottime;
 
 use super::differences::Difference;
 use super::dispute::{Dispute, State};
-use crate::mutants::{Mutant, active};
+use crate::rules::wait_before_restoring;
 
 /// Between the first mending and the second.
 const FIRST: Duration = Duration::from_secs(1);
@@ -72,10 +72,8 @@ pub struct Mendings(BTreeMap<(Child, Cause), Mended>);
 impl Mendings {
     /// How long to leave this child alone from `now` on, if at all.
     pub(super) fn wait(&self, child: &Child, cause: Cause, now: Instant) -> Option<Duration> {
-        if active(Mutant::MendsAtOnce) {
-            return None;
-        }
-        self.0.get(&(child.clone(), cause))?.remaining(now.boottime)
+        let mended = self.0.get(&(child.clone(), cause))?;
+        wait_before_restoring(mended.remaining(now.boottime))
     }
 
     /// Whether it was restored lately.

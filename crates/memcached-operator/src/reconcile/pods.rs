@@ -20,6 +20,7 @@ use serde::de::DeserializeOwned;
 
 use super::build::selector;
 use super::error::ReconcileError;
+use super::finding::Finding;
 use super::status::{READY, condition, is_rolled_out};
 use crate::crd::Memcached;
 
@@ -29,26 +30,6 @@ const GRACE: Duration = Duration::from_secs(10);
 const LONGEST: Duration = Duration::from_mins(5);
 /// More objects than that are not read: whoever may create Pods could make any number with our label.
 const MOST: u32 = 500;
-
-/// A Pod that cannot be created or started.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PodFailure {
-    /// For the conditions; Kubernetes' own word where it has one.
-    pub reason: &'static str,
-    /// What fails where, as a sentence without its full stop.
-    pub message: String,
-    /// Whether the message quotes a text of Kubernetes, in which numbers may change from one look to the next.
-    pub is_quote: bool,
-}
-
-/// What was found out about servers that are not ready.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Finding {
-    /// This keeps them from it.
-    Failure(PodFailure),
-    /// The operator may not look; the API server's answer.
-    Forbidden(String),
-}
 
 /// What looking at the Pods came to.
 #[derive(Debug, Default)]

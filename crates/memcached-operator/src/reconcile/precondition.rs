@@ -14,17 +14,11 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-use crate::mutants::{Mutant, active};
-
-/// The revision of an empty etcd. The first write has a larger one, so no object ever bears it. (`0` means "any".)
-const VERSION_OF_NOTHING: &str = "1";
+use crate::rules::{Precondition, still_absent, unchanged_since};
 
 /// Makes a write of `desired` depend on what was seen.
 pub(super) fn require(desired: &mut ObjectMeta, seen: Option<&ObjectMeta>) {
-    (desired.uid, desired.resource_version) = match seen {
-        Some(_) if active(Mutant::ChildWithoutPrecondition) => (None, None),
-        Some(seen) => (seen.uid.clone(), seen.resource_version.clone()),
-        None if active(Mutant::CreateOverwrites) => (None, None),
-        None => (None, Some(VERSION_OF_NOTHING.to_owned())),
-    };
+    let Precondition { uid, resource_version } = seen.map_or_else(still_absent, unchanged_since);
+    desired.uid = uid;
+    desired.resource_version = resource_version;
 }

@@ -1,5 +1,6 @@
 //! The pipeline, put together.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use k8s_openapi::api::apps::v1::StatefulSet;
@@ -96,10 +97,10 @@ impl MemcachedReconciler {
             }
             Err(error) => (Observed::default(), Err(Failure::Error(error))),
         };
-        let servers = observed.stateful_set.as_ref();
+        let servers = observed.stateful_set.as_deref();
         match result {
             Ok((applied, look)) => {
-                let servers = applied.stateful_set.as_ref();
+                let servers = applied.stateful_set.as_deref();
                 let outcome = match (applied.disputes.as_slice(), look.finding) {
                     ([], finding) => finding.map_or(Outcome::Applied, Outcome::NotReady),
                     (disputes, finding) => Outcome::Disputed { disputes: disputes.to_vec(), finding },
@@ -148,15 +149,15 @@ impl MemcachedReconciler {
     }
 
     /// Says on a resource that says nothing yet that it is being looked after. `None` if it is gone.
-    async fn begin(
+    async fn begin<'a>(
         &self,
         client: &Client,
-        memcached: &Memcached,
-    ) -> Result<Option<Memcached>, ReconcileError> {
+        memcached: &'a Memcached,
+    ) -> Result<Option<Cow<'a, Memcached>>, ReconcileError> {
         let conditions = memcached.status.as_ref().map_or(&[][..], |status| &status.conditions);
         // `Unknown` is what the definition says of a resource that nobody has looked at.
         if condition(conditions, READY).is_some_and(|ready| ready.status != "Unknown") {
-            return Ok(Some(memcached.clone()));
+            return Ok(Some(Cow::Borrowed(memcached)));
         }
         let status = status(memcached, None, &Outcome::Begun, self.clock.wall());
         write(client, memcached, &status).await
@@ -231,7 +232,7 @@ enum Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reconcile::pods::{Finding, PodFailure};
+    use crate::reconcile::finding::{Finding, PodFailure};
     use crate::reconcile::testing::memcached;
     use serde_json::json;
 

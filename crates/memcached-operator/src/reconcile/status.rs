@@ -9,7 +9,7 @@ use k8s_openapi::jiff::Timestamp;
 
 use super::build::selector;
 use super::dispute::Dispute;
-use super::pods::Finding;
+use super::finding::Finding;
 use super::validate::{Problem, image};
 use crate::crd::{Memcached, MemcachedStatus};
 

@@ -94,7 +94,7 @@ async fn a_write_that_comes_late_undoes_nothing() {
     stage.reconcile("late").await.expect("reconciled by a successor");
     // The request of the predecessor, as it was sent.
     let mut late = children(&old).stateful_set;
-    let meta = seen.stateful_set.expect("there").metadata;
+    let meta = seen.stateful_set.expect("there").metadata.clone();
     (late.metadata.uid, late.metadata.resource_version) = (meta.uid, meta.resource_version);
     let params = PatchParams::apply("memcached-operator").force();
     let sets = stage.api::<StatefulSet>();

@@ -1,6 +1,7 @@
 //! An API server in memory, and replicas of the operator on it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use embedded_apiserver::EmbeddedServer;
 use k8s_openapi::api::apps::v1::StatefulSet;
@@ -16,6 +17,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Paused;
 use crate::count::Counter;
+
+/// By then nothing is left to do.
+pub(crate) const SETTLED: Duration = Duration::from_mins(2);
 
 pub(crate) struct Stage {
     pub(crate) counter: Counter,
@@ -42,6 +46,19 @@ impl Stage {
         Api::all(admin.clone()).create(&PostParams::default(), &Memcached::crd()).await.expect("defined");
         let counter = Counter::before(server.service());
         Self { counter, memcacheds: Api::namespaced(admin.clone(), "default"), admin }
+    }
+
+    /// Starts a replica and creates these resources; once they are rolled out and nothing is left to do, counts requests from there.
+    pub(crate) async fn settle(&self, resources: &[impl AsRef<str>]) -> Replica {
+        let replica = self.start("op-0");
+        for name in resources {
+            self.create(name.as_ref()).await;
+        }
+        tokio::time::sleep(SETTLED).await;
+        self.roll_out().await;
+        tokio::time::sleep(SETTLED).await;
+        self.counter.reset();
+        replica
     }
 
     pub(crate) fn start(&self, pod: &str) -> Replica {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::jiff::Timestamp;
 
-use super::PodFailure;
+use crate::reconcile::finding::PodFailure;
 
 /// The reason of these events, and of the conditions.
 pub(super) const REASON: &str = "FailedCreate";

@@ -5,7 +5,7 @@
 
 use k8s_openapi::api::core::v1::{ContainerStateTerminated, ContainerStatus, Pod};
 
-use super::PodFailure;
+use crate::reconcile::finding::PodFailure;
 
 /// Names as Kubernetes uses them.
 const CRASH_LOOP: &str = "CrashLoopBackOff";

@@ -20,7 +20,7 @@ use super::{Outcome, sentence, sentences, shortened};
 use crate::crd::Memcached;
 use crate::reconcile::build::MAX_UNAVAILABLE;
 use crate::reconcile::dispute::{BY_OTHERS, Dispute};
-use crate::reconcile::pods::{Finding, PodFailure};
+use crate::reconcile::finding::{Finding, PodFailure};
 
 /// Enough servers answer: all but as many as the disruption budget lets go, and at least one.
 pub const AVAILABLE: &str = "Available";

@@ -1,5 +1,5 @@
 use super::*;
-use crate::reconcile::pods::PodFailure;
+use crate::reconcile::finding::PodFailure;
 use crate::reconcile::testing::memcached;
 use serde_json::{Value, json};
 

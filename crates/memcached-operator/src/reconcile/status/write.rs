@@ -3,6 +3,8 @@
 //! `bucket` is left out: another field manager, the router's, owns it, and an apply removes only what its own manager
 //! applied before.
 
+use std::borrow::Cow;
+
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Client, Resource};
 use serde_json::json;
@@ -29,13 +31,13 @@ pub fn needs_writing(memcached: &Memcached, status: &MemcachedStatus) -> bool {
 /// # Errors
 ///
 /// The API server refused, or did not answer in time.
-pub async fn write(
+pub async fn write<'a>(
     client: &Client,
-    memcached: &Memcached,
+    memcached: &'a Memcached,
     status: &MemcachedStatus,
-) -> Result<Option<Memcached>, ReconcileError> {
+) -> Result<Option<Cow<'a, Memcached>>, ReconcileError> {
     if !needs_writing(memcached, status) {
-        return Ok(Some(memcached.clone()));
+        return Ok(Some(Cow::Borrowed(memcached)));
     }
     let meta = &memcached.metadata;
     let name = meta.name.as_deref().unwrap_or_default();
@@ -51,7 +53,7 @@ pub async fn write(
         });
         let params = PatchParams::apply(FIELD_MANAGER).force();
         match api.patch_status(name, &params, &Patch::Apply(&body)).await {
-            Ok(written) => return Ok(Some(written)),
+            Ok(written) => return Ok(Some(Cow::Owned(written))),
             Err(kube::Error::Api(answer)) if answer.code == 404 => return Ok(None),
             Err(error) if attempt == ATTEMPTS || !is_conflict(&error) => {
                 return Err(ReconcileError::Status(error));
