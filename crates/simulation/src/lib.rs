@@ -4,6 +4,7 @@
 mod api;
 pub mod checks;
 mod clock;
+mod draw;
 pub mod evidence;
 mod host;
 pub mod mutants;

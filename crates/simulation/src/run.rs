@@ -1,25 +1,10 @@
 //! One schedule, run.
 
-use std::collections::BTreeSet;
-
-use embedded_apiserver::Shape;
-
-use crate::evidence::Evidence;
 use crate::panics;
 use crate::schedule::Schedule;
-use crate::trace::Trace;
 use crate::world::World;
 
-/// What a schedule led to.
-#[derive(Debug)]
-pub struct Run {
-    /// For the checkers.
-    pub evidence: Evidence,
-    /// What happened, line by line.
-    pub trace: Trace,
-    /// The shapes of all requests that replicas and players made.
-    pub shapes: BTreeSet<Shape>,
-}
+pub use crate::world::Run;
 
 /// Runs a schedule. With `keep_trace` its lines are kept, else only their digest.
 ///

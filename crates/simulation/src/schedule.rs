@@ -1,11 +1,10 @@
 //! A schedule: everything that will be done to an installation, as plain data.
 //!
-//! [`Schedule::draw`] makes one from a seed. It can be written down, cut shorter and run again: what the world draws
+//! `Schedule::draw`, in `draw`, makes one from a seed. It can be written down, cut shorter and run again: what the world draws
 //! while it runs (latencies, which request is lost) comes from `seed` too, but from streams of their own for each concern
 //! (`seed.rs`), so that a schedule with one fault fewer is still much the same schedule.
 
 mod children;
-mod draw;
 mod edit;
 mod fault;
 mod names;

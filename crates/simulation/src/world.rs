@@ -9,14 +9,18 @@
 //!
 //! Faults, edits and starts happen between two windows.
 
+mod child;
 mod children;
 mod dead_connections;
 mod definition;
 mod faults;
 mod finalizer;
+mod finish;
 mod ledger;
+mod names;
 mod players;
 mod process;
+mod request;
 mod restore;
 mod settled;
 mod traffic;
@@ -37,9 +41,7 @@ use self::unsharded::Unsharded;
 use self::watches::{WatchId, Watches};
 use crate::api::Api;
 use crate::checks::bounds::Bounds;
-use crate::evidence::Evidence;
 use crate::network::Network;
-use crate::run::Run;
 use crate::schedule::{FaultKind, LEAST_LATENCY, Schedule, Seat};
 use crate::seed::stream;
 use crate::time::TrueTime;
@@ -50,6 +52,8 @@ const ROUNDING: Duration = Duration::from_millis(1);
 
 /// How often the world looks whether everything is as asked for, once it is quiet.
 const LOOKS: Duration = Duration::from_millis(500);
+
+pub use self::finish::Run;
 
 pub(crate) struct World {
     schedule: Schedule,
@@ -261,43 +265,5 @@ impl World {
                 self.plan_at(self.now + LOOKS, Plan::Look);
             }
         }
-    }
-
-    fn finish(mut self) -> Run {
-        let shapes = self.api.shapes();
-        let objects = self.objects();
-        if self.ledger.converged.is_some() {
-            self.ledger.missing.clear();
-        }
-        let wishes = self.players.wishes();
-        let mut processes = Vec::new();
-        let mut records = Vec::new();
-        for process in self.processes {
-            records.extend(process.records());
-            processes.push(process.conclude());
-        }
-        records.sort_by_key(|record: &overlap_checker::records::Record| record.boot);
-        // The process is about to end, and an API server that ran for hours has much to take down.
-        std::mem::forget(self.api);
-        let ledger = self.ledger;
-        let trace = ledger.trace;
-        let evidence = Evidence {
-            schedule: self.schedule,
-            processes,
-            records,
-            requests: ledger.requests,
-            leases: ledger.leases,
-            children: ledger.children,
-            faults: ledger.faults,
-            restores: ledger.restores,
-            quiet_from: ledger.quiet_from,
-            converged: ledger.converged,
-            missing: ledger.missing,
-            ended: self.now,
-            wishes,
-            objects,
-            panics: crate::panics::take(),
-        };
-        Run { evidence, trace, shapes }
     }
 }

@@ -1,8 +1,6 @@
 //! What replicas and their machines did and suffered.
 
-use std::time::Duration;
-
-use overlap_checker::records::{Body, Outcome, Record, Replica, Shard};
+use overlap_checker::records::{Body, Outcome, Replica, Shard};
 
 use super::focus::Focus;
 use crate::evidence::{Evidence, Exit};
@@ -31,7 +29,7 @@ pub(super) fn all(evidence: &Evidence, focus: &Focus) -> Vec<Event> {
     events.extend(faults(evidence));
     events.extend(evidence.records.iter().filter_map(|record| {
         let column = column_of(evidence, Some(&record.replica));
-        Some(Event { at: instant(record), column, text: of_record(&record.body, focus)? })
+        Some(Event { at: TrueTime::of(record.boot), column, text: of_record(&record.body, focus)? })
     }));
     events
 }
@@ -40,11 +38,6 @@ pub(super) fn all(evidence: &Evidence, focus: &Focus) -> Vec<Event> {
 pub(super) fn column_of(evidence: &Evidence, replica: Option<&Replica>) -> Column {
     let process = evidence.processes.iter().find(|process| Some(&process.identity) == replica);
     process.map_or(Column::World, |process| Column::Seat(process.seat))
-}
-
-/// Records carry true time in the place of the boot clock's.
-pub(super) fn instant(record: &Record) -> TrueTime {
-    TrueTime::after_start(Duration::from_nanos(record.boot.0))
 }
 
 fn processes(evidence: &Evidence) -> Vec<Event> {
@@ -85,7 +78,7 @@ fn of_record(body: &Body, focus: &Focus) -> Option<String> {
     let shown = |lease: &str, shard: &Option<Shard>| focus.shows_hold(lease, *shard);
     match body {
         Body::HoldBegin { lease, shard, token, valid_until, .. } if shown(lease, shard) => {
-            let until = valid_until.map(|until| TrueTime::after_start(Duration::from_nanos(until.0)));
+            let until = valid_until.map(TrueTime::of);
             let until = until.map_or("already over".to_owned(), |until| format!("valid until {until}"));
             Some(format!("+ HOLDS {} (token {token}, {until})", what_is_held(lease, *shard)))
         }

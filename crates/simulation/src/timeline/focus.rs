@@ -85,7 +85,7 @@ impl Focus {
                 && (words.contains(&cr.to_string().as_str()) || words.contains(&cr.name.as_str()))
             {
                 self.crs.insert(cr.clone());
-                if self.shows(super::events::instant(record)) {
+                if self.shows(TrueTime::of(record.boot)) {
                     self.shards.insert(*shard);
                 }
             }

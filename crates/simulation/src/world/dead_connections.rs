@@ -4,11 +4,11 @@
 //! are idle: for as long as the fault is on, some of these are dead. What remains of the ways to find that out is the limits of the
 //! clients: TCP's own checks are the kernel's.
 
-use http::{Method, Request};
+use http::Request;
 use tokio::sync::oneshot;
 
 use super::World;
-use super::traffic::Concern;
+use super::request::{Concern, is_first_list, is_of_leases};
 use crate::schedule::{FaultKind, Seat};
 use crate::transport::Answered;
 
@@ -77,18 +77,4 @@ impl World {
         self.never.0.retain(|reply| !reply.is_closed());
         self.never.0.push(reply);
     }
-}
-
-pub(super) fn is_of_leases<B>(request: &Request<B>) -> bool {
-    request.uri().path().starts_with("/apis/coordination.k8s.io/")
-}
-
-/// A list by which a shard's cache is filled; the stamper lists what is in no bucket.
-fn is_first_list<B>(request: &Request<B>) -> bool {
-    let query = request.uri().query().unwrap_or_default();
-    request.method() == Method::GET
-        && request.uri().path().ends_with("/memcacheds")
-        && query.contains("labelSelector=")
-        && !query.contains("notin")
-        && !query.contains("watch=")
 }

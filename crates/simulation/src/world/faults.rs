@@ -8,7 +8,7 @@ use super::{Phase, Plan, World};
 use crate::evidence::Exit;
 use crate::host::Stillness;
 use crate::schedule::{FaultKind, HandOnLease, LeaseOf, Seat};
-use crate::world::process::{LEADER_ELECTION_ID, NAMESPACE};
+use crate::world::names::{LEADER_ELECTION_ID, NAMESPACE};
 
 /// Whom people write over a holder. Nobody renews for it.
 const STRANGER: &str = "stranger";

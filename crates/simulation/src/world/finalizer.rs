@@ -11,7 +11,7 @@ use super::World;
 use super::players::resource_name;
 use crate::mutants;
 use crate::schedule::ResourceIndex;
-use crate::world::process::NAMESPACE;
+use crate::world::names::NAMESPACE;
 
 /// Begins the User-Agent of whatever a replica sends, its stamper too.
 const OPERATOR: &str = "memcached-operator";

@@ -9,12 +9,12 @@ use overlap_checker::records::Replica;
 use serde_json::Value;
 
 use super::World;
-use super::traffic::Concern;
+use super::request::Concern;
 use crate::evidence::{ChildAccess, Happened, LeaseSpec, LeaseState, Received};
 use crate::schedule::{Fault, FaultKind, Schedule};
 use crate::time::TrueTime;
 use crate::trace::Trace;
-use crate::world::process::NAMESPACE;
+use crate::world::names::NAMESPACE;
 
 const GROUP: &str = "coordination.k8s.io";
 const LEASES: &str = "leases";

@@ -15,10 +15,7 @@ use crate::network::between;
 use crate::schedule::{EditKind, Oddity, ResourceIndex, Schedule, Span};
 use crate::seed::stream;
 use crate::time::TrueTime;
-use crate::world::process::NAMESPACE;
-
-/// The label that shard keys come from, where they come from a label.
-pub(crate) const TENANT: &str = "tenant";
+use crate::world::names::{NAMESPACE, TENANT};
 
 /// How long it takes until servers are ready.
 const READY_AFTER: Span = Span { min: Duration::from_millis(50), max: Duration::from_millis(1500) };

@@ -12,6 +12,7 @@ use serde_json::Value;
 use shard_router::{Backoff, Options, RecordSink};
 use tokio::sync::oneshot;
 
+use super::names::{LEADER_ELECTION_ID, NAMESPACE, TENANT};
 use super::{Plan, World};
 use crate::clock::{EPOCH, MachineClock};
 use crate::evidence::{self, Exit};
@@ -19,12 +20,6 @@ use crate::host::{Delivery, Host, Stillness};
 use crate::schedule::{Schedule, Seat};
 use crate::time::TrueTime;
 use crate::transport::{Sent, Wire};
-
-/// LeaderElectionID of the simulated operator.
-pub(crate) const LEADER_ELECTION_ID: &str = "memcached.cache.example.com";
-
-/// Where everything is.
-pub(crate) const NAMESPACE: &str = "default";
 
 /// How long running reconciles may take to end when a shard is handed over.
 pub(crate) const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
@@ -326,7 +321,7 @@ fn options(schedule: &Schedule, identity: &Identity, clock: &Arc<MachineClock>, 
     elections.seed = seed;
     Options::for_crd::<Memcached>(elections)
         .with_product("memcached-operator/simulated")
-        .with_key_label(schedule.key_label.then(|| super::players::TENANT.to_owned()))
+        .with_key_label(schedule.key_label.then(|| TENANT.to_owned()))
         .with_drain_timeout(DRAIN_TIMEOUT)
         .with_backoff(Backoff::default().with_cap(RETRY_CAP))
         .with_pod(None)

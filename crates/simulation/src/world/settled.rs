@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::World;
 use crate::evidence::Wish;
-use crate::world::process::{LEADER_ELECTION_ID, NAMESPACE};
+use crate::world::names::{LEADER_ELECTION_ID, NAMESPACE};
 
 impl World {
     /// What is not as asked for, one sentence each. What is cheap to see is looked at first, and the rest only if that is fine.

@@ -7,8 +7,9 @@ use embedded_apiserver::{Answer, Reply};
 use http::{Method, Request, Response, header};
 use tokio::sync::oneshot;
 
-use super::children::Child;
+use super::child::Child;
 use super::dead_connections::LostAs;
+use super::request::{Concern, user_agent};
 use super::watches::Watched;
 use super::{AtServer, World};
 use crate::api::troubled;
@@ -31,17 +32,6 @@ pub(super) struct Arrival {
     pub(super) abandoned: bool,
 }
 
-/// What a request is to the ledger.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Concern {
-    /// A write of a Lease.
-    LeaseWrite,
-    /// Something that a reconcile asked for.
-    Reconcile,
-    /// Anything else.
-    Other,
-}
-
 impl World {
     /// Puts what the machines sent in the last window on the network.
     pub(super) fn collect_sent(&mut self) {
@@ -54,7 +44,7 @@ impl World {
 
     fn send(&mut self, process: usize, message: Sent) {
         let seat = self.processes[process].seat;
-        let concern = concern(&message.request);
+        let concern = Concern::of(&message.request);
         let Sent { at, recorded, request, reply } = message;
         if concern == Concern::LeaseWrite {
             self.processes[process].lease_writes_in_flight += 1;
@@ -123,7 +113,7 @@ impl World {
     pub(super) fn arrive(&mut self, at: TrueTime, arrival: Arrival) {
         let Arrival { process, sent, recorded, request, reply, touched_by, abandoned } = arrival;
         let seat = self.processes[process].seat;
-        let concern = concern(&request);
+        let concern = Concern::of(&request);
         for fault in touched_by {
             self.ledger.touch(fault, concern);
         }
@@ -287,27 +277,4 @@ fn response((answer, retry_after): (Answer, Option<&'static str>)) -> Response<A
         response = response.header(header::RETRY_AFTER, seconds);
     }
     response.body(whole(answer.body)).expect("a status and plain headers make a response")
-}
-
-pub(super) fn user_agent(request: &Request<Bytes>) -> String {
-    let value = request.headers().get(header::USER_AGENT).and_then(|value| value.to_str().ok());
-    value.unwrap_or_default().to_owned()
-}
-
-/// What a request is part of: the stamper and Lease traffic introduce themselves by other names.
-fn concern(request: &Request<Bytes>) -> Concern {
-    let path = request.uri().path();
-    let reads = request.method() == Method::GET;
-    if path.starts_with("/apis/coordination.k8s.io/") {
-        return if reads { Concern::Other } else { Concern::LeaseWrite };
-    }
-    let collection = reads
-        && request
-            .uri()
-            .query()
-            .is_some_and(|query| query.contains("watch=") || query.contains("labelSelector="));
-    if collection || user_agent(request).contains("-stamper/") || path.contains("/events") {
-        return Concern::Other;
-    }
-    Concern::Reconcile
 }

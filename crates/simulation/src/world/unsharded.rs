@@ -10,7 +10,7 @@ use super::{Plan, World};
 use crate::clock::EPOCH;
 use crate::evidence::UNSHARDED;
 use crate::time::TrueTime;
-use crate::world::process::{LEADER_ELECTION_ID, NAMESPACE};
+use crate::world::names::{LEADER_ELECTION_ID, NAMESPACE};
 
 /// How often it looks while it does not hold the Lease. client-go looks each RetryPeriod; whoever watches would be there first nearly
 /// always, and the case that counts is that it was not.

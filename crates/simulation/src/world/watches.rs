@@ -9,8 +9,8 @@ use http::{Request, Response, header};
 use serde_json::Value;
 use tokio::sync::mpsc;
 
-use super::children::Child;
-use super::dead_connections::is_of_leases;
+use super::child::Child;
+use super::request::is_of_leases;
 use super::{AtServer, World};
 use crate::schedule::{FaultKind, Seat};
 use crate::time::TrueTime;

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use super::{Change, Child, KINDS};
+use super::Change;
 use crate::schedule::{ChildChange, FaultKind, LEAST_LATENCY, ResourceIndex};
 use crate::time::TrueTime;
+use crate::world::child::{Child, KINDS};
 use crate::world::players::resource_name;
 use crate::world::{AtServer, World};
 

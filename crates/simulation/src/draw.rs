@@ -11,6 +11,7 @@ mod dispute;
 mod edits;
 mod fleet;
 mod ground;
+mod kinds;
 mod layout;
 mod restore;
 mod tenants;
@@ -25,7 +26,7 @@ use fastrand::Rng;
 
 use self::dice::{millis, of};
 use self::ground::Ground;
-use super::{LEAST_LATENCY, NetworkSpec, Schedule, Span, TimingsSpec};
+use crate::schedule::{LEAST_LATENCY, NetworkSpec, Schedule, Span, TimingsSpec};
 use crate::seed::stream;
 
 impl Schedule {

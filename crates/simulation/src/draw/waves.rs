@@ -8,8 +8,9 @@ use super::aimed;
 use super::dice::{between, millis, of};
 use super::fleet::wall_offset;
 use super::ground::Ground;
+use super::kinds::{direction, hand, listed, oddity, slow, trouble};
 use super::layout;
-use crate::schedule::{ApiTrouble, Direction, Fault, FaultKind, HandOnLease, Listed, Oddity, Seat};
+use crate::schedule::{Fault, FaultKind, Seat};
 use crate::time::TrueTime;
 
 #[derive(Clone, Copy)]
@@ -143,43 +144,6 @@ pub(super) fn fault(rng: &mut Rng, ground: &Ground, at: TrueTime) -> Fault {
         _ => ground.span(rng),
     };
     Fault { at, lasts, what }
-}
-
-pub(super) fn direction(rng: &mut Rng) -> Direction {
-    of(rng, &[(1, Direction::Both), (1, Direction::ToServer), (1, Direction::FromServer)])
-}
-
-/// Requests within what is assumed of a network; answers as late as they like.
-pub(super) fn slow(rng: &mut Rng, ground: &Ground, seat: Seat) -> FaultKind {
-    let requests = between(rng, Duration::ZERO, ground.held_up);
-    // One time in four all that is allowed: it is there that a promise with too little margin breaks.
-    let requests = if rng.u8(..4) == 0 { ground.held_up } else { requests };
-    FaultKind::Slow { seat, requests, answers: ground.span(rng) }
-}
-
-pub(super) fn trouble(rng: &mut Rng) -> ApiTrouble {
-    of(
-        rng,
-        &[
-            (2, ApiTrouble::Conflict),
-            (2, ApiTrouble::TooManyRequests),
-            (2, ApiTrouble::InternalError),
-            (2, ApiTrouble::TimeoutBefore),
-            (3, ApiTrouble::TimeoutAfter),
-        ],
-    )
-}
-
-pub(super) fn listed(rng: &mut Rng) -> Listed {
-    of(rng, &[(3, Listed::Resources), (1, Listed::Children), (1, Listed::Leases)])
-}
-
-fn oddity(rng: &mut Rng) -> Oddity {
-    of(rng, &[(2, Oddity::BucketLabel), (1, Oddity::Spec), (1, Oddity::Finalizer), (1, Oddity::Bulk)])
-}
-
-pub(super) fn hand(rng: &mut Rng) -> HandOnLease {
-    of(rng, &[(2, HandOnLease::Delete), (2, HandOnLease::BlankHolder), (1, HandOnLease::Label)])
 }
 
 /// Everything is over when the quiet phase begins, in order, and no request is slowed down by two at once: each may have

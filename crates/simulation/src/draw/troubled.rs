@@ -5,7 +5,7 @@ use fastrand::Rng;
 
 use super::dice::{between, millis, of};
 use super::ground::Ground;
-use super::waves::trouble;
+use super::kinds::trouble;
 use crate::schedule::{Edit, Fault, FaultKind};
 
 /// In one schedule in three, some edits are followed by trouble.

@@ -6,8 +6,8 @@ use fastrand::Rng;
 
 use super::dice::{between, millis};
 use super::ground::Ground;
+use super::kinds::{direction, hand, listed, slow};
 use super::layout::occupy;
-use super::waves::{direction, hand, listed, slow};
 use crate::schedule::{ApiTrouble, Direction, Fault, FaultKind, HandOnLease, LeaseOf};
 use crate::time::TrueTime;
 

@@ -1,0 +1,46 @@
+//! What a fault of some kind does in detail, drawn: in which direction, how slowly, how the API server fails.
+
+use std::time::Duration;
+
+use fastrand::Rng;
+
+use super::dice::{between, of};
+use super::ground::Ground;
+use crate::schedule::{ApiTrouble, Direction, FaultKind, HandOnLease, Listed, Oddity, Seat};
+
+pub(super) fn direction(rng: &mut Rng) -> Direction {
+    of(rng, &[(1, Direction::Both), (1, Direction::ToServer), (1, Direction::FromServer)])
+}
+
+/// Requests within what is assumed of a network; answers as late as they like.
+pub(super) fn slow(rng: &mut Rng, ground: &Ground, seat: Seat) -> FaultKind {
+    let requests = between(rng, Duration::ZERO, ground.held_up);
+    // One time in four all that is allowed: it is there that a promise with too little margin breaks.
+    let requests = if rng.u8(..4) == 0 { ground.held_up } else { requests };
+    FaultKind::Slow { seat, requests, answers: ground.span(rng) }
+}
+
+pub(super) fn trouble(rng: &mut Rng) -> ApiTrouble {
+    of(
+        rng,
+        &[
+            (2, ApiTrouble::Conflict),
+            (2, ApiTrouble::TooManyRequests),
+            (2, ApiTrouble::InternalError),
+            (2, ApiTrouble::TimeoutBefore),
+            (3, ApiTrouble::TimeoutAfter),
+        ],
+    )
+}
+
+pub(super) fn listed(rng: &mut Rng) -> Listed {
+    of(rng, &[(3, Listed::Resources), (1, Listed::Children), (1, Listed::Leases)])
+}
+
+pub(super) fn oddity(rng: &mut Rng) -> Oddity {
+    of(rng, &[(2, Oddity::BucketLabel), (1, Oddity::Spec), (1, Oddity::Finalizer), (1, Oddity::Bulk)])
+}
+
+pub(super) fn hand(rng: &mut Rng) -> HandOnLease {
+    of(rng, &[(2, HandOnLease::Delete), (2, HandOnLease::BlankHolder), (1, HandOnLease::Label)])
+}
