@@ -5,7 +5,7 @@
 //! | `overlap`, `begun-in-hold`, `writes`, `tokens`, `holds`, `waiting` | what kube-testkit's checker catches, on exact clocks; `records` is for records that contradict each other |
 //! | `unowned` | a shard without an owner for longer than the bound, though somebody was fit to take it |
 //! | `one-holder` | a Lease that passes on while its holder may still believe in it, by the API server's word alone |
-//! | `rewound` | a term that is renewed after a restore of etcd |
+//! | `rewound` | a term that is renewed after a restore of etcd, or that begins on a write that proves one |
 //! | `claims` | a replica that believes in its hold for longer than the API server's word gives it |
 //! | `sending` | a reconcile's write that is sent after its hold has ended, whatever becomes of it |
 //! | `beside` | a write that lands in the middle of another replica's reconcile of the same name, whatever the holds |
@@ -96,7 +96,7 @@ pub fn judge(evidence: &Evidence) -> Judgement {
         layout::check(evidence, &timeline, &histories),
         unsharded::check(evidence, &timeline, &histories, &fitness, &bounds),
         renewals::check(evidence, &histories),
-        rewound::check(evidence),
+        rewound::check(evidence, &histories),
         lost::check(evidence),
         liveness::check(evidence, &timeline, &histories, &bounds),
         traffic::check(evidence, &histories, &bounds),

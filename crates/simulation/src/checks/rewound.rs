@@ -2,18 +2,71 @@
 //!
 //! Nobody can renew a Lease after a restore without having read it, by which the restore is proved. So a renewal that was sent after the
 //! restore, of a term that had begun before it, is a violation. Terms that merely last until their validity is over renew nothing.
+//!
+//! Nor does a term begin on a write that proves the restore: one that was accepted with a version below what its sender knew of that Lease. Its
+//! sender leaves the Lease alone for LeaseDuration, so another write of it within that time is a violation. This matters where the backup
+//! has no such Lease, which a read cannot tell from one that was deleted.
 
 use std::collections::HashMap;
 
 use overlap_checker::records::{Body, Replica, Token};
 
 use super::Check;
-use crate::evidence::Evidence;
+use super::leases::Histories;
+use crate::evidence::{Evidence, LeaseState};
 use crate::time::TrueTime;
 
-/// Judges every renewal that was written down after a restore.
-pub(super) fn check(evidence: &Evidence) -> Check {
+/// Judges every renewal that was written down after a restore, and every write that proves one.
+pub(super) fn check(evidence: &Evidence, histories: &Histories<'_>) -> Check {
     let mut check = Check::new("rewound");
+    renewals(evidence, &mut check);
+    for (lease, states) in histories.all() {
+        for process in &evidence.processes {
+            let writes: Vec<_> =
+                states.iter().copied().filter(|state| state.by.as_ref() == Some(&process.identity)).collect();
+            for restore in &evidence.restores {
+                proofs(evidence, lease, &writes, process.rate, *restore, &mut check);
+            }
+        }
+    }
+    check
+}
+
+/// The writes of one Lease by one process, before and after one restore.
+fn proofs(
+    evidence: &Evidence,
+    lease: &str,
+    writes: &[&LeaseState],
+    rate: f64,
+    restore: TrueTime,
+    check: &mut Check,
+) {
+    let wait = evidence.schedule.timings.lease_duration.div_f64(rate);
+    let (before, after) = writes.split_at(writes.partition_point(|write| write.sent < restore));
+    // The answer to its last write may have been lost. That it knew the one before is shown by its last, which names that state or a later one.
+    let [.., known, last] = before else { return };
+    let [proof, next, ..] = after else { return };
+    // Later, it may have learned of the restore otherwise, and have waited.
+    let proves = known.uid == last.uid && proof.version < known.version && proof.sent < restore + wait;
+    if !proves {
+        return;
+    }
+    check.judged += 1;
+    if next.sent < proof.sent + wait {
+        let sentence = format!(
+            "{} wrote {lease} at {}, though its write sent at {} was accepted with version {}, below version {} that it knew: that proves the \
+             restore of etcd at {restore}, and LeaseDuration was not over.",
+            proof.by.as_ref().map_or("nobody", |by| &by.0),
+            next.sent,
+            proof.sent,
+            proof.version,
+            known.version,
+        );
+        check.violated(next.at, sentence);
+    }
+}
+
+fn renewals(evidence: &Evidence, check: &mut Check) {
     let rates: HashMap<&Replica, f64> =
         evidence.processes.iter().map(|process| (&process.identity, process.rate)).collect();
     let mut begun: HashMap<(&Replica, &str, Token), TrueTime> = HashMap::new();
@@ -45,7 +98,6 @@ pub(super) fn check(evidence: &Evidence) -> Check {
             _ => {}
         }
     }
-    check
 }
 
 #[cfg(test)]
@@ -74,5 +126,32 @@ mod tests {
         story.holds("a", 0, 45_000, 60_000);
         story.evidence.restores.push(at(25_000));
         only_of(&story, "rewound", 0);
+    }
+
+    /// A member Lease that A renews twice before the restore at 25 s, that the backup does not have, and that A makes anew at 30 s and
+    /// writes again at `next`.
+    fn made_anew(version: u64, next: u64) -> Story {
+        const LEASE: &str = "op-member-0011aabbccdd";
+        let mut story = Story::settled();
+        story.runs("a", 0, 0);
+        for when in [20_000, 22_000, 24_000] {
+            story.wrote(LEASE, "a", when, when + 1, "a", 0);
+        }
+        story.evidence.restores.push(at(25_000));
+        story.wrote(LEASE, "a", 30_000, 30_001, "a", 0);
+        let anew = story.evidence.leases.last_mut().expect("told");
+        (anew.version, anew.uid) = (version, "anew".to_owned());
+        story.wrote(LEASE, "a", next, next + 1, "a", 0);
+        story
+    }
+
+    #[test]
+    fn a_term_that_begins_on_a_write_that_proves_the_restore_is_caught() {
+        let sentences = only_of(&made_anew(1, 32_000), "rewound", 1);
+        assert!(sentences[0].contains("wrote op-member-0011aabbccdd at 32.000"), "{sentences:?}");
+        // LeaseDuration after the proof.
+        only_of(&made_anew(1, 45_001), "rewound", 0);
+        // A version above what was known proves nothing.
+        only_of(&made_anew(1_000, 32_000), "rewound", 0);
     }
 }

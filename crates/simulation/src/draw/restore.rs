@@ -16,6 +16,9 @@ const ONE_IN: u8 = 10;
 /// Clocks are this much slow at most, and a little more: a restore lasts for LeaseDuration on each.
 const SLOWEST: f64 = 1.02;
 
+/// One long restore in so many is of a backup from before the first replica was started.
+const HAS_NO_LEASES_ONE_IN: u8 = 3;
+
 /// A restore; `None` in most schedules.
 pub(super) fn draw(rng: &mut Rng, ground: &Ground, replicas: &[ReplicaSpec]) -> Option<Vec<Fault>> {
     if rng.u8(..ONE_IN) != 0 {
@@ -81,7 +84,6 @@ fn long(rng: &mut Rng, ground: &Ground) -> Vec<Fault> {
             what,
         });
     }
-    faults.push(Fault { at, lasts, what: FaultKind::Restore { backup } });
     // Leases pass on after it too. Not always: who is started anew knows of no other history, and takes over from all who do.
     if rng.u8(..3) == 0 {
         let later = at + lasts + between(rng, Duration::ZERO, lease_duration);
@@ -89,6 +91,10 @@ fn long(rng: &mut Rng, ground: &Ground) -> Vec<Fault> {
         let what = if rng.bool() { FaultKind::Crash(seat) } else { FaultKind::Terminate(seat) };
         faults.push(Fault { at: later, lasts: lease_duration, what });
     }
+    // Reads find no Lease then, which proves nothing. What proves the restore is the first write that makes one anew.
+    let has_no_leases = rng.u8(..HAS_NO_LEASES_ONE_IN) == 0;
+    let backup = if has_no_leases { TrueTime::START } else { backup };
+    faults.push(Fault { at, lasts, what: FaultKind::Restore { backup } });
     faults.sort_by_key(|fault| fault.at);
     faults
 }
@@ -96,10 +102,11 @@ fn long(rng: &mut Rng, ground: &Ground) -> Vec<Fault> {
 #[cfg(test)]
 mod tests {
     use crate::schedule::{FaultKind, Schedule};
+    use crate::time::TrueTime;
 
     #[test]
     fn a_restore_lasts_for_lease_duration_on_the_slowest_clock_or_no_process_starts_after_the_backup() {
-        let (mut short, mut long) = (0, 0);
+        let (mut short, mut long, mut without_leases) = (0, 0, 0);
         for schedule in (1..=400).map(Schedule::draw) {
             let slowest = schedule.replicas.iter().map(|replica| replica.drift_ppm).min().unwrap_or(0);
             let least = schedule.timings.lease_duration.div_f64(1.0 + f64::from(slowest.min(0)) / 1e6);
@@ -110,6 +117,7 @@ mod tests {
                 assert!(over < schedule.busy_for, "seed {}: {fault:?}", schedule.seed);
                 if fault.lasts >= least {
                     long += 1;
+                    without_leases += u32::from(backup == TrueTime::START);
                     continue;
                 }
                 short += 1;
@@ -122,6 +130,9 @@ mod tests {
                 assert!(!others.any(|fault| ends(&fault.what)), "seed {}: {fault:?}", schedule.seed);
             }
         }
-        assert!(short > 0 && long > 0, "{short} and {long}");
+        assert!(
+            short > 0 && long > without_leases && without_leases > 0,
+            "{short}, {long}, {without_leases}"
+        );
     }
 }

@@ -16,7 +16,7 @@ const fn mutant(name: &'static str, checker: &'static str, bound: u64) -> Mutant
 }
 
 /// Those that schedules can tell from the rules.
-pub(crate) const MUTANTS: [Mutant; 36] = [
+pub(crate) const MUTANTS: [Mutant; 37] = [
     // lease-core
     mutant("expiry-by-wall-clock", "one-holder", 100),
     mutant("takeover-at-first-sight", "one-holder", 100),
@@ -37,6 +37,7 @@ pub(crate) const MUTANTS: [Mutant; 36] = [
     mutant("transitions-not-counted", "renewals", 50),
     mutant("old-news-after-rewind", "unowned", 300),
     mutant("terms-survive-rewind", "rewound", 300),
+    mutant("writes-prove-no-rewind", "rewound", 300),
     // shard-router
     mutant("skip-drain", "overlap", 100),
     mutant("no-barrier", "barrier", 50),
