@@ -33,6 +33,8 @@ enum Verb {
     Test(suite::TestOptions),
     /// Check the formatting (cargo fmt --check)
     Fmt,
+    /// Check that no modules import each other in a circle
+    Layers,
     /// Prove that the core of lease-core needs neither tokio nor kube
     Purity,
     /// Run clippy on every target with every feature; warnings are errors
@@ -94,6 +96,7 @@ fn main() -> ExitCode {
         Verb::Demo { args } => steps::demo::run(&args),
         Verb::Test(options) => suite::run(&options),
         Verb::Fmt => suite::run_one("fmt"),
+        Verb::Layers => suite::run_one("layers"),
         Verb::Purity => suite::run_one("purity"),
         Verb::Lint => suite::run_one("lint"),
         Verb::Doc => suite::run_one("doc"),

@@ -15,6 +15,7 @@ pub(crate) mod e2e;
 mod fmt;
 pub(crate) mod generate;
 pub(crate) mod image;
+mod layers;
 mod lint;
 mod mutants;
 mod package;
@@ -42,8 +43,9 @@ pub(crate) struct Step {
 }
 
 /// In the order of running: what is quick and fails often comes first.
-pub(crate) const ALL: [Step; 14] = [
+pub(crate) const ALL: [Step; 15] = [
     Step { name: "fmt", fast: true, run: fmt::run },
+    Step { name: "layers", fast: true, run: layers::run },
     Step { name: "purity", fast: true, run: purity::run },
     Step { name: "lint", fast: true, run: lint::run },
     Step { name: "doc", fast: false, run: doc::run },

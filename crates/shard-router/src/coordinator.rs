@@ -128,7 +128,7 @@ impl<K: Sharded, R: Reconciler<K>> Coordinator<K, R> {
     }
 
     async fn commit(&self, term: &Term, layout: Layout) -> Commit {
-        let (key, json) = layout.annotation(&self.setup.names);
+        let (key, json) = self.setup.names.annotation_of_layout(&layout);
         if let Err(error) = term.annotate([(key, Some(json))].into()).await {
             tracing::warn!(%error, "the layout was not committed; retrying");
             return Commit::Again;

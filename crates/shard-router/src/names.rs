@@ -2,7 +2,7 @@
 
 use lease_core::{Identity, Installation, LeaderElectionId, LeaseName, NameError};
 
-use crate::routing::{bucket::ShardId, hash::hash};
+use crate::routing::{bucket::ShardId, hash::hash, layout::Layout};
 
 /// The names that belong to one operator. Two operators in one namespace differ by the LeaderElectionID; two
 /// operators on one object differ by the domain.
@@ -69,6 +69,11 @@ impl Names {
     /// the one that its holder works by.
     pub fn layout_annotation(&self) -> String {
         self.under_domain("layout")
+    }
+
+    /// The annotation of the coordinator Lease that carries this layout: its key, and the layout as JSON.
+    pub(crate) fn annotation_of_layout(&self, layout: &Layout) -> (String, String) {
+        (self.layout_annotation(), serde_json::to_string(layout).expect("a layout is plain data"))
     }
 
     /// The annotation of the coordinator Lease that carries the [plan](crate::Plan).

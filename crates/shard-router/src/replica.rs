@@ -128,7 +128,7 @@ impl<K: Sharded, R: Reconciler<K>> Replica<K, R> {
         watchers.spawn(report::follow(setup.clone(), None, &member, wake.clone()));
         let mut shard_candidates =
             ShardCandidates::new(elections.identity().clone(), setup.clock.clone(), setup.layout.shards);
-        let (key, layout) = setup.layout.annotation(&setup.names);
+        let (key, layout) = setup.names.annotation_of_layout(&setup.layout);
         for shard in setup.layout.shards.shards() {
             let candidate = elections.candidate(
                 setup.names.shard(shard)?,

@@ -60,7 +60,7 @@ impl ControlLoop<'_> {
         if !ours || view.committed != Committed::Nothing {
             return true;
         }
-        let (key, json) = self.layout.annotation(&self.names);
+        let (key, json) = self.names.annotation_of_layout(&self.layout);
         self.note(key, json).await
     }
 
@@ -116,7 +116,7 @@ impl ControlLoop<'_> {
                 self.lease_history.reservation(),
                 self.clock.wall(),
             );
-            lease.annotations_mut().extend([self.layout.annotation(&self.names)]);
+            lease.annotations_mut().extend([self.names.annotation_of_layout(&self.layout)]);
             self.lease_history.creating(shard);
             match self.api.create(lease).await {
                 Ok(_) => {}

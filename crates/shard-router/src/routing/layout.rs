@@ -4,12 +4,9 @@ use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    names::Names,
-    routing::{
-        bucket::{BUCKETS, Bucket, ShardCount, ShardId},
-        hash::HASH_VERSION,
-    },
+use crate::routing::{
+    bucket::{BUCKETS, Bucket, ShardCount, ShardId},
+    hash::HASH_VERSION,
 };
 
 /// What the coordinator commits on its Lease and every replica must agree with before it runs a shard.
@@ -61,11 +58,6 @@ impl Layout {
     /// The same with the kind that `configured` is for, where a version committed it that did not say.
     pub(crate) fn completed(&self, configured: &Layout) -> Self {
         Self { kind: self.kind.clone().or_else(|| configured.kind.clone()), ..self.clone() }
-    }
-
-    /// The annotation that carries it, and its JSON.
-    pub(crate) fn annotation(&self, names: &Names) -> (String, String) {
-        (names.layout_annotation(), serde_json::to_string(self).expect("a layout is plain data"))
     }
 
     /// The shard that a bucket belongs to. Pure: every replica of every version that knows the number of shards
