@@ -88,7 +88,7 @@ impl Modules {
     }
 
     fn target(&self, module: &[String], import: &Import) -> Option<ModulePath> {
-        self.resolve(self.absolute(module, &import.path)?, DEEPEST)
+        self.resolve(&self.absolute(module, &import.path)?, DEEPEST)
     }
 
     /// The path from the crate's root; `None` for another crate's.
@@ -118,7 +118,7 @@ impl Modules {
     }
 
     /// The module where something is defined, through re-exports.
-    fn resolve(&self, path: ModulePath, deepest: usize) -> Option<ModulePath> {
+    fn resolve(&self, path: &[String], deepest: usize) -> Option<ModulePath> {
         let known = (0..=path.len()).rev().find(|length| self.0.contains_key(&path[..*length]))?;
         let (module, rest) = path.split_at(known);
         let (Some(name), Some(deeper)) = (rest.first(), deepest.checked_sub(1)) else {
@@ -141,7 +141,7 @@ impl Modules {
                 .find(|path| self.has(path, name))
                 .map(|path| [path.as_slice(), rest].concat()),
         };
-        through.map_or_else(|| Some(module.to_vec()), |path| self.resolve(path, deeper))
+        through.map_or_else(|| Some(module.to_vec()), |path| self.resolve(&path, deeper))
     }
 
     fn has(&self, module: &[String], name: &str) -> bool {
