@@ -93,7 +93,7 @@ mod tests {
 
     /// Leases of these shards, which say that there are `of` of them.
     fn saying(shards: &[u16], layout: &Layout) -> Vec<Lease> {
-        let json = names().annotation_of_layout(&layout).1;
+        let json = names().annotation_of_layout(layout).1;
         shards.iter().map(|shard| lease(*shard, Some(&json))).collect()
     }
 
