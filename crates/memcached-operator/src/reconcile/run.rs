@@ -1,7 +1,9 @@
 //! The pipeline, put together.
 
 use std::borrow::Cow;
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use k8s_openapi::api::apps::v1::StatefulSet;
 use kube::Client;
@@ -20,6 +22,10 @@ use super::pods::{self, Look};
 use super::status::{DEGRADED, FAILED, Outcome, READY, condition, sentences, status, write};
 use super::validate::{Problem, validate};
 use crate::crd::Memcached;
+
+/// A resource that says nothing yet is told to be looked after once its first reconcile has taken this long: webhooks may take half a
+/// minute, and until then nobody would know whether the operator has seen it.
+const SAYS_NOTHING_FOR: Duration = Duration::from_secs(1);
 
 /// Reconciles one `Memcached` after the other. Holds no client: each reconcile gets one that works only as long as this
 /// replica holds the resource's shard.
@@ -84,18 +90,20 @@ impl MemcachedReconciler {
             self.forget(seen);
             return Ok(Action::await_change());
         }
-        // Before anything slow: to those who wait for it, a resource that says nothing counts as ready.
-        let Some(memcached) = self.begin(client, seen).await? else {
+        let work = async {
+            self.delay.pass(seen, self.clock.as_ref()).await;
+            match children {
+                Ok(observed) => {
+                    let result = Box::pin(self.converge(seen, client, bucket, &observed)).await;
+                    (observed, result)
+                }
+                Err(error) => (Observed::default(), Err(Failure::Error(error))),
+            }
+        };
+        let (memcached, (observed, result)) = self.beginning(client, seen, work).await;
+        let Some(memcached) = memcached? else {
             self.forget(seen);
             return Ok(Action::await_change());
-        };
-        self.delay.pass(&memcached, self.clock.as_ref()).await;
-        let (observed, result) = match children {
-            Ok(observed) => {
-                let result = Box::pin(self.converge(&memcached, client, bucket, &observed)).await;
-                (observed, result)
-            }
-            Err(error) => (Observed::default(), Err(Failure::Error(error))),
         };
         let servers = observed.stateful_set.as_deref();
         match result {
@@ -148,19 +156,30 @@ impl MemcachedReconciler {
         }
     }
 
-    /// Says on a resource that says nothing yet that it is being looked after. `None` if it is gone.
-    async fn begin<'a>(
+    /// Does the work and, where that takes long, says meanwhile on a resource that says nothing yet that it is being looked after.
+    /// Returns the resource as it is then, `None` if it is gone.
+    ///
+    /// Most work is over sooner, and its result makes this write unnecessary.
+    async fn beginning<'a, T>(
         &self,
         client: &Client,
         memcached: &'a Memcached,
-    ) -> Result<Option<Cow<'a, Memcached>>, ReconcileError> {
+        work: impl Future<Output = T>,
+    ) -> (Result<Option<Cow<'a, Memcached>>, ReconcileError>, T) {
+        let mut work = pin!(work);
         let conditions = memcached.status.as_ref().map_or(&[][..], |status| &status.conditions);
         // `Unknown` is what the definition says of a resource that nobody has looked at.
         if condition(conditions, READY).is_some_and(|ready| ready.status != "Unknown") {
-            return Ok(Some(Cow::Borrowed(memcached)));
+            return (Ok(Some(Cow::Borrowed(memcached))), work.await);
+        }
+        tokio::select! {
+            biased;
+            done = &mut work => return (Ok(Some(Cow::Borrowed(memcached))), done),
+            () = self.clock.sleep(SAYS_NOTHING_FOR) => {}
         }
         let status = status(memcached, None, &Outcome::Begun, self.clock.wall());
-        write(client, memcached, &status).await
+        let (begun, done) = tokio::join!(Box::pin(write(client, memcached, &status)), work);
+        (begun, done)
     }
 
     async fn report(

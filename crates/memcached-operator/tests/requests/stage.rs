@@ -62,6 +62,15 @@ impl Stage {
     }
 
     pub(crate) fn start(&self, pod: &str) -> Replica {
+        self.start_with(pod, |reconciler| reconciler)
+    }
+
+    /// A replica whose reconciler has been changed.
+    pub(crate) fn start_with(
+        &self,
+        pod: &str,
+        change: impl FnOnce(MemcachedReconciler) -> MemcachedReconciler,
+    ) -> Replica {
         let clock: Arc<dyn Clock> = Arc::new(Paused::new());
         let id = LeaderElectionId::new("memcached-operator").expect("an ID");
         let mut elections =
@@ -72,7 +81,7 @@ impl Stage {
         let mut options = Options::for_crd::<Memcached>(elections);
         options.seed = 1;
         let replica = controller(Client::new(self.counter.clone(), "default"), options);
-        let reconciler = MemcachedReconciler::new(pod).with_clock(clock);
+        let reconciler = change(MemcachedReconciler::new(pod).with_clock(clock));
         let stop = CancellationToken::new();
         let stopped = stop.clone().cancelled_owned();
         let running = tokio::spawn(async move { replica.run(reconciler, stopped).await.expect("it runs") });
