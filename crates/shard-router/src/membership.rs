@@ -7,8 +7,9 @@ pub(crate) mod predecessor;
 
 use std::{collections::BTreeMap, time::Duration};
 
-use k8s_openapi::api::coordination::v1::Lease;
-use lease_core::{Identity, Installation, LastChange, Monotonic, ObservedLease, Revision, observed};
+use lease_core::{
+    Identity, Installation, LastChange, Monotonic, ObservedLease, Revision, ShownLease, observed,
+};
 
 use self::incumbent::installation_of;
 use crate::{names::Names, routing::plan::Member, rules};
@@ -17,6 +18,7 @@ use crate::{names::Names, routing::plan::Member, rules};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct MemberLease {
     lease: ObservedLease,
+    shown_at: Monotonic,
     draining: bool,
     /// It could not work on the shards that it held.
     unable: bool,
@@ -25,18 +27,19 @@ pub(crate) struct MemberLease {
 
 impl MemberLease {
     /// Reads a member Lease; `None` if it is not one, or is no Lease one could work with.
-    pub(crate) fn read(names: &Names, lease: &Lease) -> Option<(String, Self)> {
+    pub(crate) fn read(names: &Names, lease: &ShownLease) -> Option<(String, Self)> {
         let name = lease.metadata.name.as_ref().filter(|name| names.is_member(name))?;
         let observed = observed(lease).ok()?;
         let annotations = lease.metadata.annotations.as_ref();
         let says = |annotation| annotations.is_some_and(|all| all.contains_key(&annotation));
         let (draining, unable) = (says(names.draining_annotation()), says(names.unable_annotation()));
         let installation = installation_of(names, lease);
-        Some((name.clone(), Self { lease: observed, draining, unable, installation }))
+        let shown_at = lease.shown_at;
+        Some((name.clone(), Self { lease: observed, shown_at, draining, unable, installation }))
     }
 }
 
-/// Judges members by this replica's monotonic clock, from the moment it last saw the record change, for the duration
+/// Judges members by this replica's monotonic clock, from the moment the watch last showed a change of the record, for the duration
 /// that the record itself states. A replica that has just started takes everyone for alive at first.
 #[derive(Debug, Clone)]
 pub(crate) struct Membership {
@@ -69,7 +72,7 @@ impl Membership {
         let before = std::mem::take(&mut self.seen);
         let seen = leases.into_iter().map(|(name, member)| {
             let known = before.get(&name).map(|seen| &seen.change);
-            let change = LastChange::of(&member.lease, known, now, self.lease_duration);
+            let change = LastChange::of(&member.lease, known, member.shown_at, self.lease_duration);
             (name, ObservedMember { member, change })
         });
         self.seen = seen.collect();
@@ -134,17 +137,28 @@ mod tests {
         let holder = Identity::new(format!("{name}_x")).ok();
         let record = LeaseRecord { holder, lease_duration: Some(5 * SECOND), ..LeaseRecord::default() };
         let lease = ObservedLease { name: LeaseName::from_server(name), revision, record, successor: None };
-        (name.into(), MemberLease { lease, draining, unable: false, installation: None })
+        let shown_at = Monotonic::ORIGIN;
+        (name.into(), MemberLease { lease, shown_at, draining, unable: false, installation: None })
+    }
+
+    /// Shows these Leases now.
+    fn observe(
+        membership: &mut Membership,
+        now: Monotonic,
+        leases: impl IntoIterator<Item = (String, MemberLease)>,
+    ) {
+        let shown = leases.into_iter().map(|(name, member)| (name, MemberLease { shown_at: now, ..member }));
+        membership.observe(now, shown);
     }
 
     #[test]
     fn a_member_lives_for_its_own_duration_after_its_last_change_as_seen_here() {
         let mut membership = Membership::of(None, LEASE_DURATION);
-        membership.observe(at(1), [lease("a", 1, false), lease("b", 2, false)]);
+        observe(&mut membership, at(1), [lease("a", 1, false), lease("b", 2, false)]);
         assert_eq!(membership.members().len(), 2);
         assert_eq!(membership.next_expiry(at(1)), Some(at(6)));
-        membership.observe(at(4), [lease("a", 3, false), lease("b", 2, false)]);
-        membership.observe(at(6), [lease("a", 3, false), lease("b", 2, false)]);
+        observe(&mut membership, at(4), [lease("a", 3, false), lease("b", 2, false)]);
+        observe(&mut membership, at(6), [lease("a", 3, false), lease("b", 2, false)]);
         let alive: Vec<_> = membership.members().iter().map(|member| member.identity.pod()).collect();
         assert_eq!(alive, ["a"]);
         assert_eq!(membership.stable_for(at(8)), 2 * SECOND);
@@ -159,7 +173,7 @@ mod tests {
         let mut members = [lease("a", 1, false), lease("b", 2, false), lease("old", 3, false)];
         members[0].1.installation = installation("ns/a");
         members[1].1.installation = installation("ns/b");
-        membership.observe(at(1), members);
+        observe(&mut membership, at(1), members);
         let alive: Vec<_> = membership.members().iter().map(|member| member.identity.pod()).collect();
         assert_eq!(alive, ["a", "old"]);
         assert_eq!(membership.long_dead(at(16), 10 * SECOND).len(), 3);
@@ -170,7 +184,7 @@ mod tests {
         let mut membership = Membership::of(None, LEASE_DURATION);
         let mut members = [lease("a", 1, false), lease("b", 2, false)];
         members[0].1.unable = true;
-        membership.observe(at(1), members.clone());
+        observe(&mut membership, at(1), members.clone());
         let eligible = |membership: &Membership| {
             membership.members().iter().map(|member| member.eligible).collect::<Vec<_>>()
         };
@@ -178,17 +192,30 @@ mod tests {
         let me = |name| Identity::new(format!("{name}_x")).unwrap();
         assert!(membership.another_is_able(&me("a")) && !membership.another_is_able(&me("b")));
         members[1].1.unable = true;
-        membership.observe(at(1), members);
+        observe(&mut membership, at(1), members);
         assert_eq!(eligible(&membership), [true, true]);
+    }
+
+    #[test]
+    fn a_member_that_is_looked_at_late_has_been_silent_since_its_last_renewal_was_shown() {
+        let mut membership = Membership::of(None, LEASE_DURATION);
+        observe(&mut membership, at(1), [lease("a", 1, false)]);
+        let (name, member) = lease("a", 2, false);
+        let renewed = [(name, MemberLease { shown_at: at(3), ..member })];
+        membership.observe(at(6), renewed.clone());
+        assert_eq!(membership.members().len(), 1);
+        assert_eq!(membership.next_expiry(at(6)), Some(at(8)));
+        membership.observe(at(8), renewed);
+        assert!(membership.members().is_empty());
     }
 
     #[test]
     fn renewals_do_not_disturb_stability_and_draining_does() {
         let mut membership = Membership::of(None, LEASE_DURATION);
-        membership.observe(at(1), [lease("a", 1, false)]);
-        membership.observe(at(3), [lease("a", 2, false)]);
+        observe(&mut membership, at(1), [lease("a", 1, false)]);
+        observe(&mut membership, at(3), [lease("a", 2, false)]);
         assert_eq!(membership.stable_for(at(4)), 3 * SECOND);
-        membership.observe(at(5), [lease("a", 3, true)]);
+        observe(&mut membership, at(5), [lease("a", 3, true)]);
         assert_eq!(membership.stable_for(at(5)), Duration::ZERO);
         assert!(!membership.members()[0].eligible);
     }

@@ -14,7 +14,8 @@ use std::{collections::BTreeSet, future::Future, sync::Arc, time::Duration};
 
 use kube::Api;
 use lease_core::{
-    Candidate, CandidateOptions, Connection, Creation, Elections, Identity, InvalidOption, NOBODY, Term,
+    Candidate, CandidateOptions, Connection, Creation, Elections, Identity, InvalidOption, Monotonic, NOBODY,
+    Term, Timings,
 };
 use parking_lot::Mutex;
 use tokio::{
@@ -179,7 +180,7 @@ impl<K: Sharded, R: Reconciler<K>> Replica<K, R> {
             if rewinds > 0 {
                 self.lease_history.invalidate();
             }
-            self.lease_history.observe(snapshot.iter().map(AsRef::as_ref));
+            self.lease_history.observe(snapshot.iter().map(|shown| &*shown.lease));
             let view = self.view.observe(now, &snapshot);
             self.setup.metrics.foreign_installation(view.foreign().is_some());
             self.setup.metrics.predecessor(view.yields_to().is_some());
@@ -205,7 +206,7 @@ impl<K: Sharded, R: Reconciler<K>> Replica<K, R> {
             tokio::select! {
                 () = leases.changed() => self.setup.clock.sleep(DEBOUNCE).await,
                 () = self.wake.notified() => {}
-                () = self.setup.clock.sleep(timings.hurried_retry()) => {}
+                () = self.setup.clock.sleep(until_next_look(&view, now, timings)) => {}
             }
         }
     }
@@ -256,6 +257,12 @@ impl<K: Sharded, R: Reconciler<K>> Replica<K, R> {
         };
         self.shard_candidates.contend(*verdict == Verdict::Work && !leaves_to_others, disposition);
     }
+}
+
+/// A member's silence is announced by no change of a Lease.
+fn until_next_look(view: &ClusterView, now: Monotonic, timings: Timings) -> Duration {
+    let expiry = view.membership.next_expiry(now).map(|expiry| expiry.duration_since(now));
+    expiry.map_or(timings.hurried_retry(), |expiry| expiry.min(timings.hurried_retry()))
 }
 
 async fn lease_history<K: Sharded, R: Reconciler<K>>(setup: &Setup<K, R>) -> LeaseHistory {

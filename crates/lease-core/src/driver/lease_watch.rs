@@ -9,12 +9,13 @@ use std::time::Duration;
 use futures::StreamExt;
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::runtime::watcher::{self, Event};
-use parking_lot::{Mutex, MutexGuard, RwLock};
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::{Notify, mpsc, watch};
 
 use super::clock::Clock;
 use super::health::Journal;
 use super::lease_api::LeaseApi;
+use super::lease_view::{LeaseView, Shown, ShownLease, is_renewal};
 use crate::backoff::Backoff;
 use crate::name::LeaseName;
 use crate::revision::{ResourceVersion, Uid};
@@ -33,54 +34,12 @@ pub(super) enum WatchUpdate {
     Rewound(u64),
 }
 
-/// All Leases of the operator as the watch last showed them. May lag; what matters is checked by the API server.
-#[derive(Clone, Debug)]
-pub struct LeaseView {
-    leases: Arc<RwLock<BTreeMap<LeaseName, Arc<Lease>>>>,
-    /// See [`LeaseWatch::read`].
-    unlabelled: Arc<RwLock<BTreeMap<LeaseName, Arc<Lease>>>>,
-    /// Counts changes; 0 until the first list is complete.
-    changes: watch::Receiver<u64>,
-}
-
-impl LeaseView {
-    /// Every Lease that carries the operator's election label, and those that this process contends for and that lack it, as last
-    /// read.
-    pub fn snapshot(&self) -> Vec<Arc<Lease>> {
-        let leases = self.leases.read();
-        let unlabelled = self.unlabelled.read();
-        let others =
-            unlabelled.iter().filter(|(name, _)| !leases.contains_key(*name)).map(|(_, lease)| lease);
-        leases.values().chain(others).cloned().collect()
-    }
-
-    /// One of them.
-    pub fn get(&self, name: &LeaseName) -> Option<Arc<Lease>> {
-        let labelled = self.leases.read().get(name).cloned();
-        labelled.or_else(|| self.unlabelled.read().get(name).cloned())
-    }
-
-    /// Ready when something has changed since this view was made or last said so.
-    pub async fn changed(&mut self) {
-        if self.changes.changed().await.is_err() {
-            // The watch has ended with its process' elections: nothing will change any more.
-            std::future::pending::<()>().await;
-        }
-    }
-
-    /// Ready once the first list is complete.
-    pub async fn synced(&mut self) {
-        if self.changes.wait_for(|changes| *changes > 0).await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    }
-}
-
 /// The watch, and those who listen.
 #[derive(Debug)]
 pub(super) struct LeaseWatch {
-    leases: Arc<RwLock<BTreeMap<LeaseName, Arc<Lease>>>>,
-    unlabelled: Arc<RwLock<BTreeMap<LeaseName, Arc<Lease>>>>,
+    leases: Arc<Shown>,
+    /// See [`LeaseWatch::read`].
+    unlabelled: Arc<Shown>,
     changes: watch::Sender<u64>,
     listeners: Mutex<BTreeMap<LeaseName, Vec<mpsc::UnboundedSender<WatchUpdate>>>>,
     expected: Mutex<Option<Expected>>,
@@ -130,7 +89,7 @@ impl LeaseWatch {
         let (tell, updates) = mpsc::unbounded_channel();
         let mut listeners = self.lock_listeners();
         if let Some(lease) = self.leases.read().get(name) {
-            let _ = tell.send(WatchUpdate::Lease(self.rewinds(), Arc::clone(lease)));
+            let _ = tell.send(WatchUpdate::Lease(self.rewinds(), Arc::clone(&lease.lease)));
         }
         listeners.entry(name.clone()).or_default().push(tell);
         updates
@@ -138,18 +97,22 @@ impl LeaseWatch {
 
     /// A candidate has read its Lease by name. One without the election label is invisible to the watch: somebody else made it,
     /// or took the label off. `None` if there is none like that.
-    pub(super) fn read(&self, name: &LeaseName, unlabelled: Option<&Arc<Lease>>) {
+    pub(super) fn read(&self, name: &LeaseName, unlabelled: Option<&Arc<Lease>>, now: Monotonic) {
         let mut known = self.unlabelled.write();
-        let version = |lease: &Arc<Lease>| lease.metadata.resource_version.clone();
-        let before = known.get(name).map(version);
-        if before == unlabelled.map(version) {
+        let version = |lease: &Lease| lease.metadata.resource_version.clone();
+        let before = known.get(name);
+        if before.map(|lease| version(lease)) == unlabelled.map(|lease| version(lease)) {
             return;
         }
+        let changes_nothing = before.zip(unlabelled).is_some_and(|(before, lease)| is_renewal(before, lease));
         match unlabelled {
-            Some(lease) => known.insert(name.clone(), Arc::clone(lease)),
+            Some(lease) => known.insert(name.clone(), ShownLease { lease: Arc::clone(lease), shown_at: now }),
             None => known.remove(name),
         };
         drop(known);
+        if changes_nothing {
+            return;
+        }
         // Before the first list is complete, it alone says when the Leases are known.
         self.changes.send_if_modified(|changes| {
             *changes += u64::from(*changes > 0);
@@ -222,7 +185,7 @@ impl LeaseWatch {
                     event = stream.next() => match event {
                         Some(Ok(event)) => {
                             problem::is_over(&event, &api, &journal, clock.now().monotonic);
-                            if !self.take(history, event, &mut listed) {
+                            if !self.take(history, event, &mut listed, clock.now().monotonic) {
                                 break;
                             }
                         }
@@ -281,7 +244,13 @@ impl LeaseWatch {
     }
 
     /// Takes what a watch of the history of this number shows. `false` if that history is gone.
-    fn take(&self, history: u64, event: Event<Lease>, listed: &mut BTreeSet<LeaseName>) -> bool {
+    fn take(
+        &self,
+        history: u64,
+        event: Event<Lease>,
+        listed: &mut BTreeSet<LeaseName>,
+        now: Monotonic,
+    ) -> bool {
         if self.rewinds() != history {
             return false;
         }
@@ -289,14 +258,14 @@ impl LeaseWatch {
             Event::Init => listed.clear(),
             Event::InitApply(lease) => {
                 listed.insert(name(&lease));
-                self.show(lease);
+                self.show(lease, now);
             }
             Event::InitDone => {
                 let leases = self.leases.read();
                 let gone: Vec<_> = leases
                     .iter()
                     .filter(|(name, _)| !listed.contains(*name))
-                    .map(|(_, lease)| Arc::clone(lease))
+                    .map(|(_, lease)| Arc::clone(&lease.lease))
                     .collect();
                 drop(leases);
                 for lease in gone {
@@ -306,8 +275,9 @@ impl LeaseWatch {
                 self.changes.send_modify(|changes| *changes += 1);
             }
             Event::Apply(lease) => {
-                self.show(lease);
-                self.changes.send_modify(|changes| *changes += 1);
+                if !self.show(lease, now) {
+                    self.changes.send_modify(|changes| *changes += 1);
+                }
             }
             Event::Delete(lease) => {
                 self.hide(&lease);
@@ -317,12 +287,16 @@ impl LeaseWatch {
         true
     }
 
-    fn show(&self, lease: Lease) {
+    /// Returns whether that is a renewal that changes nothing else.
+    fn show(&self, lease: Lease, now: Monotonic) -> bool {
         let name = name(&lease);
         let lease = Arc::new(lease);
         let listeners = self.lock_listeners();
-        self.leases.write().insert(name.clone(), Arc::clone(&lease));
+        let shown = ShownLease { lease: Arc::clone(&lease), shown_at: now };
+        let before = self.leases.write().insert(name.clone(), shown);
+        let changes_nothing = before.is_some_and(|before| is_renewal(&before, &lease));
         tell(listeners, &name, &WatchUpdate::Lease(self.rewinds(), lease));
+        changes_nothing
     }
 
     fn hide(&self, lease: &Lease) {

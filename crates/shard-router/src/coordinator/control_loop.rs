@@ -36,7 +36,7 @@ impl ControlLoop<'_> {
         loop {
             let now = self.clock.now().monotonic;
             let snapshot = leases.snapshot();
-            self.lease_history.observe(snapshot.iter().map(AsRef::as_ref));
+            self.lease_history.observe(snapshot.iter().map(|shown| &*shown.lease));
             let view = view.observe(now, &snapshot);
             let mut soon = !self.restore_layout(&view).await;
             soon |= self.publish(now, &view, &mut published).await;

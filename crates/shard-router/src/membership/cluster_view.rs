@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use k8s_openapi::api::coordination::v1::Lease;
-use lease_core::{Identity, Installation, Monotonic};
+use lease_core::{Identity, Installation, Monotonic, ShownLease};
 use parking_lot::Mutex;
 
 use crate::{
@@ -31,7 +31,7 @@ impl SharedClusterView {
     }
 
     /// Takes in the current Leases and returns the view.
-    pub(crate) fn observe(&self, now: Monotonic, leases: &[Arc<Lease>]) -> ClusterView {
+    pub(crate) fn observe(&self, now: Monotonic, leases: &[ShownLease]) -> ClusterView {
         let mut view = self.0.lock();
         view.observe(now, leases);
         view.clone()
@@ -134,16 +134,16 @@ impl ClusterView {
     }
 
     /// Takes in the current Leases.
-    pub(crate) fn observe(&mut self, now: Monotonic, leases: &[Arc<Lease>]) {
+    pub(crate) fn observe(&mut self, now: Monotonic, leases: &[ShownLease]) {
         let names = &self.names;
         let members = leases.iter().filter_map(|lease| MemberLease::read(names, lease));
         self.membership.observe(now, members);
-        self.incumbency.observe(names, now, leases.iter().map(AsRef::as_ref));
+        self.incumbency.observe(names, now, leases);
         let shard = |lease: &Lease| names.shard_of(lease.metadata.name.as_deref()?);
         self.holders = leases.iter().filter_map(|lease| Some((shard(lease)?, holder(lease)))).collect();
         let is_coordinator =
             |lease: &Lease| lease.metadata.name.as_deref().is_some_and(|name| names.is_coordinator(name));
-        let coordinator = leases.iter().find(|lease| is_coordinator(lease));
+        let coordinator = leases.iter().find(|lease| is_coordinator(lease)).map(|shown| &shown.lease);
         // Most changes are of other Leases; layout and plan are not parsed again for those.
         if !same(self.read.as_ref(), coordinator) {
             self.read = coordinator.cloned();
@@ -152,7 +152,7 @@ impl ClusterView {
         // A member Lease may come later than the coordinator's.
         let found = self.read.as_deref().and_then(|coordinator| {
             predecessor(&self.names, coordinator, |identity| {
-                is_member(&self.names, leases.iter().map(AsRef::as_ref), identity)
+                is_member(&self.names, leases.iter().map(|shown| &*shown.lease), identity)
             })
         });
         if found.is_some() {
@@ -223,13 +223,13 @@ mod tests {
         Names::new(LeaderElectionId::new("op.example.com").unwrap(), "example.com")
     }
 
-    fn lease(name: &str, holder: &str, annotations: &[(&str, String)]) -> Arc<Lease> {
+    fn lease(name: &str, holder: &str, annotations: &[(&str, String)]) -> ShownLease {
         let mut lease = Lease::default();
         lease.metadata.name = Some(name.into());
         lease.metadata.annotations =
             Some(annotations.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect());
         lease.spec.get_or_insert_default().holder_identity = Some(holder.into());
-        Arc::new(lease)
+        ShownLease { lease: Arc::new(lease), shown_at: Monotonic::ORIGIN }
     }
 
     #[test]
@@ -293,13 +293,16 @@ mod tests {
             ("example.com/installation", "ns/a".to_owned()),
             ("example.com/coordinator", "a_1".to_owned()),
         ];
-        let mut held = lease("op.example.com", "a_1", &annotations).as_ref().clone();
+        let mut held = Lease::clone(&lease("op.example.com", "a_1", &annotations));
         held.metadata.uid = Some("u".into());
         held.metadata.resource_version = Some("7".into());
         held.spec.get_or_insert_default().lease_duration_seconds = Some(5);
         let verdict_of = |own| {
             let mut view = ClusterView::new(names(), Installation::new(own).ok(), LEASE_DURATION);
-            view.observe(Monotonic::ORIGIN, &[Arc::new(held.clone())]);
+            view.observe(
+                Monotonic::ORIGIN,
+                &[ShownLease { lease: Arc::new(held.clone()), shown_at: Monotonic::ORIGIN }],
+            );
             view.verdict(&layout)
         };
         assert_eq!(verdict_of("ns/a"), Verdict::Work);
@@ -309,11 +312,11 @@ mod tests {
     #[test]
     fn who_was_seen_to_be_silent_is_dead_to_every_part_of_the_replica() {
         let view = SharedClusterView::new(names(), None, LEASE_DURATION);
-        let mut member = lease("op.example.com-member-1", "dead_1", &[]).as_ref().clone();
+        let mut member = Lease::clone(&lease("op.example.com-member-1", "dead_1", &[]));
         member.metadata.uid = Some("u".into());
         member.metadata.resource_version = Some("7".into());
         member.spec.get_or_insert_default().lease_duration_seconds = Some(5);
-        let leases = [Arc::new(member)];
+        let leases = [ShownLease { lease: Arc::new(member), shown_at: at(1) }];
         let at_first = view.observe(at(1), &leases);
         assert_eq!(at_first.membership.members().len(), 1);
         let elsewhere = view.clone().observe(at(7), &leases);

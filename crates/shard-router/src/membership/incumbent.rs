@@ -22,7 +22,9 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use k8s_openapi::api::coordination::v1::Lease;
-use lease_core::{Identity, Installation, LastChange, Monotonic, NOBODY, ObservedLease, observed};
+use lease_core::{
+    Identity, Installation, LastChange, Monotonic, NOBODY, ObservedLease, ShownLease, observed,
+};
 
 use crate::{names::Names, routing::bucket::ShardId};
 
@@ -62,7 +64,7 @@ impl Incumbency {
         &mut self,
         names: &Names,
         now: Monotonic,
-        leases: impl IntoIterator<Item = &'a Lease>,
+        leases: impl IntoIterator<Item = &'a ShownLease>,
     ) {
         let before = std::mem::take(&mut self.seen);
         let mut alive = BTreeMap::new();
@@ -70,7 +72,7 @@ impl Incumbency {
             let name = lease.metadata.name.as_deref();
             let Some(role) = name.and_then(|name| role(names, name)) else { continue };
             let Ok(read) = observed(lease) else { continue };
-            let change = LastChange::of(&read, before.get(&role), now, self.lease_duration);
+            let change = LastChange::of(&read, before.get(&role), lease.shown_at, self.lease_duration);
             if now < change.expires_at() {
                 alive.insert(role, (lease, read));
             }

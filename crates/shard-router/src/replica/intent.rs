@@ -107,7 +107,8 @@ pub(super) async fn confirm_layout<K: Sharded, R: Reconciler<K>>(
 /// What the coordinator Lease says, as just read.
 fn confirmed(names: &Names, coordinator: Option<&Lease>, elections: &Elections) -> Committed {
     let members = elections.leases().snapshot();
-    let is_member = |identity: &Identity| is_member(names, members.iter().map(AsRef::as_ref), identity);
+    let is_member =
+        |identity: &Identity| is_member(names, members.iter().map(|shown| &*shown.lease), identity);
     match coordinator.and_then(|lease| predecessor(names, lease, is_member)) {
         Some(_) => Committed::Nothing,
         None => Committed::read(names, coordinator),

@@ -2,8 +2,7 @@
 
 use std::{future::Future, sync::Arc, time::Duration};
 
-use k8s_openapi::api::coordination::v1::Lease;
-use lease_core::{Candidate, LeaseName, Monotonic, State, Term};
+use lease_core::{Candidate, LeaseName, Monotonic, ShownLease, State, Term};
 use tokio::sync::Notify;
 
 use crate::{names::Names, reconciler::Reconciler, routing::bucket::ShardId, setup::Setup, sharded::Sharded};
@@ -40,7 +39,7 @@ pub(super) fn follow<K: Sharded, R: Reconciler<K>>(
 }
 
 /// How often the coordinator Lease and the shard Leases have changed hands.
-pub(super) fn transitions<K: Sharded, R: Reconciler<K>>(setup: &Setup<K, R>, leases: &[Arc<Lease>]) {
+pub(super) fn transitions<K: Sharded, R: Reconciler<K>>(setup: &Setup<K, R>, leases: &[ShownLease]) {
     for lease in leases {
         let Some(name) = lease.metadata.name.as_deref().filter(|name| counts(&setup.names, name)) else {
             continue;

@@ -63,7 +63,7 @@ impl Task {
         match outcome {
             RequestResult::Read(Ok(lease)) => match lease.map(Arc::new) {
                 None => {
-                    self.common.lease_watch.read(&self.lease, None);
+                    self.common.lease_watch.read(&self.lease, None, self.common.clock.now().monotonic);
                     Event::Read(None)
                 }
                 Some(lease) => match self.remember(&lease) {
@@ -71,9 +71,17 @@ impl Task {
                         // A candidate that only waits writes nothing; what it reads tells whether its watch is live.
                         if self.common.election_keys.are_on(&lease) {
                             self.expect_in_watch(observed.revision.version);
-                            self.common.lease_watch.read(&self.lease, None);
+                            self.common.lease_watch.read(
+                                &self.lease,
+                                None,
+                                self.common.clock.now().monotonic,
+                            );
                         } else {
-                            self.common.lease_watch.read(&self.lease, Some(&lease));
+                            self.common.lease_watch.read(
+                                &self.lease,
+                                Some(&lease),
+                                self.common.clock.now().monotonic,
+                            );
                         }
                         Event::Read(Some(observed))
                     }
@@ -89,7 +97,7 @@ impl Task {
                     }
                     self.expect_in_watch(lease.revision.version);
                     // Whatever this process writes carries the label.
-                    self.common.lease_watch.read(&self.lease, None);
+                    self.common.lease_watch.read(&self.lease, None, self.common.clock.now().monotonic);
                 }
                 Event::WriteLanded(attempt, observed)
             }

@@ -26,6 +26,12 @@ fn lease(name: &str, version: u32, holder: &str, installation: &str) -> Lease {
     lease
 }
 
+/// Shows these Leases now.
+fn observe(incumbency: &mut Incumbency, now: Monotonic, leases: &[Lease]) {
+    let shown = leases.iter().cloned().map(|lease| ShownLease { lease: lease.into(), shown_at: now });
+    incumbency.observe(&names(), now, &shown.collect::<Vec<_>>());
+}
+
 fn refuses(incumbency: &Incumbency, own: &str) -> bool {
     incumbency.refusal(&names(), Some(&installation(own))).is_some()
 }
@@ -33,7 +39,7 @@ fn refuses(incumbency: &Incumbency, own: &str) -> bool {
 #[test]
 fn the_newcomer_refuses_and_says_whom_it_met_and_what_to_do() {
     let mut incumbency = Incumbency::new(LEASE_DURATION);
-    incumbency.observe(&names(), at(1), &[lease("op.example.com", 1, "pod-a_1", "ns/a")]);
+    observe(&mut incumbency, at(1), &[lease("op.example.com", 1, "pod-a_1", "ns/a")]);
     assert_eq!(
         incumbency.refusal(&names(), Some(&installation("ns/b"))).unwrap(),
         "the LeaderElectionID op.example.com is in use by the installation ns/a, which holds lease op.example.com \
@@ -48,28 +54,28 @@ fn the_newcomer_refuses_and_says_whom_it_met_and_what_to_do() {
 fn the_dead_and_the_released_lock_nobody_out() {
     let mut incumbency = Incumbency::new(LEASE_DURATION);
     let held = [lease("op.example.com", 1, "pod-a_1", "ns/a")];
-    incumbency.observe(&names(), at(1), &held);
-    incumbency.observe(&names(), at(5), &held);
+    observe(&mut incumbency, at(1), &held);
+    observe(&mut incumbency, at(5), &held);
     assert!(refuses(&incumbency, "ns/b"), "it may still be renewed");
     let renewed = [lease("op.example.com", 2, "pod-a_1", "ns/a")];
-    incumbency.observe(&names(), at(5), &renewed);
-    incumbency.observe(&names(), at(9), &renewed);
+    observe(&mut incumbency, at(5), &renewed);
+    observe(&mut incumbency, at(9), &renewed);
     assert!(refuses(&incumbency, "ns/b"), "it was");
-    incumbency.observe(&names(), at(10), &renewed);
+    observe(&mut incumbency, at(10), &renewed);
     assert!(!refuses(&incumbency, "ns/b"), "dead for its own duration");
 
-    incumbency.observe(&names(), at(11), &[lease("op.example.com", 3, "pod-a_1", "ns/a")]);
+    observe(&mut incumbency, at(11), &[lease("op.example.com", 3, "pod-a_1", "ns/a")]);
     assert!(refuses(&incumbency, "ns/b"), "it was only slow");
-    incumbency.observe(&names(), at(12), &[lease("op.example.com", 4, "", "ns/a")]);
+    observe(&mut incumbency, at(12), &[lease("op.example.com", 4, "", "ns/a")]);
     assert!(!refuses(&incumbency, "ns/b"), "released");
-    incumbency.observe(&names(), at(13), &[lease("op.example.com", 5, NOBODY, "ns/a")]);
+    observe(&mut incumbency, at(13), &[lease("op.example.com", 5, NOBODY, "ns/a")]);
     assert!(!refuses(&incumbency, "ns/b"), "a placeholder holds nothing");
 }
 
 #[test]
 fn an_older_version_says_nothing_of_itself_and_is_taken_for_ones_own() {
     let mut incumbency = Incumbency::new(LEASE_DURATION);
-    incumbency.observe(&names(), at(1), &[lease("op.example.com", 1, "old_1", "")]);
+    observe(&mut incumbency, at(1), &[lease("op.example.com", 1, "old_1", "")]);
     assert!(!refuses(&incumbency, "ns/a"));
 }
 
@@ -77,8 +83,8 @@ fn an_older_version_says_nothing_of_itself_and_is_taken_for_ones_own() {
 fn shards_speak_for_an_installation_whose_coordinator_is_dead() {
     let mut incumbency = Incumbency::new(LEASE_DURATION);
     let shard = |version| lease("op.example.com-shard-3", version, "pod-a_2", "ns/a");
-    incumbency.observe(&names(), at(1), &[lease("op.example.com", 1, "pod-a_1", "ns/a"), shard(2)]);
-    incumbency.observe(&names(), at(7), &[lease("op.example.com", 1, "pod-a_1", "ns/a"), shard(3)]);
+    observe(&mut incumbency, at(1), &[lease("op.example.com", 1, "pod-a_1", "ns/a"), shard(2)]);
+    observe(&mut incumbency, at(7), &[lease("op.example.com", 1, "pod-a_1", "ns/a"), shard(3)]);
     assert!(refuses(&incumbency, "ns/b"));
     assert!(!refuses(&incumbency, "ns/a"));
 }
@@ -86,7 +92,7 @@ fn shards_speak_for_an_installation_whose_coordinator_is_dead() {
 #[test]
 fn members_do_not_count() {
     let mut incumbency = Incumbency::new(LEASE_DURATION);
-    incumbency.observe(&names(), at(1), &[lease("op.example.com-member-1", 1, "pod-a_1", "ns/a")]);
+    observe(&mut incumbency, at(1), &[lease("op.example.com-member-1", 1, "pod-a_1", "ns/a")]);
     assert!(!refuses(&incumbency, "ns/b"));
 }
 
@@ -102,7 +108,7 @@ fn never_does_everybody_refuse() {
             .map(|(place, role)| lease(role, 1, chosen(place).0, chosen(place).1))
             .collect();
         let mut incumbency = Incumbency::new(LEASE_DURATION);
-        incumbency.observe(&names(), at(1), &leases);
+        observe(&mut incumbency, at(1), &leases);
         let (a, b) = (refuses(&incumbency, "ns/a"), refuses(&incumbency, "ns/b"));
         let holds = |name| (0..3_u32).any(|place| chosen(place).1 == name);
         assert!(!(a && b), "both refuse: {leases:?}");
@@ -127,14 +133,14 @@ fn an_operator_of_another_group_is_told_apart_from_a_predecessor_while_it_lives(
         lease
     };
     let mut incumbency = Incumbency::new(LEASE_DURATION);
-    incumbency.observe(&names(), at(1), &[of_another(1, "pod-a_1", "pod-a_1")]);
+    observe(&mut incumbency, at(1), &[of_another(1, "pod-a_1", "pod-a_1")]);
     let sentence = incumbency.refusal(&names(), None).unwrap();
     assert!(sentence.contains("gadgets.io/ (pod-a_1 coordinates it)"), "{sentence}");
-    incumbency.observe(&names(), at(6), &[of_another(1, "pod-a_1", "pod-a_1")]);
+    observe(&mut incumbency, at(6), &[of_another(1, "pod-a_1", "pod-a_1")]);
     assert_eq!(incumbency.refusal(&names(), None), None, "dead for its own duration");
-    incumbency.observe(&names(), at(7), &[of_another(2, "pod-b_1", "pod-a_1")]);
+    observe(&mut incumbency, at(7), &[of_another(2, "pod-b_1", "pod-a_1")]);
     assert_eq!(incumbency.refusal(&names(), None), None, "ours has taken over");
-    incumbency.observe(&names(), at(8), &[of_another(3, "old_1", "pod-a_1")]);
+    observe(&mut incumbency, at(8), &[of_another(3, "old_1", "pod-a_1")]);
     assert_eq!(
         incumbency.refusal(&names(), None),
         None,

@@ -1,0 +1,141 @@
+//! What the watch on Leases has shown, for whoever looks.
+
+use std::collections::BTreeMap;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
+use parking_lot::RwLock;
+use tokio::sync::watch;
+
+use crate::name::LeaseName;
+use crate::time::Monotonic;
+
+/// A state of a Lease, and when this process has seen it first.
+#[derive(Clone, Debug)]
+pub struct ShownLease {
+    /// The Lease.
+    pub lease: Arc<Lease>,
+    /// When it was shown. Whoever judges by it how long a holder has been silent may look as seldom as it likes.
+    pub shown_at: Monotonic,
+}
+
+impl Deref for ShownLease {
+    type Target = Lease;
+
+    fn deref(&self) -> &Lease {
+        &self.lease
+    }
+}
+
+/// Leases by name.
+pub(super) type Shown = RwLock<BTreeMap<LeaseName, ShownLease>>;
+
+/// All Leases of the operator as the watch last showed them. May lag; what matters is checked by the API server.
+#[derive(Clone, Debug)]
+pub struct LeaseView {
+    pub(super) leases: Arc<Shown>,
+    /// Those that candidates of this process have read and that the watch cannot show, as they lack the election label.
+    pub(super) unlabelled: Arc<Shown>,
+    /// Counts changes; 0 until the first list is complete.
+    pub(super) changes: watch::Receiver<u64>,
+}
+
+impl LeaseView {
+    /// Every Lease that carries the operator's election label, and those that this process contends for and that lack it, as last
+    /// read.
+    pub fn snapshot(&self) -> Vec<ShownLease> {
+        let leases = self.leases.read();
+        let unlabelled = self.unlabelled.read();
+        let others =
+            unlabelled.iter().filter(|(name, _)| !leases.contains_key(*name)).map(|(_, lease)| lease);
+        leases.values().chain(others).cloned().collect()
+    }
+
+    /// One of them.
+    pub fn get(&self, name: &LeaseName) -> Option<ShownLease> {
+        let labelled = self.leases.read().get(name).cloned();
+        labelled.or_else(|| self.unlabelled.read().get(name).cloned())
+    }
+
+    /// Ready when something has changed since this view was made or last said so. A renewal that changes nothing but its time does not
+    /// count: with many Leases, some are renewed all the time. It is in the next [`snapshot`](Self::snapshot) with the instant at which it
+    /// was shown.
+    pub async fn changed(&mut self) {
+        if self.changes.changed().await.is_err() {
+            // The watch has ended with its process' elections: nothing will change any more.
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Ready once the first list is complete.
+    pub async fn synced(&mut self) {
+        if self.changes.wait_for(|changes| *changes > 0).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// Whether the later state differs from the former one by nothing but the time of renewal, and what the API server notes of each write.
+pub(super) fn is_renewal(former: &Lease, later: &Lease) -> bool {
+    let (one, other) = (&former.metadata, &later.metadata);
+    let but_for_its_time =
+        |lease: &Lease| lease.spec.clone().map(|spec| LeaseSpec { renew_time: None, ..spec });
+    one.uid == other.uid
+        && one.labels == other.labels
+        && one.annotations == other.annotations
+        && one.owner_references == other.owner_references
+        && one.finalizers == other.finalizers
+        && one.deletion_timestamp == other.deletion_timestamp
+        && but_for_its_time(former) == but_for_its_time(later)
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
+    use k8s_openapi::jiff::Timestamp;
+
+    use super::*;
+
+    fn lease(change: impl FnOnce(&mut Lease)) -> Lease {
+        let mut lease = Lease::default();
+        lease.metadata.uid = Some("u".into());
+        lease.metadata.annotations = Some([("plan".to_owned(), "one".to_owned())].into());
+        let spec = lease.spec.get_or_insert_default();
+        spec.holder_identity = Some("a".into());
+        spec.lease_duration_seconds = Some(15);
+        spec.lease_transitions = Some(3);
+        change(&mut lease);
+        lease
+    }
+
+    #[test]
+    fn a_renewal_changes_its_time_and_its_version() {
+        let renewed = lease(|lease| {
+            lease.metadata.resource_version = Some("7".into());
+            lease.metadata.managed_fields = Some(Vec::new());
+            lease.spec.get_or_insert_default().renew_time = Some(MicroTime(Timestamp::UNIX_EPOCH));
+        });
+        assert!(is_renewal(&lease(|_| {}), &renewed));
+    }
+
+    #[test]
+    fn whatever_else_changes_is_no_renewal() {
+        let changes: [fn(&mut Lease); 9] = [
+            |lease| lease.metadata.uid = Some("v".into()),
+            |lease| lease.metadata.annotations = None,
+            |lease| lease.metadata.labels = Some([("a".to_owned(), "b".to_owned())].into()),
+            |lease| lease.metadata.owner_references = Some(Vec::new()),
+            |lease| lease.spec.get_or_insert_default().holder_identity = Some("b".into()),
+            |lease| lease.spec.get_or_insert_default().lease_duration_seconds = Some(16),
+            |lease| lease.spec.get_or_insert_default().lease_transitions = Some(4),
+            |lease| {
+                lease.spec.get_or_insert_default().acquire_time = Some(MicroTime(Timestamp::UNIX_EPOCH));
+            },
+            |lease| lease.spec = None,
+        ];
+        for (nth, change) in changes.into_iter().enumerate() {
+            assert!(!is_renewal(&lease(|_| {}), &lease(change)), "change {nth}");
+        }
+    }
+}
