@@ -113,7 +113,14 @@ impl Membership {
 
     /// When the next member will be taken for dead unless it renews: time to observe again.
     pub(crate) fn next_expiry(&self, now: Monotonic) -> Option<Monotonic> {
-        self.seen.values().map(|seen| seen.change.expires_at()).filter(|expires| now < *expires).min()
+        self.next_silent_for(now, Duration::ZERO)
+    }
+
+    /// When the next Lease will not have changed for `grace` beyond its own duration, unless it is renewed; see
+    /// [`long_dead`](Self::long_dead).
+    pub(crate) fn next_silent_for(&self, now: Monotonic, grace: Duration) -> Option<Monotonic> {
+        let ends = self.seen.values().map(|seen| seen.change.expires_at() + grace);
+        ends.filter(|end| now < *end).min()
     }
 
     /// Leases that have not changed for `grace` beyond their own duration, or that nobody holds.

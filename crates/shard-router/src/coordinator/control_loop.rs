@@ -44,13 +44,18 @@ impl ControlLoop<'_> {
             if published.is_some() {
                 soon |= !self.create_missing(&view).await;
             }
-            soon |= !gc::collect(&self.api, &view.membership, now, 10 * self.lease_duration).await;
+            soon |= !gc::collect(&self.api, &view.membership, now, self.kept_for()).await;
             let wait = self.wait(now, &view, soon);
             tokio::select! {
                 () = leases.changed() => self.clock.sleep(DEBOUNCE).await,
                 () = wait => {}
             }
         }
+    }
+
+    /// How long the Lease of a dead member is kept.
+    fn kept_for(&self) -> Duration {
+        10 * self.lease_duration
     }
 
     /// Restores the layout if someone removed it from the Lease while this replica holds it. Returns whether that succeeded, if it was needed.
@@ -141,8 +146,10 @@ impl ControlLoop<'_> {
         let settled = Some(self.settle.saturating_sub(view.membership.stable_for(now)));
         let settled = settled.filter(|left| !left.is_zero());
         let expiry = view.membership.next_expiry(now).map(|expiry| expiry.duration_since(now));
+        let remains = view.membership.next_silent_for(now, self.kept_for());
+        let remains = remains.map(|end| end.duration_since(now));
         let soon = soon.then_some(self.retry);
-        let next = [settled, expiry, soon].into_iter().flatten().min();
+        let next = [settled, expiry, remains, soon].into_iter().flatten().min();
         next.map_or_else(|| pending().boxed(), |next| self.clock.sleep(next))
     }
 }
