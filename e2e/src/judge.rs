@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use overlap_checker::records::{Body, RecordLog, Replica, Shard, Stamp};
 use overlap_checker::{
-    CreatedCr, Evidence as Judged, Fault, Judged as JudgedResource, Moment, Owner, Rules, Timeline, Verdict,
-    Violation, WriteRules, judge,
+    CreatedCr, Fault, Judged as JudgedResource, Moment, Observations as Judged, Owner, Rules, Timeline,
+    Verdict, Violation, WriteRules, judge,
 };
 
 use crate::collected::Collected;
@@ -83,16 +83,16 @@ impl Story {
     /// Judges everything so far. `drill_since` is where the drill began: its losses are those after.
     pub(crate) fn judge(
         &mut self,
-        evidence: &Collected,
+        observations: &Collected,
         crs: Vec<CreatedCr>,
         transit: Duration,
         drill_since: &Stamp,
         until: &Stamp,
     ) -> Judgement {
-        let (elected, alone) = sole::parted(&evidence.records);
+        let (elected, alone) = sole::parted(&observations.records);
         let timeline = Timeline::new(&elected.records);
         let faults = self.faults();
-        let mut audit = evidence.audit.clone();
+        let mut audit = observations.audit.clone();
         if let Some(audit) = &mut audit {
             audit.events.retain(|event| event.replica().is_none_or(|replica| !alone.contains(&replica)));
         }
@@ -105,7 +105,7 @@ impl Story {
             since: None,
             until: Some(until.clone()),
         };
-        let verdict = judge(&all, &rules(evidence, transit));
+        let verdict = judge(&all, &rules(observations, transit));
         let (late, broken): (Vec<_>, Vec<_>) = verdict
             .checks
             .iter()
@@ -116,13 +116,13 @@ impl Story {
         };
         let (mut late, mut failures) = (sentences(late), sentences(broken));
         failures.extend(
-            verdict.troubles.iter().map(|trouble| format!("The evidence cannot be trusted: {trouble}")),
+            verdict.data_problems.iter().map(|problem| format!("The data cannot be trusted: {problem}")),
         );
-        failures.extend(sole::failures(&evidence.records, &alone));
+        failures.extend(sole::failures(&observations.records, &alone));
         let deleted = all.crs.iter().filter(|cr| cr.deleted.is_some()).map(|cr| cr.cr.clone()).collect();
         let mut gaps = 0;
         for epoch in &self.epochs {
-            let (found, examined) = self.unowned(epoch, evidence, &elected, &faults, until);
+            let (found, examined) = self.unowned(epoch, observations, &elected, &faults, until);
             failures.extend(found);
             gaps += examined;
         }
@@ -155,12 +155,12 @@ impl Story {
     fn unowned(
         &self,
         epoch: &Epoch,
-        evidence: &Collected,
+        observations: &Collected,
         elected: &RecordLog,
         faults: &[Fault],
         now: &Stamp,
     ) -> (Vec<String>, u64) {
-        let started: HashSet<&Replica> = started_in(epoch, evidence, elected);
+        let started: HashSet<&Replica> = started_in(epoch, observations, elected);
         let records = RecordLog {
             records: elected
                 .records
@@ -243,19 +243,20 @@ fn coarse(sentence: &str) -> String {
 }
 
 /// The processes that began in an epoch.
-fn started_in<'a>(epoch: &Epoch, evidence: &Collected, elected: &'a RecordLog) -> HashSet<&'a Replica> {
+fn started_in<'a>(epoch: &Epoch, observations: &Collected, elected: &'a RecordLog) -> HashSet<&'a Replica> {
     let within = |at: &Stamp| {
         at.boot >= epoch.since.boot && epoch.until.as_ref().is_none_or(|until| at.boot < until.boot)
     };
     let starts = elected.records.iter().filter(|record| matches!(record.body, Body::ReplicaStart { .. }));
     let here = starts.filter(|record| {
         let at = Stamp { boot: record.boot, boot_id: record.boot_id.clone() };
-        evidence.namespace_of.get(&record.replica).is_some_and(|one| *one == epoch.namespace) && within(&at)
+        observations.namespace_of.get(&record.replica).is_some_and(|one| *one == epoch.namespace)
+            && within(&at)
     });
     here.map(|record| &record.replica).collect()
 }
 
-fn rules(evidence: &Collected, transit: Duration) -> Rules {
+fn rules(observations: &Collected, transit: Duration) -> Rules {
     Rules {
         writes: WriteRules {
             judged: vec![
@@ -264,7 +265,7 @@ fn rules(evidence: &Collected, transit: Duration) -> Rules {
                 JudgedResource::new("", "services", Owner::SameName),
                 JudgedResource::new("policy", "poddisruptionbudgets", Owner::SameName),
             ],
-            users: evidence.users.iter().map(|(user, pod)| (user.clone(), pod.clone())).collect(),
+            users: observations.users.iter().map(|(user, pod)| (user.clone(), pod.clone())).collect(),
             ..WriteRules::default()
         },
         transit,

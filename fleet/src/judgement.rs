@@ -1,6 +1,6 @@
 //! What the operator's replicas may write.
 
-use overlap_checker::{Judged, Owner, WriteRules};
+use overlap_checker::{JudgedResource, Owner, WriteRules};
 
 use crate::pod_name;
 
@@ -8,10 +8,10 @@ use crate::pod_name;
 pub fn write_rules(replicas: u32) -> WriteRules {
     WriteRules {
         judged: vec![
-            Judged::new("cache.example.com", "memcacheds", Owner::Itself),
-            Judged::new("apps", "statefulsets", Owner::SameName),
-            Judged::new("", "services", Owner::SameName),
-            Judged::new("policy", "poddisruptionbudgets", Owner::SameName),
+            JudgedResource::new("cache.example.com", "memcacheds", Owner::Itself),
+            JudgedResource::new("apps", "statefulsets", Owner::SameName),
+            JudgedResource::new("", "services", Owner::SameName),
+            JudgedResource::new("policy", "poddisruptionbudgets", Owner::SameName),
         ],
         users: (0..replicas).map(|number| (pod_name(number), pod_name(number))).collect(),
         ..WriteRules::default()

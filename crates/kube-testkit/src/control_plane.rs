@@ -63,7 +63,7 @@ pub(crate) fn apiserver_args(endpoints: &Endpoints<'_>, extra: &[String]) -> Vec
         args.extend([
             format!("--audit-policy-file={}", file("audit-policy.yaml")),
             format!("--audit-log-path={}", audit.display()),
-            // Megabytes; one file, as a checker that reads half of the evidence proves nothing.
+            // Megabytes; one file, as a checker that reads half of the log proves nothing.
             "--audit-log-maxsize=100000".into(),
         ]);
     }

@@ -20,7 +20,7 @@
 //! skipped with the reason. [`Proxy`] puts a faulty network in front of the API server, [`GuardedCommand`] starts
 //! programs that never outlive the test, [`WorkloadStandIn`] makes `StatefulSet`s ready.
 //!
-//! The crate `overlap-checker` judges the evidence that such a test collects.
+//! The crate `overlap-checker` judges the records and logs that such a test collects.
 
 mod access;
 pub mod backend;

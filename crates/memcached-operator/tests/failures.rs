@@ -27,7 +27,7 @@ use shard_router::Options;
 
 use crate::answers::{Answer, FAILURES, Failure};
 use crate::clock::Paused;
-use crate::faults::{Faults, Story};
+use crate::faults::{Faults, Reports};
 
 /// Longer than the longest backoff, twice.
 const LONG: Duration = Duration::from_mins(20);
@@ -44,13 +44,13 @@ async fn what_fails_twice_in_a_row_is_told_with_its_reason_its_message_and_since
     }
     tokio::time::sleep(LONG).await;
     let first: Vec<_> =
-        FAILURES.iter().map(|failure| judge(failure, &stage.faults.story(failure.name))).collect();
+        FAILURES.iter().map(|failure| judge(failure, &stage.faults.reports(failure.name))).collect();
 
     stage.faults.answer(BTreeMap::new());
     tokio::time::sleep(LONG).await;
     for failure in FAILURES {
-        let story = stage.faults.story(failure.name);
-        let [(0, status)] = &story.told[..] else { panic!("{}: {story:?}", failure.name) };
+        let reports = stage.faults.reports(failure.name);
+        let [(0, status)] = &reports.told[..] else { panic!("{}: {reports:?}", failure.name) };
         assert_eq!(of(status, DEGRADED).status, "False", "{}: it recovers", failure.name);
     }
 
@@ -61,7 +61,7 @@ async fn what_fails_twice_in_a_row_is_told_with_its_reason_its_message_and_since
     }
     tokio::time::sleep(LONG).await;
     for (failure, first) in FAILURES.iter().zip(first) {
-        let again = judge(failure, &stage.faults.story(failure.name));
+        let again = judge(failure, &stage.faults.reports(failure.name));
         assert!(again > first, "{}: since {again}, and the time before since {first}", failure.name);
     }
 }
@@ -96,8 +96,8 @@ async fn pods_that_cannot_be_created_are_told_once_however_often_that_is_tried()
         }
     }
     for (name, why) in REFUSED_PODS {
-        let story = stage.faults.story(name);
-        let told: Vec<_> = story.told.iter().map(|(_, status)| of(status, DEGRADED)).collect();
+        let reports = stage.faults.reports(name);
+        let told: Vec<_> = reports.told.iter().map(|(_, status)| of(status, DEGRADED)).collect();
         let [.., healthy, degraded] = &told[..] else { panic!("{name}: {told:?}") };
         assert_eq!(
             (healthy.status.as_str(), degraded.status.as_str()),
@@ -111,11 +111,11 @@ async fn pods_that_cannot_be_created_are_told_once_however_often_that_is_tried()
 }
 
 /// Whether the resource tells its failure as it should. Returns since when.
-fn judge(failure: &Failure, story: &Story) -> String {
+fn judge(failure: &Failure, reports: &Reports) -> String {
     let name = failure.name;
     let told: Vec<_> =
-        story.told.iter().filter(|(_, status)| of(status, DEGRADED).status == "True").collect();
-    let Some((failures, status)) = told.first() else { panic!("{name}: nothing is told: {story:?}") };
+        reports.told.iter().filter(|(_, status)| of(status, DEGRADED).status == "True").collect();
+    let Some((failures, status)) = told.first() else { panic!("{name}: nothing is told: {reports:?}") };
     // After a conflict the same reconcile looks once more.
     let each = if matches!(failure.answer, Answer::Refused(409, ..)) { 2 } else { 1 };
     let reconciles = if failure.stalls { 1 } else { 2 };
@@ -135,10 +135,10 @@ fn judge(failure: &Failure, story: &Story) -> String {
             assert_eq!(later.last_transition_time, first.last_transition_time, "{name}: {type_}");
         }
     }
-    let last = &story.told.last().expect("it was told").1;
+    let last = &reports.told.last().expect("it was told").1;
     assert_eq!(of(last, DEGRADED).status, "True", "{name}: it fails still");
-    assert!(story.failures > 3, "{name}: tried again {} times", story.failures);
-    assert!(story.failures <= each * MOST_ATTEMPTS, "{name}: tried {} times in {LONG:?}", story.failures);
+    assert!(reports.failures > 3, "{name}: tried again {} times", reports.failures);
+    assert!(reports.failures <= each * MOST_ATTEMPTS, "{name}: tried {} times in {LONG:?}", reports.failures);
     since
 }
 

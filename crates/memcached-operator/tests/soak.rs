@@ -73,7 +73,7 @@ async fn no_resource_has_two_owners_and_every_one_converges() {
     let converged_after = calm.elapsed();
 
     let until = Stamp::now().expect("the boot clock is there");
-    chaos.troubles.extend(stage.fleet.end().await);
+    chaos.problems.extend(stage.fleet.end().await);
     let judgement = Judgement::new(&stage, &chaos, &users, until);
     say(&summary::of(&judgement, &chaos, &users, stage.fleet.overruns, &stage.probe.slow()));
     say(&format!("converged {converged_after:.1?} after the last fault; {:.0?} in all", started.elapsed()));

@@ -20,7 +20,7 @@ pub enum Owner {
 
 /// A resource whose writes are judged.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Judged {
+pub struct JudgedResource {
     /// The API group; empty for the core group.
     pub group: String,
     /// The plural resource.
@@ -29,7 +29,7 @@ pub struct Judged {
     pub owner: Owner,
 }
 
-impl Judged {
+impl JudgedResource {
     /// A resource whose writes are judged.
     pub fn new(group: &str, resource: &str, owner: Owner) -> Self {
         Self { group: group.to_owned(), resource: resource.to_owned(), owner }
@@ -53,7 +53,7 @@ pub struct WriteRules {
     /// CRs and children. Leases are left out: they are how a hold comes about, and the checks of holds and
     /// tokens judge them. Events are left out: they only report, nothing reads them back, and they may well
     /// follow the end of a hold.
-    pub judged: Vec<Judged>,
+    pub judged: Vec<JudgedResource>,
     /// Each replica's user, with the Pod's name that it stands for: the user is what the API server
     /// authenticated, so a user agent that names another Pod is a fault.
     pub users: BTreeMap<String, String>,
@@ -109,7 +109,7 @@ pub struct Writes {
     /// What was counted only.
     pub left_out: LeftOut,
     /// Requests whose user agent and user do not fit together, one sentence each.
-    pub impostors: Vec<String>,
+    pub misattributed: Vec<String>,
 }
 
 /// Writes of replicas that are not judged, by reason.
@@ -136,7 +136,7 @@ impl Writes {
             if let (Some(replica), Some(pod)) = (&replica, pod)
                 && replica.pod() != pod
             {
-                writes.impostors.push(format!(
+                writes.misattributed.push(format!(
                     "User {} stands for pod {pod}, but its {} of {} names {replica} in the user agent.",
                     event.user, event.verb, event.resource
                 ));
@@ -155,7 +155,8 @@ impl Writes {
             self.left_out.refused += 1;
             return;
         }
-        let of_resource = |judged: &&Judged| judged.group == event.group && judged.resource == event.resource;
+        let of_resource =
+            |judged: &&JudgedResource| judged.group == event.group && judged.resource == event.resource;
         let mut fitting = rules.judged.iter().filter(of_resource).peekable();
         if fitting.peek().is_none() {
             let kind = format!("{}/{}", event.group, event.resource);

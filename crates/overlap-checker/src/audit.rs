@@ -79,7 +79,7 @@ pub struct AuditLog {
     /// In the order of the file.
     pub events: Vec<AuditEvent>,
     /// Lines that could not be read. The last line of a killed API server may be torn.
-    pub spoilt: u64,
+    pub malformed: u64,
 }
 
 impl AuditLog {
@@ -101,7 +101,7 @@ impl AuditLog {
                     log.events.push(wire.into());
                 }
                 Ok(_) => {}
-                Err(_) => log.spoilt += 1,
+                Err(_) => log.malformed += 1,
             }
         }
         log
@@ -178,7 +178,7 @@ mod tests {
     #[test]
     fn a_line_of_the_api_server_is_read() {
         let log = AuditLog::read_str(&format!("{LINE}\n{}", &LINE[..50]));
-        assert_eq!(log.spoilt, 1);
+        assert_eq!(log.malformed, 1);
         let event = &log.events[0];
         assert!(event.is_write() && event.is_accepted() && !event.is_dry_run());
         assert_eq!(

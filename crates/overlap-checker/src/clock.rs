@@ -120,9 +120,9 @@ impl Clock {
     }
 
     /// The instant in words, relative to the first record.
-    pub fn show(&self, at: Moment) -> Shown {
+    pub fn show(&self, at: Moment) -> RelativeTime {
         let zero = self.zero.unwrap_or(Moment(0));
-        Shown(at.0 - zero.0)
+        RelativeTime(at.0 - zero.0)
     }
 
     /// The interval in words, relative to the first record.
@@ -133,9 +133,9 @@ impl Clock {
 
 /// Nanoseconds since the first record, shown as seconds.
 #[derive(Debug, Clone, Copy)]
-pub struct Shown(i64);
+pub struct RelativeTime(i64);
 
-impl fmt::Display for Shown {
+impl fmt::Display for RelativeTime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let micros = self.0.unsigned_abs() / 1_000;
         let sign = if self.0 < 0 { '-' } else { '+' };

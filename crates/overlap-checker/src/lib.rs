@@ -1,8 +1,8 @@
 //! The overlap checker: judges a run by what the replicas recorded and what the API server accepted.
 //!
 //! The promise that it judges: no custom resource is ever reconciled by two replicas at once, and every shard
-//! has an owner again within a stated bound. The evidence is the reconcile record of every replica
-//! ([`crate::records`]) and the API server's audit log, which no replica can colour. Each check is small and
+//! has an owner again within a stated bound. It judges the reconcile records of every replica
+//! ([`crate::records`]) and the API server's audit log, which no replica can influence. Each check is small and
 //! stands alone:
 //!
 //! | check | catches |
@@ -15,13 +15,13 @@
 //! | `unowned` | a shard without an owner for longer than the bound |
 //! | `waiting` | a CR unstamped or un-reconciled for longer than the bound |
 //!
-//! A verdict over nothing is no pass: [`Verdict::passed`] wants evidence as well as the absence of
+//! A verdict over nothing is not a pass: [`Verdict::passed`] requires observations as well as the absence of
 //! violations.
 //!
 //! ```
-//! use overlap_checker::{Evidence, Rules, judge};
+//! use overlap_checker::{Observations, Rules, judge};
 //!
-//! let verdict = judge(&Evidence::default(), &Rules::default());
+//! let verdict = judge(&Observations::default(), &Rules::default());
 //! assert!(!verdict.passed(), "no records, no proof");
 //! ```
 
@@ -41,14 +41,14 @@ mod waiting;
 mod writes;
 
 #[cfg(test)]
-mod story;
+mod run_builder;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-pub use attribution::{Judged, LeftOut, Owner, Write, WriteRules, Writes, stamper_user_agent};
+pub use attribution::{JudgedResource, LeftOut, Owner, Write, WriteRules, Writes, stamper_user_agent};
 pub use audit::{AuditEvent, AuditLog};
 pub use clock::{Clock, Interval, Moment};
 pub use takeover::{Takeover, takeovers};
@@ -59,7 +59,7 @@ use crate::records::{CrKey, RecordLog, Replica, Shard, Stamp, Uid};
 
 /// What a run left behind.
 #[derive(Debug, Clone, Default)]
-pub struct Evidence {
+pub struct Observations {
     /// The records of all replicas that ever ran.
     pub records: RecordLog,
     /// The API server's audit log; without it writes are not judged, and the verdict says so.
@@ -132,24 +132,24 @@ impl Default for Rules {
 }
 
 /// Judges a run.
-pub fn judge(evidence: &Evidence, rules: &Rules) -> Verdict {
-    judge_timeline(&Timeline::new(&evidence.records.records), evidence, rules)
+pub fn judge(observations: &Observations, rules: &Rules) -> Verdict {
+    judge_timeline(&Timeline::new(&observations.records.records), observations, rules)
 }
 
 /// Judges a run whose records the caller has put on one clock already, for ends of its own.
-pub fn judge_timeline(timeline: &Timeline, evidence: &Evidence, rules: &Rules) -> Verdict {
-    let writes = evidence.audit.as_ref().map(|log| Writes::new(log, &rules.writes));
+pub fn judge_timeline(timeline: &Timeline, observations: &Observations, rules: &Rules) -> Verdict {
+    let writes = observations.audit.as_ref().map(|log| Writes::new(log, &rules.writes));
     let checks = vec![
         overlap::check(timeline),
         begun::check(timeline),
         writes::check(timeline, writes.as_ref(), rules),
         tokens::check(timeline),
         holds::check(timeline),
-        unowned::check(timeline, evidence, rules),
-        waiting::check(timeline, evidence, writes.as_ref(), rules),
+        unowned::check(timeline, observations, rules),
+        waiting::check(timeline, observations, writes.as_ref(), rules),
     ];
-    let coverage = Coverage::new(timeline, evidence, writes.as_ref());
-    Verdict::new(checks, coverage, troubles(timeline, evidence, writes.as_ref(), rules))
+    let coverage = Coverage::new(timeline, observations, writes.as_ref());
+    Verdict::new(checks, coverage, data_problems(timeline, observations, writes.as_ref(), rules))
 }
 
 impl Verdict {
@@ -159,35 +159,40 @@ impl Verdict {
     }
 }
 
-/// Reasons for which the evidence itself cannot be trusted.
-fn troubles(timeline: &Timeline, evidence: &Evidence, writes: Option<&Writes>, rules: &Rules) -> Vec<String> {
-    let mut troubles = timeline.troubles.clone();
+/// Reasons for which the records and the audit log cannot be trusted.
+fn data_problems(
+    timeline: &Timeline,
+    observations: &Observations,
+    writes: Option<&Writes>,
+    rules: &Rules,
+) -> Vec<String> {
+    let mut data_problems = timeline.data_problems.clone();
     if timeline.reconciles.is_empty() {
-        troubles.push("No reconcile was recorded, so nothing was proven.".to_owned());
+        data_problems.push("No reconcile was recorded, so nothing was proven.".to_owned());
     }
-    for spoilt in &evidence.records.tally.malformed {
-        troubles.push(format!(
+    for malformed in &observations.records.tally.malformed {
+        data_problems.push(format!(
             "{} line {} is a malformed record: {}.",
-            spoilt.source, spoilt.line, spoilt.reason
+            malformed.source, malformed.line, malformed.reason
         ));
     }
-    for fault in &evidence.faults {
+    for fault in &observations.faults {
         if !timeline.replicas.contains_key(&fault.replica) {
-            troubles.push(format!("{} was taken out but left no record.", fault.replica));
+            data_problems.push(format!("{} was taken out but left no record.", fault.replica));
         }
     }
-    let Some(writes) = writes else { return troubles };
-    troubles.extend(writes.impostors.iter().cloned());
+    let Some(writes) = writes else { return data_problems };
+    data_problems.extend(writes.misattributed.iter().cloned());
     if writes.accepted.is_empty() {
-        troubles.push("The audit log shows no write of any replica, so no write was judged.".to_owned());
+        data_problems.push("The audit log shows no write of any replica, so no write was judged.".to_owned());
     }
     if timeline.clock.spread() > rules.clock_slack {
-        troubles.push(format!(
+        data_problems.push(format!(
             "The wall clock strays by {:?} from the boot clock, more than the {:?} allowed: it was set during the run, \
              and the audit log cannot be placed.",
             timeline.clock.spread(),
             rules.clock_slack
         ));
     }
-    troubles
+    data_problems
 }

@@ -14,7 +14,7 @@ mod stamp;
 use serde::{Deserialize, Serialize};
 
 pub use ids::{BootId, CrKey, ReconcileId, Replica, Shard, Token, Uid};
-pub use parse::{RecordLog, Spoilt, Tally};
+pub use parse::{MalformedLine, RecordLog, Tally};
 pub use stamp::{BootTime, Stamp};
 
 /// One line of a reconcile record.

@@ -5,12 +5,12 @@ mod exclusion;
 mod oracle;
 mod writes;
 
-use super::story::Story;
-use super::{Evidence, Rules, judge};
+use super::run_builder::RunBuilder;
+use super::{Observations, Rules, judge};
 
 /// Asserts that one check, and no other, found `count` violations.
-fn only(story: &Story, check: &str, count: usize) -> Vec<String> {
-    let verdict = story.judge();
+fn only(run: &RunBuilder, check: &str, count: usize) -> Vec<String> {
+    let verdict = run.judge();
     let all: Vec<_> = verdict.checks.iter().filter(|c| !c.violations.is_empty()).map(|c| c.name).collect();
     assert_eq!(all, [check], "{verdict}");
     assert_eq!(verdict.of(check).len(), count, "{verdict}");
@@ -18,37 +18,37 @@ fn only(story: &Story, check: &str, count: usize) -> Vec<String> {
     verdict.of(check).iter().map(|violation| violation.sentence.clone()).collect()
 }
 
-fn passes(story: &Story) {
-    let verdict = story.judge();
-    assert!(verdict.passed(), "{verdict}\n{:?}", verdict.troubles);
+fn passes(run: &RunBuilder) {
+    let verdict = run.judge();
+    assert!(verdict.passed(), "{verdict}\n{:?}", verdict.data_problems);
 }
 
 #[test]
 fn nothing_proves_nothing() {
-    let verdict = judge(&Evidence::default(), &Rules::default());
+    let verdict = judge(&Observations::default(), &Rules::default());
     assert!(!verdict.passed());
-    assert!(verdict.troubles[0].contains("nothing was proven"));
+    assert!(verdict.data_problems[0].contains("nothing was proven"));
 }
 
 #[test]
 fn an_audit_log_without_any_replica_proves_nothing() {
-    let mut story = Story::new();
-    story.hold("a", 0, 1, 0, 1000);
-    story.reconcile("a", "m", 0, 1, 10, 20);
-    story.audited("a", "", "services", "m", 15, serde_json::json!({"verb": "get"}));
-    let verdict = story.judge();
+    let mut run = RunBuilder::new();
+    run.hold("a", 0, 1, 0, 1000);
+    run.reconcile("a", "m", 0, 1, 10, 20);
+    run.audited("a", "", "services", "m", 15, serde_json::json!({"verb": "get"}));
+    let verdict = run.judge();
     assert!(!verdict.passed());
-    assert!(verdict.troubles[0].contains("no write of any replica"), "{:?}", verdict.troubles);
+    assert!(verdict.data_problems[0].contains("no write of any replica"), "{:?}", verdict.data_problems);
 }
 
 #[test]
 fn a_verdict_is_readable_and_serialises() {
-    let mut story = Story::new();
-    story.hold("a", 0, 1, 0, 1000);
-    story.hold("b", 1, 2, 0, 1000);
-    story.reconcile("a", "m", 0, 1, 100, 300);
-    story.reconcile("b", "m", 1, 2, 250, 400);
-    let verdict = story.judge();
+    let mut run = RunBuilder::new();
+    run.hold("a", 0, 1, 0, 1000);
+    run.hold("b", 1, 2, 0, 1000);
+    run.reconcile("a", "m", 0, 1, 100, 300);
+    run.reconcile("b", "m", 1, 2, 250, 400);
+    let verdict = run.judge();
     let text = verdict.to_string();
     assert!(text.contains("overlap        1 VIOLATIONS (2 reconciles)"), "{text}");
     assert!(

@@ -65,8 +65,8 @@ pub struct Timeline {
     pub reconciles: Vec<Reconcile>,
     /// Each process, with the moments of its first and last record.
     pub replicas: BTreeMap<Replica, Interval>,
-    /// Records that contradict each other, one sentence each: the evidence is unsound.
-    pub troubles: Vec<String>,
+    /// Records that contradict each other, one sentence each. A run with such records cannot be judged.
+    pub data_problems: Vec<String>,
 }
 
 impl Timeline {
@@ -120,7 +120,7 @@ struct Builder {
     reconciles: Vec<Reconcile>,
     reconcile_index: HashMap<(Replica, ReconcileId), usize>,
     replicas: BTreeMap<Replica, Interval>,
-    troubles: Vec<String>,
+    data_problems: Vec<String>,
 }
 
 impl Builder {
@@ -185,7 +185,8 @@ impl Builder {
                 let index = self.reconciles.len();
                 self.reconciles.push(begun);
                 if self.reconcile_index.insert((replica.clone(), *reconcile), index).is_some() {
-                    self.troubles.push(format!("{replica} used the reconcile number {reconcile} twice."));
+                    self.data_problems
+                        .push(format!("{replica} used the reconcile number {reconcile} twice."));
                 }
             }
             Body::End { cr, reconcile, outcome } => {
@@ -207,7 +208,7 @@ impl Builder {
         let before = self.hold_index.insert(key, index);
         // After a restore the same token may be given once more.
         if before.is_some_and(|before| self.holds[before].epoch == hold.epoch) {
-            self.troubles.push(format!(
+            self.data_problems.push(format!(
                 "{} recorded two holds of shard {} with token {}.",
                 hold.replica, hold.shard, hold.token
             ));
@@ -218,7 +219,7 @@ impl Builder {
     fn hold(&mut self, replica: &Replica, shard: Shard, token: Token, what: &str) -> Option<&mut Hold> {
         let index = self.hold_index.get(&(replica.clone(), shard, token)).copied();
         if index.is_none() {
-            self.troubles.push(format!(
+            self.data_problems.push(format!(
                 "{replica} recorded a {what} of shard {shard} with token {token} without a hold-begin before it."
             ));
         }
@@ -234,7 +235,7 @@ impl Builder {
         outcome: Option<Outcome>,
     ) {
         let Some(index) = self.reconcile_index.get(&(replica.clone(), id)) else {
-            self.troubles
+            self.data_problems
                 .push(format!("{replica} recorded an end of reconcile {id} of {cr} without a begin."));
             return;
         };
@@ -272,7 +273,7 @@ impl Builder {
             holds,
             reconciles: self.reconciles,
             replicas: self.replicas,
-            troubles: self.troubles,
+            data_problems: self.data_problems,
         }
     }
 }

@@ -6,22 +6,22 @@ use std::time::Duration;
 use super::clock::{Interval, Moment, short};
 use super::timeline::{Hold, Timeline};
 use super::verdict::{Check, Violation};
-use super::{Evidence, Rules};
+use super::{Observations, Rules};
 use crate::records::Shard;
 
 const NAME: &str = "unowned";
 
 /// Measures, for each hold that ended, the time to the next one. It runs from the fault where the caller took
 /// the holder out, and from the end of validity otherwise.
-pub(super) fn check(timeline: &Timeline, evidence: &Evidence, rules: &Rules) -> Check {
+pub(super) fn check(timeline: &Timeline, observations: &Observations, rules: &Rules) -> Check {
     let Some(bound) = rules.unowned_bound else {
         return Check::not_run(NAME, "gaps", "no bound was given");
     };
     let stamp = |stamp: &Option<_>| stamp.as_ref().and_then(|stamp| timeline.clock.of_stamp(stamp));
-    let until = stamp(&evidence.until).or(timeline.last()).unwrap_or(Moment(i64::MAX));
+    let until = stamp(&observations.until).or(timeline.last()).unwrap_or(Moment(i64::MAX));
     let mut check = Check::new(NAME, "gaps");
     let holds = timeline.by_shard();
-    let shards: BTreeSet<Shard> = holds.keys().chain(&evidence.shards).copied().collect();
+    let shards: BTreeSet<Shard> = holds.keys().chain(&observations.shards).copied().collect();
     for shard in shards {
         let holds = holds.get(&shard).map_or(&[][..], Vec::as_slice);
         let mut judge = |from: Moment, next: Option<&&Hold>, after: Option<&Hold>| {
@@ -35,11 +35,11 @@ pub(super) fn check(timeline: &Timeline, evidence: &Evidence, rules: &Rules) -> 
                 check.undecided += 1;
             }
         };
-        if let Some(since) = stamp(&evidence.since) {
+        if let Some(since) = stamp(&observations.since) {
             judge(since, holds.first(), None);
         }
         for (index, hold) in holds.iter().enumerate() {
-            let from = lost_at(timeline, evidence, hold);
+            let from = lost_at(timeline, observations, hold);
             if from < until {
                 judge(from, holds.get(index + 1), Some(hold));
             }
@@ -49,8 +49,8 @@ pub(super) fn check(timeline: &Timeline, evidence: &Evidence, rules: &Rules) -> 
 }
 
 /// When the shard lost this owner.
-fn lost_at(timeline: &Timeline, evidence: &Evidence, hold: &Hold) -> Moment {
-    let of_holder = evidence.faults.iter().filter(|fault| fault.replica == hold.replica);
+fn lost_at(timeline: &Timeline, observations: &Observations, hold: &Hold) -> Moment {
+    let of_holder = observations.faults.iter().filter(|fault| fault.replica == hold.replica);
     let while_held = of_holder
         .filter_map(|fault| timeline.clock.of_stamp(&fault.at))
         .filter(|at| (hold.valid.from..hold.valid.to).contains(at));

@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 use super::attribution::{LeftOut, Write, Writes};
 use super::clock::{Clock, Interval};
 use super::timeline::Timeline;
-use super::{Evidence, Hold, Reconcile};
+use super::{Hold, Observations, Reconcile};
 use crate::records::{CrKey, Replica, Shard, Tally};
 
 /// How many violations of one check are printed; all of them are in the JSON.
@@ -22,8 +22,8 @@ pub struct Verdict {
     pub checks: Vec<Check>,
     /// What the judgement rests on.
     pub coverage: Coverage,
-    /// Reasons for which the evidence cannot be trusted, one sentence each.
-    pub troubles: Vec<String>,
+    /// Reasons for which the records and the audit log cannot be trusted, one sentence each.
+    pub data_problems: Vec<String>,
 }
 
 /// One check.
@@ -107,7 +107,7 @@ impl Check {
 }
 
 impl Coverage {
-    pub(super) fn new(timeline: &Timeline, evidence: &Evidence, writes: Option<&Writes>) -> Self {
+    pub(super) fn new(timeline: &Timeline, observations: &Observations, writes: Option<&Writes>) -> Self {
         let crs: std::collections::BTreeSet<_> = timeline.reconciles.iter().map(|r| &r.cr).collect();
         let count = |matches: fn(&&Write) -> bool| {
             writes.map_or(0, |writes| writes.accepted.iter().filter(matches).count())
@@ -115,7 +115,7 @@ impl Coverage {
         let upkeep = count(|write| write.upkeep);
         let unauthenticated = count(|write| !write.upkeep && write.event.is_unauthenticated());
         Self {
-            records: evidence.records.tally.clone(),
+            records: observations.records.tally.clone(),
             replicas: timeline.replicas.len() as u64,
             holds: timeline.holds.len() as u64,
             reconciles: timeline.reconciles.len() as u64,
@@ -124,19 +124,19 @@ impl Coverage {
             unauthenticated: unauthenticated as u64,
             upkeep: upkeep as u64,
             left_out: writes.map(|w| w.left_out.clone()).unwrap_or_default(),
-            audit_spoilt: evidence.audit.as_ref().map_or(0, |log| log.spoilt),
+            audit_spoilt: observations.audit.as_ref().map_or(0, |log| log.malformed),
             clock_spread: timeline.clock.spread(),
         }
     }
 }
 
 impl Verdict {
-    pub(super) fn new(checks: Vec<Check>, coverage: Coverage, troubles: Vec<String>) -> Self {
-        let passed = troubles.is_empty() && checks.iter().all(|check| check.violations.is_empty());
-        Self { passed, checks, coverage, troubles }
+    pub(super) fn new(checks: Vec<Check>, coverage: Coverage, data_problems: Vec<String>) -> Self {
+        let passed = data_problems.is_empty() && checks.iter().all(|check| check.violations.is_empty());
+        Self { passed, checks, coverage, data_problems }
     }
 
-    /// Evidence was there, could be trusted, and shows no violation.
+    /// There were records, they can be trusted, and they show no violation.
     pub fn passed(&self) -> bool {
         self.passed
     }
@@ -161,8 +161,8 @@ impl fmt::Display for Verdict {
         for check in &self.checks {
             check.fmt(f)?;
         }
-        for trouble in self.troubles.iter().take(PRINTED) {
-            writeln!(f, "  evidence: {trouble}")?;
+        for problem in self.data_problems.iter().take(PRINTED) {
+            writeln!(f, "  data: {problem}")?;
         }
         write!(f, "{}", self.coverage)
     }
@@ -199,7 +199,7 @@ impl fmt::Display for Coverage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "  evidence: {} records of {} processes: {} holds, {} reconciles of {} CRs; {} accepted writes judged, {} of \
+            "  observations: {} records of {} processes: {} holds, {} reconciles of {} CRs; {} accepted writes judged, {} of \
              upkeep excused, {} refused by the API server",
             self.records.lines,
             self.replicas,
@@ -213,14 +213,14 @@ impl fmt::Display for Coverage {
         if self.unauthenticated > 0 {
             writeln!(
                 f,
-                "  evidence: the API server did not authenticate the clients of {} of these writes: whose they are rests \
+                "  observations: the API server did not authenticate the clients of {} of these writes: whose they are rests \
                  on the User-Agent alone",
                 self.unauthenticated
             )?;
         }
         let (torn, unknown) = (self.records.torn.len(), self.records.unknown.values().sum::<u64>());
         if torn > 0 || unknown > 0 {
-            writeln!(f, "  evidence: {torn} torn lines, {unknown} records of unknown types were left out")?;
+            writeln!(f, "  data: {torn} torn lines, {unknown} records of unknown types were left out")?;
         }
         Ok(())
     }

@@ -7,7 +7,7 @@ use super::attribution::Writes;
 use super::clock::{Interval, Moment, short};
 use super::timeline::{Reconcile, Timeline};
 use super::verdict::{Check, Violation};
-use super::{CreatedCr, Evidence, Rules};
+use super::{CreatedCr, Observations, Rules};
 use crate::records::{CrKey, Outcome, Stamp};
 
 const NAME: &str = "waiting";
@@ -17,25 +17,25 @@ const NAME: &str = "waiting";
 /// ends well.
 pub(super) fn check(
     timeline: &Timeline,
-    evidence: &Evidence,
+    observations: &Observations,
     writes: Option<&Writes>,
     rules: &Rules,
 ) -> Check {
     let Some(bound) = rules.waiting_bound else {
         return Check::not_run(NAME, "CRs", "no bound was given");
     };
-    if evidence.crs.is_empty() {
+    if observations.crs.is_empty() {
         return Check::not_run(NAME, "CRs", "no CRs were named");
     }
     let mut check = Check::new(NAME, "CRs");
     let progress = Progress::new(timeline, writes, rules.clock_slack);
-    for cr in &evidence.crs {
+    for cr in &observations.crs {
         check.examined += 1;
         let Some(created) = timeline.clock.of_stamp(&cr.created) else {
             check.undecided += 1;
             continue;
         };
-        let until = observed_until(timeline, evidence, cr);
+        let until = observed_until(timeline, observations, cr);
         let mut undecided = false;
         for (what, done) in
             [("unstamped", progress.stamped(cr, created)), ("un-reconciled", progress.converged(cr, created))]
@@ -96,9 +96,9 @@ impl<'a> Progress<'a> {
 }
 
 /// Until its deletion, or until the observation ended.
-fn observed_until(timeline: &Timeline, evidence: &Evidence, cr: &CreatedCr) -> Moment {
+fn observed_until(timeline: &Timeline, observations: &Observations, cr: &CreatedCr) -> Moment {
     let moment = |stamp: &Option<Stamp>| stamp.as_ref().and_then(|stamp| timeline.clock.of_stamp(stamp));
-    let observed = moment(&evidence.until).or(timeline.last());
+    let observed = moment(&observations.until).or(timeline.last());
     moment(&cr.deleted).into_iter().chain(observed).min().unwrap_or(Moment(i64::MAX))
 }
 

@@ -56,7 +56,7 @@ use std::time::Duration;
 use self::bounds::Bounds;
 use self::fitness::Fitness;
 use self::leases::Histories;
-use crate::evidence::Evidence;
+use crate::observations::Observations;
 use crate::outcome::Violation;
 use crate::time::TrueTime;
 
@@ -75,39 +75,39 @@ pub struct Judgement {
 }
 
 /// Judges a run.
-pub fn judge(evidence: &Evidence) -> Judgement {
-    let bounds = Bounds::of(&evidence.schedule);
-    let histories = Histories::of(&evidence.leases);
-    let fitness = Fitness::of(evidence, &bounds);
-    let timeline = reconciles::timeline(&evidence.records, &evidence.restores);
-    let unowned = unowned::check(evidence, &timeline, &histories, &fitness, &bounds);
-    let mut checks = reconciles::checks(evidence, &timeline, &bounds);
+pub fn judge(observations: &Observations) -> Judgement {
+    let bounds = Bounds::of(&observations.schedule);
+    let histories = Histories::of(&observations.leases);
+    let fitness = Fitness::of(observations, &bounds);
+    let timeline = reconciles::timeline(&observations.records, &observations.restores);
+    let unowned = unowned::check(observations, &timeline, &histories, &fitness, &bounds);
+    let mut checks = reconciles::checks(observations, &timeline, &bounds);
     checks.extend([
         unowned.check,
-        one_holder::check(evidence, &histories),
-        claims::check(evidence, &histories),
-        sending::check(evidence, &timeline),
-        beside::check(evidence, &timeline),
-        children::check(evidence),
-        mending::check(evidence),
-        barrier::check(evidence, &timeline),
-        working::check(evidence, &timeline, &fitness, &bounds),
-        unable::check(evidence, &timeline, &fitness, &bounds),
-        layout::check(evidence, &timeline, &histories),
-        unsharded::check(evidence, &timeline, &histories, &fitness, &bounds),
-        renewals::check(evidence, &histories),
-        rewound::check(evidence, &histories),
-        lost::check(evidence),
-        liveness::check(evidence, &timeline, &histories, &bounds),
-        traffic::check(evidence, &histories, &bounds),
-        exits::panics(evidence),
-        exits::check(evidence),
+        one_holder::check(observations, &histories),
+        claims::check(observations, &histories),
+        sending::check(observations, &timeline),
+        beside::check(observations, &timeline),
+        children::check(observations),
+        mending::check(observations),
+        barrier::check(observations, &timeline),
+        working::check(observations, &timeline, &fitness, &bounds),
+        unable::check(observations, &timeline, &fitness, &bounds),
+        layout::check(observations, &timeline, &histories),
+        unsharded::check(observations, &timeline, &histories, &fitness, &bounds),
+        renewals::check(observations, &histories),
+        rewound::check(observations, &histories),
+        lost::check(observations),
+        liveness::check(observations, &timeline, &histories, &bounds),
+        traffic::check(observations, &histories, &bounds),
+        exits::panics(observations),
+        exits::check(observations),
     ]);
     Judgement {
         judged: checks.iter().map(|check| (check.name.to_owned(), check.judged)).collect(),
         violations: checks.into_iter().flat_map(|check| check.violations).collect(),
         longest_unowned: unowned.longest,
-        converged_after: evidence.converged.map(|at| at.since(evidence.quiet_from).as_secs_f64()),
+        converged_after: observations.converged.map(|at| at.since(observations.quiet_from).as_secs_f64()),
     }
 }
 

@@ -5,7 +5,7 @@ mod focus;
 mod requests;
 mod sheet;
 
-use crate::evidence::Evidence;
+use crate::observations::Observations;
 use crate::outcome::Violation;
 use events::Column;
 use focus::Focus;
@@ -13,10 +13,10 @@ use sheet::Sheet;
 
 /// Shows what led to a violation, or the end of the run if there is none: holds, reconciles and writes of the resource and the Lease
 /// that the violation's sentence names, faults, and the starts and ends of processes. All times are true time.
-pub fn timeline(evidence: &Evidence, violation: Option<&Violation>) -> String {
-    let focus = Focus::of(evidence, violation);
-    let mut sheet = Sheet::new(evidence, &focus);
-    for event in events::all(evidence, &focus).into_iter().chain(requests::all(evidence, &focus)) {
+pub fn timeline(observations: &Observations, violation: Option<&Violation>) -> String {
+    let focus = Focus::of(observations, violation);
+    let mut sheet = Sheet::new(observations, &focus);
+    for event in events::all(observations, &focus).into_iter().chain(requests::all(observations, &focus)) {
         if focus.shows(event.at) {
             sheet.add(event);
         }

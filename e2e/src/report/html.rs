@@ -10,8 +10,8 @@ use crate::collected::Collected;
 
 const STYLE: &str = include_str!("style.css");
 
-pub(super) fn page(report: &Report, evidence: &Collected) -> String {
-    let timeline = Timeline::new(&evidence.records.records);
+pub(super) fn page(report: &Report, observations: &Collected) -> String {
+    let timeline = Timeline::new(&observations.records.records);
     let colours = Colours::new(&timeline);
     let takeovers = times(report);
     let passed = report.drills.iter().filter(|drill| drill.outcome == DrillStatus::Passed).count();
@@ -86,7 +86,7 @@ fn section(drill: &DrillResult, timeline: &Timeline, colours: &Colours) -> Marku
         @for failure in &drill.failures { p.failure { (failure) } }
         @if !drill.notes.is_empty() { ul { @for note in &drill.notes { li { (note) } } } }
         @if let Some(window) = window { (picture(timeline, colours, window, &drill.measured)) }
-        p.evidence { (drill.collected()) }
+        p.observations { (drill.collected()) }
         @if !drill.answers.errors.is_empty() {
             details {
                 summary { (drill.answers.errors.len()) " errors of memcached clients" }

@@ -17,7 +17,7 @@ use crate::answers::Answer;
 
 /// What befell the resource of one name.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Story {
+pub(crate) struct Reports {
     /// How often its StatefulSet was applied in vain.
     pub(crate) failures: usize,
     /// Each status that was written, after so many failures.
@@ -34,7 +34,7 @@ pub(crate) struct Faults {
 #[derive(Default)]
 struct State {
     answers: BTreeMap<String, Answer>,
-    stories: BTreeMap<String, Story>,
+    reports: BTreeMap<String, Reports>,
 }
 
 impl Faults {
@@ -46,12 +46,12 @@ impl Faults {
     pub(crate) fn answer(&self, answers: BTreeMap<String, Answer>) {
         let mut state = self.state();
         state.answers = answers;
-        state.stories.clear();
+        state.reports.clear();
     }
 
     /// What has happened since the answers were last changed.
-    pub(crate) fn story(&self, name: &str) -> Story {
-        self.state().stories.get(name).cloned().unwrap_or_default()
+    pub(crate) fn reports(&self, name: &str) -> Reports {
+        self.state().reports.get(name).cloned().unwrap_or_default()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -62,9 +62,9 @@ impl Faults {
     fn fail(&self, name: &str) -> Option<<Self as Service<Request<Body>>>::Future> {
         let mut state = self.state();
         let answer = *state.answers.get(name)?;
-        let story = state.stories.entry(name.to_owned()).or_default();
-        story.failures += 1;
-        Some(match answer.give(story.failures) {
+        let reports = state.reports.entry(name.to_owned()).or_default();
+        reports.failures += 1;
+        Some(match answer.give(reports.failures) {
             Some(answer) => std::future::ready(answer.map_err(Into::into)).boxed(),
             None => std::future::pending().boxed(),
         })
@@ -78,8 +78,8 @@ impl Faults {
         };
         let status = serde_json::from_value(status.clone()).expect("a status");
         let mut state = self.state();
-        let story = state.stories.entry(name.to_owned()).or_default();
-        story.told.push((story.failures, status));
+        let reports = state.reports.entry(name.to_owned()).or_default();
+        reports.told.push((reports.failures, status));
     }
 }
 

@@ -28,7 +28,7 @@ pub(crate) struct Inflicted {
 pub(crate) struct Chaos {
     pub(crate) inflicted: Vec<Inflicted>,
     /// One sentence each.
-    pub(crate) troubles: Vec<String>,
+    pub(crate) problems: Vec<String>,
     recoveries: Vec<Recovery>,
     /// When replicas were taken away, in order.
     taken: Vec<Instant>,
@@ -93,7 +93,7 @@ impl Chaos {
     /// Lets replicas recover when it is time, until then.
     async fn wait_until(&mut self, then: Instant, fleet: &mut Fleet) {
         loop {
-            self.troubles.extend(fleet.mend().await);
+            self.problems.extend(fleet.mend().await);
             let next = self.recoveries.iter().map(|recovery| recovery.due).min();
             let due = next.filter(|due| *due <= then).unwrap_or(then);
             tokio::time::sleep_until(due.into()).await;
@@ -116,7 +116,7 @@ impl Chaos {
         if fault.blow == Blow::Freeze {
             fault.over = fleet.thaw(recovery.index);
         } else {
-            self.troubles.extend(fleet.restart(recovery.index).await);
+            self.problems.extend(fleet.restart(recovery.index).await);
         }
     }
 

@@ -125,12 +125,12 @@ impl Fleet {
 
     /// Starts a replica that has ended, or was told to, as a kubelet would. Says what was wrong with its end.
     pub(crate) async fn restart(&mut self, index: usize) -> Option<String> {
-        let trouble = self.ended(index).await;
+        let problem = self.ended(index).await;
         let replica = &mut self.replicas[index];
         replica.records_before = std::fs::metadata(&replica.records).map_or(0, |file| file.len());
         replica.process.restart().expect("the operator can be started again");
         (replica.was_frozen, replica.watches_since) = (false, None);
-        trouble
+        problem
     }
 
     /// Since when a replica that runs is known to watch the Leases without a break: a takeover counts from there.
@@ -140,29 +140,29 @@ impl Fleet {
 
     /// Restarts replicas that have ended although nobody asked them to. Says which, unless they had to.
     pub(crate) async fn mend(&mut self) -> Vec<String> {
-        let mut troubles = Vec::new();
+        let mut problems = Vec::new();
         for index in self.running() {
             if self.replicas[index].process.try_exit().is_some() {
-                troubles.extend(self.restart(index).await);
+                problems.extend(self.restart(index).await);
             }
             if self.has_begun(index) {
                 self.replicas[index].watches_since.get_or_insert_with(Instant::now);
             }
         }
-        troubles
+        problems
     }
 
     /// Terminates all replicas, and says whose end was not clean.
     pub(crate) async fn end(&mut self) -> Vec<String> {
-        let mut troubles = Vec::new();
+        let mut problems = Vec::new();
         for index in self.running() {
             // One that has ended by itself is told from the others below.
             let _ = self.terminate(index);
         }
         for index in 0..self.replicas.len() {
-            troubles.extend(self.ended(index).await);
+            problems.extend(self.ended(index).await);
         }
-        troubles
+        problems
     }
 
     async fn ended(&mut self, index: usize) -> Option<String> {

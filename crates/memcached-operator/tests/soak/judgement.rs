@@ -1,10 +1,10 @@
-//! The verdict over all evidence, and what the faults of the test itself excuse.
+//! The verdict over all that was observed, and what the faults of the test itself excuse.
 
 use std::time::Duration;
 
 use overlap_checker::records::{RecordLog, Replica, Shard, Stamp};
 use overlap_checker::{
-    AuditLog, Evidence, Fault, Rules, Takeover, Timeline, Verdict, Violation, judge, takeovers,
+    AuditLog, Fault, Observations, Rules, Takeover, Timeline, Verdict, Violation, judge, takeovers,
 };
 
 use crate::chaos::{Chaos, Inflicted};
@@ -20,7 +20,7 @@ use crate::users::Users;
 /// long it takes follows from how many reconciles a shard has to do, and each handover begins anew.
 const WAITING_BOUND: Duration = Duration::from_secs(200);
 
-/// What the evidence shows.
+/// What was observed.
 pub(crate) struct Judgement {
     pub(crate) verdict: Verdict,
     pub(crate) timeline: Timeline,
@@ -47,7 +47,7 @@ impl Judgement {
             records.read_file(&records_file(&stage.dir, number)).expect("records can be read");
         }
         let timeline = Timeline::new(&records.records);
-        let evidence = Evidence {
+        let observations = Observations {
             records: records.clone(),
             audit: Some(audit),
             faults: chaos.inflicted.iter().filter_map(|fault| taken_out(&timeline, fault)).collect(),
@@ -56,8 +56,8 @@ impl Judgement {
             since: None,
             until: Some(until),
         };
-        let verdict = judge(&evidence, &rules());
-        let faults = evidence.faults.iter();
+        let verdict = judge(&observations, &rules());
+        let faults = observations.faults.iter();
         let takeovers = faults.filter_map(|fault| takeovers(&timeline, &fault.replica, &fault.at)).flatten();
         let takeovers = takeovers.collect();
         let excuses = Excuses::new(&timeline, chaos, &stage.probe.slow());
@@ -79,9 +79,9 @@ impl Judgement {
     pub(crate) fn assert_kept(&self, chaos: &Chaos) {
         let sentences: Vec<_> = self.violations.iter().map(|violation| violation.sentence.as_str()).collect();
         assert!(sentences.is_empty(), "the promise was broken:\n{}", sentences.join("\n"));
-        let troubles = &self.verdict.troubles;
-        assert!(troubles.is_empty(), "the evidence cannot be trusted:\n{}", troubles.join("\n"));
-        assert!(chaos.troubles.is_empty(), "replicas did not end well:\n{}", chaos.troubles.join("\n"));
+        let problems = &self.verdict.data_problems;
+        assert!(problems.is_empty(), "the data cannot be trusted:\n{}", problems.join("\n"));
+        assert!(chaos.problems.is_empty(), "replicas did not end well:\n{}", chaos.problems.join("\n"));
         assert!(
             self.are_slow(),
             "reconciles do not take their time; is the operator built with the feature mutants?"

@@ -26,7 +26,7 @@ pub(crate) struct Stage {
 impl Stage {
     /// Starts an API server of its own and the replicas, or says visibly why it cannot.
     pub(crate) async fn raise(settings: &Settings, mutant: Option<&str>) -> Option<Self> {
-        let why = "it restarts the API server, and its audit log is half of the evidence";
+        let why = "it restarts the API server, and its audit log is half of the data that is judged";
         let cluster = kube_testkit::exclusive(why, ClusterOptions::default()).await?;
         let client = cluster.admin();
         let installation = Installation::new(client.clone()).replicas_as_users(NAMESPACE);

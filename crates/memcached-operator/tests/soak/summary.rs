@@ -35,7 +35,7 @@ pub(crate) fn of(
         text,
         "of those stopped, {overruns} had to end when they went on, with work that was not joined in time"
     );
-    let _ = writeln!(text, "{}", story(judgement, chaos));
+    let _ = writeln!(text, "{}", paragraph(judgement, chaos));
     let _ = writeln!(text, "{}", takeovers(judgement));
     let _ = writeln!(text, "{}", waits(judgement, users));
     let _ = writeln!(text, "{}", unowned(judgement));
@@ -67,7 +67,7 @@ fn reconciles(judgement: &Judgement) -> String {
 }
 
 /// When each fault came, on the checker's clock.
-fn story(judgement: &Judgement, chaos: &Chaos) -> String {
+fn paragraph(judgement: &Judgement, chaos: &Chaos) -> String {
     let clock = &judgement.timeline.clock;
     let show = |at: &Option<Stamp>| {
         let at = at.as_ref().and_then(|at| clock.of_stamp(at));

@@ -68,7 +68,7 @@ pub struct CrKey {
 /// A CR was not written as `namespace/name`.
 #[derive(Debug, thiserror::Error)]
 #[error("{0:?} is no CR key: it must read \"namespace/name\"")]
-pub struct NotACrKey(String);
+pub struct InvalidCrKey(String);
 
 impl CrKey {
     /// The key of a CR.
@@ -78,20 +78,20 @@ impl CrKey {
 }
 
 impl FromStr for CrKey {
-    type Err = NotACrKey;
+    type Err = InvalidCrKey;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text.split_once('/') {
             Some((namespace, name)) if !name.is_empty() && !name.contains('/') => {
                 Ok(Self::new(namespace, name))
             }
-            _ => Err(NotACrKey(text.to_owned())),
+            _ => Err(InvalidCrKey(text.to_owned())),
         }
     }
 }
 
 impl TryFrom<String> for CrKey {
-    type Error = NotACrKey;
+    type Error = InvalidCrKey;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
         text.parse()

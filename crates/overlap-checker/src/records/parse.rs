@@ -42,14 +42,14 @@ pub struct Tally {
     /// Records of types that this version does not know, by type.
     pub unknown: BTreeMap<String, u64>,
     /// Lines that are no JSON: what a process leaves that is killed while it writes.
-    pub torn: Vec<Spoilt>,
+    pub torn: Vec<MalformedLine>,
     /// Records of a known type whose fields do not fit. These are a fault of the writer.
-    pub malformed: Vec<Spoilt>,
+    pub malformed: Vec<MalformedLine>,
 }
 
 /// A line that could not be used.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Spoilt {
+pub struct MalformedLine {
     /// The file, or what the caller named it.
     pub source: String,
     /// Counted from 1.
@@ -77,21 +77,21 @@ impl RecordLog {
                 continue;
             }
             self.tally.lines += 1;
-            let spoilt =
-                |reason: String| Spoilt { source: source.to_owned(), line: index as u64 + 1, reason };
+            let malformed =
+                |reason: String| MalformedLine { source: source.to_owned(), line: index as u64 + 1, reason };
             match serde_json::from_str::<Value>(line) {
-                Ok(value) => self.take(value, spoilt),
+                Ok(value) => self.take(value, malformed),
                 Err(error) => {
-                    self.tally.torn.push(spoilt(error.to_string()));
+                    self.tally.torn.push(malformed(error.to_string()));
                     if let Some(value) = whole_tail(line) {
-                        self.take(value, spoilt);
+                        self.take(value, malformed);
                     }
                 }
             }
         }
     }
 
-    fn take(&mut self, value: Value, spoilt: impl Fn(String) -> Spoilt) {
+    fn take(&mut self, value: Value, malformed: impl Fn(String) -> MalformedLine) {
         let kind = value.get("record").and_then(Value::as_str).unwrap_or("(none)").to_owned();
         if !KNOWN.contains(&kind.as_str()) {
             *self.tally.unknown.entry(kind).or_default() += 1;
@@ -99,7 +99,7 @@ impl RecordLog {
         }
         match serde_json::from_value(value) {
             Ok(record) => self.records.push(record),
-            Err(error) => self.tally.malformed.push(spoilt(format!("{kind}: {error}"))),
+            Err(error) => self.tally.malformed.push(malformed(format!("{kind}: {error}"))),
         }
     }
 }

@@ -5,14 +5,14 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 
-use super::super::story::Story;
+use super::super::run_builder::RunBuilder;
 
 const END: u64 = 200;
 
 /// A hold with the reconciles under it. Times are offsets; the story that is told follows the rules of the
 /// record, not those of the design: holds overlap, reconciles outlive them.
 #[derive(Debug, Clone)]
-struct Held {
+struct Term {
     replica: usize,
     shard: u32,
     from: u64,
@@ -43,11 +43,11 @@ const CRS: [&str; 3] = ["m", "n", "o"];
 proptest! {
     #[test]
     fn checker_and_oracle_agree(history in prop::collection::vec(held(), 1..12)) {
-        let mut story = Story::new();
+        let mut run = RunBuilder::new();
         for (index, held) in history.iter().enumerate() {
-            tell(&mut story, held, index as u64 + 1);
+            record(&mut run, held, index as u64 + 1);
         }
-        let verdict = story.judge();
+        let verdict = run.judge();
         let count = |name| verdict.of(name).len();
         prop_assert_eq!(count("overlap"), overlaps(&history), "{}", verdict);
         prop_assert_eq!(count("holds"), shared_holds(&history), "{}", verdict);
@@ -55,7 +55,7 @@ proptest! {
     }
 }
 
-fn held() -> impl Strategy<Value = Held> {
+fn held() -> impl Strategy<Value = Term> {
     let ran = (
         0..CRS.len(),
         0..80_u64,
@@ -65,7 +65,7 @@ fn held() -> impl Strategy<Value = Held> {
         .prop_map(|(cr, after, end, long)| Ran { cr, after, end, long });
     let reconciles = prop::collection::vec(ran, 0..4);
     (0..REPLICAS.len(), 0..2_u32, 0..END, 1..60_u64, 0..40_u64, prop::option::of(0..90_u64), reconciles)
-        .prop_map(|(replica, shard, from, valid_for, renewed_by, ended_after, reconciles)| Held {
+        .prop_map(|(replica, shard, from, valid_for, renewed_by, ended_after, reconciles)| Term {
             replica,
             shard,
             from,
@@ -76,27 +76,27 @@ fn held() -> impl Strategy<Value = Held> {
         })
 }
 
-fn tell(story: &mut Story, held: &Held, token: u64) {
+fn record(run: &mut RunBuilder, held: &Term, token: u64) {
     let replica = REPLICAS[held.replica];
     let until = held.from + held.valid_for;
-    story.hold(replica, held.shard, token, held.from, until);
-    story.renew(replica, held.shard, token, held.from, until + held.renewed_by);
+    run.hold(replica, held.shard, token, held.from, until);
+    run.renew(replica, held.shard, token, held.from, until + held.renewed_by);
     for ran in &held.reconciles {
-        let begun = story.begin(replica, CRS[ran.cr], held.shard, token, held.from + ran.after);
+        let begun = run.begin(replica, CRS[ran.cr], held.shard, token, held.from + ran.after);
         let end = held.from + ran.after + ran.long;
         match ran.end {
-            End::Ok => story.end(&begun, end),
-            End::Aborted => story.abort(&begun, end),
+            End::Ok => run.end(&begun, end),
+            End::Aborted => run.abort(&begun, end),
             End::Killed => {}
         }
     }
     if let Some(after) = held.ended_after {
-        story.end_hold(replica, held.shard, token, held.from + after);
+        run.end_hold(replica, held.shard, token, held.from + after);
     }
 }
 
 /// The milliseconds during which a hold is valid, one by one.
-fn valid(held: &Held) -> BTreeSet<u64> {
+fn valid(held: &Term) -> BTreeSet<u64> {
     let until = held.from + held.valid_for + held.renewed_by;
     let until = held.ended_after.map_or(until, |after| until.min(held.from + after));
     (held.from..until).collect()
@@ -104,7 +104,7 @@ fn valid(held: &Held) -> BTreeSet<u64> {
 
 /// The milliseconds during which a reconcile runs, one by one. (Its begin may lie past the validity: then it
 /// never runs.)
-fn running(held: &Held, ran: &Ran) -> BTreeSet<u64> {
+fn running(held: &Term, ran: &Ran) -> BTreeSet<u64> {
     let from = held.from + ran.after;
     let until = match ran.end {
         End::Ok | End::Aborted => from + ran.long,
@@ -113,7 +113,7 @@ fn running(held: &Held, ran: &Ran) -> BTreeSet<u64> {
     valid(held).into_iter().filter(|at| (from..until).contains(at)).collect()
 }
 
-fn overlaps(history: &[Held]) -> usize {
+fn overlaps(history: &[Term]) -> usize {
     let runs: Vec<_> = history
         .iter()
         .flat_map(|held| held.reconciles.iter().map(move |ran| (ran.cr, running(held, ran))))
@@ -121,14 +121,14 @@ fn overlaps(history: &[Held]) -> usize {
     pairs(&runs).filter(|(a, b)| a.0 == b.0 && !a.1.is_disjoint(&b.1)).count()
 }
 
-fn shared_holds(history: &[Held]) -> usize {
+fn shared_holds(history: &[Term]) -> usize {
     pairs(history)
         .filter(|(a, b)| a.shard == b.shard && a.replica != b.replica && !valid(a).is_disjoint(&valid(b)))
         .count()
 }
 
-fn begun_outside(history: &[Held]) -> usize {
-    let outside = |held: &Held| {
+fn begun_outside(history: &[Term]) -> usize {
+    let outside = |held: &Term| {
         let valid = valid(held);
         // The end is told last, so what begins in its very instant began before it.
         let before_the_end =

@@ -12,7 +12,7 @@ use kube::{Api, ResourceExt, api::ListParams};
 use kube_testkit::{RealEnv, TestUser, eventually};
 use lease_core::{ElectionsOptions, Identity, LeaderElectionId, OnOverrun, Timings};
 use overlap_checker::records::RecordLog;
-use overlap_checker::{Evidence, Rules, judge};
+use overlap_checker::{Observations, Rules, judge};
 use shard_router::{Options, Readiness, ReadinessProbe, Reconciler, RecordSink, RunError, ShardedController};
 use tokio::{sync::oneshot, task::JoinHandle};
 
@@ -194,8 +194,8 @@ pub(crate) fn violations(records: &Records) -> Vec<String> {
 
 /// The same, without one of its checks.
 pub(crate) fn violations_but(records: &Records, left_out: &str) -> Vec<String> {
-    let evidence = Evidence { records: records.log(), ..Evidence::default() };
-    let verdict = judge(&evidence, &Rules::default());
+    let observations = Observations { records: records.log(), ..Observations::default() };
+    let verdict = judge(&observations, &Rules::default());
     let checks = verdict.checks.iter().filter(|check| check.name != left_out);
     checks.flat_map(|check| &check.violations).map(|violation| violation.sentence.clone()).collect()
 }

@@ -6,7 +6,7 @@ use kube::api::{Patch, PatchParams};
 use kube_testkit::TestUser;
 use lease_core::Timings;
 use overlap_checker::records::{Replica, Shard, Stamp};
-use overlap_checker::{Evidence, Fault, Rules, judge};
+use overlap_checker::{Fault, Observations, Rules, judge};
 use serde_json::json;
 
 use crate::{
@@ -39,14 +39,14 @@ async fn a_replica_that_is_cut_off_stops_in_time_and_its_shards_go_on_elsewhere_
     a.terminate().await;
     b.terminate().await;
 
-    let evidence = Evidence {
+    let observations = Observations {
         records: fleet.records.log(),
         faults: vec![fault],
         shards: (0..4).map(Shard).collect::<BTreeSet<_>>(),
-        ..Evidence::default()
+        ..Observations::default()
     };
     let rules = Rules { unowned_bound: Some(Timings::fast().takeover_bound()), ..Rules::default() };
-    let verdict = judge(&evidence, &rules);
+    let verdict = judge(&observations, &rules);
     let sentences: Vec<_> = verdict.violations().map(|violation| violation.sentence.clone()).collect();
     assert_eq!(sentences, [""; 0]);
 }

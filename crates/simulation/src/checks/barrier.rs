@@ -13,14 +13,14 @@ use shard_router::{Layout, ShardId, selector};
 
 use super::Check;
 use super::reconciles::{Place, true_time};
-use crate::evidence::{Evidence, Fate, Received};
+use crate::observations::{Fate, Observations, Received};
 use crate::time::TrueTime;
 
 /// Judges the first reconcile of each hold.
-pub(super) fn check(evidence: &Evidence, timeline: &Timeline) -> Check {
+pub(super) fn check(observations: &Observations, timeline: &Timeline) -> Check {
     let mut check = Check::new("barrier");
-    let ready = ready(evidence);
-    let lists = lists(evidence);
+    let ready = ready(observations);
+    let lists = lists(observations);
     for (hold, begun) in first_begins(timeline) {
         check.judged += 1;
         let key = (&hold.replica, hold.shard, hold.token);
@@ -57,8 +57,8 @@ pub(super) fn first_begins(timeline: &Timeline) -> impl Iterator<Item = (&Hold, 
     first.into_iter().map(|(hold, begun)| (&timeline.holds[hold], true_time(begun)))
 }
 
-fn ready(evidence: &Evidence) -> HashMap<(&Replica, Shard, Token), TrueTime> {
-    let ready = evidence.records.iter().filter_map(|record| match &record.body {
+fn ready(observations: &Observations) -> HashMap<(&Replica, Shard, Token), TrueTime> {
+    let ready = observations.records.iter().filter_map(|record| match &record.body {
         Body::StartReady { shard, token, .. } => {
             Some(((&record.replica, *shard, *token), TrueTime::of(record.boot)))
         }
@@ -74,14 +74,18 @@ struct Listed {
 }
 
 /// The consistent lists of each shard that each replica asked for.
-fn lists(evidence: &Evidence) -> HashMap<(&Replica, Shard), Vec<Listed>> {
-    let shards = evidence.processes.iter().map(|process| process.shards);
+fn lists(observations: &Observations) -> HashMap<(&Replica, Shard), Vec<Listed>> {
+    let shards = observations.processes.iter().map(|process| process.shards);
     let selectors: HashMap<u16, _> = shards.map(|shards| (shards, selectors(shards))).collect();
     let set_to = |replica: &Replica| {
-        evidence.processes.iter().find(|process| process.identity == *replica).map(|process| process.shards)
+        observations
+            .processes
+            .iter()
+            .find(|process| process.identity == *replica)
+            .map(|process| process.shards)
     };
     let mut lists: HashMap<_, Vec<Listed>> = HashMap::new();
-    for request in &evidence.requests {
+    for request in &observations.requests {
         if let Some((replica, selected, listed)) = listed(request)
             && let Some(shard) = set_to(replica).and_then(|shards| selectors.get(&shards)?.get(&selected))
         {
@@ -127,8 +131,8 @@ mod tests {
         story
     }
 
-    fn list(story: &mut Story) -> &mut crate::evidence::Received {
-        let mut requests = story.evidence.requests.iter_mut();
+    fn list(story: &mut Story) -> &mut crate::observations::Received {
+        let mut requests = story.observations.requests.iter_mut();
         requests.find(|request| request.uri.contains("labelSelector")).expect("the hold came with a list")
     }
 
@@ -139,10 +143,10 @@ mod tests {
 
     #[test]
     fn a_list_from_before_or_of_any_age_or_without_an_answer_is_not() {
-        let spoilers: [fn(&mut crate::evidence::Received); 4] = [
+        let spoilers: [fn(&mut crate::observations::Received); 4] = [
             |list| list.sent = super::super::story::at(19_999),
             |list| list.uri.push_str("&resourceVersion=0"),
-            |list| list.answer = crate::evidence::Fate::Lost,
+            |list| list.answer = crate::observations::Fate::Lost,
             |list| list.uri = list.uri.replace("255", "254"),
         ];
         for spoil in spoilers {

@@ -12,16 +12,16 @@ use overlap_checker::{Moment, Reconcile, Timeline};
 
 use super::sending::written;
 use super::{Check, short};
-use crate::evidence::Evidence;
+use crate::observations::Observations;
 
 /// Judges every write of a reconcile that landed.
-pub(super) fn check(evidence: &Evidence, timeline: &Timeline) -> Check {
+pub(super) fn check(observations: &Observations, timeline: &Timeline) -> Check {
     let mut check = Check::new("beside");
     let mut reconciles: HashMap<&CrKey, Vec<&Reconcile>> = HashMap::new();
     for reconcile in &timeline.reconciles {
         reconciles.entry(&reconcile.cr).or_default().push(reconcile);
     }
-    for request in evidence.requests.iter().filter(|request| request.landed) {
+    for request in observations.requests.iter().filter(|request| request.landed) {
         let Some((replica, cr)) = written(request) else { continue };
         let Some(all) = reconciles.get(&cr) else { continue };
         check.judged += 1;
@@ -73,8 +73,8 @@ mod tests {
         for (when, count) in [(30_500, 0), (32_000, 0), (33_500, 1), (34_500, 0)] {
             let mut story = moved();
             story.request("a", "PATCH", SERVICE, when, 200);
-            let timeline = timeline(&story.evidence.records, &[]);
-            let found = super::check(&story.evidence, &timeline);
+            let timeline = timeline(&story.observations.records, &[]);
+            let found = super::check(&story.observations, &timeline);
             assert_eq!((found.judged, found.violations.len()), (1, count), "{found:?}");
         }
     }

@@ -9,14 +9,14 @@ use std::collections::HashMap;
 use overlap_checker::records::Replica;
 
 use super::{Check, short};
-use crate::evidence::{ChildState, Evidence};
+use crate::observations::{ChildState, Observations};
 use crate::time::TrueTime;
 
 /// Judges every write of a replica that changed a child.
-pub(super) fn check(evidence: &Evidence) -> Check {
+pub(super) fn check(observations: &Observations) -> Check {
     let mut check = Check::new("children");
     let mut shown: HashMap<(&Replica, &str, &ChildState), TrueTime> = HashMap::new();
-    for access in &evidence.children {
+    for access in &observations.children {
         let changed = access.write && access.before != access.after;
         if let Some(before) = access.before.as_ref().filter(|_| changed) {
             check.judged += 1;
@@ -47,7 +47,7 @@ pub(super) fn check(evidence: &Evidence) -> Check {
 #[cfg(test)]
 mod tests {
     use super::super::story::{Story, at};
-    use crate::evidence::{ChildAccess, ChildState};
+    use crate::observations::{ChildAccess, ChildState};
     use overlap_checker::records::Replica;
 
     fn state(version: &str, foreign: bool) -> ChildState {
@@ -68,8 +68,8 @@ mod tests {
 
     fn violations(accesses: Vec<ChildAccess>) -> (u64, usize) {
         let mut story = Story::settled();
-        story.evidence.children = accesses;
-        let check = super::check(&story.evidence);
+        story.observations.children = accesses;
+        let check = super::check(&story.observations);
         (check.judged, check.violations.len())
     }
 

@@ -12,24 +12,24 @@ use overlap_checker::records::{Body, BootTime, Record, Replica};
 
 use super::leases::Histories;
 use super::{Check, short};
-use crate::evidence::{Evidence, LeaseState};
+use crate::observations::{LeaseState, Observations};
 use crate::time::TrueTime;
 
 /// Instants are read off clocks and converted between them, a nanosecond being lost here and there.
 const ROUNDING: Duration = Duration::from_micros(1);
 
 /// Judges every belief that was written down.
-pub(super) fn check(evidence: &Evidence, histories: &Histories<'_>) -> Check {
+pub(super) fn check(observations: &Observations, histories: &Histories<'_>) -> Check {
     let mut check = Check::new("claims");
     let grants = grants(histories);
     let rates: HashMap<&Replica, f64> =
-        evidence.processes.iter().map(|process| (&process.identity, process.rate)).collect();
-    for record in &evidence.records {
+        observations.processes.iter().map(|process| (&process.identity, process.rate)).collect();
+    for record in &observations.records {
         let Some((lease, until)) = claim(record) else { continue };
         check.judged += 1;
         let rate = rates.get(&record.replica).copied().unwrap_or(1.0);
         let at = TrueTime::of(record.boot);
-        let validity = evidence.schedule.timings.renew_deadline.div_f64(rate);
+        let validity = observations.schedule.timings.renew_deadline.div_f64(rate);
         let granted = grants.get(&(lease, record.replica.0.as_str())).and_then(|states| last(states, at));
         let wrong = match granted {
             Some(sent) if TrueTime::of(until) <= sent + validity + ROUNDING => continue,
@@ -104,7 +104,7 @@ mod tests {
     #[test]
     fn a_slow_clock_may_believe_for_longer() {
         let mut story = believes(30_001);
-        story.evidence.processes[0].rate = 0.999;
+        story.observations.processes[0].rate = 0.999;
         only_of(&story, "claims", 0);
     }
 

@@ -4,29 +4,29 @@
 use super::Check;
 use super::bounds::REACTION;
 use super::span::Span;
-use crate::evidence::{Evidence, Exit, Happened, Process};
+use crate::observations::{Exit, Happened, Observations, Process};
 use crate::schedule::FaultKind;
 use crate::time::TrueTime;
 
 /// Panics, and what is logged as an error.
-pub(super) fn panics(evidence: &Evidence) -> Check {
+pub(super) fn panics(observations: &Observations) -> Check {
     let mut check = Check::new("panics");
-    check.judged = evidence.processes.len() as u64;
-    for panic in &evidence.panics {
+    check.judged = observations.processes.len() as u64;
+    for panic in &observations.panics {
         check.violated(None, panic.clone());
     }
     check
 }
 
 /// Judges the end of each process that did not run until the end of the run.
-pub(super) fn check(evidence: &Evidence) -> Check {
+pub(super) fn check(observations: &Observations) -> Check {
     let mut check = Check::new("exits");
-    for process in &evidence.processes {
+    for process in &observations.processes {
         let Some((at, exit)) = process.ended else { continue };
         check.judged += 1;
         let legal = match exit {
-            Exit::Overrun => was_stopped(process, at, evidence),
-            _ => evidence.faults.iter().any(|fault| explains(fault, process, at, exit)),
+            Exit::Overrun => was_stopped(process, at, observations),
+            _ => observations.faults.iter().any(|fault| explains(fault, process, at, exit)),
         };
         if !legal {
             let what = match exit {
@@ -65,16 +65,16 @@ fn explains(fault: &Happened, process: &Process, at: TrueTime, exit: Exit) -> bo
 /// Work is aborted at the end of validity, and has to be gone by LeaseDuration: a process that could act in between does not
 /// overrun, so whoever overruns was stopped for all that time, and ends on waking. Stops of which one begins before the
 /// process has gone on after another are one.
-fn was_stopped(process: &Process, at: TrueTime, evidence: &Evidence) -> bool {
+fn was_stopped(process: &Process, at: TrueTime, observations: &Observations) -> bool {
     let life = Span::new(process.started, at);
-    let stops = evidence.faults.iter().filter_map(|fault| match &fault.fault.what {
+    let stops = observations.faults.iter().filter_map(|fault| match &fault.fault.what {
         FaultKind::Pause(seat) | FaultKind::Suspend(seat) if *seat == process.seat => {
             Some(Span::new(fault.from, fault.to).common(life))
         }
         _ => None,
     });
     let ran = life.without(stops.filter(|stop| !stop.is_empty()).collect());
-    let margin = evidence.schedule.timings.margin().div_f64(process.rate);
+    let margin = observations.schedule.timings.margin().div_f64(process.rate);
     let long = |stop: &Span| stop.length() + REACTION >= margin && at <= stop.to + REACTION;
     life.without(ran).iter().any(long)
 }
@@ -88,7 +88,7 @@ mod tests {
     fn ended(exit: Exit) -> Story {
         let mut story = Story::settled();
         story.runs("a", 0, 0).runs("b", 1, 0).holds("a", 0, 10_000, 100_000);
-        story.evidence.processes[1].ended = Some((at(50_000), exit));
+        story.observations.processes[1].ended = Some((at(50_000), exit));
         story
     }
 
@@ -134,7 +134,7 @@ mod tests {
     fn a_panic_is_a_violation() {
         let mut story = ended(Exit::Killed);
         story.fault(FaultKind::Crash(Seat(1)), 50_000, 55_000);
-        story.evidence.panics.push("b_1 panicked".to_owned());
+        story.observations.panics.push("b_1 panicked".to_owned());
         only(&story, "panics");
     }
 }

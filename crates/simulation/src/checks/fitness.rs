@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use super::bounds::Bounds;
 use super::span::Span;
-use crate::evidence::{Evidence, Exit, Happened, Process};
+use crate::observations::{Exit, Happened, Observations, Process};
 use crate::schedule::{ApiTrouble, FaultKind, Seat};
 use crate::time::TrueTime;
 
@@ -19,9 +19,9 @@ struct Able<'a> {
 }
 
 impl<'a> Fitness<'a> {
-    pub(super) fn of(evidence: &'a Evidence, bounds: &Bounds) -> Self {
-        let able = |process| Able { process, spans: spans(process, evidence, bounds) };
-        let processes = evidence.processes.iter();
+    pub(super) fn of(observations: &'a Observations, bounds: &Bounds) -> Self {
+        let able = |process| Able { process, spans: spans(process, observations, bounds) };
+        let processes = observations.processes.iter();
         Self(processes.map(|process| (process.identity.0.as_str(), able(process))).collect())
     }
 
@@ -75,11 +75,11 @@ fn whom(fault: &FaultKind) -> Whom {
     }
 }
 
-fn spans(process: &Process, evidence: &Evidence, bounds: &Bounds) -> Vec<Span> {
+fn spans(process: &Process, observations: &Observations, bounds: &Bounds) -> Vec<Span> {
     let recovery = bounds.recovery(process.rate);
-    let running = Span::new(process.started, stopped(process, evidence));
+    let running = Span::new(process.started, stopped(process, observations));
     let mut unfit: Vec<Span> = Vec::new();
-    for fault in &evidence.faults {
+    for fault in &observations.faults {
         let hits = match whom(&fault.fault.what) {
             Whom::Nobody => false,
             Whom::Everybody => true,
@@ -108,9 +108,9 @@ fn pause_after(fault: &Happened, process: &Process, bounds: &Bounds) -> std::tim
 }
 
 /// When it ended, or was told to: from then on it contends for nothing.
-fn stopped(process: &Process, evidence: &Evidence) -> TrueTime {
-    let ended = process.ended.map_or(evidence.ended, |(at, _)| at);
-    let told = evidence.faults.iter().filter(|fault| {
+fn stopped(process: &Process, observations: &Observations) -> TrueTime {
+    let ended = process.ended.map_or(observations.ended, |(at, _)| at);
+    let told = observations.faults.iter().filter(|fault| {
         matches!(fault.fault.what, FaultKind::Terminate(seat) if seat == process.seat)
             && fault.from >= process.started
     });
@@ -119,10 +119,14 @@ fn stopped(process: &Process, evidence: &Evidence) -> TrueTime {
 
 /// When a process stopped acting on a hold that is valid until then: at the latest when it ended, was paused or
 /// suspended. A pause that it woke from in time took nothing from it.
-pub(super) fn taken_out(process: &Process, valid_until: TrueTime, evidence: &Evidence) -> Option<TrueTime> {
+pub(super) fn taken_out(
+    process: &Process,
+    valid_until: TrueTime,
+    observations: &Observations,
+) -> Option<TrueTime> {
     let ended =
         process.ended.filter(|(at, exit)| *exit != Exit::Clean && *at < valid_until).map(|(at, _)| at);
-    let stops = evidence.faults.iter().filter(|fault| {
+    let stops = observations.faults.iter().filter(|fault| {
         matches!(fault.fault.what, FaultKind::Pause(seat) | FaultKind::Suspend(seat) if seat == process.seat)
             && (fault.from..fault.to).contains(&valid_until)
     });

@@ -10,14 +10,14 @@ use overlap_checker::Timeline;
 use super::leases::{Histories, Role, has_layout};
 use super::reconciles::true_time;
 use super::{Check, barrier};
-use crate::evidence::Evidence;
+use crate::observations::Observations;
 
 /// Judges the first reconcile of each hold.
-pub(super) fn check(evidence: &Evidence, timeline: &Timeline, histories: &Histories<'_>) -> Check {
+pub(super) fn check(observations: &Observations, timeline: &Timeline, histories: &Histories<'_>) -> Check {
     let mut check = Check::new("layout");
     let states = histories.with(Role::Coordinator);
     let shards: BTreeMap<_, _> =
-        evidence.processes.iter().map(|process| (&process.identity, process.shards)).collect();
+        observations.processes.iter().map(|process| (&process.identity, process.shards)).collect();
     for (hold, begun) in barrier::first_begins(timeline) {
         let Some(shards) = shards.get(&hold.replica) else { continue };
         check.judged += 1;
@@ -56,7 +56,7 @@ mod tests {
     }
 
     fn commit(story: &mut Story, shards: u16) {
-        for state in &mut story.evidence.leases {
+        for state in &mut story.observations.leases {
             for json in state.annotations.values_mut() {
                 *json = format!("{{\"shards\":{shards}}}");
             }
@@ -82,11 +82,11 @@ mod tests {
     fn a_layout_that_was_committed_in_between_was_read_perhaps() {
         let mut story = worked();
         commit(&mut story, 8);
-        let mut right = story.evidence.leases[0].clone();
+        let mut right = story.observations.leases[0].clone();
         right.at = super::super::story::at(22_000);
         right.version += 100;
         right.annotations.values_mut().for_each(|json| *json = "{\"shards\":1}".to_owned());
-        story.evidence.leases.push(right);
+        story.observations.leases.push(right);
         only_of(&story, "layout", 0);
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::evidence::{LeaseSpec, LeaseState, UNSHARDED};
+use crate::observations::{LeaseSpec, LeaseState, UNSHARDED};
 use crate::time::TrueTime;
 
 /// The states of each Lease in order, by name.

@@ -7,7 +7,7 @@ use overlap_checker::{Hold, Timeline};
 use super::bounds::Bounds;
 use super::leases::{Histories, Role, has_layout, state_at};
 use super::{Check, reconciles, short};
-use crate::evidence::Evidence;
+use crate::observations::Observations;
 use crate::time::TrueTime;
 
 /// How many of the things that are missing are named.
@@ -15,34 +15,34 @@ const NAMED: usize = 5;
 
 /// Judges the quiet phase.
 pub(super) fn check(
-    evidence: &Evidence,
+    observations: &Observations,
     timeline: &Timeline,
     histories: &Histories<'_>,
     bounds: &Bounds,
 ) -> Check {
     let mut check = Check::new("liveness");
-    let quiet = evidence.quiet_from;
+    let quiet = observations.quiet_from;
     let by = quiet + bounds.converged();
     check.judged += 1;
-    match evidence.converged {
+    match observations.converged {
         Some(at) if at > by => check.violated(
             at,
             format!("Everything was as asked for {:?} after the last fault, which is later than the bound of {:?}.", short(at.since(quiet)), short(bounds.converged())),
         ),
         Some(_) => {}
-        None => check.violated(evidence.ended, not_converged(evidence)),
+        None => check.violated(observations.ended, not_converged(observations)),
     }
     let laid_out = state_at(histories.with(Role::Coordinator), quiet)
-        .is_some_and(|state| has_layout(state, evidence.schedule.shards));
+        .is_some_and(|state| has_layout(state, observations.schedule.shards));
     let holds = timeline.by_shard();
-    for shard in 0..u32::from(evidence.schedule.shards) {
+    for shard in 0..u32::from(observations.schedule.shards) {
         let there = laid_out && state_at(histories.with(Role::Shard(shard)), quiet).is_some();
         let bound = bounds.owned(there);
         let by = quiet + bound;
         let holds = holds.get(&Shard(shard)).map_or(&[][..], Vec::as_slice);
         let owned = first_owned(holds, quiet);
         // A run that ends earlier decides nothing about a shard that has no owner yet.
-        if owned.is_none() && evidence.ended < by {
+        if owned.is_none() && observations.ended < by {
             continue;
         }
         check.judged += 1;
@@ -63,13 +63,13 @@ fn first_owned(holds: &[&Hold], quiet: TrueTime) -> Option<TrueTime> {
     owned.map(|hold| reconciles::true_time(hold.acquired).max(quiet)).min()
 }
 
-fn not_converged(evidence: &Evidence) -> String {
-    let missing = &evidence.missing;
+fn not_converged(observations: &Observations) -> String {
+    let missing = &observations.missing;
     let more = missing.len().saturating_sub(NAMED);
     let more = if more > 0 { format!("; and {more} more") } else { String::new() };
     format!(
         "{:?} after the last fault not all was as asked for: {}{more}.",
-        short(evidence.ended.since(evidence.quiet_from)),
+        short(observations.ended.since(observations.quiet_from)),
         missing.iter().take(NAMED).map(|what| what.trim_end_matches('.')).collect::<Vec<_>>().join("; ")
     )
 }
@@ -82,8 +82,8 @@ mod tests {
     fn quiet() -> Story {
         let mut story = Story::settled();
         story.runs("a", 0, 0).ends(400_000);
-        story.evidence.quiet_from = at(60_000);
-        story.evidence.converged = Some(at(90_000));
+        story.observations.quiet_from = at(60_000);
+        story.observations.converged = Some(at(90_000));
         story
     }
 
@@ -92,11 +92,11 @@ mod tests {
         let mut story = quiet();
         story.holds("a", 0, 20_000, 400_000);
         assert_eq!(passes(&story).converged_after, Some(30.0));
-        let bounds = Bounds::of(&story.evidence.schedule);
-        story.evidence.converged = Some(at(60_001) + bounds.converged());
+        let bounds = Bounds::of(&story.observations.schedule);
+        story.observations.converged = Some(at(60_001) + bounds.converged());
         only(&story, "liveness");
-        story.evidence.converged = None;
-        story.evidence.missing = vec!["m-0: not there".to_owned()];
+        story.observations.converged = None;
+        story.observations.missing = vec!["m-0: not there".to_owned()];
         assert!(only(&story, "liveness")[0].contains("not all was as asked for: m-0: not there."));
     }
 
@@ -104,7 +104,7 @@ mod tests {
     fn a_shard_without_holder_after_the_last_fault_is_caught_whatever_was_wrong_before() {
         let mut story = quiet();
         story.holds("a", 0, 20_000, 58_000).released("a", 0, 59_000);
-        let bounds = Bounds::of(&story.evidence.schedule);
+        let bounds = Bounds::of(&story.observations.schedule);
         let by = at(60_000) + bounds.owned(true);
         story.holds_from("a", 0, by, at(500_000));
         assert!(only_of(&story, "liveness", 0).is_empty());
@@ -117,7 +117,7 @@ mod tests {
     #[test]
     fn a_lease_that_was_deleted_takes_twice_as_long() {
         let mut story = quiet();
-        let bounds = Bounds::of(&story.evidence.schedule);
+        let bounds = Bounds::of(&story.observations.schedule);
         story.holds("a", 0, 20_000, 58_000).released("a", 0, 59_000).deleted("op-shard-0", None, 59_500);
         story.holds_from("a", 0, at(60_000) + bounds.owned(false), at(500_000));
         assert!(only_of(&story, "liveness", 0).is_empty());

@@ -6,27 +6,27 @@ use serde_json::Value;
 use shard_router::ShardKey;
 
 use super::Check;
-use crate::evidence::{Evidence, Wish};
+use crate::observations::{Observations, Wish};
 
 const RESOURCE: &str = "memcacheds";
 const SERVERS: &str = "statefulsets";
 const CHILDREN: [&str; 3] = [SERVERS, "services", "poddisruptionbudgets"];
 
 /// Compares wishes and objects at the end of the run.
-pub(super) fn check(evidence: &Evidence) -> Check {
+pub(super) fn check(observations: &Observations) -> Check {
     let mut check = Check::new("lost");
-    check.judged = evidence.wishes.len() as u64;
-    for (name, wish) in &evidence.wishes {
-        for fault in faults(evidence, name, wish) {
-            check.violated(evidence.ended, format!("{name}: {fault}, at the end of the run."));
+    check.judged = observations.wishes.len() as u64;
+    for (name, wish) in &observations.wishes {
+        for fault in faults(observations, name, wish) {
+            check.violated(observations.ended, format!("{name}: {fault}, at the end of the run."));
         }
     }
-    for key in evidence.objects.keys() {
+    for key in observations.objects.keys() {
         let Some((kind, name)) = key.split_once('/') else { continue };
         let ours = kind == RESOURCE || (CHILDREN.contains(&kind) && name != "kubernetes");
-        if ours && !evidence.wishes.contains_key(name) {
+        if ours && !observations.wishes.contains_key(name) {
             check.violated(
-                evidence.ended,
+                observations.ended,
                 format!("{key} is there at the end of the run, though its Memcached was deleted."),
             );
         }
@@ -35,8 +35,8 @@ pub(super) fn check(evidence: &Evidence) -> Check {
 }
 
 /// What is not as asked for.
-fn faults(evidence: &Evidence, name: &str, wish: &Wish) -> Vec<String> {
-    let object = |kind: &str| evidence.objects.get(&format!("{kind}/{name}"));
+fn faults(observations: &Observations, name: &str, wish: &Wish) -> Vec<String> {
+    let object = |kind: &str| observations.objects.get(&format!("{kind}/{name}"));
     let Some(resource) = object(RESOURCE) else { return vec!["asked for, and not there".to_owned()] };
     let mut faults = of_resource(resource, wish);
     faults.extend(of_bucket(resource, wish));
@@ -133,7 +133,7 @@ mod tests {
     /// What is found once `path` of the object reads `value`.
     fn spoilt(object: &str, path: &str, value: Value) -> String {
         let mut story = wished();
-        let found = story.evidence.objects.get_mut(object).expect("told").pointer_mut(path);
+        let found = story.observations.objects.get_mut(object).expect("told").pointer_mut(path);
         *found.unwrap_or_else(|| panic!("{object} has no {path}")) = value;
         only(&story, "lost").join("; ")
     }
@@ -168,16 +168,16 @@ mod tests {
     #[test]
     fn a_bucket_that_no_key_gives_is_caught() {
         let mut story = wished();
-        story.evidence.wishes.get_mut("m-0").expect("told").keys = vec!["tenant-a".to_owned()];
+        story.observations.wishes.get_mut("m-0").expect("told").keys = vec!["tenant-a".to_owned()];
         assert!(only(&story, "lost")[0].contains("its key gives [165]"));
     }
 
     #[test]
     fn what_was_deleted_leaves_nothing() {
         let mut story = wished();
-        let service = story.evidence.objects["services/m-0"].clone();
-        story.evidence.objects.insert("services/m-1".to_owned(), service.clone());
-        story.evidence.objects.insert("services/kubernetes".to_owned(), service);
+        let service = story.observations.objects["services/m-0"].clone();
+        story.observations.objects.insert("services/m-1".to_owned(), service.clone());
+        story.observations.objects.insert("services/kubernetes".to_owned(), service);
         let sentences = only(&story, "lost");
         assert!(sentences[0].contains("services/m-1 is there at the end"), "{sentences:?}");
     }
@@ -185,10 +185,10 @@ mod tests {
     #[test]
     fn what_is_missing_is_caught() {
         let mut story = wished();
-        story.evidence.objects.remove("poddisruptionbudgets/m-0");
+        story.observations.objects.remove("poddisruptionbudgets/m-0");
         assert!(only(&story, "lost")[0].contains("nothing is there of its poddisruptionbudgets"));
         let mut story = wished();
-        story.evidence.objects.remove("memcacheds/m-0");
+        story.observations.objects.remove("memcacheds/m-0");
         assert!(only(&story, "lost")[0].contains("asked for, and not there"));
     }
 }

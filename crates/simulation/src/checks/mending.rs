@@ -11,21 +11,21 @@ use overlap_checker::records::Replica;
 
 use super::Check;
 use super::span::Span;
-use crate::evidence::{Evidence, Happened};
+use crate::observations::{Happened, Observations};
 use crate::schedule::{FaultKind, ResourceIndex};
 use crate::time::TrueTime;
 
 /// Judges each dispute, for each process that took part.
-pub(super) fn check(evidence: &Evidence) -> Check {
+pub(super) fn check(observations: &Observations) -> Check {
     let mut check = Check::new("mending");
-    for fault in &evidence.faults {
+    for fault in &observations.faults {
         let FaultKind::Dispute { resource } = fault.fault.what else { continue };
         let during = Span::new(fault.from, fault.to);
-        for ((process, uid), writes) in writes(evidence, resource, during) {
+        for ((process, uid), writes) in writes(observations, resource, during) {
             check.judged += 1;
-            let rate = evidence.processes.iter().find(|other| other.identity == *process);
+            let rate = observations.processes.iter().find(|other| other.identity == *process);
             let rate = rate.map_or(1.0, |process| process.rate);
-            let allowed = allowed(during.length().mul_f64(rate)) + edits(evidence, resource, fault);
+            let allowed = allowed(during.length().mul_f64(rate)) + edits(observations, resource, fault);
             if writes.len() > allowed {
                 check.violated(
                     writes[allowed],
@@ -45,13 +45,13 @@ pub(super) fn check(evidence: &Evidence) -> Check {
 
 /// The writes that changed something, by process and by uid of the child.
 fn writes(
-    evidence: &Evidence,
+    observations: &Observations,
     resource: ResourceIndex,
     during: Span,
 ) -> BTreeMap<(&Replica, &str), Vec<TrueTime>> {
     let child = format!("services/cache-{}", resource.0);
     let mut writes: BTreeMap<_, Vec<TrueTime>> = BTreeMap::new();
-    for access in evidence.children.iter().filter(|access| access.write && access.child == child) {
+    for access in observations.children.iter().filter(|access| access.write && access.child == child) {
         let (Some(before), Some(after)) = (&access.before, &access.after) else { continue };
         if before.uid == after.uid
             && before.version != after.version
@@ -67,8 +67,8 @@ fn allowed(time: Duration) -> usize {
     2 + usize::try_from((1 + time.as_secs()).ilog2()).unwrap_or(usize::MAX - 2)
 }
 
-fn edits(evidence: &Evidence, resource: ResourceIndex, fault: &Happened) -> usize {
-    let edits = evidence.schedule.edits.iter();
+fn edits(observations: &Observations, resource: ResourceIndex, fault: &Happened) -> usize {
+    let edits = observations.schedule.edits.iter();
     edits.filter(|edit| edit.resource == resource && (fault.from..fault.to).contains(&edit.at)).count()
 }
 
@@ -77,7 +77,7 @@ mod tests {
     use overlap_checker::records::Replica;
 
     use super::super::story::{Story, at, only_of};
-    use crate::evidence::{ChildAccess, ChildState};
+    use crate::observations::{ChildAccess, ChildState};
     use crate::schedule::{FaultKind, ResourceIndex};
 
     /// A writes the Service at these seconds, and somebody else in between.
@@ -90,7 +90,7 @@ mod tests {
                 Some(ChildState { uid: "u".into(), version: version.to_string(), foreign: false })
             };
             let arrived = at(second * 1_000);
-            story.evidence.children.push(ChildAccess {
+            story.observations.children.push(ChildAccess {
                 by: Replica("a_1".to_owned()),
                 sent: arrived,
                 arrived,

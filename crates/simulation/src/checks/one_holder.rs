@@ -10,13 +10,13 @@ use std::collections::HashMap;
 
 use super::Check;
 use super::leases::Histories;
-use crate::evidence::{Evidence, LeaseState, Process};
+use crate::observations::{LeaseState, Observations, Process};
 use crate::time::TrueTime;
 
 /// Judges every state of every Lease.
-pub(super) fn check(evidence: &Evidence, histories: &Histories<'_>) -> Check {
+pub(super) fn check(observations: &Observations, histories: &Histories<'_>) -> Check {
     let mut check = Check::new("one-holder");
-    let processes = evidence.processes.iter().map(|process| (process.identity.0.as_str(), process));
+    let processes = observations.processes.iter().map(|process| (process.identity.0.as_str(), process));
     let processes: HashMap<&str, &Process> = processes.collect();
     for (name, states) in histories.all() {
         // Until when each former holder may believe in itself. Hardly ever more than one.
@@ -47,7 +47,7 @@ pub(super) fn check(evidence: &Evidence, histories: &Histories<'_>) -> Check {
                 && writer == Some(holder)
                 && let Some(process) = processes.get(holder)
             {
-                believers.push((holder, believes_until(process, state, evidence)));
+                believers.push((holder, believes_until(process, state, observations)));
             }
         }
     }
@@ -65,8 +65,8 @@ fn what(state: &LeaseState, writer: &str) -> Option<&'static str> {
     }
 }
 
-fn believes_until(process: &Process, state: &LeaseState, evidence: &Evidence) -> TrueTime {
-    let validity = evidence.schedule.timings.renew_deadline.div_f64(process.rate);
+fn believes_until(process: &Process, state: &LeaseState, observations: &Observations) -> TrueTime {
+    let validity = observations.schedule.timings.renew_deadline.div_f64(process.rate);
     let until = state.sent + validity;
     process.ended.map_or(until, |(ended, _)| until.min(ended))
 }
@@ -111,7 +111,7 @@ mod tests {
     #[test]
     fn a_slow_clock_makes_belief_last_longer() {
         let mut story = held();
-        story.evidence.processes[0].rate = 0.999;
+        story.observations.processes[0].rate = 0.999;
         story.wrote("op-shard-0", "b", 39_900, 40_001, "b", 2);
         only_of(&story, "one-holder", 1);
     }

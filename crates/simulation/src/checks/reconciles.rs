@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use overlap_checker::records::{BootId, BootTime, CrKey, Record, RecordLog, Stamp, Uid};
 use overlap_checker::{
-    AuditEvent, AuditLog, CreatedCr, Evidence as Told, Judged, Moment, Owner, Rules, Timeline, WriteRules,
-    judge_timeline,
+    AuditEvent, AuditLog, CreatedCr, JudgedResource, Moment, Observations as Told, Owner, Rules, Timeline,
+    WriteRules, judge_timeline,
 };
 
 use super::Check;
 use super::bounds::Bounds;
-use crate::evidence::{Evidence, Received};
+use crate::observations::{Observations, Received};
 use crate::time::TrueTime;
 
 /// The namespace of all resources.
@@ -39,28 +39,31 @@ fn moment(at: TrueTime) -> Moment {
 }
 
 /// The violations that kube-testkit's checker sees, a check each.
-pub(super) fn checks(evidence: &Evidence, timeline: &Timeline, bounds: &Bounds) -> Vec<Check> {
+pub(super) fn checks(observations: &Observations, timeline: &Timeline, bounds: &Bounds) -> Vec<Check> {
     let rules = Rules {
         writes: WriteRules { judged: judged(), ..WriteRules::default() },
         clock_slack: Duration::ZERO,
-        transit: evidence.schedule.timings.margin(),
+        transit: observations.schedule.timings.margin(),
         unowned_bound: None,
         waiting_bound: Some(bounds.converged()),
     };
     let told = Told {
         records: RecordLog::default(),
-        audit: Some(AuditLog { events: evidence.requests.iter().filter_map(audited).collect(), spoilt: 0 }),
-        crs: created(evidence),
-        until: Some(stamp(evidence.ended)),
+        audit: Some(AuditLog {
+            events: observations.requests.iter().filter_map(audited).collect(),
+            malformed: 0,
+        }),
+        crs: created(observations),
+        until: Some(stamp(observations.ended)),
         ..Told::default()
     };
     let verdict = judge_timeline(timeline, &told, &rules);
-    // Evidence that is not there is no contradiction; whether it should be there is for `liveness` to say.
+    // Missing records do not contradict anything; `liveness` says whether there should be some.
     let complete = verdict.coverage.reconciles > 0 && verdict.coverage.writes > 0;
     let mut records = Check::new("records");
-    records.judged = evidence.records.len() as u64;
-    for trouble in verdict.troubles.into_iter().filter(|_| complete) {
-        records.violated(None, trouble);
+    records.judged = observations.records.len() as u64;
+    for problem in verdict.data_problems.into_iter().filter(|_| complete) {
+        records.violated(None, problem);
     }
     let checks = verdict.checks.into_iter().filter(|check| check.not_run.is_none()).map(|seen| {
         let mut check = Check::new(seen.name);
@@ -82,8 +85,11 @@ const WRITTEN: [(&str, &str, Owner); 4] = [
     ("policy", "poddisruptionbudgets", Owner::SameName),
 ];
 
-fn judged() -> Vec<Judged> {
-    WRITTEN.iter().map(|(group, resource, owner)| Judged::new(group, resource, owner.clone())).collect()
+fn judged() -> Vec<JudgedResource> {
+    WRITTEN
+        .iter()
+        .map(|(group, resource, owner)| JudgedResource::new(group, resource, owner.clone()))
+        .collect()
 }
 
 /// Whether this is a place that reconciles write to.
@@ -92,11 +98,11 @@ pub(super) fn is_judged(place: &Place<'_>) -> bool {
 }
 
 /// What users left standing has to be stamped and reconciled within the bound of the quiet phase.
-fn created(evidence: &Evidence) -> Vec<CreatedCr> {
-    let waiting = evidence.wishes.iter().map(|(name, wish)| CreatedCr {
+fn created(observations: &Observations) -> Vec<CreatedCr> {
+    let waiting = observations.wishes.iter().map(|(name, wish)| CreatedCr {
         cr: CrKey::new(NAMESPACE, name),
         uid: Some(Uid(wish.uid.clone())),
-        created: stamp(wish.created.max(evidence.quiet_from)),
+        created: stamp(wish.created.max(observations.quiet_from)),
         deleted: None,
     });
     waiting.collect()
@@ -222,7 +228,7 @@ mod tests {
     /// A's write, sent in time.
     fn arrives(story: &mut Story, when: u64) {
         story.request("a", "PATCH", SERVICE, when, 200);
-        story.evidence.requests.last_mut().expect("told").sent = super::super::story::at(59_000);
+        story.observations.requests.last_mut().expect("told").sent = super::super::story::at(59_000);
     }
 
     #[test]
@@ -252,7 +258,7 @@ mod tests {
         for landed in [true, false] {
             let mut story = handed_over();
             story.request("a", "PATCH", SERVICE, 66_500, 504);
-            story.evidence.requests.last_mut().expect("told").landed = landed;
+            story.observations.requests.last_mut().expect("told").landed = landed;
             only_of(&story, "writes", usize::from(landed));
         }
     }

@@ -19,17 +19,17 @@ use std::collections::{HashMap, HashSet};
 
 use super::Check;
 use super::leases::Histories;
-use crate::evidence::{Evidence, LeaseSpec, LeaseState};
+use crate::observations::{LeaseSpec, LeaseState, Observations};
 
 /// Judges every write of a replica.
-pub(super) fn check(evidence: &Evidence, histories: &Histories<'_>) -> Check {
+pub(super) fn check(observations: &Observations, histories: &Histories<'_>) -> Check {
     let mut check = Check::new("renewals");
     for (_, states) in histories.all() {
         let mut memory = Memory::default();
         let mut before: Option<&LeaseState> = None;
         for state in states {
             let restored_since = |before: &&LeaseState| {
-                evidence.restores.iter().any(|restore| before.at < *restore && *restore <= state.at)
+                observations.restores.iter().any(|restore| before.at < *restore && *restore <= state.at)
             };
             if before.as_ref().is_some_and(restored_since) {
                 memory.uids.clear();
@@ -43,7 +43,7 @@ pub(super) fn check(evidence: &Evidence, histories: &Histories<'_>) -> Check {
             if state.by.is_some() {
                 check.judged += 1;
             }
-            for wrong in memory.wrong(before, state, evidence) {
+            for wrong in memory.wrong(before, state, observations) {
                 let by = state.by.as_ref().map_or("a hand", |by| &by.0);
                 let sentence = format!("{by} wrote {} at {}: {wrong}.", state.name, state.at);
                 check.violated(state.at, sentence);
@@ -82,7 +82,12 @@ impl<'a> Memory<'a> {
         }
     }
 
-    fn wrong(&self, before: Option<&LeaseState>, state: &LeaseState, evidence: &Evidence) -> Vec<String> {
+    fn wrong(
+        &self,
+        before: Option<&LeaseState>,
+        state: &LeaseState,
+        observations: &Observations,
+    ) -> Vec<String> {
         let mut wrong = Vec::new();
         if state.spec.is_none() {
             return wrong;
@@ -115,7 +120,7 @@ impl<'a> Memory<'a> {
         };
         demand(named, &|| format!("it names {} as its holder", spec.holder));
         if spec.held_by().is_some() {
-            let stated = evidence.schedule.timings.lease_duration;
+            let stated = observations.schedule.timings.lease_duration;
             demand(spec.duration == stated, &|| {
                 format!("it states a LeaseDuration of {:?} and not {stated:?}", spec.duration)
             });
@@ -231,16 +236,16 @@ mod tests {
     fn after_a_restore_of_etcd_versions_go_back_once_and_transitions_go_on_from_what_is_known() {
         // B knows of 2, A of 3 at most before the restore. The backup has A's with 1, and a version that was given long ago.
         let tell = |story: &mut Story, number, version| {
-            let held = story.evidence.leases.iter().rfind(|state| state.name == LEASE);
+            let held = story.observations.leases.iter().rfind(|state| state.name == LEASE);
             let mut backup = held.expect("told").clone();
             let given = backup.version;
             story.wrote(LEASE, "b", 40_000, 40_001, "b", 2).wrote(LEASE, "b", 41_000, 41_001, "b", 2);
             story.wrote(LEASE, "a", 60_000, 60_001, "a", 3);
             (backup.at, backup.sent, backup.by, backup.restored) = (at(80_000), at(80_000), None, true);
-            story.evidence.restores.push(at(80_000));
-            story.evidence.leases.push(backup);
+            story.observations.restores.push(at(80_000));
+            story.observations.leases.push(backup);
             story.wrote(LEASE, "b", 100_000, 100_001, "b", number);
-            story.evidence.leases.last_mut().expect("told").version = given + version;
+            story.observations.leases.last_mut().expect("told").version = given + version;
         };
         for number in [3, 4] {
             found(0, |story| tell(story, number, 1));
@@ -254,8 +259,8 @@ mod tests {
         // The same without a word about a restore: then A's 3 is what it replaces, too.
         let sentences = found(2, |story| {
             tell(story, 3, 1);
-            story.evidence.restores.clear();
-            story.evidence.leases.retain(|state| !state.restored);
+            story.observations.restores.clear();
+            story.observations.leases.retain(|state| !state.restored);
         });
         assert!(sentences[0].contains("resourceVersion is"), "{sentences:?}");
     }
@@ -263,9 +268,9 @@ mod tests {
     #[test]
     fn a_lease_that_the_backup_does_not_have_begins_again_below() {
         found(0, |story| {
-            story.evidence.restores.push(at(80_000));
+            story.observations.restores.push(at(80_000));
             story.wrote(LEASE, "a", 100_000, 100_001, "a", 2);
-            let anew = story.evidence.leases.last_mut().expect("told");
+            let anew = story.observations.leases.last_mut().expect("told");
             (anew.version, anew.uid) = (1, "anew".to_owned());
         });
     }
@@ -278,7 +283,7 @@ mod tests {
         });
         found(1, |story| {
             story.wrote(LEASE, "a", 21_000, 21_001, "a", 1);
-            story.evidence.leases.last_mut().expect("told").version = 1;
+            story.observations.leases.last_mut().expect("told").version = 1;
         });
     }
 
@@ -290,8 +295,8 @@ mod tests {
         assert!(sentences[0].contains("it names c_1 as its holder"), "{sentences:?}");
         found(1, |story| {
             story.deleted(LEASE, None, 42_000).wrote(LEASE, "a", 43_000, 43_001, "a", 2);
-            let uid = story.evidence.leases[story.evidence.leases.len() - 2].uid.clone();
-            story.evidence.leases.last_mut().expect("told").uid = uid;
+            let uid = story.observations.leases[story.observations.leases.len() - 2].uid.clone();
+            story.observations.leases.last_mut().expect("told").uid = uid;
         });
     }
 

@@ -13,19 +13,19 @@ use overlap_checker::records::{Body, Replica, Token};
 
 use super::Check;
 use super::leases::Histories;
-use crate::evidence::{Evidence, LeaseState};
+use crate::observations::{LeaseState, Observations};
 use crate::time::TrueTime;
 
 /// Judges every renewal that was written down after a restore, and every write that proves one.
-pub(super) fn check(evidence: &Evidence, histories: &Histories<'_>) -> Check {
+pub(super) fn check(observations: &Observations, histories: &Histories<'_>) -> Check {
     let mut check = Check::new("rewound");
-    renewals(evidence, &mut check);
+    renewals(observations, &mut check);
     for (lease, states) in histories.all() {
-        for process in &evidence.processes {
+        for process in &observations.processes {
             let writes: Vec<_> =
                 states.iter().copied().filter(|state| state.by.as_ref() == Some(&process.identity)).collect();
-            for restore in &evidence.restores {
-                proofs(evidence, lease, &writes, process.rate, *restore, &mut check);
+            for restore in &observations.restores {
+                proofs(observations, lease, &writes, process.rate, *restore, &mut check);
             }
         }
     }
@@ -34,14 +34,14 @@ pub(super) fn check(evidence: &Evidence, histories: &Histories<'_>) -> Check {
 
 /// The writes of one Lease by one process, before and after one restore.
 fn proofs(
-    evidence: &Evidence,
+    observations: &Observations,
     lease: &str,
     writes: &[&LeaseState],
     rate: f64,
     restore: TrueTime,
     check: &mut Check,
 ) {
-    let wait = evidence.schedule.timings.lease_duration.div_f64(rate);
+    let wait = observations.schedule.timings.lease_duration.div_f64(rate);
     let (before, after) = writes.split_at(writes.partition_point(|write| write.sent < restore));
     // The answer to its last write may have been lost. That it knew the one before is shown by its last, which names that state or a later one.
     let [.., known, last] = before else { return };
@@ -66,11 +66,11 @@ fn proofs(
     }
 }
 
-fn renewals(evidence: &Evidence, check: &mut Check) {
+fn renewals(observations: &Observations, check: &mut Check) {
     let rates: HashMap<&Replica, f64> =
-        evidence.processes.iter().map(|process| (&process.identity, process.rate)).collect();
+        observations.processes.iter().map(|process| (&process.identity, process.rate)).collect();
     let mut begun: HashMap<(&Replica, &str, Token), TrueTime> = HashMap::new();
-    for record in &evidence.records {
+    for record in &observations.records {
         let at = TrueTime::of(record.boot);
         match &record.body {
             Body::HoldBegin { lease, token, .. } => {
@@ -78,9 +78,9 @@ fn renewals(evidence: &Evidence, check: &mut Check) {
             }
             Body::HoldRenewed { lease, token, valid_until, .. } => {
                 let rate = rates.get(&record.replica).copied().unwrap_or(1.0);
-                let validity = evidence.schedule.timings.renew_deadline.div_f64(rate);
+                let validity = observations.schedule.timings.renew_deadline.div_f64(rate);
                 let sent = TrueTime::of(*valid_until) - validity;
-                let Some(restore) = evidence.restores.iter().rfind(|restore| **restore < sent) else {
+                let Some(restore) = observations.restores.iter().rfind(|restore| **restore < sent) else {
                     continue;
                 };
                 check.judged += 1;
@@ -114,7 +114,7 @@ mod tests {
     #[test]
     fn a_term_that_is_renewed_after_a_restore_is_caught() {
         let mut story = held(29_000);
-        story.evidence.restores.push(at(25_000));
+        story.observations.restores.push(at(25_000));
         // At 26 s and at 28 s.
         let sentences = only_of(&story, "rewound", 2);
         assert!(sentences[0].contains("a_1 renewed op-shard-0 at 26.000"), "{sentences:?}");
@@ -124,7 +124,7 @@ mod tests {
     fn one_that_ends_and_begins_anew_is_not() {
         let mut story = held(24_000);
         story.holds("a", 0, 45_000, 60_000);
-        story.evidence.restores.push(at(25_000));
+        story.observations.restores.push(at(25_000));
         only_of(&story, "rewound", 0);
     }
 
@@ -137,9 +137,9 @@ mod tests {
         for when in [20_000, 22_000, 24_000] {
             story.wrote(LEASE, "a", when, when + 1, "a", 0);
         }
-        story.evidence.restores.push(at(25_000));
+        story.observations.restores.push(at(25_000));
         story.wrote(LEASE, "a", 30_000, 30_001, "a", 0);
-        let anew = story.evidence.leases.last_mut().expect("told");
+        let anew = story.observations.leases.last_mut().expect("told");
         (anew.version, anew.uid) = (version, "anew".to_owned());
         story.wrote(LEASE, "a", next, next + 1, "a", 0);
         story

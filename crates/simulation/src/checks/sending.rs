@@ -13,20 +13,20 @@ use overlap_checker::{Moment, Reconcile, Timeline};
 
 use super::reconciles::{NAMESPACE, Place, is_judged};
 use super::{Check, short};
-use crate::evidence::{Evidence, Received};
+use crate::observations::{Observations, Received};
 use crate::time::TrueTime;
 
-type Holding<'a> = (&'a Replica, Shard, Token);
+type TermKey<'a> = (&'a Replica, Shard, Token);
 
 /// Judges every write that carries the name of a reconcile's replica.
-pub(super) fn check(evidence: &Evidence, timeline: &Timeline) -> Check {
+pub(super) fn check(observations: &Observations, timeline: &Timeline) -> Check {
     let mut check = Check::new("sending");
     let mut reconciles: HashMap<(&Replica, &CrKey), Vec<&Reconcile>> = HashMap::new();
     for reconcile in &timeline.reconciles {
         reconciles.entry((&reconcile.replica, &reconcile.cr)).or_default().push(reconcile);
     }
-    let claims = claims(evidence);
-    for request in &evidence.requests {
+    let claims = claims(observations);
+    for request in &observations.requests {
         let Some((replica, cr)) = written(request) else { continue };
         let sent = Moment(i64::try_from(request.sent.nanos()).unwrap_or(i64::MAX));
         let Some(all) = reconciles.get(&(replica, &cr)) else { continue };
@@ -63,10 +63,10 @@ struct Claim {
 }
 
 /// What was written down about each hold, in order.
-fn claims(evidence: &Evidence) -> HashMap<Holding<'_>, Vec<Claim>> {
+fn claims(observations: &Observations) -> HashMap<TermKey<'_>, Vec<Claim>> {
     let mut claims: HashMap<_, Vec<Claim>> = HashMap::new();
     let mut written: HashMap<&Replica, usize> = HashMap::new();
-    for record in &evidence.records {
+    for record in &observations.records {
         let number = written.entry(&record.replica).or_default();
         *number += 1;
         let (number, at) = (*number, TrueTime::of(record.boot));
@@ -153,7 +153,7 @@ mod tests {
             61_000,
             200,
         );
-        story.evidence.requests.last_mut().expect("told").user_agent =
+        story.observations.requests.last_mut().expect("told").user_agent =
             "memcached-operator-stamper/0.1.0 (a_1)".into();
         only_of(&story, "sending", 0);
     }

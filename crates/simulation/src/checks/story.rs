@@ -1,4 +1,4 @@
-//! Evidence built by hand for the tests of the checkers, told in milliseconds.
+//! Builds observations for the tests of the checkers; times are in milliseconds.
 
 mod leases;
 
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use shard_router::ShardKey;
 
 use super::{Judgement, judge};
-use crate::evidence::{Evidence, Exit, Fate, Happened, LeaseSpec, Process, Received, Wish};
+use crate::observations::{Exit, Fate, Happened, LeaseSpec, Observations, Process, Received, Wish};
 use crate::schedule::{Fault, FaultKind, NetworkSpec, ReplicaSpec, Schedule, Seat, Span, TimingsSpec};
 use crate::time::TrueTime;
 
@@ -22,7 +22,7 @@ const END: u64 = 100_000;
 
 /// What happened, as far as told.
 pub(super) struct Story {
-    pub(super) evidence: Evidence,
+    pub(super) observations: Observations,
     uids: u64,
     reconciles: u64,
 }
@@ -55,7 +55,7 @@ impl Story {
             faults: Vec::new(),
             edits: Vec::new(),
         };
-        let evidence = Evidence {
+        let observations = Observations {
             schedule,
             processes: Vec::new(),
             records: Vec::new(),
@@ -72,10 +72,10 @@ impl Story {
             objects: BTreeMap::new(),
             panics: Vec::new(),
         };
-        let mut story = Self { evidence, uids: 0, reconciles: 0 };
+        let mut story = Self { observations, uids: 0, reconciles: 0 };
         // Somebody who is of no further interest has committed the layout.
         story.change("op", at(0), at(0), None, Some(LeaseSpec::default()));
-        let coordinator = story.evidence.leases.last_mut().expect("just told");
+        let coordinator = story.observations.leases.last_mut().expect("just told");
         coordinator.annotations.insert(LAYOUT.to_owned(), "{}".to_owned());
         let newborn = LeaseSpec { duration: Duration::from_secs(1), ..LeaseSpec::default() };
         story.change("op-shard-0", at(0), at(0), None, Some(newborn));
@@ -83,18 +83,18 @@ impl Story {
     }
 
     pub(super) fn ends(&mut self, millis: u64) -> &mut Self {
-        self.evidence.ended = at(millis);
-        self.evidence.quiet_from = at(millis);
-        self.evidence.converged = Some(at(millis));
+        self.observations.ended = at(millis);
+        self.observations.quiet_from = at(millis);
+        self.observations.converged = Some(at(millis));
         self
     }
 
     pub(super) fn runs(&mut self, name: &str, seat: usize, from: u64) -> &mut Self {
         let identity = replica(name);
-        self.evidence.processes.push(Process {
+        self.observations.processes.push(Process {
             seat: Seat(seat),
             identity,
-            shards: self.evidence.schedule.shards,
+            shards: self.observations.schedule.shards,
             started: at(from),
             ended: None,
             rate: 1.0,
@@ -104,7 +104,8 @@ impl Story {
 
     /// With the crash that explains it.
     pub(super) fn killed(&mut self, name: &str, when: u64) -> &mut Self {
-        let process = self.evidence.processes.iter_mut().find(|process| process.identity == replica(name));
+        let process =
+            self.observations.processes.iter_mut().find(|process| process.identity == replica(name));
         let process = process.expect("told of before");
         process.ended = Some((at(when), Exit::Killed));
         let seat = process.seat;
@@ -113,7 +114,7 @@ impl Story {
 
     pub(super) fn fault(&mut self, what: FaultKind, from: u64, to: u64) -> &mut Self {
         let fault = Fault { at: at(from), lasts: Duration::from_millis(to - from), what };
-        self.evidence.faults.push(Happened {
+        self.observations.faults.push(Happened {
             fault,
             from: at(from),
             to: at(to),
@@ -138,7 +139,7 @@ impl Story {
         let mut sent = from;
         let token = from.nanos();
         let transitions = self.transitions(&lease) + 1;
-        while sent <= to.min(self.evidence.ended) {
+        while sent <= to.min(self.observations.ended) {
             self.write(&lease, name, sent, sent, name, transitions);
             let until = (sent + Duration::from_secs(rd)).nanos();
             let kind = if sent == from { "hold-begin" } else { "hold-renewed" };
@@ -189,7 +190,7 @@ impl Story {
     }
 
     fn last_token(&self, name: &str) -> Option<u64> {
-        self.evidence.records.iter().rev().find_map(|record| match &record.body {
+        self.observations.records.iter().rev().find_map(|record| match &record.body {
             overlap_checker::records::Body::HoldBegin { token, .. } if record.replica == replica(name) => {
                 Some(token.0)
             }
@@ -218,7 +219,7 @@ impl Story {
         body["boot_ns"] = json!(when.nanos());
         body["boot_id"] = json!("machine");
         let record: Record = serde_json::from_value(body).expect("a record");
-        self.evidence.records.push(record);
+        self.observations.records.push(record);
         self
     }
 
@@ -229,8 +230,8 @@ impl Story {
     fn request_at(&mut self, name: &str, method: &str, uri: &str, when: TrueTime, code: u16) -> &mut Self {
         let by = replica(name);
         let before = |record: &&Record| record.replica == by && TrueTime::of(record.boot) <= when;
-        self.evidence.requests.push(Received {
-            recorded: self.evidence.records.iter().filter(before).count(),
+        self.observations.requests.push(Received {
+            recorded: self.observations.records.iter().filter(before).count(),
             user_agent: format!("memcached-operator/0.1.0 ({by})"),
             by: Some(by),
             sent: when,
@@ -263,12 +264,12 @@ impl Story {
             "spec": {"replicas": replicas, "memoryLimitMegabytes": memory},
             "status": {"observedGeneration": 2, "bucket": bucket, "ready": format!("{replicas}/{replicas}")},
         });
-        self.evidence.objects.insert(format!("memcacheds/{name}"), resource);
+        self.observations.objects.insert(format!("memcacheds/{name}"), resource);
         for kind in ["statefulsets", "services", "poddisruptionbudgets"] {
-            self.evidence.objects.insert(format!("{kind}/{name}"), child.clone());
+            self.observations.objects.insert(format!("{kind}/{name}"), child.clone());
         }
         let wish = Wish { uid, replicas, memory, keys: vec![key], created: at(0) };
-        self.evidence.wishes.insert(name.to_owned(), wish);
+        self.observations.wishes.insert(name.to_owned(), wish);
         self
     }
 }
@@ -279,7 +280,7 @@ fn replica(name: &str) -> Replica {
 
 /// Asserts that this checker, and no other, found something.
 pub(super) fn only(story: &Story, checker: &str) -> Vec<String> {
-    let judgement = judge(&story.evidence);
+    let judgement = judge(&story.observations);
     assert!(!judgement.violations.is_empty(), "{checker} found nothing");
     assert!(judgement.violations.iter().all(|found| found.checker == checker), "{:#?}", judgement.violations);
     judgement.violations.into_iter().map(|found| found.sentence).collect()
@@ -287,7 +288,7 @@ pub(super) fn only(story: &Story, checker: &str) -> Vec<String> {
 
 /// Asserts that this checker found so much, whatever others say of a story that leaves out their part.
 pub(super) fn only_of(story: &Story, checker: &str, count: usize) -> Vec<String> {
-    let violations = judge(&story.evidence).violations;
+    let violations = judge(&story.observations).violations;
     let found: Vec<_> = violations.into_iter().filter(|found| found.checker == checker).collect();
     assert_eq!(found.len(), count, "{found:#?}");
     found.into_iter().map(|found| found.sentence).collect()
@@ -295,7 +296,7 @@ pub(super) fn only_of(story: &Story, checker: &str, count: usize) -> Vec<String>
 
 /// Asserts that nothing was violated.
 pub(super) fn passes(story: &Story) -> Judgement {
-    let judgement = judge(&story.evidence);
+    let judgement = judge(&story.observations);
     assert!(judgement.violations.is_empty(), "{:#?}", judgement.violations);
     judgement
 }

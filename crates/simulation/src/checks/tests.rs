@@ -32,9 +32,12 @@ fn a_story_of_full_size_is_judged_whole() {
         (now, holds) = (now + 2_700, holds + 1);
     }
     story.holds("a", 0, now, 700_000);
-    story.evidence.records.sort_by_key(|record| record.boot);
+    story.observations.records.sort_by_key(|record| record.boot);
     let judgement = passes(&story);
-    assert!(story.evidence.records.len() > 10_000 && judgement.judged["overlap"] > 5_000, "{judgement:?}");
+    assert!(
+        story.observations.records.len() > 10_000 && judgement.judged["overlap"] > 5_000,
+        "{judgement:?}"
+    );
     assert_eq!(judgement.judged["unowned"], judgement.judged["holds"]);
     assert!(judgement.judged["writes"] > 5_000, "{judgement:?}");
 }

@@ -21,7 +21,7 @@ use super::bounds::Bounds;
 use super::leases::{Histories, Role};
 use super::reconciles::Place;
 use super::span::{Span, near};
-use crate::evidence::{Evidence, LeaseState, Process};
+use crate::observations::{LeaseState, Observations, Process};
 use crate::time::TrueTime;
 
 /// A contender tries and is refused, reads, tries again, and confirms the layout; or it reads and releases, for the plan
@@ -35,14 +35,14 @@ const WATCH_LIFETIME: Duration = Duration::from_secs(290);
 const PER_WATCH: u64 = 2;
 
 /// Judges the requests of every process.
-pub(super) fn check(evidence: &Evidence, histories: &Histories<'_>, bounds: &Bounds) -> Check {
+pub(super) fn check(observations: &Observations, histories: &Histories<'_>, bounds: &Bounds) -> Check {
     let mut check = Check::new("traffic");
-    let requests = requests(evidence);
+    let requests = requests(observations);
     let leases: Vec<Lease<'_>> =
-        histories.all().map(|(name, states)| Lease::of(name, states, evidence.ended, bounds)).collect();
-    for process in &evidence.processes {
+        histories.all().map(|(name, states)| Lease::of(name, states, observations.ended, bounds)).collect();
+    for process in &observations.processes {
         let Some(sent) = requests.get(process.identity.0.as_str()) else { continue };
-        let life = Span::new(process.started, process.ended.map_or(evidence.ended, |(at, _)| at));
+        let life = Span::new(process.started, process.ended.map_or(observations.ended, |(at, _)| at));
         let mut compare = |span: Span, allowed: u64, when: &str| {
             let count = in_span(sent, span);
             check.judged += count;
@@ -56,7 +56,7 @@ pub(super) fn check(evidence: &Evidence, histories: &Histories<'_>, bounds: &Bou
                 );
             }
         };
-        for stretch in quiet(process, life, evidence, bounds) {
+        for stretch in quiet(process, life, observations, bounds) {
             compare(stretch, allowed_in_quiet(process, stretch, &leases, bounds), "while nothing was wrong");
         }
         compare(life, allowed_ever(process, life, &leases, bounds), "in all its life");
@@ -65,9 +65,9 @@ pub(super) fn check(evidence: &Evidence, histories: &Histories<'_>, bounds: &Bou
 }
 
 /// When each process sent a request about Leases, in order.
-fn requests(evidence: &Evidence) -> BTreeMap<&str, Vec<TrueTime>> {
+fn requests(observations: &Observations) -> BTreeMap<&str, Vec<TrueTime>> {
     let mut requests: BTreeMap<&str, Vec<TrueTime>> = BTreeMap::new();
-    for request in &evidence.requests {
+    for request in &observations.requests {
         let Some(by) = &request.by else { continue };
         let path = request.uri.split('?').next().unwrap_or_default();
         if Place::of(path).is_some_and(|place| place.resource == "leases") {
@@ -152,11 +152,11 @@ fn is_renewal(before: &LeaseState, state: &LeaseState) -> bool {
 }
 
 /// When nothing was wrong, and had not been for a while.
-fn quiet(process: &Process, life: Span, evidence: &Evidence, bounds: &Bounds) -> Vec<Span> {
+fn quiet(process: &Process, life: Span, observations: &Observations, bounds: &Bounds) -> Vec<Span> {
     let recovery = bounds.recovery(process.rate);
-    let after = evidence.schedule.timings.lease_duration.max(recovery);
+    let after = observations.schedule.timings.lease_duration.max(recovery);
     let mut disturbed: Vec<Span> =
-        evidence.faults.iter().map(|fault| Span::new(fault.from, fault.to + after)).collect();
+        observations.faults.iter().map(|fault| Span::new(fault.from, fault.to + after)).collect();
     disturbed.push(Span::new(process.started, process.started + after));
     let mut quiet = life.without(disturbed);
     quiet.retain(|span| span.length() > bounds.retry_period());

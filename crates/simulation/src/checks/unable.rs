@@ -10,22 +10,22 @@ use super::fitness::Fitness;
 use super::reconciles::true_time;
 use super::span::Span;
 use super::{Check, short};
-use crate::evidence::{Evidence, Happened, Process};
+use crate::observations::{Happened, Observations, Process};
 use crate::schedule::{FaultKind, Listed, Seat};
 
 /// Judges each time that a replica could not list its resources.
 pub(super) fn check(
-    evidence: &Evidence,
+    observations: &Observations,
     timeline: &Timeline,
     fitness: &Fitness<'_>,
     bounds: &Bounds,
 ) -> Check {
     let mut check = Check::new("unable");
     let bound = bounds.left_to_others();
-    for (number, fault) in evidence.faults.iter().enumerate() {
+    for (number, fault) in observations.faults.iter().enumerate() {
         let FaultKind::FailingList { seat, of: Listed::Resources, .. } = fault.fault.what else { continue };
         let judged = Span::new(fault.from + bound, fault.to);
-        let Some(process) = calm(evidence, number, fault, seat) else { continue };
+        let Some(process) = calm(observations, number, fault, seat) else { continue };
         if judged.is_empty()
             || !another_is_fit(fitness, process, fault)
             || !holds_some(timeline, process, fault)
@@ -64,18 +64,23 @@ fn wrong(hold: &Hold, unable: &Process, judged: Span) -> Option<String> {
 }
 
 /// The process that the fault befell, if it ran throughout and nothing else went wrong.
-fn calm<'a>(evidence: &'a Evidence, number: usize, fault: &Happened, seat: Seat) -> Option<&'a Process> {
+fn calm<'a>(
+    observations: &'a Observations,
+    number: usize,
+    fault: &Happened,
+    seat: Seat,
+) -> Option<&'a Process> {
     let during = Span::new(fault.from, fault.to);
     let other = |(other, happened): (usize, &Happened)| {
         let span = Span::new(happened.from, happened.to);
         // Some happen in an instant.
         other != number && (span.overlaps(during) || (during.from..during.to).contains(&span.from))
     };
-    if evidence.faults.iter().enumerate().any(other) {
+    if observations.faults.iter().enumerate().any(other) {
         return None;
     }
-    evidence.processes.iter().find(|process| {
-        let ended = process.ended.map_or(evidence.ended, |(at, _)| at);
+    observations.processes.iter().find(|process| {
+        let ended = process.ended.map_or(observations.ended, |(at, _)| at);
         process.seat == seat && Span::new(process.started, ended).contains(during)
     })
 }

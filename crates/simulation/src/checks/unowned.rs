@@ -13,7 +13,7 @@ use super::fitness::{Fitness, taken_out};
 use super::leases::{Histories, Role, has_layout};
 use super::span::{Span, near};
 use super::{Check, reconciles, short};
-use crate::evidence::{Evidence, LeaseState};
+use crate::observations::{LeaseState, Observations};
 use crate::time::TrueTime;
 use overlap_checker::{Hold, Timeline};
 
@@ -25,7 +25,7 @@ pub(super) struct Unowned {
 
 /// Judges the gaps of all shards.
 pub(super) fn check(
-    evidence: &Evidence,
+    observations: &Observations,
     timeline: &Timeline,
     histories: &Histories<'_>,
     fitness: &Fitness<'_>,
@@ -33,12 +33,13 @@ pub(super) fn check(
 ) -> Unowned {
     let mut check = Check::new("unowned");
     let mut longest = 0.0_f64;
-    let laid_out = laid_out(histories, evidence);
+    let laid_out = laid_out(histories, observations);
     let holds = timeline.by_shard();
-    for shard in 0..u32::from(evidence.schedule.shards) {
-        let windows = windows(histories.with(Role::Shard(shard)), &laid_out, fitness, bounds, evidence.ended);
+    for shard in 0..u32::from(observations.schedule.shards) {
+        let windows =
+            windows(histories.with(Role::Shard(shard)), &laid_out, fitness, bounds, observations.ended);
         let holds = holds.get(&overlap_checker::records::Shard(shard)).map_or(&[][..], Vec::as_slice);
-        for gap in gaps(evidence, holds) {
+        for gap in gaps(observations, holds) {
             let Some(worst) = worst(gap.span, &windows, fitness, bounds) else { continue };
             check.judged += 1;
             longest = longest.max(worst.share);
@@ -72,25 +73,25 @@ struct Gap {
     next: String,
 }
 
-fn gaps(evidence: &Evidence, holds: &[&Hold]) -> Vec<Gap> {
+fn gaps(observations: &Observations, holds: &[&Hold]) -> Vec<Gap> {
     let mut from = TrueTime::START;
     let mut after = "nobody".to_owned();
     let mut gaps = Vec::new();
     for hold in holds {
         let to = reconciles::true_time(hold.acquired);
         gaps.push(Gap { span: Span::new(from, to), after, next: hold.replica.to_string() });
-        from = lost_at(evidence, hold).max(from);
+        from = lost_at(observations, hold).max(from);
         after = hold.replica.to_string();
     }
-    gaps.push(Gap { span: Span::new(from, evidence.ended), after, next: "nobody".to_owned() });
+    gaps.push(Gap { span: Span::new(from, observations.ended), after, next: "nobody".to_owned() });
     gaps.retain(|gap| !gap.span.is_empty());
     gaps
 }
 
-fn lost_at(evidence: &Evidence, hold: &Hold) -> TrueTime {
+fn lost_at(observations: &Observations, hold: &Hold) -> TrueTime {
     let lapsed = reconciles::true_time(hold.valid.to);
-    let process = evidence.processes.iter().find(|process| process.identity == hold.replica);
-    let out = process.and_then(|process| taken_out(process, lapsed, evidence));
+    let process = observations.processes.iter().find(|process| process.identity == hold.replica);
+    let out = process.and_then(|process| taken_out(process, lapsed, observations));
     out.map_or(lapsed, |out| out.max(reconciles::true_time(hold.acquired)))
 }
 
@@ -122,9 +123,9 @@ fn worst(gap: Span, windows: &[Span], fitness: &Fitness<'_>, bounds: &Bounds) ->
 }
 
 /// When a layout was committed: nobody contends for a shard before.
-fn laid_out(histories: &Histories<'_>, evidence: &Evidence) -> Vec<Span> {
-    let has_layout = |state: &LeaseState| has_layout(state, evidence.schedule.shards);
-    present(histories.with(Role::Coordinator), has_layout, |_| false, evidence.ended)
+fn laid_out(histories: &Histories<'_>, observations: &Observations) -> Vec<Span> {
+    let has_layout = |state: &LeaseState| has_layout(state, observations.schedule.shards);
+    present(histories.with(Role::Coordinator), has_layout, |_| false, observations.ended)
 }
 
 /// When the shard's Lease could be taken, cut where the wait begins anew.
@@ -220,7 +221,7 @@ mod tests {
         story.ends(160_000).runs("a", 0, 0).runs("b", 1, 0);
         story.holds("a", 0, 20_000, 40_000).killed("a", 40_000);
         if matches!(what, FaultKind::Restore { .. }) {
-            story.evidence.restores.push(at(57_000));
+            story.observations.restores.push(at(57_000));
         }
         story.fault(what, 41_000, 57_000);
         story.holds("b", 0, next, 160_000);
@@ -242,7 +243,7 @@ mod tests {
     fn a_restore_that_is_long_over_excuses_nothing() {
         let mut story = Story::settled();
         story.ends(160_000).runs("a", 0, 0).runs("b", 1, 0);
-        story.evidence.restores.push(at(37_000));
+        story.observations.restores.push(at(37_000));
         story.fault(FaultKind::Restore { backup: at(15_000) }, 20_000, 37_000);
         story.holds("a", 0, 60_000, 90_000).killed("a", 90_000);
         story.holds("b", 0, 107_500, 160_000);

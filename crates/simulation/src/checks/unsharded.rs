@@ -12,20 +12,20 @@ use super::leases::{Histories, Role};
 use super::reconciles::true_time;
 use super::span::Span;
 use super::{Check, short};
-use crate::evidence::{Evidence, UNSHARDED};
+use crate::observations::{Observations, UNSHARDED};
 use crate::time::TrueTime;
 
 /// Judges every reconcile.
 pub(super) fn check(
-    evidence: &Evidence,
+    observations: &Observations,
     timeline: &Timeline,
     histories: &Histories<'_>,
     fitness: &Fitness<'_>,
     bounds: &Bounds,
 ) -> Check {
     let mut check = Check::new("unsharded");
-    let held = held(histories, evidence.ended);
-    for process in &evidence.processes {
+    let held = held(histories, observations.ended);
+    for process in &observations.processes {
         let seen_after = bounds.recovery(process.rate);
         let theirs = timeline.reconciles.iter().filter(|reconcile| reconcile.replica == process.identity);
         let theirs: Vec<_> = theirs.collect();
@@ -98,10 +98,10 @@ mod tests {
         let mut story = Story::settled();
         story.runs("a", 0, 0).holds("a", 0, 20_000, 80_000).reconciled("a", 0, "m-0", begun, until);
         for when in (40_000..=70_000).step_by(2_000) {
-            let mut state = story.evidence.leases[0].clone();
+            let mut state = story.observations.leases[0].clone();
             (state.at, state.version) = (at(when), when);
             state.spec.as_mut().expect("a Lease").holder = UNSHARDED.to_owned();
-            story.evidence.leases.push(state);
+            story.observations.leases.push(state);
         }
         story
     }

@@ -14,23 +14,23 @@ use super::fitness::Fitness;
 use super::reconciles::{NAMESPACE, true_time};
 use super::span::{Span, near};
 use super::{Check, short};
-use crate::evidence::Evidence;
+use crate::observations::Observations;
 use crate::schedule::FaultKind;
 use crate::time::TrueTime;
 
 /// Judges each hold of a shard.
 pub(super) fn check(
-    evidence: &Evidence,
+    observations: &Observations,
     timeline: &Timeline,
     fitness: &Fitness<'_>,
     bounds: &Bounds,
 ) -> Check {
     let mut check = Check::new("working");
     // Where the number of shards changes, a shard of the same number has other resources afterwards, or none.
-    if evidence.faults.iter().any(|fault| matches!(fault.fault.what, FaultKind::OtherShards { .. })) {
+    if observations.faults.iter().any(|fault| matches!(fault.fault.what, FaultKind::OtherShards { .. })) {
         return check;
     }
-    let plain = plain(evidence);
+    let plain = plain(observations);
     let mut begun: Vec<Option<TrueTime>> = vec![None; timeline.holds.len()];
     for reconcile in &timeline.reconciles {
         if let Some(hold) = reconcile.hold {
@@ -40,7 +40,7 @@ pub(super) fn check(
     }
     for (hold, begun) in timeline.holds.iter().zip(begun) {
         let acquired = true_time(hold.acquired);
-        let ended = true_time(hold.valid.to).min(evidence.ended);
+        let ended = true_time(hold.valid.to).min(observations.ended);
         let idle = Span::new(acquired, begun.unwrap_or(ended).min(ended));
         let Some((process, fit)) = fitness.all().find(|(process, _)| process.identity == hold.replica) else {
             continue;
@@ -72,8 +72,8 @@ pub(super) fn check(
 }
 
 /// The resources that stayed in one shard, decodable, from their creation to the end: by name and uid.
-fn plain(evidence: &Evidence) -> BTreeSet<(CrKey, String)> {
-    let odd: BTreeSet<String> = evidence
+fn plain(observations: &Observations) -> BTreeSet<(CrKey, String)> {
+    let odd: BTreeSet<String> = observations
         .faults
         .iter()
         .filter_map(|fault| match fault.fault.what {
@@ -83,7 +83,8 @@ fn plain(evidence: &Evidence) -> BTreeSet<(CrKey, String)> {
             _ => None,
         })
         .collect();
-    let wishes = evidence.wishes.iter().filter(|(name, wish)| wish.keys.len() == 1 && !odd.contains(*name));
+    let wishes =
+        observations.wishes.iter().filter(|(name, wish)| wish.keys.len() == 1 && !odd.contains(*name));
     wishes.map(|(name, wish)| (CrKey::new(NAMESPACE, name), wish.uid.clone())).collect()
 }
 
@@ -140,7 +141,7 @@ mod tests {
         );
         only_of(&story, "working", 0);
         let mut story = taken_over(90_000);
-        story.evidence.wishes.clear();
+        story.observations.wishes.clear();
         only_of(&story, "working", 0);
     }
 }

@@ -48,12 +48,12 @@ pub(super) fn run(options: &OneOptions) -> Result<bool> {
         fs::write(file, run.trace.text())
             .with_context(|| format!("the trace could not be written to {}", file.display()))?;
     }
-    let outcome = outcome(&schedule, &run, checks::judge(&run.evidence));
+    let outcome = outcome(&schedule, &run, checks::judge(&run.observations));
     if options.timeline {
         for violation in &outcome.violations {
             println!("{}: {}", violation.checker, violation.sentence);
         }
-        println!("{}", timeline(&run.evidence, outcome.violations.first()));
+        println!("{}", timeline(&run.observations, outcome.violations.first()));
     }
     println!("{}", serde_json::to_string(&outcome)?);
     Ok(outcome.passed())
@@ -75,7 +75,7 @@ fn outcome(schedule: &Schedule, run: &Run, judgement: Judgement) -> Outcome {
         seed: schedule.seed,
         violations: judgement.violations,
         digest: run.trace.digest(),
-        virtual_seconds: run.evidence.ended.since_start().as_secs_f64(),
+        virtual_seconds: run.observations.ended.since_start().as_secs_f64(),
         judged: judgement.judged,
         converged_after: judgement.converged_after,
         longest_unowned: judgement.longest_unowned,
@@ -86,7 +86,7 @@ fn outcome(schedule: &Schedule, run: &Run, judgement: Judgement) -> Outcome {
         },
         ..Outcome::default()
     };
-    for happened in &run.evidence.faults {
+    for happened in &run.observations.faults {
         let tally = outcome.faults.entry(happened.fault.what.name().to_owned()).or_default();
         tally.add(FaultTally {
             happened: 1,

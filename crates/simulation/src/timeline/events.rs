@@ -3,7 +3,7 @@
 use overlap_checker::records::{Body, Outcome, Replica, Shard};
 
 use super::focus::Focus;
-use crate::evidence::{Evidence, Exit};
+use crate::observations::{Exit, Observations};
 use crate::schedule::Seat;
 use crate::time::TrueTime;
 
@@ -24,25 +24,25 @@ pub(super) struct Event {
     pub(super) text: String,
 }
 
-pub(super) fn all(evidence: &Evidence, focus: &Focus) -> Vec<Event> {
-    let mut events = processes(evidence);
-    events.extend(faults(evidence));
-    events.extend(evidence.records.iter().filter_map(|record| {
-        let column = column_of(evidence, Some(&record.replica));
+pub(super) fn all(observations: &Observations, focus: &Focus) -> Vec<Event> {
+    let mut events = processes(observations);
+    events.extend(faults(observations));
+    events.extend(observations.records.iter().filter_map(|record| {
+        let column = column_of(observations, Some(&record.replica));
         Some(Event { at: TrueTime::of(record.boot), column, text: of_record(&record.body, focus)? })
     }));
     events
 }
 
 /// Where the process ran.
-pub(super) fn column_of(evidence: &Evidence, replica: Option<&Replica>) -> Column {
-    let process = evidence.processes.iter().find(|process| Some(&process.identity) == replica);
+pub(super) fn column_of(observations: &Observations, replica: Option<&Replica>) -> Column {
+    let process = observations.processes.iter().find(|process| Some(&process.identity) == replica);
     process.map_or(Column::World, |process| Column::Seat(process.seat))
 }
 
-fn processes(evidence: &Evidence) -> Vec<Event> {
+fn processes(observations: &Observations) -> Vec<Event> {
     let mut events = Vec::new();
-    for process in &evidence.processes {
+    for process in &observations.processes {
         let column = Column::Seat(process.seat);
         events.push(Event { at: process.started, column, text: format!("{} starts", process.identity) });
         if let Some((at, exit)) = process.ended {
@@ -58,9 +58,9 @@ fn processes(evidence: &Evidence) -> Vec<Event> {
     events
 }
 
-fn faults(evidence: &Evidence) -> Vec<Event> {
+fn faults(observations: &Observations) -> Vec<Event> {
     let mut events = Vec::new();
-    for happened in &evidence.faults {
+    for happened in &observations.faults {
         let what = &happened.fault.what;
         let column = what.seat().map_or(Column::World, Column::Seat);
         let lasts = happened.to.since(happened.from);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use overlap_checker::records::{Body, CrKey, Shard};
 
-use crate::evidence::Evidence;
+use crate::observations::Observations;
 use crate::outcome::Violation;
 use crate::time::TrueTime;
 
@@ -26,10 +26,10 @@ pub(super) struct Focus {
 impl Focus {
     /// A violation says in its sentence what it is about: the resources and Leases that occur there by name, and the shards that these
     /// belong to.
-    pub(super) fn of(evidence: &Evidence, violation: Option<&Violation>) -> Self {
+    pub(super) fn of(observations: &Observations, violation: Option<&Violation>) -> Self {
         let violated_at = violation.and_then(|violation| instant(violation.at.as_deref()?));
-        let at = violated_at.unwrap_or(evidence.ended);
-        let timings = evidence.schedule.timings;
+        let at = violated_at.unwrap_or(observations.ended);
+        let timings = observations.schedule.timings;
         let mut focus = Self {
             from: at - (timings.bound() + timings.retry_period * 2),
             to: at + timings.retry_period * 2,
@@ -39,7 +39,7 @@ impl Focus {
             violated_at,
         };
         if let Some(violation) = violation {
-            focus.name(evidence, &violation.sentence);
+            focus.name(observations, &violation.sentence);
         }
         focus
     }
@@ -73,14 +73,14 @@ impl Focus {
         self.crs.is_empty() && self.leases.is_empty() && self.shards.is_empty()
     }
 
-    fn name(&mut self, evidence: &Evidence, sentence: &str) {
+    fn name(&mut self, observations: &Observations, sentence: &str) {
         let words: Vec<_> = words(sentence).collect();
-        let leases = evidence.leases.iter().map(|state| &state.name);
+        let leases = observations.leases.iter().map(|state| &state.name);
         self.leases.extend(leases.filter(|lease| words.contains(&lease.as_str())).cloned());
         let numbered =
             words.windows(2).filter(|pair| pair[0] == "shard").filter_map(|pair| pair[1].parse().ok());
         self.shards.extend(numbered.map(Shard));
-        for record in &evidence.records {
+        for record in &observations.records {
             if let Body::Begin { cr, shard, .. } = &record.body
                 && (words.contains(&cr.to_string().as_str()) || words.contains(&cr.name.as_str()))
             {
@@ -90,7 +90,7 @@ impl Focus {
                 }
             }
         }
-        for record in &evidence.records {
+        for record in &observations.records {
             if let Body::HoldBegin { lease, shard: Some(shard), .. } = &record.body {
                 if self.shards.contains(shard) {
                     self.leases.insert(lease.clone());

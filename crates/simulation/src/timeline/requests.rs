@@ -4,22 +4,22 @@ use std::collections::BTreeMap;
 
 use super::events::{Column, Event, column_of};
 use super::focus::Focus;
-use crate::evidence::{Evidence, Fate, LeaseState, Received};
+use crate::observations::{Fate, LeaseState, Observations, Received};
 
 /// Writes to the Leases and to the resources that are looked at.
-pub(super) fn all(evidence: &Evidence, focus: &Focus) -> Vec<Event> {
+pub(super) fn all(observations: &Observations, focus: &Focus) -> Vec<Event> {
     let mut events = Vec::new();
     let mut last: BTreeMap<&str, &LeaseState> = BTreeMap::new();
-    for state in &evidence.leases {
+    for state in &observations.leases {
         let before = last.insert(&state.name, state);
         if focus.shows_lease(&state.name) {
             let text = lease_write(state, before);
-            events.push(Event { at: state.at, column: column_of(evidence, state.by.as_ref()), text });
+            events.push(Event { at: state.at, column: column_of(observations, state.by.as_ref()), text });
         }
     }
-    for request in &evidence.requests {
+    for request in &observations.requests {
         if let Some(text) = write(request, focus) {
-            let column = column_of(evidence, request.by.as_ref());
+            let column = column_of(observations, request.by.as_ref());
             events.push(Event { at: request.arrived, column, text });
         }
     }

@@ -7,7 +7,7 @@ use comfy_table::{ContentArrangement, Table, presets};
 
 use super::events::{Column, Event};
 use super::focus::Focus;
-use crate::evidence::Evidence;
+use crate::observations::Observations;
 use crate::schedule::Seat;
 use crate::time::TrueTime;
 
@@ -26,9 +26,9 @@ pub(super) struct Sheet {
 }
 
 impl Sheet {
-    pub(super) fn new(evidence: &Evidence, focus: &Focus) -> Self {
+    pub(super) fn new(observations: &Observations, focus: &Focus) -> Self {
         Self {
-            seats: evidence.schedule.replicas.len(),
+            seats: observations.schedule.replicas.len(),
             violated_at: focus.violated_at,
             rows: BTreeMap::new(),
         }

@@ -7,7 +7,7 @@ use overlap_checker::records::{
 };
 
 use super::*;
-use crate::evidence::{Exit, Happened, LeaseSpec, LeaseState, Process};
+use crate::observations::{Exit, Happened, LeaseSpec, LeaseState, Process};
 use crate::schedule::{Fault, FaultKind, Schedule, Seat};
 use crate::time::TrueTime;
 
@@ -62,7 +62,7 @@ fn hold(shard: u32, until: u64) -> Body {
 }
 
 /// Two replicas at work on one resource: one was paused.
-fn evidence() -> Evidence {
+fn observations() -> Observations {
     let process = |seat, ended| Process {
         seat: Seat(seat),
         identity: replica(seat),
@@ -73,7 +73,7 @@ fn evidence() -> Evidence {
     };
     let pause = FaultKind::Pause(Seat(0));
     let lasts = Duration::from_secs(4);
-    Evidence {
+    Observations {
         schedule: Schedule { replicas: Schedule::draw(1).replicas[..2].to_vec(), ..Schedule::draw(1) },
         processes: vec![process(0, None), process(1, Some((at(62_000), Exit::Killed)))],
         records: vec![
@@ -134,7 +134,7 @@ fn row(shown: &str, time: &str) -> Vec<String> {
 
 #[test]
 fn the_two_that_overlapped_stand_side_by_side() {
-    let shown = timeline(&evidence(), Some(&overlap()));
+    let shown = timeline(&observations(), Some(&overlap()));
     println!("{shown}");
     assert!(row(&shown, "57.000")[1].contains("reconcile 3 of web begins"), "{shown}");
     assert!(row(&shown, "58.000")[2].contains("reconcile 1 of web begins"), "{shown}");
@@ -146,7 +146,7 @@ fn the_two_that_overlapped_stand_side_by_side() {
 
 #[test]
 fn what_is_about_others_is_left_out() {
-    let shown = timeline(&evidence(), Some(&overlap()));
+    let shown = timeline(&observations(), Some(&overlap()));
     for other in ["web-2", "shard 2", "1.000 ", "90.000"] {
         let found = shown.lines().any(|line| line.contains(&format!(" {other}")));
         assert!(!found, "{other} in\n{shown}");
@@ -156,8 +156,8 @@ fn what_is_about_others_is_left_out() {
 #[test]
 fn a_violation_without_an_instant_shows_the_end() {
     let violation = Violation { checker: "converged".into(), sentence: "web has no owner.".into(), at: None };
-    let mut evidence = evidence();
-    evidence.records.push(record(1, 89_000, begin("web", 1, 9)));
-    let shown = timeline(&evidence, Some(&violation));
+    let mut observations = observations();
+    observations.records.push(record(1, 89_000, begin("web", 1, 9)));
+    let shown = timeline(&observations, Some(&violation));
     assert!(shown.contains("reconcile 9 of web") && !shown.contains("57.000"), "{shown}");
 }

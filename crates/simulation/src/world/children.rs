@@ -15,7 +15,7 @@ use http::Method;
 use serde_json::{Value, json};
 
 use super::{AtServer, World};
-use crate::evidence::{ChildAccess, ChildState, Fate, Received};
+use crate::observations::{ChildAccess, ChildState, Fate, Received};
 use crate::schedule::{ChildChange, FaultKind, LEAST_LATENCY};
 use crate::seed::stream;
 use crate::time::TrueTime;

@@ -5,8 +5,8 @@ use memcached_operator::crd::DOMAIN;
 use serde_json::{Value, json};
 
 use super::{Phase, Plan, World};
-use crate::evidence::Exit;
 use crate::host::Stillness;
+use crate::observations::Exit;
 use crate::schedule::{FaultKind, HandOnLease, LeaseOf, Seat};
 use crate::world::names::{LEADER_ELECTION_ID, NAMESPACE};
 

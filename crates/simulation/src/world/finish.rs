@@ -5,14 +5,14 @@ use std::collections::BTreeSet;
 use embedded_apiserver::Shape;
 
 use super::World;
-use crate::evidence::Evidence;
+use crate::observations::Observations;
 use crate::trace::Trace;
 
 /// What a schedule led to.
 #[derive(Debug)]
 pub struct Run {
     /// For the checkers.
-    pub evidence: Evidence,
+    pub observations: Observations,
     /// What happened, line by line.
     pub trace: Trace,
     /// The shapes of all requests that replicas and players made.
@@ -38,7 +38,7 @@ impl World {
         std::mem::forget(self.api);
         let ledger = self.ledger;
         let trace = ledger.trace;
-        let evidence = Evidence {
+        let observations = Observations {
             schedule: self.schedule,
             processes,
             records,
@@ -55,6 +55,6 @@ impl World {
             objects,
             panics: crate::panics::take(),
         };
-        Run { evidence, trace, shapes }
+        Run { observations, trace, shapes }
     }
 }

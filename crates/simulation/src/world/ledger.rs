@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::World;
 use super::request::Concern;
-use crate::evidence::{ChildAccess, Happened, LeaseSpec, LeaseState, Received};
+use crate::observations::{ChildAccess, Happened, LeaseSpec, LeaseState, Received};
 use crate::schedule::{Fault, FaultKind, Schedule};
 use crate::time::TrueTime;
 use crate::trace::Trace;

@@ -10,8 +10,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{AtServer, World, definition};
-use crate::evidence::Wish;
 use crate::network::between;
+use crate::observations::Wish;
 use crate::schedule::{EditKind, Oddity, ResourceIndex, Schedule, Span};
 use crate::seed::stream;
 use crate::time::TrueTime;

@@ -15,8 +15,8 @@ use tokio::sync::oneshot;
 use super::names::{LEADER_ELECTION_ID, NAMESPACE, TENANT};
 use super::{Plan, World};
 use crate::clock::{EPOCH, MachineClock};
-use crate::evidence::{self, Exit};
 use crate::host::{Delivery, Host, Stillness};
+use crate::observations::{self, Exit};
 use crate::schedule::{Schedule, Seat};
 use crate::time::TrueTime;
 use crate::transport::{Sent, Wire};
@@ -290,8 +290,8 @@ impl Process {
         serde_json::from_value(record).expect("the recorder writes what the test kit reads")
     }
 
-    pub(super) fn conclude(self) -> evidence::Process {
-        evidence::Process {
+    pub(super) fn conclude(self) -> observations::Process {
+        observations::Process {
             seat: self.seat,
             identity: self.identity,
             shards: self.shards,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use embedded_apiserver::Machine;
 
 use super::World;
-use crate::evidence::Wish;
+use crate::observations::Wish;
 
 /// What was there at one time, and what users had asked for by then.
 pub(super) struct Backup {

@@ -6,7 +6,7 @@ use memcached_operator::crd::DOMAIN;
 use serde_json::Value;
 
 use super::World;
-use crate::evidence::Wish;
+use crate::observations::Wish;
 use crate::world::names::{LEADER_ELECTION_ID, NAMESPACE};
 
 impl World {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{Plan, World};
 use crate::clock::EPOCH;
-use crate::evidence::UNSHARDED;
+use crate::observations::UNSHARDED;
 use crate::time::TrueTime;
 use crate::world::names::{LEADER_ELECTION_ID, NAMESPACE};
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use overlap_checker::records::{RecordLog, Shard, Stamp};
-use overlap_checker::{AuditLog, Evidence, Rules, Verdict, judge};
+use overlap_checker::{AuditLog, Observations, Rules, Verdict, judge};
 use serde::Serialize;
 
 use super::DemoOptions;
@@ -73,7 +73,7 @@ pub(super) fn verdict(harness: &Harness, options: &DemoOptions, until: Stamp) ->
     for path in harness.fleet.records() {
         records.read_file(&path).with_context(|| format!("{} could not be read", path.display()))?;
     }
-    let evidence = Evidence {
+    let observations = Observations {
         records,
         audit,
         faults: harness.faults.clone(),
@@ -89,7 +89,7 @@ pub(super) fn verdict(harness: &Harness, options: &DemoOptions, until: Stamp) ->
         waiting_bound: Some(WAITING_BOUND),
         ..Rules::default()
     };
-    Ok(judge(&evidence, &rules))
+    Ok(judge(&observations, &rules))
 }
 
 impl Summary {

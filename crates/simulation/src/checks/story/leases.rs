@@ -6,7 +6,7 @@ use std::time::Duration;
 use overlap_checker::records::Replica;
 
 use super::{Story, TIMINGS, at, replica};
-use crate::evidence::{LeaseSpec, LeaseState};
+use crate::observations::{LeaseSpec, LeaseState};
 use crate::time::TrueTime;
 
 impl Story {
@@ -73,27 +73,31 @@ impl Story {
     /// A hand puts a label on it.
     pub(in crate::checks) fn touched(&mut self, lease: &str, when: u64) -> &mut Self {
         let mut before =
-            self.evidence.leases.iter().filter(|state| state.name == lease && state.at <= at(when));
+            self.observations.leases.iter().filter(|state| state.name == lease && state.at <= at(when));
         let spec = before.next_back().and_then(|state| state.spec.clone());
         self.change(lease, at(when), at(when), None, spec);
-        self.evidence.leases.sort_by_key(|state| state.at);
-        for (version, state) in (1..).zip(&mut self.evidence.leases) {
+        self.observations.leases.sort_by_key(|state| state.at);
+        for (version, state) in (1..).zip(&mut self.observations.leases) {
             state.version = version;
         }
         self
     }
 
     pub(in crate::checks) fn last_lease(&mut self) -> &mut LeaseSpec {
-        self.evidence.leases.last_mut().and_then(|state| state.spec.as_mut()).expect("a Lease was told of")
+        self.observations
+            .leases
+            .last_mut()
+            .and_then(|state| state.spec.as_mut())
+            .expect("a Lease was told of")
     }
 
     pub(super) fn transitions(&self, lease: &str) -> i64 {
-        let of_lease = self.evidence.leases.iter().filter(|state| state.name == lease);
+        let of_lease = self.observations.leases.iter().filter(|state| state.name == lease);
         of_lease.filter_map(|state| state.spec.as_ref()).map(|spec| spec.transitions).max().unwrap_or(-1)
     }
 
     fn last(&self, lease: &str) -> Option<LeaseSpec> {
-        self.evidence
+        self.observations
             .leases
             .iter()
             .rev()
@@ -109,7 +113,7 @@ impl Story {
         by: Option<Replica>,
         spec: Option<LeaseSpec>,
     ) -> &mut Self {
-        let before = self.evidence.leases.iter().rev().find(|state| state.name == lease);
+        let before = self.observations.leases.iter().rev().find(|state| state.name == lease);
         let uid = match before {
             Some(before) if before.spec.is_some() => before.uid.clone(),
             _ => {
@@ -117,13 +121,13 @@ impl Story {
                 format!("uid-{}", self.uids)
             }
         };
-        self.evidence.leases.push(LeaseState {
+        self.observations.leases.push(LeaseState {
             name: lease.to_owned(),
             at: accepted,
             sent,
             by,
             uid,
-            version: self.evidence.leases.len() as u64 + 1,
+            version: self.observations.leases.len() as u64 + 1,
             spec,
             restored: false,
             annotations: BTreeMap::new(),

@@ -1,38 +1,38 @@
-//! Hand-built evidence for the tests of the checker: told in milliseconds, written as the lines that replicas
+//! Builds runs for the tests of the checker: times are in milliseconds, and the result is the lines that replicas
 //! and the API server write, so that the tests go through the parsers as well.
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{AuditLog, Evidence, Fault, Judged, Owner, Rules, Verdict, WriteRules, judge};
+use super::{AuditLog, Fault, JudgedResource, Observations, Owner, Rules, Verdict, WriteRules, judge};
 use crate::records::{BootId, BootTime, CrKey, RecordLog, Replica, Stamp};
 
-/// The wall clock's second at the story's start.
+/// The wall clock's second at the start of the run.
 const WALL_SECONDS: i64 = 1_767_225_600;
-/// The boot clock's nanoseconds at the story's start.
+/// The boot clock's nanoseconds at the start of the run.
 const BOOT_NANOS: u64 = 7_000_000_000;
 
-/// What happened, as far as told.
-pub(super) struct Story {
+/// The records and audit events of a run, so far.
+pub(super) struct RunBuilder {
     records: Vec<String>,
     audit: Vec<String>,
     reconciles: u64,
     /// How far the wall clock of the replicas is ahead of the API server's.
     pub(super) wall_ahead_ms: i64,
-    pub(super) evidence: Evidence,
+    pub(super) observations: Observations,
     pub(super) rules: Rules,
 }
 
 /// A reconcile that has begun.
 #[derive(Clone)]
-pub(super) struct Begun {
+pub(super) struct StartedReconcile {
     replica: String,
     cr: String,
     id: u64,
 }
 
-impl Story {
+impl RunBuilder {
     pub(super) fn new() -> Self {
         let judged = vec![
             Judged::new("cache.example.com", "memcacheds", Owner::Itself),
@@ -47,7 +47,7 @@ impl Story {
             audit: Vec::new(),
             reconciles: 0,
             wall_ahead_ms: 0,
-            evidence: Evidence::default(),
+            observations: Observations::default(),
             rules,
         }
     }
@@ -70,7 +70,14 @@ impl Story {
         self.record(replica, at, body);
     }
 
-    pub(super) fn begin(&mut self, replica: &str, cr: &str, shard: u32, token: u64, at: u64) -> Begun {
+    pub(super) fn begin(
+        &mut self,
+        replica: &str,
+        cr: &str,
+        shard: u32,
+        token: u64,
+        at: u64,
+    ) -> StartedReconcile {
         self.begin_uid(replica, cr, &format!("uid-{cr}"), shard, token, at)
     }
 
@@ -82,25 +89,25 @@ impl Story {
         shard: u32,
         token: u64,
         at: u64,
-    ) -> Begun {
+    ) -> StartedReconcile {
         self.reconciles += 1;
         let body = json!({"record": "begin", "cr": format!("default/{cr}"), "uid": uid, "generation": 1, "bucket": 0,
             "shard": shard, "token": token, "reconcile": self.reconciles});
         self.record(replica, at, body);
-        Begun { replica: replica.to_owned(), cr: cr.to_owned(), id: self.reconciles }
+        StartedReconcile { replica: replica.to_owned(), cr: cr.to_owned(), id: self.reconciles }
     }
 
-    pub(super) fn end(&mut self, begun: &Begun, at: u64) {
+    pub(super) fn end(&mut self, begun: &StartedReconcile, at: u64) {
         self.end_with(begun, at, "ok");
     }
 
-    pub(super) fn end_with(&mut self, begun: &Begun, at: u64, outcome: &str) {
+    pub(super) fn end_with(&mut self, begun: &StartedReconcile, at: u64, outcome: &str) {
         let body = json!({"record": "end", "cr": format!("default/{}", begun.cr), "reconcile": begun.id,
             "outcome": outcome, "duration_ms": 1});
         self.record(&begun.replica, at, body);
     }
 
-    pub(super) fn abort(&mut self, begun: &Begun, at: u64) {
+    pub(super) fn abort(&mut self, begun: &StartedReconcile, at: u64) {
         let body = json!({"record": "aborted", "cr": format!("default/{}", begun.cr), "reconcile": begun.id});
         self.record(&begun.replica, at, body);
     }
@@ -137,20 +144,20 @@ impl Story {
     }
 
     pub(super) fn fault(&mut self, replica: &str, at: u64) {
-        self.evidence.faults.push(Fault { replica: Replica(format!("{replica}_1")), at: stamp(at) });
+        self.observations.faults.push(Fault { replica: Replica(format!("{replica}_1")), at: stamp(at) });
     }
 
-    pub(super) fn evidence(&self) -> Evidence {
-        let mut evidence = self.evidence.clone();
+    pub(super) fn observations(&self) -> Observations {
+        let mut observations = self.observations.clone();
         let mut records = RecordLog::default();
-        records.read_str("story", &self.records.join("\n"));
-        evidence.records = records;
-        evidence.audit = (!self.audit.is_empty()).then(|| AuditLog::read_str(&self.audit.join("\n")));
-        evidence
+        records.read_str("records", &self.records.join("\n"));
+        observations.records = records;
+        observations.audit = (!self.audit.is_empty()).then(|| AuditLog::read_str(&self.audit.join("\n")));
+        observations
     }
 
     pub(super) fn judge(&self) -> Verdict {
-        judge(&self.evidence(), &self.rules)
+        judge(&self.observations(), &self.rules)
     }
 
     fn record(&mut self, replica: &str, at: u64, mut body: Value) {

@@ -11,7 +11,7 @@ use crate::time::TrueTime;
 
 /// Everything that was seen.
 #[derive(Debug)]
-pub struct Evidence {
+pub struct Observations {
     /// What was to be done.
     pub schedule: Schedule,
     /// The processes that ran, in order of their starts.
