@@ -185,7 +185,7 @@ mod tests {
 
         let text = String::from_utf8(kept.0.lock().clone()).unwrap();
         let log = AuditLog::read_str(&text);
-        assert_eq!(log.spoilt, 0);
+        assert_eq!(log.malformed, 0);
         let seen: Vec<_> =
             log.events.iter().map(|event| (event.verb.as_str(), event.name.as_str(), event.code)).collect();
         assert_eq!(seen, [("create", "one", 201), ("update", "one", 409), ("deletecollection", "", 200)]);

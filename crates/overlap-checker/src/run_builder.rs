@@ -35,9 +35,9 @@ pub(super) struct StartedReconcile {
 impl RunBuilder {
     pub(super) fn new() -> Self {
         let judged = vec![
-            Judged::new("cache.example.com", "memcacheds", Owner::Itself),
-            Judged::new("", "services", Owner::SameName),
-            Judged::new("policy", "poddisruptionbudgets", Owner::Suffix("-pdb".into())),
+            JudgedResource::new("cache.example.com", "memcacheds", Owner::Itself),
+            JudgedResource::new("", "services", Owner::SameName),
+            JudgedResource::new("policy", "poddisruptionbudgets", Owner::Suffix("-pdb".into())),
         ];
         let users = ["a", "b", "c"].map(|pod| (format!("user-{pod}"), pod.to_owned())).into();
         let rules =

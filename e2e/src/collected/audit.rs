@@ -48,7 +48,7 @@ impl AuditReader {
         let new = AuditLog::read_str(&text);
         let log = log.get_or_insert_default();
         log.events.extend(new.events);
-        log.spoilt += new.spoilt;
+        log.malformed += new.malformed;
         Ok(())
     }
 }
