@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use overlap_checker::records::{Body, RecordLog, Replica, Shard, Stamp};
 use overlap_checker::{
-    CreatedCr, Fault, Judged as JudgedResource, Moment, Observations as Judged, Owner, Rules, Timeline,
-    Verdict, Violation, WriteRules, judge,
+    CreatedCr, Fault, JudgedResource, Moment, Observations, Owner, Rules, Timeline, Verdict, Violation,
+    WriteRules, judge,
 };
 
 use crate::collected::Collected;
@@ -96,7 +96,7 @@ impl Story {
         if let Some(audit) = &mut audit {
             audit.events.retain(|event| event.replica().is_none_or(|replica| !alone.contains(&replica)));
         }
-        let all = Judged {
+        let all = Observations {
             records: elected.clone(),
             audit,
             faults: faults.clone(),
@@ -174,12 +174,12 @@ impl Story {
             return (Vec::new(), 0);
         }
         let timeline = Timeline::new(&records.records);
-        let judged = Judged {
+        let judged = Observations {
             records,
             faults: faults.iter().filter(|fault| started.contains(&fault.replica)).cloned().collect(),
             shards: (0..epoch.shards).map(Shard).collect(),
             until: Some(epoch.until.as_ref().unwrap_or(now).clone()),
-            ..Judged::default()
+            ..Observations::default()
         };
         let verdict = judge(&judged, &Rules { unowned_bound: Some(epoch.bound), ..Rules::default() });
         let examined =
