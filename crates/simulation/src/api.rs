@@ -31,7 +31,7 @@ pub(crate) struct Api {
 /// What the machine takes its time and its uids from.
 struct ServerTime {
     nanos: AtomicU64,
-    dice: std::sync::Mutex<fastrand::Rng>,
+    rng: std::sync::Mutex<fastrand::Rng>,
 }
 
 impl Seams for ServerTime {
@@ -41,7 +41,7 @@ impl Seams for ServerTime {
     }
 
     fn bits(&self) -> u128 {
-        self.dice.lock().unwrap_or_else(std::sync::PoisonError::into_inner).u128(..)
+        self.rng.lock().unwrap_or_else(std::sync::PoisonError::into_inner).u128(..)
     }
 
     fn sleep(&self, _: Duration) -> BoxFuture<'static, ()> {
@@ -53,8 +53,8 @@ impl Seams for ServerTime {
 impl Api {
     /// An empty server.
     pub(crate) fn new(seed: u64) -> Self {
-        let dice = std::sync::Mutex::new(stream(seed, "api server"));
-        let time = Arc::new(ServerTime { nanos: AtomicU64::new(0), dice });
+        let rng = std::sync::Mutex::new(stream(seed, "api server"));
+        let time = Arc::new(ServerTime { nanos: AtomicU64::new(0), rng });
         Self { machine: Machine::new(time.clone()), shapes: BTreeSet::new(), time, down: false }
     }
 

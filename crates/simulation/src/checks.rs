@@ -29,8 +29,8 @@ mod beside;
 pub mod bounds;
 mod children;
 mod claims;
+mod eligibility;
 mod exits;
-mod fitness;
 mod layout;
 mod leases;
 mod liveness;
@@ -40,10 +40,10 @@ mod one_holder;
 mod reconciles;
 mod renewals;
 mod rewound;
+#[cfg(test)]
+mod run_builder;
 mod sending;
 mod span;
-#[cfg(test)]
-mod story;
 mod traffic;
 mod unable;
 mod unowned;
@@ -54,7 +54,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use self::bounds::Bounds;
-use self::fitness::Fitness;
+use self::eligibility::Eligibility;
 use self::leases::Histories;
 use crate::observations::Observations;
 use crate::outcome::Violation;
@@ -78,9 +78,9 @@ pub struct Judgement {
 pub fn judge(observations: &Observations) -> Judgement {
     let bounds = Bounds::of(&observations.schedule);
     let histories = Histories::of(&observations.leases);
-    let fitness = Fitness::of(observations, &bounds);
+    let eligibility = Eligibility::of(observations, &bounds);
     let timeline = reconciles::timeline(&observations.records, &observations.restores);
-    let unowned = unowned::check(observations, &timeline, &histories, &fitness, &bounds);
+    let unowned = unowned::check(observations, &timeline, &histories, &eligibility, &bounds);
     let mut checks = reconciles::checks(observations, &timeline, &bounds);
     checks.extend([
         unowned.check,
@@ -91,10 +91,10 @@ pub fn judge(observations: &Observations) -> Judgement {
         children::check(observations),
         mending::check(observations),
         barrier::check(observations, &timeline),
-        working::check(observations, &timeline, &fitness, &bounds),
-        unable::check(observations, &timeline, &fitness, &bounds),
+        working::check(observations, &timeline, &eligibility, &bounds),
+        unable::check(observations, &timeline, &eligibility, &bounds),
         layout::check(observations, &timeline, &histories),
-        unsharded::check(observations, &timeline, &histories, &fitness, &bounds),
+        unsharded::check(observations, &timeline, &histories, &eligibility, &bounds),
         renewals::check(observations, &histories),
         rewound::check(observations, &histories),
         lost::check(observations),

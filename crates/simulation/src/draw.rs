@@ -5,14 +5,14 @@
 
 mod aimed;
 mod children;
+mod context;
 mod dead;
-mod dice;
 mod dispute;
 mod edits;
 mod fleet;
-mod ground;
 mod kinds;
 mod layout;
+mod ranges;
 mod restore;
 mod tenants;
 mod troubled;
@@ -24,8 +24,8 @@ use std::time::Duration;
 
 use fastrand::Rng;
 
-use self::dice::{millis, of};
-use self::ground::Ground;
+use self::context::Context;
+use self::ranges::{millis, of};
 use crate::schedule::{LEAST_LATENCY, NetworkSpec, Schedule, Span, TimingsSpec};
 use crate::seed::stream;
 
@@ -39,20 +39,20 @@ impl Schedule {
             fleet::draw(&mut stream(seed, "draw: replicas"), size.replicas, timings, size.busy_for);
         let key_label = stream(seed, "draw: key").u8(..3) == 0;
         let reconcile = reconcile(&mut stream(seed, "draw: reconcile"), timings);
-        let ground = Ground::new(&size, key_label, timings, network, &replicas);
-        let mut faults = waves::draw(&mut stream(seed, "draw: faults"), &ground);
-        children::draw(&mut stream(seed, "draw: children"), &ground, &mut faults);
-        let mut edits = edits::draw(&mut stream(seed, "draw: edits"), &ground);
-        tenants::draw(&mut stream(seed, "draw: tenants"), &ground, &mut faults, &mut edits);
-        let dead = dead::draw(&mut stream(seed, "draw: dead"), &ground, &faults, &edits, &replicas);
+        let context = Context::new(&size, key_label, timings, network, &replicas);
+        let mut faults = waves::draw(&mut stream(seed, "draw: faults"), &context);
+        children::draw(&mut stream(seed, "draw: children"), &context, &mut faults);
+        let mut edits = edits::draw(&mut stream(seed, "draw: edits"), &context);
+        tenants::draw(&mut stream(seed, "draw: tenants"), &context, &mut faults, &mut edits);
+        let dead = dead::draw(&mut stream(seed, "draw: dead"), &context, &faults, &edits, &replicas);
         faults.extend(dead);
         faults.sort_by_key(|fault| fault.at);
-        undecodable::draw(&mut stream(seed, "draw: undecodable"), &ground, &mut faults);
-        troubled::draw(&mut stream(seed, "draw: troubled"), &ground, &edits, &mut faults);
-        faults.extend(dispute::draw(&mut stream(seed, "draw: dispute"), &ground));
+        undecodable::draw(&mut stream(seed, "draw: undecodable"), &context, &mut faults);
+        troubled::draw(&mut stream(seed, "draw: troubled"), &context, &edits, &mut faults);
+        faults.extend(dispute::draw(&mut stream(seed, "draw: dispute"), &context));
         faults.sort_by_key(|fault| fault.at);
         // Instead of what else would go wrong: these schedules aim at the restore alone.
-        if let Some(restored) = restore::draw(&mut stream(seed, "draw: restore"), &ground, &replicas) {
+        if let Some(restored) = restore::draw(&mut stream(seed, "draw: restore"), &context, &replicas) {
             faults = restored;
         }
         let Size { shards, resources, busy_for, .. } = size;

@@ -1,8 +1,8 @@
-//! The network between each seat and the API server: how long a message takes, and whether it arrives.
+//! The network between each slot and the API server: how long a message takes, and whether it arrives.
 
 use std::time::Duration;
 
-use crate::schedule::{Direction, FaultKind, NetworkSpec, Schedule, Seat, Span};
+use crate::schedule::{Direction, FaultKind, NetworkSpec, Schedule, Slot, Span};
 use crate::seed::stream;
 use crate::time::TrueTime;
 
@@ -14,7 +14,7 @@ const STRAGGLERS: u32 = 100;
 
 /// What becomes of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Passage {
+pub(crate) enum Transmission {
     /// It arrives.
     Arrives {
         /// When.
@@ -31,11 +31,11 @@ pub(crate) enum Passage {
     },
 }
 
-/// The links of all seats.
+/// The links of all slots.
 #[derive(Debug)]
 pub(crate) struct Network {
     spec: NetworkSpec,
-    dice: Vec<fastrand::Rng>,
+    rng: Vec<fastrand::Rng>,
     /// The faults that are on, by their number in the schedule.
     on: Vec<(usize, FaultKind)>,
 }
@@ -43,9 +43,9 @@ pub(crate) struct Network {
 impl Network {
     /// Healthy links.
     pub(crate) fn new(schedule: &Schedule) -> Self {
-        let seats = 0..schedule.replicas.len();
-        let dice = seats.map(|seat| stream(schedule.seed, &format!("network {seat}"))).collect();
-        Self { spec: schedule.network, dice, on: Vec::new() }
+        let slots = 0..schedule.replicas.len();
+        let rng = slots.map(|slot| stream(schedule.seed, &format!("network {slot}"))).collect();
+        Self { spec: schedule.network, rng, on: Vec::new() }
     }
 
     /// A fault begins.
@@ -58,9 +58,9 @@ impl Network {
         self.on.retain(|(other, _)| *other != number);
     }
 
-    /// The dice of a seat, for what else may befall its messages.
-    pub(crate) fn dice(&mut self, seat: Seat) -> &mut fastrand::Rng {
-        &mut self.dice[seat.0]
+    /// The dice of a slot, for what else may befall its messages.
+    pub(crate) fn rng(&mut self, slot: Slot) -> &mut fastrand::Rng {
+        &mut self.rng[slot.0]
     }
 
     /// The faults that are on.
@@ -69,107 +69,107 @@ impl Network {
     }
 
     /// The fault that keeps everything from going this way now.
-    pub(crate) fn cut(&self, seat: Seat, way: Direction) -> Option<usize> {
+    pub(crate) fn cut(&self, slot: Slot, way: Direction) -> Option<usize> {
         self.faults().find_map(|(number, fault)| match fault {
-            FaultKind::Partition { seat: whose, direction } => {
-                (*whose == seat && (*direction == Direction::Both || *direction == way)).then_some(number)
+            FaultKind::Partition { slot: whose, direction } => {
+                (*whose == slot && (*direction == Direction::Both || *direction == way)).then_some(number)
             }
             _ => None,
         })
     }
 
-    /// The fault that keeps this seat's watches from showing anything now.
-    pub(crate) fn hung(&self, seat: Seat) -> Option<usize> {
+    /// The fault that keeps this slot's watches from showing anything now.
+    pub(crate) fn hung(&self, slot: Slot) -> Option<usize> {
         let hung = self.faults().find_map(|(number, fault)| {
-            matches!(fault, FaultKind::HangWatches(whose) if *whose == seat).then_some(number)
+            matches!(fault, FaultKind::HangWatches(whose) if *whose == slot).then_some(number)
         });
-        hung.or_else(|| self.cut(seat, Direction::FromServer))
+        hung.or_else(|| self.cut(slot, Direction::FromServer))
     }
 
     /// A request on its way to the API server.
-    pub(crate) fn request(&mut self, seat: Seat, departs: TrueTime) -> Passage {
-        self.passage(seat, departs, Direction::ToServer)
+    pub(crate) fn request(&mut self, slot: Slot, departs: TrueTime) -> Transmission {
+        self.transmission(slot, departs, Direction::ToServer)
     }
 
     /// Whether the connection breaks under this request: the fault by which it does, when the client notices, and when the request
     /// arrives.
     pub(crate) fn breaks(
         &mut self,
-        seat: Seat,
+        slot: Slot,
         departs: TrueTime,
         is_write_of_reconcile: bool,
     ) -> Option<(usize, TrueTime, TrueTime)> {
-        let dice = &mut self.dice[seat.0];
+        let rng = &mut self.rng[slot.0];
         let (number, within) = self.on.iter().find_map(|(number, fault)| match fault {
-            FaultKind::BreakConnections { seat: whose, within, percent, only_writes }
-                if *whose == seat && (is_write_of_reconcile || !only_writes) && dice.u8(..100) < *percent =>
+            FaultKind::BreakConnections { slot: whose, within, percent, only_writes }
+                if *whose == slot && (is_write_of_reconcile || !only_writes) && rng.u8(..100) < *percent =>
             {
                 Some((*number, *within))
             }
             _ => None,
         })?;
-        let noticed = departs + self.latency(seat);
-        let arrives = noticed + within.mul_f64(self.dice[seat.0].f64());
+        let noticed = departs + self.latency(slot);
+        let arrives = noticed + within.mul_f64(self.rng[slot.0].f64());
         Some((number, noticed, arrives))
     }
 
     /// An answer on its way back.
-    pub(crate) fn answer(&mut self, seat: Seat, departs: TrueTime) -> Passage {
-        self.passage(seat, departs, Direction::FromServer)
+    pub(crate) fn answer(&mut self, slot: Slot, departs: TrueTime) -> Transmission {
+        self.transmission(slot, departs, Direction::FromServer)
     }
 
     /// How long the next message takes on a healthy link.
-    pub(crate) fn latency(&mut self, seat: Seat) -> Duration {
-        let dice = &mut self.dice[seat.0];
-        let span = if dice.u32(..STRAGGLERS) == 0 { self.spec.straggler } else { self.spec.latency };
-        between(dice, span)
+    pub(crate) fn latency(&mut self, slot: Slot) -> Duration {
+        let rng = &mut self.rng[slot.0];
+        let span = if rng.u32(..STRAGGLERS) == 0 { self.spec.straggler } else { self.spec.latency };
+        between(rng, span)
     }
 
     /// When a client that hears nothing gives up.
-    pub(crate) fn gives_up(&mut self, seat: Seat, departs: TrueTime) -> TrueTime {
-        departs + between(&mut self.dice[seat.0], GIVES_UP)
+    pub(crate) fn gives_up(&mut self, slot: Slot, departs: TrueTime) -> TrueTime {
+        departs + between(&mut self.rng[slot.0], GIVES_UP)
     }
 
-    fn passage(&mut self, seat: Seat, departs: TrueTime, way: Direction) -> Passage {
-        if let Some(by) = self.cut(seat, way).or_else(|| self.loses(seat, way)) {
-            return Passage::Lost { noticed: self.gives_up(seat, departs), by };
+    fn transmission(&mut self, slot: Slot, departs: TrueTime, way: Direction) -> Transmission {
+        if let Some(by) = self.cut(slot, way).or_else(|| self.loses(slot, way)) {
+            return Transmission::Lost { noticed: self.gives_up(slot, departs), by };
         }
-        let mut latency = self.latency(seat);
+        let mut latency = self.latency(slot);
         let mut delayed_by = None;
         for (number, fault) in &self.on {
-            if let FaultKind::Slow { seat: whose, requests, answers } = fault
-                && *whose == seat
+            if let FaultKind::Slow { slot: whose, requests, answers } = fault
+                && *whose == slot
             {
                 let most = if way == Direction::ToServer { *requests } else { *answers };
-                latency += most.mul_f64(self.dice[seat.0].f64());
+                latency += most.mul_f64(self.rng[slot.0].f64());
                 delayed_by = Some(*number);
             }
         }
-        Passage::Arrives { at: departs + latency, delayed_by }
+        Transmission::Arrives { at: departs + latency, delayed_by }
     }
 
-    fn loses(&mut self, seat: Seat, way: Direction) -> Option<usize> {
-        let dice = &mut self.dice[seat.0];
+    fn loses(&mut self, slot: Slot, way: Direction) -> Option<usize> {
+        let rng = &mut self.rng[slot.0];
         self.on.iter().find_map(|(number, fault)| {
             let percent = match fault {
-                FaultKind::LoseRequests { seat: whose, percent }
-                    if *whose == seat && way == Direction::ToServer =>
+                FaultKind::LoseRequests { slot: whose, percent }
+                    if *whose == slot && way == Direction::ToServer =>
                 {
                     *percent
                 }
-                FaultKind::LoseAnswers { seat: whose, percent }
-                    if *whose == seat && way == Direction::FromServer =>
+                FaultKind::LoseAnswers { slot: whose, percent }
+                    if *whose == slot && way == Direction::FromServer =>
                 {
                     *percent
                 }
                 _ => return None,
             };
-            (dice.u8(..100) < percent).then_some(*number)
+            (rng.u8(..100) < percent).then_some(*number)
         })
     }
 }
 
 /// A duration of this range.
-pub(crate) fn between(dice: &mut fastrand::Rng, span: Span) -> Duration {
-    span.min + span.max.saturating_sub(span.min).mul_f64(dice.f64())
+pub(crate) fn between(rng: &mut fastrand::Rng, span: Span) -> Duration {
+    span.min + span.max.saturating_sub(span.min).mul_f64(rng.f64())
 }

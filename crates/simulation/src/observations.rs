@@ -6,7 +6,7 @@ use std::time::Duration;
 use overlap_checker::records::{Record, Replica};
 use serde_json::Value;
 
-use crate::schedule::{Fault, Schedule, Seat};
+use crate::schedule::{Fault, Schedule, Slot};
 use crate::time::TrueTime;
 
 /// Everything that was seen.
@@ -19,13 +19,13 @@ pub struct Observations {
     /// Their reconcile records. All instants (`boot_ns` and its kin) are true time in nanoseconds, and so is the wall clock.
     pub records: Vec<Record>,
     /// Every request that the API server received, in the order in which it received them.
-    pub requests: Vec<Received>,
+    pub requests: Vec<ReceivedRequest>,
     /// Every state that a Lease went through, in order.
     pub leases: Vec<LeaseState>,
     /// Every read of a child by a replica, what lists and watches showed it, and every write, in the order in which they were carried out.
     pub children: Vec<ChildAccess>,
     /// What went wrong, as it happened.
-    pub faults: Vec<Happened>,
+    pub faults: Vec<ObservedFault>,
     /// When etcd came back from a backup, in order. Versions and tokens go back then.
     pub restores: Vec<TrueTime>,
     /// When the last fault and the last edit were over: liveness is judged from here.
@@ -37,7 +37,7 @@ pub struct Observations {
     /// When the run was over.
     pub ended: TrueTime,
     /// The last spec that users wrote, of every `Memcached` that they left standing, by name.
-    pub wishes: BTreeMap<String, Wish>,
+    pub desired: BTreeMap<String, DesiredSpec>,
     /// Every object that was there at the end, by `<plural>/<name>`.
     pub objects: BTreeMap<String, Value>,
     /// What replicas logged as errors or panicked with, one sentence each. A panic is a violation.
@@ -46,7 +46,7 @@ pub struct Observations {
 
 /// What a user asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wish {
+pub struct DesiredSpec {
     /// The uid of the object.
     pub uid: String,
     /// `spec.replicas`.
@@ -64,7 +64,7 @@ pub struct Wish {
 #[derive(Clone, Debug)]
 pub struct Process {
     /// Where it ran.
-    pub seat: Seat,
+    pub slot: Slot,
     /// Its holderIdentity.
     pub identity: Replica,
     /// How many shards it was set to.
@@ -95,7 +95,7 @@ pub enum Exit {
 
 /// A request as the API server received it.
 #[derive(Clone, Debug)]
-pub struct Received {
+pub struct ReceivedRequest {
     /// Whose; `None` for users and stand-ins.
     pub by: Option<Replica>,
     /// Its User-Agent.
@@ -115,12 +115,12 @@ pub struct Received {
     /// Whether it was carried out: true of every success, and of a 504 that landed.
     pub landed: bool,
     /// Whether the answer reached the client.
-    pub answer: Fate,
+    pub answer: AnswerFate,
 }
 
 /// What became of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
+pub enum AnswerFate {
     /// It was delivered, so long after the arrival of the request.
     Delivered(Duration),
     /// It was lost, or its client was gone.
@@ -199,7 +199,7 @@ pub struct ChildState {
 
 /// A fault as it happened.
 #[derive(Clone, Debug)]
-pub struct Happened {
+pub struct ObservedFault {
     /// As scheduled.
     pub fault: Fault,
     /// When it began.

@@ -26,7 +26,7 @@ pub const LEAST_LATENCY: Duration = Duration::from_millis(20);
 /// another holderIdentity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Seat(pub usize);
+pub struct Slot(pub usize);
 
 /// What will be done to one installation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -39,7 +39,7 @@ pub struct Schedule {
     pub shards: u16,
     /// Whether the shard key comes from a label (tenants stay together), or is `namespace/name`.
     pub key_label: bool,
-    /// The replicas that there are, one for each seat.
+    /// The replicas that there are, one for each slot.
     pub replicas: Vec<ReplicaSpec>,
     /// How many `Memcached` are there from the start.
     pub resources: usize,

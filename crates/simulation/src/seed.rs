@@ -8,10 +8,10 @@ use std::hash::Hasher;
 use fnv::FnvHasher;
 
 /// The stream of random numbers for one concern, such as `"latency replica-0"`. The same on every machine.
-pub fn stream(seed: u64, concern: &str) -> fastrand::Rng {
+pub fn stream(seed: u64, kind: &str) -> fastrand::Rng {
     // FNV-1a tells the names apart; the finalizer spreads what differs in a few low bits only, as neighbouring seeds do.
     let mut name = FnvHasher::default();
-    name.write(concern.as_bytes());
+    name.write(kind.as_bytes());
     fastrand::Rng::with_seed(mixed(mixed(seed) ^ name.finish()))
 }
 
@@ -37,7 +37,7 @@ mod tests {
     #[test]
     fn neither_neighbouring_seeds_nor_concerns_share_a_stream() {
         let first: BTreeSet<_> = (0..1_000)
-            .flat_map(|seed| ["faults", "edits", "replicas"].map(|concern| stream(seed, concern).u64(..)))
+            .flat_map(|seed| ["faults", "edits", "replicas"].map(|kind| stream(seed, kind).u64(..)))
             .collect();
         assert_eq!(first.len(), 3_000);
     }

@@ -48,8 +48,8 @@ impl<F: AsyncFnMut(&[Schedule]) -> Option<usize>> Shrinking<F> {
         for list in [List::Faults, List::Edits] {
             self.thin_out(list).await;
         }
-        for seat in (0..self.best.replicas.len()).rev() {
-            let fewer = smaller::without_seat(&self.best, seat);
+        for slot in (0..self.best.replicas.len()).rev() {
+            let fewer = smaller::without_slot(&self.best, slot);
             self.try_these(fewer.into_iter().collect()).await;
         }
         self.best != before

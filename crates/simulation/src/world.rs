@@ -9,19 +9,19 @@
 //!
 //! Faults, edits and starts happen between two windows.
 
+mod actors;
 mod child;
-mod children;
 mod dead_connections;
 mod definition;
 mod faults;
 mod finalizer;
 mod finish;
-mod ledger;
+mod interference;
 mod names;
-mod players;
 mod process;
 mod request;
 mod restore;
+mod run_log;
 mod settled;
 mod traffic;
 mod unsharded;
@@ -30,19 +30,19 @@ mod watches;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use self::children::{Change, Others};
-use self::dead_connections::Never;
-use self::ledger::Ledger;
-use self::players::Players;
+use self::actors::Actors;
+use self::dead_connections::UnansweredRequests;
+use self::interference::{Change, Interference};
 use self::process::Process;
 use self::restore::Backup;
+use self::run_log::RunLog;
 use self::traffic::Arrival;
 use self::unsharded::Unsharded;
 use self::watches::{WatchId, Watches};
 use crate::api::Api;
 use crate::checks::bounds::Bounds;
 use crate::network::Network;
-use crate::schedule::{FaultKind, LEAST_LATENCY, Schedule, Seat};
+use crate::schedule::{FaultKind, LEAST_LATENCY, Schedule, Slot};
 use crate::seed::stream;
 use crate::time::TrueTime;
 use crate::trace::Trace;
@@ -51,7 +51,7 @@ use crate::trace::Trace;
 const ROUNDING: Duration = Duration::from_millis(1);
 
 /// How often the world looks whether everything is as asked for, once it is quiet.
-const LOOKS: Duration = Duration::from_millis(500);
+const CONVERGENCE_CHECKS: Duration = Duration::from_millis(500);
 
 pub use self::finish::Run;
 
@@ -62,32 +62,32 @@ pub(crate) struct World {
     /// What happens between two windows.
     plans: BTreeMap<(TrueTime, u64), Plan>,
     /// What happens at the server.
-    arrivals: BTreeMap<(TrueTime, u64), AtServer>,
+    arrivals: BTreeMap<(TrueTime, u64), ServerEvent>,
     /// Breaks ties, in order of making.
     made: u64,
     processes: Vec<Process>,
-    /// Who is in each seat.
-    seats: Vec<Option<usize>>,
-    /// How many shards a process that starts in each seat is set to.
+    /// Who is in each slot.
+    slots: Vec<Option<usize>>,
+    /// How many shards a process that starts in each slot is set to.
     shards_in: Vec<u16>,
     network: Network,
     api: Api,
     watches: Watches,
-    never: Never,
-    players: Players,
-    others: Others,
+    unanswered: UnansweredRequests,
+    actors: Actors,
+    interference: Interference,
     /// By the fault that restores them.
     backups: BTreeMap<usize, Backup>,
     unsharded: Option<Unsharded>,
-    dice: fastrand::Rng,
-    ledger: Ledger,
+    rng: fastrand::Rng,
+    run_log: RunLog,
     phase: Phase,
 }
 
 /// What happens between two windows.
 enum Plan {
-    /// A process starts, unless one is in the seat.
-    Start(Seat),
+    /// A process starts, unless one is in the slot.
+    Start(Slot),
     FaultBegins(usize),
     FaultEnds(usize),
     Edit(usize),
@@ -100,7 +100,7 @@ enum Plan {
 }
 
 /// What happens at the server.
-enum AtServer {
+enum ServerEvent {
     /// A request arrives.
     Arrives(Box<Arrival>),
     /// A watch has lasted as long as it was to.
@@ -131,25 +131,25 @@ impl World {
             arrivals: BTreeMap::new(),
             made: 0,
             processes: Vec::new(),
-            seats: vec![None; schedule.replicas.len()],
+            slots: vec![None; schedule.replicas.len()],
             shards_in: vec![schedule.shards; schedule.replicas.len()],
             network: Network::new(schedule),
             api: Api::new(schedule.seed),
             watches: Watches::default(),
-            never: Never::default(),
-            players: Players::new(schedule),
-            others: Others::new(schedule.seed),
+            unanswered: UnansweredRequests::default(),
+            actors: Actors::new(schedule),
+            interference: Interference::new(schedule.seed),
             backups: BTreeMap::new(),
             unsharded: None,
-            dice: stream(schedule.seed, "world"),
-            ledger: Ledger::new(schedule, Trace::new(keep_trace)),
+            rng: stream(schedule.seed, "world"),
+            run_log: RunLog::new(schedule, Trace::new(keep_trace)),
             phase: Phase::Busy,
             schedule: schedule.clone(),
         };
         if schedule.key_label {
             finalizer::guard(world.api.machine());
         }
-        world.furnish();
+        world.install();
         world.plan();
         world
     }
@@ -157,8 +157,8 @@ impl World {
     /// Everything that the schedule says, as events.
     fn plan(&mut self) {
         let schedule = self.schedule.clone();
-        for (seat, replica) in schedule.replicas.iter().enumerate() {
-            self.plan_at(replica.starts, Plan::Start(Seat(seat)));
+        for (slot, replica) in schedule.replicas.iter().enumerate() {
+            self.plan_at(replica.starts, Plan::Start(Slot(slot)));
         }
         for (number, fault) in schedule.faults.iter().enumerate() {
             if let FaultKind::Restore { backup } = fault.what {
@@ -194,7 +194,9 @@ impl World {
     fn is_over(&self) -> bool {
         match self.phase {
             Phase::Busy => false,
-            Phase::Quiet => self.now.since(self.ledger.quiet_from) > Bounds::of(&self.schedule).patience(),
+            Phase::Quiet => {
+                self.now.since(self.run_log.quiet_from) > Bounds::of(&self.schedule).convergence_limit()
+            }
             Phase::Calm(until) => self.now >= until,
         }
     }
@@ -204,11 +206,11 @@ impl World {
         while let Some(next) = self.arrivals.first_entry().filter(|next| next.key().0 < until) {
             let ((at, _), event) = next.remove_entry();
             match event {
-                AtServer::Arrives(arrival) => self.arrive(at, *arrival),
-                AtServer::WatchEnds(watch) => self.watches.end(watch),
-                AtServer::Bookmark(watch) => self.bookmark(at, watch),
-                AtServer::ChildChanges(change) => self.change_child(at, *change),
-                AtServer::Ready(set) => self.make_ready(at, &set),
+                ServerEvent::Arrives(arrival) => self.arrive(at, *arrival),
+                ServerEvent::WatchEnds(watch) => self.watches.end(watch),
+                ServerEvent::Bookmark(watch) => self.bookmark(at, watch),
+                ServerEvent::ChildChanges(change) => self.change_child(at, *change),
+                ServerEvent::Ready(set) => self.make_ready(at, &set),
             }
         }
     }
@@ -216,12 +218,12 @@ impl World {
     fn carry_out_plans(&mut self) {
         while let Some(next) = self.plans.first_entry().filter(|next| next.key().0 <= self.now) {
             match next.remove() {
-                Plan::Start(seat) => self.start(seat),
+                Plan::Start(slot) => self.start(slot),
                 Plan::FaultBegins(number) => self.begin_fault(number),
                 Plan::FaultEnds(number) => self.end_fault(number),
                 Plan::Edit(number) => self.edit(number),
                 Plan::BackUp(number) => self.back_up(number),
-                Plan::Unsharded => self.attend_unsharded(),
+                Plan::Unsharded => self.run_unsharded(),
                 Plan::Look => self.look(),
             }
         }
@@ -232,7 +234,7 @@ impl World {
         self.plans.insert((time, self.made), plan);
     }
 
-    fn serve_at(&mut self, time: TrueTime, event: AtServer) {
+    fn serve_at(&mut self, time: TrueTime, event: ServerEvent) {
         self.made += 1;
         self.arrivals.insert((time, self.made), event);
     }
@@ -245,24 +247,24 @@ impl World {
 
     fn look(&mut self) {
         if self.phase == Phase::Busy {
-            if self.ledger.faults_on() > 0 {
-                self.plan_at(self.now + LOOKS, Plan::Look);
+            if self.run_log.faults_on() > 0 {
+                self.plan_at(self.now + CONVERGENCE_CHECKS, Plan::Look);
                 return;
             }
             self.phase = Phase::Quiet;
-            self.ledger.quiet_from = self.now;
+            self.run_log.quiet_from = self.now;
             self.restore_layout();
-            self.fill_seats();
+            self.fill_slots();
         }
         if self.phase == Phase::Quiet {
             let missing = self.missing();
             if missing.is_empty() {
-                self.ledger.converged = Some(self.now);
+                self.run_log.converged = Some(self.now);
                 let timings = self.schedule.timings;
                 self.phase = Phase::Calm(self.now + timings.lease_duration + 4 * timings.retry_period);
             } else {
-                self.ledger.missing = missing;
-                self.plan_at(self.now + LOOKS, Plan::Look);
+                self.run_log.missing = missing;
+                self.plan_at(self.now + CONVERGENCE_CHECKS, Plan::Look);
             }
         }
     }

@@ -13,7 +13,7 @@ use shard_router::{Layout, ShardId, selector};
 
 use super::Check;
 use super::reconciles::{Place, true_time};
-use crate::observations::{Fate, Observations, Received};
+use crate::observations::{AnswerFate, Observations, ReceivedRequest};
 use crate::time::TrueTime;
 
 /// Judges the first reconcile of each hold.
@@ -103,9 +103,9 @@ fn selectors(shards: u16) -> HashMap<String, Shard> {
     (0..shards).map(|shard| (of(shard), Shard(u32::from(shard)))).collect()
 }
 
-fn listed(request: &Received) -> Option<(&Replica, String, Listed)> {
+fn listed(request: &ReceivedRequest) -> Option<(&Replica, String, Listed)> {
     let replica = request.by.as_ref().filter(|_| request.method == "GET" && request.code == 200)?;
-    let Fate::Delivered(after) = request.answer else { return None };
+    let AnswerFate::Delivered(after) = request.answer else { return None };
     let (path, query) = request.uri.split_once('?')?;
     let place = Place::of(path).filter(|place| place.group == DOMAIN && place.name.is_empty())?;
     if place.resource != "memcacheds" {
@@ -122,17 +122,17 @@ fn listed(request: &Received) -> Option<(&Replica, String, Listed)> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::story::{Story, only, only_of, passes};
+    use super::super::run_builder::{RunBuilder, only, only_of, passes};
 
     /// A holds shard 0 from 20 s on, and reconciles at 21 s.
-    fn reconciled() -> Story {
-        let mut story = Story::settled();
-        story.runs("a", 0, 0).holds("a", 0, 20_000, 100_000).reconciled("a", 0, "m-0", 21_000, 22_000);
-        story
+    fn reconciled() -> RunBuilder {
+        let mut run = RunBuilder::settled();
+        run.runs("a", 0, 0).holds("a", 0, 20_000, 100_000).reconciled("a", 0, "m-0", 21_000, 22_000);
+        run
     }
 
-    fn list(story: &mut Story) -> &mut crate::observations::Received {
-        let mut requests = story.observations.requests.iter_mut();
+    fn list(run: &mut RunBuilder) -> &mut crate::observations::ReceivedRequest {
+        let mut requests = run.observations.requests.iter_mut();
         requests.find(|request| request.uri.contains("labelSelector")).expect("the hold came with a list")
     }
 
@@ -143,25 +143,25 @@ mod tests {
 
     #[test]
     fn a_list_from_before_or_of_any_age_or_without_an_answer_is_not() {
-        let spoilers: [fn(&mut crate::observations::Received); 4] = [
-            |list| list.sent = super::super::story::at(19_999),
+        let spoilers: [fn(&mut crate::observations::ReceivedRequest); 4] = [
+            |list| list.sent = super::super::run_builder::at(19_999),
             |list| list.uri.push_str("&resourceVersion=0"),
-            |list| list.answer = crate::observations::Fate::Lost,
+            |list| list.answer = crate::observations::AnswerFate::Lost,
             |list| list.uri = list.uri.replace("255", "254"),
         ];
         for spoil in spoilers {
-            let mut story = reconciled();
-            spoil(list(&mut story));
-            let sentences = only(&story, "barrier");
+            let mut run = reconciled();
+            spoil(list(&mut run));
+            let sentences = only(&run, "barrier");
             assert!(sentences[0].contains("before a consistent list of the shard"), "{sentences:?}");
         }
     }
 
     #[test]
     fn a_reconcile_before_the_cache_is_ready_is_caught() {
-        let mut story = reconciled();
-        story.reconciled("a", 0, "m-0", 19_999, 20_000);
-        let sentences = only_of(&story, "barrier", 1);
+        let mut run = reconciled();
+        run.reconciled("a", 0, "m-0", 19_999, 20_000);
+        let sentences = only_of(&run, "barrier", 1);
         assert!(sentences[0].contains("before the replica had noted"), "{sentences:?}");
     }
 }

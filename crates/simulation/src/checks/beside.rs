@@ -51,30 +51,29 @@ pub(super) fn check(observations: &Observations, timeline: &Timeline) -> Check {
 #[cfg(test)]
 mod tests {
     use super::super::reconciles::timeline;
-    use super::super::story::Story;
+    use super::super::run_builder::RunBuilder;
 
     const SERVICE: &str = "/api/v1/namespaces/default/services/m-0?fieldManager=x";
 
     /// A reconciles `m-0` under shard 0 and goes on holding it; later B does, under shard 1, as its key is another.
-    fn moved() -> Story {
-        let mut story = Story::settled();
-        story
-            .ends(75_000)
+    fn moved() -> RunBuilder {
+        let mut run = RunBuilder::settled();
+        run.ends(75_000)
             .runs("a", 0, 0)
             .runs("b", 1, 0)
             .holds("a", 0, 20_000, 60_000)
             .holds("b", 1, 32_500, 60_000);
-        story.reconciled("a", 0, "m-0", 30_000, 31_000).reconciled("b", 1, "m-0", 33_000, 34_000);
-        story
+        run.reconciled("a", 0, "m-0", 30_000, 31_000).reconciled("b", 1, "m-0", 33_000, 34_000);
+        run
     }
 
     #[test]
     fn a_write_that_lands_late_within_its_own_hold_lands_beside_the_new_owner() {
         for (when, count) in [(30_500, 0), (32_000, 0), (33_500, 1), (34_500, 0)] {
-            let mut story = moved();
-            story.request("a", "PATCH", SERVICE, when, 200);
-            let timeline = timeline(&story.observations.records, &[]);
-            let found = super::check(&story.observations, &timeline);
+            let mut run = moved();
+            run.request("a", "PATCH", SERVICE, when, 200);
+            let timeline = timeline(&run.observations.records, &[]);
+            let found = super::check(&run.observations, &timeline);
             assert_eq!((found.judged, found.violations.len()), (1, count), "{found:?}");
         }
     }

@@ -106,7 +106,7 @@ impl Bounds {
     }
 
     /// How long a standby leaves the API server alone at most after a 429: Retry-After counts up to LD.
-    pub fn patience_asked_for(&self, rate: f64) -> Duration {
+    pub fn retry_after_limit(&self, rate: f64) -> Duration {
         self.lease_duration.div_f64(rate)
     }
 
@@ -198,7 +198,7 @@ impl Bounds {
 
     /// How long the world waits until everything is as asked for: well beyond the bound, so that the checker can say by how much it was
     /// missed.
-    pub fn patience(&self) -> Duration {
+    pub fn convergence_limit(&self) -> Duration {
         (2 * self.converged()).max(Duration::from_mins(8))
     }
 

@@ -46,7 +46,7 @@ pub(super) fn check(observations: &Observations) -> Check {
 
 #[cfg(test)]
 mod tests {
-    use super::super::story::{Story, at};
+    use super::super::run_builder::{RunBuilder, at};
     use crate::observations::{ChildAccess, ChildState};
     use overlap_checker::records::Replica;
 
@@ -67,9 +67,9 @@ mod tests {
     }
 
     fn violations(accesses: Vec<ChildAccess>) -> (u64, usize) {
-        let mut story = Story::settled();
-        story.observations.children = accesses;
-        let check = super::check(&story.observations);
+        let mut run = RunBuilder::settled();
+        run.observations.children = accesses;
+        let check = super::check(&run.observations);
         (check.judged, check.violations.len())
     }
 

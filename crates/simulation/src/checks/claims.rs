@@ -81,17 +81,17 @@ fn last(states: &[&LeaseState], at: TrueTime) -> Option<TrueTime> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::story::{Story, at, only_of};
+    use super::super::run_builder::{RunBuilder, at, only_of};
     use serde_json::json;
 
     /// A acquires at 20 s, by a write that was under way for half a second.
-    fn believes(until: u64) -> Story {
-        let mut story = Story::settled();
-        story.runs("a", 0, 0).wrote("op-shard-0", "a", 20_000, 20_500, "a", 1);
+    fn believes(until: u64) -> RunBuilder {
+        let mut run = RunBuilder::settled();
+        run.runs("a", 0, 0).wrote("op-shard-0", "a", 20_000, 20_500, "a", 1);
         let hold = json!({"record": "hold-begin", "lease": "op-shard-0", "shard": 0, "token": 7,
             "valid_until_boot_ns": at(until).nanos()});
-        story.record("a", 20_600, hold);
-        story
+        run.record("a", 20_600, hold);
+        run
     }
 
     #[test]
@@ -103,32 +103,32 @@ mod tests {
 
     #[test]
     fn a_slow_clock_may_believe_for_longer() {
-        let mut story = believes(30_001);
-        story.observations.processes[0].rate = 0.999;
-        only_of(&story, "claims", 0);
+        let mut run = believes(30_001);
+        run.observations.processes[0].rate = 0.999;
+        only_of(&run, "claims", 0);
     }
 
     #[test]
     fn a_belief_without_an_accepted_write_is_caught() {
-        let mut story = believes(30_000);
-        story.runs("b", 1, 0);
+        let mut run = believes(30_000);
+        run.runs("b", 1, 0);
         let hold = json!({"record": "hold-begin", "lease": "op-shard-0", "shard": 0, "token": 8,
             "valid_until_boot_ns": at(30_000).nanos()});
-        story.record("b", 20_700, hold);
-        let sentences = only_of(&story, "claims", 1);
+        run.record("b", 20_700, hold);
+        let sentences = only_of(&run, "claims", 1);
         assert!(sentences[0].contains("b_1 believed at 20.700"), "{sentences:?}");
     }
 
     #[test]
     fn what_is_accepted_later_counts_for_nothing_yet() {
-        let mut story = believes(30_000);
-        story.wrote("op-shard-0", "a", 20_550, 20_700, "a", 1);
+        let mut run = believes(30_000);
+        run.wrote("op-shard-0", "a", 20_550, 20_700, "a", 1);
         let renewed = json!({"record": "hold-renewed", "lease": "op-shard-0", "shard": 0, "token": 7,
             "valid_until_boot_ns": at(30_550).nanos()});
-        story.record("a", 20_650, renewed.clone());
-        only_of(&story, "claims", 1);
-        let mut story = believes(30_000);
-        story.wrote("op-shard-0", "a", 20_550, 20_700, "a", 1).record("a", 20_700, renewed);
-        only_of(&story, "claims", 0);
+        run.record("a", 20_650, renewed.clone());
+        only_of(&run, "claims", 1);
+        let mut run = believes(30_000);
+        run.wrote("op-shard-0", "a", 20_550, 20_700, "a", 1).record("a", 20_700, renewed);
+        only_of(&run, "claims", 0);
     }
 }

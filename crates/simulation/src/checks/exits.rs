@@ -4,7 +4,7 @@
 use super::Check;
 use super::bounds::REACTION;
 use super::span::Span;
-use crate::observations::{Exit, Happened, Observations, Process};
+use crate::observations::{Exit, Observations, ObservedFault, Process};
 use crate::schedule::FaultKind;
 use crate::time::TrueTime;
 
@@ -44,17 +44,17 @@ pub(super) fn check(observations: &Observations) -> Check {
 }
 
 /// Whether this fault is a reason for this end.
-fn explains(fault: &Happened, process: &Process, at: TrueTime, exit: Exit) -> bool {
-    let seat = process.seat;
+fn explains(fault: &ObservedFault, process: &Process, at: TrueTime, exit: Exit) -> bool {
+    let slot = process.slot;
     match (exit, &fault.fault.what) {
-        (Exit::Killed, FaultKind::Crash(crashed)) => *crashed == seat && fault.from == at,
-        (Exit::Killed, FaultKind::OtherShards { seat: replaced, .. }) => {
-            *replaced == seat && (fault.from == at || fault.to == at)
+        (Exit::Killed, FaultKind::Crash(crashed)) => *crashed == slot && fault.from == at,
+        (Exit::Killed, FaultKind::OtherShards { slot: replaced, .. }) => {
+            *replaced == slot && (fault.from == at || fault.to == at)
         }
         // The grace period was over before it had drained.
-        (Exit::Killed, FaultKind::Terminate(told)) => *told == seat && fault.to == at,
+        (Exit::Killed, FaultKind::Terminate(told)) => *told == slot && fault.to == at,
         (Exit::Clean, FaultKind::Terminate(told)) => {
-            *told == seat && fault.from >= process.started && fault.from <= at
+            *told == slot && fault.from >= process.started && fault.from <= at
         }
         _ => false,
     }
@@ -68,7 +68,7 @@ fn explains(fault: &Happened, process: &Process, at: TrueTime, exit: Exit) -> bo
 fn was_stopped(process: &Process, at: TrueTime, observations: &Observations) -> bool {
     let life = Span::new(process.started, at);
     let stops = observations.faults.iter().filter_map(|fault| match &fault.fault.what {
-        FaultKind::Pause(seat) | FaultKind::Suspend(seat) if *seat == process.seat => {
+        FaultKind::Pause(slot) | FaultKind::Suspend(slot) if *slot == process.slot => {
             Some(Span::new(fault.from, fault.to).common(life))
         }
         _ => None,
@@ -81,60 +81,60 @@ fn was_stopped(process: &Process, at: TrueTime, observations: &Observations) -> 
 
 #[cfg(test)]
 mod tests {
-    use super::super::story::{Story, at, only, passes};
+    use super::super::run_builder::{RunBuilder, at, only, passes};
     use super::*;
-    use crate::schedule::Seat;
+    use crate::schedule::Slot;
 
-    fn ended(exit: Exit) -> Story {
-        let mut story = Story::settled();
-        story.runs("a", 0, 0).runs("b", 1, 0).holds("a", 0, 10_000, 100_000);
-        story.observations.processes[1].ended = Some((at(50_000), exit));
-        story
+    fn ended(exit: Exit) -> RunBuilder {
+        let mut run = RunBuilder::settled();
+        run.runs("a", 0, 0).runs("b", 1, 0).holds("a", 0, 10_000, 100_000);
+        run.observations.processes[1].ended = Some((at(50_000), exit));
+        run
     }
 
     #[test]
     fn an_end_needs_a_reason_of_its_kind() {
-        let (crash, told) = (FaultKind::Crash(Seat(1)), FaultKind::Terminate(Seat(1)));
+        let (crash, told) = (FaultKind::Crash(Slot(1)), FaultKind::Terminate(Slot(1)));
         for (exit, reason, from) in [(Exit::Killed, &crash, 50_000), (Exit::Clean, &told, 49_000)] {
-            let mut story = ended(exit);
-            only(&story, "exits");
-            story.fault(reason.clone(), from, 55_000);
-            assert_eq!(passes(&story).judged["exits"], 1);
+            let mut run = ended(exit);
+            only(&run, "exits");
+            run.fault(reason.clone(), from, 55_000);
+            assert_eq!(passes(&run).judged["exits"], 1);
         }
-        let mut story = ended(Exit::Unasked);
-        story.fault(told, 49_000, 55_000);
-        only(&story, "exits");
+        let mut run = ended(Exit::Unasked);
+        run.fault(told, 49_000, 55_000);
+        only(&run, "exits");
     }
 
     #[test]
     fn an_overrun_needs_a_stop_that_was_long_enough() {
-        for (seat, from, to, fine) in [
+        for (slot, from, to, fine) in [
             (1, 40_000, 50_000, true),
             (1, 46_000, 50_000, false),
             (0, 40_000, 50_000, false),
             (1, 30_000, 40_000, false),
         ] {
-            let mut story = ended(Exit::Overrun);
-            story.fault(FaultKind::Pause(Seat(seat)), from, to);
-            if fine { drop(passes(&story)) } else { drop(only(&story, "exits")) }
+            let mut run = ended(Exit::Overrun);
+            run.fault(FaultKind::Pause(Slot(slot)), from, to);
+            if fine { drop(passes(&run)) } else { drop(only(&run, "exits")) }
         }
     }
 
     #[test]
     fn two_stops_are_one_if_the_process_did_not_run_in_between() {
         for (again, fine) in [(46_000, true), (45_500, true), (46_100, false)] {
-            let mut story = ended(Exit::Overrun);
-            story.fault(FaultKind::Pause(Seat(1)), 43_000, 46_000);
-            story.fault(FaultKind::Suspend(Seat(1)), again, 50_000);
-            if fine { drop(passes(&story)) } else { drop(only(&story, "exits")) }
+            let mut run = ended(Exit::Overrun);
+            run.fault(FaultKind::Pause(Slot(1)), 43_000, 46_000);
+            run.fault(FaultKind::Suspend(Slot(1)), again, 50_000);
+            if fine { drop(passes(&run)) } else { drop(only(&run, "exits")) }
         }
     }
 
     #[test]
     fn a_panic_is_a_violation() {
-        let mut story = ended(Exit::Killed);
-        story.fault(FaultKind::Crash(Seat(1)), 50_000, 55_000);
-        story.observations.panics.push("b_1 panicked".to_owned());
-        only(&story, "panics");
+        let mut run = ended(Exit::Killed);
+        run.fault(FaultKind::Crash(Slot(1)), 50_000, 55_000);
+        run.observations.panics.push("b_1 panicked".to_owned());
+        only(&run, "panics");
     }
 }

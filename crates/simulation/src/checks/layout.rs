@@ -46,17 +46,17 @@ pub(super) fn check(observations: &Observations, timeline: &Timeline, histories:
 
 #[cfg(test)]
 mod tests {
-    use super::super::story::{Story, only_of};
+    use super::super::run_builder::{RunBuilder, only_of};
 
     /// A acquires the only shard at 20 s and reconciles at 25 s.
-    fn worked() -> Story {
-        let mut story = Story::settled();
-        story.runs("a", 0, 0).holds("a", 0, 20_000, 80_000).reconciled("a", 0, "m-0", 25_000, 26_000);
-        story
+    fn worked() -> RunBuilder {
+        let mut run = RunBuilder::settled();
+        run.runs("a", 0, 0).holds("a", 0, 20_000, 80_000).reconciled("a", 0, "m-0", 25_000, 26_000);
+        run
     }
 
-    fn commit(story: &mut Story, shards: u16) {
-        for state in &mut story.observations.leases {
+    fn commit(run: &mut RunBuilder, shards: u16) {
+        for state in &mut run.observations.leases {
             for json in state.annotations.values_mut() {
                 *json = format!("{{\"shards\":{shards}}}");
             }
@@ -65,28 +65,28 @@ mod tests {
 
     #[test]
     fn who_is_set_to_the_committed_layout_may_work() {
-        let mut story = worked();
-        commit(&mut story, 1);
-        only_of(&story, "layout", 0);
+        let mut run = worked();
+        commit(&mut run, 1);
+        only_of(&run, "layout", 0);
     }
 
     #[test]
     fn who_is_set_to_another_is_caught() {
-        let mut story = worked();
-        commit(&mut story, 8);
-        let sentences = only_of(&story, "layout", 1);
+        let mut run = worked();
+        commit(&mut run, 8);
+        let sentences = only_of(&run, "layout", 1);
         assert!(sentences[0].contains("a_1 is set to 1 shards, acquired shard 0"), "{sentences:?}");
     }
 
     #[test]
     fn a_layout_that_was_committed_in_between_was_read_perhaps() {
-        let mut story = worked();
-        commit(&mut story, 8);
-        let mut right = story.observations.leases[0].clone();
-        right.at = super::super::story::at(22_000);
+        let mut run = worked();
+        commit(&mut run, 8);
+        let mut right = run.observations.leases[0].clone();
+        right.at = super::super::run_builder::at(22_000);
         right.version += 100;
         right.annotations.values_mut().for_each(|json| *json = "{\"shards\":1}".to_owned());
-        story.observations.leases.push(right);
-        only_of(&story, "layout", 0);
+        run.observations.leases.push(right);
+        only_of(&run, "layout", 0);
     }
 }

@@ -76,50 +76,50 @@ fn not_converged(observations: &Observations) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::story::{Story, at, only, only_of, passes};
+    use super::super::run_builder::{RunBuilder, at, only, only_of, passes};
     use super::*;
 
-    fn quiet() -> Story {
-        let mut story = Story::settled();
-        story.runs("a", 0, 0).ends(400_000);
-        story.observations.quiet_from = at(60_000);
-        story.observations.converged = Some(at(90_000));
-        story
+    fn quiet() -> RunBuilder {
+        let mut run = RunBuilder::settled();
+        run.runs("a", 0, 0).ends(400_000);
+        run.observations.quiet_from = at(60_000);
+        run.observations.converged = Some(at(90_000));
+        run
     }
 
     #[test]
     fn to_converge_in_time_passes_and_late_or_never_does_not() {
-        let mut story = quiet();
-        story.holds("a", 0, 20_000, 400_000);
-        assert_eq!(passes(&story).converged_after, Some(30.0));
-        let bounds = Bounds::of(&story.observations.schedule);
-        story.observations.converged = Some(at(60_001) + bounds.converged());
-        only(&story, "liveness");
-        story.observations.converged = None;
-        story.observations.missing = vec!["m-0: not there".to_owned()];
-        assert!(only(&story, "liveness")[0].contains("not all was as asked for: m-0: not there."));
+        let mut run = quiet();
+        run.holds("a", 0, 20_000, 400_000);
+        assert_eq!(passes(&run).converged_after, Some(30.0));
+        let bounds = Bounds::of(&run.observations.schedule);
+        run.observations.converged = Some(at(60_001) + bounds.converged());
+        only(&run, "liveness");
+        run.observations.converged = None;
+        run.observations.missing = vec!["m-0: not there".to_owned()];
+        assert!(only(&run, "liveness")[0].contains("not all was as asked for: m-0: not there."));
     }
 
     #[test]
     fn a_shard_without_holder_after_the_last_fault_is_caught_whatever_was_wrong_before() {
-        let mut story = quiet();
-        story.holds("a", 0, 20_000, 58_000).released("a", 0, 59_000);
-        let bounds = Bounds::of(&story.observations.schedule);
+        let mut run = quiet();
+        run.holds("a", 0, 20_000, 58_000).released("a", 0, 59_000);
+        let bounds = Bounds::of(&run.observations.schedule);
         let by = at(60_000) + bounds.owned(true);
-        story.holds_from("a", 0, by, at(500_000));
-        assert!(only_of(&story, "liveness", 0).is_empty());
-        let mut story = quiet();
-        story.holds("a", 0, 20_000, 58_000).released("a", 0, 59_000);
-        story.holds_from("a", 0, at(60_001) + bounds.owned(true), at(500_000));
-        only_of(&story, "liveness", 1);
+        run.holds_from("a", 0, by, at(500_000));
+        assert!(only_of(&run, "liveness", 0).is_empty());
+        let mut run = quiet();
+        run.holds("a", 0, 20_000, 58_000).released("a", 0, 59_000);
+        run.holds_from("a", 0, at(60_001) + bounds.owned(true), at(500_000));
+        only_of(&run, "liveness", 1);
     }
 
     #[test]
     fn a_lease_that_was_deleted_takes_twice_as_long() {
-        let mut story = quiet();
-        let bounds = Bounds::of(&story.observations.schedule);
-        story.holds("a", 0, 20_000, 58_000).released("a", 0, 59_000).deleted("op-shard-0", None, 59_500);
-        story.holds_from("a", 0, at(60_000) + bounds.owned(false), at(500_000));
-        assert!(only_of(&story, "liveness", 0).is_empty());
+        let mut run = quiet();
+        let bounds = Bounds::of(&run.observations.schedule);
+        run.holds("a", 0, 20_000, 58_000).released("a", 0, 59_000).deleted("op-shard-0", None, 59_500);
+        run.holds_from("a", 0, at(60_000) + bounds.owned(false), at(500_000));
+        assert!(only_of(&run, "liveness", 0).is_empty());
     }
 }

@@ -6,17 +6,17 @@ use serde_json::Value;
 use shard_router::ShardKey;
 
 use super::Check;
-use crate::observations::{Observations, Wish};
+use crate::observations::{DesiredSpec, Observations};
 
 const RESOURCE: &str = "memcacheds";
 const SERVERS: &str = "statefulsets";
 const CHILDREN: [&str; 3] = [SERVERS, "services", "poddisruptionbudgets"];
 
-/// Compares wishes and objects at the end of the run.
+/// Compares desired and objects at the end of the run.
 pub(super) fn check(observations: &Observations) -> Check {
     let mut check = Check::new("lost");
-    check.judged = observations.wishes.len() as u64;
-    for (name, wish) in &observations.wishes {
+    check.judged = observations.desired.len() as u64;
+    for (name, wish) in &observations.desired {
         for fault in faults(observations, name, wish) {
             check.violated(observations.ended, format!("{name}: {fault}, at the end of the run."));
         }
@@ -24,7 +24,7 @@ pub(super) fn check(observations: &Observations) -> Check {
     for key in observations.objects.keys() {
         let Some((kind, name)) = key.split_once('/') else { continue };
         let ours = kind == RESOURCE || (CHILDREN.contains(&kind) && name != "kubernetes");
-        if ours && !observations.wishes.contains_key(name) {
+        if ours && !observations.desired.contains_key(name) {
             check.violated(
                 observations.ended,
                 format!("{key} is there at the end of the run, though its Memcached was deleted."),
@@ -35,7 +35,7 @@ pub(super) fn check(observations: &Observations) -> Check {
 }
 
 /// What is not as asked for.
-fn faults(observations: &Observations, name: &str, wish: &Wish) -> Vec<String> {
+fn faults(observations: &Observations, name: &str, wish: &DesiredSpec) -> Vec<String> {
     let object = |kind: &str| observations.objects.get(&format!("{kind}/{name}"));
     let Some(resource) = object(RESOURCE) else { return vec!["asked for, and not there".to_owned()] };
     let mut faults = of_resource(resource, wish);
@@ -53,7 +53,7 @@ fn faults(observations: &Observations, name: &str, wish: &Wish) -> Vec<String> {
     faults
 }
 
-fn of_resource(resource: &Value, wish: &Wish) -> Vec<String> {
+fn of_resource(resource: &Value, wish: &DesiredSpec) -> Vec<String> {
     let mut faults = Vec::new();
     let mut expect = |what: &str, found: &Value, wanted: Value| {
         if *found != wanted {
@@ -71,7 +71,7 @@ fn of_resource(resource: &Value, wish: &Wish) -> Vec<String> {
 }
 
 /// The bucket is the hash of the shard key as it was at one time, and recorded twice.
-fn of_bucket(resource: &Value, wish: &Wish) -> Vec<String> {
+fn of_bucket(resource: &Value, wish: &DesiredSpec) -> Vec<String> {
     let label = &resource["metadata"]["labels"][format!("{DOMAIN}/bucket")];
     let recorded = &resource["status"]["bucket"];
     if recorded.is_null() || label.as_str() != Some(&recorded.to_string()) {
@@ -105,7 +105,7 @@ fn of_child(resource: &Value, child: &Value) -> Vec<String> {
     faults.into_iter().map(|fault| format!("wrong is {fault}")).collect()
 }
 
-fn of_servers(servers: &Value, wish: &Wish) -> Option<String> {
+fn of_servers(servers: &Value, wish: &DesiredSpec) -> Option<String> {
     let spec = &servers["spec"];
     let args = spec["template"]["spec"]["containers"][0]["args"].as_array();
     let memory = args.into_iter().flatten().skip_while(|arg| *arg != "-m").nth(1);
@@ -121,21 +121,21 @@ fn of_servers(servers: &Value, wish: &Wish) -> Option<String> {
 mod tests {
     use serde_json::json;
 
-    use super::super::story::{Story, only, passes};
+    use super::super::run_builder::{RunBuilder, only, passes};
     use super::*;
 
-    fn wished() -> Story {
-        let mut story = Story::settled();
-        story.runs("a", 0, 0).holds("a", 0, 10_000, 100_000).wished("m-0", 3, 64);
-        story
+    fn wished() -> RunBuilder {
+        let mut run = RunBuilder::settled();
+        run.runs("a", 0, 0).holds("a", 0, 10_000, 100_000).wished("m-0", 3, 64);
+        run
     }
 
     /// What is found once `path` of the object reads `value`.
     fn spoilt(object: &str, path: &str, value: Value) -> String {
-        let mut story = wished();
-        let found = story.observations.objects.get_mut(object).expect("told").pointer_mut(path);
+        let mut run = wished();
+        let found = run.observations.objects.get_mut(object).expect("told").pointer_mut(path);
         *found.unwrap_or_else(|| panic!("{object} has no {path}")) = value;
-        only(&story, "lost").join("; ")
+        only(&run, "lost").join("; ")
     }
 
     #[test]
@@ -167,28 +167,28 @@ mod tests {
 
     #[test]
     fn a_bucket_that_no_key_gives_is_caught() {
-        let mut story = wished();
-        story.observations.wishes.get_mut("m-0").expect("told").keys = vec!["tenant-a".to_owned()];
-        assert!(only(&story, "lost")[0].contains("its key gives [165]"));
+        let mut run = wished();
+        run.observations.desired.get_mut("m-0").expect("told").keys = vec!["tenant-a".to_owned()];
+        assert!(only(&run, "lost")[0].contains("its key gives [165]"));
     }
 
     #[test]
     fn what_was_deleted_leaves_nothing() {
-        let mut story = wished();
-        let service = story.observations.objects["services/m-0"].clone();
-        story.observations.objects.insert("services/m-1".to_owned(), service.clone());
-        story.observations.objects.insert("services/kubernetes".to_owned(), service);
-        let sentences = only(&story, "lost");
+        let mut run = wished();
+        let service = run.observations.objects["services/m-0"].clone();
+        run.observations.objects.insert("services/m-1".to_owned(), service.clone());
+        run.observations.objects.insert("services/kubernetes".to_owned(), service);
+        let sentences = only(&run, "lost");
         assert!(sentences[0].contains("services/m-1 is there at the end"), "{sentences:?}");
     }
 
     #[test]
     fn what_is_missing_is_caught() {
-        let mut story = wished();
-        story.observations.objects.remove("poddisruptionbudgets/m-0");
-        assert!(only(&story, "lost")[0].contains("nothing is there of its poddisruptionbudgets"));
-        let mut story = wished();
-        story.observations.objects.remove("memcacheds/m-0");
-        assert!(only(&story, "lost")[0].contains("asked for, and not there"));
+        let mut run = wished();
+        run.observations.objects.remove("poddisruptionbudgets/m-0");
+        assert!(only(&run, "lost")[0].contains("nothing is there of its poddisruptionbudgets"));
+        let mut run = wished();
+        run.observations.objects.remove("memcacheds/m-0");
+        assert!(only(&run, "lost")[0].contains("asked for, and not there"));
     }
 }

@@ -11,7 +11,7 @@ use overlap_checker::records::Replica;
 
 use super::Check;
 use super::span::Span;
-use crate::observations::{Happened, Observations};
+use crate::observations::{Observations, ObservedFault};
 use crate::schedule::{FaultKind, ResourceIndex};
 use crate::time::TrueTime;
 
@@ -67,7 +67,7 @@ fn allowed(time: Duration) -> usize {
     2 + usize::try_from((1 + time.as_secs()).ilog2()).unwrap_or(usize::MAX - 2)
 }
 
-fn edits(observations: &Observations, resource: ResourceIndex, fault: &Happened) -> usize {
+fn edits(observations: &Observations, resource: ResourceIndex, fault: &ObservedFault) -> usize {
     let edits = observations.schedule.edits.iter();
     edits.filter(|edit| edit.resource == resource && (fault.from..fault.to).contains(&edit.at)).count()
 }
@@ -76,21 +76,21 @@ fn edits(observations: &Observations, resource: ResourceIndex, fault: &Happened)
 mod tests {
     use overlap_checker::records::Replica;
 
-    use super::super::story::{Story, at, only_of};
+    use super::super::run_builder::{RunBuilder, at, only_of};
     use crate::observations::{ChildAccess, ChildState};
     use crate::schedule::{FaultKind, ResourceIndex};
 
     /// A writes the Service at these seconds, and somebody else in between.
-    fn disputed(seconds: &[u64]) -> Story {
-        let mut story = Story::settled();
-        story.runs("a", 0, 0);
-        story.fault(FaultKind::Dispute { resource: ResourceIndex(3) }, 20_000, 80_000);
+    fn disputed(seconds: &[u64]) -> RunBuilder {
+        let mut run = RunBuilder::settled();
+        run.runs("a", 0, 0);
+        run.fault(FaultKind::Dispute { resource: ResourceIndex(3) }, 20_000, 80_000);
         for second in seconds {
             let state = |version: u64| {
                 Some(ChildState { uid: "u".into(), version: version.to_string(), foreign: false })
             };
             let arrived = at(second * 1_000);
-            story.observations.children.push(ChildAccess {
+            run.observations.children.push(ChildAccess {
                 by: Replica("a_1".to_owned()),
                 sent: arrived,
                 arrived,
@@ -101,7 +101,7 @@ mod tests {
                 after: state(2 * second + 1),
             });
         }
-        story
+        run
     }
 
     #[test]

@@ -73,28 +73,21 @@ fn believes_until(process: &Process, state: &LeaseState, observations: &Observat
 
 #[cfg(test)]
 mod tests {
-    use super::super::story::{Story, only_of};
+    use super::super::run_builder::{RunBuilder, only_of};
 
     /// A's last renewal is sent at 30 s, and accepted half a second later: it believes until 40 s.
-    fn held() -> Story {
-        let mut story = Story::settled();
-        story.runs("a", 0, 0).runs("b", 1, 0);
-        story.wrote("op-shard-0", "a", 20_000, 20_001, "a", 1).wrote(
-            "op-shard-0",
-            "a",
-            30_000,
-            30_500,
-            "a",
-            1,
-        );
-        story
+    fn held() -> RunBuilder {
+        let mut run = RunBuilder::settled();
+        run.runs("a", 0, 0).runs("b", 1, 0);
+        run.wrote("op-shard-0", "a", 20_000, 20_001, "a", 1).wrote("op-shard-0", "a", 30_000, 30_500, "a", 1);
+        run
     }
 
     #[test]
     fn to_take_it_while_the_holder_may_believe_is_caught() {
-        let mut story = held();
-        story.wrote("op-shard-0", "b", 39_900, 39_999, "b", 2);
-        let sentences = only_of(&story, "one-holder", 1);
+        let mut run = held();
+        run.wrote("op-shard-0", "b", 39_900, 39_999, "b", 2);
+        let sentences = only_of(&run, "one-holder", 1);
         assert!(
             sentences[0].contains("b_1 took or renewed op-shard-0 at 39.999, while a_1 may believe"),
             "{sentences:?}"
@@ -103,58 +96,51 @@ mod tests {
 
     #[test]
     fn to_take_it_afterwards_is_not() {
-        let mut story = held();
-        story.wrote("op-shard-0", "b", 39_900, 40_001, "b", 2);
-        assert!(only_of(&story, "one-holder", 0).is_empty());
+        let mut run = held();
+        run.wrote("op-shard-0", "b", 39_900, 40_001, "b", 2);
+        assert!(only_of(&run, "one-holder", 0).is_empty());
     }
 
     #[test]
     fn a_slow_clock_makes_belief_last_longer() {
-        let mut story = held();
-        story.observations.processes[0].rate = 0.999;
-        story.wrote("op-shard-0", "b", 39_900, 40_001, "b", 2);
-        only_of(&story, "one-holder", 1);
+        let mut run = held();
+        run.observations.processes[0].rate = 0.999;
+        run.wrote("op-shard-0", "b", 39_900, 40_001, "b", 2);
+        only_of(&run, "one-holder", 1);
     }
 
     #[test]
     fn a_holder_that_was_blanked_or_deleted_by_hand_may_not_know() {
         for deleted in [true, false] {
-            let mut story = held();
+            let mut run = held();
             if deleted {
-                story.deleted("op-shard-0", None, 31_000).reserved("op-shard-0", "b", 31_100, 2);
+                run.deleted("op-shard-0", None, 31_000).reserved("op-shard-0", "b", 31_100, 2);
             } else {
-                story.blanked("op-shard-0", 31_000);
+                run.blanked("op-shard-0", 31_000);
             }
-            story.wrote("op-shard-0", "b", 32_000, 32_010, "b", 2);
-            only_of(&story, "one-holder", 1);
+            run.wrote("op-shard-0", "b", 32_000, 32_010, "b", 2);
+            only_of(&run, "one-holder", 1);
         }
     }
 
     #[test]
     fn who_released_or_ended_believes_no_longer() {
-        let mut story = held();
-        story.wrote("op-shard-0", "a", 31_000, 31_010, "", 1).wrote(
-            "op-shard-0",
-            "b",
-            31_020,
-            31_030,
-            "b",
-            2,
-        );
-        assert!(only_of(&story, "one-holder", 0).is_empty());
-        let mut story = held();
-        story.killed("a", 31_000).wrote("op-shard-0", "b", 31_020, 31_030, "b", 2);
-        assert!(only_of(&story, "one-holder", 0).is_empty());
+        let mut run = held();
+        run.wrote("op-shard-0", "a", 31_000, 31_010, "", 1).wrote("op-shard-0", "b", 31_020, 31_030, "b", 2);
+        assert!(only_of(&run, "one-holder", 0).is_empty());
+        let mut run = held();
+        run.killed("a", 31_000).wrote("op-shard-0", "b", 31_020, 31_030, "b", 2);
+        assert!(only_of(&run, "one-holder", 0).is_empty());
     }
 
     #[test]
     fn to_release_or_delete_what_another_holds_is_caught() {
-        let mut story = held();
-        story.wrote("op-shard-0", "b", 31_000, 31_010, "", 1);
-        let sentences = only_of(&story, "one-holder", 1);
+        let mut run = held();
+        run.wrote("op-shard-0", "b", 31_000, 31_010, "", 1);
+        let sentences = only_of(&run, "one-holder", 1);
         assert!(sentences[0].contains("b_1 released op-shard-0"), "{sentences:?}");
-        let mut story = held();
-        story.deleted("op-shard-0", Some("b"), 31_000);
-        only_of(&story, "one-holder", 1);
+        let mut run = held();
+        run.deleted("op-shard-0", Some("b"), 31_000);
+        only_of(&run, "one-holder", 1);
     }
 }

@@ -14,7 +14,7 @@ use overlap_checker::{
 
 use super::Check;
 use super::bounds::Bounds;
-use crate::observations::{Observations, Received};
+use crate::observations::{Observations, ReceivedRequest};
 use crate::time::TrueTime;
 
 /// The namespace of all resources.
@@ -99,7 +99,7 @@ pub(super) fn is_judged(place: &Place<'_>) -> bool {
 
 /// What users left standing has to be stamped and reconciled within the bound of the quiet phase.
 fn created(observations: &Observations) -> Vec<CreatedCr> {
-    let waiting = observations.wishes.iter().map(|(name, wish)| CreatedCr {
+    let waiting = observations.desired.iter().map(|(name, wish)| CreatedCr {
         cr: CrKey::new(NAMESPACE, name),
         uid: Some(Uid(wish.uid.clone())),
         created: stamp(wish.created.max(observations.quiet_from)),
@@ -123,7 +123,7 @@ fn boot_id() -> BootId {
 }
 
 /// The audit log's line of a request that was carried out, if it was a write to a resource.
-fn audited(request: &Received) -> Option<AuditEvent> {
+fn audited(request: &ReceivedRequest) -> Option<AuditEvent> {
     if !request.landed {
         return None;
     }
@@ -195,7 +195,7 @@ impl<'a> Place<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::story::{Story, only, only_of, passes};
+    use super::super::run_builder::{RunBuilder, only, only_of, passes};
     use super::*;
 
     #[test]
@@ -216,19 +216,19 @@ mod tests {
     const SERVICE: &str = "/api/v1/namespaces/default/services/m-0?fieldManager=x";
 
     /// A holds shard 0 until 60 s, though it reconciled only until 50 s; then B.
-    fn handed_over() -> Story {
-        let mut story = Story::settled();
-        story.runs("a", 0, 0).runs("b", 1, 0);
-        story.holds("a", 0, 20_000, 50_000).reconciled("a", 0, "m-0", 40_000, 41_000);
-        story.holds("b", 0, 66_000, 80_000).reconciled("b", 0, "m-0", 67_000, 68_000);
-        story.request("a", "PATCH", SERVICE, 40_500, 200);
-        story
+    fn handed_over() -> RunBuilder {
+        let mut run = RunBuilder::settled();
+        run.runs("a", 0, 0).runs("b", 1, 0);
+        run.holds("a", 0, 20_000, 50_000).reconciled("a", 0, "m-0", 40_000, 41_000);
+        run.holds("b", 0, 66_000, 80_000).reconciled("b", 0, "m-0", 67_000, 68_000);
+        run.request("a", "PATCH", SERVICE, 40_500, 200);
+        run
     }
 
     /// A's write, sent in time.
-    fn arrives(story: &mut Story, when: u64) {
-        story.request("a", "PATCH", SERVICE, when, 200);
-        story.observations.requests.last_mut().expect("told").sent = super::super::story::at(59_000);
+    fn arrives(run: &mut RunBuilder, when: u64) {
+        run.request("a", "PATCH", SERVICE, when, 200);
+        run.observations.requests.last_mut().expect("told").sent = super::super::run_builder::at(59_000);
     }
 
     #[test]
@@ -245,39 +245,39 @@ mod tests {
 
     #[test]
     fn a_request_may_be_on_its_way_for_the_margin_while_nobody_else_holds_the_shard() {
-        let mut story = handed_over();
-        arrives(&mut story, 64_900);
-        passes(&story);
-        let mut story = handed_over();
-        arrives(&mut story, 65_100);
-        only(&story, "writes");
+        let mut run = handed_over();
+        arrives(&mut run, 64_900);
+        passes(&run);
+        let mut run = handed_over();
+        arrives(&mut run, 65_100);
+        only(&run, "writes");
     }
 
     #[test]
     fn of_a_504_counts_whether_it_was_carried_out() {
         for landed in [true, false] {
-            let mut story = handed_over();
-            story.request("a", "PATCH", SERVICE, 66_500, 504);
-            story.observations.requests.last_mut().expect("told").landed = landed;
-            only_of(&story, "writes", usize::from(landed));
+            let mut run = handed_over();
+            run.request("a", "PATCH", SERVICE, 66_500, 504);
+            run.observations.requests.last_mut().expect("told").landed = landed;
+            only_of(&run, "writes", usize::from(landed));
         }
     }
 
     #[test]
     fn an_overlap_is_caught() {
-        let mut story = handed_over();
-        story.reconciled("b", 0, "m-0", 40_600, 40_700);
-        assert!(!only_of(&story, "overlap", 1).is_empty());
+        let mut run = handed_over();
+        run.reconciled("b", 0, "m-0", 40_600, 40_700);
+        assert!(!only_of(&run, "overlap", 1).is_empty());
     }
 
     #[test]
     fn records_that_contradict_each_other_are_a_violation() {
-        let mut story = handed_over();
-        story.record(
+        let mut run = handed_over();
+        run.record(
             "a",
             59_000,
             serde_json::json!({"record": "end", "cr": "default/m-0", "reconcile": 99, "outcome": "ok"}),
         );
-        only(&story, "records");
+        only(&run, "records");
     }
 }

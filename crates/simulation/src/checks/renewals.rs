@@ -185,125 +185,125 @@ fn time(at: Option<jiff::Timestamp>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::story::{Story, at, only_of};
+    use super::super::run_builder::{RunBuilder, at, only_of};
 
     const LEASE: &str = "op-shard-0";
 
-    fn held() -> Story {
-        let mut story = Story::settled();
-        story.runs("a", 0, 0).runs("b", 1, 0).wrote(LEASE, "a", 20_000, 20_001, "a", 1);
-        story
+    fn held() -> RunBuilder {
+        let mut run = RunBuilder::settled();
+        run.runs("a", 0, 0).runs("b", 1, 0).wrote(LEASE, "a", 20_000, 20_001, "a", 1);
+        run
     }
 
     /// How many violations `tell` adds.
-    fn found(count: usize, tell: impl Fn(&mut Story)) -> Vec<String> {
-        let mut story = held();
-        tell(&mut story);
-        only_of(&story, "renewals", count)
+    fn found(count: usize, tell: impl Fn(&mut RunBuilder)) -> Vec<String> {
+        let mut run = held();
+        tell(&mut run);
+        only_of(&run, "renewals", count)
     }
 
     #[test]
     fn transitions_count_the_holders() {
-        found(0, |story| {
-            story.wrote(LEASE, "a", 21_000, 21_001, "a", 1).wrote(LEASE, "b", 50_000, 50_001, "b", 2);
+        found(0, |run| {
+            run.wrote(LEASE, "a", 21_000, 21_001, "a", 1).wrote(LEASE, "b", 50_000, 50_001, "b", 2);
         });
         for number in [1, 3] {
-            let sentences = found(1, |story| {
-                story.wrote(LEASE, "b", 50_000, 50_001, "b", number);
+            let sentences = found(1, |run| {
+                run.wrote(LEASE, "b", 50_000, 50_001, "b", number);
             });
             assert!(sentences[0].contains("of the new holder is"), "{sentences:?}");
         }
-        found(1, |story| {
-            story.wrote(LEASE, "a", 21_000, 21_001, "a", 2);
+        found(1, |run| {
+            run.wrote(LEASE, "a", 21_000, 21_001, "a", 2);
         });
     }
 
     #[test]
     fn a_lease_made_anew_goes_on_from_what_its_acquirer_knew() {
         // B saw 2, since it wrote a renewal with it; A knows of 1 only.
-        let tell = |story: &mut Story, taker: &str, number| {
-            story.wrote(LEASE, "b", 40_000, 40_001, "b", 2).wrote(LEASE, "b", 41_000, 41_001, "b", 2);
-            story.deleted(LEASE, None, 42_000).reserved(LEASE, "b", 42_100, 0);
-            story.wrote(LEASE, taker, 60_000, 60_001, taker, number);
+        let tell = |run: &mut RunBuilder, taker: &str, number| {
+            run.wrote(LEASE, "b", 40_000, 40_001, "b", 2).wrote(LEASE, "b", 41_000, 41_001, "b", 2);
+            run.deleted(LEASE, None, 42_000).reserved(LEASE, "b", 42_100, 0);
+            run.wrote(LEASE, taker, 60_000, 60_001, taker, number);
         };
-        found(0, |story| tell(story, "b", 3));
-        found(1, |story| tell(story, "b", 2));
-        found(0, |story| tell(story, "a", 2));
-        found(1, |story| tell(story, "a", 4));
+        found(0, |run| tell(run, "b", 3));
+        found(1, |run| tell(run, "b", 2));
+        found(0, |run| tell(run, "a", 2));
+        found(1, |run| tell(run, "a", 4));
     }
 
     #[test]
     fn after_a_restore_of_etcd_versions_go_back_once_and_transitions_go_on_from_what_is_known() {
         // B knows of 2, A of 3 at most before the restore. The backup has A's with 1, and a version that was given long ago.
-        let tell = |story: &mut Story, number, version| {
-            let held = story.observations.leases.iter().rfind(|state| state.name == LEASE);
+        let tell = |run: &mut RunBuilder, number, version| {
+            let held = run.observations.leases.iter().rfind(|state| state.name == LEASE);
             let mut backup = held.expect("told").clone();
             let given = backup.version;
-            story.wrote(LEASE, "b", 40_000, 40_001, "b", 2).wrote(LEASE, "b", 41_000, 41_001, "b", 2);
-            story.wrote(LEASE, "a", 60_000, 60_001, "a", 3);
+            run.wrote(LEASE, "b", 40_000, 40_001, "b", 2).wrote(LEASE, "b", 41_000, 41_001, "b", 2);
+            run.wrote(LEASE, "a", 60_000, 60_001, "a", 3);
             (backup.at, backup.sent, backup.by, backup.restored) = (at(80_000), at(80_000), None, true);
-            story.observations.restores.push(at(80_000));
-            story.observations.leases.push(backup);
-            story.wrote(LEASE, "b", 100_000, 100_001, "b", number);
-            story.observations.leases.last_mut().expect("told").version = given + version;
+            run.observations.restores.push(at(80_000));
+            run.observations.leases.push(backup);
+            run.wrote(LEASE, "b", 100_000, 100_001, "b", number);
+            run.observations.leases.last_mut().expect("told").version = given + version;
         };
         for number in [3, 4] {
-            found(0, |story| tell(story, number, 1));
+            found(0, |run| tell(run, number, 1));
         }
         for number in [2, 5] {
-            let sentences = found(1, |story| tell(story, number, 1));
+            let sentences = found(1, |run| tell(run, number, 1));
             assert!(sentences[0].contains("of the new holder is"), "{sentences:?}");
         }
-        let sentences = found(1, |story| tell(story, 3, 0));
+        let sentences = found(1, |run| tell(run, 3, 0));
         assert!(sentences[0].contains("resourceVersion is"), "{sentences:?}");
         // The same without a word about a restore: then A's 3 is what it replaces, too.
-        let sentences = found(2, |story| {
-            tell(story, 3, 1);
-            story.observations.restores.clear();
-            story.observations.leases.retain(|state| !state.restored);
+        let sentences = found(2, |run| {
+            tell(run, 3, 1);
+            run.observations.restores.clear();
+            run.observations.leases.retain(|state| !state.restored);
         });
         assert!(sentences[0].contains("resourceVersion is"), "{sentences:?}");
     }
 
     #[test]
     fn a_lease_that_the_backup_does_not_have_begins_again_below() {
-        found(0, |story| {
-            story.observations.restores.push(at(80_000));
-            story.wrote(LEASE, "a", 100_000, 100_001, "a", 2);
-            let anew = story.observations.leases.last_mut().expect("told");
+        found(0, |run| {
+            run.observations.restores.push(at(80_000));
+            run.wrote(LEASE, "a", 100_000, 100_001, "a", 2);
+            let anew = run.observations.leases.last_mut().expect("told");
             (anew.version, anew.uid) = (1, "anew".to_owned());
         });
     }
 
     #[test]
     fn renew_time_and_version_grow() {
-        found(1, |story| {
-            story.wrote(LEASE, "a", 21_000, 21_001, "a", 1);
-            story.last_lease().renewed = jiff::Timestamp::from_millisecond(19_000).ok();
+        found(1, |run| {
+            run.wrote(LEASE, "a", 21_000, 21_001, "a", 1);
+            run.last_lease().renewed = jiff::Timestamp::from_millisecond(19_000).ok();
         });
-        found(1, |story| {
-            story.wrote(LEASE, "a", 21_000, 21_001, "a", 1);
-            story.observations.leases.last_mut().expect("told").version = 1;
+        found(1, |run| {
+            run.wrote(LEASE, "a", 21_000, 21_001, "a", 1);
+            run.observations.leases.last_mut().expect("told").version = 1;
         });
     }
 
     #[test]
     fn who_names_another_or_brings_back_the_dead_is_caught() {
-        let sentences = found(1, |story| {
-            story.wrote(LEASE, "b", 50_000, 50_001, "c", 2);
+        let sentences = found(1, |run| {
+            run.wrote(LEASE, "b", 50_000, 50_001, "c", 2);
         });
         assert!(sentences[0].contains("it names c_1 as its holder"), "{sentences:?}");
-        found(1, |story| {
-            story.deleted(LEASE, None, 42_000).wrote(LEASE, "a", 43_000, 43_001, "a", 2);
-            let uid = story.observations.leases[story.observations.leases.len() - 2].uid.clone();
-            story.observations.leases.last_mut().expect("told").uid = uid;
+        found(1, |run| {
+            run.deleted(LEASE, None, 42_000).wrote(LEASE, "a", 43_000, 43_001, "a", 2);
+            let uid = run.observations.leases[run.observations.leases.len() - 2].uid.clone();
+            run.observations.leases.last_mut().expect("told").uid = uid;
         });
     }
 
     #[test]
     fn a_hand_may_write_what_it_likes() {
-        found(0, |story| {
-            story.blanked(LEASE, 21_000).wrote(LEASE, "a", 40_000, 40_001, "a", 2);
+        found(0, |run| {
+            run.blanked(LEASE, 21_000).wrote(LEASE, "a", 40_000, 40_001, "a", 2);
         });
     }
 }

@@ -102,47 +102,47 @@ fn renewals(observations: &Observations, check: &mut Check) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::story::{Story, at, only_of};
+    use super::super::run_builder::{RunBuilder, at, only_of};
 
     /// A holds the shard from 20 s on and renews it until `to`.
-    fn held(to: u64) -> Story {
-        let mut story = Story::settled();
-        story.runs("a", 0, 0).holds("a", 0, 20_000, to);
-        story
+    fn held(to: u64) -> RunBuilder {
+        let mut run = RunBuilder::settled();
+        run.runs("a", 0, 0).holds("a", 0, 20_000, to);
+        run
     }
 
     #[test]
     fn a_term_that_is_renewed_after_a_restore_is_caught() {
-        let mut story = held(29_000);
-        story.observations.restores.push(at(25_000));
+        let mut run = held(29_000);
+        run.observations.restores.push(at(25_000));
         // At 26 s and at 28 s.
-        let sentences = only_of(&story, "rewound", 2);
+        let sentences = only_of(&run, "rewound", 2);
         assert!(sentences[0].contains("a_1 renewed op-shard-0 at 26.000"), "{sentences:?}");
     }
 
     #[test]
     fn one_that_ends_and_begins_anew_is_not() {
-        let mut story = held(24_000);
-        story.holds("a", 0, 45_000, 60_000);
-        story.observations.restores.push(at(25_000));
-        only_of(&story, "rewound", 0);
+        let mut run = held(24_000);
+        run.holds("a", 0, 45_000, 60_000);
+        run.observations.restores.push(at(25_000));
+        only_of(&run, "rewound", 0);
     }
 
     /// A member Lease that A renews twice before the restore at 25 s, that the backup does not have, and that A makes anew at 30 s and
     /// writes again at `next`.
-    fn made_anew(version: u64, next: u64) -> Story {
+    fn made_anew(version: u64, next: u64) -> RunBuilder {
         const LEASE: &str = "op-member-0011aabbccdd";
-        let mut story = Story::settled();
-        story.runs("a", 0, 0);
+        let mut run = RunBuilder::settled();
+        run.runs("a", 0, 0);
         for when in [20_000, 22_000, 24_000] {
-            story.wrote(LEASE, "a", when, when + 1, "a", 0);
+            run.wrote(LEASE, "a", when, when + 1, "a", 0);
         }
-        story.observations.restores.push(at(25_000));
-        story.wrote(LEASE, "a", 30_000, 30_001, "a", 0);
-        let anew = story.observations.leases.last_mut().expect("told");
+        run.observations.restores.push(at(25_000));
+        run.wrote(LEASE, "a", 30_000, 30_001, "a", 0);
+        let anew = run.observations.leases.last_mut().expect("told");
         (anew.version, anew.uid) = (version, "anew".to_owned());
-        story.wrote(LEASE, "a", next, next + 1, "a", 0);
-        story
+        run.wrote(LEASE, "a", next, next + 1, "a", 0);
+        run
     }
 
     #[test]

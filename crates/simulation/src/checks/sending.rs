@@ -13,7 +13,7 @@ use overlap_checker::{Moment, Reconcile, Timeline};
 
 use super::reconciles::{NAMESPACE, Place, is_judged};
 use super::{Check, short};
-use crate::observations::{Observations, Received};
+use crate::observations::{Observations, ReceivedRequest};
 use crate::time::TrueTime;
 
 type TermKey<'a> = (&'a Replica, Shard, Token);
@@ -86,7 +86,7 @@ fn claims(observations: &Observations) -> HashMap<TermKey<'_>, Vec<Claim>> {
 }
 
 /// Whose write it is, and of which resource.
-pub(super) fn written(request: &Received) -> Option<(&Replica, CrKey)> {
+pub(super) fn written(request: &ReceivedRequest) -> Option<(&Replica, CrKey)> {
     let replica = request.by.as_ref().filter(|_| request.method != "GET")?;
     // The stamper works for no hold.
     if request.user_agent.contains("-stamper/") {
@@ -99,23 +99,23 @@ pub(super) fn written(request: &Received) -> Option<(&Replica, CrKey)> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::story::{Story, only_of};
+    use super::super::run_builder::{RunBuilder, only_of};
 
     const SERVICE: &str = "/api/v1/namespaces/default/services/m-0?fieldManager=x";
 
     /// A holds shard 0 until 60 s.
-    fn held() -> Story {
-        let mut story = Story::settled();
-        story.runs("a", 0, 0).holds("a", 0, 20_000, 50_000).reconciled("a", 0, "m-0", 59_000, 59_999);
-        story
+    fn held() -> RunBuilder {
+        let mut run = RunBuilder::settled();
+        run.runs("a", 0, 0).holds("a", 0, 20_000, 50_000).reconciled("a", 0, "m-0", 59_000, 59_999);
+        run
     }
 
     #[test]
     fn the_sending_counts_whatever_becomes_of_it() {
         for (when, code, count) in [(59_999, 200, 0), (60_000, 200, 1), (61_000, 500, 1)] {
-            let mut story = held();
-            story.request("a", "PATCH", SERVICE, when, code);
-            only_of(&story, "sending", count);
+            let mut run = held();
+            run.request("a", "PATCH", SERVICE, when, code);
+            only_of(&run, "sending", count);
         }
     }
 
@@ -123,38 +123,38 @@ mod tests {
     fn a_renewal_makes_good_for_nothing_before_it() {
         // The last renewal before the gap is of 50 s.
         for (when, count) in [(60_500, 1), (61_500, 0)] {
-            let mut story = held();
-            story.renewed("a", 0, 61_000, 71_000).request("a", "PATCH", SERVICE, when, 200);
-            only_of(&story, "sending", count);
+            let mut run = held();
+            run.renewed("a", 0, 61_000, 71_000).request("a", "PATCH", SERVICE, when, 200);
+            only_of(&run, "sending", count);
         }
     }
 
     #[test]
     fn in_the_instant_of_the_end_what_was_written_down_before_the_sending_decides() {
         for (told_first, count) in [(false, 0), (true, 1)] {
-            let mut story = held();
+            let mut run = held();
             if told_first {
-                story.released("a", 0, 59_999).request("a", "PATCH", SERVICE, 59_999, 200);
+                run.released("a", 0, 59_999).request("a", "PATCH", SERVICE, 59_999, 200);
             } else {
-                story.request("a", "PATCH", SERVICE, 59_999, 200).released("a", 0, 59_999);
+                run.request("a", "PATCH", SERVICE, 59_999, 200).released("a", 0, 59_999);
             }
-            only_of(&story, "sending", count);
+            only_of(&run, "sending", count);
         }
     }
 
     #[test]
     fn what_is_no_write_of_a_reconcile_is_not_judged() {
-        let mut story = held();
-        story.request("a", "GET", SERVICE, 61_000, 200);
-        story.request(
+        let mut run = held();
+        run.request("a", "GET", SERVICE, 61_000, 200);
+        run.request(
             "a",
             "PATCH",
             "/apis/cache.example.com/v1alpha1/namespaces/default/memcacheds/m-0",
             61_000,
             200,
         );
-        story.observations.requests.last_mut().expect("told").user_agent =
+        run.observations.requests.last_mut().expect("told").user_agent =
             "memcached-operator-stamper/0.1.0 (a_1)".into();
-        only_of(&story, "sending", 0);
+        only_of(&run, "sending", 0);
     }
 }

@@ -197,18 +197,18 @@ fn times(span: Duration, period: Duration, process: &Process) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::story::{Story, only, passes};
+    use super::super::run_builder::{RunBuilder, only, passes};
 
     const GET: &str = "/apis/coordination.k8s.io/v1/namespaces/default/leases/op-shard-0";
 
     /// A renews shard 0 each RetryPeriod, and asks for it `more` times in between.
-    fn renewing(more: u64) -> Story {
-        let mut story = Story::settled();
-        story.runs("a", 0, 0).ends(200_000).holds("a", 0, 20_000, 200_000);
+    fn renewing(more: u64) -> RunBuilder {
+        let mut run = RunBuilder::settled();
+        run.runs("a", 0, 0).ends(200_000).holds("a", 0, 20_000, 200_000);
         for nth in 0..more {
-            story.request("a", "GET", GET, 70_000 + nth * 5, 200);
+            run.request("a", "GET", GET, 70_000 + nth * 5, 200);
         }
-        story
+        run
     }
 
     #[test]
@@ -227,12 +227,12 @@ mod tests {
 
     #[test]
     fn retries_under_a_fault_pass_and_a_hot_loop_does_not() {
-        let mut story = renewing(200);
-        story.fault(crate::schedule::FaultKind::ApiDown, 69_000, 75_000);
-        passes(&story);
-        let mut story = renewing(20_000);
-        story.fault(crate::schedule::FaultKind::ApiDown, 20_000, 180_000);
-        let sentences = only(&story, "traffic");
+        let mut run = renewing(200);
+        run.fault(crate::schedule::FaultKind::ApiDown, 69_000, 75_000);
+        passes(&run);
+        let mut run = renewing(20_000);
+        run.fault(crate::schedule::FaultKind::ApiDown, 20_000, 180_000);
+        let sentences = only(&run, "traffic");
         assert!(sentences[0].contains("in all its life"), "{sentences:?}");
     }
 }

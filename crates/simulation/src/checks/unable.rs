@@ -6,28 +6,28 @@
 use overlap_checker::{Hold, Timeline};
 
 use super::bounds::Bounds;
-use super::fitness::Fitness;
+use super::eligibility::Eligibility;
 use super::reconciles::true_time;
 use super::span::Span;
 use super::{Check, short};
-use crate::observations::{Happened, Observations, Process};
-use crate::schedule::{FaultKind, Listed, Seat};
+use crate::observations::{Observations, ObservedFault, Process};
+use crate::schedule::{FaultKind, Listed, Slot};
 
 /// Judges each time that a replica could not list its resources.
 pub(super) fn check(
     observations: &Observations,
     timeline: &Timeline,
-    fitness: &Fitness<'_>,
+    eligibility: &Eligibility<'_>,
     bounds: &Bounds,
 ) -> Check {
     let mut check = Check::new("unable");
     let bound = bounds.left_to_others();
     for (number, fault) in observations.faults.iter().enumerate() {
-        let FaultKind::FailingList { seat, of: Listed::Resources, .. } = fault.fault.what else { continue };
+        let FaultKind::FailingList { slot, of: Listed::Resources, .. } = fault.fault.what else { continue };
         let judged = Span::new(fault.from + bound, fault.to);
-        let Some(process) = calm(observations, number, fault, seat) else { continue };
+        let Some(process) = calm(observations, number, fault, slot) else { continue };
         if judged.is_empty()
-            || !another_is_fit(fitness, process, fault)
+            || !another_is_fit(eligibility, process, fault)
             || !holds_some(timeline, process, fault)
         {
             continue;
@@ -67,11 +67,11 @@ fn wrong(hold: &Hold, unable: &Process, judged: Span) -> Option<String> {
 fn calm<'a>(
     observations: &'a Observations,
     number: usize,
-    fault: &Happened,
-    seat: Seat,
+    fault: &ObservedFault,
+    slot: Slot,
 ) -> Option<&'a Process> {
     let during = Span::new(fault.from, fault.to);
-    let other = |(other, happened): (usize, &Happened)| {
+    let other = |(other, happened): (usize, &ObservedFault)| {
         let span = Span::new(happened.from, happened.to);
         // Some happen in an instant.
         other != number && (span.overlaps(during) || (during.from..during.to).contains(&span.from))
@@ -81,19 +81,19 @@ fn calm<'a>(
     }
     observations.processes.iter().find(|process| {
         let ended = process.ended.map_or(observations.ended, |(at, _)| at);
-        process.seat == seat && Span::new(process.started, ended).contains(during)
+        process.slot == slot && Span::new(process.started, ended).contains(during)
     })
 }
 
-fn another_is_fit(fitness: &Fitness<'_>, unable: &Process, fault: &Happened) -> bool {
+fn another_is_fit(eligibility: &Eligibility<'_>, unable: &Process, fault: &ObservedFault) -> bool {
     let during = Span::new(fault.from, fault.to);
-    fitness
+    eligibility
         .all()
-        .any(|(process, fit)| process.seat != unable.seat && fit.iter().any(|fit| fit.contains(during)))
+        .any(|(process, fit)| process.slot != unable.slot && fit.iter().any(|fit| fit.contains(during)))
 }
 
 /// Whether it held a shard when the fault began: else it has nothing to leave.
-fn holds_some(timeline: &Timeline, process: &Process, fault: &Happened) -> bool {
+fn holds_some(timeline: &Timeline, process: &Process, fault: &ObservedFault) -> bool {
     timeline.holds.iter().any(|hold| {
         let held = true_time(hold.acquired)..true_time(hold.valid.to);
         hold.replica == process.identity && held.contains(&fault.from)
@@ -102,20 +102,20 @@ fn holds_some(timeline: &Timeline, process: &Process, fault: &Happened) -> bool 
 
 #[cfg(test)]
 mod tests {
-    use super::super::story::{Story, only_of};
-    use crate::schedule::{FaultKind, HandOnLease, LeaseOf, Listed, Seat};
+    use super::super::run_builder::{RunBuilder, only_of};
+    use crate::schedule::{FaultKind, HandOnLease, LeaseOf, Listed, Slot};
 
     /// A holds the only shard, may not list from 30 s on, and gives it up at `left` to B.
-    fn unable(left: u64) -> Story {
-        let mut story = Story::settled();
-        story.ends(300_000).runs("a", 0, 0).runs("b", 1, 0);
-        story.fault(
-            FaultKind::FailingList { seat: Seat(0), of: Listed::Resources, forbidden: true },
+    fn unable(left: u64) -> RunBuilder {
+        let mut run = RunBuilder::settled();
+        run.ends(300_000).runs("a", 0, 0).runs("b", 1, 0);
+        run.fault(
+            FaultKind::FailingList { slot: Slot(0), of: Listed::Resources, forbidden: true },
             30_000,
             250_000,
         );
-        story.holds("a", 0, 20_000, left).released("a", 0, left + 100).holds("b", 0, left + 200, 300_000);
-        story
+        run.holds("a", 0, 20_000, left).released("a", 0, left + 100).holds("b", 0, left + 200, 300_000);
+        run
     }
 
     #[test]
@@ -132,22 +132,22 @@ mod tests {
 
     #[test]
     fn who_is_given_them_back_is_caught() {
-        let mut story = unable(60_000);
-        story.released("b", 0, 180_000).holds("a", 0, 180_200, 190_000);
-        assert!(only_of(&story, "unable", 1)[0].contains("it held shard 0"));
+        let mut run = unable(60_000);
+        run.released("b", 0, 180_000).holds("a", 0, 180_200, 190_000);
+        assert!(only_of(&run, "unable", 1)[0].contains("it held shard 0"));
     }
 
     #[test]
     fn where_nobody_else_is_fit_or_something_else_goes_wrong_nobody_is_blamed() {
-        let mut story = unable(200_000);
-        story.killed("b", 100_000);
-        only_of(&story, "unable", 0);
-        let mut story = unable(200_000);
-        story.fault(
+        let mut run = unable(200_000);
+        run.killed("b", 100_000);
+        only_of(&run, "unable", 0);
+        let mut run = unable(200_000);
+        run.fault(
             FaultKind::Hand { lease: LeaseOf::Coordinator, what: HandOnLease::Delete },
             100_000,
             100_000,
         );
-        only_of(&story, "unable", 0);
+        only_of(&run, "unable", 0);
     }
 }

@@ -4,12 +4,12 @@
 //! the end of its validity, or at the instant from which on its process did nothing any more: killed, paused, suspended.
 //!
 //! The bound counts whenever somebody could act on it: while the shard's Lease exists and a layout is committed, and
-//! one and the same replica is [fit](super::fitness) to take the shard. The longest such stretch within a gap is judged. It
+//! one and the same replica is [fit](super::eligibility) to take the shard. The longest such stretch within a gap is judged. It
 //! begins anew when the Lease is changed by a hand, or by a replica that is not fit (such as the last renewal of one that
 //! was killed, or an acquisition whose answer is lost on the way): everyone has to wait that out.
 
 use super::bounds::{Bounds, REACTION};
-use super::fitness::{Fitness, taken_out};
+use super::eligibility::{Eligibility, taken_out};
 use super::leases::{Histories, Role, has_layout};
 use super::span::{Span, near};
 use super::{Check, reconciles, short};
@@ -28,7 +28,7 @@ pub(super) fn check(
     observations: &Observations,
     timeline: &Timeline,
     histories: &Histories<'_>,
-    fitness: &Fitness<'_>,
+    eligibility: &Eligibility<'_>,
     bounds: &Bounds,
 ) -> Unowned {
     let mut check = Check::new("unowned");
@@ -37,10 +37,10 @@ pub(super) fn check(
     let holds = timeline.by_shard();
     for shard in 0..u32::from(observations.schedule.shards) {
         let windows =
-            windows(histories.with(Role::Shard(shard)), &laid_out, fitness, bounds, observations.ended);
+            windows(histories.with(Role::Shard(shard)), &laid_out, eligibility, bounds, observations.ended);
         let holds = holds.get(&overlap_checker::records::Shard(shard)).map_or(&[][..], Vec::as_slice);
         for gap in gaps(observations, holds) {
-            let Some(worst) = worst(gap.span, &windows, fitness, bounds) else { continue };
+            let Some(worst) = worst(gap.span, &windows, eligibility, bounds) else { continue };
             check.judged += 1;
             longest = longest.max(worst.share);
             if worst.share > 1.0 {
@@ -104,11 +104,11 @@ struct Stretch {
 }
 
 /// The stretch that comes nearest to its bound, or exceeds it the most.
-fn worst(gap: Span, windows: &[Span], fitness: &Fitness<'_>, bounds: &Bounds) -> Option<Stretch> {
+fn worst(gap: Span, windows: &[Span], eligibility: &Eligibility<'_>, bounds: &Bounds) -> Option<Stretch> {
     let mut worst: Option<Stretch> = None;
     for window in near(windows, gap) {
         let window = window.common(gap);
-        for (process, fit) in fitness.all() {
+        for (process, fit) in eligibility.all() {
             let bound = bounds.unowned(process.rate);
             for fit in near(fit, window) {
                 let span = fit.common(window);
@@ -132,7 +132,7 @@ fn laid_out(histories: &Histories<'_>, observations: &Observations) -> Vec<Span>
 fn windows(
     states: &[&LeaseState],
     laid_out: &[Span],
-    fitness: &Fitness<'_>,
+    eligibility: &Eligibility<'_>,
     bounds: &Bounds,
     ended: TrueTime,
 ) -> Vec<Span> {
@@ -140,7 +140,7 @@ fn windows(
     let written_down = 2 * bounds.hop() + REACTION;
     let anew = |state: &LeaseState| match &state.by {
         None => true,
-        Some(by) => !fitness.throughout(&by.0, Span::new(state.at, (state.at + written_down).min(ended))),
+        Some(by) => !eligibility.throughout(&by.0, Span::new(state.at, (state.at + written_down).min(ended))),
     };
     let there = present(states, |state| state.spec.is_some(), anew, ended);
     let both =
@@ -175,22 +175,22 @@ fn present(
 
 #[cfg(test)]
 mod tests {
-    use super::super::story::{Story, at, only, only_of, passes};
-    use crate::schedule::{FaultKind, HandOnLease, LeaseOf, Seat};
+    use super::super::run_builder::{RunBuilder, at, only, only_of, passes};
+    use crate::schedule::{FaultKind, HandOnLease, LeaseOf, Slot};
 
     /// A holds shard 0 and is killed at 40 s, right after a renewal; B takes it over at `next`.
-    fn killed(next: u64) -> Story {
-        let mut story = Story::settled();
-        story.runs("a", 0, 0).runs("b", 1, 0);
-        story.holds("a", 0, 20_000, 40_000).killed("a", 40_000);
-        story.holds("b", 0, next, 100_000);
-        story
+    fn killed(next: u64) -> RunBuilder {
+        let mut run = RunBuilder::settled();
+        run.runs("a", 0, 0).runs("b", 1, 0);
+        run.holds("a", 0, 20_000, 40_000).killed("a", 40_000);
+        run.holds("b", 0, next, 100_000);
+        run
     }
 
     #[test]
     fn a_takeover_within_the_bound_passes_and_is_measured() {
-        let story = killed(55_100);
-        let judgement = passes(&story);
+        let run = killed(55_100);
+        let judgement = passes(&run);
         assert!(judgement.judged["unowned"] > 0);
         assert!((0.8..1.0).contains(&judgement.longest_unowned), "{judgement:?}");
     }
@@ -206,26 +206,26 @@ mod tests {
 
     #[test]
     fn nobody_fit_nobody_late() {
-        let mut story = killed(62_000);
-        story.fault(FaultKind::ApiDown, 41_000, 45_000);
-        passes(&story);
+        let mut run = killed(62_000);
+        run.fault(FaultKind::ApiDown, 41_000, 45_000);
+        passes(&run);
         // Once it answers again, and all have had their time to notice, the bound counts in full.
-        let mut story = killed(75_000);
-        story.fault(FaultKind::ApiDown, 41_000, 45_000);
-        only(&story, "unowned");
+        let mut run = killed(75_000);
+        run.fault(FaultKind::ApiDown, 41_000, 45_000);
+        only(&run, "unowned");
     }
 
     /// A is killed at 40 s; the API server is down from 41 s to 57 s, for this reason; B takes the shard at `next`.
-    fn down(what: FaultKind, next: u64) -> Story {
-        let mut story = Story::settled();
-        story.ends(160_000).runs("a", 0, 0).runs("b", 1, 0);
-        story.holds("a", 0, 20_000, 40_000).killed("a", 40_000);
+    fn down(what: FaultKind, next: u64) -> RunBuilder {
+        let mut run = RunBuilder::settled();
+        run.ends(160_000).runs("a", 0, 0).runs("b", 1, 0);
+        run.holds("a", 0, 20_000, 40_000).killed("a", 40_000);
         if matches!(what, FaultKind::Restore { .. }) {
-            story.observations.restores.push(at(57_000));
+            run.observations.restores.push(at(57_000));
         }
-        story.fault(what, 41_000, 57_000);
-        story.holds("b", 0, next, 160_000);
-        story
+        run.fault(what, 41_000, 57_000);
+        run.holds("b", 0, next, 160_000);
+        run
     }
 
     #[test]
@@ -241,37 +241,37 @@ mod tests {
 
     #[test]
     fn a_restore_that_is_long_over_excuses_nothing() {
-        let mut story = Story::settled();
-        story.ends(160_000).runs("a", 0, 0).runs("b", 1, 0);
-        story.observations.restores.push(at(37_000));
-        story.fault(FaultKind::Restore { backup: at(15_000) }, 20_000, 37_000);
-        story.holds("a", 0, 60_000, 90_000).killed("a", 90_000);
-        story.holds("b", 0, 107_500, 160_000);
-        only(&story, "unowned");
+        let mut run = RunBuilder::settled();
+        run.ends(160_000).runs("a", 0, 0).runs("b", 1, 0);
+        run.observations.restores.push(at(37_000));
+        run.fault(FaultKind::Restore { backup: at(15_000) }, 20_000, 37_000);
+        run.holds("a", 0, 60_000, 90_000).killed("a", 90_000);
+        run.holds("b", 0, 107_500, 160_000);
+        only(&run, "unowned");
     }
 
     #[test]
     fn a_partition_of_one_excuses_nobody_else() {
-        let mut story = killed(58_000);
-        story.runs("c", 2, 0);
+        let mut run = killed(58_000);
+        run.runs("c", 2, 0);
         let direction = crate::schedule::Direction::Both;
-        story.fault(FaultKind::Partition { seat: Seat(1), direction }, 39_000, 52_000);
-        only(&story, "unowned");
+        run.fault(FaultKind::Partition { slot: Slot(1), direction }, 39_000, 52_000);
+        only(&run, "unowned");
     }
 
     #[test]
     fn a_hand_on_the_lease_makes_everyone_wait_anew() {
-        let mut story = killed(60_500);
-        story.fault(FaultKind::Hand { lease: LeaseOf::Shard(0), what: HandOnLease::Label }, 45_000, 45_000);
-        story.touched("op-shard-0", 45_000);
-        passes(&story);
+        let mut run = killed(60_500);
+        run.fault(FaultKind::Hand { lease: LeaseOf::Shard(0), what: HandOnLease::Label }, 45_000, 45_000);
+        run.touched("op-shard-0", 45_000);
+        passes(&run);
     }
 
     #[test]
     fn a_shard_that_stays_without_owner_is_caught() {
-        let mut story = Story::settled();
-        story.runs("a", 0, 0).runs("b", 1, 0).holds("a", 0, 20_000, 40_000).killed("a", 40_000);
-        let sentences = only_of(&story, "unowned", 1);
+        let mut run = RunBuilder::settled();
+        run.runs("a", 0, 0).runs("b", 1, 0).holds("a", 0, 20_000, 40_000).killed("a", 40_000);
+        let sentences = only_of(&run, "unowned", 1);
         assert!(sentences[0].contains("(a_1 and then nobody)"), "{sentences:?}");
     }
 }

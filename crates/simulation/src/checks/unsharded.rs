@@ -7,7 +7,7 @@
 use overlap_checker::Timeline;
 
 use super::bounds::Bounds;
-use super::fitness::Fitness;
+use super::eligibility::Eligibility;
 use super::leases::{Histories, Role};
 use super::reconciles::true_time;
 use super::span::Span;
@@ -20,7 +20,7 @@ pub(super) fn check(
     observations: &Observations,
     timeline: &Timeline,
     histories: &Histories<'_>,
-    fitness: &Fitness<'_>,
+    eligibility: &Eligibility<'_>,
     bounds: &Bounds,
 ) -> Check {
     let mut check = Check::new("unsharded");
@@ -32,7 +32,7 @@ pub(super) fn check(
         for held in &held {
             let closed = Span::new(held.from + seen_after, held.to);
             if closed.is_empty()
-                || !fitness.throughout(&process.identity.0, Span::new(held.from, closed.from))
+                || !eligibility.throughout(&process.identity.0, Span::new(held.from, closed.from))
             {
                 continue;
             }
@@ -45,7 +45,7 @@ pub(super) fn check(
                     TrueTime::after_start(beside.from.since_start().saturating_sub(seen_after)),
                     beside.from,
                 );
-                (!beside.is_empty() && fitness.throughout(&process.identity.0, saw))
+                (!beside.is_empty() && eligibility.throughout(&process.identity.0, saw))
                     .then_some((reconcile, beside))
             });
             if let Some((reconcile, beside)) = beside {
@@ -90,20 +90,20 @@ fn held(histories: &Histories<'_>, ended: TrueTime) -> Vec<Span> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::story::{Story, at, only_of};
+    use super::super::run_builder::{RunBuilder, at, only_of};
     use super::*;
 
     /// The predecessor takes the Lease at 40 s and renews until 70 s; A goes on reconciling.
-    fn beside(begun: u64, until: u64) -> Story {
-        let mut story = Story::settled();
-        story.runs("a", 0, 0).holds("a", 0, 20_000, 80_000).reconciled("a", 0, "m-0", begun, until);
+    fn beside(begun: u64, until: u64) -> RunBuilder {
+        let mut run = RunBuilder::settled();
+        run.runs("a", 0, 0).holds("a", 0, 20_000, 80_000).reconciled("a", 0, "m-0", begun, until);
         for when in (40_000..=70_000).step_by(2_000) {
-            let mut state = story.observations.leases[0].clone();
+            let mut state = run.observations.leases[0].clone();
             (state.at, state.version) = (at(when), when);
             state.spec.as_mut().expect("a Lease").holder = UNSHARDED.to_owned();
-            story.observations.leases.push(state);
+            run.observations.leases.push(state);
         }
-        story
+        run
     }
 
     #[test]
@@ -121,13 +121,13 @@ mod tests {
 
     #[test]
     fn who_could_not_see_it_is_excused() {
-        let mut story = beside(39_000, 44_000);
+        let mut run = beside(39_000, 44_000);
         let direction = crate::schedule::Direction::Both;
-        story.fault(
-            crate::schedule::FaultKind::Partition { seat: crate::schedule::Seat(0), direction },
+        run.fault(
+            crate::schedule::FaultKind::Partition { slot: crate::schedule::Slot(0), direction },
             38_000,
             60_000,
         );
-        only_of(&story, "unsharded", 0);
+        only_of(&run, "unsharded", 0);
     }
 }

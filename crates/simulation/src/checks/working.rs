@@ -10,7 +10,7 @@ use overlap_checker::Timeline;
 use overlap_checker::records::{CrKey, Shard};
 
 use super::bounds::Bounds;
-use super::fitness::Fitness;
+use super::eligibility::Eligibility;
 use super::reconciles::{NAMESPACE, true_time};
 use super::span::{Span, near};
 use super::{Check, short};
@@ -22,7 +22,7 @@ use crate::time::TrueTime;
 pub(super) fn check(
     observations: &Observations,
     timeline: &Timeline,
-    fitness: &Fitness<'_>,
+    eligibility: &Eligibility<'_>,
     bounds: &Bounds,
 ) -> Check {
     let mut check = Check::new("working");
@@ -42,7 +42,8 @@ pub(super) fn check(
         let acquired = true_time(hold.acquired);
         let ended = true_time(hold.valid.to).min(observations.ended);
         let idle = Span::new(acquired, begun.unwrap_or(ended).min(ended));
-        let Some((process, fit)) = fitness.all().find(|(process, _)| process.identity == hold.replica) else {
+        let Some((process, fit)) = eligibility.all().find(|(process, _)| process.identity == hold.replica)
+        else {
             continue;
         };
         if idle.is_empty() || !has_work(timeline, &plain, hold.shard, acquired) {
@@ -83,9 +84,9 @@ fn plain(observations: &Observations) -> BTreeSet<(CrKey, String)> {
             _ => None,
         })
         .collect();
-    let wishes =
-        observations.wishes.iter().filter(|(name, wish)| wish.keys.len() == 1 && !odd.contains(*name));
-    wishes.map(|(name, wish)| (CrKey::new(NAMESPACE, name), wish.uid.clone())).collect()
+    let desired =
+        observations.desired.iter().filter(|(name, wish)| wish.keys.len() == 1 && !odd.contains(*name));
+    desired.map(|(name, wish)| (CrKey::new(NAMESPACE, name), wish.uid.clone())).collect()
 }
 
 /// Whether one of these was reconciled in this shard before.
@@ -99,17 +100,17 @@ fn has_work(timeline: &Timeline, plain: &BTreeSet<(CrKey, String)>, shard: Shard
 
 #[cfg(test)]
 mod tests {
-    use super::super::story::{Story, only_of};
-    use crate::schedule::{FaultKind, Listed, Oddity, ResourceIndex, Seat};
+    use super::super::run_builder::{RunBuilder, only_of};
+    use crate::schedule::{FaultKind, Listed, Oddity, ResourceIndex, Slot};
 
     /// A reconciles `cache-0`, and B takes the shard over at 50 s, to reconcile it at `begun`.
-    fn taken_over(begun: u64) -> Story {
-        let mut story = Story::settled();
-        story.runs("a", 0, 0).runs("b", 1, 0).wished("cache-0", 1, 64);
-        story.holds("a", 0, 20_000, 48_000).reconciled("a", 0, "cache-0", 21_000, 22_000);
-        story.released("a", 0, 49_000).holds("b", 0, 50_000, 100_000);
-        story.reconciled("b", 0, "cache-0", begun, begun + 100);
-        story
+    fn taken_over(begun: u64) -> RunBuilder {
+        let mut run = RunBuilder::settled();
+        run.runs("a", 0, 0).runs("b", 1, 0).wished("cache-0", 1, 64);
+        run.holds("a", 0, 20_000, 48_000).reconciled("a", 0, "cache-0", 21_000, 22_000);
+        run.released("a", 0, 49_000).holds("b", 0, 50_000, 100_000);
+        run.reconciled("b", 0, "cache-0", begun, begun + 100);
+        run
     }
 
     #[test]
@@ -125,23 +126,23 @@ mod tests {
 
     #[test]
     fn an_object_that_does_not_decode_excuses_nobody() {
-        let mut story = taken_over(90_000);
+        let mut run = taken_over(90_000);
         let what = FaultKind::Oddity { resource: ResourceIndex(1), what: Oddity::Undecodable };
-        story.fault(what, 45_000, 95_000);
-        only_of(&story, "working", 1);
+        run.fault(what, 45_000, 95_000);
+        only_of(&run, "working", 1);
     }
 
     #[test]
     fn who_may_not_list_and_who_has_nothing_to_do_are_excused() {
-        let mut story = taken_over(90_000);
-        story.fault(
-            FaultKind::FailingList { seat: Seat(1), of: Listed::Resources, forbidden: true },
+        let mut run = taken_over(90_000);
+        run.fault(
+            FaultKind::FailingList { slot: Slot(1), of: Listed::Resources, forbidden: true },
             45_000,
             95_000,
         );
-        only_of(&story, "working", 0);
-        let mut story = taken_over(90_000);
-        story.observations.wishes.clear();
-        only_of(&story, "working", 0);
+        only_of(&run, "working", 0);
+        let mut run = taken_over(90_000);
+        run.observations.desired.clear();
+        only_of(&run, "working", 0);
     }
 }

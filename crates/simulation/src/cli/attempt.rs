@@ -114,9 +114,9 @@ mod tests {
     #[test]
     fn a_panic_is_quoted_rather_than_its_backtrace() {
         let stderr =
-            b"thread 'main' panicked at src/world.rs:7:3:\nno such seat\nstack backtrace:\n  0: main\n";
+            b"thread 'main' panicked at src/world.rs:7:3:\nno such slot\nstack backtrace:\n  0: main\n";
         let said = last_words(ExitStatus::from_raw(101 << 8), stderr);
-        assert!(said.ends_with("panicked at src/world.rs:7:3: no such seat"), "{said}");
+        assert!(said.ends_with("panicked at src/world.rs:7:3: no such slot"), "{said}");
         let said = last_words(ExitStatus::from_raw(9), b"");
         assert!(said.contains("signal: 9") && said.ends_with("nothing"), "{said}");
     }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use fastrand::Rng;
 
-use super::dice::between;
-use super::ground::Ground;
+use super::context::Context;
+use super::ranges::between;
 use crate::schedule::{Fault, FaultKind};
 use crate::time::TrueTime;
 
@@ -16,15 +16,15 @@ const ONE_IN: u8 = 5;
 const LEAST: Duration = Duration::from_secs(60);
 
 /// Some resources whose Services others write as well.
-pub(super) fn draw(rng: &mut Rng, ground: &Ground) -> Vec<Fault> {
+pub(super) fn draw(rng: &mut Rng, context: &Context) -> Vec<Fault> {
     if rng.u8(..ONE_IN) != 0 {
         return Vec::new();
     }
     let disputes = 0..rng.u8(1..=3);
     let drawn = disputes.map(|_| {
         let lasts = between(rng, LEAST, LEAST * 3);
-        let at = TrueTime::after_start(between(rng, Duration::ZERO, ground.busy_for.saturating_sub(lasts)));
-        Fault { at, lasts, what: FaultKind::Dispute { resource: ground.resource(rng) } }
+        let at = TrueTime::after_start(between(rng, Duration::ZERO, context.busy_for.saturating_sub(lasts)));
+        Fault { at, lasts, what: FaultKind::Dispute { resource: context.resource(rng) } }
     });
     drawn.collect()
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use fastrand::Rng;
 
-use super::dice::{between, millis, of};
+use super::ranges::{between, millis, of};
 use crate::schedule::{ReplicaSpec, TimingsSpec};
 use crate::time::TrueTime;
 
@@ -21,21 +21,21 @@ enum Start {
 
 pub(super) fn draw(
     rng: &mut Rng,
-    seats: usize,
+    slots: usize,
     timings: TimingsSpec,
     busy_for: Duration,
 ) -> Vec<ReplicaSpec> {
     let start = of(rng, &[(2, Start::Together), (2, Start::InTurn), (1, Start::OneLate)]);
     // All are there before half of the time is over.
-    let in_time = busy_for / 2 / u32::try_from(seats).unwrap_or(u32::MAX);
+    let in_time = busy_for / 2 / u32::try_from(slots).unwrap_or(u32::MAX);
     let turn = between(rng, timings.retry_period, timings.lease_duration * 2).min(in_time);
     let late = between(rng, busy_for / 4, busy_for * 2 / 3);
-    let seats_and_counts = (0_u32..).zip(0..seats);
-    let replicas = seats_and_counts.map(|(nth, seat)| {
+    let seats_and_counts = (0_u32..).zip(0..slots);
+    let replicas = seats_and_counts.map(|(nth, slot)| {
         let moment = millis(rng, 0..=300);
         let after = match start {
             Start::InTurn => moment + turn * nth,
-            Start::OneLate if seat + 1 == seats => late,
+            Start::OneLate if slot + 1 == slots => late,
             Start::Together | Start::OneLate => moment,
         };
         ReplicaSpec {

@@ -4,20 +4,20 @@ use std::time::Duration;
 
 use fastrand::Rng;
 
-use super::dice::{between, of};
-use super::ground::Ground;
-use crate::schedule::{ApiTrouble, Direction, FaultKind, HandOnLease, Listed, Oddity, Seat};
+use super::context::Context;
+use super::ranges::{between, of};
+use crate::schedule::{ApiTrouble, Direction, FaultKind, HandOnLease, Listed, Oddity, Slot};
 
 pub(super) fn direction(rng: &mut Rng) -> Direction {
     of(rng, &[(1, Direction::Both), (1, Direction::ToServer), (1, Direction::FromServer)])
 }
 
 /// Requests within what is assumed of a network; answers as late as they like.
-pub(super) fn slow(rng: &mut Rng, ground: &Ground, seat: Seat) -> FaultKind {
-    let requests = between(rng, Duration::ZERO, ground.held_up);
+pub(super) fn slow(rng: &mut Rng, context: &Context, slot: Slot) -> FaultKind {
+    let requests = between(rng, Duration::ZERO, context.held_up);
     // One time in four all that is allowed: it is there that a promise with too little margin breaks.
-    let requests = if rng.u8(..4) == 0 { ground.held_up } else { requests };
-    FaultKind::Slow { seat, requests, answers: ground.span(rng) }
+    let requests = if rng.u8(..4) == 0 { context.held_up } else { requests };
+    FaultKind::Slow { slot, requests, answers: context.span(rng) }
 }
 
 pub(super) fn trouble(rng: &mut Rng) -> ApiTrouble {

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use fastrand::Rng;
 
-use super::dice::{between, millis, of};
-use super::ground::Ground;
-use crate::schedule::{Direction, Fault, FaultKind, HandOnLease, LeaseOf, Listed, Oddity, Seat};
+use super::context::Context;
+use super::ranges::{between, millis, of};
+use crate::schedule::{Direction, Fault, FaultKind, HandOnLease, LeaseOf, Listed, Oddity, Slot};
 use crate::time::TrueTime;
 
 /// A replica is started with another number of shards, and refuses. Somebody deletes the coordinator Lease, and within LeaseDuration,
@@ -16,17 +16,17 @@ use crate::time::TrueTime;
 /// Says how long that is.
 pub(super) fn other_shards(
     rng: &mut Rng,
-    ground: &Ground,
+    context: &Context,
     at: TrueTime,
     faults: &mut Vec<Fault>,
 ) -> Duration {
-    let timings = ground.timings;
+    let timings = context.timings;
     let lease_duration = timings.lease_duration;
-    let newcomer = ground.seat(rng);
+    let newcomer = context.slot(rng);
     // More of them, mostly: then there are numbers that no Lease had before.
-    let more = ground.shards + rng.u16(1..=8);
-    let shards = of(rng, &[(3, more), (1, (ground.shards / 2).max(1))]);
-    let shards = if shards == ground.shards { more } else { shards };
+    let more = context.shards + rng.u16(1..=8);
+    let shards = of(rng, &[(3, more), (1, (context.shards / 2).max(1))]);
+    let shards = if shards == context.shards { more } else { shards };
     let hand = |at, lease| Fault {
         at,
         lasts: Duration::ZERO,
@@ -37,33 +37,33 @@ pub(super) fn other_shards(
     faults.push(hand(first, LeaseOf::Coordinator));
     // Later than the margin, the validity of what is held still goes on when the new layout is committed.
     let second = first + between(rng, timings.margin(), lease_duration);
-    for shard in 0..ground.shards {
+    for shard in 0..context.shards {
         faults.push(hand(second + millis(rng, 450..=800), LeaseOf::Shard(shard)));
     }
     // So that the others are in the middle of something when they are cut off.
-    occupy(rng, ground, second, faults);
+    occupy(rng, context, second, faults);
     // Committed after LeaseDuration, and held after two.
     let told = first + 2 * lease_duration + between(rng, timings.retry_period, lease_duration);
     // Once in two they are cut off before the coordinator Lease goes. Then they believe in the former layout still when they come back, win
     // shards by reading their Leases by name, and have to find out from the coordinator Lease.
     let unaware = rng.bool();
-    for seat in (0..ground.seats).map(Seat).filter(|seat| *seat != newcomer) {
+    for slot in (0..context.slots).map(Slot).filter(|slot| *slot != newcomer) {
         // Before the deletions: they must not hear of them, nor of the new layout.
         let from = if unaware { first - millis(rng, 300..=500) } else { second + millis(rng, 300..=400) };
         let back = told + between(rng, Duration::ZERO, timings.retry_period * 2);
         let direction = of(rng, &[(2, Direction::Both), (1, Direction::FromServer)]);
-        let what = FaultKind::Partition { seat, direction };
+        let what = FaultKind::Partition { slot, direction };
         faults.push(Fault { at: from, lasts: back.since(from), what });
         if unaware || rng.bool() {
             // Back, they find free Leases by name, and still know no better than that their own layout is committed.
             let lasts = back.since(from) + between(rng, timings.retry_period, lease_duration);
-            let what = FaultKind::FailingList { seat, of: Listed::Leases, forbidden: false };
+            let what = FaultKind::FailingList { slot, of: Listed::Leases, forbidden: false };
             faults.push(Fault { at: from, lasts, what });
         }
     }
     faults.push(Fault { at: told, lasts: lease_duration, what: FaultKind::Terminate(newcomer) });
     let over = told + lease_duration + between(rng, timings.retry_period, lease_duration * 2);
-    let what = FaultKind::OtherShards { seat: newcomer, shards };
+    let what = FaultKind::OtherShards { slot: newcomer, shards };
     faults.push(Fault { at, lasts: over.since(at), what });
     over.since(at) + lease_duration
 }
@@ -71,11 +71,11 @@ pub(super) fn other_shards(
 /// An operator of the old kind contends for the coordinator Lease, and gets it when the coordinator gives it up. Either the replicas are told
 /// to stop one after the other, as in a rolling update back, or somebody blanks the holder and all of them are still there. In that case it
 /// may be gone again, and have released the Lease in good order, while the coordinator still believes in itself.
-pub(super) fn unsharded(rng: &mut Rng, ground: &Ground, at: TrueTime, faults: &mut Vec<Fault>) -> Duration {
-    let timings = ground.timings;
+pub(super) fn unsharded(rng: &mut Rng, context: &Context, at: TrueTime, faults: &mut Vec<Fault>) -> Duration {
+    let timings = context.timings;
     let lease_duration = timings.lease_duration;
     let anew = rng.u8(..3) == 0;
-    occupy(rng, ground, at, faults);
+    occupy(rng, context, at, faults);
     let begins = at + millis(rng, 300..=500);
     let blanked = begins + millis(rng, 100..=1_000);
     let blank = Fault {
@@ -95,10 +95,10 @@ pub(super) fn unsharded(rng: &mut Rng, ground: &Ground, at: TrueTime, faults: &m
         }
         _ => {
             let turn = between(rng, Duration::from_secs(1), lease_duration / 2);
-            faults.extend((0_u32..).zip(0..ground.seats).map(|(nth, seat)| Fault {
+            faults.extend((0_u32..).zip(0..context.slots).map(|(nth, slot)| Fault {
                 at: blanked + turn * nth,
                 lasts: turn,
-                what: FaultKind::Terminate(Seat(seat)),
+                what: FaultKind::Terminate(Slot(slot)),
             }));
             (between(rng, lease_duration * 2, lease_duration * 4), rng.bool())
         }
@@ -108,10 +108,10 @@ pub(super) fn unsharded(rng: &mut Rng, ground: &Ground, at: TrueTime, faults: &m
 }
 
 /// Gives the replicas something to reconcile in the moments after this.
-pub(super) fn occupy(rng: &mut Rng, ground: &Ground, from: TrueTime, faults: &mut Vec<Fault>) {
+pub(super) fn occupy(rng: &mut Rng, context: &Context, from: TrueTime, faults: &mut Vec<Fault>) {
     for _ in 0..6 {
         let at = from + millis(rng, 0..=300);
-        let what = FaultKind::Oddity { resource: ground.resource(rng), what: Oddity::Bulk };
-        faults.push(Fault { at, lasts: ground.timings.lease_duration, what });
+        let what = FaultKind::Oddity { resource: context.resource(rng), what: Oddity::Bulk };
+        faults.push(Fault { at, lasts: context.timings.lease_duration, what });
     }
 }

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use fastrand::Rng;
 
-use super::dice::{between, millis};
-use super::ground::Ground;
+use super::context::Context;
 use super::layout::occupy;
+use super::ranges::{between, millis};
 use crate::schedule::{Fault, FaultKind, ReplicaSpec, TimingsSpec};
 use crate::time::TrueTime;
 
@@ -20,27 +20,27 @@ const SLOWEST: f64 = 1.02;
 const HAS_NO_LEASES_ONE_IN: u8 = 3;
 
 /// A restore; `None` in most schedules.
-pub(super) fn draw(rng: &mut Rng, ground: &Ground, replicas: &[ReplicaSpec]) -> Option<Vec<Fault>> {
+pub(super) fn draw(rng: &mut Rng, context: &Context, replicas: &[ReplicaSpec]) -> Option<Vec<Fault>> {
     if rng.u8(..ONE_IN) != 0 {
         return None;
     }
     if rng.bool()
-        && let Some(faults) = short(rng, ground, replicas)
+        && let Some(faults) = short(rng, context, replicas)
     {
         return Some(faults);
     }
-    Some(long(rng, ground))
+    Some(long(rng, context))
 }
 
 /// Over before terms have expired, so that they have to end because their tokens are void. That is outside of what is assumed of a restore, and
 /// safe all the same where no process starts after the backup: each that is left saw who acquired what since, and waits for LeaseDuration.
-fn short(rng: &mut Rng, ground: &Ground, replicas: &[ReplicaSpec]) -> Option<Vec<Fault>> {
-    let TimingsSpec { lease_duration, renew_deadline, retry_period } = ground.timings;
+fn short(rng: &mut Rng, context: &Context, replicas: &[ReplicaSpec]) -> Option<Vec<Fault>> {
+    let TimingsSpec { lease_duration, renew_deadline, retry_period } = context.timings;
     // Whoever renewed just before has met with the restore while its term is valid.
     let most = renew_deadline.saturating_sub(retry_period.mul_f64(2.5));
     let lasts = between(rng, Duration::from_millis(100), most.max(Duration::from_millis(400)));
     let all_there = replicas.iter().map(|replica| replica.starts).max()? + lease_duration;
-    let latest = TrueTime::after_start(ground.busy_for.saturating_sub(lasts + lease_duration * 4));
+    let latest = TrueTime::after_start(context.busy_for.saturating_sub(lasts + lease_duration * 4));
     let earliest = all_there + retry_period * 2;
     if latest <= earliest {
         return None;
@@ -50,30 +50,30 @@ fn short(rng: &mut Rng, ground: &Ground, replicas: &[ReplicaSpec]) -> Option<Vec
     let backup = (at - lost).max(all_there);
     let mut faults = Vec::new();
     let busy = at - millis(rng, 300..=600);
-    occupy(rng, ground, busy, &mut faults);
+    occupy(rng, context, busy, &mut faults);
     faults.push(Fault { at, lasts, what: FaultKind::Restore { backup } });
     faults.sort_by_key(|fault| fault.at);
     Some(faults)
 }
 
 /// It takes LeaseDuration at least, as is assumed of a restore, with a replica that is killed or stopped around it.
-fn long(rng: &mut Rng, ground: &Ground) -> Vec<Fault> {
-    let lease_duration = ground.timings.lease_duration;
+fn long(rng: &mut Rng, context: &Context) -> Vec<Fault> {
+    let lease_duration = context.timings.lease_duration;
     let lasts = lease_duration.mul_f64(SLOWEST) + between(rng, Duration::ZERO, lease_duration);
     // Some backups are of an installation that is still coming up.
     let backup = TrueTime::START + between(rng, lease_duration, lease_duration * 2);
     // The longer the history that is lost, the longer a replica that goes by it hears nothing new.
-    let latest = TrueTime::after_start(ground.busy_for.saturating_sub(lasts + lease_duration * 3));
-    let at = backup + between(rng, ground.timings.retry_period, latest.since(backup));
+    let latest = TrueTime::after_start(context.busy_for.saturating_sub(lasts + lease_duration * 3));
+    let at = backup + between(rng, context.timings.retry_period, latest.since(backup));
     let mut faults = Vec::new();
     let busy = at - millis(rng, 300..=600);
-    occupy(rng, ground, busy, &mut faults);
+    occupy(rng, context, busy, &mut faults);
     // Between the backup and the outage Leases change hands, and the backup brings the former holder back.
-    let seat = ground.seat(rng);
+    let slot = context.slot(rng);
     let what = match rng.u8(..8) {
-        0 => Some(FaultKind::Crash(seat)),
-        1 => Some(FaultKind::Terminate(seat)),
-        2 => Some(FaultKind::Pause(seat)),
+        0 => Some(FaultKind::Crash(slot)),
+        1 => Some(FaultKind::Terminate(slot)),
+        2 => Some(FaultKind::Pause(slot)),
         _ => None,
     };
     if let Some(what) = what {
@@ -87,8 +87,8 @@ fn long(rng: &mut Rng, ground: &Ground) -> Vec<Fault> {
     // Leases pass on after it too. Not always: who is started anew knows of no other history, and takes over from all who do.
     if rng.u8(..3) == 0 {
         let later = at + lasts + between(rng, Duration::ZERO, lease_duration);
-        let seat = ground.other_seat(rng, seat);
-        let what = if rng.bool() { FaultKind::Crash(seat) } else { FaultKind::Terminate(seat) };
+        let slot = context.other_slot(rng, slot);
+        let what = if rng.bool() { FaultKind::Crash(slot) } else { FaultKind::Terminate(slot) };
         faults.push(Fault { at: later, lasts: lease_duration, what });
     }
     // Reads find no Lease then, which proves nothing. What proves the restore is the first write that makes one anew.

@@ -4,24 +4,24 @@ use std::time::Duration;
 
 use fastrand::Rng;
 
-use super::dice::{between, millis};
-use super::ground::Ground;
+use super::context::Context;
+use super::ranges::{between, millis};
 use crate::schedule::{Edit, EditKind, Fault, FaultKind};
 use crate::time::TrueTime;
 
 /// Each attempt is preceded by an edit, so that the owner is in the middle of a reconcile.
-pub(super) fn draw(rng: &mut Rng, ground: &Ground, faults: &mut Vec<Fault>, edits: &mut Vec<Edit>) {
-    if !ground.key_label {
+pub(super) fn draw(rng: &mut Rng, context: &Context, faults: &mut Vec<Fault>, edits: &mut Vec<Edit>) {
+    if !context.key_label {
         return;
     }
-    let minutes = ground.busy_for.as_secs() / 60;
+    let minutes = context.busy_for.as_secs() / 60;
     for _ in 0..rng.u64(1..=4) * minutes {
-        let at = between(rng, Duration::ZERO, ground.busy_for);
-        let resource = ground.resource(rng);
+        let at = between(rng, Duration::ZERO, context.busy_for);
+        let resource = context.resource(rng);
         let scaled = EditKind::Scale(rng.i32(1..=5));
         edits.push(Edit { at: TrueTime::after_start(at), resource, what: scaled });
         let stripped = at + millis(rng, 50..=500);
-        if stripped < ground.busy_for {
+        if stripped < context.busy_for {
             let what = FaultKind::StripFinalizer { resource, tenant: rng.u8(..8) };
             faults.push(Fault { at: TrueTime::after_start(stripped), lasts: Duration::ZERO, what });
         }

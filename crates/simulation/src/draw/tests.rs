@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
-use crate::schedule::{Edit, EditKind, Fault, FaultKind, HandOnLease, LeaseOf, Seat};
+use crate::schedule::{Edit, EditKind, Fault, FaultKind, HandOnLease, LeaseOf, Slot};
 
 const SEEDS: u64 = 2_000;
 
@@ -81,14 +81,14 @@ fn no_schedule_breaks_what_is_assumed() {
             lease_core::Timings::new(timings.lease_duration, timings.renew_deadline, timings.retry_period);
         assert!(refused.is_ok(), "seed {seed}: {refused:?}");
         let worst = schedule.replicas.iter().map(|replica| replica.drift_ppm.unsigned_abs()).max().unwrap();
-        for seat in (0..schedule.replicas.len()).map(Seat) {
+        for slot in (0..schedule.replicas.len()).map(Slot) {
             let slow = schedule.faults.iter().filter(|fault| {
-                matches!(fault.what, FaultKind::Slow { .. }) && fault.what.seat() == Some(seat)
+                matches!(fault.what, FaultKind::Slow { .. }) && fault.what.slot() == Some(slot)
             });
             let slow: Vec<_> = slow.collect();
             assert!(
                 slow.windows(2).all(|pair| pair[0].at + pair[0].lasts < pair[1].at),
-                "seed {seed}: two faults slow {seat:?} down at once"
+                "seed {seed}: two faults slow {slot:?} down at once"
             );
             for fault in slow {
                 let FaultKind::Slow { requests, .. } = fault.what else { continue };
@@ -111,8 +111,8 @@ fn all_is_over_when_the_quiet_phase_begins() {
         assert!(schedule.faults.iter().all(over), "seed {seed}: a fault goes on");
         assert!(schedule.edits.iter().all(|edit| edit.at.since_start() <= schedule.busy_for));
         assert!(schedule.replicas.iter().all(|replica| replica.starts.since_start() < schedule.busy_for));
-        let seats = schedule.faults.iter().filter_map(|fault| fault.what.seat());
-        assert!(seats.max().is_none_or(|seat| seat.0 < schedule.replicas.len()), "seed {seed}: no such seat");
+        let slots = schedule.faults.iter().filter_map(|fault| fault.what.slot());
+        assert!(slots.max().is_none_or(|slot| slot.0 < schedule.replicas.len()), "seed {seed}: no such slot");
     }
 }
 

@@ -3,13 +3,13 @@
 
 use fastrand::Rng;
 
-use super::dice::{between, millis, of};
-use super::ground::Ground;
+use super::context::Context;
 use super::kinds::trouble;
+use super::ranges::{between, millis, of};
 use crate::schedule::{Edit, Fault, FaultKind};
 
 /// In one schedule in three, some edits are followed by trouble.
-pub(super) fn draw(rng: &mut Rng, ground: &Ground, edits: &[Edit], faults: &mut Vec<Fault>) {
+pub(super) fn draw(rng: &mut Rng, context: &Context, edits: &[Edit], faults: &mut Vec<Fault>) {
     if rng.u8(..3) != 0 {
         return;
     }
@@ -17,11 +17,11 @@ pub(super) fn draw(rng: &mut Rng, ground: &Ground, edits: &[Edit], faults: &mut 
         let Some(edit) = rng.choice(edits) else { return };
         // What was edited is shown to a replica, and its reconcile begins.
         let at = edit.at + millis(rng, 0..=200);
-        let left = ground.busy_for.saturating_sub(at.since_start());
+        let left = context.busy_for.saturating_sub(at.since_start());
         if left.is_zero() {
             continue;
         }
-        let lasts = between(rng, ground.timings.retry_period, ground.timings.renew_deadline).min(left);
+        let lasts = between(rng, context.timings.retry_period, context.timings.renew_deadline).min(left);
         let percent = of(rng, &[(2, 30), (2, 60), (1, 100)]);
         let what = FaultKind::Api { trouble: trouble(rng), percent };
         faults.push(Fault { at, lasts, what });

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use fastrand::Rng;
 
-use super::dice::between;
+use super::ranges::between;
 use crate::checks::bounds::Bounds;
-use crate::schedule::{Fault, FaultKind, Listed, Schedule, Seat};
+use crate::schedule::{Fault, FaultKind, Listed, Schedule, Slot};
 use crate::time::TrueTime;
 
 /// One schedule in so many ends like this.
@@ -19,8 +19,8 @@ const MOST_SHARDS: u16 = 6;
 /// Adds to some schedules a replica that cannot list, after the busy phase, for longer than it may keep its shards. There have to be shards
 /// for all.
 pub(super) fn add(rng: &mut Rng, schedule: &mut Schedule) {
-    let seats = schedule.replicas.len();
-    if rng.u8(..ONE_IN) != 0 || schedule.shards > MOST_SHARDS || usize::from(schedule.shards) < seats {
+    let slots = schedule.replicas.len();
+    if rng.u8(..ONE_IN) != 0 || schedule.shards > MOST_SHARDS || usize::from(schedule.shards) < slots {
         return;
     }
     let lease_duration = schedule.timings.lease_duration;
@@ -29,8 +29,8 @@ pub(super) fn add(rng: &mut Rng, schedule: &mut Schedule) {
     let bound = Bounds::of(schedule).left_to_others();
     // Meanwhile it looks again, after one LeaseDuration, two more, and so on.
     let lasts = bound + between(rng, lease_duration * 2, lease_duration * 8);
-    let (seat, forbidden) = (Seat(rng.usize(..seats)), rng.bool());
-    let what = FaultKind::FailingList { seat, of: Listed::Resources, forbidden };
+    let (slot, forbidden) = (Slot(rng.usize(..slots)), rng.bool());
+    let what = FaultKind::FailingList { slot, of: Listed::Resources, forbidden };
     schedule.faults.push(Fault { at, lasts, what });
     schedule.busy_for = at.since_start() + lasts + Duration::from_secs(1);
 }

@@ -5,12 +5,12 @@ use std::time::Duration;
 use fastrand::Rng;
 
 use super::aimed;
-use super::dice::{between, millis, of};
+use super::context::Context;
 use super::fleet::wall_offset;
-use super::ground::Ground;
 use super::kinds::{direction, hand, listed, oddity, slow, trouble};
 use super::layout;
-use crate::schedule::{Fault, FaultKind, Seat};
+use super::ranges::{between, millis, of};
+use crate::schedule::{Fault, FaultKind, Slot};
 use crate::time::TrueTime;
 
 #[derive(Clone, Copy)]
@@ -33,21 +33,21 @@ enum Wave {
     Unsharded,
 }
 
-pub(super) fn draw(rng: &mut Rng, ground: &Ground) -> Vec<Fault> {
-    let lease_duration = ground.timings.lease_duration;
+pub(super) fn draw(rng: &mut Rng, context: &Context) -> Vec<Fault> {
+    let lease_duration = context.timings.lease_duration;
     let mut faults = Vec::new();
     // One time in three already while the installation comes up.
     let mut at = if rng.u8(..3) == 0 { Duration::ZERO } else { lease_duration * 2 };
-    while at < ground.busy_for {
-        at += wave(rng, ground, TrueTime::after_start(at), &mut faults);
+    while at < context.busy_for {
+        at += wave(rng, context, TrueTime::after_start(at), &mut faults);
         at += between(rng, lease_duration / 4, lease_duration);
     }
-    fit(faults, ground.busy_for)
+    fit(faults, context.busy_for)
 }
 
 /// Adds a wave and says how long it is.
-fn wave(rng: &mut Rng, ground: &Ground, at: TrueTime, faults: &mut Vec<Fault>) -> Duration {
-    let lease_duration = ground.timings.lease_duration;
+fn wave(rng: &mut Rng, context: &Context, at: TrueTime, faults: &mut Vec<Fault>) -> Duration {
+    let lease_duration = context.timings.lease_duration;
     let kinds = [
         // Not at first: where Leases are long, a calm stretch may fill a short schedule.
         (if faults.is_empty() { 0 } else { 4 }, Wave::Calm),
@@ -62,7 +62,7 @@ fn wave(rng: &mut Rng, ground: &Ground, at: TrueTime, faults: &mut Vec<Fault>) -
     match of(rng, &kinds) {
         Wave::Calm => lease_duration * rng.u32(4..=8),
         Wave::Single => {
-            let fault = fault(rng, ground, at);
+            let fault = fault(rng, context, at);
             let length = fault.lasts + lease_duration;
             faults.push(fault);
             length
@@ -70,34 +70,34 @@ fn wave(rng: &mut Rng, ground: &Ground, at: TrueTime, faults: &mut Vec<Fault>) -
         Wave::Burst => {
             for _ in 0..rng.u8(3..=8) {
                 let at = at + between(rng, Duration::ZERO, lease_duration * 2);
-                faults.push(fault(rng, ground, at));
+                faults.push(fault(rng, context, at));
             }
             lease_duration * 3
         }
         Wave::Aimed => {
-            faults.extend(aimed::draw(rng, ground, at));
+            faults.extend(aimed::draw(rng, context, at));
             lease_duration * 2
         }
-        Wave::OtherShards => layout::other_shards(rng, ground, at, faults),
-        Wave::Unsharded => layout::unsharded(rng, ground, at, faults),
+        Wave::OtherShards => layout::other_shards(rng, context, at, faults),
+        Wave::Unsharded => layout::unsharded(rng, context, at, faults),
         Wave::RollingRestart => {
             let turn = between(rng, Duration::from_secs(1), lease_duration * 2);
-            let seats = u32::try_from(ground.seats).unwrap_or(u32::MAX);
-            faults.extend((0..seats).zip(0..).map(|(nth, seat)| Fault {
+            let slots = u32::try_from(context.slots).unwrap_or(u32::MAX);
+            faults.extend((0..slots).zip(0..).map(|(nth, slot)| Fault {
                 at: at + turn * nth,
                 lasts: turn.mul_f64(0.8),
-                what: FaultKind::Terminate(Seat(seat)),
+                what: FaultKind::Terminate(Slot(slot)),
             }));
-            turn * seats
+            turn * slots
         }
         Wave::CrashLoop => {
-            let seat = ground.seat(rng);
+            let slot = context.slot(rng);
             let times = rng.u32(3..=6);
             let turn = between(rng, Duration::from_secs(2), lease_duration.max(Duration::from_secs(6)));
             faults.extend((0..times).map(|nth| Fault {
                 at: at + turn * nth,
                 lasts: turn.mul_f64(0.3),
-                what: FaultKind::Crash(seat),
+                what: FaultKind::Crash(slot),
             }));
             turn * times
         }
@@ -105,32 +105,32 @@ fn wave(rng: &mut Rng, ground: &Ground, at: TrueTime, faults: &mut Vec<Fault>) -
 }
 
 /// Any fault. None has a way to say how long it lasts but `lasts`, so what happens in an instant gets nothing there.
-pub(super) fn fault(rng: &mut Rng, ground: &Ground, at: TrueTime) -> Fault {
-    let seat = ground.seat(rng);
+pub(super) fn fault(rng: &mut Rng, context: &Context, at: TrueTime) -> Fault {
+    let slot = context.slot(rng);
     let percent = of(rng, &[(2, 10), (3, 30), (2, 60), (2, 100)]);
     let what = match rng.u8(..29) {
-        0 | 1 => FaultKind::Pause(seat),
-        2 => FaultKind::Suspend(seat),
-        3 | 4 => FaultKind::Crash(seat),
-        5 => FaultKind::Terminate(seat),
-        6 => FaultKind::WallJump { seat, by_ms: wall_offset(rng) },
-        7..=9 => FaultKind::Partition { seat, direction: direction(rng) },
-        10 | 11 => slow(rng, ground, seat),
-        12 => FaultKind::LoseRequests { seat, percent },
-        13 => FaultKind::LoseAnswers { seat, percent },
-        14 => FaultKind::HangWatches(seat),
-        15 => FaultKind::TearWatches(seat),
-        16 => FaultKind::LagWatches { seat, by: ground.span(rng) },
+        0 | 1 => FaultKind::Pause(slot),
+        2 => FaultKind::Suspend(slot),
+        3 | 4 => FaultKind::Crash(slot),
+        5 => FaultKind::Terminate(slot),
+        6 => FaultKind::WallJump { slot, by_ms: wall_offset(rng) },
+        7..=9 => FaultKind::Partition { slot, direction: direction(rng) },
+        10 | 11 => slow(rng, context, slot),
+        12 => FaultKind::LoseRequests { slot, percent },
+        13 => FaultKind::LoseAnswers { slot, percent },
+        14 => FaultKind::HangWatches(slot),
+        15 => FaultKind::TearWatches(slot),
+        16 => FaultKind::LagWatches { slot, by: context.span(rng) },
         17..=19 => FaultKind::Api { trouble: trouble(rng), percent },
         20 => FaultKind::Compact,
         21 => FaultKind::ApiDown,
-        26 => FaultKind::BreakConnections { seat, within: ground.held_up, percent, only_writes: false },
-        24 => FaultKind::FailingList { seat, of: listed(rng), forbidden: rng.bool() },
-        25 | 27 | 28 => FaultKind::Oddity { resource: ground.resource(rng), what: oddity(rng) },
-        22 => FaultKind::Hand { lease: ground.lease(rng), what: hand(rng) },
+        26 => FaultKind::BreakConnections { slot, within: context.held_up, percent, only_writes: false },
+        24 => FaultKind::FailingList { slot, of: listed(rng), forbidden: rng.bool() },
+        25 | 27 | 28 => FaultKind::Oddity { resource: context.resource(rng), what: oddity(rng) },
+        22 => FaultKind::Hand { lease: context.lease(rng), what: hand(rng) },
         _ => {
             let forged = rng.bool().then(|| rng.u8(..));
-            FaultKind::Label { resource: ground.resource(rng), forged }
+            FaultKind::Label { resource: context.resource(rng), forged }
         }
     };
     let lasts = match &what {
@@ -139,9 +139,9 @@ pub(super) fn fault(rng: &mut Rng, ground: &Ground, at: TrueTime) -> Fault {
         | FaultKind::Hand { .. }
         | FaultKind::Label { .. } => Duration::ZERO,
         FaultKind::Crash(_) | FaultKind::Terminate(_) => {
-            millis(rng, 300..=1_000) + between(rng, Duration::ZERO, ground.timings.lease_duration * 2)
+            millis(rng, 300..=1_000) + between(rng, Duration::ZERO, context.timings.lease_duration * 2)
         }
-        _ => ground.span(rng),
+        _ => context.span(rng),
     };
     Fault { at, lasts, what }
 }
@@ -157,7 +157,7 @@ fn fit(mut faults: Vec<Fault>, busy_for: Duration) -> Vec<Fault> {
         let slowed_already = matches!(fault.what, FaultKind::Slow { .. })
             && fitting.iter().any(|other| {
                 matches!(other.what, FaultKind::Slow { .. })
-                    && other.what.seat() == fault.what.seat()
+                    && other.what.slot() == fault.what.slot()
                     && other.at + other.lasts >= fault.at
             });
         if !slowed_already {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ChildChange, ResourceIndex, Seat};
+use super::{ChildChange, ResourceIndex, Slot};
 use crate::time::TrueTime;
 
 /// Something that goes wrong for a while.
@@ -23,31 +23,31 @@ pub struct Fault {
 #[serde(rename_all = "kebab-case")]
 pub enum FaultKind {
     /// The process is stopped (SIGSTOP) and goes on afterwards; its clocks go on all the while.
-    Pause(Seat),
+    Pause(Slot),
     /// The machine is suspended: CLOCK_BOOTTIME goes on, CLOCK_MONOTONIC stands still.
-    Suspend(Seat),
-    /// The process is killed (SIGKILL); another one starts in its seat afterwards.
-    Crash(Seat),
+    Suspend(Slot),
+    /// The process is killed (SIGKILL); another one starts in its slot afterwards.
+    Crash(Slot),
     /// The process is told to stop (SIGTERM), drains, and another one starts afterwards (from the telling on).
-    Terminate(Seat),
+    Terminate(Slot),
     /// The wall clock is set, by so many milliseconds.
     WallJump {
         /// Whose.
-        seat: Seat,
+        slot: Slot,
         /// Forwards, or backwards.
         by_ms: i64,
     },
     /// Nothing gets through.
     Partition {
         /// Whose.
-        seat: Seat,
+        slot: Slot,
         /// Which way.
         direction: Direction,
     },
     /// Requests and answers take longer: requests up to a bound below LeaseDuration − RenewDeadline, as assumed, answers any time.
     Slow {
         /// Whose.
-        seat: Seat,
+        slot: Slot,
         /// Added to each request, at most.
         requests: Duration,
         /// Added to each answer, at most.
@@ -56,7 +56,7 @@ pub enum FaultKind {
     /// Some requests never arrive; the client finds its connection broken, later.
     LoseRequests {
         /// Whose.
-        seat: Seat,
+        slot: Slot,
         /// How many of a hundred.
         percent: u8,
     },
@@ -64,7 +64,7 @@ pub enum FaultKind {
     /// nobody waits for any more.
     BreakConnections {
         /// Whose.
-        seat: Seat,
+        slot: Slot,
         /// At most so long after the client has noticed.
         within: Duration,
         /// How many of a hundred.
@@ -75,7 +75,7 @@ pub enum FaultKind {
     /// Some answers never arrive, after the request took effect.
     LoseAnswers {
         /// Whose.
-        seat: Seat,
+        slot: Slot,
         /// How many of a hundred.
         percent: u8,
     },
@@ -84,20 +84,20 @@ pub enum FaultKind {
     /// nobody ever says so.
     DeadConnections {
         /// Whose.
-        seat: Seat,
+        slot: Slot,
         /// How many of a hundred are dead.
         percent: u8,
         /// Not those of Leases, which have connections of their own.
         only_work: bool,
     },
     /// Watches stay open and show nothing; afterwards they go on, late, or break.
-    HangWatches(Seat),
+    HangWatches(Slot),
     /// Watches break: some between two events, some in the middle of one.
-    TearWatches(Seat),
+    TearWatches(Slot),
     /// Each watch lags by an amount of its own, so that streams are reordered against each other.
     LagWatches {
         /// Whose.
-        seat: Seat,
+        slot: Slot,
         /// At most.
         by: Duration,
     },
@@ -129,7 +129,7 @@ pub enum FaultKind {
     /// API server cannot read.
     FailingList {
         /// To whom.
-        seat: Seat,
+        slot: Slot,
         /// Of what.
         of: Listed,
         /// By 403, or by 500.
@@ -142,10 +142,10 @@ pub enum FaultKind {
         /// What.
         what: Oddity,
     },
-    /// The process in the seat is killed, and others start there that are set to another number of shards, until the fault is over.
+    /// The process in the slot is killed, and others start there that are set to another number of shards, until the fault is over.
     OtherShards {
         /// Whose.
-        seat: Seat,
+        slot: Slot,
         /// How many.
         shards: u16,
     },
@@ -252,8 +252,8 @@ pub enum LeaseOf {
     Coordinator,
     /// A shard's.
     Shard(u16),
-    /// The member Lease of whoever is in this seat.
-    Member(Seat),
+    /// The member Lease of whoever is in this slot.
+    Member(Slot),
 }
 
 /// What people do to Leases.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{ApiTrouble, ChildChange, Direction, FaultKind, HandOnLease, LeaseOf, Listed, Oddity, Seat};
+use super::{ApiTrouble, ChildChange, Direction, FaultKind, HandOnLease, LeaseOf, Listed, Oddity, Slot};
 
 impl FaultKind {
     /// Every name that [`FaultKind::name`] gives.
@@ -107,30 +107,30 @@ impl FaultKind {
     }
 
     /// Whose trouble it is, where it is one replica's.
-    pub fn seat(&self) -> Option<Seat> {
-        self.clone().seat_mut().copied()
+    pub fn slot(&self) -> Option<Slot> {
+        self.clone().slot_mut().copied()
     }
 
     /// The same, to make it another's.
-    pub fn seat_mut(&mut self) -> Option<&mut Seat> {
+    pub fn slot_mut(&mut self) -> Option<&mut Slot> {
         match self {
-            Self::Pause(seat)
-            | Self::Suspend(seat)
-            | Self::Crash(seat)
-            | Self::Terminate(seat)
-            | Self::HangWatches(seat)
-            | Self::TearWatches(seat)
-            | Self::WallJump { seat, .. }
-            | Self::Partition { seat, .. }
-            | Self::Slow { seat, .. }
-            | Self::LoseRequests { seat, .. }
-            | Self::LoseAnswers { seat, .. }
-            | Self::BreakConnections { seat, .. }
-            | Self::DeadConnections { seat, .. }
-            | Self::LagWatches { seat, .. }
-            | Self::FailingList { seat, .. }
-            | Self::OtherShards { seat, .. }
-            | Self::Hand { lease: LeaseOf::Member(seat), .. } => Some(seat),
+            Self::Pause(slot)
+            | Self::Suspend(slot)
+            | Self::Crash(slot)
+            | Self::Terminate(slot)
+            | Self::HangWatches(slot)
+            | Self::TearWatches(slot)
+            | Self::WallJump { slot, .. }
+            | Self::Partition { slot, .. }
+            | Self::Slow { slot, .. }
+            | Self::LoseRequests { slot, .. }
+            | Self::LoseAnswers { slot, .. }
+            | Self::BreakConnections { slot, .. }
+            | Self::DeadConnections { slot, .. }
+            | Self::LagWatches { slot, .. }
+            | Self::FailingList { slot, .. }
+            | Self::OtherShards { slot, .. }
+            | Self::Hand { lease: LeaseOf::Member(slot), .. } => Some(slot),
             Self::Api { .. }
             | Self::Compact
             | Self::ApiDown
@@ -201,7 +201,7 @@ impl fmt::Display for LeaseOf {
         match self {
             Self::Coordinator => f.write_str("of the coordinator"),
             Self::Shard(shard) => write!(f, "of shard {shard}"),
-            Self::Member(seat) => write!(f, "of the member in seat {}", seat.0),
+            Self::Member(slot) => write!(f, "of the member in slot {}", slot.0),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::schedule::{Fault, FaultKind, LeaseOf, Schedule, Seat, Span};
+use crate::schedule::{Fault, FaultKind, LeaseOf, Schedule, Slot, Span};
 use crate::time::TrueTime;
 
 /// Something smaller, unless it cannot be any smaller in this way.
@@ -48,15 +48,15 @@ impl List {
 }
 
 /// Without this replica; those behind it move up.
-pub(super) fn without_seat(schedule: &Schedule, seat: usize) -> Option<Schedule> {
+pub(super) fn without_slot(schedule: &Schedule, slot: usize) -> Option<Schedule> {
     if schedule.replicas.len() < 2 {
         return None;
     }
     let mut fewer = schedule.clone();
-    fewer.replicas.remove(seat);
-    fewer.faults.retain(|fault| fault.what.seat() != Some(Seat(seat)));
-    for moved in fewer.faults.iter_mut().filter_map(|fault| fault.what.seat_mut()) {
-        if moved.0 > seat {
+    fewer.replicas.remove(slot);
+    fewer.faults.retain(|fault| fault.what.slot() != Some(Slot(slot)));
+    for moved in fewer.faults.iter_mut().filter_map(|fault| fault.what.slot_mut()) {
+        if moved.0 > slot {
             moved.0 -= 1;
         }
     }

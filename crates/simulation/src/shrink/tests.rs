@@ -1,7 +1,7 @@
 use futures::executor::block_on;
 
 use super::*;
-use crate::schedule::{Fault, FaultKind, Seat};
+use crate::schedule::{Fault, FaultKind, Slot};
 
 const EFFORT: Effort = Effort { runs: 2_000, at_once: 4 };
 
@@ -31,7 +31,7 @@ fn pause_then_crash(schedule: &Schedule) -> bool {
     pauses.into_iter().any(|pause| {
         schedule.faults.iter().any(|fault| {
             matches!(fault.what, FaultKind::Crash(_))
-                && fault.what.seat() == pause.what.seat()
+                && fault.what.slot() == pause.what.slot()
                 && fault.at > pause.at
         })
     })
@@ -70,13 +70,13 @@ fn no_more_runs_than_allowed() {
 fn faults_of_a_replica_go_with_it_and_the_others_keep_theirs() {
     let schedule = large();
     let last = schedule.replicas.len() - 1;
-    let of = |schedule: &Schedule, seat| {
-        schedule.faults.iter().filter(|fault| fault.what.seat() == Some(Seat(seat))).count()
+    let of = |schedule: &Schedule, slot| {
+        schedule.faults.iter().filter(|fault| fault.what.slot() == Some(Slot(slot))).count()
     };
-    let without = smaller::without_seat(&schedule, 0).unwrap();
+    let without = smaller::without_slot(&schedule, 0).unwrap();
     assert_eq!(without.replicas[..], schedule.replicas[1..]);
-    for seat in 0..last {
-        assert_eq!(of(&without, seat), of(&schedule, seat + 1));
+    for slot in 0..last {
+        assert_eq!(of(&without, slot), of(&schedule, slot + 1));
     }
     assert_eq!(of(&without, last), 0);
 }

@@ -4,15 +4,15 @@ use overlap_checker::records::{Body, Outcome, Replica, Shard};
 
 use super::focus::Focus;
 use crate::observations::{Exit, Observations};
-use crate::schedule::Seat;
+use crate::schedule::Slot;
 use crate::time::TrueTime;
 
 /// Whose column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Column {
     /// A replica's.
-    Seat(Seat),
-    /// Of what befalls everyone: the API server, users, people with kubectl.
+    Slot(Slot),
+    /// Of what affects everyone: the API server, users, people with kubectl.
     World,
 }
 
@@ -37,13 +37,13 @@ pub(super) fn all(observations: &Observations, focus: &Focus) -> Vec<Event> {
 /// Where the process ran.
 pub(super) fn column_of(observations: &Observations, replica: Option<&Replica>) -> Column {
     let process = observations.processes.iter().find(|process| Some(&process.identity) == replica);
-    process.map_or(Column::World, |process| Column::Seat(process.seat))
+    process.map_or(Column::World, |process| Column::Slot(process.slot))
 }
 
 fn processes(observations: &Observations) -> Vec<Event> {
     let mut events = Vec::new();
     for process in &observations.processes {
-        let column = Column::Seat(process.seat);
+        let column = Column::Slot(process.slot);
         events.push(Event { at: process.started, column, text: format!("{} starts", process.identity) });
         if let Some((at, exit)) = process.ended {
             let how = match exit {
@@ -62,7 +62,7 @@ fn faults(observations: &Observations) -> Vec<Event> {
     let mut events = Vec::new();
     for happened in &observations.faults {
         let what = &happened.fault.what;
-        let column = what.seat().map_or(Column::World, Column::Seat);
+        let column = what.slot().map_or(Column::World, Column::Slot);
         let lasts = happened.to.since(happened.from);
         if lasts.is_zero() {
             events.push(Event { at: happened.from, column, text: format!("!! {what}") });

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::events::{Column, Event, column_of};
 use super::focus::Focus;
-use crate::observations::{Fate, LeaseState, Observations, Received};
+use crate::observations::{AnswerFate, LeaseState, Observations, ReceivedRequest};
 
 /// Writes to the Leases and to the resources that are looked at.
 pub(super) fn all(observations: &Observations, focus: &Focus) -> Vec<Event> {
@@ -43,7 +43,7 @@ fn lease_write(state: &LeaseState, before: Option<&LeaseState>) -> String {
 }
 
 /// Refused writes to Leases too: those that were carried out are seen as the state that they led to.
-fn write(request: &Received, focus: &Focus) -> Option<String> {
+fn write(request: &ReceivedRequest, focus: &Focus) -> Option<String> {
     let path = request.uri.split('?').next().unwrap_or(&request.uri);
     let name = path.rsplit('/').next().unwrap_or(path);
     let refused_by_lease = path.contains("/leases/") && !request.landed && focus.shows_lease(name);
@@ -52,7 +52,7 @@ fn write(request: &Received, focus: &Focus) -> Option<String> {
     (is_write && (of_resource || refused_by_lease)).then(|| {
         let plural = path.trim_end_matches("/status").rsplit('/').nth(1).unwrap_or_default();
         let part = if path.ends_with("/status") { " status" } else { "" };
-        let lost = if request.answer == Fate::Lost { ", answer lost" } else { "" };
+        let lost = if request.answer == AnswerFate::Lost { ", answer lost" } else { "" };
         let on_its_way = on_its_way(request.sent, request.arrived);
         format!("{} {plural}{part}: {}{on_its_way}{lost}", request.method, request.code)
     })
@@ -67,7 +67,7 @@ impl Column {
     /// What stands above it.
     pub(super) fn title(self) -> String {
         match self {
-            Self::Seat(seat) => format!("replica {}", seat.0),
+            Self::Slot(slot) => format!("replica {}", slot.0),
             Self::World => "API server, people".to_owned(),
         }
     }

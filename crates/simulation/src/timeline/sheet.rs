@@ -8,7 +8,7 @@ use comfy_table::{ContentArrangement, Table, presets};
 use super::events::{Column, Event};
 use super::focus::Focus;
 use crate::observations::Observations;
-use crate::schedule::Seat;
+use crate::schedule::Slot;
 use crate::time::TrueTime;
 
 /// More rows than this nobody reads; those nearest to the violation are kept.
@@ -20,7 +20,7 @@ const WIDTH: u16 = 44;
 
 /// A timeline in the making.
 pub(super) struct Sheet {
-    seats: usize,
+    slots: usize,
     violated_at: Option<TrueTime>,
     rows: BTreeMap<TrueTime, Vec<(Column, String)>>,
 }
@@ -28,7 +28,7 @@ pub(super) struct Sheet {
 impl Sheet {
     pub(super) fn new(observations: &Observations, focus: &Focus) -> Self {
         Self {
-            seats: observations.schedule.replicas.len(),
+            slots: observations.schedule.replicas.len(),
             violated_at: focus.violated_at,
             rows: BTreeMap::new(),
         }
@@ -52,8 +52,8 @@ impl fmt::Display for Sheet {
         let shown = self.shown();
         let rows = || self.rows.iter().skip(shown.start).take(shown.len());
         let used: BTreeSet<_> = rows().flat_map(|(_, cells)| cells).map(|(column, _)| *column).collect();
-        let seats = (0..self.seats).map(|seat| Column::Seat(Seat(seat)));
-        let columns: Vec<_> = seats.chain([Column::World]).filter(|column| used.contains(column)).collect();
+        let slots = (0..self.slots).map(|slot| Column::Slot(Slot(slot)));
+        let columns: Vec<_> = slots.chain([Column::World]).filter(|column| used.contains(column)).collect();
 
         let mut table = Table::new();
         table.load_style(presets::UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);

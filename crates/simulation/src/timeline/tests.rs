@@ -7,8 +7,8 @@ use overlap_checker::records::{
 };
 
 use super::*;
-use crate::observations::{Exit, Happened, LeaseSpec, LeaseState, Process};
-use crate::schedule::{Fault, FaultKind, Schedule, Seat};
+use crate::observations::{Exit, LeaseSpec, LeaseState, ObservedFault, Process};
+use crate::schedule::{Fault, FaultKind, Schedule, Slot};
 use crate::time::TrueTime;
 
 const LEASE: &str = "memcached.cache.example.com-shard-1";
@@ -17,13 +17,13 @@ fn at(millis: u64) -> TrueTime {
     TrueTime::after_start(Duration::from_millis(millis))
 }
 
-fn replica(seat: usize) -> Replica {
-    Replica(format!("memcached-operator-{seat}_abc"))
+fn replica(slot: usize) -> Replica {
+    Replica(format!("memcached-operator-{slot}_abc"))
 }
 
-fn record(seat: usize, millis: u64, body: Body) -> Record {
+fn record(slot: usize, millis: u64, body: Body) -> Record {
     Record {
-        replica: replica(seat),
+        replica: replica(slot),
         wall: jiff::Timestamp::UNIX_EPOCH,
         boot: BootTime(millis * 1_000_000),
         boot_id: BootId("true time".into()),
@@ -63,15 +63,15 @@ fn hold(shard: u32, until: u64) -> Body {
 
 /// Two replicas at work on one resource: one was paused.
 fn observations() -> Observations {
-    let process = |seat, ended| Process {
-        seat: Seat(seat),
-        identity: replica(seat),
+    let process = |slot, ended| Process {
+        slot: Slot(slot),
+        identity: replica(slot),
         shards: 1,
         started: at(0),
         ended,
         rate: 1.0,
     };
-    let pause = FaultKind::Pause(Seat(0));
+    let pause = FaultKind::Pause(Slot(0));
     let lasts = Duration::from_secs(4);
     Observations {
         schedule: Schedule { replicas: Schedule::draw(1).replicas[..2].to_vec(), ..Schedule::draw(1) },
@@ -99,7 +99,7 @@ fn observations() -> Observations {
             restored: false,
             annotations: BTreeMap::new(),
         }],
-        faults: vec![Happened {
+        faults: vec![ObservedFault {
             fault: Fault { at: at(52_000), lasts, what: pause },
             from: at(52_000),
             to: at(56_000),
@@ -115,7 +115,7 @@ fn observations() -> Observations {
         converged: None,
         missing: Vec::new(),
         ended: at(90_000),
-        wishes: BTreeMap::new(),
+        desired: BTreeMap::new(),
         objects: BTreeMap::new(),
         panics: Vec::new(),
     }

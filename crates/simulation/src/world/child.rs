@@ -70,7 +70,7 @@ pub(super) fn is_foreign(object: &Value) -> bool {
 }
 
 /// An object of somebody else under the name of a child.
-pub(super) fn strange(child: &Child) -> Value {
+pub(super) fn foreign_object(child: &Child) -> Value {
     let labels = json!({"app": "another"});
     let metadata = json!({"name": child.name, "labels": labels});
     let selector = json!({"matchLabels": labels});

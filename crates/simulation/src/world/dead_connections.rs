@@ -8,8 +8,8 @@ use http::Request;
 use tokio::sync::oneshot;
 
 use super::World;
-use super::request::{Concern, is_first_list, is_of_leases};
-use crate::schedule::{FaultKind, Seat};
+use super::request::{RequestKind, is_first_list, is_of_leases};
+use crate::schedule::{FaultKind, Slot};
 use crate::transport::Answered;
 
 /// Where on a dead connection a message is lost.
@@ -23,16 +23,16 @@ pub(super) enum LostAs {
 
 /// Answers that nobody will ever give. They are kept, as dropping one would be a reset.
 #[derive(Default)]
-pub(super) struct Never(Vec<oneshot::Sender<Answered>>);
+pub(super) struct UnansweredRequests(Vec<oneshot::Sender<Answered>>);
 
 impl World {
-    /// Connections of this seat die, among them those of some watches that are open.
-    pub(super) fn bury_connections(&mut self, seat: Seat, percent: u8, only_work: bool, fault: usize) {
-        for id in self.watches_of(seat) {
+    /// Connections of this slot die, among them those of some watches that are open.
+    pub(super) fn kill_connections(&mut self, slot: Slot, percent: u8, only_work: bool, fault: usize) {
+        for id in self.watches_of(slot) {
             let spared = only_work && self.watches.is_of_leases(id);
-            if !spared && self.network.dice(seat).u8(..100) < percent {
-                self.watches.bury(id);
-                self.ledger.touch_watch(fault);
+            if !spared && self.network.rng(slot).u8(..100) < percent {
+                self.watches.kill(id);
+                self.run_log.touch_watch(fault);
             }
         }
     }
@@ -40,24 +40,24 @@ impl World {
     /// Whether this request goes out on a dead connection: by which fault, and where it is lost.
     pub(super) fn on_dead_connection<B>(
         &mut self,
-        seat: Seat,
+        slot: Slot,
         request: &Request<B>,
     ) -> Option<(usize, LostAs)> {
         let (fault, percent) = self.network.faults().find_map(|(number, fault)| match fault {
-            FaultKind::DeadConnections { seat: whose, percent, only_work }
-                if *whose == seat && !(*only_work && is_of_leases(request)) =>
+            FaultKind::DeadConnections { slot: whose, percent, only_work }
+                if *whose == slot && !(*only_work && is_of_leases(request)) =>
             {
                 Some((number, *percent))
             }
             _ => None,
         })?;
-        let dice = self.network.dice(seat);
-        if dice.u8(..100) >= percent {
+        let rng = self.network.rng(slot);
+        if rng.u8(..100) >= percent {
             return None;
         }
-        let lost_as = if dice.bool() { LostAs::Request } else { LostAs::Answer };
+        let lost_as = if rng.bool() { LostAs::Request } else { LostAs::Answer };
         if is_first_list(request) {
-            self.ledger.touch_list(fault);
+            self.run_log.touch_list(fault);
         }
         Some((fault, lost_as))
     }
@@ -66,15 +66,15 @@ impl World {
     pub(super) fn never_answer(
         &mut self,
         process: usize,
-        concern: Concern,
+        kind: RequestKind,
         reply: oneshot::Sender<Answered>,
     ) {
-        if concern == Concern::LeaseWrite {
+        if kind == RequestKind::LeaseWrite {
             let in_flight = &mut self.processes[process].lease_writes_in_flight;
             *in_flight = in_flight.saturating_sub(1);
         }
         // Clients that have given up are forgotten now and then.
-        self.never.0.retain(|reply| !reply.is_closed());
-        self.never.0.push(reply);
+        self.unanswered.0.retain(|reply| !reply.is_closed());
+        self.unanswered.0.push(reply);
     }
 }

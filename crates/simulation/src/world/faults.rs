@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{Phase, Plan, World};
 use crate::host::Stillness;
 use crate::observations::Exit;
-use crate::schedule::{FaultKind, HandOnLease, LeaseOf, Seat};
+use crate::schedule::{FaultKind, HandOnLease, LeaseOf, Slot};
 use crate::world::names::{LEADER_ELECTION_ID, NAMESPACE};
 
 /// Whom people write over a holder. Nobody renews for it.
@@ -16,18 +16,18 @@ const STRANGER: &str = "stranger";
 impl World {
     pub(super) fn begin_fault(&mut self, number: usize) {
         let fault = self.schedule.faults[number].clone();
-        let seat = fault.what.seat();
-        let process = seat.and_then(|seat| self.in_seat(seat));
+        let slot = fault.what.slot();
+        let process = slot.and_then(|slot| self.in_slot(slot));
         let mut hit = (0, 0);
         for process in &self.processes {
-            if seat.is_none_or(|seat| process.seat == seat) && fault.what.befalls() {
+            if slot.is_none_or(|slot| process.slot == slot) && fault.what.affects() {
                 hit.0 += process.reconciles_running();
                 hit.1 += u64::try_from(process.lease_writes_in_flight).unwrap_or(u64::MAX);
             }
         }
         let befallen = process.map(|process| self.processes[process].identity.clone());
-        self.ledger.fault_begins(self.now, number, &fault, befallen, hit);
-        self.ledger.trace.line(self.now, format_args!("fault {:?}", fault.what));
+        self.run_log.fault_begins(self.now, number, &fault, befallen, hit);
+        self.run_log.trace.line(self.now, format_args!("fault {:?}", fault.what));
         self.network.begin(number, &fault.what);
         self.plan_at(self.now + fault.lasts, Plan::FaultEnds(number));
         match fault.what {
@@ -48,22 +48,22 @@ impl World {
                     self.processes[process].set_wall(by_ms);
                 }
             }
-            FaultKind::TearWatches(seat) => self.tear_watches(seat, number),
+            FaultKind::TearWatches(slot) => self.tear_watches(slot, number),
             // A watch that is open is not asked for again before it ends, and its shard is worked on until then.
-            FaultKind::FailingList { seat, .. } => self.cut_watches(|other| other == seat),
-            FaultKind::DeadConnections { seat, percent, only_work } => {
-                self.bury_connections(seat, percent, only_work, number);
+            FaultKind::FailingList { slot, .. } => self.cut_watches(|other| other == slot),
+            FaultKind::DeadConnections { slot, percent, only_work } => {
+                self.kill_connections(slot, percent, only_work, number);
             }
             FaultKind::Compact => self.compact(number),
             FaultKind::ApiDown | FaultKind::Restore { .. } => {
                 self.api.down = true;
                 self.cut_watches(|_| true);
             }
-            FaultKind::Hand { lease, what } => self.lay_hand(lease, what),
+            FaultKind::Hand { lease, what } => self.tamper_with_lease(lease, what),
             FaultKind::Label { resource, forged } => self.forge_label(resource, forged),
-            FaultKind::Oddity { resource, what } => self.put_oddity(resource, what),
+            FaultKind::Oddity { resource, what } => self.make_undecodable(resource, what),
             FaultKind::StripFinalizer { resource, tenant } => self.strip_finalizer(number, resource, tenant),
-            FaultKind::OtherShards { seat, shards } => self.replace(seat, shards),
+            FaultKind::OtherShards { slot, shards } => self.replace(slot, shards),
             FaultKind::Unsharded { anew, .. } => self.begin_unsharded(anew),
             FaultKind::Dispute { resource } => self.dispute(number, resource),
             FaultKind::Partition { .. }
@@ -81,39 +81,39 @@ impl World {
     pub(super) fn end_fault(&mut self, number: usize) {
         let fault = self.schedule.faults[number].clone();
         self.network.end(number);
-        let befallen = self.ledger.fault_ends(self.now, number);
+        let befallen = self.run_log.fault_ends(self.now, number);
         let same =
             |world: &Self, process: usize| befallen.as_ref() == Some(&world.processes[process].identity);
         match fault.what {
-            FaultKind::Pause(seat) | FaultKind::Suspend(seat) => {
-                if let Some(process) = self.in_seat(seat).filter(|process| same(self, *process)) {
+            FaultKind::Pause(slot) | FaultKind::Suspend(slot) => {
+                if let Some(process) = self.in_slot(slot).filter(|process| same(self, *process)) {
                     self.processes[process].go_on(self.now);
                 }
             }
-            FaultKind::Crash(seat) => self.start(seat),
-            FaultKind::Terminate(seat) => {
+            FaultKind::Crash(slot) => self.start(slot),
+            FaultKind::Terminate(slot) => {
                 // The kubelet's grace period is over.
-                if let Some(process) = self.in_seat(seat).filter(|process| same(self, *process)) {
+                if let Some(process) = self.in_slot(slot).filter(|process| same(self, *process)) {
                     self.take_away(process, Exit::Killed);
                 }
-                self.start(seat);
+                self.start(slot);
             }
-            FaultKind::Partition { seat, .. } | FaultKind::HangWatches(seat) => self.release_watches(seat),
-            FaultKind::TearWatches(seat) => self.tear_watches(seat, number),
-            FaultKind::Oddity { resource, what } => self.take_oddity_back(resource, what),
-            FaultKind::OtherShards { seat, .. } => {
-                self.replace(seat, self.schedule.shards);
+            FaultKind::Partition { slot, .. } | FaultKind::HangWatches(slot) => self.release_watches(slot),
+            FaultKind::TearWatches(slot) => self.tear_watches(slot, number),
+            FaultKind::Oddity { resource, what } => self.make_decodable(resource, what),
+            FaultKind::OtherShards { slot, .. } => {
+                self.replace(slot, self.schedule.shards);
                 self.restore_layout();
             }
             FaultKind::Unsharded { releases, .. } => self.end_unsharded(releases),
-            FaultKind::Children { .. } => self.remove_strangers(number),
+            FaultKind::Children { .. } => self.remove_foreign(number),
             FaultKind::Restore { .. } => {
-                self.api.down = self.ledger.down_by().is_some();
+                self.api.down = self.run_log.down_by().is_some();
                 self.restore(number);
             }
             FaultKind::ApiDown => {
-                self.api.down = self.ledger.down_by().is_some();
-                if self.dice.bool() {
+                self.api.down = self.run_log.down_by().is_some();
+                if self.rng.bool() {
                     self.compact(number);
                 }
             }
@@ -128,13 +128,13 @@ impl World {
         }
     }
 
-    /// Another process in this seat, set to so many shards.
-    fn replace(&mut self, seat: Seat, shards: u16) {
-        if let Some(process) = self.in_seat(seat) {
+    /// Another process in this slot, set to so many shards.
+    fn replace(&mut self, slot: Slot, shards: u16) {
+        if let Some(process) = self.in_slot(slot) {
             self.take_away(process, Exit::Killed);
         }
-        self.shards_in[seat.0] = shards;
-        self.start(seat);
+        self.shards_in[slot.0] = shards;
+        self.start(slot);
     }
 
     /// People do as they are told where a layout stands that is not theirs: they have stopped whoever was set to it, and delete the
@@ -167,14 +167,14 @@ impl World {
     fn compact(&mut self, number: usize) {
         let machine = self.api.machine();
         machine.compact(machine.revision());
-        for seat in 0..self.seats.len() {
-            if self.dice.bool() {
-                self.tear_watches(Seat(seat), number);
+        for slot in 0..self.slots.len() {
+            if self.rng.bool() {
+                self.tear_watches(Slot(slot), number);
             }
         }
     }
 
-    fn lay_hand(&mut self, lease: LeaseOf, what: HandOnLease) {
+    fn tamper_with_lease(&mut self, lease: LeaseOf, what: HandOnLease) {
         let Some(name) = self.lease_name(lease) else { return };
         let uri = format!("/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases/{name}");
         match what {
@@ -197,9 +197,9 @@ impl World {
         match lease {
             LeaseOf::Coordinator => Some(LEADER_ELECTION_ID.to_owned()),
             LeaseOf::Shard(shard) => Some(format!("{LEADER_ELECTION_ID}-shard-{shard}")),
-            LeaseOf::Member(seat) => {
-                let identity = &self.processes[self.in_seat(seat)?].identity;
-                self.ledger.member_lease_of(identity)
+            LeaseOf::Member(slot) => {
+                let identity = &self.processes[self.in_slot(slot)?].identity;
+                self.run_log.member_lease_of(identity)
             }
         }
     }
@@ -207,7 +207,7 @@ impl World {
 
 impl FaultKind {
     /// Whether it hits whatever runs when it begins; else it hits messages, one by one.
-    fn befalls(&self) -> bool {
+    fn affects(&self) -> bool {
         !matches!(
             self,
             Self::Slow { .. }

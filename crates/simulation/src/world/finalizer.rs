@@ -8,7 +8,7 @@ use memcached_operator::crd::DOMAIN;
 use serde_json::{Value, json};
 
 use super::World;
-use super::players::resource_name;
+use super::actors::resource_name;
 use crate::mutants;
 use crate::schedule::ResourceIndex;
 use crate::world::names::NAMESPACE;
@@ -61,8 +61,8 @@ impl World {
             let code = self.api.attempt(self.now, Method::PATCH, &uri, Some(&patch)).status;
             let in_force = !mutants::active(mutants::Mutant::NoFinalizerPolicy);
             assert_eq!(code, if in_force { 422 } else { 200 }, "a tenant strips the finalizer of {name}");
-            self.ledger.trace.line(self.now, format_args!("strip the finalizer of {name}: {code}"));
-            self.ledger.touch_message(fault);
+            self.run_log.trace.line(self.now, format_args!("strip the finalizer of {name}: {code}"));
+            self.run_log.touch_message(fault);
             self.show_changes(self.now);
         }
         self.create(resource, Some(tenant));

@@ -23,10 +23,10 @@ impl World {
     pub(super) fn finish(mut self) -> Run {
         let shapes = self.api.shapes();
         let objects = self.objects();
-        if self.ledger.converged.is_some() {
-            self.ledger.missing.clear();
+        if self.run_log.converged.is_some() {
+            self.run_log.missing.clear();
         }
-        let wishes = self.players.wishes();
+        let desired = self.actors.desired();
         let mut processes = Vec::new();
         let mut records = Vec::new();
         for process in self.processes {
@@ -36,22 +36,22 @@ impl World {
         records.sort_by_key(|record: &overlap_checker::records::Record| record.boot);
         // The process is about to end, and an API server that ran for hours has much to take down.
         std::mem::forget(self.api);
-        let ledger = self.ledger;
-        let trace = ledger.trace;
+        let run_log = self.run_log;
+        let trace = run_log.trace;
         let observations = Observations {
             schedule: self.schedule,
             processes,
             records,
-            requests: ledger.requests,
-            leases: ledger.leases,
-            children: ledger.children,
-            faults: ledger.faults,
-            restores: ledger.restores,
-            quiet_from: ledger.quiet_from,
-            converged: ledger.converged,
-            missing: ledger.missing,
+            requests: run_log.requests,
+            leases: run_log.leases,
+            children: run_log.children,
+            faults: run_log.faults,
+            restores: run_log.restores,
+            quiet_from: run_log.quiet_from,
+            converged: run_log.converged,
+            missing: run_log.missing,
             ended: self.now,
-            wishes,
+            desired,
             objects,
             panics: crate::panics::take(),
         };

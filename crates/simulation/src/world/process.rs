@@ -17,7 +17,7 @@ use super::{Plan, World};
 use crate::clock::{EPOCH, MachineClock};
 use crate::host::{Delivery, Host, Stillness};
 use crate::observations::{self, Exit};
-use crate::schedule::{Schedule, Seat};
+use crate::schedule::{Schedule, Slot};
 use crate::time::TrueTime;
 use crate::transport::{Sent, Wire};
 
@@ -32,7 +32,7 @@ const RESTARTS_AFTER: Duration = Duration::from_secs(3);
 
 /// One process, running or ended.
 pub(super) struct Process {
-    pub(super) seat: Seat,
+    pub(super) slot: Slot,
     pub(super) identity: Replica,
     shards: u16,
     /// Lease writes that have not reached the server.
@@ -83,23 +83,23 @@ impl RecordSink for Sink {
 }
 
 impl World {
-    /// Starts a process in this seat, if there is none.
-    pub(super) fn start(&mut self, seat: Seat) {
-        if self.seats[seat.0].is_some() {
+    /// Starts a process in this slot, if there is none.
+    pub(super) fn start(&mut self, slot: Slot) {
+        if self.slots[slot.0].is_some() {
             return;
         }
         let number = self.processes.len();
-        let shards = self.shards_in[seat.0];
-        let process = Process::start(&self.schedule, seat, shards, number, self.now);
-        self.ledger.trace.line(self.now, format_args!("start {}", process.identity));
-        self.seats[seat.0] = Some(number);
+        let shards = self.shards_in[slot.0];
+        let process = Process::start(&self.schedule, slot, shards, number, self.now);
+        self.run_log.trace.line(self.now, format_args!("start {}", process.identity));
+        self.slots[slot.0] = Some(number);
         self.processes.push(process);
     }
 
     /// Everyone who should be there is started.
-    pub(super) fn fill_seats(&mut self) {
-        for seat in 0..self.seats.len() {
-            self.start(Seat(seat));
+    pub(super) fn fill_slots(&mut self) {
+        for slot in 0..self.slots.len() {
+            self.start(Slot(slot));
         }
     }
 
@@ -108,11 +108,11 @@ impl World {
         let now = self.now;
         let ended = &mut self.processes[process];
         ended.destroy(now, exit);
-        let (identity, seat) = (ended.identity.clone(), ended.seat);
-        self.ledger.trace.line(now, format_args!("end {identity} {exit:?}"));
+        let (identity, slot) = (ended.identity.clone(), ended.slot);
+        self.run_log.trace.line(now, format_args!("end {identity} {exit:?}"));
         self.forget_watches(process);
-        if self.seats[seat.0] == Some(process) {
-            self.seats[seat.0] = None;
+        if self.slots[slot.0] == Some(process) {
+            self.slots[slot.0] = None;
         }
     }
 
@@ -120,29 +120,29 @@ impl World {
     pub(super) fn collect_ends(&mut self) {
         for process in 0..self.processes.len() {
             let Some(exit) = self.processes[process].has_ended() else { continue };
-            let seat = self.processes[process].seat;
+            let slot = self.processes[process].slot;
             self.take_away(process, exit);
             if exit != Exit::Clean {
-                self.plan_at(self.now + RESTARTS_AFTER, Plan::Start(seat));
+                self.plan_at(self.now + RESTARTS_AFTER, Plan::Start(slot));
             }
         }
         for process in &self.processes {
-            process.trace(&mut self.ledger.trace);
+            process.trace(&mut self.run_log.trace);
         }
     }
 
-    pub(super) fn in_seat(&self, seat: Seat) -> Option<usize> {
-        self.seats[seat.0]
+    pub(super) fn in_slot(&self, slot: Slot) -> Option<usize> {
+        self.slots[slot.0]
     }
 }
 
 impl Process {
-    fn start(schedule: &Schedule, seat: Seat, shards: u16, number: usize, now: TrueTime) -> Self {
-        let spec = schedule.replicas[seat.0];
+    fn start(schedule: &Schedule, slot: Slot, shards: u16, number: usize, now: TrueTime) -> Self {
+        let spec = schedule.replicas[slot.0];
         let clock = MachineClock::new(now, spec.uptime, spec.drift_ppm, spec.wall_offset_ms);
         let wire = Wire::new(Arc::clone(&clock));
         let notes = Arc::new(Notes::default());
-        let identity = Identity::of_pod(&format!("memcached-operator-{}", seat.0), &format!("{number:04}"))
+        let identity = Identity::of_pod(&format!("memcached-operator-{}", slot.0), &format!("{number:04}"))
             .expect("it is not empty");
         let seed = crate::seed::stream(schedule.seed, &format!("process {number}")).u64(..);
         let sink = Sink { notes: Arc::clone(&notes), wire: Arc::clone(&wire), clock: Arc::clone(&clock) };
@@ -172,7 +172,7 @@ impl Process {
         };
         let host = Host::boot(Arc::clone(&clock), main).expect("a runtime without I/O needs nothing");
         Self {
-            seat,
+            slot,
             identity: Replica(identity.to_string()),
             shards,
             lease_writes_in_flight: 0,
@@ -292,7 +292,7 @@ impl Process {
 
     pub(super) fn conclude(self) -> observations::Process {
         observations::Process {
-            seat: self.seat,
+            slot: self.slot,
             identity: self.identity,
             shards: self.shards,
             started: self.started,

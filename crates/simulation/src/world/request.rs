@@ -5,7 +5,7 @@ use http::{Method, Request, header};
 
 /// What a request is to the ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Concern {
+pub(super) enum RequestKind {
     /// A write of a Lease.
     LeaseWrite,
     /// Something that a reconcile asked for.
@@ -14,13 +14,13 @@ pub(super) enum Concern {
     Other,
 }
 
-impl Concern {
+impl RequestKind {
     /// The stamper and Lease traffic have User-Agents of their own.
     pub(super) fn of(request: &Request<Bytes>) -> Self {
         let path = request.uri().path();
         let reads = request.method() == Method::GET;
         if is_of_leases(request) {
-            return if reads { Concern::Other } else { Concern::LeaseWrite };
+            return if reads { RequestKind::Other } else { RequestKind::LeaseWrite };
         }
         let collection = reads
             && request
@@ -28,9 +28,9 @@ impl Concern {
                 .query()
                 .is_some_and(|query| query.contains("watch=") || query.contains("labelSelector="));
         if collection || user_agent(request).contains("-stamper/") || path.contains("/events") {
-            return Concern::Other;
+            return RequestKind::Other;
         }
-        Concern::Reconcile
+        RequestKind::Reconcile
     }
 }
 

@@ -6,7 +6,7 @@ use memcached_operator::crd::DOMAIN;
 use serde_json::Value;
 
 use super::World;
-use crate::observations::Wish;
+use crate::observations::DesiredSpec;
 use crate::world::names::{LEADER_ELECTION_ID, NAMESPACE};
 
 impl World {
@@ -18,22 +18,22 @@ impl World {
             return unowned;
         }
         let resources = self.objects_of(&["memcacheds"]);
-        let wishes = self.players.wishes();
-        let unlike = wishes.iter().flat_map(|(name, wish)| {
+        let desired = self.actors.desired();
+        let unlike = desired.iter().flat_map(|(name, wish)| {
             let resource = resources.get(&format!("memcacheds/{name}"));
             let faults =
                 resource.map_or_else(|| vec!["not there"], |resource| resource_unlike(wish, resource));
             faults.into_iter().map(move |fault| format!("{name}: {fault}"))
         });
-        let missing: Vec<String> = unlike.chain(left_over(&resources, &wishes)).collect();
+        let missing: Vec<String> = unlike.chain(left_over(&resources, &desired)).collect();
         if !missing.is_empty() {
             return missing;
         }
         let children = self.objects_of(&["statefulsets", "services", "poddisruptionbudgets"]);
-        let unlike = wishes.iter().flat_map(|(name, wish)| {
+        let unlike = desired.iter().flat_map(|(name, wish)| {
             children_unlike(name, wish, &children).into_iter().map(move |fault| format!("{name}: {fault}"))
         });
-        unlike.chain(left_over(&children, &wishes)).collect()
+        unlike.chain(left_over(&children, &desired)).collect()
     }
 
     /// Everything that the operator has to do with, by `<plural>/<name>`.
@@ -79,16 +79,16 @@ impl World {
 }
 
 /// What is there although nobody wants it any more.
-fn left_over(objects: &BTreeMap<String, &Value>, wishes: &BTreeMap<String, Wish>) -> Vec<String> {
+fn left_over(objects: &BTreeMap<String, &Value>, desired: &BTreeMap<String, DesiredSpec>) -> Vec<String> {
     let unwanted = objects.keys().filter_map(|key| {
         let (plural, name) = key.split_once('/')?;
-        (!wishes.contains_key(name)).then(|| format!("{name}: deleted, but there is still one of {plural}"))
+        (!desired.contains_key(name)).then(|| format!("{name}: deleted, but there is still one of {plural}"))
     });
     unwanted.collect()
 }
 
 /// What is not as this wish says in the resource itself.
-fn resource_unlike(wish: &Wish, resource: &Value) -> Vec<&'static str> {
+fn resource_unlike(wish: &DesiredSpec, resource: &Value) -> Vec<&'static str> {
     let (metadata, spec, status) = (&resource["metadata"], &resource["spec"], &resource["status"]);
     let bucket = metadata["labels"][format!("{DOMAIN}/bucket")].as_str();
     let recorded = status["bucket"].as_u64().map(|bucket| bucket.to_string());
@@ -103,7 +103,7 @@ fn resource_unlike(wish: &Wish, resource: &Value) -> Vec<&'static str> {
 }
 
 /// What is not as this wish says in its children.
-fn children_unlike(name: &str, wish: &Wish, children: &BTreeMap<String, &Value>) -> Vec<&'static str> {
+fn children_unlike(name: &str, wish: &DesiredSpec, children: &BTreeMap<String, &Value>) -> Vec<&'static str> {
     let there = |plural: &str| children.contains_key(&format!("{plural}/{name}"));
     let set = children.get(&format!("statefulsets/{name}")).copied().unwrap_or(&Value::Null);
     let argument = Value::from(wish.memory.to_string());

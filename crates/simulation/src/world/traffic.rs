@@ -9,13 +9,13 @@ use tokio::sync::oneshot;
 
 use super::child::Child;
 use super::dead_connections::LostAs;
-use super::request::{Concern, user_agent};
+use super::request::{RequestKind, user_agent};
 use super::watches::Watched;
-use super::{AtServer, World};
+use super::{ServerEvent, World};
 use crate::api::troubled;
-use crate::network::Passage;
-use crate::observations::{Fate, Received};
-use crate::schedule::{ApiTrouble, FaultKind, Listed, Seat};
+use crate::network::Transmission;
+use crate::observations::{AnswerFate, ReceivedRequest};
+use crate::schedule::{ApiTrouble, FaultKind, Listed, Slot};
 use crate::time::TrueTime;
 use crate::transport::{AnswerBody, Answered, Broken, Sent, whole};
 
@@ -43,86 +43,88 @@ impl World {
     }
 
     fn send(&mut self, process: usize, message: Sent) {
-        let seat = self.processes[process].seat;
-        let concern = Concern::of(&message.request);
+        let slot = self.processes[process].slot;
+        let kind = RequestKind::of(&message.request);
         let Sent { at, recorded, request, reply } = message;
-        if concern == Concern::LeaseWrite {
+        if kind == RequestKind::LeaseWrite {
             self.processes[process].lease_writes_in_flight += 1;
         }
         if let Some((by, noticed, arrives)) =
-            self.network.breaks(seat, at, concern == Concern::Reconcile && request.method() != Method::GET)
+            self.network.breaks(slot, at, kind == RequestKind::Reconcile && request.method() != Method::GET)
         {
             let (unheard, _) = oneshot::channel();
-            self.answer_at(process, noticed, concern, reply, Err(Broken::Reset));
+            self.answer_at(process, noticed, kind, reply, Err(Broken::Reset));
             if request.method() == Method::GET {
-                self.ledger.touch(by, concern);
+                self.run_log.touch(by, kind);
                 return;
             }
-            if concern == Concern::LeaseWrite {
+            if kind == RequestKind::LeaseWrite {
                 self.processes[process].lease_writes_in_flight += 1;
             }
             let touched_by = vec![by];
             let arrival =
                 Arrival { process, sent: at, recorded, request, reply: unheard, touched_by, abandoned: true };
-            self.serve_at(arrives, AtServer::Arrives(Box::new(arrival)));
+            self.serve_at(arrives, ServerEvent::Arrives(Box::new(arrival)));
             return;
         }
-        if let Some((by, lost_as)) = self.on_dead_connection(seat, &request) {
-            self.ledger.touch(by, concern);
-            self.never_answer(process, concern, reply);
+        if let Some((by, lost_as)) = self.on_dead_connection(slot, &request) {
+            self.run_log.touch(by, kind);
+            self.never_answer(process, kind, reply);
             if lost_as == LostAs::Answer {
                 self.arrive_unheard(
                     process,
-                    concern,
+                    kind,
                     Sent { at, recorded, request, reply: oneshot::channel().0 },
                 );
             }
             return;
         }
-        match self.network.request(seat, at) {
-            Passage::Arrives { at: arrives, delayed_by } => {
+        match self.network.request(slot, at) {
+            Transmission::Arrives { at: arrives, delayed_by } => {
                 if let Some(child) = Child::named_by(&request).filter(|_| request.method() == Method::PATCH) {
-                    self.forestall(arrives, &child);
+                    self.change_before_write(arrives, &child);
                 }
                 let touched_by: Vec<usize> = delayed_by.into_iter().collect();
                 let arrival =
                     Arrival { process, sent: at, recorded, request, reply, touched_by, abandoned: false };
-                self.serve_at(arrives, AtServer::Arrives(Box::new(arrival)));
+                self.serve_at(arrives, ServerEvent::Arrives(Box::new(arrival)));
             }
-            Passage::Lost { noticed, by } => {
-                self.ledger.touch(by, concern);
-                self.answer_at(process, noticed, concern, reply, Err(Broken::Reset));
+            Transmission::Lost { noticed, by } => {
+                self.run_log.touch(by, kind);
+                self.answer_at(process, noticed, kind, reply, Err(Broken::Reset));
             }
         }
     }
 
     /// A request is on its way whose answer nobody will hear.
-    fn arrive_unheard(&mut self, process: usize, concern: Concern, message: Sent) {
+    fn arrive_unheard(&mut self, process: usize, kind: RequestKind, message: Sent) {
         let Sent { at, recorded, request, reply } = message;
-        let seat = self.processes[process].seat;
-        let Passage::Arrives { at: arrives, delayed_by } = self.network.request(seat, at) else { return };
-        if concern == Concern::LeaseWrite {
+        let slot = self.processes[process].slot;
+        let Transmission::Arrives { at: arrives, delayed_by } = self.network.request(slot, at) else {
+            return;
+        };
+        if kind == RequestKind::LeaseWrite {
             self.processes[process].lease_writes_in_flight += 1;
         }
         let touched_by = delayed_by.into_iter().collect();
         let arrival = Arrival { process, sent: at, recorded, request, reply, touched_by, abandoned: true };
-        self.serve_at(arrives, AtServer::Arrives(Box::new(arrival)));
+        self.serve_at(arrives, ServerEvent::Arrives(Box::new(arrival)));
     }
 
     /// A request reaches the server.
     pub(super) fn arrive(&mut self, at: TrueTime, arrival: Arrival) {
         let Arrival { process, sent, recorded, request, reply, touched_by, abandoned } = arrival;
-        let seat = self.processes[process].seat;
-        let concern = Concern::of(&request);
+        let slot = self.processes[process].slot;
+        let kind = RequestKind::of(&request);
         for fault in touched_by {
-            self.ledger.touch(fault, concern);
+            self.run_log.touch(fault, kind);
         }
         if self.api.down {
-            if let Some(fault) = self.ledger.down_by() {
-                self.ledger.touch(fault, concern);
+            if let Some(fault) = self.run_log.down_by() {
+                self.run_log.touch(fault, kind);
             }
-            let back = at + self.network.latency(seat);
-            self.answer_at(process, back, concern, reply, Err(Broken::Refused));
+            let back = at + self.network.latency(slot);
+            self.answer_at(process, back, kind, reply, Err(Broken::Refused));
             return;
         }
         let trouble = self.trouble(process, &request);
@@ -138,7 +140,7 @@ impl World {
             ))
         );
         if let Some((fault, _)) = trouble {
-            self.ledger.touch(fault, concern);
+            self.run_log.touch(fault, kind);
         }
         let child = Child::named_by(&request);
         let before = child.as_ref().and_then(|child| self.state_of(child));
@@ -154,7 +156,7 @@ impl World {
             (None, Some(Reply::Watch(watch))) => ((opened(), None), Some(watch)),
             (None, None) => unreachable!("without trouble a request is carried out"),
         };
-        let mut received = Received {
+        let mut received = ReceivedRequest {
             by: Some(self.processes[process].identity.clone()),
             user_agent: user_agent(&request),
             sent,
@@ -164,36 +166,38 @@ impl World {
             uri: request.uri().to_string(),
             code: answer.0.status,
             landed: succeeded,
-            answer: Fate::Lost,
+            answer: AnswerFate::Lost,
         };
-        let passage = self.network.answer(seat, at);
-        if let (Passage::Arrives { at: back, .. }, true) =
-            (passage, self.processes[process].is_there() && !abandoned)
+        let transmission = self.network.answer(slot, at);
+        if let (Transmission::Arrives { at: back, .. }, true) =
+            (transmission, self.processes[process].is_there() && !abandoned)
         {
-            received.answer = Fate::Delivered(back.since(at));
+            received.answer = AnswerFate::Delivered(back.since(at));
         }
         if let Some(child) = child {
             self.note_child(&child, before, &received);
         }
-        if let (Fate::Delivered(after), Some(plural)) = (received.answer, Child::kind_asked_for(&request)) {
+        if let (AnswerFate::Delivered(after), Some(plural)) =
+            (received.answer, Child::kind_asked_for(&request))
+        {
             self.note_listed(process, at, at + after, plural, &answer.0);
         }
         self.note_request(received, &request);
-        match passage {
-            Passage::Arrives { at: back, delayed_by } => {
+        match transmission {
+            Transmission::Arrives { at: back, delayed_by } => {
                 if let Some(fault) = delayed_by {
-                    self.ledger.touch(fault, concern);
+                    self.run_log.touch(fault, kind);
                 }
                 let response = if let Some(watch) = watch {
                     self.open_watch(process, at, back, watch, Watched::by(&request))
                 } else {
                     response(answer)
                 };
-                self.answer_at(process, back, concern, reply, Ok(response));
+                self.answer_at(process, back, kind, reply, Ok(response));
             }
-            Passage::Lost { noticed, by } => {
-                self.ledger.touch(by, concern);
-                self.answer_at(process, noticed, concern, reply, Err(Broken::Reset));
+            Transmission::Lost { noticed, by } => {
+                self.run_log.touch(by, kind);
+                self.answer_at(process, noticed, kind, reply, Err(Broken::Reset));
             }
         }
         self.show_changes(at);
@@ -203,11 +207,11 @@ impl World {
         &mut self,
         process: usize,
         at: TrueTime,
-        concern: Concern,
+        kind: RequestKind,
         reply: oneshot::Sender<Answered>,
         answered: Answered,
     ) {
-        if concern == Concern::LeaseWrite {
+        if kind == RequestKind::LeaseWrite {
             let in_flight = &mut self.processes[process].lease_writes_in_flight;
             *in_flight = in_flight.saturating_sub(1);
         }
@@ -217,8 +221,8 @@ impl World {
 
     /// The trouble that the server has with this request, if it has any.
     fn trouble(&mut self, process: usize, request: &Request<Bytes>) -> Option<(usize, ApiTrouble)> {
-        let seat = self.processes[process].seat;
-        if let Some(refused) = self.refused_list(seat, request) {
+        let slot = self.processes[process].slot;
+        if let Some(refused) = self.refused_list(slot, request) {
             return Some(refused);
         }
         let troubles: Vec<(usize, ApiTrouble, u8)> = self
@@ -229,17 +233,17 @@ impl World {
                 _ => None,
             })
             .collect();
-        let dice = self.network.dice(seat);
+        let rng = self.network.rng(slot);
         let updates = [Method::PUT, Method::PATCH].contains(request.method());
         troubles
             .into_iter()
             .filter(|(_, trouble, _)| *trouble != ApiTrouble::Conflict || updates)
-            .find(|(_, _, percent)| dice.u8(..100) < *percent)
+            .find(|(_, _, percent)| rng.u8(..100) < *percent)
             .map(|(number, trouble, _)| (number, trouble))
     }
 
-    /// The fault by which this seat may not list what it asks for.
-    fn refused_list(&self, seat: Seat, request: &Request<Bytes>) -> Option<(usize, ApiTrouble)> {
+    /// The fault by which this slot may not list what it asks for.
+    fn refused_list(&self, slot: Slot, request: &Request<Bytes>) -> Option<(usize, ApiTrouble)> {
         if request.method() != Method::GET {
             return None;
         }
@@ -249,8 +253,8 @@ impl World {
             Listed::Leases => "leases",
         };
         self.network.faults().find_map(|(number, fault)| match fault {
-            FaultKind::FailingList { seat: whose, of, forbidden }
-                if *whose == seat && request.uri().path().ends_with(&format!("/{}", listed(*of))) =>
+            FaultKind::FailingList { slot: whose, of, forbidden }
+                if *whose == slot && request.uri().path().ends_with(&format!("/{}", listed(*of))) =>
             {
                 Some((number, if *forbidden { ApiTrouble::Forbidden } else { ApiTrouble::InternalError }))
             }
@@ -258,10 +262,10 @@ impl World {
         })
     }
 
-    /// How long the next message to this seat takes.
+    /// How long the next message to this slot takes.
     pub(super) fn latency_to(&mut self, process: usize) -> Duration {
-        let seat = self.processes[process].seat;
-        self.network.latency(seat)
+        let slot = self.processes[process].slot;
+        self.network.latency(slot)
     }
 }
 

@@ -14,7 +14,7 @@ use crate::world::names::{LEADER_ELECTION_ID, NAMESPACE};
 
 /// How often it looks while it does not hold the Lease. client-go looks each RetryPeriod; whoever watches would be there first nearly
 /// always, and the case that counts is that it was not.
-const LOOKS: Duration = Duration::from_millis(20);
+const CONVERGENCE_CHECKS: Duration = Duration::from_millis(20);
 
 const LEASES: &str = "/apis/coordination.k8s.io/v1/namespaces/default/leases";
 
@@ -41,10 +41,10 @@ impl World {
         }
     }
 
-    pub(super) fn attend_unsharded(&mut self) {
+    pub(super) fn run_unsharded(&mut self) {
         let Some(mut unsharded) = self.unsharded.take() else { return };
         let timings = self.schedule.timings;
-        let mut again = LOOKS;
+        let mut again = CONVERGENCE_CHECKS;
         if !self.api.down {
             let lease = self.coordinator_lease();
             let (held, free) = match &lease {

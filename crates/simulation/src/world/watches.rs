@@ -11,8 +11,8 @@ use tokio::sync::mpsc;
 
 use super::child::Child;
 use super::request::is_of_leases;
-use super::{AtServer, World};
-use crate::schedule::{FaultKind, Seat};
+use super::{ServerEvent, World};
+use crate::schedule::{FaultKind, Slot};
 use crate::time::TrueTime;
 use crate::transport::{AnswerBody, Broken, stream};
 
@@ -75,7 +75,7 @@ impl Watches {
     }
 
     /// Its connection is dead: it shows nothing any more, not even its end.
-    pub(super) fn bury(&mut self, id: WatchId) {
+    pub(super) fn kill(&mut self, id: WatchId) {
         if let Some(open) = self.open.remove(&id) {
             self.dead.retain(|frames| !frames.is_closed());
             self.dead.push(open.frames);
@@ -112,9 +112,9 @@ impl World {
         let bookmarks = watch.wants_bookmarks();
         let open = Open { process, of, watch, frames, last: answered, held_back: Vec::new() };
         self.watches.open.insert(id, open);
-        self.serve_at(at + lasts, AtServer::WatchEnds(id));
+        self.serve_at(at + lasts, ServerEvent::WatchEnds(id));
         if bookmarks {
-            self.serve_at(at + BOOKMARKS, AtServer::Bookmark(id));
+            self.serve_at(at + BOOKMARKS, ServerEvent::Bookmark(id));
         }
         Response::builder()
             .header(header::CONTENT_TYPE, "application/json")
@@ -130,7 +130,7 @@ impl World {
             return;
         }
         self.watches.sweep();
-        self.attend_workloads(at);
+        self.update_workloads(at);
         let ids: Vec<WatchId> = self.watches.open.keys().copied().collect();
         for id in ids {
             let Some(open) = self.watches.open.get_mut(&id) else { continue };
@@ -150,15 +150,15 @@ impl World {
         if let Some(bookmark) = self.api.machine().bookmark(&mut open.watch) {
             self.show(at, id, Bytes::from(format!("{bookmark}\n")));
         }
-        self.serve_at(at + BOOKMARKS, AtServer::Bookmark(id));
+        self.serve_at(at + BOOKMARKS, ServerEvent::Bookmark(id));
     }
 
     fn show(&mut self, at: TrueTime, id: WatchId, line: Bytes) {
         let Some(open) = self.watches.open.get_mut(&id) else { return };
-        let seat = self.processes[open.process].seat;
-        if let Some(fault) = self.network.hung(seat) {
+        let slot = self.processes[open.process].slot;
+        if let Some(fault) = self.network.hung(slot) {
             open.held_back.push(line);
-            self.ledger.touch_message(fault);
+            self.run_log.touch_message(fault);
             return;
         }
         self.carry(at, id, Ok(line));
@@ -175,7 +175,7 @@ impl World {
         {
             self.note_shown(process, at, arrives, plural, &event["object"]);
             if let Some(child) = Child::of_kind(plural, &event["object"]) {
-                self.follow(arrives, &child);
+                self.change_after_read(arrives, &child);
             }
         }
         self.deliver(process, arrives, move || drop(frames.send(frame)));
@@ -186,25 +186,25 @@ impl World {
 
     /// How much this watch lags, if watches do: always the same for one watch, and another for each.
     fn lag(&mut self, process: usize, id: WatchId) -> Duration {
-        let seat = self.processes[process].seat;
+        let slot = self.processes[process].slot;
         let lagging = self.network.faults().find_map(|(number, fault)| match fault {
-            FaultKind::LagWatches { seat: whose, by } if *whose == seat => Some((number, *by)),
+            FaultKind::LagWatches { slot: whose, by } if *whose == slot => Some((number, *by)),
             _ => None,
         });
         let Some((fault, by)) = lagging else { return Duration::ZERO };
-        self.ledger.touch_message(fault);
+        self.run_log.touch_message(fault);
         by.mul_f64(fastrand::Rng::with_seed(id.0 ^ self.schedule.seed).f64())
     }
 
     /// Watches that hung go on, late, or break. To be called after the fault has ended.
-    pub(super) fn release_watches(&mut self, seat: Seat) {
-        if self.network.hung(seat).is_some() {
+    pub(super) fn release_watches(&mut self, slot: Slot) {
+        if self.network.hung(slot).is_some() {
             return;
         }
-        for id in self.watches_of(seat) {
+        for id in self.watches_of(slot) {
             let Some(open) = self.watches.open.get_mut(&id) else { continue };
             let held_back = std::mem::take(&mut open.held_back);
-            if held_back.is_empty() || self.dice.bool() {
+            if held_back.is_empty() || self.rng.bool() {
                 for line in held_back {
                     self.carry(self.now, id, Ok(line));
                 }
@@ -215,14 +215,14 @@ impl World {
         }
     }
 
-    /// Breaks some of a seat's watches, each in one of the ways in which connections break.
-    pub(super) fn tear_watches(&mut self, seat: Seat, fault: usize) {
-        for id in self.watches_of(seat) {
-            let kind = self.dice.u8(..4);
+    /// Breaks some of a slot's watches, each in one of the ways in which connections break.
+    pub(super) fn tear_watches(&mut self, slot: Slot, fault: usize) {
+        for id in self.watches_of(slot) {
+            let kind = self.rng.u8(..4);
             if kind == 0 {
                 continue;
             }
-            self.ledger.touch_message(fault);
+            self.run_log.touch_message(fault);
             match kind {
                 1 => {}
                 2 => self.carry(self.now, id, Ok(Bytes::from_static(b"{\"type\":\"MODIFIED\",\"obj"))),
@@ -232,9 +232,9 @@ impl World {
         }
     }
 
-    /// Breaks all watches of these seats, as a restart of the server does.
-    pub(super) fn cut_watches(&mut self, whose: impl Fn(Seat) -> bool) {
-        for id in self.watches.of(|process| whose(self.processes[process].seat)) {
+    /// Breaks all watches of these slots, as a restart of the server does.
+    pub(super) fn cut_watches(&mut self, whose: impl Fn(Slot) -> bool) {
+        for id in self.watches.of(|process| whose(self.processes[process].slot)) {
             self.carry(self.now, id, Err(Broken::Reset));
             self.watches.end(id);
         }
@@ -247,7 +247,7 @@ impl World {
         }
     }
 
-    pub(super) fn watches_of(&self, seat: Seat) -> Vec<WatchId> {
-        self.watches.of(|process| self.processes[process].seat == seat)
+    pub(super) fn watches_of(&self, slot: Slot) -> Vec<WatchId> {
+        self.watches.of(|process| self.processes[process].slot == slot)
     }
 }

@@ -9,9 +9,9 @@ use memcached_operator::crd::DOMAIN;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{AtServer, World, definition};
+use super::{ServerEvent, World, definition};
 use crate::network::between;
-use crate::observations::Wish;
+use crate::observations::DesiredSpec;
 use crate::schedule::{EditKind, Oddity, ResourceIndex, Schedule, Span};
 use crate::seed::stream;
 use crate::time::TrueTime;
@@ -28,25 +28,25 @@ const ODD_CONDITION: &str = "Approved";
 /// A finalizer of a tenant.
 const KEEP: &str = "tenant.example.com/keep";
 
-pub(super) struct Players {
-    dice: fastrand::Rng,
-    wishes: BTreeMap<String, Wish>,
+pub(super) struct Actors {
+    rng: fastrand::Rng,
+    desired: BTreeMap<String, DesiredSpec>,
     /// The stand-in's watch of all StatefulSets.
     workloads: Option<Watch>,
 }
 
-impl Players {
+impl Actors {
     pub(super) fn new(schedule: &Schedule) -> Self {
-        Self { dice: stream(schedule.seed, "players"), wishes: BTreeMap::new(), workloads: None }
+        Self { rng: stream(schedule.seed, "players"), desired: BTreeMap::new(), workloads: None }
     }
 
-    pub(super) fn wishes(&self) -> BTreeMap<String, Wish> {
-        self.wishes.clone()
+    pub(super) fn desired(&self) -> BTreeMap<String, DesiredSpec> {
+        self.desired.clone()
     }
 
     /// What was asked for when the backup was taken is asked for again. Whoever moved a tenant meanwhile will find him back.
-    pub(super) fn restore(&mut self, wishes: BTreeMap<String, Wish>) {
-        self.wishes = wishes;
+    pub(super) fn restore(&mut self, desired: BTreeMap<String, DesiredSpec>) {
+        self.desired = desired;
     }
 }
 
@@ -75,7 +75,7 @@ pub(super) fn resource_name(resource: ResourceIndex) -> String {
 
 impl World {
     /// What is there before the first replica: the definition, the first resources, the stand-in's watch.
-    pub(super) fn furnish(&mut self) {
+    pub(super) fn install(&mut self) {
         let definition = definition::of(&self.schedule);
         let definitions = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
         let accepted = self.api.ask(self.now, Method::POST, definitions, Some(&definition));
@@ -90,33 +90,33 @@ impl World {
     pub(super) fn watch_workloads(&mut self) {
         let watch = http::Request::get(format!("{}?watch=1", stateful_sets())).body(bytes::Bytes::new());
         if let Reply::Watch(watch) = self.api.handle(self.now, &watch.expect("a plain request")) {
-            self.players.workloads = Some(watch);
+            self.actors.workloads = Some(watch);
         }
     }
 
     pub(super) fn edit(&mut self, number: usize) {
         let edit = self.schedule.edits[number].clone();
-        self.ledger.trace.line(self.now, format_args!("edit {:?} {:?}", edit.resource, edit.what));
+        self.run_log.trace.line(self.now, format_args!("edit {:?} {:?}", edit.resource, edit.what));
         let name = resource_name(edit.resource);
         let uri = format!("{}/{name}", memcacheds());
         match edit.what {
             EditKind::Create => self.create(edit.resource, None),
             EditKind::CreateFor(tenant) => self.create(edit.resource, Some(tenant)),
             EditKind::Scale(replicas) => {
-                if let Some(wish) = self.players.wishes.get_mut(&name) {
+                if let Some(wish) = self.actors.desired.get_mut(&name) {
                     wish.replicas = replicas;
                     self.by_hand(Method::PATCH, &uri, Some(&json!({"spec": {"replicas": replicas}})));
                 }
             }
             EditKind::Memory(memory) => {
-                if let Some(wish) = self.players.wishes.get_mut(&name) {
+                if let Some(wish) = self.actors.desired.get_mut(&name) {
                     wish.memory = memory;
                     let patch = json!({"spec": {"memoryLimitMegabytes": memory}});
                     self.by_hand(Method::PATCH, &uri, Some(&patch));
                 }
             }
             EditKind::MoveTenant(tenant) => {
-                if let Some(wish) = self.players.wishes.get_mut(&name) {
+                if let Some(wish) = self.actors.desired.get_mut(&name) {
                     let tenant = format!("tenant-{tenant}");
                     if self.schedule.key_label {
                         wish.keys.push(tenant.clone());
@@ -131,7 +131,7 @@ impl World {
 
     pub(super) fn forge_label(&mut self, resource: ResourceIndex, forged: Option<u8>) {
         let name = resource_name(resource);
-        if self.players.wishes.contains_key(&name) {
+        if self.actors.desired.contains_key(&name) {
             let bucket = forged.map(|bucket| bucket.to_string());
             let patch = json!({"metadata": {"labels": {format!("{DOMAIN}/bucket"): bucket}}});
             self.by_hand(Method::PATCH, &format!("{}/{name}", memcacheds()), Some(&patch));
@@ -139,7 +139,7 @@ impl World {
     }
 
     /// A tenant who may edit his resources puts something odd into one.
-    pub(super) fn put_oddity(&mut self, resource: ResourceIndex, what: Oddity) {
+    pub(super) fn make_undecodable(&mut self, resource: ResourceIndex, what: Oddity) {
         let patch = match what {
             Oddity::BucketLabel => json!({"metadata": {"labels": {format!("{DOMAIN}/bucket"): "0256"}}}),
             Oddity::Spec => json!({"spec": {"extraArgs": ["--por=1"]}}),
@@ -160,7 +160,7 @@ impl World {
     }
 
     /// And takes it back. The label is for the operator to mend.
-    pub(super) fn take_oddity_back(&mut self, resource: ResourceIndex, what: Oddity) {
+    pub(super) fn make_decodable(&mut self, resource: ResourceIndex, what: Oddity) {
         let patch = match what {
             Oddity::BucketLabel => return,
             Oddity::Spec => json!({"spec": {"extraArgs": null}}),
@@ -220,14 +220,14 @@ impl World {
 
     /// A user deletes what he wished for.
     pub(super) fn delete(&mut self, name: &str) {
-        if self.players.wishes.remove(name).is_some() {
+        if self.actors.desired.remove(name).is_some() {
             self.by_hand(Method::DELETE, &format!("{}/{name}", memcacheds()), None);
         }
     }
 
     pub(super) fn create(&mut self, resource: ResourceIndex, tenant: Option<u8>) {
         let name = resource_name(resource);
-        if self.players.wishes.contains_key(&name) {
+        if self.actors.desired.contains_key(&name) {
             return;
         }
         let tenant = tenant.map_or(resource.0 % TENANTS, usize::from);
@@ -244,15 +244,15 @@ impl World {
                 serde_json::from_slice(&created).expect("the server answers with the object");
             let uid = created.metadata.uid;
             let key = if self.schedule.key_label { tenant } else { format!("{NAMESPACE}/{name}") };
-            let wish = Wish { uid, replicas, memory, keys: vec![key], created: self.now };
-            self.players.wishes.insert(name, wish);
+            let wish = DesiredSpec { uid, replicas, memory, keys: vec![key], created: self.now };
+            self.actors.desired.insert(name, wish);
             self.show_changes(self.now);
         }
     }
 
     /// The stand-in sees StatefulSets, and sets out to make their servers ready.
-    pub(super) fn attend_workloads(&mut self, at: TrueTime) {
-        let Some(watch) = &mut self.players.workloads else { return };
+    pub(super) fn update_workloads(&mut self, at: TrueTime) {
+        let Some(watch) = &mut self.actors.workloads else { return };
         let mut unready = Vec::new();
         self.api.look().visit_events(watch, |what, set| {
             let (metadata, status) = (&set["metadata"], &set["status"]);
@@ -261,8 +261,8 @@ impl World {
             }
         });
         for name in unready {
-            let delay = between(&mut self.players.dice, READY_AFTER);
-            self.serve_at(at + delay, AtServer::Ready(name));
+            let delay = between(&mut self.actors.rng, READY_AFTER);
+            self.serve_at(at + delay, ServerEvent::Ready(name));
         }
     }
 

@@ -5,13 +5,13 @@ use std::time::Duration;
 use fastrand::Rng;
 
 use super::Size;
-use super::dice::{between, of};
-use crate::schedule::{LeaseOf, NetworkSpec, ReplicaSpec, ResourceIndex, Seat, TimingsSpec};
+use super::ranges::{between, of};
+use crate::schedule::{LeaseOf, NetworkSpec, ReplicaSpec, ResourceIndex, Slot, TimingsSpec};
 
 /// The installation.
-pub(super) struct Ground {
+pub(super) struct Context {
     pub(super) timings: TimingsSpec,
-    pub(super) seats: usize,
+    pub(super) slots: usize,
     pub(super) shards: u16,
     pub(super) resources: usize,
     pub(super) key_label: bool,
@@ -20,7 +20,7 @@ pub(super) struct Ground {
     pub(super) held_up: Duration,
 }
 
-impl Ground {
+impl Context {
     pub(super) fn new(
         size: &Size,
         key_label: bool,
@@ -30,7 +30,7 @@ impl Ground {
     ) -> Self {
         Self {
             timings,
-            seats: size.replicas,
+            slots: size.replicas,
             shards: size.shards,
             resources: size.resources,
             key_label,
@@ -39,13 +39,13 @@ impl Ground {
         }
     }
 
-    pub(super) fn seat(&self, rng: &mut Rng) -> Seat {
-        Seat(rng.usize(..self.seats))
+    pub(super) fn slot(&self, rng: &mut Rng) -> Slot {
+        Slot(rng.usize(..self.slots))
     }
 
-    /// Any other than this one: there are two seats at least.
-    pub(super) fn other_seat(&self, rng: &mut Rng, than: Seat) -> Seat {
-        Seat((than.0 + rng.usize(1..self.seats)) % self.seats)
+    /// Any other than this one: there are two slots at least.
+    pub(super) fn other_slot(&self, rng: &mut Rng, than: Slot) -> Slot {
+        Slot((than.0 + rng.usize(1..self.slots)) % self.slots)
     }
 
     pub(super) fn resource(&self, rng: &mut Rng) -> ResourceIndex {
@@ -55,7 +55,7 @@ impl Ground {
     pub(super) fn lease(&self, rng: &mut Rng) -> LeaseOf {
         match rng.u8(..6) {
             0 => LeaseOf::Coordinator,
-            1 => LeaseOf::Member(self.seat(rng)),
+            1 => LeaseOf::Member(self.slot(rng)),
             _ => LeaseOf::Shard(rng.u16(..self.shards)),
         }
     }

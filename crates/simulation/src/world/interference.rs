@@ -14,40 +14,40 @@ use embedded_apiserver::Answer;
 use http::Method;
 use serde_json::{Value, json};
 
-use super::{AtServer, World};
-use crate::observations::{ChildAccess, ChildState, Fate, Received};
+use super::{ServerEvent, World};
+use crate::observations::{AnswerFate, ChildAccess, ChildState, ReceivedRequest};
 use crate::schedule::{ChildChange, FaultKind, LEAST_LATENCY};
 use crate::seed::stream;
 use crate::time::TrueTime;
-use crate::world::child::{Child, is_foreign, strange};
+use crate::world::child::{Child, foreign_object, is_foreign};
 use crate::world::names::NAMESPACE;
-use crate::world::request::Concern;
+use crate::world::request::RequestKind;
 
 /// A label that the operator applies and that nothing is selected by.
 const APPLIED: &str = "app.kubernetes.io/name";
 
 /// For how long a changed child is left alone. Watches show the change to all replicas, and each of these shows may be followed by another
 /// change: without a pause they would multiply for ever.
-const LULL: Duration = Duration::from_secs(5);
+const PAUSE_AFTER_CHANGE: Duration = Duration::from_secs(5);
 
 /// Likewise, before a write of it is forestalled: what was refused once may be tried again.
-const LULL_BEFORE_WRITES: Duration = Duration::from_millis(200);
+const PAUSE_BEFORE_WRITES: Duration = Duration::from_millis(200);
 
 /// How many objects of one list somebody may change.
 const FOLLOWED: usize = 4;
 
 /// Who else writes children.
-pub(super) struct Others {
-    dice: fastrand::Rng,
+pub(super) struct Interference {
+    rng: fastrand::Rng,
     /// The foreign objects, each with the fault that they are there for.
-    strangers: Vec<(usize, Child)>,
+    foreign: Vec<(usize, Child)>,
     /// When each child is changed next, or was last, by its URI.
     changes: BTreeMap<String, TrueTime>,
 }
 
-impl Others {
+impl Interference {
     pub(super) fn new(seed: u64) -> Self {
-        Self { dice: stream(seed, "others"), strangers: Vec::new(), changes: BTreeMap::new() }
+        Self { rng: stream(seed, "others"), foreign: Vec::new(), changes: BTreeMap::new() }
     }
 }
 
@@ -69,14 +69,19 @@ impl World {
     }
 
     /// Notes what a request read of a child, or made of it, and lets somebody follow a read.
-    pub(super) fn note_child(&mut self, child: &Child, before: Option<ChildState>, received: &Received) {
+    pub(super) fn note_child(
+        &mut self,
+        child: &Child,
+        before: Option<ChildState>,
+        received: &ReceivedRequest,
+    ) {
         let Some(by) = received.by.clone() else { return };
         let is_read = received.method == "GET";
         let known = match received.answer {
-            Fate::Delivered(after) if received.code < 300 => Some(received.arrived + after),
+            AnswerFate::Delivered(after) if received.code < 300 => Some(received.arrived + after),
             _ => None,
         };
-        self.ledger.children.push(ChildAccess {
+        self.run_log.children.push(ChildAccess {
             by,
             sent: received.sent,
             arrived: received.arrived,
@@ -87,7 +92,7 @@ impl World {
             after: self.state_of(child),
         });
         if is_read && received.code != 504 {
-            self.follow(received.arrived, child);
+            self.change_after_read(received.arrived, child);
         } else if !is_read && received.landed {
             self.answer_in_dispute(received.arrived, child);
         }
@@ -112,7 +117,7 @@ impl World {
             version: text(&metadata["resourceVersion"]),
             foreign: is_foreign(object),
         };
-        self.ledger.children.push(ChildAccess {
+        self.run_log.children.push(ChildAccess {
             by: self.processes[process].identity.clone(),
             sent: at,
             arrived: at,
@@ -139,27 +144,27 @@ impl World {
             self.note_shown(process, at, known, plural, object);
         }
         // A few of them; a list shows many.
-        for object in self.others.dice.choose_multiple(objects, FOLLOWED) {
+        for object in self.interference.rng.choose_multiple(objects, FOLLOWED) {
             if let Some(child) = Child::of_kind(plural, object) {
-                self.follow(known, &child);
+                self.change_after_read(known, &child);
             }
         }
     }
 
     /// Perhaps somebody changes the child soon after a replica has seen it.
-    pub(super) fn follow(&mut self, at: TrueTime, child: &Child) {
-        let soon = Duration::from_millis(self.others.dice.u64(1..=30)).min(LEAST_LATENCY * 3 / 2);
-        self.let_somebody_change(at + soon, child, LULL);
+    pub(super) fn change_after_read(&mut self, at: TrueTime, child: &Child) {
+        let soon = Duration::from_millis(self.interference.rng.u64(1..=30)).min(LEAST_LATENCY * 3 / 2);
+        self.let_somebody_change(at + soon, child, PAUSE_AFTER_CHANGE);
     }
 
     /// Perhaps somebody is quicker than a write of the child that arrives at this time.
-    pub(super) fn forestall(&mut self, arrives: TrueTime, child: &Child) {
-        self.let_somebody_change(arrives, child, LULL_BEFORE_WRITES);
+    pub(super) fn change_before_write(&mut self, arrives: TrueTime, child: &Child) {
+        self.let_somebody_change(arrives, child, PAUSE_BEFORE_WRITES);
     }
 
     /// Perhaps somebody changes the child at this time, unless that has happened lately.
-    fn let_somebody_change(&mut self, at: TrueTime, child: &Child, lull: Duration) {
-        if self.others.changes.get(&child.uri()).is_some_and(|last| at < *last + lull) {
+    fn let_somebody_change(&mut self, at: TrueTime, child: &Child, pause: Duration) {
+        if self.interference.changes.get(&child.uri()).is_some_and(|last| at < *last + pause) {
             return;
         }
         let faults = self.network.faults().filter_map(|(number, fault)| match fault {
@@ -169,10 +174,10 @@ impl World {
         for (fault, change, percent) in faults.collect::<Vec<_>>() {
             // Each child is made once: where none is yet, a foreign object is always quicker.
             let unmade = change == ChildChange::Foreign && self.kept(child).is_none();
-            if self.others.dice.u8(..100) < if unmade { 100 } else { percent } {
+            if self.interference.rng.u8(..100) < if unmade { 100 } else { percent } {
                 let change = Change { fault, child: child.clone(), what: change };
-                self.others.changes.insert(child.uri(), at);
-                self.serve_at(at, AtServer::ChildChanges(Box::new(change)));
+                self.interference.changes.insert(child.uri(), at);
+                self.serve_at(at, ServerEvent::ChildChanges(Box::new(change)));
                 return;
             }
         }
@@ -187,11 +192,11 @@ impl World {
         let changed = match what {
             ChildChange::Edited => self.edit_child(at, &child),
             ChildChange::Remade => self.remake_child(at, &child),
-            ChildChange::Foreign => self.usurp_child(at, fault, &child),
+            ChildChange::Foreign => self.replace_child(at, fault, &child),
         };
         if changed {
-            self.ledger.trace.line(at, format_args!("child {what:?} {}", child.uri()));
-            self.ledger.touch(fault, Concern::Reconcile);
+            self.run_log.trace.line(at, format_args!("child {what:?} {}", child.uri()));
+            self.run_log.touch(fault, RequestKind::Reconcile);
             self.show_changes(at);
         }
     }
@@ -223,25 +228,25 @@ impl World {
             && self.api.ask(at, Method::PATCH, &restored, Some(&backup)).is_some()
     }
 
-    fn usurp_child(&mut self, at: TrueTime, fault: usize, child: &Child) -> bool {
+    fn replace_child(&mut self, at: TrueTime, fault: usize, child: &Child) -> bool {
         if self.kept(child).is_some() {
             if self.own(child).is_none() {
                 return false;
             }
             self.api.ask(at, Method::DELETE, &child.uri(), None);
         }
-        let made = self.api.ask(at, Method::POST, child.collection, Some(&strange(child))).is_some();
+        let made = self.api.ask(at, Method::POST, child.collection, Some(&foreign_object(child))).is_some();
         if made {
-            self.others.strangers.push((fault, child.clone()));
+            self.interference.foreign.push((fault, child.clone()));
         }
         made
     }
 
     /// The foreign objects of a fault go when it is over: else what users ask for could never be.
-    pub(super) fn remove_strangers(&mut self, fault: usize) {
-        let strangers = std::mem::take(&mut self.others.strangers);
-        let (over, on) = strangers.into_iter().partition(|(number, _)| *number == fault);
-        self.others.strangers = on;
+    pub(super) fn remove_foreign(&mut self, fault: usize) {
+        let foreign = std::mem::take(&mut self.interference.foreign);
+        let (over, on) = foreign.into_iter().partition(|(number, _)| *number == fault);
+        self.interference.foreign = on;
         for (_, child) in over {
             if self.kept(&child).is_some_and(is_foreign) {
                 self.by_hand(Method::DELETE, &child.uri(), None);

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use overlap_checker::records::Replica;
 
-use super::{Story, TIMINGS, at, replica};
+use super::{RunBuilder, TIMINGS, at, replica};
 use crate::observations::{LeaseSpec, LeaseState};
 use crate::time::TrueTime;
 
-impl Story {
+impl RunBuilder {
     /// A write of a replica, accepted; `holder` is a replica's name, or empty for a release.
     pub(in crate::checks) fn wrote(
         &mut self,

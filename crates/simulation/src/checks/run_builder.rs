@@ -10,8 +10,10 @@ use serde_json::{Value, json};
 use shard_router::ShardKey;
 
 use super::{Judgement, judge};
-use crate::observations::{Exit, Fate, Happened, LeaseSpec, Observations, Process, Received, Wish};
-use crate::schedule::{Fault, FaultKind, NetworkSpec, ReplicaSpec, Schedule, Seat, Span, TimingsSpec};
+use crate::observations::{
+    AnswerFate, DesiredSpec, Exit, LeaseSpec, Observations, ObservedFault, Process, ReceivedRequest,
+};
+use crate::schedule::{Fault, FaultKind, NetworkSpec, ReplicaSpec, Schedule, Slot, Span, TimingsSpec};
 use crate::time::TrueTime;
 
 /// LeaseDuration, RenewDeadline and RetryPeriod of all stories: client-go's.
@@ -21,7 +23,7 @@ const LAYOUT: &str = "cache.example.com/layout";
 const END: u64 = 100_000;
 
 /// What happened, as far as told.
-pub(super) struct Story {
+pub(super) struct RunBuilder {
     pub(super) observations: Observations,
     uids: u64,
     reconciles: u64,
@@ -31,7 +33,7 @@ pub(super) fn at(millis: u64) -> TrueTime {
     TrueTime::after_start(Duration::from_millis(millis))
 }
 
-impl Story {
+impl RunBuilder {
     /// One shard, held and renewed throughout unless the story tells otherwise; all is as asked for at the end.
     pub(super) fn settled() -> Self {
         let (ld, rd, rp) = TIMINGS;
@@ -68,18 +70,18 @@ impl Story {
             converged: Some(at(END)),
             missing: Vec::new(),
             ended: at(END),
-            wishes: BTreeMap::new(),
+            desired: BTreeMap::new(),
             objects: BTreeMap::new(),
             panics: Vec::new(),
         };
-        let mut story = Self { observations, uids: 0, reconciles: 0 };
+        let mut run = Self { observations, uids: 0, reconciles: 0 };
         // Somebody who is of no further interest has committed the layout.
-        story.change("op", at(0), at(0), None, Some(LeaseSpec::default()));
-        let coordinator = story.observations.leases.last_mut().expect("just told");
+        run.change("op", at(0), at(0), None, Some(LeaseSpec::default()));
+        let coordinator = run.observations.leases.last_mut().expect("just told");
         coordinator.annotations.insert(LAYOUT.to_owned(), "{}".to_owned());
         let newborn = LeaseSpec { duration: Duration::from_secs(1), ..LeaseSpec::default() };
-        story.change("op-shard-0", at(0), at(0), None, Some(newborn));
-        story
+        run.change("op-shard-0", at(0), at(0), None, Some(newborn));
+        run
     }
 
     pub(super) fn ends(&mut self, millis: u64) -> &mut Self {
@@ -89,10 +91,10 @@ impl Story {
         self
     }
 
-    pub(super) fn runs(&mut self, name: &str, seat: usize, from: u64) -> &mut Self {
+    pub(super) fn runs(&mut self, name: &str, slot: usize, from: u64) -> &mut Self {
         let identity = replica(name);
         self.observations.processes.push(Process {
-            seat: Seat(seat),
+            slot: Slot(slot),
             identity,
             shards: self.observations.schedule.shards,
             started: at(from),
@@ -108,13 +110,13 @@ impl Story {
             self.observations.processes.iter_mut().find(|process| process.identity == replica(name));
         let process = process.expect("told of before");
         process.ended = Some((at(when), Exit::Killed));
-        let seat = process.seat;
-        self.fault(FaultKind::Crash(seat), when, when)
+        let slot = process.slot;
+        self.fault(FaultKind::Crash(slot), when, when)
     }
 
     pub(super) fn fault(&mut self, what: FaultKind, from: u64, to: u64) -> &mut Self {
         let fault = Fault { at: at(from), lasts: Duration::from_millis(to - from), what };
-        self.observations.faults.push(Happened {
+        self.observations.faults.push(ObservedFault {
             fault,
             from: at(from),
             to: at(to),
@@ -230,7 +232,7 @@ impl Story {
     fn request_at(&mut self, name: &str, method: &str, uri: &str, when: TrueTime, code: u16) -> &mut Self {
         let by = replica(name);
         let before = |record: &&Record| record.replica == by && TrueTime::of(record.boot) <= when;
-        self.observations.requests.push(Received {
+        self.observations.requests.push(ReceivedRequest {
             recorded: self.observations.records.iter().filter(before).count(),
             user_agent: format!("memcached-operator/0.1.0 ({by})"),
             by: Some(by),
@@ -240,7 +242,7 @@ impl Story {
             uri: uri.to_owned(),
             code,
             landed: code < 300,
-            answer: Fate::Delivered(Duration::ZERO),
+            answer: AnswerFate::Delivered(Duration::ZERO),
         });
         self
     }
@@ -268,8 +270,8 @@ impl Story {
         for kind in ["statefulsets", "services", "poddisruptionbudgets"] {
             self.observations.objects.insert(format!("{kind}/{name}"), child.clone());
         }
-        let wish = Wish { uid, replicas, memory, keys: vec![key], created: at(0) };
-        self.observations.wishes.insert(name.to_owned(), wish);
+        let wish = DesiredSpec { uid, replicas, memory, keys: vec![key], created: at(0) };
+        self.observations.desired.insert(name.to_owned(), wish);
         self
     }
 }
@@ -279,24 +281,24 @@ fn replica(name: &str) -> Replica {
 }
 
 /// Asserts that this checker, and no other, found something.
-pub(super) fn only(story: &Story, checker: &str) -> Vec<String> {
-    let judgement = judge(&story.observations);
+pub(super) fn only(run: &RunBuilder, checker: &str) -> Vec<String> {
+    let judgement = judge(&run.observations);
     assert!(!judgement.violations.is_empty(), "{checker} found nothing");
     assert!(judgement.violations.iter().all(|found| found.checker == checker), "{:#?}", judgement.violations);
     judgement.violations.into_iter().map(|found| found.sentence).collect()
 }
 
 /// Asserts that this checker found so much, whatever others say of a story that leaves out their part.
-pub(super) fn only_of(story: &Story, checker: &str, count: usize) -> Vec<String> {
-    let violations = judge(&story.observations).violations;
+pub(super) fn only_of(run: &RunBuilder, checker: &str, count: usize) -> Vec<String> {
+    let violations = judge(&run.observations).violations;
     let found: Vec<_> = violations.into_iter().filter(|found| found.checker == checker).collect();
     assert_eq!(found.len(), count, "{found:#?}");
     found.into_iter().map(|found| found.sentence).collect()
 }
 
 /// Asserts that nothing was violated.
-pub(super) fn passes(story: &Story) -> Judgement {
-    let judgement = judge(&story.observations);
+pub(super) fn passes(run: &RunBuilder) -> Judgement {
+    let judgement = judge(&run.observations);
     assert!(judgement.violations.is_empty(), "{:#?}", judgement.violations);
     judgement
 }

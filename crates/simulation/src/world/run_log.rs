@@ -9,8 +9,8 @@ use overlap_checker::records::Replica;
 use serde_json::Value;
 
 use super::World;
-use super::request::Concern;
-use crate::observations::{ChildAccess, Happened, LeaseSpec, LeaseState, Received};
+use super::request::RequestKind;
+use crate::observations::{ChildAccess, LeaseSpec, LeaseState, ObservedFault, ReceivedRequest};
 use crate::schedule::{Fault, FaultKind, Schedule};
 use crate::time::TrueTime;
 use crate::trace::Trace;
@@ -19,11 +19,11 @@ use crate::world::names::NAMESPACE;
 const GROUP: &str = "coordination.k8s.io";
 const LEASES: &str = "leases";
 
-pub(super) struct Ledger {
-    pub(super) requests: Vec<Received>,
+pub(super) struct RunLog {
+    pub(super) requests: Vec<ReceivedRequest>,
     pub(super) leases: Vec<LeaseState>,
     pub(super) children: Vec<ChildAccess>,
-    pub(super) faults: Vec<Happened>,
+    pub(super) faults: Vec<ObservedFault>,
     pub(super) restores: Vec<TrueTime>,
     pub(super) quiet_from: TrueTime,
     pub(super) converged: Option<TrueTime>,
@@ -35,7 +35,7 @@ pub(super) struct Ledger {
     versions: BTreeMap<String, u64>,
 }
 
-impl Ledger {
+impl RunLog {
     pub(super) fn new(schedule: &Schedule, mut trace: Trace) -> Self {
         trace.line(TrueTime::START, format_args!("seed {}", schedule.seed));
         Self {
@@ -62,7 +62,7 @@ impl Ledger {
         (reconciles_hit, lease_writes_hit): (u64, u64),
     ) {
         self.on.insert(number, self.faults.len());
-        self.faults.push(Happened {
+        self.faults.push(ObservedFault {
             fault: fault.clone(),
             from: now,
             to: now + fault.lasts,
@@ -95,14 +95,14 @@ impl Ledger {
     }
 
     /// A fault has lost, delayed or refused a message.
-    pub(super) fn touch(&mut self, fault: usize, concern: Concern) {
+    pub(super) fn touch(&mut self, fault: usize, kind: RequestKind) {
         let Some(place) = self.on.get(&fault) else { return };
         let happened = &mut self.faults[*place];
         happened.messages += 1;
-        match concern {
-            Concern::LeaseWrite => happened.lease_writes_hit += 1,
-            Concern::Reconcile => happened.reconciles_hit += 1,
-            Concern::Other => {}
+        match kind {
+            RequestKind::LeaseWrite => happened.lease_writes_hit += 1,
+            RequestKind::Reconcile => happened.reconciles_hit += 1,
+            RequestKind::Other => {}
         }
     }
 
@@ -122,7 +122,7 @@ impl Ledger {
     }
 
     pub(super) fn touch_message(&mut self, fault: usize) {
-        self.touch(fault, Concern::Other);
+        self.touch(fault, RequestKind::Other);
     }
 
     /// The member Lease that this process holds.
@@ -136,8 +136,8 @@ impl Ledger {
 }
 
 impl World {
-    pub(super) fn note_request(&mut self, received: Received, request: &Request<Bytes>) {
-        self.ledger.trace.line(
+    pub(super) fn note_request(&mut self, received: ReceivedRequest, request: &Request<Bytes>) {
+        self.run_log.trace.line(
             received.arrived,
             format_args!(
                 "{} {} {} {} {}",
@@ -151,7 +151,7 @@ impl World {
         if request.method() != Method::GET && received.landed {
             self.note_leases(received.arrived, received.sent, received.by.as_ref(), request.uri().path());
         }
-        self.ledger.requests.push(received);
+        self.run_log.requests.push(received);
     }
 
     /// Notes what became of the Leases, if a request to this path has changed one.
@@ -168,17 +168,17 @@ impl World {
         for name in names {
             let object = api.peek(GROUP, LEASES, NAMESPACE, &name);
             let version = object.and_then(version_of);
-            let known = self.ledger.versions.get(&name).copied();
+            let known = self.run_log.versions.get(&name).copied();
             if version.is_some() && version == known || version.is_none() && known.is_none() {
                 continue;
             }
             let state = state(&name, at, sent, by, object, known.unwrap_or_default());
             match version {
-                Some(version) => self.ledger.versions.insert(name, version),
-                None => self.ledger.versions.remove(&name),
+                Some(version) => self.run_log.versions.insert(name, version),
+                None => self.run_log.versions.remove(&name),
             };
-            self.ledger.trace.line(at, format_args!("{state:?}"));
-            self.ledger.leases.push(state);
+            self.run_log.trace.line(at, format_args!("{state:?}"));
+            self.run_log.leases.push(state);
         }
     }
 }
@@ -187,20 +187,20 @@ impl World {
     /// Notes that every Lease is as in the backup.
     pub(super) fn note_restore(&mut self) {
         let now = self.now;
-        self.ledger.restores.push(now);
+        self.run_log.restores.push(now);
         let found = self.api.look().peek_all(GROUP, LEASES, NAMESPACE);
         let found: BTreeMap<&str, &Value> = found.collect();
-        let known = std::mem::take(&mut self.ledger.versions);
+        let known = std::mem::take(&mut self.run_log.versions);
         let names: BTreeSet<&str> = known.keys().map(String::as_str).chain(found.keys().copied()).collect();
         for name in names {
             let object = found.get(name).copied();
             let before = known.get(name).copied().unwrap_or_default();
             let state = LeaseState { restored: true, ..state(name, now, now, None, object, before) };
             if object.is_some() {
-                self.ledger.versions.insert(name.to_owned(), state.version);
+                self.run_log.versions.insert(name.to_owned(), state.version);
             }
-            self.ledger.trace.line(now, format_args!("{state:?}"));
-            self.ledger.leases.push(state);
+            self.run_log.trace.line(now, format_args!("{state:?}"));
+            self.run_log.leases.push(state);
         }
     }
 }

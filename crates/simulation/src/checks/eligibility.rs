@@ -6,19 +6,19 @@ use std::collections::BTreeMap;
 
 use super::bounds::Bounds;
 use super::span::Span;
-use crate::observations::{Exit, Happened, Observations, Process};
-use crate::schedule::{ApiTrouble, FaultKind, Seat};
+use crate::observations::{Exit, Observations, ObservedFault, Process};
+use crate::schedule::{ApiTrouble, FaultKind, Slot};
 use crate::time::TrueTime;
 
 /// The spans during which each process was fit, in order.
-pub(super) struct Fitness<'a>(BTreeMap<&'a str, Able<'a>>);
+pub(super) struct Eligibility<'a>(BTreeMap<&'a str, Able<'a>>);
 
 struct Able<'a> {
     process: &'a Process,
     spans: Vec<Span>,
 }
 
-impl<'a> Fitness<'a> {
+impl<'a> Eligibility<'a> {
     pub(super) fn of(observations: &'a Observations, bounds: &Bounds) -> Self {
         let able = |process| Able { process, spans: spans(process, observations, bounds) };
         let processes = observations.processes.iter();
@@ -40,27 +40,27 @@ impl<'a> Fitness<'a> {
 enum Whom {
     Nobody,
     Everybody,
-    One(Seat),
+    One(Slot),
 }
 
 /// A crash shows in the processes themselves; what people do to Leases and labels, and to wall clocks, keeps nobody
 /// from anything.
 fn whom(fault: &FaultKind) -> Whom {
     match fault {
-        FaultKind::Pause(seat)
-        | FaultKind::Suspend(seat)
-        | FaultKind::HangWatches(seat)
-        | FaultKind::TearWatches(seat)
-        | FaultKind::Partition { seat, .. }
-        | FaultKind::OtherShards { seat, .. }
-        | FaultKind::Slow { seat, .. }
-        | FaultKind::LoseRequests { seat, .. }
-        | FaultKind::LoseAnswers { seat, .. }
-        | FaultKind::BreakConnections { seat, .. }
-        | FaultKind::DeadConnections { seat, .. }
-        | FaultKind::LagWatches { seat, .. }
+        FaultKind::Pause(slot)
+        | FaultKind::Suspend(slot)
+        | FaultKind::HangWatches(slot)
+        | FaultKind::TearWatches(slot)
+        | FaultKind::Partition { slot, .. }
+        | FaultKind::OtherShards { slot, .. }
+        | FaultKind::Slow { slot, .. }
+        | FaultKind::LoseRequests { slot, .. }
+        | FaultKind::LoseAnswers { slot, .. }
+        | FaultKind::BreakConnections { slot, .. }
+        | FaultKind::DeadConnections { slot, .. }
+        | FaultKind::LagWatches { slot, .. }
         // Who may not list Leases is late; who may not list the resources may leave a shard to others who can.
-        | FaultKind::FailingList { seat, .. } => Whom::One(*seat),
+        | FaultKind::FailingList { slot, .. } => Whom::One(*slot),
         FaultKind::Api { .. } | FaultKind::ApiDown | FaultKind::Restore { .. } | FaultKind::Compact => Whom::Everybody,
         FaultKind::Crash(_)
         | FaultKind::Terminate(_)
@@ -83,7 +83,7 @@ fn spans(process: &Process, observations: &Observations, bounds: &Bounds) -> Vec
         let hits = match whom(&fault.fault.what) {
             Whom::Nobody => false,
             Whom::Everybody => true,
-            Whom::One(seat) => seat == process.seat,
+            Whom::One(slot) => slot == process.slot,
         };
         if hits {
             unfit.push(Span::new(fault.from, fault.to + recovery + pause_after(fault, process, bounds)));
@@ -97,11 +97,9 @@ fn spans(process: &Process, observations: &Observations, bounds: &Bounds) -> Vec
 }
 
 /// What the API server asked for itself, and how long a restore keeps everyone waiting.
-fn pause_after(fault: &Happened, process: &Process, bounds: &Bounds) -> std::time::Duration {
+fn pause_after(fault: &ObservedFault, process: &Process, bounds: &Bounds) -> std::time::Duration {
     match fault.fault.what {
-        FaultKind::Api { trouble: ApiTrouble::TooManyRequests, .. } => {
-            bounds.patience_asked_for(process.rate)
-        }
+        FaultKind::Api { trouble: ApiTrouble::TooManyRequests, .. } => bounds.retry_after_limit(process.rate),
         FaultKind::Restore { .. } => bounds.begun_anew(process.rate),
         _ => std::time::Duration::ZERO,
     }
@@ -111,7 +109,7 @@ fn pause_after(fault: &Happened, process: &Process, bounds: &Bounds) -> std::tim
 fn stopped(process: &Process, observations: &Observations) -> TrueTime {
     let ended = process.ended.map_or(observations.ended, |(at, _)| at);
     let told = observations.faults.iter().filter(|fault| {
-        matches!(fault.fault.what, FaultKind::Terminate(seat) if seat == process.seat)
+        matches!(fault.fault.what, FaultKind::Terminate(slot) if slot == process.slot)
             && fault.from >= process.started
     });
     told.map(|fault| fault.from).chain([ended]).min().unwrap_or(ended)
@@ -127,7 +125,7 @@ pub(super) fn taken_out(
     let ended =
         process.ended.filter(|(at, exit)| *exit != Exit::Clean && *at < valid_until).map(|(at, _)| at);
     let stops = observations.faults.iter().filter(|fault| {
-        matches!(fault.fault.what, FaultKind::Pause(seat) | FaultKind::Suspend(seat) if seat == process.seat)
+        matches!(fault.fault.what, FaultKind::Pause(slot) | FaultKind::Suspend(slot) if slot == process.slot)
             && (fault.from..fault.to).contains(&valid_until)
     });
     stops.map(|fault| fault.from.max(process.started)).chain(ended).min()

@@ -5,9 +5,9 @@ use std::time::Duration;
 use super::Change;
 use crate::schedule::{ChildChange, FaultKind, LEAST_LATENCY, ResourceIndex};
 use crate::time::TrueTime;
+use crate::world::actors::resource_name;
 use crate::world::child::{Child, KINDS};
-use crate::world::players::resource_name;
-use crate::world::{AtServer, World};
+use crate::world::{ServerEvent, World};
 
 impl World {
     /// Somebody begins to dispute the Service of a resource.
@@ -22,14 +22,14 @@ impl World {
             _ => None,
         });
         if let Some(fault) = disputed {
-            let soon = Duration::from_millis(self.others.dice.u64(50..=150));
+            let soon = Duration::from_millis(self.interference.rng.u64(50..=150));
             self.edit_soon(at + soon, fault, child.clone());
         }
     }
 
     fn edit_soon(&mut self, at: TrueTime, fault: usize, child: Child) {
         let change = Change { fault, child, what: ChildChange::Edited };
-        self.serve_at(at, AtServer::ChildChanges(Box::new(change)));
+        self.serve_at(at, ServerEvent::ChildChanges(Box::new(change)));
     }
 }
 
