@@ -162,7 +162,7 @@ impl fmt::Display for Verdict {
             check.fmt(f)?;
         }
         for problem in self.data_problems.iter().take(PRINTED) {
-            writeln!(f, "  data: {problem}")?;
+            writeln!(f, "  problem: {problem}")?;
         }
         write!(f, "{}", self.coverage)
     }
@@ -220,7 +220,7 @@ impl fmt::Display for Coverage {
         }
         let (torn, unknown) = (self.records.torn.len(), self.records.unknown.values().sum::<u64>());
         if torn > 0 || unknown > 0 {
-            writeln!(f, "  data: {torn} torn lines, {unknown} records of unknown types were left out")?;
+            writeln!(f, "  observations: {torn} torn lines, {unknown} records of unknown types were left out")?;
         }
         Ok(())
     }

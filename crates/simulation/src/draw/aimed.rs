@@ -83,9 +83,9 @@ fn told_to_stop_while_answers_are_late(rng: &mut Rng, context: &Context, at: Tru
 /// The requests that it had sent arrive while its clock stands still.
 fn asleep_with_slow_requests_under_way(rng: &mut Rng, context: &Context, at: TrueTime) -> Vec<Fault> {
     let slot = context.slot(rng);
-    let slow = Fault { at, lasts: context.timings.lease_duration, what: slow(rng, context, slot) };
+    let delayed = Fault { at, lasts: context.timings.lease_duration, what: slow(rng, context, slot) };
     let at = at + between(rng, Duration::ZERO, context.timings.retry_period * 2);
-    vec![slow, Fault { at, lasts: around_expiry(rng, context), what: FaultKind::Suspend(slot) }]
+    vec![delayed, Fault { at, lasts: around_expiry(rng, context), what: FaultKind::Suspend(slot) }]
 }
 
 /// Nobody sees that Leases became free, nor that the successor took them.
