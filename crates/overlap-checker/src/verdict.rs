@@ -220,7 +220,10 @@ impl fmt::Display for Coverage {
         }
         let (torn, unknown) = (self.records.torn.len(), self.records.unknown.values().sum::<u64>());
         if torn > 0 || unknown > 0 {
-            writeln!(f, "  observations: {torn} torn lines, {unknown} records of unknown types were left out")?;
+            writeln!(
+                f,
+                "  observations: {torn} torn lines, {unknown} records of unknown types were left out"
+            )?;
         }
         Ok(())
     }
