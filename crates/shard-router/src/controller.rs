@@ -1,36 +1,24 @@
 //! [`ShardedController`]: where a user puts an operator together.
 
-use std::{
-    future::Future,
-    sync::{Arc, atomic::AtomicU64},
-};
+use std::{future::Future, sync::Arc};
 
 use lease_core::Connection;
-use tokio::sync::Semaphore;
 
 use crate::{
-    authority::clients::Clients,
     error::RunError,
     observability::{
-        log_limit::LogLimit,
+        absent_namespaces,
         metrics::Metrics,
-        problem::Problem,
-        progress::Progress,
         readiness::{ReadinessProbe, ReadinessSwitch},
-        records::Recorder,
-        rights::Rights,
     },
     options::Options,
     owned_resource::OwnedResource,
     reconciler::Reconciler,
     replica,
-    rng::SharedRng,
     setup::Setup,
     shard::caches::{OwnedType, resource},
     sharded::Sharded,
-    stamper::StampConfig,
     task::{NamedTask, TaskContext},
-    watch::scope::Scope,
 };
 
 /// One replica of a sharded operator: a kube-runtime controller for each shard it holds. All replicas under one
@@ -139,52 +127,32 @@ impl<K: Sharded> ShardedController<K> {
         reconciler: R,
         shutdown: impl Future<Output = ()> + Send,
     ) -> Result<(), RunError> {
-        let options = self.options;
-        let clock = options.elections.clock.clone();
-        let rights = Arc::new(Rights::new(clock.clone(), options.longest_silence()));
-        let clients = |user_agent: &str| {
-            Clients::new(self.connection.clone(), user_agent, clock.clone(), rights.clone())
+        let connection = self.connection.clone().with_user_agent(&self.options.user_agent())?;
+        let setup = Setup::new(self.connection, self.options, reconciler, self.owned, self.metrics)?;
+        let recorder = setup.recorder.clone();
+        recorder.replica_start(setup.options.elections.identity.pod(), &setup.options.user_agent());
+        setup.metrics.starts(setup.clock.wall());
+        let (namespaces, resource) = (setup.options.watch_namespaces.clone(), resource::<K>());
+        let absent = absent_namespaces::report(
+            setup.clients.unobserved(),
+            &namespaces,
+            &resource,
+            setup.clock.clone(),
+        );
+        let setup = Arc::new(setup);
+        let running = async {
+            if setup.options.elections.leader_election {
+                let tasks =
+                    replica::Tasks { every_replica: self.replica_tasks, coordinator: self.coordinator_tasks };
+                replica::run(setup, connection, tasks, self.readiness, shutdown).await
+            } else {
+                let tasks = self.replica_tasks.into_iter().chain(self.coordinator_tasks).collect();
+                replica::unelected::run(setup, connection, tasks, self.readiness, shutdown).await
+            }
         };
-        let (clients, stamper_clients) =
-            (clients(&options.user_agent())?, clients(&options.stamper_user_agent())?);
-        let connection = self.connection.clone().with_user_agent(&options.user_agent())?;
-        let identity = options.elections.identity.clone();
-        let recorder = Recorder::new(options.records.clone(), clock.clone(), identity.as_str());
-        recorder.replica_start(identity.pod(), &options.user_agent());
-        self.metrics.starts(clock.wall());
-        let scope = Scope::of(&options.watch_namespaces);
-        let resources =
-            std::iter::once(resource::<K>()).chain(self.owned.iter().map(|owned| owned.resource.clone()));
-        let progress = Progress::new(clock.clone(), resources.collect(), scope.watches());
-        let setup = Arc::new(Setup {
-            names: options.names(),
-            layout: options.layout().of_kind(format!("{}.{}", K::kind(&()), K::group(&()))),
-            reconciler,
-            owned: self.owned,
-            scope,
-            clients,
-            stamper_clients,
-            stamp: Arc::new(StampConfig::new(&options.names(), options.key_label.clone())),
-            recorder: recorder.clone(),
-            metrics: self.metrics,
-            clock,
-            starts: Arc::new(Semaphore::new(options.concurrent_starts.max(1))),
-            rng: SharedRng::seeded(options.seed),
-            reconciles: AtomicU64::new(1),
-            coordination_problem: Problem::default(),
-            definition: Arc::default(),
-            rights,
-            progress: Arc::new(progress),
-            log_limit: LogLimit::default(),
-            options,
-        });
-        if setup.options.elections.leader_election {
-            let tasks =
-                replica::Tasks { every_replica: self.replica_tasks, coordinator: self.coordinator_tasks };
-            replica::run(setup, connection, tasks, self.readiness, shutdown).await?;
-        } else {
-            let tasks = self.replica_tasks.into_iter().chain(self.coordinator_tasks).collect();
-            replica::unelected::run(setup, connection, tasks, self.readiness, shutdown).await?;
+        tokio::select! {
+            ended = running => ended?,
+            () = absent => {}
         }
         recorder.replica_end("clean");
         Ok(())

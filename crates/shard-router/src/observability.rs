@@ -1,5 +1,6 @@
 //! What others get to see of a replica: metrics, readiness, the records of reconciles, and what is missing or stuck.
 
+pub(crate) mod absent_namespaces;
 pub(crate) mod log_limit;
 pub(crate) mod metrics;
 pub(crate) mod problem;

@@ -9,7 +9,7 @@ use std::{
 };
 
 use kube::Client;
-use lease_core::Clock;
+use lease_core::{Clock, Connection, PoolError};
 use tokio::sync::Semaphore;
 
 use crate::{
@@ -23,7 +23,7 @@ use crate::{
     reconciler::Reconciler,
     rng::SharedRng,
     routing::layout::Layout,
-    shard::caches::OwnedType,
+    shard::caches::{OwnedType, resource},
     sharded::Sharded,
     stamper::{StampConfig, Stamper},
     watch::{backoff::WatchBackoff, scope::Scope, watcher::Watcher},
@@ -61,6 +61,50 @@ pub(crate) struct Setup<K: Sharded, R: Reconciler<K>> {
 }
 
 impl<K: Sharded, R: Reconciler<K>> Setup<K, R> {
+    /// Nothing is sent yet.
+    ///
+    /// # Errors
+    /// No client could be created from the connection.
+    pub(crate) fn new(
+        connection: Connection,
+        options: Options,
+        reconciler: R,
+        owned: Vec<OwnedType<K>>,
+        metrics: Metrics,
+    ) -> Result<Self, PoolError> {
+        let clock = options.elections.clock.clone();
+        let rights = Arc::new(Rights::new(clock.clone(), options.longest_silence()));
+        let clients =
+            |user_agent: &str| Clients::new(connection.clone(), user_agent, clock.clone(), rights.clone());
+        let scope = Scope::of(&options.watch_namespaces);
+        let resources =
+            std::iter::once(resource::<K>()).chain(owned.iter().map(|owned| owned.resource.clone()));
+        let progress = Progress::new(clock.clone(), resources.collect(), scope.watches());
+        let identity = options.elections.identity.as_str();
+        Ok(Self {
+            names: options.names(),
+            layout: options.layout().of_kind(format!("{}.{}", K::kind(&()), K::group(&()))),
+            reconciler,
+            scope,
+            clients: clients(&options.user_agent())?,
+            stamper_clients: clients(&options.stamper_user_agent())?,
+            stamp: Arc::new(StampConfig::new(&options.names(), options.key_label.clone())),
+            recorder: Recorder::new(options.records.clone(), clock.clone(), identity),
+            metrics,
+            starts: Arc::new(Semaphore::new(options.concurrent_starts.max(1))),
+            rng: SharedRng::seeded(options.seed),
+            reconciles: AtomicU64::new(1),
+            coordination_problem: Problem::default(),
+            definition: Arc::default(),
+            progress: Arc::new(progress),
+            log_limit: LogLimit::default(),
+            owned,
+            clock,
+            rights,
+            options,
+        })
+    }
+
     /// A sentence that says what keeps this replica from working on its shards. Also updates the metrics.
     pub(crate) fn problem(&self) -> Option<String> {
         self.metrics.stalled(&self.progress.stalls());

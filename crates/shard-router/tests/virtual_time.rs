@@ -2,6 +2,8 @@
 
 #[path = "virtual_time/ability.rs"]
 mod ability;
+#[path = "virtual_time/absent_namespaces.rs"]
+mod absent_namespaces;
 #[path = "virtual_time/absent_successor.rs"]
 mod absent_successor;
 #[path = "virtual_time/blackhole.rs"]
@@ -28,6 +30,8 @@ mod layout_change;
 mod layout_unseen;
 #[path = "virtual_time/left_over_finalizer.rs"]
 mod left_over_finalizer;
+#[path = "virtual_time/log.rs"]
+mod log;
 #[path = "virtual_time/mistakes.rs"]
 mod mistakes;
 #[path = "virtual_time/name.rs"]

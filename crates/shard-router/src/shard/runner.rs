@@ -92,7 +92,7 @@ async fn work<K: Sharded, R: Reconciler<K>>(
     let selector = selector(&setup.stamp.bucket_label, &setup.layout.buckets_of(shard));
     let observer = ShardObserver {
         setup: setup.clone(),
-        record: record.clone(),
+        shard,
         tracker: tracker.clone(),
         failures: failures.clone(),
         warm_up: warm_up.clone(),
@@ -210,7 +210,7 @@ fn receiver_stream<T: Send>(mut receiver: mpsc::UnboundedReceiver<T>) -> impl st
 /// What the reflector of a shard reports to.
 struct ShardObserver<K: Sharded, R: Reconciler<K>> {
     setup: Arc<Setup<K, R>>,
-    record: Arc<HoldRecord>,
+    shard: ShardId,
     tracker: Arc<Tracker>,
     failures: Arc<Failures>,
     warm_up: Arc<WarmUp>,
@@ -246,7 +246,7 @@ impl<K: Sharded, R: Reconciler<K>> Observer<K> for ShardObserver<K, R> {
     }
 
     fn cached(&self, objects: usize) {
-        self.setup.metrics.objects(self.record.facts.shard, objects);
+        self.setup.metrics.objects(self.shard, objects);
     }
 
     fn uncached(&self, object: &ObjectMeta) {
@@ -280,6 +280,6 @@ impl<K: Sharded, R: Reconciler<K>> Observer<K> for ShardObserver<K, R> {
 impl<K: Sharded, R: Reconciler<K>> Drop for ShardObserver<K, R> {
     /// With the reflector goes its cache.
     fn drop(&mut self) {
-        self.setup.metrics.objects(self.record.facts.shard, 0);
+        self.setup.metrics.objects(self.shard, 0);
     }
 }

@@ -2,7 +2,6 @@
 
 use std::{
     convert::Infallible,
-    io,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -19,6 +18,7 @@ use tokio::time::Instant;
 
 use crate::{
     harness::{Harness, NAMESPACE},
+    log::Log,
     widget::Widget,
 };
 
@@ -54,12 +54,7 @@ pub(crate) enum Because {
 /// The first attempts, this many, are answered with 409.
 pub(crate) async fn refused(attempts: usize, because: Because) -> Reported {
     let harness = Harness::new().await;
-    let log = Log::default();
-    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer({
-        let log = log.clone();
-        move || log.clone()
-    });
-    let _guard = tracing::subscriber::set_default(subscriber.finish());
+    let (log, _guard) = Log::capture();
     let widgets = widgets(harness.admin());
     let mut odd = DynamicObject::new(ODD, &ApiResource::erase::<Widget>(&()));
     odd.data = json!({"spec": {"size": "large"}});
@@ -79,7 +74,7 @@ pub(crate) async fn refused(attempts: usize, because: Because) -> Reported {
     Reported {
         pauses: at[..=attempts].windows(2).map(|pair| pair[1] - pair[0]).collect(),
         events: events.iter().filter(on_odd).count(),
-        log: String::from_utf8(log.0.lock().expect("no panic").clone()).expect("text"),
+        log: log.text(),
     }
 }
 
@@ -127,20 +122,5 @@ impl Reconciler<Widget> for Reports {
             *self.refused.lock().expect("no panic") += 1;
         }
         answer.map(drop)
-    }
-}
-
-/// What is logged on this thread.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Log {
-    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        self.0.lock().expect("no panic").extend_from_slice(line);
-        Ok(line.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
