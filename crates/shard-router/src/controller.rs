@@ -128,7 +128,7 @@ impl<K: Sharded> ShardedController<K> {
         shutdown: impl Future<Output = ()> + Send,
     ) -> Result<(), RunError> {
         let connection = self.connection.clone().with_user_agent(&self.options.user_agent())?;
-        let setup = Setup::new(self.connection, self.options, reconciler, self.owned, self.metrics)?;
+        let setup = Setup::new(&self.connection, self.options, reconciler, self.owned, self.metrics)?;
         let recorder = setup.recorder.clone();
         recorder.replica_start(setup.options.elections.identity.pod(), &setup.options.user_agent());
         setup.metrics.starts(setup.clock.wall());

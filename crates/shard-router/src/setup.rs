@@ -66,7 +66,7 @@ impl<K: Sharded, R: Reconciler<K>> Setup<K, R> {
     /// # Errors
     /// No client could be created from the connection.
     pub(crate) fn new(
-        connection: Connection,
+        connection: &Connection,
         options: Options,
         reconciler: R,
         owned: Vec<OwnedType<K>>,

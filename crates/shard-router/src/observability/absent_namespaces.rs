@@ -40,7 +40,7 @@ pub(crate) async fn report(
         }
     });
     join_all(looks).await;
-    pending().await
+    pending::<()>().await;
 }
 
 /// What the API server says of a namespace.
