@@ -23,9 +23,13 @@ lease_core::declare_mutants! {
     SkipDrain = "skip-drain",
     /// Reconciles start before the cache has reached a list taken after the acquisition, from a list that may be old.
     NoBarrier = "no-barrier",
+    /// With a key label, a bucket is not recorded in status: an object belongs to the bucket of its key as it reads now.
+    KeyNeedsNoRecord = "key-needs-no-record",
+    /// Without a key label, an object belongs to the bucket of its name, also where another bucket is recorded in its status.
+    NameOverridesRecord = "name-overrides-record",
     /// A label is restored from the key as it reads now, and not from the bucket recorded in status.
     StampFromKeyAgain = "stamp-from-key-again",
-    /// An object is reconciled by whoever its label names, whatever bucket is recorded in its status.
+    /// An object is reconciled by whoever its label names, whatever its bucket is.
     LabelDecides = "label-decides",
     /// An object that leaves a shard's watch is taken for deleted, and its children are deleted, by a client without a gate.
     DeletedIsCleanUp = "deleted-is-clean-up",

@@ -12,6 +12,7 @@ pub(crate) mod unelected;
 
 use std::{collections::BTreeSet, future::Future, sync::Arc, time::Duration};
 
+use futures::FutureExt;
 use kube::Api;
 use lease_core::{
     Candidate, CandidateOptions, Connection, Creation, Elections, Identity, InvalidOption, Monotonic, NOBODY,
@@ -38,6 +39,7 @@ use crate::{
     setup::Setup,
     shard::runner,
     sharded::Sharded,
+    stamper::BeforeRecording,
     task::NamedTask,
 };
 
@@ -72,7 +74,7 @@ pub(crate) async fn run<K: Sharded, R: Reconciler<K>>(
     };
     let verdict = watch::Sender::new(Verdict::Wait);
     let elections = elections?;
-    background.spawn(backup_stamper(setup.clone(), verdict.subscribe(), elections.rewinds()));
+    background.spawn(backup_stamper(setup.clone(), verdict.subscribe(), elections.clone()));
     background.spawn(replica_tasks::forward_rewinds(elections.rewinds(), histories));
     let replica =
         Replica::new(setup, elections, Arc::new(lease_history), tasks.coordinator, verdict, readiness)?;
@@ -277,9 +279,18 @@ async fn lease_history<K: Sharded, R: Reconciler<K>>(setup: &Setup<K, R>) -> Lea
 async fn backup_stamper<K: Sharded, R: Reconciler<K>>(
     setup: Arc<Setup<K, R>>,
     mut verdict: watch::Receiver<Verdict>,
-    mut rewinds: watch::Receiver<u64>,
+    elections: Elections,
 ) {
-    let stamper = setup.stamper(setup.stamper_clients.ungated(), setup.options.stamp_delay());
+    let mut rewinds = elections.rewinds();
+    let mut stamper = setup.stamper(setup.stamper_clients.ungated(), setup.options.stamp_delay());
+    let confirm = (setup.clone(), elections);
+    stamper.before_recording = Some(BeforeRecording {
+        is_committed: Arc::new(move || {
+            let (setup, elections) = confirm.clone();
+            async move { intent::is_committed(&setup, &elections).await }.boxed()
+        }),
+        limit: setup.options.elections.timings.renew_deadline(),
+    });
     let mut otherwise = verdict.clone();
     while verdict.wait_for(|verdict| *verdict == Verdict::Work).await.is_ok() {
         tokio::select! {

@@ -15,22 +15,32 @@ use crate::routing::{
 
 // Which bucket an object belongs to.
 
-/// The bucket to stamp on an object: the recorded one counts, whatever the key is now.
-pub(crate) fn bucket_to_stamp(recorded: Option<Bucket>, of_key: impl FnOnce() -> Bucket) -> Bucket {
-    broken!(StampFromKeyAgain => of_key());
-    recorded.unwrap_or_else(of_key)
+/// The bucket that an object keeps for its life, if it is known. What is recorded stands, whatever the settings are now. Without a record it is that of
+/// the key, unless the key may change: a name cannot be edited, the value of a key label can.
+pub(crate) fn fixed_bucket(recorded: Option<Bucket>, of_key: Bucket, key_may_change: bool) -> Option<Bucket> {
+    broken!(KeyNeedsNoRecord => Some(recorded.unwrap_or(of_key)));
+    broken!(NameOverridesRecord => if key_may_change { recorded } else { Some(of_key) });
+    recorded.or_else(|| (!key_may_change).then_some(of_key))
 }
 
-/// The bucket by which an object may be reconciled: its label and its record have to agree.
-pub(crate) fn agreed_bucket(labelled: Option<Bucket>, recorded: Option<Bucket>) -> Option<Bucket> {
+/// The bucket to stamp on an object: the fixed one counts, then that in which it has been worked on, and what the key reads now only for an object that
+/// is new.
+pub(crate) fn bucket_to_stamp(fixed: Option<Bucket>, present: Option<Bucket>, of_key: Bucket) -> Bucket {
+    broken!(StampFromKeyAgain => of_key);
+    fixed.or(present).unwrap_or(of_key)
+}
+
+/// The bucket by which an object may be reconciled: its label, which anybody may edit, has to agree with the one that is fixed.
+pub(crate) fn agreed_bucket(labelled: Option<Bucket>, fixed: Option<Bucket>) -> Option<Bucket> {
     broken!(LabelDecides => labelled);
-    labelled.filter(|_| labelled == recorded)
+    labelled.filter(|_| labelled == fixed)
 }
 
-/// The finalizer that keeps a deleted object's name taken. Without it, a namesake in another bucket could be reconciled beside the object.
-pub(crate) fn required_finalizer(configured: Option<&str>) -> Option<&str> {
-    broken!(NoOwnerFinalizer => None);
-    configured
+/// Whether a deleted object's name has to stay taken until its owner frees it. Without that, a namesake in another bucket could be reconciled beside
+/// the object.
+pub(crate) fn name_must_stay_taken(namesake_may_move: bool) -> bool {
+    broken!(NoOwnerFinalizer => false);
+    namesake_may_move
 }
 
 /// Until when a deleted object's name has to stay taken, if a write of its shard was given up on at this time: it may land until then.

@@ -127,6 +127,7 @@ impl<K: Sharded, R: Reconciler<K>> Setup<K, R> {
             definition: self.definition.clone(),
             log_limit: self.log_limit.clone(),
             delay,
+            before_recording: None,
             backoff_seed: self.rng.seed(),
         }
     }

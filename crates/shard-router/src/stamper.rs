@@ -5,6 +5,7 @@
 //! repairs objects that carry its label but do not match it.
 
 mod backlog;
+mod config;
 mod write;
 
 use std::{collections::BTreeSet, pin::pin, sync::Arc, time::Duration};
@@ -17,9 +18,8 @@ use futures::{
 use kube::{Api, Client, Resource, ResourceExt, runtime::watcher};
 use lease_core::Clock;
 
-use self::backlog::Backlog;
-pub(crate) use self::write::StampConfig;
-use self::write::StampError;
+pub(crate) use self::config::StampConfig;
+use self::{backlog::Backlog, write::StampError};
 use crate::{
     observability::{log_limit::LogLimit, metrics::Metrics, problem::Problem},
     routing::layout::unstamped_selector,
@@ -43,7 +43,19 @@ pub(crate) enum Change<K> {
 
 /// How many stamps may be under way at once: enough for a fleet that appears overnight, and far below what the API
 /// server's fairness would throttle.
-const CONCURRENCY: usize = 16;
+const CONCURRENCY: usize = 32;
+
+/// What has to hold before a bucket is recorded.
+///
+/// Where the committed layout has no key label, resources are reconciled without a record. A replica that has not heard of that layout, and goes by a
+/// former one with a key label, would record another bucket for such a resource under the hands of its owner. So it looks first, and its write
+/// is given up on so soon that it cannot land later than LeaseDuration after the look: no other layout is worked by before that.
+#[derive(Clone)]
+pub(crate) struct BeforeRecording {
+    pub(crate) is_committed: Arc<dyn Fn() -> BoxFuture<'static, bool> + Send + Sync>,
+    /// From the look until the write is given up on. RenewDeadline, as for whoever holds a Lease.
+    pub(crate) limit: Duration,
+}
 
 /// One stamper.
 #[derive(Clone)]
@@ -57,6 +69,8 @@ pub(crate) struct Stamper {
     pub(crate) log_limit: LogLimit,
     /// How long to leave an object to others.
     pub(crate) delay: Duration,
+    /// For a stamper whose client does not stop with a term.
+    pub(crate) before_recording: Option<BeforeRecording>,
     /// For the retries of its watches.
     pub(crate) backoff_seed: u64,
 }
@@ -104,6 +118,22 @@ impl Stamper {
     }
 
     async fn stamp<K: Sharded>(&self, object: &Lenient<K>) -> Completion {
+        let Some(before) = &self.before_recording else { return self.write(object).await };
+        if !self.config.stamp(object.meta(), object.recorded_bucket()).record {
+            return self.write(object).await;
+        }
+        let until = self.clock.now().monotonic + before.limit;
+        if !(before.is_committed)().await {
+            return Completion::Failed;
+        }
+        tokio::select! {
+            biased;
+            () = self.clock.sleep(until.duration_since(self.clock.now().monotonic)) => Completion::Failed,
+            outcome = self.write(object) => outcome,
+        }
+    }
+
+    async fn write<K: Sharded>(&self, object: &Lenient<K>) -> Completion {
         let namespace = object.meta().namespace.clone().unwrap_or_default();
         let api: Api<Lenient<K>> = Api::namespaced(self.client.clone(), &namespace);
         match write::stamp(&api, &self.config, object).await {
@@ -116,11 +146,11 @@ impl Stamper {
             Err(StampError::Request(kube::Error::Api(status))) if status.code == 409 => Completion::Conflict,
             Err(error @ (StampError::NoSubresource | StampError::NotRecorded)) => {
                 let sentence = format!(
-                    "the custom resource definition {}.{} of version {} cannot be sharded, and nobody reconciles its resources: \
-                     {error}",
+                    "{}.{} of version {} cannot be sharded by the key label {}, and nobody reconciles what is new: {error}",
                     K::plural(&()),
                     K::group(&()),
-                    K::version(&())
+                    K::version(&()),
+                    self.config.key_label.as_deref().unwrap_or_default()
                 );
                 if self.definition.get().as_ref() != Some(&sentence) {
                     tracing::error!("{sentence}");

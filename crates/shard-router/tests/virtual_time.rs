@@ -24,6 +24,10 @@ mod failing_lease_watch;
 mod harness;
 #[path = "virtual_time/hung_lease_watch.rs"]
 mod hung_lease_watch;
+#[path = "virtual_time/key_label.rs"]
+mod key_label;
+#[path = "virtual_time/key_label_unseen.rs"]
+mod key_label_unseen;
 #[path = "virtual_time/layout_change.rs"]
 mod layout_change;
 #[path = "virtual_time/layout_unseen.rs"]
@@ -189,4 +193,28 @@ async fn the_member_lease_of_a_replica_that_died_is_deleted_in_the_end() {
     let earliest = 10 * timings.lease_duration();
     let latest = earliest + timings.lease_duration() + 2 * timings.retry_period();
     assert!(earliest <= collected && collected <= latest, "after {collected:?}");
+}
+
+/// By `namespace/name`, a namesake may fall into another bucket than the one that is recorded: with the finalizer gone, another replica
+/// could work on it beside the last reconcile of this one.
+#[tokio::test(start_paused = true)]
+async fn a_bucket_of_a_former_key_label_keeps_its_finalizer() {
+    key_label::keeps_its_finalizer().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bucket_of_a_former_key_label_stands() {
+    let (before, after) = key_label::labels_before_and_after().await;
+    assert_eq!(before, after);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bucket_of_a_name_stands_when_a_key_label_is_set() {
+    key_label::a_name_keeps_its_bucket().await;
+}
+
+/// It looks at the coordinator Lease before it does.
+#[tokio::test(start_paused = true)]
+async fn nobody_records_a_bucket_by_a_layout_that_is_no_longer_committed() {
+    assert_eq!(key_label_unseen::recorded().await, None);
 }

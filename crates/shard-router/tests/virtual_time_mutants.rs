@@ -9,8 +9,11 @@ mod dead_connections;
 #[path = "virtual_time/dead_first_lists.rs"]
 mod dead_first_lists;
 #[path = "virtual_time/harness.rs"]
-#[expect(dead_code, reason = "shared with tests that need more of it")]
 mod harness;
+#[path = "virtual_time/key_label.rs"]
+mod key_label;
+#[path = "virtual_time/key_label_unseen.rs"]
+mod key_label_unseen;
 #[path = "virtual_time/layout_change.rs"]
 mod layout_change;
 #[path = "virtual_time/layout_unseen.rs"]
@@ -113,4 +116,22 @@ async fn a_replica_that_is_unable_and_keeps_its_shards_is_found_out() {
     let taken_over = shards_of_the_unable::taken_over_after().await;
     activate(None);
     assert_eq!(taken_over, None, "not found out");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_name_that_overrides_the_record_is_found_out() {
+    let _turn = TURN.lock().await;
+    activate(Some(Mutant::NameOverridesRecord));
+    let (before, after) = key_label::labels_before_and_after().await;
+    activate(None);
+    assert_ne!(before, after, "not found out");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bucket_that_is_recorded_by_a_former_layout_is_found_out() {
+    let _turn = TURN.lock().await;
+    activate(Some(Mutant::LayoutNotConfirmed));
+    let recorded = key_label_unseen::recorded().await;
+    activate(None);
+    assert!(recorded.is_some(), "not found out");
 }

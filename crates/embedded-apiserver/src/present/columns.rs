@@ -39,7 +39,7 @@ pub(crate) fn table(
     let rows: Vec<Value> = objects
         .iter()
         .map(|object| {
-            let cells: Vec<Value> = columns.iter().map(|column| cell(column, object, now)).collect();
+            let cells: Vec<Value> = columns.iter().map(|column| cell(kind, column, object, now)).collect();
             let object = match include {
                 "Object" => super::whole(kind, object).into_owned(),
                 "None" => Value::Null,
@@ -98,7 +98,7 @@ fn columns(kind: &ResourceType) -> Vec<Column> {
     columns
 }
 
-fn cell(column: &Column, object: &Value, now: Timestamp) -> Value {
+fn cell(kind: &ResourceType, column: &Column, object: &Value, now: Timestamp) -> Value {
     if column.path == "ready" {
         let ready = object["status"]["readyReplicas"].as_i64().unwrap_or_default();
         return json!(format!("{ready}/{}", object["spec"]["replicas"].as_i64().unwrap_or_default()));
@@ -108,19 +108,20 @@ fn cell(column: &Column, object: &Value, now: Timestamp) -> Value {
         ("date", Some(value)) => json!(age(value, now)),
         ("string", Some(value)) if !value.is_string() => json!(value.to_string()),
         (_, Some(value)) => value.clone(),
-        ("string", None) => json!(""),
+        // The printers of built-in kinds have a field of text, those of a definition find nothing.
+        ("string", None) if kind.custom.is_none() => json!(""),
         (_, None) => Value::Null,
     }
 }
 
-/// The JSON paths of printer columns: fields, and items of a list by the value of one field.
+/// The JSON paths of printer columns: fields, with a backslash before each dot of a name, and items of a list by the value of one field.
 fn find<'a>(object: &'a Value, path: &str) -> Option<&'a Value> {
     let mut value = object;
     let mut rest = path.trim_start_matches('.');
     while !rest.is_empty() {
-        let end = rest.find(['.', '[']).unwrap_or(rest.len());
+        let end = end_of_name(rest);
         if end > 0 {
-            value = value.get(&rest[..end])?;
+            value = value.get(rest[..end].replace("\\.", "."))?;
         }
         rest = &rest[end..];
         if let Some(filter) = rest.strip_prefix("[?(@.") {
@@ -135,6 +136,11 @@ fn find<'a>(object: &'a Value, path: &str) -> Option<&'a Value> {
     Some(value)
 }
 
+fn end_of_name(path: &str) -> usize {
+    let is_end = |at: usize, found: &str| found == "[" || !path[..at].ends_with('\\');
+    path.match_indices(['.', '[']).find(|(at, found)| is_end(*at, found)).map_or(path.len(), |(at, _)| at)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -145,5 +151,7 @@ mod tests {
             json!({"status": {"conditions": [{"type": "A", "status": "x"}, {"type": "B", "status": "y"}]}});
         assert_eq!(find(&object, r#".status.conditions[?(@.type=="B")].status"#), Some(&json!("y")));
         assert_eq!(find(&object, ".status.none"), None);
+        let object = json!({"metadata": {"labels": {"example.com/bucket": "7"}}});
+        assert_eq!(find(&object, r".metadata.labels.example\.com/bucket"), Some(&json!("7")));
     }
 }

@@ -80,7 +80,7 @@ fn walk(value: &mut Value, key: &str, namespace: &str, uids: &mut BTreeMap<Strin
                 "resourceVersion" if text != "0" => "<version>".into(),
                 "continue" if !text.is_empty() => "<token>".into(),
                 "clusterIP" | "clusterIPs" if text != "None" => "<address>".into(),
-                "Age" => "<age>".into(),
+                "cells" if text.strip_suffix('s').is_some_and(is_number) => "<age>".into(),
                 _ => plain(text, namespace, uids),
             };
         }

@@ -51,8 +51,8 @@ use super::{MemcachedStatus, schema};
     ),
     printcolumn(
         name = "Bucket",
-        type_ = "integer",
-        json_path = ".status.bucket",
+        type_ = "string",
+        json_path = ".metadata.labels.cache\\.example\\.com/bucket",
         description = "The bucket that decides which shard reconciles this resource",
         priority = 1
     ),

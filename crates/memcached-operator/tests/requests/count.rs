@@ -20,17 +20,20 @@ use tower::{BoxError, Service};
 pub(crate) struct Counter {
     service: EmbeddedService,
     counts: Arc<Mutex<BTreeMap<String, usize>>>,
+    /// What stampers have written, by path: each time who, and on which resource as RBAC names it.
+    stamps: Arc<Mutex<BTreeMap<String, Vec<(String, String)>>>>,
     /// How much later children are shown, by lists and by watches.
     pub(crate) lag: Arc<Mutex<Duration>>,
 }
 
 impl Counter {
     pub(crate) fn before(service: EmbeddedService) -> Self {
-        Self { service, counts: Arc::default(), lag: Arc::default() }
+        Self { service, counts: Arc::default(), stamps: Arc::default(), lag: Arc::default() }
     }
 
     pub(crate) fn reset(&self) {
         self.counts.lock().expect("no panic").clear();
+        self.stamps.lock().expect("no panic").clear();
     }
 
     /// The requests by verb and resource, without those about Leases (of which events are told as `events` of the core API), and without
@@ -44,6 +47,12 @@ impl Counter {
                 && !request.starts_with("watch ")
         });
         counts
+    }
+
+    /// What stampers have written on each resource: every time who, and with which verb on which resource.
+    #[allow(dead_code, reason = "not every test program that shares this file needs it")]
+    pub(crate) fn stamps(&self) -> BTreeMap<String, Vec<(String, String)>> {
+        self.stamps.lock().expect("no panic").clone()
     }
 
     /// How often this was asked.
@@ -80,6 +89,12 @@ fn named(request: &Request<Body>) -> String {
     format!("{verb} {resource}{sub}{group}")
 }
 
+/// Which replica sends this as a stamp, by its user agent.
+fn stamper(request: &Request<Body>) -> Option<String> {
+    let agent = request.headers().get(http::header::USER_AGENT)?.to_str().ok()?;
+    agent.contains("-stamper/").then(|| agent.to_owned())
+}
+
 const CHILDREN: [&str; 3] = [" services", " statefulsets.apps", " poddisruptionbudgets.policy"];
 
 /// The same body, each part of it that much later.
@@ -105,6 +120,10 @@ impl Service<Request<Body>> for Counter {
         let shows = name.starts_with("list ") || name.starts_with("watch ");
         let of_children = CHILDREN.iter().any(|children| name.ends_with(children));
         let lag = if shows && of_children { *self.lag.lock().expect("no panic") } else { Duration::ZERO };
+        if let Some(stamper) = stamper(&request).filter(|_| !shows) {
+            let path = request.uri().path().trim_end_matches("/status").to_owned();
+            self.stamps.lock().expect("no panic").entry(path).or_default().push((stamper, name.clone()));
+        }
         *self.counts.lock().expect("no panic").entry(name).or_default() += 1;
         let mut service = self.service.clone();
         async move {

@@ -1,17 +1,20 @@
 //! An API server in memory, and replicas of the operator on it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use embedded_apiserver::EmbeddedServer;
+use futures::StreamExt;
 use k8s_openapi::api::apps::v1::StatefulSet;
 use kube::api::{ListParams, Patch, PatchParams, PostParams};
+use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client, CustomResourceExt, ResourceExt};
 use lease_core::{Clock, ElectionsOptions, Identity, LeaderElectionId, LeaseRuntime};
 use memcached_operator::crd::Memcached;
 use memcached_operator::reconcile::{MemcachedReconciler, controller};
 use serde_json::json;
-use shard_router::Options;
+use shard_router::{Options, ShardCount};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -62,13 +65,14 @@ impl Stage {
     }
 
     pub(crate) fn start(&self, pod: &str) -> Replica {
-        self.start_with(pod, |reconciler| reconciler)
+        self.start_with(pod, ShardCount::ONE, |reconciler| reconciler)
     }
 
-    /// A replica whose reconciler has been changed.
+    /// A replica with so many shards, whose reconciler has been changed.
     pub(crate) fn start_with(
         &self,
         pod: &str,
+        shards: ShardCount,
         change: impl FnOnce(MemcachedReconciler) -> MemcachedReconciler,
     ) -> Replica {
         let clock: Arc<dyn Clock> = Arc::new(Paused::new());
@@ -78,7 +82,7 @@ impl Stage {
         elections.clock = clock.clone();
         elections.runtime = LeaseRuntime::Current;
         elections.seed = 1;
-        let mut options = Options::for_crd::<Memcached>(elections);
+        let mut options = Options::for_crd::<Memcached>(elections).with_shards(shards);
         options.seed = 1;
         let replica = controller(Client::new(self.counter.clone(), "default"), options);
         let reconciler = change(MemcachedReconciler::new(pod).with_clock(clock));
@@ -103,6 +107,25 @@ impl Stage {
         });
         let memcached = serde_json::from_value(memcached).expect("a Memcached");
         self.memcacheds.create(&PostParams::default(), &memcached).await.expect("created");
+    }
+
+    /// Waits until each of so many resources has this.
+    #[allow(dead_code, reason = "not every test program that shares this file needs it")]
+    pub(crate) async fn until_each<T>(&self, count: usize, has: impl Fn(&Memcached) -> Option<T>) {
+        let watch = watcher(self.memcacheds.clone(), watcher::Config::default()).applied_objects();
+        let mut watch = std::pin::pin!(watch);
+        let mut left = BTreeSet::new();
+        let all = async {
+            while left.len() < count {
+                let memcached = watch.next().await.expect("it goes on").expect("watched");
+                if has(&memcached).is_some() {
+                    left.insert(memcached.name_any());
+                }
+            }
+        };
+        tokio::time::timeout(Duration::from_mins(10), all)
+            .await
+            .unwrap_or_else(|_| panic!("waited for {count} resources"));
     }
 
     /// All servers become ready, as the StatefulSet controller would tell it.

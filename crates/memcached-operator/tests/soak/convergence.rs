@@ -13,6 +13,7 @@ use kube::{Api, Resource, ResourceExt as _};
 use memcached_operator::crd::Memcached;
 use memcached_operator::reconcile::status::condition;
 use serde::de::DeserializeOwned;
+use shard_router::ShardKey;
 
 use crate::stage::Stage;
 use crate::wishes::{Wish, Wishes};
@@ -95,7 +96,9 @@ fn of_resource(resource: &Memcached, wish: &Wish) -> Vec<String> {
     let ready = format!("{0}/{0}", wish.replicas);
     check(status.ready == Some(ready), "not all servers are reported ready");
     let label = resource.labels().get(BUCKET).and_then(|bucket| bucket.parse::<u8>().ok());
-    check(label.is_some() && label == status.bucket, "bucket label and status disagree");
+    // There is no key label, so nothing need be recorded.
+    let of_name = ShardKey::of(&resource.metadata, None).bucket().0;
+    check(label == Some(status.bucket.unwrap_or(of_name)), "the bucket label is not that of its bucket");
     for (type_, wanted) in
         [("Ready", "True"), ("Available", "True"), ("Reconciling", "False"), ("Degraded", "False")]
     {

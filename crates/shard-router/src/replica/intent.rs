@@ -78,26 +78,32 @@ pub(super) async fn confirm_layout<K: Sharded, R: Reconciler<K>>(
     setup: Arc<Setup<K, R>>,
     elections: Elections,
 ) -> bool {
+    if is_committed(&setup, &elections).await {
+        return true;
+    }
+    tracing::warn!("won a shard, but the committed layout is not this replica's; giving it up");
+    // The watch will show it too. Without this pause, the replica would take the shard again at once and without effect.
+    setup.clock.sleep(elections.options().timings.hurried_retry()).await;
+    false
+}
+
+/// Whether the committed layout is this replica's, by a consistent read. Asks until it is answered.
+pub(super) async fn is_committed<K: Sharded, R: Reconciler<K>>(
+    setup: &Setup<K, R>,
+    elections: &Elections,
+) -> bool {
     if !rules::layout_is_confirmed_first() {
         return true;
     }
-    let timings = elections.options().timings;
-    let mut backoff = Backoff::new(timings);
+    let mut backoff = Backoff::new(elections.options().timings);
     loop {
         match elections.client().get(&setup.names.coordinator()).await {
-            Ok(lease) => match confirmed(&setup.names, lease.as_ref(), &elections).verdict(&setup.layout) {
-                Verdict::Work => return true,
-                Verdict::Wait | Verdict::Yield(_) | Verdict::Refuse(_) => {
-                    tracing::warn!(
-                        "won a shard, but the committed layout is not this replica's; giving it up"
-                    );
-                    // The watch will show it too. Without this pause, the replica would take the shard again at once and without effect.
-                    setup.clock.sleep(timings.hurried_retry()).await;
-                    return false;
-                }
-            },
+            Ok(lease) => {
+                let committed = confirmed(&setup.names, lease.as_ref(), elections);
+                return committed.verdict(&setup.layout) == Verdict::Work;
+            }
             Err(error) => {
-                tracing::warn!(%error, "the layout could not be confirmed; the shard waits");
+                tracing::warn!(%error, "the layout could not be confirmed; what depends on it waits");
                 setup.clock.sleep(backoff.after_failure(setup.clock.now().monotonic)).await;
             }
         }

@@ -25,7 +25,7 @@ use crate::{
     observability::{metrics::Queue, records::ReconcileFacts},
     reconciler::{Failure, Reconciler},
     setup::Setup,
-    sharded::{Eligibility, Sharded, cr_name, eligibility},
+    sharded::{Eligibility, Sharded, cr_name},
 };
 
 /// A shard that is being worked on.
@@ -121,12 +121,8 @@ impl<K: Sharded, R: Reconciler<K>> ActiveShard<K, R> {
             }
         };
         let object = self.store.get(reference)?;
-        let stamp = &self.setup.stamp;
-        let recorded = object.recorded_bucket();
-        let finalizer = stamp.finalizer(object.meta(), recorded);
-        let Eligibility::Eligible(bucket) =
-            eligibility(object.meta(), recorded, &stamp.bucket_label, finalizer)
-        else {
+        let eligibility = self.setup.stamp.eligibility(object.meta(), object.recorded_bucket());
+        let Eligibility::Eligible(bucket) = eligibility else {
             return None;
         };
         let (cr, uid) = (cr_name(object.as_ref()), object.uid()?);

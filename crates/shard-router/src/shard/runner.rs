@@ -32,7 +32,7 @@ use crate::{
     reconciler::Reconciler,
     routing::{bucket::ShardId, layout::selector},
     setup::Setup,
-    sharded::{Eligibility, Sharded, cr_name, cr_name_of, eligibility},
+    sharded::{Eligibility, Sharded, cr_name, cr_name_of},
     watch::{backoff::NoBackoff, lenient::Lenient},
 };
 
@@ -219,10 +219,7 @@ struct ShardObserver<K: Sharded, R: Reconciler<K>> {
 
 impl<K: Sharded, R: Reconciler<K>> Observer<K> for ShardObserver<K, R> {
     fn eligibility(&self, object: &Lenient<K>) -> Eligibility {
-        let stamp = &self.setup.stamp;
-        let recorded = object.recorded_bucket();
-        let finalizer = stamp.finalizer(object.meta(), recorded);
-        eligibility(object.meta(), recorded, &stamp.bucket_label, finalizer)
+        self.setup.stamp.eligibility(object.meta(), object.recorded_bucket())
     }
 
     fn shown(&self, watch: usize, version: Option<&str>) {

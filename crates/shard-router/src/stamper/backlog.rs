@@ -1,7 +1,7 @@
 //! Which objects wait for a stamp, and until when. Pure: time comes in as an argument.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     time::Duration,
 };
 
@@ -20,114 +20,135 @@ const KEPT: Duration = Duration::from_secs(30);
 /// One entry for each name. Who holds the name may change while an attempt runs.
 pub(super) struct Backlog<K> {
     delay: Duration,
-    waiting: BTreeMap<String, Entry<K>>,
-    /// Entries that are done, in the order in which their time is over.
-    done: VecDeque<(Monotonic, String)>,
+    entries: BTreeMap<String, Entry<K>>,
+    /// What waits for an attempt, the earliest first. Thousands may be created at once, so nothing looks through all of them.
+    due: BTreeSet<(Monotonic, String)>,
+    /// What was stamped, in the order in which it is forgotten.
+    stamped: VecDeque<(Monotonic, String)>,
 }
 
 struct Entry<K> {
-    object: K,
-    due: Monotonic,
+    uid: Option<String>,
     attempts: u32,
-    running: bool,
-    /// Changed while an attempt ran, so the result of that attempt is out of date.
-    renewed: bool,
+    state: State<K>,
+}
+
+enum State<K> {
+    Waiting {
+        object: K,
+        due: Monotonic,
+    },
+    Running {
+        object: K,
+        /// Changed while the attempt ran, so the result of that attempt is out of date.
+        renewed: bool,
+    },
     /// An attempt has left it in this version. What the watch still has to show of the time before is no news; kept until the watch shows
     /// that the object is gone from it, or for [`KEPT`].
-    done: Option<u64>,
+    Stamped {
+        version: u64,
+        until: Monotonic,
+    },
 }
 
 impl<K: ResourceExt + Clone> Backlog<K> {
     pub(super) fn new(delay: Duration) -> Self {
-        Self { delay, waiting: BTreeMap::new(), done: VecDeque::new() }
+        Self { delay, entries: BTreeMap::new(), due: BTreeSet::new(), stamped: VecDeque::new() }
     }
 
     pub(super) fn change(&mut self, change: Change<K>, now: Monotonic) {
+        self.forget_stamped(now);
         match change {
-            Change::Pending(object) => {
-                self.drop_done(now);
-                let known = self.waiting.get_mut(&cr_name(&object));
-                let known = known.filter(|entry| entry.object.uid() == object.uid());
-                if known
-                    .as_ref()
-                    .is_some_and(|entry| entry.done.is_some_and(|done| version(&object) <= Some(done)))
-                {
-                    return;
-                }
-                if let Some(entry) = known.filter(|entry| entry.done.is_none()) {
-                    entry.renewed = entry.running;
-                    entry.object = object;
-                } else {
-                    let entry = Entry {
-                        object,
-                        due: now + self.delay,
-                        attempts: 0,
-                        running: false,
-                        renewed: false,
-                        done: None,
-                    };
-                    self.waiting.insert(cr_name(&entry.object), entry);
-                }
-            }
-            Change::Settled(cr) => {
-                self.waiting.remove(&cr);
-            }
+            Change::Pending(object) => self.pending(object, now),
+            Change::Settled(cr) => self.remove(&cr),
         }
     }
 
-    /// Drops what has been kept long enough. An entry may have been replaced, or be done again, since it was noted.
-    fn drop_done(&mut self, now: Monotonic) {
-        while let Some((_, cr)) = self.done.pop_front_if(|(until, _)| *until <= now) {
-            if self.waiting.get(&cr).is_some_and(|entry| entry.done.is_some() && entry.due <= now) {
-                self.waiting.remove(&cr);
+    fn pending(&mut self, object: K, now: Monotonic) {
+        let cr = cr_name(&object);
+        let known = self.entries.get_mut(&cr).filter(|entry| entry.uid == object.uid());
+        match known.map(|entry| &mut entry.state) {
+            Some(State::Stamped { version: stamped, .. }) if version(&object) <= Some(*stamped) => return,
+            Some(State::Waiting { object: known, .. }) => {
+                *known = object;
+                return;
             }
+            Some(State::Running { object: known, renewed }) => {
+                *known = object;
+                *renewed = true;
+                return;
+            }
+            Some(State::Stamped { .. }) | None => {}
         }
+        self.remove(&cr);
+        let due = now + self.delay;
+        self.due.insert((due, cr.clone()));
+        let entry = Entry { uid: object.uid(), attempts: 0, state: State::Waiting { object, due } };
+        self.entries.insert(cr, entry);
     }
 
     /// An object that is due. It is not returned again before [`settle`](Self::settle).
     pub(super) fn take_due(&mut self, now: Monotonic) -> Option<K> {
-        let (_, entry) = self.waiting.iter_mut().find(|(_, entry)| entry.is_waiting() && entry.due <= now)?;
-        entry.running = true;
-        entry.renewed = false;
-        Some(entry.object.clone())
+        if self.due.first()?.0 > now {
+            return None;
+        }
+        let (_, cr) = self.due.pop_first()?;
+        let entry = self.entries.get_mut(&cr)?;
+        let State::Waiting { object, .. } = &entry.state else { return None };
+        let object = object.clone();
+        entry.state = State::Running { object: object.clone(), renewed: false };
+        Some(object)
     }
 
     pub(super) fn next_due(&self) -> Option<Monotonic> {
-        self.waiting.values().filter(|entry| entry.is_waiting()).map(|entry| entry.due).min()
+        self.due.first().map(|(due, _)| *due)
     }
 
-    /// Takes in the result of the attempt on `object`. It does not count for another object that has the same name by now.
-    pub(super) fn settle(&mut self, object: &K, outcome: Completion, now: Monotonic) {
-        let cr = cr_name(object);
-        let waiting = self.waiting.get_mut(&cr);
-        let Some(entry) = waiting.filter(|entry| entry.object.uid() == object.uid()) else { return };
-        entry.running = false;
-        entry.due = now
-            + match outcome {
-                Completion::Written(left) if version(&entry.object) <= Some(left) => {
-                    entry.done = Some(left);
-                    self.done.push_back((now + KEPT, cr));
-                    KEPT
-                }
-                Completion::Done if !entry.renewed => {
-                    self.waiting.remove(&cr);
-                    return;
-                }
-                Completion::Written(_) | Completion::Done | Completion::Conflict if entry.renewed => {
-                    Duration::ZERO
-                }
-                Completion::Deferred => NOT_YET,
-                Completion::Written(_) | Completion::Done | Completion::Conflict | Completion::Failed => {
-                    entry.attempts += 1;
-                    (FIRST_RETRY * 2_u32.pow(entry.attempts.min(12))).min(LAST_RETRY)
-                }
-            };
+    /// Takes in the result of the attempt on `attempted`. It does not count for another object that has the same name by now.
+    pub(super) fn settle(&mut self, attempted: &K, outcome: Completion, now: Monotonic) {
+        let cr = cr_name(attempted);
+        let Some(entry) = self.entries.get_mut(&cr).filter(|entry| entry.uid == attempted.uid()) else {
+            return;
+        };
+        let State::Running { object, renewed } = &entry.state else { return };
+        let pause = match outcome {
+            Completion::Written(left) if version(object) <= Some(left) => {
+                let until = now + KEPT;
+                entry.state = State::Stamped { version: left, until };
+                self.stamped.push_back((until, cr));
+                return;
+            }
+            Completion::Done if !renewed => {
+                self.entries.remove(&cr);
+                return;
+            }
+            Completion::Written(_) | Completion::Done | Completion::Conflict if *renewed => Duration::ZERO,
+            Completion::Deferred => NOT_YET,
+            Completion::Written(_) | Completion::Done | Completion::Conflict | Completion::Failed => {
+                entry.attempts += 1;
+                (FIRST_RETRY * 2_u32.pow(entry.attempts.min(12))).min(LAST_RETRY)
+            }
+        };
+        let (object, due) = (object.clone(), now + pause);
+        entry.state = State::Waiting { object, due };
+        self.due.insert((due, cr));
     }
-}
 
-impl<K> Entry<K> {
-    fn is_waiting(&self) -> bool {
-        !self.running && self.done.is_none()
+    fn remove(&mut self, cr: &str) {
+        if let Some(Entry { state: State::Waiting { due, .. }, .. }) = self.entries.remove(cr) {
+            self.due.remove(&(due, cr.to_owned()));
+        }
+    }
+
+    fn forget_stamped(&mut self, now: Monotonic) {
+        while let Some((until, cr)) = self.stamped.pop_front_if(|(until, _)| *until <= now) {
+            // The name may have been given away or stamped again meanwhile.
+            let same =
+                |entry: &Entry<K>| matches!(entry.state, State::Stamped { until: kept, .. } if kept == until);
+            if self.entries.get(&cr).is_some_and(same) {
+                self.entries.remove(&cr);
+            }
+        }
     }
 }
 
@@ -192,8 +213,21 @@ mod tests {
         let mut another = object("9");
         another.metadata.name = Some("b".into());
         backlog.change(Change::Pending(another), at(100));
-        assert_eq!(backlog.waiting.keys().collect::<Vec<_>>(), ["ns/b"]);
-        assert!(backlog.done.is_empty());
+        assert_eq!(backlog.entries.keys().collect::<Vec<_>>(), ["ns/b"]);
+        assert!(backlog.stamped.is_empty());
+    }
+
+    #[test]
+    fn what_has_waited_longest_comes_first() {
+        let mut backlog = Backlog::new(Duration::ZERO);
+        for (number, name) in ["c", "a", "b"].into_iter().enumerate() {
+            let mut object = object("1");
+            object.metadata.name = Some(name.into());
+            backlog.change(Change::Pending(object), at(number as u64 + 1));
+        }
+        let order = std::iter::from_fn(|| backlog.take_due(at(9))).map(|object| object.name_any());
+        assert_eq!(order.collect::<Vec<_>>(), ["c", "a", "b"]);
+        assert_eq!(backlog.next_due(), None);
     }
 
     #[test]

@@ -16,10 +16,16 @@ impl Fleet {
         let patch = json!({"metadata": {"labels": {LABEL: value}}});
         self.widgets.patch(name, &PatchParams::default(), &Patch::Merge(patch)).await.unwrap();
     }
+
+    /// With a key label, the bucket is recorded before the label is put on.
+    async fn recorded(&self, name: &str, bucket: Bucket) {
+        let widget = self.labelled(name, bucket).await;
+        assert_eq!(widget.status.as_ref().and_then(|status| status.bucket), Some(bucket.0), "{name}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_label_that_is_stripped_garbled_or_edited_comes_back_from_status() {
+async fn a_label_that_is_stripped_garbled_or_edited_comes_back() {
     let Some(fleet) = Fleet::new("selectors, status and conditional writes are its own").await else {
         return;
     };
@@ -60,10 +66,12 @@ async fn a_label_that_a_user_brings_along_does_not_choose_the_shard() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_recorded_bucket_cannot_be_edited_or_left_out() {
     let Some(fleet) = Fleet::new("the CEL rule runs there").await else { return };
-    let replica = fleet.start(fleet.options("pod-a", 1), quick);
-    create(&fleet.widgets, "w", &[]).await;
-    let bucket = ShardKey::from(format!("{}/w", fleet.env.namespace()).as_str()).bucket();
-    fleet.labelled("w", bucket).await;
+    let mut options = fleet.options("pod-a", 1);
+    options.key_label = Some("tenant".into());
+    let replica = fleet.start(options, quick);
+    create(&fleet.widgets, "w", &[("tenant", "blue")]).await;
+    let bucket = ShardKey::from("blue").bucket();
+    fleet.recorded("w", bucket).await;
     for status in [json!({"bucket": bucket.0.wrapping_add(1)}), json!({"bucket": null}), json!(null)] {
         let patch = Patch::Merge(json!({ "status": status }));
         let refused = fleet.widgets.patch_status("w", &PatchParams::default(), &patch).await.unwrap_err();
@@ -98,7 +106,7 @@ async fn tenants_stay_together() {
     let replica = fleet.start(options, quick);
     for name in ["w1", "w2"] {
         create(&fleet.widgets, name, &[("tenant", "blue")]).await;
-        fleet.labelled(name, ShardKey::from("blue").bucket()).await;
+        fleet.recorded(name, ShardKey::from("blue").bucket()).await;
     }
     replica.terminate().await;
 }

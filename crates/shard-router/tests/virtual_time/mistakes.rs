@@ -9,7 +9,7 @@ use std::{
 };
 
 use k8s_openapi::{
-    api::coordination::v1::Lease,
+    api::{coordination::v1::Lease, core::v1::ConfigMap},
     apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
 };
 use kube::{
@@ -19,7 +19,7 @@ use kube::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use shard_router::{Action, Held, Readiness, ReadinessProbe, Sharded, ShardedController};
+use shard_router::{Action, Held, Readiness, ReadinessProbe, ShardKey, Sharded, ShardedController};
 
 use crate::{
     harness::{Harness, ID, NAMESPACE, Replica},
@@ -39,35 +39,78 @@ async fn unready_because(harness: &Harness, readiness: &ReadinessProbe, part: &s
     harness.until(&format!("a replica to be not ready because of {part:?}"), says).await;
 }
 
-/// A replica that finds this definition, and a widget.
-async fn tells(definition: &CustomResourceDefinition, part: &str) {
+/// A replica with a key label that finds this definition, and a widget. Without a key label the same definition is fine.
+async fn needs_a_record(definition: &CustomResourceDefinition, part: &str) {
     let harness = Harness::defining(definition).await;
-    create(&harness.widgets, "one", &[]).await;
-    let (_replica, readiness) = start(&harness, "op-0");
+    create(&harness.widgets, "one", &[("tenant", "blue")]).await;
+    let mut options = harness.options("op-0", 2);
+    options.key_label = Some("tenant".into());
+    let controller = harness.controller(options);
+    let readiness = controller.1.readiness();
+    let reconcile = |_: Arc<Widget>, _: Held| async { Ok::<_, Infallible>(Action::await_change()) };
+    let _replica = Harness::run(controller, reconcile);
+    unready_because(
+        &harness,
+        &readiness,
+        "widgets.test.shard-router.dev of version v1 cannot be sharded by the key label tenant",
+    )
+    .await;
     unready_because(&harness, &readiness, part).await;
     let widget = harness.widgets.get("one").await.unwrap();
     assert!(!widget.labels().contains_key(LABEL), "a label without a record selects what nobody reconciles");
+
+    let harness = Harness::defining(definition).await;
+    create(&harness.widgets, "one", &[("tenant", "blue")]).await;
+    let reconciled = Arc::new(Mutex::new(None));
+    let seen = reconciled.clone();
+    let _replica = harness.start(harness.options("op-0", 2), move |widget: Arc<Widget>, held: Held| {
+        *seen.lock().unwrap() = Some((held.bucket(), ShardKey::of(widget.meta(), None).bucket()));
+        async { Ok::<_, Infallible>(Action::await_change()) }
+    });
+    harness.until("the widget to be reconciled", || async { reconciled.lock().unwrap().is_some() }).await;
+    let (bucket, of_name) = reconciled.lock().unwrap().unwrap();
+    assert_eq!(bucket, of_name);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_definition_without_status_bucket_is_named() {
+async fn a_definition_without_status_bucket_refuses_a_key_label() {
     let mut definition = Widget::crd();
     let schema = definition.spec.versions[0].schema.as_mut().unwrap().open_api_v3_schema.as_mut().unwrap();
     schema.x_kubernetes_validations = None;
     let status = schema.properties.as_mut().unwrap().get_mut("status").unwrap();
     status.properties.as_mut().unwrap().remove("bucket").unwrap();
-    tells(
-        &definition,
-        "widgets.test.shard-router.dev of version v1 cannot be sharded, and nobody reconciles",
-    )
-    .await;
+    needs_a_record(&definition, "add `bucket` (integer) to the schema of `status`").await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_definition_without_a_status_subresource_is_named() {
+async fn a_definition_without_a_status_subresource_refuses_a_key_label() {
     let mut definition = Widget::crd();
     definition.spec.versions[0].subresources = None;
-    tells(&definition, "there is no status subresource; add").await;
+    needs_a_record(&definition, "there is no status subresource; add").await;
+}
+
+/// A kind that is nobody's to change: it has no status at all.
+#[tokio::test(start_paused = true)]
+async fn a_kind_of_the_api_itself_can_be_sharded() {
+    let harness = Harness::new().await;
+    let maps: Api<ConfigMap> = Api::namespaced(harness.admin(), NAMESPACE);
+    for n in 0..12 {
+        let mut map = ConfigMap::default();
+        map.metadata.name = Some(format!("map-{n}"));
+        maps.create(&PostParams::default(), &map).await.unwrap();
+    }
+    let reconciled = Arc::new(Mutex::new(BTreeSet::new()));
+    let seen = reconciled.clone();
+    // Their group is empty, and a label needs a domain.
+    let options = harness.options("op-0", 4);
+    let controller = ShardedController::<ConfigMap>::new(harness.admin(), options);
+    let reconcile = move |map: Arc<ConfigMap>, held: Held| {
+        assert_eq!(held.bucket(), ShardKey::of(map.meta(), None).bucket());
+        seen.lock().unwrap().insert(map.name_any());
+        async { Ok::<_, Infallible>(Action::await_change()) }
+    };
+    tokio::spawn(controller.run(reconcile, std::future::pending()));
+    harness.until("all of them to be reconciled", || async { reconciled.lock().unwrap().len() == 12 }).await;
 }
 
 #[tokio::test(start_paused = true)]

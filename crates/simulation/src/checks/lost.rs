@@ -39,7 +39,7 @@ fn faults(observations: &Observations, name: &str, wish: &DesiredSpec) -> Vec<St
     let object = |kind: &str| observations.objects.get(&format!("{kind}/{name}"));
     let Some(resource) = object(RESOURCE) else { return vec!["asked for, and not there".to_owned()] };
     let mut faults = of_resource(resource, wish);
-    faults.extend(of_bucket(resource, wish));
+    faults.extend(of_bucket(resource, wish, observations.schedule.key_label));
     for kind in CHILDREN {
         match object(kind) {
             Some(child) => {
@@ -70,16 +70,24 @@ fn of_resource(resource: &Value, wish: &DesiredSpec) -> Vec<String> {
     faults
 }
 
-/// The bucket is the hash of the shard key as it was at one time, and recorded twice.
-fn of_bucket(resource: &Value, wish: &DesiredSpec) -> Vec<String> {
+/// The bucket is the hash of the shard key as it was at one time. It is the label, and what is recorded; only where the key cannot change, nothing need be
+/// recorded.
+fn of_bucket(resource: &Value, wish: &DesiredSpec, key_label: bool) -> Vec<String> {
     let label = &resource["metadata"]["labels"][format!("{DOMAIN}/bucket")];
     let recorded = &resource["status"]["bucket"];
-    if recorded.is_null() || label.as_str() != Some(&recorded.to_string()) {
+    let is_missing = recorded.is_null() && key_label;
+    let differs = !recorded.is_null() && label.as_str() != Some(&recorded.to_string());
+    if is_missing || differs {
         return vec![format!("its bucket label is {label} and its recorded bucket {recorded}")];
     }
-    let possible: Vec<u8> = wish.keys.iter().map(|key| ShardKey::from(key.as_str()).bucket().0).collect();
-    let fine = possible.iter().any(|bucket| recorded == bucket);
-    if fine { Vec::new() } else { vec![format!("its bucket is {recorded}, and its key gives {possible:?}")] }
+    let possible: Vec<String> =
+        wish.keys.iter().map(|key| ShardKey::from(key.as_str()).bucket().to_string()).collect();
+    let fine = label.as_str().is_some_and(|label| possible.iter().any(|bucket| bucket == label));
+    if fine {
+        Vec::new()
+    } else {
+        vec![format!("its bucket label is {label}, and its key gives {possible:?}")]
+    }
 }
 
 /// What makes a child this resource's, applied by the operator and by nobody else.
@@ -167,9 +175,34 @@ mod tests {
 
     #[test]
     fn a_bucket_that_no_key_gives_is_caught() {
-        let mut run = wished();
-        run.observations.desired.get_mut("m-0").expect("told").keys = vec!["tenant-a".to_owned()];
-        assert!(only(&run, "lost")[0].contains("its key gives [165]"));
+        let mut story = wished();
+        story.observations.desired.get_mut("m-0").expect("told").keys = vec!["tenant-a".to_owned()];
+        assert!(only(&story, "lost")[0].contains("its key gives [\"165\"]"));
+    }
+
+    #[test]
+    fn a_bucket_need_not_be_recorded_where_the_key_is_the_name() {
+        let mut story = wished();
+        let resource = story.observations.objects.get_mut("memcacheds/m-0").expect("told");
+        resource["status"]["bucket"] = Value::Null;
+        passes(&story);
+        story.observations.schedule.key_label = true;
+        assert!(only(&story, "lost")[0].contains("recorded bucket null"));
+    }
+
+    #[test]
+    fn a_label_that_is_missing_or_of_another_bucket_is_caught() {
+        for label in [Value::Null, json!("1")] {
+            let mut story = wished();
+            for (key, object) in &mut story.observations.objects {
+                if key.ends_with("/m-0") {
+                    object["metadata"]["labels"]["cache.example.com/bucket"] = label.clone();
+                }
+            }
+            let resource = story.observations.objects.get_mut("memcacheds/m-0").expect("told");
+            resource["status"]["bucket"] = Value::Null;
+            assert!(only(&story, "lost")[0].contains("and its key gives"));
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use memcached_operator::crd::DOMAIN;
 use serde_json::Value;
+use shard_router::ShardKey;
 
 use super::World;
 use crate::observations::DesiredSpec;
@@ -21,8 +22,10 @@ impl World {
         let desired = self.actors.desired();
         let unlike = desired.iter().flat_map(|(name, wish)| {
             let resource = resources.get(&format!("memcacheds/{name}"));
-            let faults =
-                resource.map_or_else(|| vec!["not there"], |resource| resource_unlike(wish, resource));
+            let faults = resource.map_or_else(
+                || vec!["not there"],
+                |resource| resource_unlike(wish, resource, self.schedule.key_label),
+            );
             faults.into_iter().map(move |fault| format!("{name}: {fault}"))
         });
         let missing: Vec<String> = unlike.chain(left_over(&resources, &desired)).collect();
@@ -88,17 +91,21 @@ fn left_over(objects: &BTreeMap<String, &Value>, desired: &BTreeMap<String, Desi
 }
 
 /// What is not as this wish says in the resource itself.
-fn resource_unlike(wish: &DesiredSpec, resource: &Value) -> Vec<&'static str> {
+fn resource_unlike(wish: &DesiredSpec, resource: &Value, key_label: bool) -> Vec<&'static str> {
     let (metadata, spec, status) = (&resource["metadata"], &resource["spec"], &resource["status"]);
+    let name = metadata["name"].as_str().unwrap_or_default();
     let bucket = metadata["labels"][format!("{DOMAIN}/bucket")].as_str();
     let recorded = status["bucket"].as_u64().map(|bucket| bucket.to_string());
+    let of_name = || ShardKey::from(&*format!("{NAMESPACE}/{name}")).bucket().to_string();
+    // By name, nothing need be recorded.
+    let fixed = recorded.or_else(|| (!key_label).then(of_name));
     let as_written = spec["replicas"] == wish.replicas && spec["memoryLimitMegabytes"] == wish.memory;
     faults([
         (metadata["uid"] == wish.uid.as_str(), "not the object that was created"),
         (as_written, "another spec than written"),
         (status["observedGeneration"] == metadata["generation"], "its newest generation is not observed"),
         (status["readyReplicas"] == wish.replicas, "not all servers are reported ready"),
-        (bucket.is_some() && bucket == recorded.as_deref(), "its label and its recorded bucket differ"),
+        (bucket.is_some() && bucket == fixed.as_deref(), "its label and its bucket differ"),
     ])
 }
 

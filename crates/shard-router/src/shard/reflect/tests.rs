@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::*;
-use crate::sharded::eligibility;
+use crate::stamper::StampConfig;
 
 #[derive(CustomResource, Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[kube(group = "example.com", version = "v1", kind = "Gadget", namespaced, status = "GadgetStatus")]
@@ -39,7 +39,12 @@ impl Observer<Gadget> for RecordingObserver {
     fn list_ends(&self, _: usize) {}
 
     fn eligibility(&self, object: &Lenient<Gadget>) -> Eligibility {
-        eligibility(object.meta(), object.recorded_bucket(), "b", Some("owner"))
+        let config = StampConfig {
+            bucket_label: "b".into(),
+            key_label: Some("tenant".into()),
+            owner_finalizer: "owner".into(),
+        };
+        config.eligibility(object.meta(), object.recorded_bucket())
     }
 
     fn listed(&self, objects: usize) {

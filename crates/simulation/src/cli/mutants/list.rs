@@ -16,7 +16,7 @@ const fn mutant(name: &'static str, checker: &'static str, bound: u64) -> Mutant
 }
 
 /// Those that schedules can tell from the rules.
-pub(crate) const MUTANTS: [Mutant; 37] = [
+pub(crate) const MUTANTS: [Mutant; 38] = [
     // lease-core
     mutant("expiry-by-wall-clock", "one-holder", 100),
     mutant("takeover-at-first-sight", "one-holder", 100),
@@ -42,6 +42,7 @@ pub(crate) const MUTANTS: [Mutant; 37] = [
     mutant("skip-drain", "overlap", 100),
     mutant("no-barrier", "barrier", 50),
     mutant("label-decides", "lost", 300),
+    mutant("key-needs-no-record", "lost", 100),
     mutant("deleted-is-clean-up", "writes", 300),
     mutant("open-gate", "sending", 300),
     mutant("no-owner-finalizer", "overlap", 300),
