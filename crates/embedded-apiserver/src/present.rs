@@ -88,7 +88,8 @@ pub(crate) struct Partial<'a> {
 #[serde(rename_all = "camelCase")]
 struct PartialList<'a> {
     api_version: &'static str,
-    items: Vec<Partial<'a>>,
+    /// Null if there is none: a slice of Go that nothing was added to.
+    items: Option<Vec<Partial<'a>>>,
     kind: &'static str,
     metadata: &'a Value,
 }
@@ -102,7 +103,7 @@ pub(crate) fn metadata(object: &Value) -> Partial<'_> {
 pub(crate) fn metadata_list(objects: &[Arc<Kept>], list: &Value) -> Bytes {
     json_text(&PartialList {
         api_version: "meta.k8s.io/v1",
-        items: objects.iter().map(|object| metadata(object)).collect(),
+        items: (!objects.is_empty()).then(|| objects.iter().map(|object| metadata(object)).collect()),
         kind: "PartialObjectMetadataList",
         metadata: list,
     })
