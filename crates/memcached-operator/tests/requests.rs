@@ -50,7 +50,8 @@ async fn a_new_resource_costs_six_writes_and_no_read() {
 async fn a_first_reconcile_that_takes_long_says_that_it_has_begun() {
     let stage = Stage::new().await;
     let slow = Duration::from_secs(20);
-    let _replica = stage.start_with("op-0", ShardCount::ONE, |reconciler| reconciler.with_delay(slow, slow, 1));
+    let _replica =
+        stage.start_with("op-0", ShardCount::ONE, |reconciler| reconciler.with_delay(slow, slow, 1));
     tokio::time::sleep(SETTLED).await;
     stage.counter.reset();
     stage.create("sessions").await;
@@ -69,7 +70,8 @@ async fn a_first_reconcile_that_takes_long_says_that_it_has_begun() {
 async fn several_replicas_stamp_each_resource_once_and_at_once() {
     let stage = Stage::new().await;
     let shards = "6".parse().expect("a number of shards");
-    let _replicas = ["op-0", "op-1", "op-2"].map(|pod| stage.start_with(pod, shards, |reconciler| reconciler));
+    let _replicas =
+        ["op-0", "op-1", "op-2"].map(|pod| stage.start_with(pod, shards, |reconciler| reconciler));
     tokio::time::sleep(SETTLED).await;
     stage.counter.reset();
     let created = tokio::time::Instant::now();
