@@ -15,13 +15,15 @@ use http_body_util::{BodyExt, BodyStream, StreamBody};
 use kube::client::Body;
 use tower::{BoxError, Service};
 
+/// By path of the resource, for each write of a stamper: by whom it was sent, and verb and resource as RBAC names them.
+pub(crate) type Stamps = BTreeMap<String, Vec<(String, String)>>;
+
 /// Counts requests. Clones count together.
 #[derive(Clone)]
 pub(crate) struct Counter {
     service: EmbeddedService,
     counts: Arc<Mutex<BTreeMap<String, usize>>>,
-    /// What stampers have written, by path: each time who, and on which resource as RBAC names it.
-    stamps: Arc<Mutex<BTreeMap<String, Vec<(String, String)>>>>,
+    stamps: Arc<Mutex<Stamps>>,
     /// How much later children are shown, by lists and by watches.
     pub(crate) lag: Arc<Mutex<Duration>>,
 }
@@ -49,9 +51,9 @@ impl Counter {
         counts
     }
 
-    /// What stampers have written on each resource: every time who, and with which verb on which resource.
+    /// What stampers have written.
     #[allow(dead_code, reason = "not every test program that shares this file needs it")]
-    pub(crate) fn stamps(&self) -> BTreeMap<String, Vec<(String, String)>> {
+    pub(crate) fn stamps(&self) -> Stamps {
         self.stamps.lock().expect("no panic").clone()
     }
 
