@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 
 use anyhow::{Context, Result, bail};
 
-use crate::outcome::Counts;
+use crate::status::Counts;
 
 /// A call of the cargo that runs this, in the workspace's root.
 pub(crate) struct Cargo(Command);

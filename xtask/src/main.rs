@@ -2,7 +2,7 @@
 
 mod cargo;
 mod go;
-mod outcome;
+mod status;
 mod steps;
 mod suite;
 

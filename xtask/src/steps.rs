@@ -31,7 +31,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 
 use crate::cargo::{Cargo, TestRun};
-use crate::outcome::Outcome;
+use crate::status::StepStatus;
 
 /// One step.
 pub(crate) struct Step {
@@ -39,7 +39,7 @@ pub(crate) struct Step {
     pub(crate) name: &'static str,
     /// Whether a developer in a hurry wants it as well.
     pub(crate) fast: bool,
-    pub(crate) run: fn(&mut StepContext) -> Result<Outcome>,
+    pub(crate) run: fn(&mut StepContext) -> Result<StepStatus>,
 }
 
 /// In the order of running: what is quick and fails often comes first.
@@ -74,7 +74,7 @@ pub(crate) struct StepContext {
 
 impl StepContext {
     /// Runs tests and judges them.
-    fn test<'a>(&mut self, which: impl IntoIterator<Item = &'a str>) -> Result<Outcome> {
+    fn test<'a>(&mut self, which: impl IntoIterator<Item = &'a str>) -> Result<StepStatus> {
         let run = self.run_tests(which)?;
         self.judge(run)
     }
@@ -90,8 +90,8 @@ impl StepContext {
         cargo.run_tests()
     }
 
-    fn judge(&mut self, run: TestRun) -> Result<Outcome> {
+    fn judge(&mut self, run: TestRun) -> Result<StepStatus> {
         self.skips.extend(run.ignored);
-        run.counts.outcome(run.ok)
+        run.counts.status(run.ok)
     }
 }

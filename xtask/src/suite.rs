@@ -9,7 +9,7 @@ use clap::builder::PossibleValuesParser;
 use comfy_table::{Cell, CellAlignment, Table, presets};
 use tempfile::NamedTempFile;
 
-use crate::outcome::Outcome;
+use crate::status::StepStatus;
 use crate::steps::{ALL, Step, StepContext};
 
 /// What to run and what to insist on.
@@ -33,7 +33,7 @@ pub(crate) struct TestOptions {
 
 struct Ran {
     name: &'static str,
-    result: Result<Outcome>,
+    result: Result<StepStatus>,
     took: Duration,
 }
 
@@ -75,8 +75,8 @@ pub(crate) fn run_one(name: &str) -> Result<()> {
     let step =
         ALL.iter().find(|step| step.name == name).with_context(|| format!("there is no step {name}"))?;
     match (step.run)(&mut StepContext::default())? {
-        Outcome::Passed(detail) => println!("{name}: ok {detail}"),
-        Outcome::Skipped(why) => println!("{name}: skipped: {why}"),
+        StepStatus::Passed(detail) => println!("{name}: ok {detail}"),
+        StepStatus::Skipped(why) => println!("{name}: skipped: {why}"),
     }
     Ok(())
 }
@@ -93,8 +93,8 @@ fn report(all: &[Ran], skips: &[String]) {
     table.load_style(presets::NOTHING);
     for ran in all {
         let (result, detail) = match &ran.result {
-            Ok(Outcome::Passed(detail)) => ("ok", detail.clone()),
-            Ok(Outcome::Skipped(why)) => ("skipped", why.clone()),
+            Ok(StepStatus::Passed(detail)) => ("ok", detail.clone()),
+            Ok(StepStatus::Skipped(why)) => ("skipped", why.clone()),
             Err(error) => ("FAILED", format!("{error:#}")),
         };
         let seconds =

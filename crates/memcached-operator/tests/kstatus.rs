@@ -8,7 +8,7 @@ use k8s_openapi::api::apps::v1::StatefulSet;
 use kube::CustomResourceExt as _;
 use memcached_operator::crd::Memcached;
 use memcached_operator::reconcile::dispute::{Dispute, State};
-use memcached_operator::reconcile::status::{Outcome, status};
+use memcached_operator::reconcile::status::{ReportedState, status};
 use serde_json::{Value, json};
 
 fn memcached() -> Memcached {
@@ -21,7 +21,7 @@ fn memcached() -> Memcached {
 }
 
 /// The resource after a reconcile that came to this, with so many of two servers ready.
-fn after(outcome: &Outcome, ready: Option<i32>) -> Value {
+fn after(outcome: &ReportedState, ready: Option<i32>) -> Value {
     let mut resource = memcached();
     let servers: Option<StatefulSet> = ready.map(|ready| {
         let seen =
@@ -44,7 +44,7 @@ fn unseen() -> Value {
     resource
 }
 
-fn disputed(state: State) -> Outcome {
+fn disputed(state: State) -> ReportedState {
     let time = |text: &str| text.parse().expect("a time");
     let dispute = Dispute {
         child: "Service sessions".into(),
@@ -54,11 +54,11 @@ fn disputed(state: State) -> Outcome {
         since: time("2026-01-02T03:04:05Z"),
         until: time("2026-01-02T03:04:08Z"),
     };
-    Outcome::Disputed { disputes: vec![dispute], finding: None }
+    ReportedState::Disputed { disputes: vec![dispute], finding: None }
 }
 
 fn edited() -> Value {
-    let mut resource = after(&Outcome::Applied, Some(2));
+    let mut resource = after(&ReportedState::Applied, Some(2));
     resource["metadata"]["generation"] = json!(2);
     resource
 }
@@ -68,13 +68,13 @@ fn kstatus_waits_for_the_servers_and_for_nothing_else() {
     let error = || "could not apply Service sessions: no".to_owned();
     let expected = [
         ("before the first look", unseen(), "InProgress"),
-        ("at the first look", after(&Outcome::Begun, None), "InProgress"),
-        ("without servers", after(&Outcome::Applied, None), "InProgress"),
-        ("with none of two ready", after(&Outcome::Applied, Some(0)), "InProgress"),
-        ("with one of two ready", after(&Outcome::Applied, Some(1)), "InProgress"),
-        ("with both ready", after(&Outcome::Applied, Some(2)), "Current"),
+        ("at the first look", after(&ReportedState::Begun, None), "InProgress"),
+        ("without servers", after(&ReportedState::Applied, None), "InProgress"),
+        ("with none of two ready", after(&ReportedState::Applied, Some(0)), "InProgress"),
+        ("with one of two ready", after(&ReportedState::Applied, Some(1)), "InProgress"),
+        ("with both ready", after(&ReportedState::Applied, Some(2)), "Current"),
         ("after an edit", edited(), "InProgress"),
-        ("while something fails", after(&Outcome::Failing(error()), Some(2)), "InProgress"),
+        ("while something fails", after(&ReportedState::Failing(error()), Some(2)), "InProgress"),
         ("while a child that others change waits", after(&disputed(State::Differs), Some(2)), "InProgress"),
         ("while a child that others delete waits", after(&disputed(State::Missing), Some(2)), "InProgress"),
         ("once that is restored", after(&disputed(State::Restored), Some(2)), "Current"),
@@ -84,8 +84,8 @@ fn kstatus_waits_for_the_servers_and_for_nothing_else() {
             after(&disputed(State::Admitted), Some(1)),
             "InProgress",
         ),
-        ("when somebody has to act", after(&Outcome::Blocked(error()), Some(2)), "Failed"),
-        ("with a spec that makes no sense", after(&Outcome::Invalid(Vec::new()), None), "Failed"),
+        ("when somebody has to act", after(&ReportedState::Blocked(error()), Some(2)), "Failed"),
+        ("with a spec that makes no sense", after(&ReportedState::Invalid(Vec::new()), None), "Failed"),
     ];
     let Some(statuses) = kstatus(expected.iter().map(|(_, resource, _)| resource)) else { return };
     for ((when, _, expected), found) in expected.iter().zip(&statuses) {

@@ -15,7 +15,7 @@ use clap::Args;
 
 use super::StepContext;
 use crate::cargo::root;
-use crate::outcome::Outcome;
+use crate::status::StepStatus;
 
 const RULES: &str = "charts/memcached-operator/files/alerts.yaml";
 const DASHBOARD: &str = "charts/memcached-operator/files/dashboard.json";
@@ -40,15 +40,15 @@ pub(crate) fn evaluate(options: &AlertsOptions) -> Result<()> {
 }
 
 /// The step of `cargo xtask test`.
-pub(super) fn run(_: &mut StepContext) -> Result<Outcome> {
+pub(super) fn run(_: &mut StepContext) -> Result<StepStatus> {
     let alerts: Vec<_> = expressions::read()?.into_iter().filter_map(|e| e.alert).collect();
     let tests = tests()?;
     every_alert_is_tested(&alerts, &tests)?;
     every_alert_has_a_runbook(&alerts)?;
-    let Some(promtool) = promtool::find()? else { return Ok(Outcome::Skipped(NO_GO.to_owned())) };
+    let Some(promtool) = promtool::find()? else { return Ok(StepStatus::Skipped(NO_GO.to_owned())) };
     promtool::run(&promtool, &["check", "rules"], &[root().join(RULES)])?;
     promtool::run(&promtool, &["test", "rules"], &tests)?;
-    Ok(Outcome::Passed(format!("{} alerts, {} tests", alerts.len(), tests.len())))
+    Ok(StepStatus::Passed(format!("{} alerts, {} tests", alerts.len(), tests.len())))
 }
 
 fn tests() -> Result<Vec<PathBuf>> {

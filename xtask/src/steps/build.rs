@@ -4,9 +4,9 @@ use anyhow::Result;
 
 use super::StepContext;
 use crate::cargo::Cargo;
-use crate::outcome::Outcome;
+use crate::status::StepStatus;
 
-pub(super) fn run(_: &mut StepContext) -> Result<Outcome> {
+pub(super) fn run(_: &mut StepContext) -> Result<StepStatus> {
     Cargo::new(["test", "--workspace", "--all-features", "--no-run"]).run()?;
-    Ok(Outcome::Passed(String::new()))
+    Ok(StepStatus::Passed(String::new()))
 }

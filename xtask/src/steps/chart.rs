@@ -16,7 +16,7 @@ use anyhow::{Context, Result, bail};
 use super::StepContext;
 use super::generate::CRD;
 use crate::cargo::root;
-use crate::outcome::Outcome;
+use crate::status::StepStatus;
 use helm::Helm;
 use tools::{Tool, Tools};
 
@@ -34,10 +34,10 @@ const VALUES: [&str; 6] = [
 ];
 
 /// Checks everything about the chart that this machine can check.
-pub(super) fn run(cx: &mut StepContext) -> Result<Outcome> {
+pub(super) fn run(cx: &mut StepContext) -> Result<StepStatus> {
     let Some(tools) = Tools::find()? else {
         let how = "there is no `go` in PATH to build Helm and its tools with; install Go";
-        return Ok(Outcome::Skipped(how.to_owned()));
+        return Ok(StepStatus::Skipped(how.to_owned()));
     };
     definition_is_current()?;
     readme::check(&tools)?;
@@ -57,7 +57,7 @@ pub(super) fn run(cx: &mut StepContext) -> Result<Outcome> {
         None => bail!("{}", admission::NO_SERVER),
     };
     let with = helms.map(|helm| helm.version()).join(" and ");
-    Ok(Outcome::Passed(format!(
+    Ok(StepStatus::Passed(format!(
         "{tests} unit tests, {} sets of values with Helm {with}, {} drawn ones, {admitted}",
         VALUES.len(),
         drawn.len()

@@ -4,11 +4,11 @@ use anyhow::Result;
 
 use super::StepContext;
 use crate::cargo::Cargo;
-use crate::outcome::Outcome;
+use crate::status::StepStatus;
 
-pub(super) fn run(_: &mut StepContext) -> Result<Outcome> {
+pub(super) fn run(_: &mut StepContext) -> Result<StepStatus> {
     Cargo::new(["doc", "--workspace", "--all-features", "--no-deps"])
         .env("RUSTDOCFLAGS", "-D warnings")
         .run()?;
-    Ok(Outcome::Passed(String::new()))
+    Ok(StepStatus::Passed(String::new()))
 }

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 
 use super::StepContext;
 use crate::cargo::{Features, build_operator, root};
-use crate::outcome::Outcome;
+use crate::status::StepStatus;
 
 /// The CRD, for users who install with kubectl.
 pub(crate) const CRD: &str = "deploy/crd.yaml";
@@ -15,7 +15,7 @@ pub(crate) const CRD: &str = "deploy/crd.yaml";
 pub(super) const CHART_CRD: &str = "charts/memcached-operator/files/crd.yaml";
 
 /// Compares the committed files with what the code says.
-pub(super) fn check(_: &mut StepContext) -> Result<Outcome> {
+pub(super) fn check(_: &mut StepContext) -> Result<StepStatus> {
     let crd = crd()?;
     for file in [CRD, CHART_CRD] {
         let committed = fs::read_to_string(root().join(file))
@@ -24,7 +24,7 @@ pub(super) fn check(_: &mut StepContext) -> Result<Outcome> {
             bail!("{file} is out of date from line {line} on; run `cargo xtask generate` and commit it");
         }
     }
-    Ok(Outcome::Passed(format!("{CRD}, {CHART_CRD}")))
+    Ok(StepStatus::Passed(format!("{CRD}, {CHART_CRD}")))
 }
 
 /// Writes the files.

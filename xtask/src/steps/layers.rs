@@ -17,7 +17,7 @@ use self::circle::shortest;
 use self::modules::{ModulePath, Modules};
 use super::StepContext;
 use crate::cargo::{Cargo, root};
-use crate::outcome::Outcome;
+use crate::status::StepStatus;
 
 /// Modules that are in a circle and are to be moved out of it: the crate's folder, and the module. Imports of it are left out.
 const TO_BE_MOVED: [(&str, &str); 1] = [
@@ -25,7 +25,7 @@ const TO_BE_MOVED: [(&str, &str); 1] = [
     ("crates/shard-router/src", "shard::caches"),
 ];
 
-pub(super) fn run(_: &mut StepContext) -> Result<Outcome> {
+pub(super) fn run(_: &mut StepContext) -> Result<StepStatus> {
     let sources = sources()?;
     let mut circles = Vec::new();
     let mut count = 0;
@@ -43,7 +43,7 @@ pub(super) fn run(_: &mut StepContext) -> Result<Outcome> {
             circles.join("\n")
         );
     }
-    Ok(Outcome::Passed(format!("{count} modules, {} crates", sources.len())))
+    Ok(StepStatus::Passed(format!("{count} modules, {} crates", sources.len())))
 }
 
 /// The folder of each library or program of the workspace: `src`, and each folder in `src/bin`.

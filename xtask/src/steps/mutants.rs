@@ -4,9 +4,9 @@ use anyhow::{Result, bail};
 
 use super::StepContext;
 use super::targets::{Targets, as_args};
-use crate::outcome::Outcome;
+use crate::status::StepStatus;
 
-pub(super) fn run(cx: &mut StepContext) -> Result<Outcome> {
+pub(super) fn run(cx: &mut StepContext) -> Result<StepStatus> {
     let targets = Targets::find()?.mutants;
     if targets.is_empty() {
         bail!("there is no integration test whose name contains \"mutants\"");

@@ -8,17 +8,17 @@ use anyhow::{Context, Result, ensure};
 
 use super::StepContext;
 use crate::cargo::{Cargo, root};
-use crate::outcome::Outcome;
+use crate::status::StepStatus;
 
 /// What is meant to be published, in the order of publishing.
 pub(super) const PUBLISHED: [&str; 4] =
     ["lease-core", "shard-router", "overlap-checker", "embedded-apiserver"];
 
-pub(super) fn run(_: &mut StepContext) -> Result<Outcome> {
+pub(super) fn run(_: &mut StepContext) -> Result<StepStatus> {
     let version = tested_version()?;
     let packages = PUBLISHED.into_iter().flat_map(|name| ["--package", name]);
     Cargo::new(["package", "--quiet", "--no-verify", "--allow-dirty"]).args(packages).run()?;
-    Ok(Outcome::Passed(format!("{} crates, for Rust {version}", PUBLISHED.len())))
+    Ok(StepStatus::Passed(format!("{} crates, for Rust {version}", PUBLISHED.len())))
 }
 
 /// The minimum Rust version is the pinned toolchain, so that all of CI tests it.

@@ -4,12 +4,12 @@ use anyhow::{Result, bail};
 
 use super::StepContext;
 use crate::cargo::Cargo;
-use crate::outcome::Outcome;
+use crate::status::StepStatus;
 
 /// What the pure core must not depend on, by whole crate name or up to the first dash.
 const BANNED: [&str; 8] = ["tokio", "kube", "k8s", "hyper", "rustix", "fastrand", "rand", "uuid"];
 
-pub(super) fn run(_: &mut StepContext) -> Result<Outcome> {
+pub(super) fn run(_: &mut StepContext) -> Result<StepStatus> {
     let core = ["--package", "lease-core", "--no-default-features"];
     let tree = Cargo::new(["tree", "--edges", "normal", "--prefix", "none"]).args(core).output()?;
     let impure = impure(&tree);
@@ -23,7 +23,7 @@ pub(super) fn run(_: &mut StepContext) -> Result<Outcome> {
     for features in [&[][..], &["--features", "mutants"]] {
         Cargo::new(["clippy", "--lib"]).args(core).args(features).args(["--", "-D", "warnings"]).run()?;
     }
-    Ok(Outcome::Passed(format!("{} dependencies", tree.lines().count().saturating_sub(1))))
+    Ok(StepStatus::Passed(format!("{} dependencies", tree.lines().count().saturating_sub(1))))
 }
 
 fn impure(tree: &str) -> Vec<&str> {

@@ -11,7 +11,7 @@ use tempfile::NamedTempFile;
 
 use super::StepContext;
 use crate::cargo::{Cargo, root, target_dir};
-use crate::outcome::Outcome;
+use crate::status::StepStatus;
 
 /// So many of the fixed schedules are run twice, to compare the traces.
 const TWICE: &str = "4";
@@ -60,14 +60,14 @@ pub(crate) fn run_verb(options: &SimOptions) -> Result<()> {
 }
 
 /// The fixed schedules, some of them twice.
-pub(super) fn run(_: &mut StepContext) -> Result<Outcome> {
+pub(super) fn run(_: &mut StepContext) -> Result<StepStatus> {
     let sums = NamedTempFile::new().context("no file could be made for the sums")?;
     let file = sums.path().display().to_string();
     simulation(&["many", "--fixed", "--twice", TWICE, "--json", &file].map(str::to_owned))?;
     let sums = fs::read_to_string(sums.path()).context("the sums could not be read")?;
     let sums: Sums = serde_json::from_str(&sums).context("the sums have a form that is unknown here")?;
     let hours = sums.virtual_seconds / 3_600.0;
-    Ok(Outcome::Passed(format!("{} schedules, {hours:.1} h of virtual time", sums.schedules)))
+    Ok(StepStatus::Passed(format!("{} schedules, {hours:.1} h of virtual time", sums.schedules)))
 }
 
 impl SimOptions {

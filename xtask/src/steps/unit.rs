@@ -3,9 +3,9 @@
 use anyhow::Result;
 
 use super::StepContext;
-use crate::outcome::Outcome;
+use crate::status::StepStatus;
 
-pub(super) fn run(cx: &mut StepContext) -> Result<Outcome> {
+pub(super) fn run(cx: &mut StepContext) -> Result<StepStatus> {
     let mut run = cx.run_tests(["--lib", "--bins"])?;
     // The option excludes all others, so the examples are a call of their own.
     let examples = cx.run_tests(["--doc"])?;

@@ -173,7 +173,7 @@ fn event(type_: EventType, reason: &str, action: &str, note: &str) -> Event {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reconcile::status::{Outcome, status};
+    use crate::reconcile::status::{ReportedState, status};
     use crate::reconcile::testing::memcached;
     use crate::reconcile::validate::Problem;
     use serde_json::json;
@@ -186,11 +186,11 @@ mod tests {
     fn a_failure_is_told_once_and_so_is_its_end() {
         let now = "2026-01-02T03:04:05Z".parse().expect("a time");
         let mut resource = memcached(json!({}));
-        let failed = status(&resource, None, &Outcome::Invalid(vec![Problem::ImageAndVersion]), now);
+        let failed = status(&resource, None, &ReportedState::Invalid(vec![Problem::ImageAndVersion]), now);
         assert_eq!(reasons(&resource, &failed), ["ValidationFailed"]);
         resource.status = Some(failed.clone());
         assert_eq!(reasons(&resource, &failed), [""; 0]);
-        let mended = status(&resource, None, &Outcome::Applied, now);
+        let mended = status(&resource, None, &ReportedState::Applied, now);
         assert_eq!(reasons(&resource, &mended), ["Recovered"]);
     }
 }

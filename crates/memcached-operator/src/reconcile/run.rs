@@ -19,7 +19,7 @@ use super::events::{self, Published};
 use super::fetch::Observed;
 use super::mending::Mendings;
 use super::pods::{self, Look};
-use super::status::{DEGRADED, FAILED, Outcome, READY, condition, sentences, status, write};
+use super::status::{DEGRADED, FAILED, READY, ReportedState, condition, sentences, status, write};
 use super::validate::{Problem, validate};
 use crate::crd::Memcached;
 
@@ -110,8 +110,8 @@ impl MemcachedReconciler {
             Ok((applied, look)) => {
                 let servers = applied.stateful_set.as_deref();
                 let outcome = match (applied.disputes.as_slice(), look.finding) {
-                    ([], finding) => finding.map_or(Outcome::Applied, Outcome::NotReady),
-                    (disputes, finding) => Outcome::Disputed { disputes: disputes.to_vec(), finding },
+                    ([], finding) => finding.map_or(ReportedState::Applied, ReportedState::NotReady),
+                    (disputes, finding) => ReportedState::Disputed { disputes: disputes.to_vec(), finding },
                 };
                 Box::pin(self.report(client, &memcached, servers, outcome, Some(&applied))).await?;
                 let again = applied.again.into_iter().chain(look.again).min();
@@ -124,7 +124,8 @@ impl MemcachedReconciler {
                     because,
                     "the spec is invalid; waiting for a change"
                 );
-                Box::pin(self.report(client, &memcached, servers, Outcome::Invalid(problems), None)).await?;
+                Box::pin(self.report(client, &memcached, servers, ReportedState::Invalid(problems), None))
+                    .await?;
                 Ok(Action::await_change())
             }
             Err(Failure::Error(error)) => {
@@ -147,9 +148,9 @@ impl MemcachedReconciler {
             return;
         }
         let outcome = if error.needs_a_person() {
-            Outcome::Blocked(error.to_string())
+            ReportedState::Blocked(error.to_string())
         } else {
-            Outcome::Failing(error.to_string())
+            ReportedState::Failing(error.to_string())
         };
         if let Err(untold) = Box::pin(self.report(client, memcached, servers, outcome, None)).await {
             tracing::warn!(memcached = key(memcached), error = %untold, "a failure could not be told");
@@ -177,7 +178,7 @@ impl MemcachedReconciler {
             done = &mut work => return (Ok(Some(Cow::Borrowed(memcached))), done),
             () = self.clock.sleep(SAYS_NOTHING_FOR) => {}
         }
-        let status = status(memcached, None, &Outcome::Begun, self.clock.wall());
+        let status = status(memcached, None, &ReportedState::Begun, self.clock.wall());
         let (begun, done) = tokio::join!(Box::pin(write(client, memcached, &status)), work);
         (begun, done)
     }
@@ -187,7 +188,7 @@ impl MemcachedReconciler {
         client: &Client,
         memcached: &Memcached,
         servers: Option<&StatefulSet>,
-        outcome: Outcome,
+        outcome: ReportedState,
         applied: Option<&Applied>,
     ) -> Result<(), ReconcileError> {
         let status = status(memcached, servers, &outcome, self.clock.wall());
@@ -266,7 +267,8 @@ mod tests {
         let due = |earlier_failures: &u32| {
             let due = is_due(&resource, error, *earlier_failures);
             if due {
-                let outcome = Outcome::Failing(format!("error {}", "x".repeat(*earlier_failures as usize)));
+                let outcome =
+                    ReportedState::Failing(format!("error {}", "x".repeat(*earlier_failures as usize)));
                 resource.status = Some(status(&resource, None, &outcome, now));
             }
             due
@@ -284,7 +286,7 @@ mod tests {
         let mut resource = memcached(json!({}));
         let reason = "CrashLoopBackOff";
         let failure = PodFailure { reason, message: "it ends".into(), is_quote: false };
-        let outcome = Outcome::NotReady(Finding::Failure(failure));
+        let outcome = ReportedState::NotReady(Finding::Failure(failure));
         let now = "2026-01-02T03:04:05Z".parse().expect("a time");
         resource.status = Some(status(&resource, None, &outcome, now));
         assert!(!is_due(&resource, &failing(), 0));

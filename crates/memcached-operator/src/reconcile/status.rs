@@ -21,29 +21,29 @@ pub use write::{needs_writing, write};
 /// The longest message of a condition that the API server accepts is far longer; this is what people read.
 const LONGEST_MESSAGE: usize = 1024;
 
-/// What a reconcile came to, as far as the status is concerned.
+/// The result of a reconcile, as the status reports it.
 #[derive(Clone, Debug)]
-pub enum Outcome {
-    /// Nothing yet: this is the first that is said of the resource.
+pub enum ReportedState {
+    /// The first reconcile of the resource has begun.
     Begun,
     /// The children are as they should be.
     Applied,
-    /// The children are as they should be, but the servers are not ready, and this was found out about it.
+    /// The children are as they should be, but the servers are not ready, for this reason.
     NotReady(Finding),
     /// Some children are not written for a while, because somebody else, or admission, does not leave them as applied. All others are
     /// as they should be.
     Disputed {
-        /// These.
+        /// The children that are not written.
         disputes: Vec<Dispute>,
-        /// What was found out about servers that are not ready.
+        /// Why the servers are not ready, if they are not.
         finding: Option<Finding>,
     },
-    /// The spec makes no sense; nothing was changed.
+    /// The spec is invalid; nothing was changed.
     Invalid(Vec<Problem>),
-    /// The API server, or the presence of a stranger, keeps a child from being as it should be, until somebody changes
+    /// A child cannot be applied, because the API server refuses it or an object of somebody else has its name, until somebody changes
     /// something.
     Blocked(String),
-    /// Something has failed more than once in a row; it is tried again.
+    /// The reconcile has failed more than once in a row; it is retried.
     Failing(String),
 }
 
@@ -51,7 +51,7 @@ pub enum Outcome {
 pub fn status(
     memcached: &Memcached,
     servers: Option<&StatefulSet>,
-    outcome: &Outcome,
+    outcome: &ReportedState,
     now: Timestamp,
 ) -> MemcachedStatus {
     let seen = servers.and_then(|servers| servers.status.as_ref());
@@ -59,7 +59,7 @@ pub fn status(
     let (replicas, ready) = match (seen, reported) {
         (Some(seen), _) => (seen.replicas, seen.ready_replicas.unwrap_or(0)),
         // Without a look at the servers the last one counts: they may well be there. After a look they are known not to be.
-        (None, Some(last)) if servers.is_none() && !matches!(outcome, Outcome::Disputed { .. }) => {
+        (None, Some(last)) if servers.is_none() && !matches!(outcome, ReportedState::Disputed { .. }) => {
             (last.replicas, last.ready_replicas)
         }
         (None, _) => (0, 0),

@@ -16,7 +16,7 @@ use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use k8s_openapi::jiff::Timestamp;
 
-use super::{Outcome, sentence, sentences, shortened};
+use super::{ReportedState, sentence, sentences, shortened};
 use crate::crd::Memcached;
 use crate::reconcile::build::MAX_UNAVAILABLE;
 use crate::reconcile::dispute::{BY_OTHERS, Dispute};
@@ -107,16 +107,16 @@ pub(super) fn available(desired: i32, ready: i32) -> Verdict {
     }
 }
 
-pub(super) fn ready(desired: i32, servers: Option<&StatefulSet>, outcome: &Outcome) -> Verdict {
+pub(super) fn ready(desired: i32, servers: Option<&StatefulSet>, outcome: &ReportedState) -> Verdict {
     match outcome {
-        Outcome::Begun => Verdict::no(BEGUN, "The operator has begun to look after it.".into()),
-        Outcome::Invalid(problems) => Verdict::no(INVALID, sentences(problems)),
-        Outcome::Blocked(error) | Outcome::Failing(error) => {
+        ReportedState::Begun => Verdict::no(BEGUN, "The operator has begun to look after it.".into()),
+        ReportedState::Invalid(problems) => Verdict::no(INVALID, sentences(problems)),
+        ReportedState::Blocked(error) | ReportedState::Failing(error) => {
             Verdict::no(FAILED, sentence(error)).quoting_an_error()
         }
-        Outcome::Applied => servers_ready(desired, servers, None),
-        Outcome::NotReady(finding) => servers_ready(desired, servers, Some(finding)),
-        Outcome::Disputed { disputes, finding } => match held_back(disputes) {
+        ReportedState::Applied => servers_ready(desired, servers, None),
+        ReportedState::NotReady(finding) => servers_ready(desired, servers, Some(finding)),
+        ReportedState::Disputed { disputes, finding } => match held_back(disputes) {
             Some((reason, message)) => Verdict::no(reason, message),
             None => servers_ready(desired, servers, finding.as_ref()),
         },
@@ -146,42 +146,48 @@ fn told<'a>(disputes: impl Iterator<Item = &'a Dispute> + Clone) -> Option<(&'st
     Some((reason, shortened(&disputes.map(Dispute::message).collect::<Vec<_>>().join(" "))))
 }
 
-pub(super) fn reconciling(desired: i32, servers: Option<&StatefulSet>, outcome: &Outcome) -> Verdict {
+pub(super) fn reconciling(desired: i32, servers: Option<&StatefulSet>, outcome: &ReportedState) -> Verdict {
     match outcome {
-        Outcome::Begun => Verdict::yes(BEGUN, "The operator has begun to look after it.".into()),
-        Outcome::Invalid(_) => {
+        ReportedState::Begun => Verdict::yes(BEGUN, "The operator has begun to look after it.".into()),
+        ReportedState::Invalid(_) => {
             Verdict::no(INVALID, "The spec has to be mended before anything is rolled out.".into())
         }
-        Outcome::Blocked(_) => Verdict::no(FAILED, "A child could not be applied; see Stalled.".into()),
-        Outcome::Failing(_) => Verdict::yes("Retrying", "It is tried again and again; see Degraded.".into()),
-        Outcome::Disputed { disputes, .. } if disputes.iter().any(Dispute::is_held_back) => Verdict::yes(
-            BY_OTHERS,
-            "Children are not as applied, and are restored later; see Degraded.".into(),
-        ),
-        Outcome::Applied | Outcome::NotReady(_) | Outcome::Disputed { .. } => rollout(desired, servers),
+        ReportedState::Blocked(_) => Verdict::no(FAILED, "A child could not be applied; see Stalled.".into()),
+        ReportedState::Failing(_) => {
+            Verdict::yes("Retrying", "It is tried again and again; see Degraded.".into())
+        }
+        ReportedState::Disputed { disputes, .. } if disputes.iter().any(Dispute::is_held_back) => {
+            Verdict::yes(
+                BY_OTHERS,
+                "Children are not as applied, and are restored later; see Degraded.".into(),
+            )
+        }
+        ReportedState::Applied | ReportedState::NotReady(_) | ReportedState::Disputed { .. } => {
+            rollout(desired, servers)
+        }
     }
 }
 
-pub(super) fn stalled(outcome: &Outcome) -> Verdict {
+pub(super) fn stalled(outcome: &ReportedState) -> Verdict {
     match outcome {
-        Outcome::Invalid(problems) => Verdict::yes(INVALID, sentences(problems)),
-        Outcome::Blocked(error) => Verdict::yes(FAILED, sentence(error)).quoting_an_error(),
-        Outcome::Begun
-        | Outcome::Applied
-        | Outcome::NotReady(_)
-        | Outcome::Disputed { .. }
-        | Outcome::Failing(_) => Verdict::no("NotStalled", "Nothing has to be changed by hand.".into()),
+        ReportedState::Invalid(problems) => Verdict::yes(INVALID, sentences(problems)),
+        ReportedState::Blocked(error) => Verdict::yes(FAILED, sentence(error)).quoting_an_error(),
+        ReportedState::Begun
+        | ReportedState::Applied
+        | ReportedState::NotReady(_)
+        | ReportedState::Disputed { .. }
+        | ReportedState::Failing(_) => Verdict::no("NotStalled", "Nothing has to be changed by hand.".into()),
     }
 }
 
-pub(super) fn degraded(outcome: &Outcome) -> Verdict {
+pub(super) fn degraded(outcome: &ReportedState) -> Verdict {
     match outcome {
-        Outcome::Begun => Verdict::no(BEGUN, "Nothing is known to be wrong.".into()),
-        Outcome::Applied | Outcome::NotReady(Finding::Forbidden(_)) => {
+        ReportedState::Begun => Verdict::no(BEGUN, "Nothing is known to be wrong.".into()),
+        ReportedState::Applied | ReportedState::NotReady(Finding::Forbidden(_)) => {
             Verdict::no("AsExpected", "Every child is as it should be.".into())
         }
-        Outcome::NotReady(Finding::Failure(failure)) => Verdict::of_pods(true, failure),
-        Outcome::Disputed { disputes, finding } => {
+        ReportedState::NotReady(Finding::Failure(failure)) => Verdict::of_pods(true, failure),
+        ReportedState::Disputed { disputes, finding } => {
             let (reason, message) = told(disputes.iter()).unwrap_or((BY_OTHERS, String::new()));
             match finding {
                 Some(Finding::Failure(failure)) => {
@@ -190,8 +196,8 @@ pub(super) fn degraded(outcome: &Outcome) -> Verdict {
                 Some(Finding::Forbidden(_)) | None => Verdict::yes(reason, message),
             }
         }
-        Outcome::Invalid(problems) => Verdict::yes(INVALID, sentences(problems)),
-        Outcome::Blocked(error) | Outcome::Failing(error) => {
+        ReportedState::Invalid(problems) => Verdict::yes(INVALID, sentences(problems)),
+        ReportedState::Blocked(error) | ReportedState::Failing(error) => {
             Verdict::yes(FAILED, sentence(error)).quoting_an_error()
         }
     }

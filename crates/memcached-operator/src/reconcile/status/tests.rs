@@ -14,7 +14,11 @@ fn servers(status: impl Into<Value>) -> StatefulSet {
     serde_json::from_value(set).expect("a StatefulSet")
 }
 
-fn reported(memcached: &Memcached, servers: Option<&StatefulSet>, outcome: &Outcome) -> MemcachedStatus {
+fn reported(
+    memcached: &Memcached,
+    servers: Option<&StatefulSet>,
+    outcome: &ReportedState,
+) -> MemcachedStatus {
     status(memcached, servers, outcome, NOW.parse().expect("a time"))
 }
 
@@ -25,7 +29,7 @@ fn summary(status: &MemcachedStatus) -> String {
 
 #[test]
 fn a_new_resource_is_on_its_way() {
-    let status = reported(&memcached(json!({"replicas": 3})), None, &Outcome::Applied);
+    let status = reported(&memcached(json!({"replicas": 3})), None, &ReportedState::Applied);
     assert_eq!(
         summary(&status),
         "Ready=False RollingOut, Reconciling=True RollingOut, Stalled=False NotStalled, Available=False TooFewReady, \
@@ -60,7 +64,7 @@ fn the_stages_of_a_rollout() {
             "Ready=True RolledOut, Reconciling=False RolledOut, Stalled=False NotStalled, Available=True AllReady",
         ),
     ] {
-        let status = reported(&resource, Some(&servers(seen)), &Outcome::Applied);
+        let status = reported(&resource, Some(&servers(seen)), &ReportedState::Applied);
         assert!(summary(&status).starts_with(expected), "{} is not {expected}", summary(&status));
     }
 }
@@ -68,14 +72,15 @@ fn the_stages_of_a_rollout() {
 #[test]
 fn nothing_asked_for_is_available() {
     let seen = servers(json!({"replicas": 0, "observedGeneration": 2}));
-    let status = reported(&memcached(json!({"replicas": 0})), Some(&seen), &Outcome::Applied);
+    let status = reported(&memcached(json!({"replicas": 0})), Some(&seen), &ReportedState::Applied);
     assert!(summary(&status).starts_with("Ready=True RolledOut, Reconciling=False RolledOut, Stalled=False NotStalled, Available=True ScaledToZero"));
     assert_eq!(status.ready.as_deref(), Some("0/0"));
 }
 
 #[test]
 fn an_invalid_spec_is_explained() {
-    let status = reported(&memcached(json!({})), None, &Outcome::Invalid(vec![Problem::ImageAndVersion]));
+    let status =
+        reported(&memcached(json!({})), None, &ReportedState::Invalid(vec![Problem::ImageAndVersion]));
     let degraded = condition(&status.conditions, DEGRADED).expect("Degraded");
     assert_eq!((degraded.status.as_str(), degraded.reason.as_str()), ("True", "ValidationFailed"));
     assert!(degraded.message.contains("remove one"), "{}", degraded.message);
@@ -83,7 +88,7 @@ fn an_invalid_spec_is_explained() {
 
 #[test]
 fn what_is_said_first_is_that_it_is_looked_after() {
-    let status = reported(&memcached(json!({})), None, &Outcome::Begun);
+    let status = reported(&memcached(json!({})), None, &ReportedState::Begun);
     assert!(
         summary(&status).starts_with("Ready=False Reconciling, Reconciling=True Reconciling, Stalled=False")
     );
@@ -92,18 +97,18 @@ fn what_is_said_first_is_that_it_is_looked_after() {
 
 #[test]
 fn who_has_to_act_is_told_apart_from_what_is_tried_again() {
-    let blocked = reported(&memcached(json!({})), None, &Outcome::Blocked("no".into()));
+    let blocked = reported(&memcached(json!({})), None, &ReportedState::Blocked("no".into()));
     assert!(
         summary(&blocked).starts_with("Ready=False ApplyFailed, Reconciling=False ApplyFailed, Stalled=True")
     );
-    let failing = reported(&memcached(json!({})), None, &Outcome::Failing("no".into()));
+    let failing = reported(&memcached(json!({})), None, &ReportedState::Failing("no".into()));
     assert!(
         summary(&failing).starts_with("Ready=False ApplyFailed, Reconciling=True Retrying, Stalled=False")
     );
 }
 
-fn not_ready(reason: &'static str, message: &str, is_quote: bool) -> Outcome {
-    Outcome::NotReady(Finding::Failure(PodFailure { reason, message: message.into(), is_quote }))
+fn not_ready(reason: &'static str, message: &str, is_quote: bool) -> ReportedState {
+    ReportedState::NotReady(Finding::Failure(PodFailure { reason, message: message.into(), is_quote }))
 }
 
 #[test]
@@ -137,7 +142,7 @@ fn numbers_are_news_in_our_own_sentences_and_none_in_those_of_kubernetes() {
 #[test]
 fn a_right_that_is_missing_is_said_and_degrades_nothing() {
     let answer = "pods is forbidden: User \"op\" cannot list resource \"pods\"";
-    let outcome = Outcome::NotReady(Finding::Forbidden(answer.into()));
+    let outcome = ReportedState::NotReady(Finding::Forbidden(answer.into()));
     let status = reported(&memcached(json!({})), None, &outcome);
     assert!(
         summary(&status).starts_with("Ready=False RollingOut, Reconciling=True RollingOut, Stalled=False")
@@ -149,35 +154,36 @@ fn a_right_that_is_missing_is_said_and_degrades_nothing() {
 
 #[test]
 fn the_same_error_with_another_port_or_time_is_no_news() {
-    let error =
-        |port| Outcome::Failing(format!("could not apply it: dial tcp 10.0.0.1:{port}: connection refused"));
+    let error = |port| {
+        ReportedState::Failing(format!("could not apply it: dial tcp 10.0.0.1:{port}: connection refused"))
+    };
     let mut resource = memcached(json!({}));
     let first = reported(&resource, None, &error(41_234));
     resource.status = Some(first.clone());
     assert!(!needs_writing(&resource, &reported(&resource, None, &error(5))));
-    let id = |id| Outcome::Failing(format!("refused, see request {id}"));
+    let id = |id| ReportedState::Failing(format!("refused, see request {id}"));
     resource.status = Some(reported(&resource, None, &id("9f8a-bc01")));
     assert!(!needs_writing(&resource, &reported(&resource, None, &id("77e0-0d1f"))));
     resource.status = Some(first);
-    let other = Outcome::Failing("could not apply it: i/o timeout".into());
+    let other = ReportedState::Failing("could not apply it: i/o timeout".into());
     assert!(needs_writing(&resource, &reported(&resource, None, &other)));
 }
 
 #[test]
 fn transition_times_move_with_transitions_only() {
     let mut resource = memcached(json!({}));
-    let mut first = reported(&resource, None, &Outcome::Applied);
+    let mut first = reported(&resource, None, &ReportedState::Applied);
     for condition in &mut first.conditions {
         condition.last_transition_time.0 = "2025-01-01T00:00:00Z".parse().expect("a time");
     }
     resource.status = Some(MemcachedStatus { bucket: Some(17), ..first.clone() });
-    let again = reported(&resource, None, &Outcome::Applied);
+    let again = reported(&resource, None, &ReportedState::Applied);
     assert_eq!(again, first);
     assert!(!needs_writing(&resource, &again), "the router's bucket is no difference");
 
     let seen =
         servers(json!({"replicas": 1, "readyReplicas": 1, "updatedReplicas": 1, "observedGeneration": 2}));
-    let ready = reported(&resource, Some(&seen), &Outcome::Applied);
+    let ready = reported(&resource, Some(&seen), &ReportedState::Applied);
     let time = |type_| condition(&ready.conditions, type_).expect(type_).last_transition_time.0.to_string();
     assert_eq!((time(AVAILABLE), time(DEGRADED)), (NOW.into(), "2025-01-01T00:00:00Z".into()));
     assert!(needs_writing(&resource, &ready));

@@ -1,11 +1,11 @@
-//! What becomes of a step.
+//! The status of a step, and the counts of a test run.
 
 use anyhow::{Result, bail};
 
-/// A step that did not fail.
+/// The status of a step that did not fail.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Outcome {
-    /// It ran; a few words about it for the table.
+pub(crate) enum StepStatus {
+    /// It passed; a short note for the table.
     Passed(String),
     /// It could not run on this machine, and why.
     Skipped(String),
@@ -40,7 +40,7 @@ impl Counts {
     }
 
     /// Passes if there were tests and none failed: a filter that matches nothing proves nothing.
-    pub(crate) fn outcome(&self, ok: bool) -> Result<Outcome> {
+    pub(crate) fn status(&self, ok: bool) -> Result<StepStatus> {
         let Self { passed, failed, ignored } = self;
         let sums = format!("{passed} passed, {failed} failed, {ignored} ignored");
         if !ok || *failed > 0 {
@@ -49,7 +49,7 @@ impl Counts {
         if *passed == 0 {
             bail!("no test ran");
         }
-        Ok(Outcome::Passed(if *ignored > 0 { sums } else { format!("{passed} passed") }))
+        Ok(StepStatus::Passed(if *ignored > 0 { sums } else { format!("{passed} passed") }))
     }
 }
 
@@ -70,8 +70,8 @@ mod tests {
 
     #[test]
     fn no_tests_are_no_pass() {
-        assert!(Counts::default().outcome(true).is_err());
-        assert!(Counts { passed: 1, ..Counts::default() }.outcome(true).is_ok());
-        assert!(Counts { passed: 1, ..Counts::default() }.outcome(false).is_err());
+        assert!(Counts::default().status(true).is_err());
+        assert!(Counts { passed: 1, ..Counts::default() }.status(true).is_ok());
+        assert!(Counts { passed: 1, ..Counts::default() }.status(false).is_err());
     }
 }
