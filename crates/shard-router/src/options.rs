@@ -33,6 +33,8 @@ pub struct Options {
     pub watch_namespaces: BTreeSet<String>,
     /// How many reconciles of one shard may run at once. Default 8.
     pub concurrency_per_shard: usize,
+    /// How many reconciles may run at once in the whole replica, however many shards it holds. Default 64.
+    pub concurrency: usize,
     /// How many shards may be filling their caches at once; the others are held meanwhile and wait. It keeps a replica
     /// that inherits many shards from drowning. Default 2.
     pub concurrent_starts: usize,
@@ -100,6 +102,7 @@ impl Options {
             key_label: None,
             watch_namespaces: BTreeSet::new(),
             concurrency_per_shard: 8,
+            concurrency: 64,
             concurrent_starts: 2,
             resync: Some(Duration::from_mins(10)),
             drain_timeout: Duration::from_secs(30),

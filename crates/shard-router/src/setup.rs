@@ -46,6 +46,8 @@ pub(crate) struct Setup<K: Sharded, R: Reconciler<K>> {
     pub(crate) recorder: Recorder,
     pub(crate) metrics: Metrics,
     pub(crate) clock: Arc<dyn Clock>,
+    /// Bounds the reconciles of all shards.
+    pub(crate) turns: Semaphore,
     /// Bounds concurrent starts.
     pub(crate) starts: Arc<Semaphore>,
     pub(crate) rng: SharedRng,
@@ -91,6 +93,7 @@ impl<K: Sharded, R: Reconciler<K>> Setup<K, R> {
             stamp: Arc::new(StampConfig::new(&options.names(), options.key_label.clone())),
             recorder: Recorder::new(options.records.clone(), clock.clone(), identity),
             metrics,
+            turns: Semaphore::new(options.concurrency.max(1)),
             starts: Arc::new(Semaphore::new(options.concurrent_starts.max(1))),
             rng: SharedRng::seeded(options.seed),
             reconciles: AtomicU64::new(1),

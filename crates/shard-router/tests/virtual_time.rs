@@ -20,6 +20,8 @@ mod dead_connections;
 mod dead_first_lists;
 #[path = "virtual_time/failing_lease_watch.rs"]
 mod failing_lease_watch;
+#[path = "virtual_time/fairness.rs"]
+mod fairness;
 #[path = "virtual_time/harness.rs"]
 mod harness;
 #[path = "virtual_time/hung_lease_watch.rs"]

@@ -37,6 +37,12 @@ impl Options {
         Self { concurrency_per_shard, ..self }
     }
 
+    /// Sets [`concurrency`](Self::concurrency).
+    #[must_use]
+    pub fn with_concurrency(self, concurrency: usize) -> Self {
+        Self { concurrency, ..self }
+    }
+
     /// Sets [`concurrent_starts`](Self::concurrent_starts).
     #[must_use]
     pub fn with_concurrent_starts(self, concurrent_starts: usize) -> Self {

@@ -28,6 +28,12 @@ use crate::{
     sharded::{Eligibility, Sharded, cr_name},
 };
 
+/// The right to run a reconcile, given back when dropped.
+struct Turn<'a> {
+    _in_replica: SemaphorePermit<'a>,
+    _in_shard: SemaphorePermit<'a>,
+}
+
 /// A shard that is being worked on.
 pub(crate) struct ActiveShard<K: Sharded, R: Reconciler<K>> {
     pub(crate) setup: Arc<Setup<K, R>>,
@@ -111,7 +117,7 @@ impl<K: Sharded, R: Reconciler<K>> ActiveShard<K, R> {
     }
 
     /// Waits for a turn and opens the record; `None` if the reconcile must not begin.
-    async fn admit(&self, reference: &ObjectRef<K>) -> Option<(Running, Arc<K>, SemaphorePermit<'_>)> {
+    async fn admit(&self, reference: &ObjectRef<K>) -> Option<(Running, Arc<K>, Turn<'_>)> {
         let turn = {
             let _waiting = self.queue.wait();
             tokio::select! {
@@ -152,10 +158,14 @@ impl<K: Sharded, R: Reconciler<K>> ActiveShard<K, R> {
     }
 
     /// A turn, once what the reconcile would decide on is complete and not older than what the last one wrote.
-    async fn turn(&self, reference: &ObjectRef<K>) -> Option<SemaphorePermit<'_>> {
+    ///
+    /// Turns are given in the order in which they were asked for, and an object asks for one at a time: so one that changes all the time waits
+    /// behind the others of its shard, and a shard with many waits behind other shards.
+    async fn turn(&self, reference: &ObjectRef<K>) -> Option<Turn<'_>> {
         let namespace = reference.namespace.as_deref().unwrap_or_default();
         self.held.caches().current(namespace, &format!("{namespace}/{}", reference.name)).await;
-        self.turns.acquire().await.ok()
+        let in_shard = self.turns.acquire().await.ok()?;
+        Some(Turn { _in_shard: in_shard, _in_replica: self.setup.turns.acquire().await.ok()? })
     }
 
     async fn run(&self, object: &Arc<K>, held: Held) -> Result<Action, Failure<R::Error>> {
