@@ -6,8 +6,14 @@ use parking_lot::MutexGuard;
 
 use super::{Replica, ability::Ability};
 use crate::{
-    membership::cluster_view::Verdict, observability::readiness::Readiness, reconciler::Reconciler,
-    routing::layout::unstamped_selector, sharded::Sharded,
+    membership::cluster_view::Verdict,
+    observability::readiness::Readiness,
+    reconciler::Reconciler,
+    routing::{
+        bucket::Bucket,
+        layout::{selector, unstamped_selector},
+    },
+    sharded::Sharded,
 };
 
 impl<K: Sharded, R: Reconciler<K>> Replica<K, R> {
@@ -51,10 +57,13 @@ impl<K: Sharded, R: Reconciler<K>> Replica<K, R> {
     async fn can_list(&self) -> bool {
         let setup = &self.setup;
         let params = ListParams::default().limit(1).labels(&unstamped_selector(&setup.stamp.bucket_label));
+        // Few are enough to know whether there is an answer.
+        let of_one_bucket = selector(&setup.stamp.bucket_label, &[Bucket(0)]);
+        let of_children = ListParams::default().limit(1).labels(&of_one_bucket);
         let client = setup.clients.ungated();
         let children = setup.owned.iter();
         let children =
-            children.map(|owned| (owned.can_list)(setup.scope.clone(), client.clone(), params.clone()));
+            children.map(|owned| (owned.can_list)(setup.scope.clone(), client.clone(), of_children.clone()));
         let all = join(setup.scope.can_list::<K>(&client, &params), join_all(children));
         tokio::select! {
             (resources, children) = all => resources && children.into_iter().all(|listed| listed),

@@ -1,5 +1,4 @@
 //! What one resource may take from others, and what one replica takes at once.
-#![expect(clippy::unwrap_used, reason = "a test panics with what went wrong")]
 
 use std::{
     collections::BTreeMap,
