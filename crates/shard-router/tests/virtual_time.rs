@@ -44,6 +44,10 @@ mod mistakes;
 mod name;
 #[path = "virtual_time/predecessor.rs"]
 mod predecessor;
+#[path = "virtual_time/readiness.rs"]
+mod readiness;
+#[path = "virtual_time/release_order.rs"]
+mod release_order;
 #[path = "virtual_time/report_conflict.rs"]
 mod report_conflict;
 #[path = "virtual_time/restore.rs"]

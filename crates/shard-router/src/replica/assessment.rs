@@ -1,7 +1,10 @@
 //! Whether this replica is ready, and whether it is able to work at all.
 
+use std::time::Duration;
+
 use futures::future::{join, join_all};
 use kube::api::ListParams;
+use lease_core::Health;
 use parking_lot::MutexGuard;
 
 use super::{Replica, ability::Ability};
@@ -75,36 +78,65 @@ impl<K: Sharded, R: Reconciler<K>> Replica<K, R> {
         self.ability.lock()
     }
 
-    /// A replica that waits for its predecessor to go is ready, or a rolling update from that version would never get on. One that had
-    /// its work taken away by it is not.
     pub(super) fn assess(&self, verdict: Option<&Verdict>, has_worked: bool) {
-        let problem = self.setup.problem();
-        let health = self.elections.health();
-        let lease_duration = self.elections.options().timings.lease_duration();
-        let unanswered = || health.unanswered.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
-        let because = match verdict {
-            Some(Verdict::Refuse(sentence)) => Some(sentence.clone()),
-            Some(Verdict::Yield(sentence)) if has_worked => Some(sentence.clone()),
-            Some(Verdict::Wait) if self.setup.coordination_problem.get().is_some() => {
-                self.setup.coordination_problem.get()
-            }
-            _ if !health.problems.is_empty() => Some(health.problems[0].sentence.clone()),
-            None => Some(format!(
-                "the Leases have not been listed yet{}; is the API server reachable from this Pod?",
-                unanswered()
-            )),
-            _ if health.silent_for > lease_duration => Some(format!(
-                "nothing was heard from the API server for longer than LeaseDuration ({} s){}; is it reachable from this Pod?",
-                lease_duration.as_secs(),
-                unanswered()
-            )),
-            _ if problem.is_some() => problem,
-            _ => self.ability().unable().map(|why| {
-                format!("this replica could not work on its shards and checks from time to time whether it can again; {why}")
-            }),
-        };
+        let because = why_not_ready(&Facts {
+            verdict,
+            has_worked,
+            coordination_problem: self.setup.coordination_problem.get(),
+            health: &self.elections.health(),
+            lease_duration: self.elections.options().timings.lease_duration(),
+            problem: self.setup.problem(),
+            unable: self.ability().unable(),
+        });
         self.setup.metrics.ready(because.is_none());
         let now = self.setup.clock.now().monotonic;
         self.readiness.set(because.map_or(Readiness::Ready, |because| Readiness::NotReady { because }), now);
     }
 }
+
+/// What the readiness of a replica is judged by.
+struct Facts<'a> {
+    /// What the Leases permit it; `None` until they are known.
+    verdict: Option<&'a Verdict>,
+    /// Whether the Leases have permitted it to work before.
+    has_worked: bool,
+    /// What keeps it from committing a layout.
+    coordination_problem: Option<String>,
+    health: &'a Health,
+    lease_duration: Duration,
+    /// What keeps it from working on its shards.
+    problem: Option<String>,
+    /// Why it leaves its shards to others.
+    unable: Option<&'a str>,
+}
+
+/// Why a replica is not ready, in one sentence; `None` if it is. Of several reasons, the one that has to be dealt with first.
+///
+/// A replica that waits for its predecessor to go is ready, or a rolling update from that version would never get on. One that had
+/// its work taken away by it is not.
+fn why_not_ready(facts: &Facts<'_>) -> Option<String> {
+    let Facts { verdict, has_worked, coordination_problem, health, lease_duration, problem, unable } = facts;
+    let unanswered = || health.unanswered.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
+    match verdict {
+        Some(Verdict::Refuse(sentence)) => Some(sentence.clone()),
+        Some(Verdict::Yield(sentence)) if *has_worked => Some(sentence.clone()),
+        Some(Verdict::Wait) if coordination_problem.is_some() => coordination_problem.clone(),
+        _ if !health.problems.is_empty() => Some(health.problems[0].sentence.clone()),
+        None => Some(format!(
+            "the Leases have not been listed yet{}; is the API server reachable from this Pod?",
+            unanswered()
+        )),
+        _ if health.silent_for > *lease_duration => Some(format!(
+            "nothing was heard from the API server for longer than LeaseDuration ({} s){}; is it reachable from this Pod?",
+            lease_duration.as_secs(),
+            unanswered()
+        )),
+        _ if problem.is_some() => problem.clone(),
+        _ => unable.map(|why| {
+            format!("this replica could not work on its shards and checks from time to time whether it can again; {why}")
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -155,6 +155,19 @@ impl Caches {
     }
 }
 
+#[cfg(test)]
+impl Caches {
+    /// As if a reconcile of this resource had written it, with a version that no watch has shown.
+    pub(crate) fn note_write(&self, cr: &str) {
+        self.own_writes.lock().add(cr.to_owned(), self.kinds[0].positions[0].write(0, 0, u64::MAX));
+    }
+
+    /// Whether anything is written that has not been shown.
+    pub(crate) fn awaits_writes(&self) -> bool {
+        !self.own_writes.lock().is_empty()
+    }
+}
+
 /// As `plural.group`, as a request names it; the group of the core API is left out.
 pub(crate) fn resource<C: Resource<DynamicType = ()>>() -> String {
     let (plural, group) = (C::plural(&()), C::group(&()));

@@ -280,3 +280,6 @@ impl<K: Sharded, R: Reconciler<K>> Drop for ShardObserver<K, R> {
         self.setup.metrics.objects(self.shard, 0);
     }
 }
+
+#[cfg(test)]
+mod tests;

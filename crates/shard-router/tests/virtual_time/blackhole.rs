@@ -29,6 +29,7 @@ pub(crate) struct Blackhole {
     swallows: Arc<AtomicBool>,
     swallows_requests: Arc<AtomicBool>,
     loses: Arc<Mutex<Option<&'static str>>>,
+    forbids: Arc<Mutex<Option<&'static str>>>,
     swallowed_lists: Arc<Mutex<SwallowedLists>>,
     connections: Arc<Mutex<CancellationToken>>,
     /// Of the answers that began since the last time that watches hung.
@@ -46,6 +47,7 @@ impl Blackhole {
             swallows: Arc::default(),
             swallows_requests: Arc::default(),
             loses: Arc::default(),
+            forbids: Arc::default(),
             swallowed_lists: Arc::default(),
             connections: Arc::default(),
             hung: Arc::default(),
@@ -140,6 +142,12 @@ impl Blackhole {
     pub(crate) fn lose(&self, plural: Option<&'static str>) {
         *self.loses.lock().expect("no panic") = plural;
     }
+
+    /// For which type (by its plural) every request is refused from now on, for want of a right.
+    #[allow(dead_code, reason = "not every test program that shares this file needs it")]
+    pub(crate) fn forbid(&self, plural: Option<&'static str>) {
+        *self.forbids.lock().expect("no panic") = plural;
+    }
 }
 
 impl Blackhole {
@@ -169,6 +177,16 @@ impl Service<Request<Body>> for Blackhole {
         }
         if self.swallows.load(Ordering::Relaxed) || self.swallows_requests.load(Ordering::Relaxed) {
             return std::future::pending().boxed();
+        }
+        if let Some(plural) = *self.forbids.lock().expect("no panic")
+            && request.uri().path().split('/').rev().take(2).any(|part| part == plural)
+        {
+            let message =
+                format!("{plural} is forbidden: User \"op\" cannot do that with resource \"{plural}\"");
+            let mut body = status(403, "Forbidden");
+            body["message"] = message.into();
+            let answer = self.whole(answer(StatusCode::FORBIDDEN, &body));
+            return std::future::ready(Ok(answer)).boxed();
         }
         if self.swallowed_lists.lock().expect("no panic").swallows(&request) {
             return std::future::pending().boxed();
@@ -239,11 +257,15 @@ impl LeaseWatchFailure {
                 (StatusCode::OK, event)
             }
         };
-        let body = Full::new(Bytes::from(format!("{body}\n")));
-        let mut answer = Response::new(AnswerBody::new(body));
-        *answer.status_mut() = code;
-        answer
+        answer(code, &body)
     }
+}
+
+fn answer(code: StatusCode, body: &serde_json::Value) -> Response<AnswerBody> {
+    let body = Full::new(Bytes::from(format!("{body}\n")));
+    let mut answer = Response::new(AnswerBody::new(body));
+    *answer.status_mut() = code;
+    answer
 }
 
 fn status(code: u16, reason: &str) -> serde_json::Value {

@@ -1,0 +1,82 @@
+use std::convert::Infallible;
+
+use http::{Request, Response};
+use kube::{Client, CustomResource, client::Body, runtime::controller::Action};
+use lease_core::{Connection, ElectionsOptions, Identity, LeaderElectionId};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use tower::BoxError;
+
+use super::*;
+use crate::{authority::held::Held, observability::metrics::Metrics, options::Options, testing::ByHand};
+
+#[derive(CustomResource, Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[kube(group = "example.com", version = "v1", kind = "Gadget", namespaced)]
+struct GadgetSpec {}
+
+impl Sharded for Gadget {
+    fn recorded_bucket(&self) -> Option<u8> {
+        None
+    }
+}
+
+async fn reconcile(_: Arc<Gadget>, _: Held) -> Result<Action, Infallible> {
+    Ok(Action::await_change())
+}
+
+fn setup() -> Arc<Setup<Gadget, impl Reconciler<Gadget>>> {
+    let id = LeaderElectionId::new("op.example.com").unwrap();
+    let mut elections = ElectionsOptions::new(id, "ns", Identity::of_pod("op-0", "1").unwrap());
+    elections.clock = Arc::new(ByHand::default());
+    let silent = |_: Request<Body>| std::future::pending::<Result<Response<Body>, BoxError>>();
+    let client = Client::new(tower::service_fn(silent), "ns");
+    let connection = Connection::from(client);
+    let options = Options::new(elections);
+    Arc::new(Setup::new(&connection, options, reconcile, Vec::new(), Metrics::default()).unwrap())
+}
+
+fn observer<R: Reconciler<Gadget>>(setup: Arc<Setup<Gadget, R>>) -> ShardObserver<Gadget, R> {
+    let shard = ShardId(0);
+    let (progress, _end) = setup.progress.track(shard);
+    let warm_up = WarmUp {
+        starts: setup.starts.clone(),
+        permit: tokio::sync::Mutex::default(),
+        held_since: setup.clock.now().monotonic,
+        progress,
+        waits_for: WaitsFor::all(0),
+        is_complete: AtomicBool::new(false),
+        facts: HoldFacts { lease: "op.example.com-shard-0".to_owned(), shard, token: 1 },
+        recorder: setup.recorder.clone(),
+        metrics: setup.metrics.clone(),
+        clock: setup.clock.clone(),
+    };
+    ShardObserver {
+        shard,
+        tracker: Arc::default(),
+        failures: Arc::default(),
+        warm_up: Arc::new(warm_up),
+        caches: Caches::new(setup.scope.clone(), &setup.owned),
+        setup,
+    }
+}
+
+/// Whatever is kept by uid or name has an end, or whoever creates and deletes in a loop fills the memory.
+#[tokio::test]
+async fn nothing_is_kept_for_an_object_that_has_left() {
+    let observer = observer(setup());
+    let object = ObjectMeta {
+        name: Some("one".to_owned()),
+        namespace: Some("ns".to_owned()),
+        uid: Some("uid-1".to_owned()),
+        ..ObjectMeta::default()
+    };
+    observer.tracker.finish("uid-1");
+    observer.failures.count("uid-1", || true);
+    observer.caches.note_write("ns/one");
+
+    observer.left(&object);
+    assert!(!observer.tracker.is_finished("uid-1"), "the tracker keeps the uid");
+    assert!(!observer.caches.awaits_writes(), "the caches keep the name");
+    observer.uncached(&object);
+    assert_eq!(observer.failures.of("uid-1"), 0, "the failures are kept");
+}
