@@ -1,15 +1,18 @@
 //! CEL rules of custom resources, by the kube-cel library.
 
-use kube_cel::{ErrorKind, compile_schema, validate_compiled};
+use kube_cel::{ErrorKind, ValidationError, compile_schema, validate_compiled};
 use serde_json::{Value, json};
 
 use crate::fault::Fault;
 use crate::refusal::Refusal;
 use crate::resource::Custom;
+use crate::schema::{Schema, is_unchanged};
 
-/// Every rule that the object breaks; an error if a rule uses what kube-cel cannot do.
+/// Every rule that the object breaks, but for those of parts that an update leaves as they are; an error if a rule uses what kube-cel
+/// cannot do.
 pub(crate) fn check_rules(
     custom: &Custom,
+    schema: &Schema,
     object: &Value,
     old: Option<&Value>,
 ) -> Result<Vec<Fault>, Refusal> {
@@ -19,9 +22,15 @@ pub(crate) fn check_rules(
     let Err(errors) = validate_compiled(rules, &object, old.as_ref()) else {
         return Ok(Vec::new());
     };
+    // A rule that compares with the old state is judged all the same.
+    let is_ratcheted = |error: &ValidationError| {
+        let is_unchanged = |old| is_unchanged(schema, &object, old, &error.field_path);
+        !error.rule.contains("oldSelf") && old.as_ref().is_some_and(is_unchanged)
+    };
     errors
         .into_vec()
         .into_iter()
+        .filter(|error| !is_ratcheted(error))
         .map(|error| match error.kind {
             ErrorKind::ValidationFailure => {
                 let field = if error.field_path.is_empty() { "<nil>" } else { &error.field_path };

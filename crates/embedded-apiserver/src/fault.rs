@@ -40,6 +40,12 @@ impl Fault {
         BLOCKING.contains(&self.reason)
     }
 
+    /// The same of a field of this field. What the detail calls it stays as it is.
+    pub(crate) fn under(mut self, field: &str) -> Self {
+        self.field = if self.field.is_empty() { field.to_owned() } else { format!("{field}.{}", self.field) };
+        self
+    }
+
     /// Any other, whose detail begins with the words that go with the reason.
     pub(crate) fn of(reason: &'static str, field: impl Into<String>, detail: String) -> Self {
         Self { reason, field: field.into(), detail }

@@ -9,8 +9,10 @@ mod managed;
 mod merge;
 mod remove;
 mod set;
+mod typed;
 mod update;
 
 pub(crate) use managed::{Manager, Managers, Operation};
 pub(crate) use set::FieldSet;
+pub(crate) use typed::mistyped;
 pub(crate) use update::{ApplyError, apply, update};

@@ -18,7 +18,7 @@ pub(crate) use builtin::{builtin, definition, object_meta};
 pub(crate) use custom::parse_custom;
 pub(crate) use decode::{decode, tidy_metadata};
 pub(crate) use defaults::apply_defaults;
-pub(crate) use validate::validate;
+pub(crate) use validate::{is_unchanged, validate};
 
 /// One value's schema.
 #[derive(Clone, Debug, Default)]

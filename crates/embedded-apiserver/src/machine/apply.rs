@@ -10,7 +10,7 @@ use super::settled::equal_but_for;
 use super::{Call, Machine};
 use crate::fault::Fault;
 use crate::kinds;
-use crate::ownership::{ApplyError, Manager, Managers, Operation, apply, update};
+use crate::ownership::{ApplyError, Manager, Managers, Operation, apply, mistyped, update};
 use crate::refusal::Refusal;
 use crate::store::Kept;
 
@@ -47,6 +47,15 @@ impl Machine {
                 ..Self::manager(call, Operation::Update)
             };
             update(&kind.schema, (&Self::nothing(kind), live), &mut managers, &first, &ignored, &self.now());
+        }
+        if let Some(why) = mistyped(&kind.schema, &config) {
+            let text = |field: &str| config["metadata"][field].as_str().unwrap_or_default();
+            let (namespace, name) = (text("namespace"), text("name"));
+            return Err(Refusal::internal(&format!(
+                "failed to create typed patch object ({namespace}/{name}; {}, Kind={}): {why}",
+                kind.api_version(),
+                kind.kind
+            )));
         }
         let manager = Self::manager(call, Operation::Apply);
         let force = call.query.is_set("force");

@@ -81,7 +81,7 @@ impl Machine {
             return Err(Refusal::modified(kind, name));
         }
         Self::prepare_changed(call, old, &mut object);
-        Self::validate(kind, &object, Some(old))?;
+        Self::validate(kind, &object, Some(old), call.place.subresource.as_deref())?;
         self.admit(call, Admitted::Update, Some(&object), Some(old))?;
         if object == ***old {
             return Ok(Arc::clone(old));

@@ -63,7 +63,7 @@ impl Machine {
             return Err(Refusal::internal("resourceVersion should not be set on objects to be created"));
         }
         let mut object = self.prepare_new(kind, object);
-        Self::validate(kind, &object, None)?;
+        Self::validate(kind, &object, None, None)?;
         let name = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
         let key = Self::key_of(call, &name);
         if self.store.get(&key).is_some() {

@@ -127,8 +127,13 @@ impl Machine {
         }
     }
 
-    /// Refuses an object that is not valid.
-    pub(super) fn validate(kind: &ResourceType, object: &Value, old: Option<&Value>) -> Result<(), Refusal> {
+    /// Refuses an object that is not valid. An update of the status is judged by the status alone.
+    pub(super) fn validate(
+        kind: &ResourceType,
+        object: &Value,
+        old: Option<&Value>,
+        subresource: Option<&str>,
+    ) -> Result<(), Refusal> {
         let name = object["metadata"]["name"].as_str().unwrap_or_default();
         let mut faults = name_faults(kind, name);
         if let Some(old) = old {
@@ -136,7 +141,10 @@ impl Machine {
         }
         match &kind.custom {
             Some(custom) => {
-                let found = validate(&kind.schema, object, "");
+                let found = match kind.schema.field("status") {
+                    Some(schema) if subresource == Some("status") => status_faults(schema, object, old),
+                    _ => validate(&kind.schema, object, old, ""),
+                };
                 let blocked = found.iter().any(Fault::blocks_rules);
                 faults.extend(found);
                 if blocked && custom.has_rules {
@@ -148,13 +156,20 @@ impl Machine {
                             .into(),
                     ));
                 } else if custom.has_rules {
-                    faults.extend(check_rules(custom, object, old)?);
+                    faults.extend(check_rules(custom, &kind.schema, object, old)?);
                 }
             }
             None => faults.extend(kinds::validate(kind, object, old)),
         }
         if faults.is_empty() { Ok(()) } else { Err(Refusal::invalid(kind, name, &faults)) }
     }
+}
+
+/// The details name each field as of the status, which is all that the real server's validator sees.
+fn status_faults(schema: &Schema, object: &Value, old: Option<&Value>) -> Vec<Fault> {
+    let Some(status) = object.get("status") else { return Vec::new() };
+    let old = old.and_then(|old| old.get("status"));
+    validate(schema, status, old, "").into_iter().map(|fault| fault.under("status")).collect()
 }
 
 fn unknown_fields(schema: &Schema, value: &Value, path: &str, unknown: &mut Vec<String>) {

@@ -6,42 +6,76 @@ use super::format::is_date_time;
 use super::{Checks, Relation, Scalar, Schema, Shape};
 use crate::fault::Fault;
 
-/// Every fault of the value. `path` is empty for the whole object.
-pub(crate) fn validate(schema: &Schema, value: &Value, path: &str) -> Vec<Fault> {
+/// Every fault of the value, but for those of parts that an update of `old` leaves as they are (ratcheting, KEP-4008). `path` is empty for
+/// the whole object.
+pub(crate) fn validate(schema: &Schema, value: &Value, old: Option<&Value>, path: &str) -> Vec<Fault> {
     let mut faults = Vec::new();
-    check(schema, value, path, &mut faults);
+    check(schema, value, old, path, &mut faults);
+    // Lists are judged as a whole: an object that has two items of one key may go on with them, or get others.
+    let mut earlier = Vec::new();
+    if let Some(old) = old {
+        duplicates(schema, old, path, &mut earlier);
+    }
+    if earlier.is_empty() {
+        duplicates(schema, value, path, &mut faults);
+    }
     faults
 }
 
-fn check(schema: &Schema, value: &Value, path: &str, faults: &mut Vec<Fault>) {
-    if value.is_null() && (schema.nullable || path.is_empty()) {
+fn check(schema: &Schema, value: &Value, old: Option<&Value>, path: &str, faults: &mut Vec<Fault>) {
+    // What is unchanged has been accepted before.
+    if old == Some(value) || value.is_null() && (schema.nullable || path.is_empty()) {
         return;
     }
     match (&schema.shape, value) {
         (Shape::Any, _) => {}
         (Shape::Object(object), Value::Object(fields)) => {
+            for (name, field) in fields {
+                // Metadata is judged by rules of its own.
+                if let Some(child) = schema.field(name).filter(|_| !(path.is_empty() && name == "metadata")) {
+                    check(child, field, old.and_then(|old| old.get(name)), &join(path, name), faults);
+                }
+            }
             for name in &object.required {
                 if !fields.contains_key(name) {
                     faults.push(Fault::required(join(path, name), ""));
                 }
             }
-            for (name, field) in fields {
-                // Metadata is judged by rules of its own.
-                if let Some(child) = schema.field(name).filter(|_| !(path.is_empty() && name == "metadata")) {
-                    check(child, field, &join(path, name), faults);
-                }
-            }
         }
         (Shape::List(list), Value::Array(items)) => {
-            count(schema, items.len() as u64, value, path, faults);
             for (index, item) in items.iter().enumerate() {
-                check(&list.items, item, &format!("{path}[{index}]"), faults);
+                let old = old.and_then(|old| counterpart(&list.relation, item, old));
+                check(&list.items, item, old, &format!("{path}[{index}]"), faults);
             }
-            duplicates(&list.relation, items, path, faults);
+            count(schema, items.len() as u64, value, path, faults);
         }
         (Shape::Scalar(scalar), value) if fits(*scalar, value) => limits(schema, value, path, faults),
         (shape, value) => faults.push(wrong_type(shape, value, path)),
     }
+}
+
+/// The item of an older list that this one stands for: the one with its key. Items of other lists are not compared.
+fn counterpart<'a>(relation: &Relation, item: &Value, old: &'a Value) -> Option<&'a Value> {
+    let Relation::Map(keys) = relation else { return None };
+    let same = |other: &&Value| keys.iter().all(|key| other[key] == item[key]);
+    old.as_array()?.iter().find(same)
+}
+
+/// Whether the part at this path (`a.b[0].c`) is what it was.
+pub(crate) fn is_unchanged(schema: &Schema, value: &Value, old: &Value, path: &str) -> bool {
+    let steps = path.split(['.', '[']).filter(|step| !step.is_empty());
+    let mut here = Some((schema, value, old));
+    for step in steps {
+        here = here.and_then(|(schema, value, old)| match (&schema.shape, step.strip_suffix(']')) {
+            (Shape::List(list), Some(index)) => {
+                let item = value.get(index.parse::<usize>().ok()?)?;
+                Some((list.items.as_ref(), item, counterpart(&list.relation, item, old)?))
+            }
+            (Shape::Object(_), None) => Some((schema.field(step)?, value.get(step)?, old.get(step)?)),
+            _ => None,
+        });
+    }
+    here.is_some_and(|(_, value, old)| value == old)
 }
 
 fn join(path: &str, name: &str) -> String {
@@ -140,7 +174,26 @@ fn count(schema: &Schema, count: u64, value: &Value, path: &str, faults: &mut Ve
     }
 }
 
-fn duplicates(relation: &Relation, items: &[Value], path: &str, faults: &mut Vec<Fault>) {
+fn duplicates(schema: &Schema, value: &Value, path: &str, faults: &mut Vec<Fault>) {
+    match (&schema.shape, value) {
+        (Shape::Object(_), Value::Object(fields)) => {
+            for (name, field) in fields {
+                if let Some(child) = schema.field(name).filter(|_| !(path.is_empty() && name == "metadata")) {
+                    duplicates(child, field, &join(path, name), faults);
+                }
+            }
+        }
+        (Shape::List(list), Value::Array(items)) => {
+            repeated(&list.relation, items, path, faults);
+            for (index, item) in items.iter().enumerate() {
+                duplicates(&list.items, item, &format!("{path}[{index}]"), faults);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn repeated(relation: &Relation, items: &[Value], path: &str, faults: &mut Vec<Fault>) {
     let key = |item: &Value| match relation {
         Relation::Atomic => None,
         Relation::Set => Some(item.clone()),
