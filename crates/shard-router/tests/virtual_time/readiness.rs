@@ -60,7 +60,7 @@ async fn a_replica_is_not_ready_before_it_knows_the_leases_nor_when_it_hears_not
     watched.until_ready(&harness).await;
 
     watched.replica.network.swallow(true);
-    harness.clock.sleep(timings.lease_duration() - timings.retry_period()).await;
+    harness.clock.sleep(timings.lease_duration().saturating_sub(timings.retry_period())).await;
     assert_eq!(watched.readiness.get(), Readiness::Ready, "it may have lost its Leases, which is no reason");
     watched.until_it_says(&harness, "nothing was heard from the API server").await;
 }
@@ -109,7 +109,7 @@ async fn one_whose_shard_is_held_and_not_worked_on_has_lease_duration_to_begin()
     });
     let is_asked = || async { watched.replica.network.shards_with_swallowed_lists() > 0 };
     harness.until("the first list of the shard", is_asked).await;
-    harness.clock.sleep(lease_duration - NEXT_LOOK).await;
+    harness.clock.sleep(lease_duration.saturating_sub(NEXT_LOOK)).await;
     assert_eq!(watched.readiness.get(), Readiness::Ready);
     harness.clock.sleep(2 * NEXT_LOOK).await;
     assert!(watched.says("shard 0 is held"), "{:?}", watched.readiness.get());

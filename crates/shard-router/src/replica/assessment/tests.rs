@@ -30,10 +30,6 @@ fn why(verdict: Option<&Verdict>, health: &Health, more: impl FnOnce(&mut Facts<
     why_not_ready(&facts)
 }
 
-fn says(sentence: &str) -> Option<String> {
-    Some(sentence.to_owned())
-}
-
 #[test]
 fn a_replica_that_may_work_or_waits_its_turn_is_ready() {
     for verdict in [Verdict::Work, Verdict::Wait] {
@@ -44,7 +40,7 @@ fn a_replica_that_may_work_or_waits_its_turn_is_ready() {
 #[test]
 fn one_that_refuses_is_not_and_says_why() {
     let refuses = Verdict::Refuse("other shards".to_owned());
-    assert_eq!(why(Some(&refuses), &healthy(), |_| ()), says("other shards"));
+    assert_eq!(why(Some(&refuses), &healthy(), |_| ()).as_deref(), Some("other shards"));
 }
 
 /// A rolling update from an operator that does not shard would not get on else.
@@ -52,13 +48,20 @@ fn one_that_refuses_is_not_and_says_why() {
 fn one_that_waits_for_a_predecessor_is_ready_unless_its_work_was_taken_away() {
     let yields = Verdict::Yield("a predecessor".to_owned());
     assert_eq!(why(Some(&yields), &healthy(), |_| ()), None);
-    assert_eq!(why(Some(&yields), &healthy(), |facts| facts.has_worked = true), says("a predecessor"));
+    assert_eq!(
+        why(Some(&yields), &healthy(), |facts| facts.has_worked = true).as_deref(),
+        Some("a predecessor")
+    );
 }
 
 #[test]
 fn a_layout_that_cannot_be_committed_counts_while_it_is_waited_for() {
-    let contradicts = |facts: &mut Facts<'_>| facts.coordination_problem = says("they contradict each other");
-    assert_eq!(why(Some(&Verdict::Wait), &healthy(), contradicts), says("they contradict each other"));
+    let contradicts =
+        |facts: &mut Facts<'_>| facts.coordination_problem = Some("they contradict each other".to_owned());
+    assert_eq!(
+        why(Some(&Verdict::Wait), &healthy(), contradicts).as_deref(),
+        Some("they contradict each other")
+    );
     assert_eq!(why(WORK.as_ref(), &healthy(), contradicts), None, "somebody else has committed it");
 }
 
@@ -67,13 +70,13 @@ fn what_the_api_server_refuses_about_leases_is_told_also_before_they_are_listed(
     let problem = Problem { sentence: "may not list leases".to_owned() };
     let health = Health { problems: vec![problem], ..healthy() };
     for verdict in [None, WORK, Some(Verdict::Wait)] {
-        assert_eq!(why(verdict.as_ref(), &health, |_| ()), says("may not list leases"));
+        assert_eq!(why(verdict.as_ref(), &health, |_| ()).as_deref(), Some("may not list leases"));
     }
 }
 
 #[test]
 fn one_that_does_not_know_the_leases_is_not_ready() {
-    let health = Health { unanswered: says("timed out"), ..healthy() };
+    let health = Health { unanswered: Some("timed out".to_owned()), ..healthy() };
     let sentence = why(None, &health, |_| ()).expect("not ready");
     assert!(sentence.starts_with("the Leases have not been listed yet (timed out);"), "{sentence}");
 }
@@ -90,10 +93,10 @@ fn one_that_hears_nothing_for_longer_than_lease_duration_is_not_ready() {
 #[test]
 fn what_keeps_it_from_working_on_its_shards_comes_before_that_it_leaves_them_to_others() {
     let both = |facts: &mut Facts<'_>| {
-        facts.problem = says("may not list widgets");
+        facts.problem = Some("may not list widgets".to_owned());
         facts.unable = Some("shard 1 keeps failing");
     };
-    assert_eq!(why(WORK.as_ref(), &healthy(), both), says("may not list widgets"));
+    assert_eq!(why(WORK.as_ref(), &healthy(), both).as_deref(), Some("may not list widgets"));
     let sentence = why(WORK.as_ref(), &healthy(), |facts| facts.unable = Some("shard 1 keeps failing"));
     assert!(sentence.is_some_and(|sentence| sentence.ends_with("; shard 1 keeps failing")));
 }
