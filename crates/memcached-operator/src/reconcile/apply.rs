@@ -14,13 +14,14 @@
 //! Force decides about fields, not about objects: each write depends on what was seen (see `precondition`), so an object
 //! that somebody else made, or made anew, since then is never rewritten.
 
+mod record;
+
 use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::StatefulSet;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Client, Resource};
 use lease_core::Clock;
@@ -30,14 +31,16 @@ use serde::de::DeserializeOwned;
 
 use super::FIELD_MANAGER;
 use super::build::{Children, digest};
-use super::differences::{Difference, described, differences};
-use super::dispute::{Dispute, State};
+use super::differences::{Difference, differences};
+use super::dispute::Dispute;
 use super::error::ReconcileError;
 use super::fetch::{self, Observed};
 use super::mending::{Cause, Child, Instant, Mendings};
 use super::precondition;
 use super::status;
 use crate::crd::Memcached;
+
+use self::record::Written;
 
 /// What applying the children came to.
 #[derive(Clone, Debug, Default)]
@@ -117,20 +120,6 @@ enum Why {
     Build,
     /// Somebody has changed or deleted it; or the API server has stored something else than what was applied.
     Drift,
-}
-
-/// One child before and after a write.
-struct Written<'a, K> {
-    name: &'a str,
-    child: &'a Child,
-    why: Why,
-    /// What was there.
-    seen: Option<&'a K>,
-    /// Where that differed from what was applied, for another reason than admission.
-    drift: Vec<Difference>,
-    applied: &'a K,
-    /// Where the API server's answer differs from what was applied.
-    answer: Vec<Difference>,
 }
 
 impl Writer<'_> {
@@ -247,68 +236,6 @@ impl Writer<'_> {
         is_told && !drift.is_empty()
     }
 
-    fn as_wanted(&self, child: &Child) {
-        let mut mendings = self.mendings();
-        if self.is_new() {
-            mendings.renewed(child);
-        }
-        mendings.stored(child);
-    }
-
-    fn held_back<K: Resource>(&self, child: &Child, drift: &[Difference], seen: Option<&K>) {
-        match seen {
-            None => self.mendings().held_back(child, State::Missing, String::new),
-            Some(_) if drift.is_empty() => {}
-            Some(seen) => {
-                let details = || described(drift, managed_fields(seen));
-                self.mendings().held_back(child, State::Differs, details);
-            }
-        }
-    }
-
-    /// Notes what a write has come to.
-    fn note<K: Resource>(&mut self, written: Written<'_, K>) {
-        let Written { name, child, why, seen, drift, applied, answer } = written;
-        let now = self.now();
-        let restored = |writer: &Self, details| {
-            let told = (name, State::Restored, details);
-            writer.mendings().mended(child, Cause::Others, now, told, Vec::new()).times
-        };
-        match seen {
-            None if why == Why::Spec || restored(self, String::new()) == 1 => {
-                self.done.created.push(name.to_owned());
-            }
-            None => self.done.recreated.push(name.to_owned()),
-            Some(seen) if seen.meta().resource_version == applied.meta().resource_version => {}
-            Some(_) if why == Why::Spec => self.done.updated.push(name.to_owned()),
-            Some(_) if why == Why::Build => {
-                // Once. Whoever keeps changing the digest is met like whoever keeps changing a field.
-                restored(self, String::new());
-                self.done.updated.push(name.to_owned());
-            }
-            Some(_) if drift.is_empty() => {}
-            Some(seen) => {
-                restored(self, described(&drift, managed_fields(seen)));
-                let is_restored = |field: &Difference| !answer.iter().any(|stored| stored.is_at(field));
-                let fields: Vec<_> = drift.into_iter().filter(is_restored).collect();
-                if !fields.is_empty() {
-                    self.done.mended.push(format!("{name} ({})", described(&fields, managed_fields(seen))));
-                }
-            }
-        }
-        if why == Why::Spec {
-            self.mendings().renewed(child);
-        }
-        if answer.is_empty() {
-            self.mendings().stored(child);
-        } else {
-            let details = described(&answer, &[]);
-            let told = (name, State::Admitted, details);
-            let dispute = self.mendings().mended(child, Cause::Admission, now, told, answer);
-            self.done.admitted.push(dispute);
-        }
-    }
-
     /// Whether the spec asks for something that has not been applied yet.
     fn is_new(&self) -> bool {
         let observed = self.memcached.status.as_ref().and_then(|status| status.observed_generation);
@@ -327,8 +254,4 @@ impl Writer<'_> {
 /// The cache leaves out who writes which fields; every object of the API server says so.
 fn is_cached<K: Resource>(object: &K) -> bool {
     object.meta().managed_fields.is_none()
-}
-
-fn managed_fields<K: Resource>(object: &K) -> &[ManagedFieldsEntry] {
-    object.meta().managed_fields.as_deref().unwrap_or_default()
 }
