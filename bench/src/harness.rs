@@ -18,7 +18,7 @@ use crate::progress::{Progress, Until};
 use crate::resources::{self, Resources};
 use crate::spent::{Cpu, Spent};
 use crate::subject::{Kind, Subject};
-use crate::usage;
+use crate::usage::{self, Memory};
 
 /// Where the replicas and their Leases are.
 const OPERATORS: &str = "memcached-operators";
@@ -203,9 +203,9 @@ impl Harness {
         self.balance().await
     }
 
-    /// Resident memory of each replica, in bytes.
-    pub(crate) fn memory(&self) -> Result<Vec<u64>> {
-        self.replicas.iter().map(|replica| usage::resident_bytes(replica.pid())).collect()
+    /// What each replica takes of memory.
+    pub(crate) fn memory(&self) -> Result<Vec<Memory>> {
+        self.replicas.iter().map(|replica| usage::memory(replica.pid())).collect()
     }
 
     /// Watches and connections that all replicas have open.

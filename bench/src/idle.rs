@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::harness::{Harness, Limits};
 use crate::spent::Spent;
 use crate::subject::Subject;
+use crate::usage::Memory;
 
 /// What was measured of one operator that has nothing to do.
 #[derive(Debug, Clone, Serialize)]
@@ -18,7 +19,7 @@ pub(crate) struct Idle {
     /// Events of Leases that the API server sent, to all watches together.
     pub(crate) lease_events: f64,
     /// Resident bytes of each replica.
-    pub(crate) memory: Vec<u64>,
+    pub(crate) memory: Vec<Memory>,
     /// Of all replicas.
     pub(crate) watches: i64,
     pub(crate) connections: usize,

@@ -14,6 +14,7 @@ use crate::progress::Until;
 use crate::resources::Resources;
 use crate::spent::Spent;
 use crate::subject::Subject;
+use crate::usage::Memory;
 
 /// How long an operator is watched that has nothing to do.
 const IDLE: Duration = Duration::from_secs(20);
@@ -36,9 +37,9 @@ pub(crate) struct Requests {
     /// For a while after that.
     pub(crate) idle: Spent,
     /// Resident bytes of each replica before there are resources.
-    pub(crate) memory_empty: Vec<u64>,
+    pub(crate) memory_empty: Vec<Memory>,
     /// The same after the takeover.
-    pub(crate) memory_full: Vec<u64>,
+    pub(crate) memory_full: Vec<Memory>,
     /// Of all replicas, after the takeover.
     pub(crate) watches: i64,
     pub(crate) connections: usize,

@@ -9,6 +9,7 @@ use crate::harness::{Harness, Limits};
 use crate::progress::Until;
 use crate::spent::Spent;
 use crate::subject::Subject;
+use crate::usage::Memory;
 
 /// What was measured of one operator in one round.
 #[derive(Debug, Clone, Serialize)]
@@ -23,7 +24,7 @@ pub(crate) struct Throughput {
     /// From the first creation until nothing was left to do.
     pub(crate) spent: Spent,
     /// Resident bytes of each replica at the end.
-    pub(crate) memory: Vec<u64>,
+    pub(crate) memory: Vec<Memory>,
 }
 
 /// Measures one operator once. Servers become ready as soon as they are there.

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::fs;
 
 use anyhow::{Context, Result};
+use serde::Serialize;
 
 /// In which `/proc/<pid>/stat` counts: USER_HZ, 100 a second on every Linux that Rust runs on.
 const TICKS_A_SECOND: f64 = 100.0;
@@ -14,10 +15,19 @@ pub(crate) fn cpu_seconds(pid: u32) -> Result<f64> {
     cpu_of_stat(&stat).with_context(|| format!("/proc/{pid}/stat is not as expected"))
 }
 
-/// Resident memory in bytes.
-pub(crate) fn resident_bytes(pid: u32) -> Result<u64> {
+/// Memory of a process, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub(crate) struct Memory {
+    /// All that is resident, the program's own text included, which processes on one machine share.
+    pub(crate) resident: u64,
+    /// What the process has allocated: its heap and its stacks.
+    pub(crate) allocated: u64,
+}
+
+/// What a process takes now.
+pub(crate) fn memory(pid: u32) -> Result<Memory> {
     let status = read(pid, "status")?;
-    resident_of_status(&status).with_context(|| format!("/proc/{pid}/status has no VmRSS"))
+    memory_of_status(&status).with_context(|| format!("/proc/{pid}/status has no VmRSS or no RssAnon"))
 }
 
 /// How many connections to this port of this machine a process has open.
@@ -48,9 +58,12 @@ fn cpu_of_stat(stat: &str) -> Option<f64> {
     Some((times.next()?? + times.next()??) / TICKS_A_SECOND)
 }
 
-fn resident_of_status(status: &str) -> Option<u64> {
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    Some(line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok()? * 1024)
+fn memory_of_status(status: &str) -> Option<Memory> {
+    let bytes = |field| {
+        let line = status.lines().find_map(|line| line.strip_prefix(field))?;
+        Some(line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok()? * 1024)
+    };
+    Some(Memory { resident: bytes("VmRSS:")?, allocated: bytes("RssAnon:")? })
 }
 
 /// The inodes of established connections whose other end is this port.
@@ -72,7 +85,11 @@ mod tests {
     fn what_proc_says_is_read() {
         let stat = "7 (a b) c) S 1 7 7 0 -1 4194304 1 2 3 4 150 50 0 0 20 0 1 0 100 1 1";
         assert_eq!(cpu_of_stat(stat), Some(2.0));
-        assert_eq!(resident_of_status("Name:\tx\nVmRSS:\t    2048 kB\n"), Some(2 * 1024 * 1024));
+        let status = "Name:\tx\nVmRSS:\t    2048 kB\nRssAnon:\t     512 kB\n";
+        assert_eq!(
+            memory_of_status(status),
+            Some(Memory { resident: 2 * 1024 * 1024, allocated: 512 * 1024 })
+        );
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The table of `bench idle`.
 
-use super::table::{Table, each, mean, mebibytes, number};
+use super::table::{Table, each, mean_allocated, mean_resident, mebibytes, number};
 use crate::idle::Idle;
 
 pub(super) fn table(runs: &[Idle]) -> String {
@@ -19,7 +19,8 @@ pub(super) fn table(runs: &[Idle]) -> String {
     });
     row("all other requests a second", &|run| rate(each(run.spent.work.total(), 1), run));
     row("events of Leases sent to watches, a second", &|run| rate(run.lease_events, run));
-    row("memory of a replica, MiB", &|run| mebibytes(mean(&run.memory)));
+    row("memory of a replica, MiB", &|run| mebibytes(mean_resident(&run.memory)));
+    row("… of it allocated by the replica", &|run| mebibytes(mean_allocated(&run.memory)));
     row("watches open, all replicas", &|run| run.watches.to_string());
     row("connections open, all replicas", &|run| run.connections.to_string());
     table.finish()

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::table::{Table, each, mean, mebibytes, number};
+use super::table::{Table, each, mean_allocated, mean_resident, mebibytes, number};
 use crate::audit::Request;
 use crate::requests::Requests;
 use crate::spent::Spent;
+use crate::usage::Memory;
 
 pub(super) fn table(runs: &[Requests]) -> String {
     let mut table = Table::new(runs.iter().map(|run| run.subject.to_string()));
@@ -32,8 +33,10 @@ pub(super) fn table(runs: &[Requests]) -> String {
     row("idle: CPU of all replicas, % of a core", &|run| {
         number(run.idle.cpu.replicas * 100.0 / run.idle.seconds)
     });
-    row("memory of a replica with nothing cached, MiB", &|run| mebibytes(mean(&run.memory_empty)));
-    row("memory of a replica after the takeover, MiB", &|run| mebibytes(mean(&run.memory_full)));
+    row("memory of a replica with nothing cached, MiB", &|run| mebibytes(mean_resident(&run.memory_empty)));
+    row("… of it allocated by the replica", &|run| mebibytes(mean_allocated(&run.memory_empty)));
+    row("memory of a replica after the takeover, MiB", &|run| mebibytes(mean_resident(&run.memory_full)));
+    row("… of it allocated by the replica", &|run| mebibytes(mean_allocated(&run.memory_full)));
     row("memory for a resource cached, KiB", &|run| number(kibibytes_a_resource(run)));
     row("watches open, all replicas", &|run| run.watches.to_string());
     row("connections open, all replicas", &|run| run.connections.to_string());
@@ -61,7 +64,7 @@ fn rate(count: u64, seconds: f64) -> String {
 
 /// Of a replica that was started with the resources there, and has only listed them.
 fn kibibytes_a_resource(run: &Requests) -> f64 {
-    let of_one = |memory: &[u64]| memory.first().copied().map_or(0.0, |bytes| each(bytes, 1));
+    let of_one = |memory: &[Memory]| memory.first().map_or(0.0, |memory| each(memory.resident, 1));
     let share = f64::from(run.resources)
         / f64::from(if run.memory_full.len() > 1 { run.subject.replicas } else { 1 });
     (of_one(&run.memory_full) - of_one(&run.memory_empty)) / 1024.0 / share

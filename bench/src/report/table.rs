@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use crate::usage::Memory;
+
 /// Rows are added one by one.
 pub(super) struct Table {
     text: String,
@@ -52,10 +54,20 @@ pub(super) fn each(count: u64, of: u32) -> f64 {
     count as f64 / f64::from(of)
 }
 
-/// Of the memory of replicas.
+/// Of the memory of replicas, in bytes: all that is resident.
+pub(super) fn mean_resident(replicas: &[Memory]) -> f64 {
+    mean(replicas.iter().map(|memory| memory.resident))
+}
+
+/// Likewise: what they have allocated.
+pub(super) fn mean_allocated(replicas: &[Memory]) -> f64 {
+    mean(replicas.iter().map(|memory| memory.allocated))
+}
+
 #[allow(clippy::cast_precision_loss, reason = "no machine has so much memory")]
-pub(super) fn mean(values: &[u64]) -> f64 {
-    values.iter().sum::<u64>() as f64 / values.len().max(1) as f64
+fn mean(values: impl ExactSizeIterator<Item = u64>) -> f64 {
+    let count = values.len().max(1) as f64;
+    values.sum::<u64>() as f64 / count
 }
 
 #[cfg(test)]

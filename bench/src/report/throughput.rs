@@ -1,6 +1,6 @@
 //! The table of `bench throughput`.
 
-use super::table::{Table, each, mean, mebibytes, number};
+use super::table::{Table, each, mean_allocated, mean_resident, mebibytes, number};
 use crate::subject::Subject;
 use crate::throughput::Throughput;
 
@@ -51,7 +51,11 @@ pub(super) fn table(runs: &[Throughput]) -> String {
     );
     row(
         "memory of a replica at the end, MiB",
-        measured(&|run| mean(&run.memory)).into_iter().map(mebibytes).collect(),
+        measured(&|run| mean_resident(&run.memory)).into_iter().map(mebibytes).collect(),
+    );
+    row(
+        "… of it allocated by the replica",
+        measured(&|run| mean_allocated(&run.memory)).into_iter().map(mebibytes).collect(),
     );
     table.finish()
 }
