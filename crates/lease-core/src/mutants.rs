@@ -78,6 +78,8 @@ crate::declare_mutants! {
     LastRecordOnly = "last-record-only",
     /// A release ends the wait for everyone, whom somebody wrote over included.
     ReleaseFreesAll = "release-frees-all",
+    /// A release in an object that replaced another one ends the wait for holders of the earlier one who were never seen.
+    ReplacedIsFree = "replaced-is-free",
     /// After history was rewound, what is older than what was known is still dropped.
     OldNewsAfterRewind = "old-news-after-rewind",
     /// A term goes on after history was rewound, with a token from the history that is gone.

@@ -53,6 +53,13 @@ pub(crate) fn honoured_after_release(
     if follows_the_holder { written_over.max(now) } else { honoured.max(now) }
 }
 
+/// Until when a Lease is honoured whose object was replaced by another one: its last holder need not have been seen, and may not know that it
+/// was deleted.
+pub(crate) fn honoured_after_replacement(honoured: Monotonic, now: Monotonic, wait: Duration) -> Monotonic {
+    broken!(ReplacedIsFree => honoured);
+    honoured.max(now + wait)
+}
+
 /// Whether a Lease that is not there is created in nobody's name first, and has to expire like any other: somebody may have held one
 /// that was deleted.
 pub(crate) fn new_lease_has_to_expire(creation: Creation) -> bool {

@@ -151,6 +151,16 @@ impl View {
         }
     }
 
+    /// An object that was made since the latest state was seen. Whoever held the earlier one when it was deleted may be somebody who was never
+    /// seen to hold it, and no release in the new object speaks for them.
+    fn note_another_object(&mut self, uid: &Uid, now: Monotonic, timings: &Timings) {
+        if self.latest.as_ref().is_some_and(|latest| latest.uid != *uid) {
+            let wait = self.wait_for_the_unknown(timings);
+            self.honour_until = rules::honoured_after_replacement(self.honour_until, now, wait);
+            self.written_over_until = self.honour_until;
+        }
+    }
+
     /// A release was seen. Where the holder that was seen is not the one that released, it does not follow it. leaseTransitions tells that,
     /// as each holder has its own.
     fn note_release(&mut self, release: &ObservedLease, now: Monotonic) {
@@ -218,6 +228,7 @@ impl Elector {
     pub(super) fn note(&mut self, lease: ObservedLease, cx: &Context) {
         let now = cx.now.monotonic;
         let record = &lease.record;
+        self.view.note_another_object(&lease.revision.uid, now, &self.config.timings);
         if rules::is_release(record) {
             self.view.note_release(&lease, now);
         } else if !self.is_own_old_record(&lease) {

@@ -156,6 +156,16 @@ impl Api {
         })
     }
 
+    /// The Lease is deleted, and a stranger creates another in its place.
+    pub(crate) fn replace(&mut self, holder: Identity) -> bool {
+        let Some(mut record) = self.lease.as_ref().map(|lease| lease.record.clone()) else { return false };
+        record.holder = Some(holder);
+        record.transitions = 0;
+        self.delete();
+        self.put(record, None);
+        true
+    }
+
     /// It gives the Lease up in good order, if it still holds it.
     pub(crate) fn release_of(&mut self, holder: &Identity) -> bool {
         let Some(record) = self.lease.as_ref().map(|lease| &lease.record) else { return false };

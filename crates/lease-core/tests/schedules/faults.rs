@@ -48,12 +48,14 @@ pub(crate) enum Fault {
     Shorten,
     /// A stranger takes the Lease of a leader that is cut off, and releases it soon after.
     Usurp,
+    /// The Lease of a leader that is cut off is deleted, and a stranger creates it anew and releases it soon after.
+    Replace,
     /// etcd is restored from a backup.
     Rewind,
 }
 
 impl Fault {
-    pub(crate) const ALL: [Self; 18] = [
+    pub(crate) const ALL: [Self; 19] = [
         Self::Pause,
         Self::Suspend,
         Self::Crash,
@@ -71,6 +73,7 @@ impl Fault {
         Self::Wedge,
         Self::Shorten,
         Self::Usurp,
+        Self::Replace,
         Self::Rewind,
     ];
 
@@ -94,6 +97,7 @@ impl Fault {
             Self::Wedge => "work wedged, write in flight",
             Self::Shorten => "shorter LeaseDuration written, write in flight",
             Self::Usurp => "Lease taken by a stranger, write in flight",
+            Self::Replace => "Lease created anew by a stranger, write in flight",
             Self::Rewind => "etcd restored, write in flight",
         }
     }
@@ -147,6 +151,7 @@ impl World {
             }
             Fault::Shorten => self.shorten(node),
             Fault::Usurp => self.usurp(node),
+            Fault::Replace => self.replace(node),
             Fault::Rewind => self.begin_rewind(),
             Fault::Delete | Fault::Blank | Fault::Overwrite | Fault::Touch => self.foreign_hand(fault),
             Fault::StepDown => {

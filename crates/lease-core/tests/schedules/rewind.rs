@@ -1,5 +1,6 @@
 //! Faults that nobody can be safe from who has not seen what was there before: a restore of etcd, a shorter LeaseDuration
-//! that a stranger writes, and a stranger who takes the Lease and releases it. So each waits until what it takes away is known, or does not matter any more.
+//! that a stranger writes, and a stranger who takes the Lease, or creates it anew, and releases it. So each waits until what it takes away is known, or does not
+//! matter any more.
 
 use lease_core::AttemptId;
 use lease_core::{Event, Identity, ObservedLease};
@@ -55,10 +56,20 @@ impl World {
         processes.all(|process| process.elector.lease().map(|lease| &lease.revision) == current)
     }
 
+    /// Whether every process knows the object, in whichever state.
+    fn all_know_the_object(&self) -> bool {
+        let current = self.api.read().map(|lease| &lease.revision.uid);
+        let mut processes = self.nodes.iter().filter_map(|node| node.process.as_ref());
+        processes.all(|process| process.elector.lease().map(|lease| &lease.revision.uid) == current)
+    }
+
     /// A leader is cut off, and a stranger writes another holder over it, who states two seconds only. Whoever saw the leader's record
     /// honours that; a process that starts now cannot know of it, so none does for a while.
     pub(crate) fn shorten(&mut self, node: usize) {
-        if self.cut_off(node) && self.api.shorten(Identity::new("a-hasty-stranger_0").expect("not empty")) {
+        if self.all_are_up_to_date()
+            && self.cut_off(node)
+            && self.api.shorten(Identity::new("a-hasty-stranger_0").expect("not empty"))
+        {
             self.stats.count("shorter LeaseDuration written over a leader that is cut off");
         }
         self.stir_watches();
@@ -66,7 +77,18 @@ impl World {
 
     /// A leader is cut off, and a stranger takes the Lease, and gives it up while the leader may still believe in itself.
     pub(crate) fn usurp(&mut self, node: usize) {
-        if self.cut_off(node) && self.api.usurp(stranger()) {
+        if self.all_are_up_to_date() && self.cut_off(node) && self.api.usurp(stranger()) {
+            let soon = self.nodes[node].settings.timings.renew_deadline().mul_f64(0.5 * self.rng.f64());
+            self.queue.push(self.now + soon, Happening::StrangerReleases);
+        }
+        self.stir_watches();
+    }
+
+    /// A leader is cut off, and its Lease is deleted under it. A stranger creates it anew, as client-go does at once, and gives it up while
+    /// the leader may still believe in itself. The others know the object that is gone, but not all have seen this leader hold it.
+    pub(crate) fn replace(&mut self, node: usize) {
+        if self.all_know_the_object() && self.cut_off(node) && self.api.replace(stranger()) {
+            self.stats.count("Lease of a leader that is cut off created anew by a stranger");
             let soon = self.nodes[node].settings.timings.renew_deadline().mul_f64(0.5 * self.rng.f64());
             self.queue.push(self.now + soon, Happening::StrangerReleases);
         }
@@ -75,17 +97,17 @@ impl World {
 
     pub(crate) fn stranger_releases(&mut self) {
         if self.api.release_of(&stranger()) {
-            self.stats.count("Lease of a leader that is cut off taken and released by a stranger");
+            self.stats.count("Lease of a leader that is cut off released by a stranger");
         }
         self.stir_watches();
     }
 
-    /// Cuts a leader off, if everyone knows what stands in its Lease; whether it did.
+    /// Cuts a leader off; whether it did.
     fn cut_off(&mut self, node: usize) -> bool {
         let over = self.now + self.plan.longest_lease().mul_f64(1.0 + 2.0 * DRIFT);
         // Whoever is down is started when the calm begins, and must not have to know of this.
         let in_time = over < self.plan.calm_at;
-        if !in_time || !self.nodes[node].is_valid(self.now) || !self.all_are_up_to_date() {
+        if !in_time || !self.nodes[node].is_valid(self.now) {
             return false;
         }
         self.nobody_starts_before = self.nobody_starts_before.max(over);

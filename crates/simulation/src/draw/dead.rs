@@ -20,10 +20,10 @@ pub(super) fn draw(
     if rng.u8(..3) > 0 {
         return Vec::new();
     }
-    let drawn = (0..rng.u8(1..=4)).map(|_| match rng.u8(..3) {
-        0 => at_random(rng, context),
-        1 => under_reconciles(rng, context, edits),
-        _ => under_first_lists(rng, context, faults, replicas),
+    let drawn = (0..rng.u8(1..=4)).flat_map(|_| match rng.u8(..3) {
+        0 => vec![at_random(rng, context)],
+        1 => under_reconciles(rng, context, edits, replicas),
+        _ => vec![under_first_lists(rng, context, faults, replicas)],
     });
     let mut drawn: Vec<Fault> = drawn.collect();
     drawn.retain(|fault| fault.at.since_start() < context.busy_for);
@@ -38,11 +38,22 @@ fn at_random(rng: &mut Rng, context: &Context) -> Fault {
     dead(rng, context, at)
 }
 
-/// What an edit sets off is under way.
-fn under_reconciles(rng: &mut Rng, context: &Context, edits: &[Edit]) -> Fault {
-    let Some(edit) = rng.choice(edits) else { return at_random(rng, context) };
-    let at = edit.at + millis(rng, 0..=300);
-    dead(rng, context, at)
+/// What an edit sets off is under way, in whichever replica: each request of a reconcile takes some milliseconds, so all replicas are hit.
+fn under_reconciles(
+    rng: &mut Rng,
+    context: &Context,
+    edits: &[Edit],
+    replicas: &[ReplicaSpec],
+) -> Vec<Fault> {
+    let Some(edit) = rng.choice(edits) else { return vec![at_random(rng, context)] };
+    let at = edit.at + millis(rng, 20..=150);
+    let slots = (0..).take(replicas.len()).map(Slot);
+    slots
+        .map(|slot| Fault {
+            what: FaultKind::DeadConnections { slot, percent: 100, only_work: true },
+            ..dead(rng, context, at)
+        })
+        .collect()
 }
 
 /// Whoever has started or died, somebody lists the resources of shards that were not his before: as soon as he is there, or when
