@@ -13,6 +13,7 @@ mod connection;
 mod elections;
 mod environment;
 mod gate;
+mod guarded;
 mod health;
 mod invalid_option;
 mod lease_api;

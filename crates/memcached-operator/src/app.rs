@@ -1,5 +1,6 @@
 //! The wiring: settings in, a running replica out.
 
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -80,6 +81,6 @@ async fn replica(args: &RunArgs, settings: Settings) -> Result<(), AppError> {
 }
 
 fn failed(message: &str) -> ExitCode {
-    eprintln!("error: {message}");
+    let _ = writeln!(io::stderr(), "error: {message}");
     ExitCode::FAILURE
 }

@@ -1,5 +1,7 @@
 //! The first SIGTERM or SIGINT drains, the second aborts.
 
+use std::io::{self, Write as _};
+
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -20,7 +22,11 @@ pub fn listen() -> std::io::Result<CancellationToken> {
         tracing::info!("stopping: no new work, then drain and release; a second signal aborts");
         first.cancel();
         either(&mut terminate, &mut interrupt).await;
-        eprintln!("aborted by a second signal; the Leases will be taken over when they expire");
+        // `eprintln` would panic where nobody reads the log any more, and the process would go on.
+        let _ = writeln!(
+            io::stderr(),
+            "aborted by a second signal; the Leases will be taken over when they expire"
+        );
         std::process::exit(ABORTED);
     });
     Ok(stop)

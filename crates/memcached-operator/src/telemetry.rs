@@ -61,7 +61,11 @@ fn in_full(filter: &str) -> String {
 /// If the filter cannot be understood.
 pub fn init(format: LogFormat, filter: &str) -> Result<(), FilterError> {
     let env_filter = parsed(filter)?;
-    let builder = tracing_subscriber::fmt().with_env_filter(env_filter).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(env_filter)
+        .with_writer(std::io::stderr)
+        // A line that cannot be written is lost. To complain of it on stderr as well would panic, in whichever task logs.
+        .log_internal_errors(false);
     match format {
         LogFormat::Json => builder.json().flatten_event(true).init(),
         LogFormat::Text => builder.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).init(),

@@ -1,6 +1,8 @@
 //! The binary without an API server: what it prints and how it exits.
 
-use std::process::{Command, Output};
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 fn operator(args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_memcached-operator"))
@@ -51,4 +53,48 @@ fn help_names_every_flag_with_its_variable() {
     {
         assert!(text.contains(flag), "{flag} is missing in {text}");
     }
+}
+
+/// Whoever read the log is gone: a collector that was restarted, a pipe into `head`, or the disk is full. A line that cannot be
+/// written must not take down the task that logs it, which may be the one that handles signals.
+#[test]
+fn a_log_that_nobody_reads_any_more_stops_nothing() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let kubeconfig = dir.path().join("kubeconfig");
+    // Nobody listens there.
+    let cluster = r#"{"apiVersion": "v1", "kind": "Config", "current-context": "c",
+        "clusters": [{"name": "c", "cluster": {"server": "http://127.0.0.1:9"}}],
+        "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}], "users": [{"name": "u", "user": {}}]}"#;
+    std::fs::write(&kubeconfig, cluster).expect("a kubeconfig");
+    let mut operator = Command::new(env!("CARGO_BIN_EXE_memcached-operator"))
+        .args([
+            "--metrics-addr=off",
+            "--health-addr=off",
+            "--preset=fast",
+            "--leader-election-namespace=operators",
+        ])
+        .env("KUBECONFIG", &kubeconfig)
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary runs");
+    let mut log = BufReader::new(operator.stderr.take().expect("piped"));
+    log.read_line(&mut String::new()).expect("it logs");
+    drop(log);
+    // Long enough for more lines: the API server does not answer.
+    std::thread::sleep(Duration::from_secs(3));
+    assert_eq!(operator.try_wait().expect("asked"), None, "it goes on without a log");
+    let pid = operator.id().to_string();
+    assert!(Command::new("kill").args(["-TERM", &pid]).status().expect("kill runs").success());
+    let deadline = Instant::now() + Duration::from_secs(30);
+    let status = loop {
+        if let Some(status) = operator.try_wait().expect("asked") {
+            break Some(status);
+        }
+        if Instant::now() > deadline {
+            operator.kill().expect("it runs");
+            break None;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    };
+    assert_eq!(status.and_then(|status| status.code()), Some(0), "the first SIGTERM ends it in good order");
 }

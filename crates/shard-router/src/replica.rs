@@ -82,11 +82,24 @@ pub(crate) async fn run<K: Sharded, R: Reconciler<K>>(
         () = shutdown => {}
         () = replica.follow_leases() => {}
         () = replica.monitor_ability() => {}
+        () = panics(&mut background) => {}
     }
     stop.cancel();
     replica.shut_down().await;
     background.shutdown().await;
     Ok(())
+}
+
+/// Panics as soon as one of the tasks has: without it the replica would go on and look as if nothing were missing. Never ends otherwise.
+async fn panics(tasks: &mut JoinSet<()>) {
+    while let Some(ended) = tasks.join_next().await {
+        if let Err(error) = ended
+            && let Ok(panic) = error.try_into_panic()
+        {
+            std::panic::resume_unwind(panic);
+        }
+    }
+    std::future::pending::<()>().await;
 }
 
 struct Replica<K: Sharded, R: Reconciler<K>> {

@@ -3,15 +3,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
 
 use super::announce::Announcer;
 use super::candidate::{Candidate, CandidateStatus};
 use super::commands::AnnotationSender;
 use super::connection::{Connection, connect};
+use super::guarded::ending_the_process_on_panic;
 use super::health::{Health, Journal};
 use super::invalid_option::InvalidOption;
 use super::lease_api::LeaseApi;
@@ -113,8 +117,12 @@ impl Elections {
         };
         let user_runtime = Handle::current();
         let heartbeat = Heartbeat::new(Arc::clone(&clock));
+        let guarded = |what, task: BoxFuture<'static, ()>| {
+            ending_the_process_on_panic(what, options.on_overrun.clone(), task)
+        };
+        let heartbeat_task = Arc::clone(&heartbeat).run(timings.hurried_retry()).boxed();
         let heartbeat_task =
-            user_runtime.spawn(Arc::clone(&heartbeat).run(timings.hurried_retry())).abort_handle();
+            user_runtime.spawn(guarded("the heartbeat of the runtime", heartbeat_task)).abort_handle();
         let lease_watch = LeaseWatch::new();
         let watching = Arc::clone(&lease_watch).run(
             api.clone(),
@@ -124,6 +132,7 @@ impl Elections {
             Arc::clone(&journal),
         );
         // Without election there are no Leases to watch, and perhaps no permission to.
+        let watching = guarded("the watch on Leases", watching.boxed());
         let watch_task = options.leader_election.then(|| runtime.handle().spawn(watching).abort_handle());
         let common = Arc::new(Common {
             api,
@@ -185,7 +194,7 @@ impl Elections {
                 status: publish,
                 contend: options.contend,
             };
-            let task = self.inner.runtime.handle().spawn(unelected.run(orders));
+            let task = self.guard(unelected.run(orders));
             return Candidate { lease, commands, status, task, shutdown_limit };
         }
         let elector = Elector::new(ElectorConfig {
@@ -212,8 +221,13 @@ impl Elections {
             publish,
             seed,
         );
-        let task = self.inner.runtime.handle().spawn(task.run(orders));
+        let task = self.guard(task.run(orders));
         Candidate { lease, commands, status, task, shutdown_limit }
+    }
+
+    fn guard(&self, task: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
+        let on_overrun = self.inner.options.on_overrun.clone();
+        self.inner.runtime.handle().spawn(ending_the_process_on_panic("a candidate", on_overrun, task))
     }
 
     /// All Leases of this operator, as the watch last showed them.

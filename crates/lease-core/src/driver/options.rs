@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::io::{self, Write as _};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -212,11 +214,12 @@ pub enum OnOverrun {
 
 impl OnOverrun {
     pub(super) fn act(&self, message: &str) {
-        tracing::error!("{message}");
+        // Whatever is wrong with the log, the process has to end.
+        let _ = catch_unwind(AssertUnwindSafe(|| tracing::error!("{message}")));
         match self {
             Self::ExitProcess => {
-                // The log's writer may be behind; this line has to get out.
-                eprintln!("{message}");
+                // The log's writer may be behind; this line has to get out, if there is a way. `eprintln` panics where there is none.
+                let _ = writeln!(io::stderr(), "{message}");
                 std::process::exit(70);
             }
             Self::Call(call) => call(message),
