@@ -181,3 +181,6 @@ fn owner<K: Sharded>(written: &Written) -> Option<String> {
     let mut owners = owners.filter_map(|owner| ObjectRef::<K>::from_owner_ref(Some(namespace), owner, ()));
     owners.next().map(|owner| format!("{namespace}/{}", owner.name))
 }
+
+#[cfg(test)]
+mod tests;

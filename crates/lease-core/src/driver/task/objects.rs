@@ -46,3 +46,22 @@ impl Task {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::revision::{ResourceVersion, Uid};
+
+    #[test]
+    fn the_last_few_are_kept_and_no_more() {
+        let revision = |version| Revision { uid: Uid("uid".to_owned()), version: ResourceVersion(version) };
+        let mut objects = Objects::default();
+        for version in 1..=10 {
+            objects.keep(revision(version), Arc::default());
+            objects.keep(revision(version), Arc::default());
+        }
+        let kept: Vec<u64> = (1..=10).filter(|version| objects.get(&revision(*version)).is_some()).collect();
+        assert_eq!(kept, [7, 8, 9, 10]);
+        assert_eq!(objects.seen.len(), KEPT);
+    }
+}

@@ -35,26 +35,31 @@ fn setup() -> Arc<Setup<Gadget, impl Reconciler<Gadget>>> {
     Arc::new(Setup::new(&connection, options, reconcile, Vec::new(), Metrics::default()).unwrap())
 }
 
-fn observer<R: Reconciler<Gadget>>(setup: Arc<Setup<Gadget, R>>) -> ShardObserver<Gadget, R> {
-    let shard = ShardId(0);
-    let (progress, _end) = setup.progress.track(shard);
-    let warm_up = WarmUp {
+const SHARD: ShardId = ShardId(0);
+
+/// The start of a shard that waits for the resources and for so many owned types.
+fn warm_up<R: Reconciler<Gadget>>(setup: &Setup<Gadget, R>, owned: usize) -> Arc<WarmUp> {
+    let (progress, _end) = setup.progress.track(SHARD);
+    Arc::new(WarmUp {
         starts: setup.starts.clone(),
-        permit: tokio::sync::Mutex::default(),
+        permit: tokio::sync::Mutex::new(setup.starts.clone().try_acquire_owned().ok()),
         held_since: setup.clock.now().monotonic,
         progress,
-        waits_for: WaitsFor::all(0),
+        waits_for: WaitsFor::all(owned),
         is_complete: AtomicBool::new(false),
-        facts: HoldFacts { lease: "op.example.com-shard-0".to_owned(), shard, token: 1 },
+        facts: HoldFacts { lease: "op.example.com-shard-0".to_owned(), shard: SHARD, token: 1 },
         recorder: setup.recorder.clone(),
         metrics: setup.metrics.clone(),
         clock: setup.clock.clone(),
-    };
+    })
+}
+
+fn observer<R: Reconciler<Gadget>>(setup: Arc<Setup<Gadget, R>>) -> ShardObserver<Gadget, R> {
     ShardObserver {
-        shard,
+        shard: SHARD,
         tracker: Arc::default(),
         failures: Arc::default(),
-        warm_up: Arc::new(warm_up),
+        warm_up: warm_up(&setup, 0),
         caches: Caches::new(setup.scope.clone(), &setup.owned),
         setup,
     }
@@ -79,4 +84,24 @@ async fn nothing_is_kept_for_an_object_that_has_left() {
     assert!(!observer.caches.awaits_writes(), "the caches keep the name");
     observer.uncached(&object);
     assert_eq!(observer.failures.of("uid-1"), 0, "the failures are kept");
+}
+
+/// Another shard may begin to list once this one has everything, children included, or cannot get on.
+#[tokio::test]
+async fn the_start_permit_is_kept_until_everything_has_been_listed() {
+    let setup = setup();
+    let before = setup.starts.available_permits();
+    let shard = warm_up(&setup, 2);
+    let is_kept = || setup.starts.available_permits() == before - 1;
+    shard.listed(3);
+    assert!(is_kept(), "the children are missing");
+    shard.answered(1);
+    assert!(is_kept(), "so is one of two types");
+    shard.answered(0);
+    assert!(!is_kept());
+
+    let other = warm_up(&setup, 1);
+    assert!(is_kept());
+    other.failed();
+    assert!(!is_kept(), "whoever cannot list lets others do so");
 }
