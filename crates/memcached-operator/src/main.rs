@@ -12,7 +12,11 @@ fn main() -> ExitCode {
             print!("{}", crd::to_yaml().expect("the definition is plain data"));
             ExitCode::SUCCESS
         }
-        Ok(Task::ShutdownLimit(args)) => match Settings::new(&args) {
+        Ok(Task::ShutdownLimit(mut args)) => match Settings::new({
+            // It does not depend on where the Leases are, which outside of a Pod nothing tells.
+            args.leader_election_namespace.get_or_insert_with(|| "default".to_owned());
+            &args
+        }) {
             Ok(settings) => {
                 println!("{}", settings.options.shutdown_limit().as_millis());
                 ExitCode::SUCCESS

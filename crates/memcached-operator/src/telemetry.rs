@@ -44,7 +44,8 @@ fn parsed(filter: &str) -> Result<EnvFilter, FilterError> {
 
 /// What kube logs by itself at `warn` is left out: the whole body of an answer that it cannot decode, with the specs of all
 /// tenants, and each failed watch, which the shard router reports in a limited way.
-const WITHOUT_BODIES: &str = "kube_client=error,kube_runtime=error";
+/// The verifier of certificates logs each connection that it refuses; the reason is part of what is reported of the request.
+const WITHOUT_BODIES: &str = "kube_client=error,kube_runtime=error,rustls_platform_verifier=off";
 
 /// The filter in full: kube's own lines only if the text names them, as in `info,kube=debug`.
 fn in_full(filter: &str) -> String {

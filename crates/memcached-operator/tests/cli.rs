@@ -98,3 +98,16 @@ fn a_log_that_nobody_reads_any_more_stops_nothing() {
     };
     assert_eq!(status.and_then(|status| status.code()), Some(0), "the first SIGTERM ends it in good order");
 }
+
+#[test]
+fn the_shutdown_limit_depends_on_no_namespace() {
+    let output = Command::new(env!("CARGO_BIN_EXE_memcached-operator"))
+        .args(["shutdown-limit", "--drain-timeout=20s"])
+        .env_remove("POD_NAMESPACE")
+        .env("HOME", "/nonexistent")
+        .output()
+        .expect("the binary runs");
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    let limit: u64 = String::from_utf8_lossy(&output.stdout).trim().parse().expect("milliseconds");
+    assert!(limit > 20_000, "{limit}");
+}

@@ -9,3 +9,4 @@ pub(crate) mod readiness;
 pub(crate) mod records;
 pub(crate) mod requests;
 pub(crate) mod rights;
+pub(crate) mod sentence;

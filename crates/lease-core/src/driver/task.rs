@@ -70,6 +70,8 @@ pub(super) struct Task {
     announce: bool,
     /// The holder that the log last named as the one waited for.
     waits_for: Option<Identity>,
+    /// The log says already that the Lease is to be created for nobody.
+    has_told_reserve: bool,
     annotation_sender: AnnotationSender,
     elector: Elector,
     work: Arc<dyn Work>,
@@ -107,6 +109,7 @@ impl Task {
             metadata,
             announce,
             waits_for: None,
+            has_told_reserve: false,
             annotation_sender,
             elector,
             work,
@@ -276,12 +279,15 @@ impl Task {
             Effect::Write(write) => {
                 match write.kind {
                     crate::effect::WriteKind::Acquire => self.acquisition_sent = now,
-                    crate::effect::WriteKind::Reserve => tracing::info!(
-                        "there is no lease {}; somebody may still hold one that was deleted, so it is created for nobody, and \
-                         taken no sooner than LeaseDuration from now ({} s)",
-                        self.lease,
-                        write.record.lease_duration.unwrap_or_default().as_secs()
-                    ),
+                    // Once, however often the creation is refused.
+                    crate::effect::WriteKind::Reserve if !std::mem::replace(&mut self.has_told_reserve, true) => {
+                        tracing::info!(
+                            "there is no lease {}; somebody may still hold one that was deleted, so it is created for nobody, and \
+                             taken no sooner than LeaseDuration from then ({} s)",
+                            self.lease,
+                            write.record.lease_duration.unwrap_or_default().as_secs()
+                        );
+                    }
                     _ => {}
                 }
                 self.write(write);

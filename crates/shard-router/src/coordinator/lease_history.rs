@@ -47,7 +47,7 @@ use kube::{
 use lease_core::{Clock, FencingToken, LeaseName, Monotonic, Term, released_lease, reserved_lease};
 use parking_lot::{Mutex, MutexGuard};
 
-use crate::{names::Names, routing::bucket::ShardId, rules};
+use crate::{names::Names, observability::sentence, routing::bucket::ShardId, rules};
 
 /// A Lease can state any number of seconds, and people write odd ones by hand. Nobody elects a leader for longer than this.
 const LONGEST_CREDIBLE: Duration = Duration::from_secs(3_600);
@@ -110,7 +110,7 @@ impl LeaseHistory {
         let everything = ListParams::default();
         let listing = history.api.list(&everything);
         let listed = tokio::select! {
-            listed = listing => listed.map_err(|error| error.to_string()),
+            listed = listing => listed.map_err(|error| sentence::of_request(&error)),
             () = history.clock.sleep(lease_duration) => Err("no answer within LeaseDuration".to_owned()),
         };
         match listed {
@@ -119,7 +119,7 @@ impl LeaseHistory {
                 history.lock().list = version.map(|version| (history.clock.now().monotonic, version));
                 history.observe(&list.items);
             }
-            Err(error) => tracing::warn!(%error, "the Leases could not be listed at the start"),
+            Err(error) => tracing::warn!("the Leases could not be listed at the start: {error}"),
         }
         history
     }

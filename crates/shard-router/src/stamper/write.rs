@@ -7,7 +7,7 @@ use kube::{
 use serde_json::{Value, json};
 
 use super::config::StampConfig;
-use crate::{sharded::Sharded, watch::lenient::Lenient};
+use crate::{observability::sentence, sharded::Sharded, watch::lenient::Lenient};
 
 /// Puts the label (and the finalizer) on, conditional on the state that it was decided upon. Where the bucket has to be recorded, that is written
 /// before, likewise.
@@ -66,7 +66,7 @@ async fn without_subresource<K: Sharded>(
 #[derive(Debug, thiserror::Error)]
 pub(super) enum StampError {
     /// The API server refused it, or did not answer.
-    #[error(transparent)]
+    #[error("{}", sentence::of_request(.0))]
     Request(#[from] kube::Error),
     /// The kind has no status subresource.
     #[error("there is no status subresource; add `subresources: {{status: {{}}}}`, or set no key label")]

@@ -10,7 +10,10 @@ use kube::{
 use lease_core::{Clock, Monotonic};
 use serde::de::DeserializeOwned;
 
-use crate::{observability::log_limit::LogLimit, watch::backoff::WatchBackoff};
+use crate::{
+    observability::{log_limit::LogLimit, sentence},
+    watch::backoff::WatchBackoff,
+};
 
 /// What one watch shows.
 pub(crate) type Events<K> = BoxStream<'static, Result<Event<K>, watcher::Error>>;
@@ -58,7 +61,7 @@ impl Watcher {
     }
 
     fn log(&self, place: &str, error: &watcher::Error, now: Monotonic) {
-        let line = format!("the watch on {place} has failed and is retried: {error}");
+        let line = format!("the watch on {place} has failed and is retried: {}", sentence::of_watch(error));
         if let Some(withheld) = self.log_limit.due(&line, now) {
             tracing::warn!(withheld, "{line}");
         }

@@ -36,6 +36,7 @@ impl Task {
     pub(super) fn remember(&mut self, lease: &Arc<Lease>) -> Option<ObservedLease> {
         match self.common.election_keys.observed(lease) {
             Ok(observed) => {
+                self.has_told_reserve = false;
                 self.objects.keep(observed.revision.clone(), Arc::clone(lease));
                 Some(observed)
             }
