@@ -5,6 +5,7 @@ use std::{future::Future, sync::Arc};
 use lease_core::Connection;
 
 use crate::{
+    caches::{OwnedType, resource},
     error::RunError,
     observability::{
         absent_namespaces,
@@ -16,7 +17,6 @@ use crate::{
     reconciler::Reconciler,
     replica,
     setup::Setup,
-    shard::caches::{OwnedType, resource},
     sharded::Sharded,
     task::{NamedTask, TaskContext},
 };

@@ -15,6 +15,7 @@
 //! What the promise rests on until the API server itself fences: see the crate [`lease_core`].
 
 mod authority;
+mod caches;
 mod controller;
 mod coordinator;
 mod error;
@@ -39,6 +40,7 @@ mod testing;
 mod watch;
 
 pub use authority::held::Held;
+pub use caches::OwnedError;
 pub use controller::ShardedController;
 pub use error::RunError;
 pub use kube::runtime::controller::Action;
@@ -55,7 +57,6 @@ pub use routing::hash;
 pub use routing::key::ShardKey;
 pub use routing::layout::{Layout, selector, unstamped_selector};
 pub use routing::plan::{Member, Plan, rank, takeover_delay};
-pub use shard::caches::OwnedError;
 pub use sharded::{BUCKET_IMMUTABLE_RULE, Sharded};
 pub use task::TaskContext;
 pub use watch::lenient::{Lenient, Undecodable};

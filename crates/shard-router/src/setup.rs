@@ -14,6 +14,7 @@ use tokio::sync::Semaphore;
 
 use crate::{
     authority::clients::Clients,
+    caches::{OwnedType, resource},
     names::Names,
     observability::{
         log_limit::LogLimit, metrics::Metrics, problem::Problem, progress::Progress, records::Recorder,
@@ -23,7 +24,6 @@ use crate::{
     reconciler::Reconciler,
     rng::SharedRng,
     routing::layout::Layout,
-    shard::caches::{OwnedType, resource},
     sharded::Sharded,
     stamper::{StampConfig, Stamper},
     watch::{backoff::WatchBackoff, scope::Scope, watcher::Watcher},

@@ -1,8 +1,6 @@
 //! One held shard: a kube-runtime controller over the custom resources of its buckets, from the acquisition of its
 //! Lease to the end of the drain.
 
-pub(crate) mod caches;
-mod first_list;
 mod hold_record;
 pub(crate) mod owner_finalizer;
 pub(crate) mod reconcile;

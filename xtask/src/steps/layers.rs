@@ -19,12 +19,6 @@ use super::StepContext;
 use crate::cargo::{Cargo, root};
 use crate::status::StepStatus;
 
-/// Modules that are in a circle and are to be moved out of it: the crate's folder, and the module. Imports of it are left out.
-const TO_BE_MOVED: [(&str, &str); 1] = [
-    // `Held` hands out children from the caches of its shard.
-    ("crates/shard-router/src", "shard::caches"),
-];
-
 pub(super) fn run(_: &mut StepContext) -> Result<StepStatus> {
     let sources = sources()?;
     let mut circles = Vec::new();
@@ -33,9 +27,7 @@ pub(super) fn run(_: &mut StepContext) -> Result<StepStatus> {
         let modules = Modules::read(source)?;
         count += modules.len();
         let name = source.strip_prefix(root()).unwrap_or(source).display().to_string();
-        let is_to_be_moved =
-            |to: &str| TO_BE_MOVED.iter().any(|(source, module)| name == *source && to.starts_with(module));
-        circles.extend(find(&modules, is_to_be_moved).into_iter().map(|circle| format!("{name}: {circle}")));
+        circles.extend(find(&modules).into_iter().map(|circle| format!("{name}: {circle}")));
     }
     if !circles.is_empty() {
         bail!(
@@ -78,10 +70,10 @@ struct Crossing {
 }
 
 /// The shortest circle below each parent, as a sentence.
-fn find(modules: &Modules, is_to_be_moved: impl Fn(&str) -> bool) -> Vec<String> {
+fn find(modules: &Modules) -> Vec<String> {
     // By parent, then from which of its children to which.
     let mut below: BTreeMap<ModulePath, BTreeMap<(String, String), Crossing>> = BTreeMap::new();
-    for (from, to) in modules.imports().filter(|(_, to)| !is_to_be_moved(&to.join("::"))) {
+    for (from, to) in modules.imports() {
         let common = from.iter().zip(&to).take_while(|(one, other)| one == other).count();
         let (Some(one), Some(other)) = (from.get(common), to.get(common)) else { continue };
         let key = (one.clone(), other.clone());

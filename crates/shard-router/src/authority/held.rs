@@ -8,9 +8,9 @@ use lease_core::{FencingToken, Term};
 
 use crate::{
     authority::clients::Clients,
+    caches::{Caches, OwnedError, recorded},
     observability::progress::TermProgress,
     routing::bucket::{Bucket, ShardId},
-    shard::caches::{Caches, OwnedError, recorded},
 };
 
 /// Proof that this replica holds the shard that an object belongs to, with a client that works only while it does.

@@ -18,7 +18,6 @@ use lease_core::{Term, invariant};
 use tokio::sync::mpsc;
 
 use super::{
-    caches::{Caches, FirstLists, Watching},
     hold_record::HoldRecord,
     reconcile::{ActiveShard, failures::Failures},
     reflect::{Observer, SideChannels, Watch, reflect},
@@ -28,6 +27,7 @@ use super::{
 };
 use crate::{
     authority::held::HeldShard,
+    caches::{Caches, FirstLists, Watching},
     observability::records::HoldFacts,
     reconciler::Reconciler,
     routing::{bucket::ShardId, layout::selector},
@@ -254,7 +254,7 @@ impl<K: Sharded, R: Reconciler<K>> Observer<K> for ShardObserver<K, R> {
 
     fn left(&self, object: &ObjectMeta) {
         #[cfg(feature = "mutants")]
-        super::caches::clean_up::after(
+        crate::caches::clean_up::after(
             self.setup.owned.iter().map(|owned| &owned.clean_up),
             &self.setup.clients.ungated(),
             object,

@@ -13,7 +13,7 @@ use lease_core::{Clock, Monotonic};
 use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::caches::FirstLists;
+use crate::caches::FirstLists;
 use crate::observability::{
     metrics::Metrics,
     progress::TermProgress,

@@ -7,7 +7,7 @@ fn circles(files: &[(&str, &str)]) -> Vec<String> {
         modules.add(&path, text).expect("it is Rust");
     }
     modules.drop_tests();
-    find(&modules, |_| false)
+    find(&modules)
 }
 
 #[test]

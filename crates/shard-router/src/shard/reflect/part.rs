@@ -5,8 +5,8 @@ use std::{collections::BTreeSet, sync::Arc};
 use kube::{ResourceExt, core::ObjectMeta};
 
 use crate::{
-    shard::first_list::{self, ListState},
     sharded::Sharded,
+    watch::first_list::{self, ListState},
 };
 
 pub(super) struct Part<K> {

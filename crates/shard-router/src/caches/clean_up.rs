@@ -24,11 +24,7 @@ pub(crate) fn clean_up<C: OwnedResource>() -> CleanUp {
 }
 
 /// `object` has left the watch: deletes its children of these types, by a client without a gate.
-pub(in crate::shard) fn after<'a>(
-    types: impl IntoIterator<Item = &'a CleanUp>,
-    client: &Client,
-    object: &ObjectMeta,
-) {
+pub(crate) fn after<'a>(types: impl IntoIterator<Item = &'a CleanUp>, client: &Client, object: &ObjectMeta) {
     if !active(Mutant::DeletedIsCleanUp) {
         return;
     }

@@ -2,7 +2,7 @@
 
 /// The state of the latest list of one watch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum ListState {
+pub(crate) enum ListState {
     Asked,
     Refused,
     Complete,
@@ -10,7 +10,7 @@ pub(super) enum ListState {
 
 impl ListState {
     /// The list, or the watch that follows it, has failed.
-    pub(super) fn failed(&mut self) {
+    pub(crate) fn failed(&mut self) {
         if *self == Self::Asked {
             *self = Self::Refused;
         }
@@ -20,7 +20,7 @@ impl ListState {
 /// Whether every list was answered, and at least one of them completely.
 ///
 /// One that was refused (its namespace is gone, and with it the right to look there) holds nobody up, unless there is no other.
-pub(super) fn all_answered(lists: impl IntoIterator<Item = ListState>) -> bool {
+pub(crate) fn all_answered(lists: impl IntoIterator<Item = ListState>) -> bool {
     let mut any_complete = false;
     for list in lists {
         match list {

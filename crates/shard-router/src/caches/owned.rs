@@ -21,8 +21,8 @@ use parking_lot::RwLock;
 use super::{Caches, resource};
 use crate::{
     owned_resource::OwnedResource,
-    shard::first_list::{ListState, all_answered},
     sharded::Sharded,
+    watch::first_list::{ListState, all_answered},
     watch::{
         backoff::WatchBackoff,
         lenient::{Lenient, Undecodable},
