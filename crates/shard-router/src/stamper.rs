@@ -39,6 +39,34 @@ pub(crate) enum Change<K> {
     Pending(K),
     /// Nothing has to be done with the object of this name (`namespace/name`) any more, or it is gone.
     Settled(String),
+    /// A list is complete: of this namespace, or of all, nothing has to be done with other objects than these.
+    Listed { namespace: Option<String>, names: BTreeSet<String> },
+}
+
+/// What an event of one watch means. What was stamped or deleted between two watches is only missing in the next list, so the names that a
+/// list brings are noted.
+fn change<K: Sharded>(
+    event: Result<watcher::Event<Lenient<K>>, watcher::Error>,
+    namespace: Option<&str>,
+    listed: &mut BTreeSet<String>,
+) -> Option<Change<Lenient<K>>> {
+    match event {
+        Ok(watcher::Event::Init) => {
+            listed.clear();
+            None
+        }
+        Ok(watcher::Event::InitApply(object)) => {
+            listed.insert(cr_name(&object));
+            Some(Change::Pending(object))
+        }
+        Ok(watcher::Event::InitDone) => {
+            Some(Change::Listed { namespace: namespace.map(str::to_owned), names: std::mem::take(listed) })
+        }
+        Ok(watcher::Event::Apply(object)) => Some(Change::Pending(object)),
+        Ok(watcher::Event::Delete(object)) => Some(Change::Settled(cr_name(&object))),
+        // A failed watch is retried, and has been logged.
+        Err(_) => None,
+    }
 }
 
 /// How many stamps may be under way at once: enough for a fleet that appears overnight, and far below what the API
@@ -81,22 +109,16 @@ impl Stamper {
         let config = watcher::Config::default().labels(&unstamped_selector(&self.config.bucket_label));
         let seeds = (0..).map(|nth| self.backoff_seed.wrapping_add(nth));
         let watcher = Watcher { clock: self.clock.clone(), log_limit: self.log_limit.clone() };
-        let events = Scope::of(namespaces)
-            .apis::<Lenient<K>>(&self.client)
-            .into_iter()
-            .zip(seeds)
-            .map(|(api, seed)| watcher.watch(api, config.clone(), WatchBackoff::seeded(seed), at_once));
-        let changes = merged(events.collect()).filter_map(|event| {
-            ready(match event {
-                Ok(watcher::Event::Apply(object) | watcher::Event::InitApply(object)) => {
-                    Some(Change::Pending(object))
-                }
-                Ok(watcher::Event::Delete(object)) => Some(Change::Settled(cr_name(&object))),
-                // A failed watch is retried, and has been logged.
-                Ok(watcher::Event::Init | watcher::Event::InitDone) | Err(_) => None,
-            })
-        });
-        self.restore(changes, |_| true).await;
+        let changes = Scope::of(namespaces).apis::<Lenient<K>>(&self.client).into_iter().zip(seeds).map(
+            |(api, seed)| {
+                let (namespace, mut listed) = (api.namespace().map(str::to_owned), BTreeSet::new());
+                let events = watcher.watch(api, config.clone(), WatchBackoff::seeded(seed), at_once);
+                events
+                    .filter_map(move |event| ready(change(event, namespace.as_deref(), &mut listed)))
+                    .boxed()
+            },
+        );
+        self.restore(merged(changes.collect()), |_| true).await;
     }
 
     /// Stamps what the stream brings, as far as `may` permits at the time.

@@ -176,6 +176,8 @@ impl<K: Sharded, R: Reconciler<K>> Count<'_, K, R> {
         match change {
             Change::Pending(object) => self.objects.insert(cr_name(object)),
             Change::Settled(cr) => self.objects.remove(cr),
+            // The reflector says of each object by itself that it is gone.
+            Change::Listed { .. } => false,
         };
         self.setup.metrics.undecodable(self.held.shard, self.objects.len());
     }

@@ -61,6 +61,16 @@ impl<K: ResourceExt + Clone> Backlog<K> {
         match change {
             Change::Pending(object) => self.pending(object, now),
             Change::Settled(cr) => self.remove(&cr),
+            Change::Listed { namespace, names } => {
+                let is_of = |cr: &str| match &namespace {
+                    Some(namespace) => cr.split_once('/').is_some_and(|(of, _)| of == namespace),
+                    None => true,
+                };
+                let gone = self.entries.keys().filter(|cr| is_of(cr) && !names.contains(*cr));
+                for cr in gone.cloned().collect::<Vec<_>>() {
+                    self.remove(&cr);
+                }
+            }
         }
     }
 
@@ -228,6 +238,25 @@ mod tests {
         let order = std::iter::from_fn(|| backlog.take_due(at(9))).map(|object| object.name_any());
         assert_eq!(order.collect::<Vec<_>>(), ["c", "a", "b"]);
         assert_eq!(backlog.next_due(), None);
+    }
+
+    /// It was stamped or deleted while the watch was broken, so no event says so. Attempts at it would conflict for ever.
+    #[test]
+    fn what_a_list_does_not_bring_is_forgotten() {
+        let listed = |namespace: Option<&str>, names: &[&str]| Change::Listed {
+            namespace: namespace.map(Into::into),
+            names: names.iter().map(|name| (*name).to_owned()).collect(),
+        };
+        let mut backlog = Backlog::new(Duration::ZERO);
+        backlog.change(Change::Pending(object("1")), at(1));
+        let name = backlog.entries.keys().next().unwrap().clone();
+        backlog.change(listed(Some("elsewhere"), &[]), at(2));
+        backlog.change(listed(None, &[&name]), at(2));
+        assert_eq!(backlog.next_due(), Some(at(1)));
+        let running = backlog.take_due(at(2)).unwrap();
+        backlog.change(listed(Some("ns"), &[]), at(3));
+        backlog.settle(&running, Completion::Conflict, at(3));
+        assert!(backlog.entries.is_empty() && backlog.next_due().is_none());
     }
 
     #[test]

@@ -165,6 +165,7 @@ fn next(repairs: &mut Repairs) -> Option<(bool, String)> {
     repairs.try_recv().ok().map(|change| match change {
         Change::Pending(object) => (true, object.name_any()),
         Change::Settled(cr) => (false, cr),
+        Change::Listed { .. } => unreachable!("the reflector says of each object by itself that it is gone"),
     })
 }
 
