@@ -22,6 +22,8 @@ mod dead_first_lists;
 mod failing_lease_watch;
 #[path = "virtual_time/fairness.rs"]
 mod fairness;
+#[path = "virtual_time/first_lists_are_consistent.rs"]
+mod first_lists_are_consistent;
 #[path = "virtual_time/harness.rs"]
 mod harness;
 #[path = "virtual_time/hung_lease_watch.rs"]
