@@ -7,7 +7,8 @@
 //! - looks: at each Lease that it contends for, one each two RetryPeriods while nothing is heard of it for longer than
 //!   that, and one more. A Lease that is renewed is not looked at: that is what the watch is for;
 //! - news: up to [`PER_NEWS`] requests for each change of any Lease that is more than a renewal;
-//! - the watch: a list and a watch for each [`WATCH_LIFETIME`] begun.
+//! - the watch: a list and a watch for each [`WATCH_LIFETIME`] begun;
+//! - records: one read before each bucket that it tries to record, as it makes sure of the layout first.
 //!
 //! **Over its whole life**, faults included, it never sends more than two requests about a Lease each RP / 4 (the shortest pause
 //! after a failure: a write, and the read that follows) and two for each change that it hears of, and as much again for
@@ -38,6 +39,7 @@ const PER_WATCH: u64 = 2;
 pub(super) fn check(observations: &Observations, histories: &Histories<'_>, bounds: &Bounds) -> Check {
     let mut check = Check::new("traffic");
     let requests = requests(observations);
+    let recordings = recordings(observations);
     let leases: Vec<Lease<'_>> =
         histories.all().map(|(name, states)| Lease::of(name, states, observations.ended, bounds)).collect();
     for process in &observations.processes {
@@ -57,7 +59,10 @@ pub(super) fn check(observations: &Observations, histories: &Histories<'_>, boun
             }
         };
         for stretch in quiet(process, life, observations, bounds) {
-            compare(stretch, allowed_in_quiet(process, stretch, &leases, bounds), "while nothing was wrong");
+            let recorded =
+                recordings.get(process.identity.0.as_str()).map_or(0, |sent| in_span(sent, stretch));
+            let allowed = allowed_in_quiet(process, stretch, &leases, bounds) + recorded;
+            compare(stretch, allowed, "while nothing was wrong");
         }
         compare(life, allowed_ever(process, life, &leases, bounds), "in all its life");
     }
@@ -78,6 +83,22 @@ fn requests(observations: &Observations) -> BTreeMap<&str, Vec<TrueTime>> {
         sent.sort_unstable();
     }
     requests
+}
+
+/// When each process tried to record a bucket, in order.
+fn recordings(observations: &Observations) -> BTreeMap<&str, Vec<TrueTime>> {
+    let mut recordings: BTreeMap<&str, Vec<TrueTime>> = BTreeMap::new();
+    for request in &observations.requests {
+        let Some(by) = &request.by else { continue };
+        let (path, query) = request.uri.split_once('?').unwrap_or((&request.uri, ""));
+        if path.ends_with("/status") && query.contains("fieldManager=shard-router") {
+            recordings.entry(&by.0).or_default().push(request.sent);
+        }
+    }
+    for sent in recordings.values_mut() {
+        sent.sort_unstable();
+    }
+    recordings
 }
 
 fn in_span(sorted: &[TrueTime], span: Span) -> u64 {
