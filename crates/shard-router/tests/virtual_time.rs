@@ -66,6 +66,7 @@ mod widget;
 use std::time::Duration;
 
 use blackhole::LeaseWatchFailure;
+use layout_unseen::Coordinator;
 use predecessor::Takes;
 use report_conflict::Because;
 
@@ -78,7 +79,14 @@ async fn no_resource_has_two_owners_across_a_layout_change_by_hand() {
 /// It reads the coordinator Lease before it works on what it has won.
 #[tokio::test(start_paused = true)]
 async fn nobody_works_by_a_layout_that_is_no_longer_committed() {
-    let overlaps = layout_unseen::overlaps().await;
+    let overlaps = layout_unseen::overlaps(Coordinator::Readable).await;
+    assert!(overlaps.is_empty(), "{overlaps:#?}");
+}
+
+/// An answer that does not come confirms nothing.
+#[tokio::test(start_paused = true)]
+async fn nobody_works_by_a_layout_that_cannot_be_confirmed() {
+    let overlaps = layout_unseen::overlaps(Coordinator::Unreadable).await;
     assert!(overlaps.is_empty(), "{overlaps:#?}");
 }
 

@@ -54,7 +54,7 @@ async fn a_new_lease_that_goes_by_its_name_is_found_out() {
 async fn a_layout_that_is_not_confirmed_is_found_out() {
     let _turn = TURN.lock().await;
     activate(Some(Mutant::LayoutNotConfirmed));
-    let overlaps = layout_unseen::overlaps().await;
+    let overlaps = layout_unseen::overlaps(layout_unseen::Coordinator::Readable).await;
     activate(None);
     println!("{} overlaps, such as {:?}", overlaps.len(), overlaps.first());
     assert!(!overlaps.is_empty(), "not found out");

@@ -36,6 +36,7 @@ pub(crate) struct Blackhole {
     hung: Arc<Mutex<Arc<AtomicBool>>>,
     lease_watches: Arc<Mutex<LeaseWatches>>,
     refuses_lease_lists: Arc<AtomicBool>,
+    refuses_coordinator_reads: Arc<AtomicBool>,
     swallows_shard_writes: Arc<AtomicBool>,
     shard_conflicts: Arc<AtomicUsize>,
 }
@@ -53,6 +54,7 @@ impl Blackhole {
             hung: Arc::default(),
             lease_watches: Arc::default(),
             refuses_lease_lists: Arc::default(),
+            refuses_coordinator_reads: Arc::default(),
             swallows_shard_writes: Arc::default(),
             shard_conflicts: Arc::default(),
         }
@@ -116,6 +118,12 @@ impl Blackhole {
     pub(crate) fn refuse_lease_lists(&self, refuse: bool) {
         self.refuses_lease_lists.store(refuse, Ordering::Relaxed);
         self.fail_lease_watches(refuse.then_some(LeaseWatchFailure::Unavailable));
+    }
+
+    /// Whether reads of the coordinator Lease are answered with 503 from now on.
+    #[allow(dead_code, reason = "not every test program that shares this file needs it")]
+    pub(crate) fn refuse_coordinator_reads(&self, refuse: bool) {
+        self.refuses_coordinator_reads.store(refuse, Ordering::Relaxed);
     }
 
     /// Whether writes of shard Leases do not arrive any more, from now on.
@@ -202,6 +210,9 @@ impl Service<Request<Body>> for Blackhole {
         } else if request.uri().path().ends_with("/leases")
             && request.method() == Method::GET
             && self.refuses_lease_lists.load(Ordering::Relaxed)
+            || request.uri().path().ends_with(&format!("/leases/{}", crate::harness::ID))
+                && request.method() == Method::GET
+                && self.refuses_coordinator_reads.load(Ordering::Relaxed)
         {
             let answer = self.whole(LeaseWatchFailure::Unavailable.answer());
             return std::future::ready(Ok(answer)).boxed();

@@ -1,5 +1,4 @@
 //! The takeover barrier: what a new holder lists first is not older than its acquisition.
-#![expect(clippy::unwrap_used, reason = "a test panics with what went wrong")]
 
 use std::{
     collections::BTreeSet,

@@ -15,8 +15,15 @@ use crate::{
 
 const WIDGETS: usize = 32;
 
+/// Whether the coordinator Lease itself can be read, once a shard is won.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Coordinator {
+    Readable,
+    Unreadable,
+}
+
 /// Reconciles of one widget by a replica with 4 shards and one with 8, in words.
-pub(crate) async fn overlaps() -> Vec<String> {
+pub(crate) async fn overlaps(coordinator: Coordinator) -> Vec<String> {
     let harness = Harness::new().await;
     for number in 0..WIDGETS {
         create(&harness.widgets, &format!("widget-{number}"), &[]).await;
@@ -37,6 +44,7 @@ pub(crate) async fn overlaps() -> Vec<String> {
     }
     harness.until("new to reconcile everything", || all_by("new")).await;
     old.network.refuse_lease_lists(true);
+    old.network.refuse_coordinator_reads(coordinator == Coordinator::Unreadable);
     old.network.cut();
     old.network.swallow(false);
 
