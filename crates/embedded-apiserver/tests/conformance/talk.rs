@@ -76,7 +76,9 @@ impl Talk {
             }
             if step.manner == Manner::UntilFound {
                 kube_testkit::eventually(&step.path, DEADLINE, async || {
-                    (ask(&self.client, self.request(step)).await.status == 200).then_some(())
+                    // While kube-apiserver replaces a definition, it may give a request up and close the connection.
+                    let answer = self.client.send(self.request(step).map(Body::from)).await.ok()?;
+                    (answer.status().as_u16() == 200).then_some(())
                 })
                 .await;
                 continue;
@@ -156,7 +158,9 @@ async fn ask(client: &Client, request: Request<Bytes>) -> Said {
 }
 
 async fn begin(client: &Client, request: Request<Bytes>) -> Response<Body> {
-    client.send(request.map(Body::from)).await.expect("the server answers")
+    let what = format!("{} {}", request.method(), request.uri());
+    let answer = client.send(request.map(Body::from)).await;
+    answer.unwrap_or_else(|error| panic!("the server does not answer {what}: {error:?}"))
 }
 
 async fn hear_out(response: Response<Body>) -> Said {
