@@ -1,6 +1,7 @@
 //! The binary without an API server: what it prints and how it exits.
 
 use std::io::{BufRead as _, BufReader};
+use std::net::TcpListener;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
@@ -59,13 +60,17 @@ fn help_names_every_flag_with_its_variable() {
 /// written must not take down the task that logs it, which may be the one that handles signals.
 #[test]
 fn a_log_that_nobody_reads_any_more_stops_nothing() {
+    const CALLS: u32 = 8;
+    const DEADLINE: Duration = Duration::from_secs(30);
     let dir = tempfile::tempdir().expect("a directory");
     let kubeconfig = dir.path().join("kubeconfig");
-    // Nobody listens there.
+    // Hangs up on whoever calls.
+    let server = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = server.local_addr().expect("an address");
     let cluster = r#"{"apiVersion": "v1", "kind": "Config", "current-context": "c",
-        "clusters": [{"name": "c", "cluster": {"server": "http://127.0.0.1:9"}}],
+        "clusters": [{"name": "c", "cluster": {"server": "http://ADDRESS"}}],
         "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}], "users": [{"name": "u", "user": {}}]}"#;
-    std::fs::write(&kubeconfig, cluster).expect("a kubeconfig");
+    std::fs::write(&kubeconfig, cluster.replace("ADDRESS", &address.to_string())).expect("a kubeconfig");
     let mut operator = Command::new(env!("CARGO_BIN_EXE_memcached-operator"))
         .args([
             "--metrics-addr=off",
@@ -77,15 +82,25 @@ fn a_log_that_nobody_reads_any_more_stops_nothing() {
         .stderr(Stdio::piped())
         .spawn()
         .expect("the binary runs");
+    let begun = Instant::now();
     let mut log = BufReader::new(operator.stderr.take().expect("piped"));
     log.read_line(&mut String::new()).expect("it logs");
     drop(log);
-    // Long enough for more lines: the API server does not answer.
-    std::thread::sleep(Duration::from_secs(3));
-    assert_eq!(operator.try_wait().expect("asked"), None, "it goes on without a log");
+    // Each of these is a request that fails, and the first failures are logged. An operator that has ended is told apart from
+    // one that has not called yet.
+    server.set_nonblocking(true).expect("it can be polled");
+    let mut calls = 0;
+    while calls < CALLS {
+        match server.accept() {
+            Ok(_) => calls += 1,
+            Err(_) => std::thread::sleep(Duration::from_millis(20)),
+        }
+        assert_eq!(operator.try_wait().expect("asked"), None, "it goes on without a log");
+        assert!(begun.elapsed() < DEADLINE, "{calls} calls within {DEADLINE:?}");
+    }
     let pid = operator.id().to_string();
     assert!(Command::new("kill").args(["-TERM", &pid]).status().expect("kill runs").success());
-    let deadline = Instant::now() + Duration::from_secs(30);
+    let deadline = Instant::now() + DEADLINE;
     let status = loop {
         if let Some(status) = operator.try_wait().expect("asked") {
             break Some(status);
