@@ -3,8 +3,13 @@
 use std::time::Duration;
 
 use futures::{FutureExt, future::BoxFuture};
+use kube::CustomResource;
 use lease_core::{Clock, Monotonic, Now};
 use parking_lot::Mutex;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::sharded::Sharded;
 
 /// A clock that moves only when it is advanced.
 #[derive(Debug, Default)]
@@ -37,3 +42,10 @@ pub(crate) fn at(seconds: u64) -> Monotonic {
 
 /// LeaseDuration of the replica that looks.
 pub(crate) const LEASE_DURATION: Duration = Duration::from_secs(15);
+
+/// A kind without a status.
+#[derive(CustomResource, Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[kube(group = "example.com", version = "v1", kind = "Gadget", namespaced)]
+pub(crate) struct GadgetSpec {}
+
+impl Sharded for Gadget {}

@@ -1,20 +1,8 @@
 use futures::FutureExt;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
-use kube::CustomResource;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 use super::*;
-
-#[derive(CustomResource, Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
-#[kube(group = "example.com", version = "v1", kind = "Gadget", namespaced)]
-struct GadgetSpec {}
-
-impl Sharded for Gadget {
-    fn recorded_bucket(&self) -> Option<u8> {
-        None
-    }
-}
+use crate::testing::Gadget;
 
 /// Which owned types there are, the first with number 1.
 const TYPES: [usize; 2] = [1, 2];

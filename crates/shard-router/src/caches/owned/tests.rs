@@ -1,19 +1,7 @@
 use k8s_openapi::{api::core::v1::ConfigMap, apimachinery::pkg::apis::meta::v1::OwnerReference};
-use kube::CustomResource;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 use super::*;
-
-#[derive(CustomResource, Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
-#[kube(group = "example.com", version = "v1", kind = "Gadget", namespaced)]
-struct GadgetSpec {}
-
-impl Sharded for Gadget {
-    fn recorded_bucket(&self) -> Option<u8> {
-        None
-    }
-}
+use crate::testing::Gadget;
 
 /// A watch of all namespaces, and the caches that it fills.
 struct Watch {

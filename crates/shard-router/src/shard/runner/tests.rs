@@ -1,24 +1,17 @@
 use std::convert::Infallible;
 
 use http::{Request, Response};
-use kube::{Client, CustomResource, client::Body, runtime::controller::Action};
+use kube::{Client, client::Body, runtime::controller::Action};
 use lease_core::{Connection, ElectionsOptions, Identity, LeaderElectionId};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 use tower::BoxError;
 
 use super::*;
-use crate::{authority::held::Held, observability::metrics::Metrics, options::Options, testing::ByHand};
-
-#[derive(CustomResource, Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
-#[kube(group = "example.com", version = "v1", kind = "Gadget", namespaced)]
-struct GadgetSpec {}
-
-impl Sharded for Gadget {
-    fn recorded_bucket(&self) -> Option<u8> {
-        None
-    }
-}
+use crate::{
+    authority::held::Held,
+    observability::metrics::Metrics,
+    options::Options,
+    testing::{ByHand, Gadget},
+};
 
 async fn reconcile(_: Arc<Gadget>, _: Held) -> Result<Action, Infallible> {
     Ok(Action::await_change())
