@@ -31,7 +31,7 @@ pub(crate) fn root() -> &'static Path {
     XTASK.parent().expect("xtask lies in the workspace")
 }
 
-/// Which features to build the operator with.
+/// Which features to build a program with.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Features {
     /// As it is shipped.
@@ -42,14 +42,22 @@ pub(crate) enum Features {
 
 /// Builds the operator and says where it is.
 pub(crate) fn build_operator(features: Features) -> Result<PathBuf> {
-    // Naming fleet too gives the dependencies the features that the demo and the tests have.
+    build("memcached-operator", features).context("the operator could not be built")
+}
+
+/// Builds the demo and says where it is.
+pub(crate) fn build_demo(features: Features) -> Result<PathBuf> {
+    build("demo", features).context("the demo could not be built")
+}
+
+fn build(program: &str, features: Features) -> Result<PathBuf> {
+    // Naming both packages gives the dependencies the features that the demo and the tests have.
     let packages: &[&str] = match features {
         Features::Default => &["--package", "fleet", "--package", "memcached-operator"],
         Features::All => &["--workspace", "--all-features"],
     };
-    let cargo = Cargo::new(["build", "--bin", "memcached-operator"]).args(packages);
-    cargo.run().context("the operator could not be built")?;
-    Ok(target_dir()?.join("debug/memcached-operator"))
+    Cargo::new(["build", "--quiet", "--bin", program]).args(packages).run()?;
+    Ok(target_dir()?.join("debug").join(program))
 }
 
 /// Where cargo puts what it builds.

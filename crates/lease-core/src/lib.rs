@@ -74,7 +74,9 @@ mod event;
 mod expiry;
 mod identity;
 mod installation;
+mod macros;
 mod metadata;
+#[cfg(feature = "mutants")]
 pub mod mutants;
 mod name;
 mod record;

@@ -1,27 +1,17 @@
 //! Deliberate faults. Each breaks one rule of the protocol, so that the tests can prove that they would see it.
 //!
-//! Without the feature `mutants` (that is: everywhere but in tests) no mutant exists at run time: [`active`] is
-//! `false` and the compiler drops the broken branch.
+//! Only with the feature `mutants`: without it, neither this module nor any broken branch is in the program.
 
-mod macros;
-#[cfg(all(feature = "kube", feature = "mutants"))]
+#[cfg(feature = "kube")]
 mod pause;
-#[cfg(feature = "mutants")]
 mod switch;
 
-#[cfg(all(feature = "kube", feature = "mutants"))]
+#[cfg(feature = "kube")]
 pub use pause::PausedWrite;
-#[cfg(all(feature = "kube", feature = "mutants"))]
-pub(crate) use pause::pause;
-#[cfg(feature = "mutants")]
+#[cfg(feature = "kube")]
+pub(crate) use pause::pause_before;
 #[doc(hidden)]
 pub use switch::Switch;
-
-/// The pause point between the gate's last check and the sending, for writes. Does nothing without the feature `mutants`;
-/// see [`PausedWrite`] and `LEASE_CORE_PAUSE_BEFORE_SEND`.
-#[cfg(all(feature = "kube", not(feature = "mutants")))]
-#[inline]
-pub(crate) fn pause() {}
 
 crate::declare_mutants! {
     "LEASE_CORE_MUTANT";

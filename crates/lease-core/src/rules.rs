@@ -1,8 +1,8 @@
 //! The rules of the protocol, each a pure function with its deliberate fault beside it.
 //!
 //! [`Elector`](crate::Elector) decides *when* to do what; what a rule says is said here, once. A fault exists only with the feature
-//! `mutants` and is off until a test switches it on; without the feature, the compiler drops what [`broken!`](crate::broken) stands for. Faults that are more than a
-//! wrong answer, such as a write that goes out too early, are in `elector::faults`.
+//! `mutants` and is off until a test switches it on; without the feature, the compiler drops `broken!`. Faults that are more than a wrong
+//! answer, such as a write that goes out too early, are in `elector::faults`.
 
 use std::time::Duration;
 

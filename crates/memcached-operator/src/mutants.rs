@@ -1,6 +1,6 @@
 //! Faults that can be switched on, one at a time, to prove that tests would find them.
 //!
-//! Off, and absent, without the feature `mutants`. `activate` or `MEMCACHED_OPERATOR_MUTANT` (a name from
+//! Only with the feature `mutants`. `activate` or `MEMCACHED_OPERATOR_MUTANT` (a name from
 //! [`Mutant::ALL`]) switches one on for the whole process. Never for production.
 
 lease_core::declare_mutants! {

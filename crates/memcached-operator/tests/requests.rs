@@ -17,7 +17,7 @@ use kube::{Api, ResourceExt};
 #[cfg(feature = "mutants")]
 use memcached_operator::reconcile::status::{READY, condition};
 use serde_json::json;
-use shard_router::{ShardCount, ShardKey};
+use shard_router::ShardKey;
 
 use crate::stage::{SETTLED, Stage};
 
@@ -51,7 +51,7 @@ async fn a_first_reconcile_that_takes_long_says_that_it_has_begun() {
     let stage = Stage::new().await;
     let slow = Duration::from_secs(20);
     let _replica =
-        stage.start_with("op-0", ShardCount::ONE, |reconciler| reconciler.with_delay(slow, slow, 1));
+        stage.start_with("op-0", shard_router::ShardCount::ONE, |reconciler| reconciler.with_delay(slow, slow, 1));
     tokio::time::sleep(SETTLED).await;
     stage.counter.reset();
     stage.create("sessions").await;

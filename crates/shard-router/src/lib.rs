@@ -20,6 +20,7 @@ mod controller;
 mod coordinator;
 mod error;
 mod membership;
+#[cfg(feature = "mutants")]
 pub mod mutants;
 mod names;
 mod observability;

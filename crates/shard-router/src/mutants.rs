@@ -1,21 +1,11 @@
 //! Deliberate faults. Each breaks one rule, so that the tests can prove that they would see it.
 //!
-//! Without the feature `mutants` (that is: everywhere but in tests) no mutant exists at run time: [`active`] is
-//! `false` and the compiler drops the broken branch.
+//! Only with the feature `mutants`: without it, neither this module nor any broken branch is in the program.
 
-#[cfg(feature = "mutants")]
 mod clean_ups;
 
-#[cfg(feature = "mutants")]
 pub(crate) use clean_ups::clean_ups;
-#[cfg(feature = "mutants")]
 pub use clean_ups::cleaned_up;
-
-/// Returns when [`Mutant::DeletedIsCleanUp`] has deleted what it deletes. Without the feature `mutants` that is at once.
-#[cfg(not(feature = "mutants"))]
-pub fn cleaned_up() -> std::future::Ready<()> {
-    std::future::ready(())
-}
 
 lease_core::declare_mutants! {
     "SHARD_ROUTER_MUTANT";

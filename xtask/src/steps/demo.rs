@@ -5,14 +5,13 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use crate::cargo::{Cargo, Features, build_operator, root, target_dir};
+use crate::cargo::{Features, build_demo, build_operator, root};
 
 /// Builds the operator and the demo and lets it run.
 pub(crate) fn run(args: &[OsString]) -> Result<()> {
-    Cargo::new(["build", "--quiet", "--package", "fleet", "--bin", "demo"])
-        .run()
-        .context("the demo could not be built")?;
-    let demo = target_dir()?.join("debug/demo");
+    let asks = |flag: &str| args.iter().any(|arg| arg.to_string_lossy().starts_with(flag));
+    let features = if asks("--mutant") { Features::All } else { Features::Default };
+    let demo = build_demo(features)?;
     let play = |more: &[&OsStr]| {
         let status = Command::new(&demo).args(more).args(args).current_dir(root()).status();
         let status = status.with_context(|| format!("{} could not be started", demo.display()))?;
@@ -23,11 +22,9 @@ pub(crate) fn run(args: &[OsString]) -> Result<()> {
     };
     // Who mistyped is told before the operator is built, and who asks for help gets no more.
     play(&["--check-only".as_ref()])?;
-    let asks = |flag: &str| args.iter().any(|arg| arg.to_string_lossy().starts_with(flag));
     if ["--help", "-h", "--version", "-V"].into_iter().any(asks) {
         return Ok(());
     }
     println!("Building the operator …");
-    let features = if asks("--mutant") { Features::All } else { Features::Default };
     play(&["--operator".as_ref(), build_operator(features)?.as_ref()])
 }

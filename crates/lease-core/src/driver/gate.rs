@@ -24,7 +24,7 @@ mod limit;
 mod pool;
 mod provided_client;
 
-use http::{Request, Response};
+use http::{Method, Request, Response};
 use kube::{Client, client::Body};
 use tower::BoxError;
 
@@ -97,22 +97,22 @@ async fn send(base: Client, term: Term, mut request: Request<Body>) -> Result<Re
 
 /// What a request was, for messages.
 struct Named {
-    method: String,
+    method: Method,
     path: String,
 }
 
 impl Named {
     fn of<B>(request: &Request<B>) -> Self {
-        Self { method: request.method().to_string(), path: request.uri().path().to_owned() }
+        Self { method: request.method().clone(), path: request.uri().path().to_owned() }
     }
 
     fn not_sent(&self, term: &Term) -> GateClosed {
-        let (method, path) = (self.method.clone(), self.path.clone());
+        let (method, path) = (self.method.to_string(), self.path.clone());
         GateClosed::NotSent { method, path, lease: term.lease().to_string() }
     }
 
     fn unanswered(&self, term: &Term) -> GateClosed {
-        let (method, path) = (self.method.clone(), self.path.clone());
+        let (method, path) = (self.method.to_string(), self.path.clone());
         GateClosed::Unanswered { method, path, lease: term.lease().to_string() }
     }
 }

@@ -36,11 +36,14 @@ impl Drop for PausedWrite {
     }
 }
 
-/// See the stand-in of the same name. Blocks the thread: a stopped process does no more than that.
+/// The pause point between the gate's last check and the sending of a write. Reads go through. Blocks the thread: a stopped process does no more than that.
 ///
 /// With `LEASE_CORE_PAUSE_BEFORE_SEND=<file>` every write waits here while the file exists, and `<file>.reached` says
 /// that one does: for processes that a test stops from outside.
-pub(crate) fn pause() {
+pub(crate) fn pause_before(method: &http::Method) {
+    if method.is_safe() {
+        return;
+    }
     if PAUSE.compare_exchange(ARMED, REACHED, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
         while PAUSE.load(Ordering::SeqCst) == REACHED {
             std::thread::sleep(Duration::from_millis(5));

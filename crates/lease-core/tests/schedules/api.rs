@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use lease_core::WriteKind;
-use lease_core::mutants::{Mutant, active};
 use lease_core::{Identity, LeaseName, LeaseRecord, ObservedLease, ResourceVersion, Revision, Uid, Write};
 
 /// One entry of what a watch shows.
@@ -73,14 +72,8 @@ impl Api {
         let current = self.lease.as_ref().map(|lease| &lease.revision);
         match (&write.base, current) {
             (None, None) => true,
-            // A Lease may be created by an update: it is the uid in it that says "not this way".
-            (Some(_), None) => write.kind != WriteKind::Delete && active(Mutant::UpdateWithoutUid),
-            (None, Some(_)) => false,
-            (Some(base), Some(current)) => {
-                base == current
-                    || write.kind == WriteKind::Acquire && active(Mutant::TakeoverWithoutVersion)
-                    || write.kind == WriteKind::Release && active(Mutant::ReleaseUnseen)
-            }
+            (Some(base), Some(current)) if base == current => true,
+            _ => lacks_preconditions(write, current),
         }
     }
 
@@ -196,4 +189,25 @@ impl Api {
         self.put(record, successor);
         true
     }
+}
+
+/// Whether a mutant sends this write without the preconditions that would have it refused.
+#[cfg(feature = "mutants")]
+fn lacks_preconditions(write: &Write, current: Option<&Revision>) -> bool {
+    use lease_core::mutants::{Mutant, active};
+
+    match (&write.base, current) {
+        // A Lease may be created by an update: only the uid in it prevents that.
+        (Some(_), None) => write.kind != WriteKind::Delete && active(Mutant::UpdateWithoutUid),
+        (Some(_), Some(_)) => {
+            write.kind == WriteKind::Acquire && active(Mutant::TakeoverWithoutVersion)
+                || write.kind == WriteKind::Release && active(Mutant::ReleaseUnseen)
+        }
+        (None, _) => false,
+    }
+}
+
+#[cfg(not(feature = "mutants"))]
+fn lacks_preconditions(_: &Write, _: Option<&Revision>) -> bool {
+    false
 }

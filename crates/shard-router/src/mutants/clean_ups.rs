@@ -1,4 +1,4 @@
-//! The clean-ups of [`Mutant::DeletedIsCleanUp`](super::Mutant::DeletedIsCleanUp) that run. Only with the feature `mutants`.
+//! The clean-ups of [`Mutant::DeletedIsCleanUp`](super::Mutant::DeletedIsCleanUp) that run.
 
 use std::sync::OnceLock;
 
@@ -14,8 +14,7 @@ pub(crate) fn clean_ups() -> &'static TaskTracker {
     })
 }
 
-/// Returns when [`Mutant::DeletedIsCleanUp`](super::Mutant::DeletedIsCleanUp) has deleted what it deletes. Without the feature `mutants` that
-/// is at once.
+/// Returns when [`Mutant::DeletedIsCleanUp`](super::Mutant::DeletedIsCleanUp) has deleted what it deletes.
 pub async fn cleaned_up() {
     clean_ups().wait().await;
 }

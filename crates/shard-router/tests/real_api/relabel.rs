@@ -54,6 +54,7 @@ pub(crate) async fn relabel(fleet: &Fleet) -> Vec<String> {
     })
     .await;
     replica.terminate().await;
+    #[cfg(feature = "mutants")]
     shard_router::mutants::cleaned_up().await;
 
     let mut found = Vec::new();

@@ -24,6 +24,7 @@ pub(crate) struct DocsOptions {
 
 /// Runs the fixed schedules and the mutants, and writes down what came of it.
 pub(super) async fn run(options: &DocsOptions) -> Result<bool> {
+    mutants::require_feature()?;
     let file = options.file.display();
     let mut text = fs::read_to_string(&options.file).with_context(|| format!("{file} could not be read"))?;
     let jobs = pool::default_jobs();

@@ -11,7 +11,7 @@ use simulation::outcome::{Outcome, Violation};
 use super::attempt::Attempt;
 use super::failure::{self, Shrinking};
 use super::summary::Summary;
-use super::{commit, fixed, pool, report};
+use super::{commit, fixed, mutants, pool, report};
 
 /// Which schedules.
 #[derive(Args)]
@@ -42,6 +42,9 @@ pub(crate) struct ManyOptions {
 }
 
 pub(super) async fn run(options: &ManyOptions) -> Result<bool> {
+    if let Some(mutant) = &options.mutant {
+        mutants::require(mutant)?;
+    }
     let jobs = options.jobs.unwrap_or_else(pool::default_jobs);
     let seeds = options.seeds();
     println!("seeds {} to {}", seeds.start(), seeds.end());

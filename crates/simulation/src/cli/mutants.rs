@@ -54,6 +54,7 @@ pub(super) async fn run(options: &MutantsOptions) -> Result<bool> {
     if chosen.is_empty() {
         bail!("there is no mutant of this name in the list; there are {}", names().join(", "));
     }
+    require_feature()?;
     println!("seeds from {first} on, commit {}", commit::describe());
     let found = find_all(&chosen, first, jobs).await?;
     let clean = run_clean(&found, first, jobs).await?;
@@ -126,8 +127,19 @@ pub(super) fn shown(found: &[Found], style: TableStyle) -> Table {
 }
 
 /// Switches a mutant on for this process.
-#[cfg(feature = "mutants")]
 pub(super) fn activate(name: &str) -> Result<()> {
+    activation(name)?();
+    Ok(())
+}
+
+/// Fails unless [`activate`] would know this mutant, so that it is said once and not by every process that is started.
+pub(super) fn require(name: &str) -> Result<()> {
+    activation(name).map(drop)
+}
+
+/// What switches a mutant on for this process.
+#[cfg(feature = "mutants")]
+fn activation(name: &str) -> Result<Box<dyn FnOnce()>> {
     use lease_core::mutants as of_leases;
     use memcached_operator::mutants as of_children;
     use shard_router::mutants as of_shards;
@@ -137,22 +149,31 @@ pub(super) fn activate(name: &str) -> Result<()> {
     let shard = of_shards::Mutant::ALL.into_iter().find(|(_, known)| *known == name);
     let child = of_children::Mutant::ALL.into_iter().find(|(_, known)| *known == name);
     let outside = from_outside::Mutant::ALL.into_iter().find(|(_, known)| *known == name);
-    match (lease, shard, child, outside) {
-        (Some((mutant, _)), ..) => of_leases::activate(Some(mutant)),
-        (_, Some((mutant, _)), ..) => of_shards::activate(Some(mutant)),
-        (_, _, Some((mutant, _)), _) => of_children::activate(Some(mutant)),
-        (.., Some((mutant, _))) => from_outside::activate(mutant),
+    Ok(match (lease, shard, child, outside) {
+        (Some((mutant, _)), ..) => Box::new(move || of_leases::activate(Some(mutant))),
+        (_, Some((mutant, _)), ..) => Box::new(move || of_shards::activate(Some(mutant))),
+        (_, _, Some((mutant, _)), _) => Box::new(move || of_children::activate(Some(mutant))),
+        (.., Some((mutant, _))) => Box::new(move || from_outside::activate(mutant)),
         _ => bail!("there is no mutant {name}; those that schedules are run with are {}", names().join(", ")),
-    }
-    Ok(())
+    })
 }
 
-/// Switches a mutant on for this process.
+/// What switches a mutant on for this process.
 #[cfg(not(feature = "mutants"))]
-pub(super) fn activate(name: &str) -> Result<()> {
-    bail!(
-        "the mutant {name} is not in this program: build it with --features mutants, as cargo xtask sim does"
-    )
+fn activation(_: &str) -> Result<Box<dyn FnOnce()>> {
+    require_feature()?;
+    Ok(Box::new(|| ()))
+}
+
+/// Fails unless the mutants are in this program: without them every schedule passes, and each mutant would seem unnoticed.
+pub(super) fn require_feature() -> Result<()> {
+    if !cfg!(feature = "mutants") {
+        bail!(
+            "this program was built without the mutants; build it with them (`cargo run --package simulation --features \
+             mutants -- mutants`), or use `cargo xtask sim --mutants`, which does"
+        );
+    }
+    Ok(())
 }
 
 fn names() -> Vec<&'static str> {

@@ -1,6 +1,6 @@
 //! The rules that `--mutant` breaks: those of all crates that an operator is made of.
 
-use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::builder::TypedValueParser;
 
 /// A deliberate fault, as a replica's environment names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -9,6 +9,7 @@ pub(super) struct Mutant {
     pub(super) name: &'static str,
 }
 
+#[cfg(feature = "mutants")]
 impl Mutant {
     fn all() -> impl Iterator<Item = Self> {
         let of = |variable| move |name| Self { variable, name };
@@ -22,13 +23,25 @@ impl Mutant {
 
     /// Refuses an unknown name with the list of those that there are.
     pub(super) fn parser() -> impl TypedValueParser<Value = Self> {
-        PossibleValuesParser::new(Self::all().map(|mutant| mutant.name)).try_map(|name| {
+        let names = clap::builder::PossibleValuesParser::new(Self::all().map(|mutant| mutant.name));
+        names.try_map(|name| {
             Self::all().find(|mutant| mutant.name == name).ok_or("there is no mutant of this name")
         })
     }
 }
 
-#[cfg(test)]
+#[cfg(not(feature = "mutants"))]
+impl Mutant {
+    /// Refuses every name: none of them is in this program.
+    pub(super) fn parser() -> impl TypedValueParser<Value = Self> {
+        clap::builder::StringValueParser::new().try_map(|_| {
+            Err("this program was built without the deliberate faults; run `cargo xtask demo --mutant NAME`, or \
+                 build it with `--features mutants`")
+        })
+    }
+}
+
+#[cfg(all(test, feature = "mutants"))]
 mod tests {
     use std::collections::BTreeSet;
 

@@ -8,7 +8,6 @@ use tower::{BoxError, Layer, Service};
 
 use super::Named;
 use crate::driver::term::Term;
-use crate::mutants::pause;
 
 /// The term under which a request is sent, which travels in its extensions.
 #[derive(Clone)]
@@ -45,7 +44,6 @@ where
         let check = request.extensions().get::<Under>().cloned().map(|Under(term)| Check {
             term,
             request: Named::of(&request),
-            write: !request.method().is_safe(),
             polled: false,
         });
         // Nothing is sent before the first poll: authentication, connection and request all happen in there.
@@ -63,7 +61,6 @@ pub(super) struct Answer<F> {
 struct Check {
     term: Term,
     request: Named,
-    write: bool,
     polled: bool,
 }
 
@@ -81,8 +78,9 @@ where
                 let closed = if first { request.not_sent(term) } else { request.unanswered(term) };
                 return Poll::Ready(Err(closed.into()));
             }
-            if first && check.write {
-                pause();
+            #[cfg(feature = "mutants")]
+            if first {
+                crate::mutants::pause_before(&check.request.method);
             }
         }
         Pin::new(&mut self.inner).poll(cx)

@@ -1,7 +1,9 @@
-//! What the crates of this workspace write their rules and deliberate faults with. Public for them, and for nobody else.
+//! What the crates of this workspace write their rules and deliberate faults with. Exported for them, and for nobody else: not part of
+//! the public API.
 
-/// Declares the deliberate faults of a crate, and the switch for them. To be used in a module `mutants` at the crate's root; the crate needs
-/// a feature `mutants` that enables the one of `lease-core`.
+/// Declares the deliberate faults of a crate, and the switch for them. To be used in a module `mutants` at the crate's root that exists
+/// only with a feature `mutants`, which enables the one of `lease-core`.
+#[cfg(feature = "mutants")]
 #[doc(hidden)]
 #[macro_export]
 macro_rules! declare_mutants {
@@ -16,50 +18,37 @@ macro_rules! declare_mutants {
             pub const ALL: [(Self, &'static str); [$($name),+].len()] = [$((Self::$mutant, $name)),+];
         }
 
-        #[cfg(feature = "mutants")]
         static SWITCH: $crate::mutants::Switch = $crate::mutants::Switch::new($variable, &[$($name),+]);
 
         /// Switches one fault on, or all off, for the whole process.
-        #[cfg(feature = "mutants")]
         pub fn activate(mutant: Option<Mutant>) {
             SWITCH.set(mutant.map(|mutant| mutant as u8));
         }
 
         #[doc = concat!("Whether this fault is switched on, by `activate` or by `", $variable, "=<name>`.")]
-        #[cfg(feature = "mutants")]
         pub fn active(mutant: Mutant) -> bool {
             SWITCH.is(mutant as u8)
         }
 
         /// Whether any fault is switched on.
-        #[cfg(feature = "mutants")]
         pub fn any() -> bool {
             SWITCH.any()
-        }
-
-        /// Whether this fault is switched on: never, without the feature `mutants`.
-        #[cfg(not(feature = "mutants"))]
-        #[inline]
-        pub const fn active(_: Mutant) -> bool {
-            false
-        }
-
-        /// Whether any fault is switched on: never, without the feature `mutants`.
-        #[cfg(not(feature = "mutants"))]
-        #[inline]
-        pub const fn any() -> bool {
-            false
         }
     };
 }
 
-/// Returns from a rule with a wrong answer, where a test has switched on this fault of the crate that the rule is in.
+/// Returns from a rule with a wrong answer, where a test has switched on this fault of the crate that the rule is in. Without that
+/// crate's feature `mutants`, the answer is compiled and never given.
 #[doc(hidden)]
 #[macro_export]
 #[allow(clippy::crate_in_macro_def, reason = "the mutants are those of the crate that the rule is in")]
 macro_rules! broken {
     ($fault:ident => $wrong:expr) => {
-        if crate::mutants::active(crate::mutants::Mutant::$fault) {
+        #[cfg(feature = "mutants")]
+        let is_broken = crate::mutants::active(crate::mutants::Mutant::$fault);
+        #[cfg(not(feature = "mutants"))]
+        let is_broken = false;
+        if is_broken {
             return $wrong;
         }
     };
@@ -71,7 +60,11 @@ macro_rules! broken {
 #[macro_export]
 #[allow(clippy::crate_in_macro_def, reason = "as above")]
 macro_rules! invariant {
-    ($holds:expr, $($what:tt)+) => {
-        debug_assert!($holds || crate::mutants::any() || $crate::mutants::any(), $($what)+)
-    };
+    ($holds:expr, $($what:tt)+) => {{
+        #[cfg(feature = "mutants")]
+        let is_broken = || crate::mutants::any() || $crate::mutants::any();
+        #[cfg(not(feature = "mutants"))]
+        let is_broken = || false;
+        debug_assert!($holds || is_broken(), $($what)+)
+    }};
 }
