@@ -50,8 +50,8 @@ async fn a_new_resource_costs_six_writes_and_no_read() {
 async fn a_first_reconcile_that_takes_long_says_that_it_has_begun() {
     let stage = Stage::new().await;
     let slow = Duration::from_secs(20);
-    let _replica =
-        stage.start_with("op-0", shard_router::ShardCount::ONE, |reconciler| reconciler.with_delay(slow, slow, 1));
+    let _replica = stage
+        .start_with("op-0", shard_router::ShardCount::ONE, |reconciler| reconciler.with_delay(slow, slow, 1));
     tokio::time::sleep(SETTLED).await;
     stage.counter.reset();
     stage.create("sessions").await;
