@@ -12,16 +12,16 @@ pub(super) fn table(runs: &[Idle]) -> String {
     row("CPU of the API server and etcd, % of a core", &|run| {
         rate(run.spent.cpu.control_plane() * 100.0, run)
     });
-    row("writes of Leases a second", &|run| rate(each(run.spent.elections.writes_accepted(), 1), run));
-    row("other requests for Leases a second", &|run| {
+    row("Lease writes per second", &|run| rate(each(run.spent.elections.writes_accepted(), 1), run));
+    row("other Lease requests per second", &|run| {
         let requests = run.spent.elections.total() - run.spent.elections.writes_accepted();
         rate(each(requests, 1), run)
     });
-    row("all other requests a second", &|run| rate(each(run.spent.work.total(), 1), run));
-    row("events of Leases sent to watches, a second", &|run| rate(run.lease_events, run));
+    row("all other requests per second", &|run| rate(each(run.spent.work.total(), 1), run));
+    row("Lease events sent to watches per second", &|run| rate(run.lease_events, run));
     row("memory of a replica, MiB", &|run| mebibytes(mean_resident(&run.memory)));
-    row("… of it allocated by the replica", &|run| mebibytes(mean_allocated(&run.memory)));
-    row("watches open, all replicas", &|run| run.watches.to_string());
-    row("connections open, all replicas", &|run| run.connections.to_string());
+    row("… of which allocated by the replica", &|run| mebibytes(mean_allocated(&run.memory)));
+    row("open watches, all replicas", &|run| run.watches.to_string());
+    row("open connections, all replicas", &|run| run.connections.to_string());
     table.finish()
 }

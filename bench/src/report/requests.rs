@@ -14,32 +14,32 @@ pub(super) fn table(runs: &[Requests]) -> String {
     let requests = |spent: &Spent, run: &Requests| number(each(spent.work.total(), run.resources));
     let writes = |spent: &Spent, run: &Requests| number(each(spent.work.writes_accepted(), run.resources));
     row("new resources", &|run| run.resources.to_string());
-    row("requests for a new resource until its status says so", &|run| requests(&run.creation, run));
-    row("… of them accepted writes", &|run| writes(&run.creation, run));
-    row("… of them refused", &|run| number(each(run.creation.work.refused(), run.resources)));
-    row("requests for a new resource until its servers are ready", &|run| requests(&run.rollout, run));
-    row("requests for an edit of one field until its status says so", &|run| requests(&run.edit, run));
-    row("… of them accepted writes", &|run| writes(&run.edit, run));
-    row("requests for an edit of one field until it is rolled out", &|run| requests(&run.edit_rollout, run));
+    row("requests per new resource until its status says so", &|run| requests(&run.creation, run));
+    row("… of which accepted writes", &|run| writes(&run.creation, run));
+    row("… of which refused", &|run| number(each(run.creation.work.refused(), run.resources)));
+    row("requests per new resource until its servers are ready", &|run| requests(&run.rollout, run));
+    row("requests per edit of one field until the status says so", &|run| requests(&run.edit, run));
+    row("… of which accepted writes", &|run| writes(&run.edit, run));
+    row("requests per edit of one field until it is rolled out", &|run| requests(&run.edit_rollout, run));
     row("takeover without changes: lists and watches", &|run| run.takeover.work.of_caches().to_string());
     row("takeover without changes: all other requests", &|run| {
         (run.takeover.work.total() - run.takeover.work.of_caches()).to_string()
     });
-    row("API server and etcd, CPU milliseconds for a new resource", &|run| {
+    row("API server and etcd, CPU milliseconds per new resource", &|run| {
         number(run.creation.cpu.control_plane() * 1000.0 / f64::from(run.resources))
     });
-    row("idle: requests a second but for Leases", &|run| rate(run.idle.work.total(), run.idle.seconds));
-    row("idle: requests a second for Leases", &|run| rate(run.idle.elections.total(), run.idle.seconds));
+    row("idle: requests per second, except for Leases", &|run| rate(run.idle.work.total(), run.idle.seconds));
+    row("idle: requests per second for Leases", &|run| rate(run.idle.elections.total(), run.idle.seconds));
     row("idle: CPU of all replicas, % of a core", &|run| {
         number(run.idle.cpu.replicas * 100.0 / run.idle.seconds)
     });
     row("memory of a replica with nothing cached, MiB", &|run| mebibytes(mean_resident(&run.memory_empty)));
-    row("… of it allocated by the replica", &|run| mebibytes(mean_allocated(&run.memory_empty)));
+    row("… of which allocated by the replica", &|run| mebibytes(mean_allocated(&run.memory_empty)));
     row("memory of a replica after the takeover, MiB", &|run| mebibytes(mean_resident(&run.memory_full)));
-    row("… of it allocated by the replica", &|run| mebibytes(mean_allocated(&run.memory_full)));
-    row("memory for a resource cached, KiB", &|run| number(kibibytes_a_resource(run)));
-    row("watches open, all replicas", &|run| run.watches.to_string());
-    row("connections open, all replicas", &|run| run.connections.to_string());
+    row("… of which allocated by the replica", &|run| mebibytes(mean_allocated(&run.memory_full)));
+    row("memory per cached resource, KiB", &|run| number(kibibytes_a_resource(run)));
+    row("open watches, all replicas", &|run| run.watches.to_string());
+    row("open connections, all replicas", &|run| run.connections.to_string());
     format!("{}\n{}", table.finish(), breakdown(runs))
 }
 
@@ -52,10 +52,7 @@ fn breakdown(runs: &[Requests]) -> String {
         let values = runs.iter().map(|run| number(each(run.creation.work.sent(kind), run.resources)));
         table.row(&format!("`{kind}`"), values);
     }
-    format!(
-        "Requests for a new resource until its status says so, by verb and resource:\n\n{}",
-        table.finish()
-    )
+    format!("Requests per new resource until its status says so, by verb and resource:\n\n{}", table.finish())
 }
 
 fn rate(count: u64, seconds: f64) -> String {

@@ -26,27 +26,27 @@ pub(super) fn table(runs: &[Throughput]) -> String {
     let rates = measured(&|run| resources(run) / run.acted_on_seconds);
     if let Some(peer) = subjects.iter().position(|subject| subject.is_scaffold()) {
         row(
-            "resources a second, as a multiple of the scaffold's",
+            "resources per second, relative to the scaffold",
             rates.iter().map(|rate| number(rate / rates[peer])).collect(),
         );
     }
     row("new resources", numbers(&measured(&resources)));
-    row("resources a second until the status says so", numbers(&rates));
+    row("resources per second until the status says so", numbers(&rates));
     row(
-        "resources a second until servers are ready",
+        "resources per second until servers are ready",
         numbers(&measured(&|run| resources(run) / run.ready_seconds)),
     );
     row("… in the slowest round", columns.iter().map(|column| number(slowest(column))).collect());
     row(
-        "requests for a resource, all told",
+        "total requests per resource",
         numbers(&measured(&|run| each(run.spent.work.total(), run.resources))),
     );
     row(
-        "API server and etcd, CPU milliseconds for a resource",
+        "API server and etcd, CPU milliseconds per resource",
         numbers(&measured(&|run| run.spent.cpu.control_plane() * 1000.0 / resources(run))),
     );
     row(
-        "replicas, CPU milliseconds for a resource",
+        "replicas, CPU milliseconds per resource",
         numbers(&measured(&|run| run.spent.cpu.replicas * 1000.0 / resources(run))),
     );
     row(
@@ -54,7 +54,7 @@ pub(super) fn table(runs: &[Throughput]) -> String {
         measured(&|run| mean_resident(&run.memory)).into_iter().map(mebibytes).collect(),
     );
     row(
-        "… of it allocated by the replica",
+        "… of which allocated by the replica",
         measured(&|run| mean_allocated(&run.memory)).into_iter().map(mebibytes).collect(),
     );
     table.finish()
