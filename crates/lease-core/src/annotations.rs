@@ -1,8 +1,8 @@
-//! Annotations that wait for the next renewal to carry them.
+//! Annotations that will be written with the next renewal.
 //!
-//! A renewal must not fail for what it carries. So a write that failed is followed by one that carries nothing, and only
-//! once such a one has landed is anything carried again: what the API server refuses costs one write, whoever asked for it,
-//! and whatever the API server calls its refusal.
+//! A renewal must not fail because of its annotations. So a failed write with annotations is followed by one without. Annotations are
+//! sent again only after such a write has succeeded. An annotation that the API server refuses therefore costs one write, no matter
+//! who asked for it and which error the API server returns.
 
 use std::collections::BTreeMap;
 
@@ -10,28 +10,28 @@ use crate::effect::AttemptId;
 use crate::metadata::{InvalidMetadata, check_annotations_size};
 use crate::rules;
 
-/// Annotations to set, or with `None` to remove.
+/// Annotations to set, or to remove (`None`).
 pub type AnnotationChanges = BTreeMap<String, Option<String>>;
 
-/// So many writes that carry the same annotations may fail without a verdict on them before that is the verdict.
+/// After this many failed writes, annotations are given up even if no failure was clearly caused by them.
 const TRIES: u8 = 3;
 
-/// What became of a write.
+/// The result of a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Carried {
     /// It was accepted.
     Landed,
-    /// It was refused, for a reason that the next one may share: anything but a conflict, or a server too busy to look.
+    /// It was refused for a reason that may apply to the next write too: anything except a conflict or an overloaded server.
     Refused,
-    /// It was not carried out for a reason of the moment, or nobody knows whether it was.
+    /// It was refused for a temporary reason, or it is unknown whether it was applied.
     Uncertain,
 }
 
-/// Annotations that somebody asked for, each with a `T` by which the one who asked is told what became of them.
+/// Requested annotations, each with a `T` by which its caller gets the result.
 #[derive(Debug)]
 pub struct PendingAnnotations<T> {
     waiting: Vec<Pending<T>>,
-    /// The last write that carried something has failed, and none that carried nothing has landed since.
+    /// The last write with annotations has failed, and no write without annotations has succeeded since.
     bare: bool,
 }
 
@@ -39,9 +39,9 @@ pub struct PendingAnnotations<T> {
 struct Pending<T> {
     changes: AnnotationChanges,
     reply: T,
-    /// The write that carries them, once there is one.
+    /// The write that contains them, if it has been sent.
     carried_by: Option<AttemptId>,
-    /// Was carried with others by a write that failed: from now on alone, so that one does not fail for another.
+    /// A write that contained these and others has failed. From now on they are sent alone, so that they do not fail because of others.
     alone: bool,
     failures: u8,
 }
@@ -53,18 +53,18 @@ impl<T> Default for PendingAnnotations<T> {
 }
 
 impl<T> PendingAnnotations<T> {
-    /// Takes them on.
+    /// Adds annotations for the next renewal.
     pub fn add(&mut self, changes: AnnotationChanges, reply: T) {
         self.waiting.push(Pending { changes, reply, carried_by: None, alone: false, failures: 0 });
     }
 
-    /// Whether anything waits that the next renewal may carry.
+    /// Whether the next renewal would contain annotations.
     pub fn would_be_carried(&self) -> bool {
         !self.bare && !self.waiting.is_empty()
     }
 
-    /// Puts them on what the renewal `attempt` is about to write; of two that name the same key, the later one wins. Gives
-    /// back what does not fit into an object.
+    /// Adds them to the annotations that the renewal `attempt` is about to write. If two requests set the same key, the later one wins.
+    /// Returns the requests that do not fit into the object.
     pub fn put_on(
         &mut self,
         annotations: &mut BTreeMap<String, String>,
@@ -103,7 +103,7 @@ impl<T> PendingAnnotations<T> {
         misfits
     }
 
-    /// The fate of a write is known. Gives those who are to be told: that theirs are written, or that they will not be.
+    /// To be called when the result of a write is known. Returns the requests that are settled: written, or given up.
     pub fn written(&mut self, attempt: AttemptId, fate: Carried) -> Vec<T> {
         let carried = |pending: &Pending<T>| pending.carried_by == Some(attempt);
         let count = self.waiting.iter().filter(|pending| carried(pending)).count();
@@ -130,7 +130,7 @@ impl<T> PendingAnnotations<T> {
         told
     }
 
-    /// The term is over: gives all who still wait.
+    /// To be called at the end of the term. Returns all requests that are still pending.
     pub fn end(&mut self) -> Vec<T> {
         self.bare = false;
         self.waiting.drain(..).map(|pending| pending.reply).collect()

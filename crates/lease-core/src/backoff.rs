@@ -1,16 +1,16 @@
-//! How long requests about Leases are left alone after one failed.
+//! The delays between retries of failed requests about Leases.
 
 use std::time::Duration;
 
 use crate::time::Monotonic;
 use crate::timings::Timings;
 
-/// Waits that double from a quarter of RetryPeriod to RetryPeriod, for what is not tied to a renewal: the watch on Leases, and reads
-/// that have to succeed before work begins.
+/// Delays that double from a quarter of RetryPeriod to RetryPeriod. They are used for requests that are not renewals: the watch on Leases, and reads
+/// that must succeed before work begins.
 ///
-/// The cap is no longer than RetryPeriod, because candidates without the watch read that often as well, and what waits for a read is
-/// missed. Only LeaseDuration without a failure begins the waits anew: a list that succeeds, or a watch that is
-/// accepted and ends at once, does not.
+/// The maximum is RetryPeriod, because candidates poll at this interval while the watch is down, and work waits for these
+/// reads. The delays start over only after LeaseDuration without a failure. A list that succeeds, or a watch that is
+/// accepted and ends at once, does not reset them.
 #[derive(Clone, Debug)]
 pub struct Backoff {
     timings: Timings,
@@ -20,12 +20,12 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// Before the first failure.
+    /// The delays before any failure.
     pub fn new(timings: Timings) -> Self {
         Self { timings, next: timings.hurried_retry(), resumed: None }
     }
 
-    /// How long to wait after a failure at `now`.
+    /// The delay after a failure at `now`; the next one is longer.
     pub fn after_failure(&mut self, now: Monotonic) -> Duration {
         let well_for = self.resumed.map(|resumed| now.duration_since(resumed));
         if well_for.is_some_and(|well_for| well_for >= self.timings.lease_duration()) {

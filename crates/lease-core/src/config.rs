@@ -1,4 +1,4 @@
-//! The settings of one candidate. Those that may change while it runs are changed by events.
+//! The settings of one candidate. Events change those that may change while it runs.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -7,38 +7,38 @@ use std::time::Duration;
 use crate::identity::Identity;
 use crate::timings::Timings;
 
-/// What to do about a Lease that does not exist.
+/// What to do if the Lease does not exist.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Creation {
-    /// Create it in nobody's name, and take it when it has expired like any other. Whoever held a Lease that someone
-    /// deleted may still believe in it, and nobody can know whether there was one: an absence has no version, and
-    /// between two looks that found none a Lease may have come and gone.
+    /// Create it with a placeholder as holder ([`NOBODY`](crate::NOBODY)), and take it when it has expired like any other. If somebody deleted
+    /// the Lease, its former holder may still work, and there is no way to know whether there was one: an absence has no version, so
+    /// between two reads that found nothing a Lease may have been created and deleted.
     AfterWaiting,
-    /// Create it at once. For names that nobody else ever uses, such as one derived from the identity.
+    /// Create and hold it at once. For names that no other process ever uses, such as one derived from the identity.
     AtOnce,
-    /// Leave that to others, and wait for it to appear.
+    /// Do not create it; wait until another process does.
     Never,
 }
 
-/// How a Lease is given up once the work has ended.
+/// How the Lease is given up after the work has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReleaseStyle {
     /// Write an empty holder (ReleaseOnCancel): the next candidate takes it in milliseconds.
     Vacate,
-    /// Delete it. For Leases of which no one is a successor.
+    /// Delete it. For Leases that no other process will ever take over.
     Delete,
-    /// Leave it as it is, to expire (ReleaseOnCancel off).
+    /// Leave it as it is, so that it expires (ReleaseOnCancel off).
     LetExpire,
 }
 
-/// Whom to wait for when a release names them as its successor. A name says only what the one who released knew: the
-/// successor may be leaving itself, and then every moment left to it is one without a holder.
+/// Which successors to wait for when a release names one. The releasing process may not know that its successor is
+/// shutting down too. Waiting for such a successor leaves the Lease without a holder.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Successors {
-    /// Whoever is named.
+    /// Any successor.
     #[default]
     Anyone,
-    /// Those who are known to be there and to stay. Anyone else who is named is passed over.
+    /// Only these, which are known to be running and not to be shutting down. Any other successor is ignored.
     Among(Arc<BTreeSet<Identity>>),
 }
 
@@ -62,22 +62,22 @@ pub struct ElectorConfig {
     pub identity: Identity,
     /// LeaseDuration, RenewDeadline, RetryPeriod.
     pub timings: Timings,
-    /// What to do where there is no Lease.
+    /// What to do if the Lease does not exist.
     pub creation: Creation,
-    /// How to give the Lease up.
+    /// How to give up the Lease.
     pub release: ReleaseStyle,
-    /// How long running work may take to finish when it is asked to, before it is aborted.
+    /// How long the work may take to finish after it was asked to; then it is aborted.
     pub drain_timeout: Duration,
-    /// How long to leave a free Lease to others before taking it.
+    /// How long to leave a free Lease to other candidates before taking it.
     pub acquire_delay: Duration,
-    /// Whom to wait for, for RetryPeriod, when a release names them.
+    /// Which successors to wait for, for RetryPeriod, when a release names one.
     pub successors: Successors,
     /// Whether to contend from the start.
     pub contend: bool,
 }
 
 impl ElectorConfig {
-    /// Settings of an ordinary election.
+    /// The settings of an ordinary election; see each setter for its default.
     pub fn new(identity: Identity, timings: Timings) -> Self {
         Self {
             identity,
@@ -91,35 +91,35 @@ impl ElectorConfig {
         }
     }
 
-    /// What to do where there is no Lease. Default: [`Creation::AfterWaiting`].
+    /// What to do if the Lease does not exist. Default: [`Creation::AfterWaiting`].
     #[must_use]
     pub fn creation(mut self, creation: Creation) -> Self {
         self.creation = creation;
         self
     }
 
-    /// How to give the Lease up. Default: [`ReleaseStyle::Vacate`].
+    /// How to give up the Lease. Default: [`ReleaseStyle::Vacate`].
     #[must_use]
     pub fn release(mut self, release: ReleaseStyle) -> Self {
         self.release = release;
         self
     }
 
-    /// How long running work may take to finish when it is asked to, before it is aborted. Default: 30 s.
+    /// How long the work may take to finish after it was asked to; then it is aborted. Default: 30 s.
     #[must_use]
     pub fn drain_timeout(mut self, timeout: Duration) -> Self {
         self.drain_timeout = timeout;
         self
     }
 
-    /// How long to leave a free Lease to others before taking it. Default: not at all.
+    /// How long to leave a free Lease to other candidates before taking it. Default: zero.
     #[must_use]
     pub fn acquire_delay(mut self, delay: Duration) -> Self {
         self.acquire_delay = delay;
         self
     }
 
-    /// Whom to wait for when a release names them. Default: [`Successors::Anyone`].
+    /// Which successors to wait for when a release names one. Default: [`Successors::Anyone`].
     #[must_use]
     pub fn successors(mut self, successors: Successors) -> Self {
         self.successors = successors;

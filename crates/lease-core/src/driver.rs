@@ -1,9 +1,9 @@
 //! The driver: the state machine, connected to an API server with kube.
 //!
-//! [`Elections`] is made once per process. It owns a thread with a runtime of its own, a client of its own and one
-//! watch on all Leases of the operator, and it makes [`Candidate`]s: one task each, which passes events to an
-//! [`Elector`](crate::Elector) and carries its effects out. What the user wants to run while a Lease is held runs on the
-//! user's runtime, with a [`Term`] in hand.
+//! Each process creates one [`Elections`]. It owns a thread with its own runtime, a client, and one
+//! watch on all Leases of the operator. It creates [`Candidate`]s. Each of them is a task that passes events to an
+//! [`Elector`](crate::Elector) and executes its effects. The user's work runs on the user's runtime while the Lease is held, and
+//! gets a [`Term`].
 
 mod announce;
 mod candidate;

@@ -1,4 +1,4 @@
-//! What the state machine asks for.
+//! The output of the state machine.
 
 use std::fmt;
 
@@ -6,64 +6,64 @@ use crate::identity::Identity;
 use crate::record::LeaseRecord;
 use crate::revision::{FencingToken, Revision};
 
-/// Numbers the writes of one machine, so that answers can be told apart.
+/// The number of a write, which assigns answers to writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AttemptId(pub u64);
 
-/// Something to be done. Each request is answered by exactly one event, and at most one request is under way.
+/// Something that the caller has to do. Each request is answered by exactly one event. There is at most one request at a time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
     /// Get the Lease by name, with a consistent read.
     Read,
     /// Write the Lease.
     Write(Write),
-    /// This process leads: start the work. Answered by [`Event::WorkEnded`](crate::Event::WorkEnded) when it is over.
+    /// This process is the leader: start the work. Answered by [`Event::WorkEnded`](crate::Event::WorkEnded) when the work has ended.
     StartWork(FencingToken),
-    /// Ask the work to finish what it has begun, and to begin nothing.
+    /// Ask the work to finish what it has begun, and to begin nothing new.
     DrainWork,
-    /// Stop the work at once, and wait until nothing of it runs.
+    /// Abort the work at once, and wait until none of it runs any more.
     AbortWork(EndReason),
-    /// The term is over; no more than a notice, in case someone wants to tell it.
+    /// The term is over. This is information only, for logs and events.
     Ended(EndReason),
-    /// A read or a write has proved that history was rewound (etcd was restored): every other candidate of the process is to hear
-    /// [`Event::Rewound`](crate::Event::Rewound), and every watch and cache is to begin anew.
+    /// A read or a write has proved that history was rewound (etcd was restored). Send
+    /// [`Event::Rewound`](crate::Event::Rewound) to every other candidate of the process, and restart every watch and cache.
     Rewound {
         /// What was known when the request was sent.
         known: Revision,
         /// What its answer showed.
         read: Revision,
     },
-    /// The work could not be stopped before others may act: only the end of the process stops it now.
+    /// The work could not be stopped before others may act. Only the end of the process can stop it now.
     EndProcess,
 }
 
 /// One write of the Lease.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Write {
-    /// To be named in the answer.
+    /// The number to use in the answer.
     pub attempt: AttemptId,
-    /// What it is for.
+    /// The purpose of the write.
     pub kind: WriteKind,
     /// The state it replaces, as uid and resourceVersion; `None` creates the Lease.
     pub base: Option<Revision>,
-    /// What the Lease is to say. Everything else on the object is kept as it is.
+    /// The new record. Everything else in the object stays as it is.
     pub record: LeaseRecord,
-    /// Whom to name as successor. `None` clears what an earlier holder may have named.
+    /// The successor to name. `None` removes one that an earlier holder may have named.
     pub successor: Option<Identity>,
 }
 
-/// What a write is for.
+/// The purpose of a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WriteKind {
-    /// Create the Lease, in nobody's name: it has to expire before anyone may take it.
+    /// Create the Lease with a placeholder as holder: it has to expire before anyone may take it.
     Reserve,
     /// Take the Lease.
     Acquire,
-    /// Keep it.
+    /// Renew it.
     Renew,
-    /// Give it up by an empty holder.
+    /// Release it: write an empty holder.
     Release,
-    /// Give it up by deleting it.
+    /// Release it by deleting it.
     Delete,
 }
 
@@ -72,17 +72,17 @@ pub enum WriteKind {
 pub enum EndReason {
     /// No renewal succeeded within RenewDeadline.
     Lapsed,
-    /// Another holder, or none, stands in the Lease.
+    /// The Lease names another holder, or none.
     Taken(Option<Identity>),
-    /// The Lease is gone, or another object has its name.
+    /// The Lease was deleted, or replaced by another object.
     Vanished,
-    /// This process gave it up.
+    /// This process released it.
     Released,
-    /// This process was told to stop at once.
+    /// The caller ended the term at once ([`Event::Abandon`](crate::Event::Abandon)).
     Abandoned,
     /// The work was asked to finish and did not within the drain timeout.
     DrainTimeout,
-    /// The API server's history was rewound, so that the fencing token is void.
+    /// The API server's history was rewound (etcd was restored), so the fencing token is void.
     Rewound,
 }
 

@@ -1,7 +1,7 @@
 //! The state machine of one candidate for one Lease.
 //!
-//! Events change what the machine knows; after each of them `advance` looks at the whole of it and decides
-//! what follows, by one table of what is due (`due.rs`). So a decision depends on what is known, never on the order in which it came to be known.
+//! Events change what the machine knows. After each event, `advance` decides from all that is known what to do next, by
+//! one table of what is due (`due.rs`). So a decision depends on what is known, never on the order in which it became known.
 //!
 //! ```text
 //!            ┌──────────────────────────────────────────────┐
@@ -40,37 +40,37 @@ use release::Vacating;
 use rewind::Rewinds;
 use view::View;
 
-/// Where a candidate stands.
+/// The state of a candidate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
-    /// It knows nothing of the Lease yet.
+    /// It has not seen the Lease yet.
     Starting,
-    /// Somebody holds the Lease, or may.
+    /// Another process holds the Lease, or may hold it.
     Standby,
-    /// The Lease is free: released, or not renewed for as long as its holder stated.
+    /// The Lease is free: it was released, or not renewed for the LeaseDuration that its holder stated.
     Expired,
-    /// It has asked for the Lease.
+    /// It has sent a request to acquire the Lease.
     Acquiring,
     /// It holds the Lease.
     Leader,
-    /// It gives the Lease up: first the work ends, then the Lease is released.
+    /// It is giving up the Lease: first the work ends, then the Lease is released.
     Releasing,
 }
 
 /// One candidate for one Lease.
 ///
-/// [`handle`](Self::handle) takes events, [`poll_effect`](Self::poll_effect) gives out what is to be done, and
-/// [`next_timeout`](Self::next_timeout) says when to call again if nothing happens. Call them in this order:
+/// [`handle`](Self::handle) takes an event, [`poll_effect`](Self::poll_effect) returns what the caller has to do, and
+/// [`next_timeout`](Self::next_timeout) returns when to call again if nothing happens. Call them in this order:
 ///
-/// 1. [`handle`](Self::handle) with an event and a fresh reading of the clocks;
-/// 2. [`poll_effect`](Self::poll_effect) until it returns `None`, and carry each effect out; a request is answered by an event, later;
-/// 3. [`next_timeout`](Self::next_timeout), to wait for that instant or for the next event, whichever is first.
+/// 1. Call [`handle`](Self::handle) with an event and a fresh reading of the clocks.
+/// 2. Call [`poll_effect`](Self::poll_effect) until it returns `None`, and execute each effect. A request is answered later, by an event.
+/// 3. Call [`next_timeout`](Self::next_timeout), and wait for that instant or for the next event, whichever is first.
 ///
-/// [`validity`](Self::validity) may be asked at any time.
+/// [`validity`](Self::validity) may be called at any time.
 ///
 /// # Example
 ///
-/// The whole of `examples/elector.rs`, which prints who leads when:
+/// The complete `examples/elector.rs`, which prints which candidate is the leader, and when:
 ///
 /// ```
 #[doc = include_str!("../examples/elector.rs")]
@@ -85,19 +85,19 @@ pub struct Elector {
     work: Work,
     vacating: Option<Vacating>,
     successor: Option<Identity>,
-    /// The state of the Lease that this process gave up on releasing.
+    /// The state of the Lease at which this process stopped trying to release it.
     abandoned: Option<Revision>,
-    /// A read is owed before the next write: what is known may be out of date.
+    /// A read has to precede the next write, because what is known may be out of date.
     must_read: bool,
-    /// A write has failed, and the read that follows may not show why.
+    /// A write has failed. The read that follows may not show the cause.
     write_failed: bool,
-    /// No request before this instant, after a failure.
+    /// After a failure: no request is sent before this instant.
     retry_at: Monotonic,
-    /// After a release of its own, others come first until then, or until one of them has held the Lease.
+    /// After its own release, this candidate leaves the Lease to others until then, or until one of them has held it.
     yield_until: Monotonic,
-    /// Read, to be sure that nothing was missed, if the watch shows nothing until then.
+    /// When to read the Lease if the watch shows no change until then, in case an event was missed.
     poll_at: Monotonic,
-    /// Until then a write of the work may still land, so nobody is let in.
+    /// Until then a write of the work may still be applied, so the Lease is not released.
     quiet_at: Monotonic,
     watch_healthy: bool,
     rewinds: Rewinds,
@@ -105,7 +105,7 @@ pub struct Elector {
 }
 
 impl Elector {
-    /// A candidate that knows nothing yet. Call [`handle`](Self::handle) with [`Event::Timeout`] to set it going.
+    /// A candidate that has not seen the Lease yet. Call [`handle`](Self::handle) with [`Event::Timeout`] to start it.
     pub fn new(config: ElectorConfig) -> Self {
         Self {
             config,
@@ -129,12 +129,12 @@ impl Elector {
         }
     }
 
-    /// Where it stands.
+    /// The current state.
     pub fn state(&self) -> State {
         self.state
     }
 
-    /// The validity of the present term, if there is one. To be asked with a fresh clock reading.
+    /// The validity of the current term, if there is one. Check it against a fresh clock reading.
     pub fn validity(&self) -> Option<Validity> {
         self.term.as_ref().map(|term| term.validity)
     }
@@ -144,15 +144,15 @@ impl Elector {
         self.view.lease()
     }
 
-    /// Whom this candidate waits for, and how long the Lease is left to them after they were last heard of; `None` if it does not
-    /// contend, leads, or may take the Lease.
+    /// The holder that this candidate waits for, and its LeaseDuration: how long the Lease is left to it after its last renewal. `None` if this
+    /// candidate does not contend, is the leader, or may take the Lease.
     pub fn waits_for(&self) -> Option<(&Identity, Duration)> {
         let lease = self.view.lease().filter(|_| self.config.contend && self.state == State::Standby)?;
         let holder = lease.record.holder.as_ref().filter(|holder| **holder != self.config.identity)?;
         Some((holder, lease.record.lease_duration.unwrap_or(self.config.timings.lease_duration())))
     }
 
-    /// Whether nothing is under way: no term, no work, no request, and nothing left to give up.
+    /// Whether it is idle: no term, no work, no request, and no Lease left to release.
     pub fn is_at_rest(&self) -> bool {
         self.term.is_none()
             && self.work == Work::Idle
@@ -161,14 +161,14 @@ impl Elector {
             && self.state != State::Acquiring
     }
 
-    /// Whether work runs, or has not been joined yet.
+    /// Whether the work runs, or has been aborted and not joined yet.
     pub fn has_work(&self) -> bool {
         self.work != Work::Idle
     }
 
-    /// Takes an event.
+    /// Processes an event. Call [`poll_effect`](Self::poll_effect) afterwards.
     pub fn handle(&mut self, event: Event, cx: &Context) {
-        // An answer that arrives after the end of validity cannot bring it back.
+        // An answer that arrives after the end of the validity cannot restore it.
         self.end_if_lapsed(cx);
         match event {
             Event::Timeout => {}
@@ -189,7 +189,7 @@ impl Elector {
             Event::RenewSoon => self.renew_soon(cx),
             Event::Rewound => self.void(cx),
             Event::WatchHealthy(healthy) => {
-                // Only a change counts: to be told so again and again must not put the next poll off.
+                // Only a change counts: repeated events must not postpone the next poll.
                 if std::mem::replace(&mut self.watch_healthy, healthy) != healthy {
                     self.schedule_poll(cx);
                 }
@@ -202,7 +202,7 @@ impl Elector {
         self.check_invariants(cx);
     }
 
-    /// What is true between two events.
+    /// The invariants that hold between two events.
     fn check_invariants(&self, cx: &Context) {
         let valid = self.term.as_ref().is_some_and(|term| term.validity.holds_at(cx.now));
         invariant!(valid || self.term.is_none(), "a term is kept beyond its validity: {self:?}");
@@ -217,18 +217,18 @@ impl Elector {
         );
     }
 
-    /// The next thing to do.
+    /// The next effect that the caller has to execute; `None` if there is none.
     pub fn poll_effect(&mut self) -> Option<Effect> {
         self.effects.pop_front()
     }
 
-    /// When to call [`handle`](Self::handle) with [`Event::Timeout`] if nothing happens before, on `CLOCK_MONOTONIC`.
+    /// When to call [`handle`](Self::handle) with [`Event::Timeout`] if there is no other event before, on `CLOCK_MONOTONIC`.
     pub fn next_timeout(&self) -> Option<Monotonic> {
         let validity = self.term.as_ref().map(|term| term.lapses_at);
         [self.next_step_at(), validity, self.work.deadline()].into_iter().flatten().min()
     }
 
-    /// Asks for the Lease as it is.
+    /// Requests a read of the Lease.
     fn read(&mut self) {
         let asked = Asked { about: self.view.uid().cloned(), latest: self.view.latest().cloned() };
         self.attempts.begin_read(asked);
@@ -241,7 +241,7 @@ impl Elector {
         self.effects.push_back(Effect::Write(write));
     }
 
-    /// Ends the term. The work, if any runs, is to be aborted and joined before the Lease may be taken again.
+    /// Ends the term. Running work must be aborted and joined before the Lease may be taken again.
     fn lose(&mut self, reason: EndReason) {
         let Some(term) = self.term.take() else { return };
         self.state = State::Standby;

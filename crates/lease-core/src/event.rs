@@ -1,4 +1,4 @@
-//! What the state machine is told.
+//! The input of the state machine.
 
 use std::time::Duration;
 
@@ -11,77 +11,78 @@ use crate::record::ObservedLease;
 use crate::revision::Uid;
 use crate::time::{Monotonic, Now};
 
-/// All that the machine may know of the outer world besides the event itself.
+/// The environment at the time of an event.
 #[derive(Clone, Copy, Debug)]
 pub struct Context {
-    /// The clocks. Every decision goes by these.
+    /// The clocks. All decisions use these.
     pub now: Now,
     /// The wall clock, written into records for people to read and never compared with anything local.
     pub wall: Timestamp,
     /// A random number from 0 to 1, for jitter.
     pub roll: f64,
-    /// Whether the work has lately shown a sign of life. A leader whose work is wedged must not renew.
+    /// Whether the work has made progress recently. A leader whose work hangs must not renew.
     pub work_alive: bool,
 }
 
 /// Something happened.
 #[derive(Clone, Debug)]
 pub enum Event {
-    /// The deadline of [`Elector::next_timeout`](crate::Elector::next_timeout) has come, or nothing in particular.
+    /// The deadline of [`Elector::next_timeout`](crate::Elector::next_timeout) has passed. It does no harm to send this at any time.
     Timeout,
-    /// The watch showed a state of the Lease, perhaps an old one.
+    /// The watch showed a state of the Lease, possibly an old one.
     Watched(ObservedLease),
-    /// The watch showed that this object is gone, or left the watch's selector.
+    /// The watch showed that this object was deleted, or that the watch's selector no longer matches it.
     Vanished(Uid),
-    /// The answer to [`Effect::Read`](crate::Effect::Read); `None` where there is no such Lease.
+    /// The answer to [`Effect::Read`](crate::Effect::Read); `None` if there is no such Lease.
     Read(Option<ObservedLease>),
     /// The read failed or timed out.
     ReadFailed {
         /// The server's Retry-After.
         retry_after: Option<Duration>,
     },
-    /// The write was accepted; the Lease as it stands now, or `None` after a deletion.
+    /// The write was accepted, with the new state of the Lease, or `None` after a deletion.
     WriteLanded(AttemptId, Option<ObservedLease>),
-    /// The write was certainly not carried out.
+    /// The write was certainly not applied.
     WriteRefused(AttemptId, Refusal),
-    /// Nobody can tell whether the write was carried out, or still will be: no answer, a timeout, a 5xx.
+    /// It is unknown whether the write was applied, or still will be: no answer, a timeout, a 5xx.
     WriteUnknown(AttemptId),
-    /// A write of the work was given up on without an answer that tells whether it was carried out: it may still land. To be
-    /// told before [`Event::WorkEnded`].
+    /// The work gave up on a write without an answer that says whether it was applied, so it may still be applied. Send this
+    /// before [`Event::WorkEnded`].
     Unanswered {
         /// When its sender stopped waiting, by `CLOCK_MONOTONIC`.
         given_up: Monotonic,
     },
-    /// The work has returned, or was aborted and joined: nothing of it runs any more.
+    /// The work has returned, or was aborted and joined: none of it runs any more.
     WorkEnded,
-    /// Give the Lease up in good order, in favour of `successor` if there is one.
+    /// Step down: drain the work and release the Lease, naming `successor` if there is one.
     StepDown {
         /// Who should hold the Lease next.
         successor: Option<Identity>,
     },
-    /// End the term at once, as on a loss: what gave this process the right to act under the Lease is gone, although it still
-    /// holds it. To be told not to contend as well, or it contends again.
+    /// End the term at once, as after a loss, although this process still holds the Lease. For callers that have lost another condition
+    /// of their right to act. Send [`Event::Contend`]`(false)` as well, otherwise the candidate contends again.
     Abandon,
-    /// Contend from now on, or do not. Does not make a leader step down.
+    /// Whether to contend from now on. `false` does not make a leader step down.
     Contend(bool),
-    /// How long to leave a free Lease to others from now on.
+    /// From now on, how long to leave a free Lease to others.
     AcquireDelay(Duration),
-    /// Whom to wait for, from now on, when a release names them.
+    /// From now on, which successors to wait for when a release names one.
     Successors(Successors),
-    /// Renew now rather than at the end of RetryPeriod.
+    /// Renew now instead of at the end of RetryPeriod, for example to write an annotation.
     RenewSoon,
-    /// History was rewound, as somebody else in this process has proved. No state that an earlier history showed may follow.
+    /// History was rewound (etcd was restored), as another candidate of this process has proved. After this, do not send any state that was seen
+    /// before the restore.
     Rewound,
-    /// Whether the watch is known to be live. While it is not, the machine polls.
+    /// Whether the watch is known to work. While it does not, the machine polls.
     WatchHealthy(bool),
 }
 
 /// Why a write was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// The Lease is not what it was: 409, or 404 on an update. This is news, not an error.
+    /// The Lease has changed: 409, or 404 on an update. This is information, not an error.
     Conflict,
-    /// Anything else that says "not carried out": 403, 422, 429.
+    /// Any other answer that says that the write was not applied: 403, 422, 429.
     Rejected {
         /// The server's Retry-After.
         retry_after: Option<Duration>,

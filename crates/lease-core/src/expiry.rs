@@ -1,4 +1,4 @@
-//! Until when whoever holds a Lease is honoured, for those who only watch it.
+//! Until when the holder of a Lease is honoured, for processes that only watch the Lease.
 
 use std::time::Duration;
 
@@ -7,11 +7,11 @@ use crate::revision::Revision;
 use crate::rules;
 use crate::time::Monotonic;
 
-/// The last change of a Lease, as seen from here.
+/// When this process last saw a Lease change.
 ///
-/// Goes by the rules that [`Elector`](crate::Elector) waits by: a holder is honoured for the LeaseDuration that it states, from the instant at
-/// which *this* process saw the record change. So a process that has just started honours everyone at first. What it tells
-/// is no right to take the Lease: that also depends on who held it before.
+/// It uses the same rules as [`Elector`](crate::Elector): a holder is honoured for the LeaseDuration that it states, from the instant at
+/// which *this* process saw the record change. So a process that has just started honours every holder at first. An expired holder does
+/// not give the right to take the Lease: that also depends on who held it before.
 ///
 /// ```
 /// # use std::time::Duration;
@@ -36,8 +36,8 @@ pub struct LastChange {
 }
 
 impl LastChange {
-    /// Of a Lease as it is seen at `now`, if `before` is what was known of it. `own` is the LeaseDuration of whoever looks, for a Lease
-    /// that states none.
+    /// From the state of a Lease that was seen at `now`; `before` is the result for the state that was seen previously. `own` is the LeaseDuration of
+    /// the observer, which is used for a Lease that states none.
     #[must_use]
     pub fn of(lease: &ObservedLease, before: Option<&Self>, now: Monotonic, own: Duration) -> Self {
         let unchanged = before.filter(|before| before.revision == lease.revision);
@@ -48,13 +48,13 @@ impl LastChange {
         }
     }
 
-    /// When the holder is no longer honoured, unless the Lease changes until then.
+    /// When the holder is no longer honoured, unless the Lease changes before.
     #[must_use]
     pub fn expires_at(&self) -> Monotonic {
         rules::honoured_until(Monotonic::ORIGIN, self.seen_at, self.honoured_for)
     }
 
-    /// The state of the Lease that is meant.
+    /// The state of the Lease that this refers to.
     pub fn revision(&self) -> &Revision {
         &self.revision
     }

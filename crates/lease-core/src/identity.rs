@@ -1,39 +1,39 @@
-//! Who contends: holderIdentity.
+//! The identity of a candidate: holderIdentity.
 
 use std::fmt;
 
 /// The holderIdentity of one process: `<POD_NAME or hostname>_<uuid>`.
 ///
-/// The part after the underscore makes it unique per process, as client-go does it: the same Pod with a restarted
-/// container is another candidate, and must wait like any other. Kubernetes names have no underscore, so
-/// `awk -F_ '{print $1}'` gives the Pod.
+/// The part after the underscore makes it unique per process, as in client-go. After a restart of the container, the same Pod is
+/// another candidate, and must wait like any other. Kubernetes names contain no underscore, so
+/// `awk -F_ '{print $1}'` prints the Pod.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Identity(String);
 
-/// An empty identity would read as "nobody holds this Lease".
+/// The identity is empty. In a Lease, an empty identity means that there is no holder.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the identity of this replica is empty; set POD_NAME (the Downward API's metadata.name) or the hostname"
 )]
 pub struct EmptyIdentity;
 
-/// The holder of a Lease that nobody may take before it has expired like any other.
+/// The placeholder that is written as holder of a Lease which nobody may take before it has expired.
 ///
-/// A Lease that vanished may have a holder that does not know it yet. Whoever creates it anew therefore writes this
-/// name into it, and not its own.
+/// The holder of a deleted Lease may not know yet that it was deleted. So a candidate that recreates the Lease writes this
+/// name into it instead of its own.
 pub const NOBODY: &str = "nobody-before-it-expires";
 
 impl Identity {
-    /// [`NOBODY`].
+    /// The placeholder [`NOBODY`].
     pub fn nobody() -> Self {
         Self(NOBODY.to_owned())
     }
 
-    /// An identity as it stands.
+    /// Uses the text as it is.
     ///
     /// # Errors
     ///
-    /// It is empty.
+    /// If the text is empty or blank.
     pub fn new(identity: impl Into<String>) -> Result<Self, EmptyIdentity> {
         let identity = identity.into();
         if identity.trim().is_empty() { Err(EmptyIdentity) } else { Ok(Self(identity)) }
@@ -43,7 +43,7 @@ impl Identity {
     ///
     /// # Errors
     ///
-    /// One of the two is empty.
+    /// If one of the two is empty.
     pub fn of_pod(pod: &str, unique: &str) -> Result<Self, EmptyIdentity> {
         if pod.trim().is_empty() || unique.is_empty() {
             return Err(EmptyIdentity);
@@ -51,12 +51,12 @@ impl Identity {
         Ok(Self(format!("{}_{unique}", pod.trim())))
     }
 
-    /// The text on the wire.
+    /// The text, as in `spec.holderIdentity`.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The Pod's name, or the whole identity where it has no such part.
+    /// The Pod's name, or the whole identity if it contains no underscore.
     pub fn pod(&self) -> &str {
         self.0.split_once('_').map_or(&self.0, |(pod, _)| pod)
     }

@@ -1,20 +1,20 @@
-//! Whose replicas: the installation.
+//! The installation that a replica belongs to.
 
 use std::fmt;
 
-/// An annotation may be longer; something for people to read should not be.
+/// An annotation may be longer, but this name is for people to read.
 const LONGEST: usize = 253;
 
-/// Which installation of an operator a process belongs to, such as `<namespace>/<release>`: the same for all of its
-/// replicas, in every version, and for nobody else's.
+/// Which installation of an operator a process belongs to, such as `<namespace>/<release>`. It must be the same for all replicas of an
+/// installation, in every version, and different for other installations.
 ///
-/// Replicas of one installation share a LeaderElectionID. That two installations share one as well is a mistake that the
-/// Leases alone do not show, as all of their holders look alike; so each Lease names its holder's installation too, in the
+/// Replicas of one installation share a LeaderElectionID. If two installations share one by mistake, the holders in the
+/// Leases do not show it. So each Lease also names the installation of its holder, in the
 /// annotation `<domain>/installation`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Installation(String);
 
-/// This names no installation.
+/// The text is not a valid name of an installation.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the installation is {0:?}; name it in 1 to {LONGEST} characters without blanks, such as its namespace/release"
@@ -22,16 +22,16 @@ pub struct Installation(String);
 pub struct BadInstallation(String);
 
 impl Installation {
-    /// Where the annotation stands: `<domain>/installation`.
+    /// The key of the annotation: `<domain>/installation`.
     pub fn annotation(domain: &str) -> String {
         format!("{domain}/installation")
     }
 
-    /// A name as it stands.
+    /// Checks a name.
     ///
     /// # Errors
     ///
-    /// It is empty, too long, or has white space or control characters in it.
+    /// If the name is empty, longer than 253 characters, or contains white space or control characters.
     pub fn new(name: impl Into<String>) -> Result<Self, BadInstallation> {
         let name = name.into();
         let legible = !name.chars().any(|c| c.is_whitespace() || c.is_control());
@@ -42,7 +42,7 @@ impl Installation {
         }
     }
 
-    /// The text on the wire.
+    /// The text, as in the annotation.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -1,14 +1,14 @@
-//! Leader election on `coordination.k8s.io/v1` Leases, for operators that must not act twice.
+//! Leader election on `coordination.k8s.io/v1` Leases, for operators in which two replicas must never act at the same time.
 //!
-//! Several replicas contend for one Lease; the one that holds it leads. The crate has two parts:
+//! Several replicas contend for one Lease; the one that holds it is the leader. The crate has two parts:
 //!
-//! - a **pure state machine** ([`Elector`]): it does no I/O, reads no clock and draws no random number. Events and
-//!   the present time go in, effects and the next deadline come out. Every rule of the protocol lives here, where
-//!   it can be tested under any schedule. It needs neither tokio nor kube (`default-features = false`).
-//! - a **driver** (feature `kube`, on by default): it turns effects into requests, watches all Leases of an
-//!   operator with one watch, and runs on a thread of its own so that a busy reconciler cannot starve a renewal.
+//! - a **pure state machine** ([`Elector`]). It does no I/O, reads no clock and draws no random number. Its input is events and
+//!   the current time, its output is effects and the next deadline. It contains every rule of the protocol, so the rules
+//!   can be tested under any schedule. It needs neither tokio nor kube (`default-features = false`).
+//! - a **driver** (feature `kube`, on by default). It turns effects into requests and watches all Leases of an
+//!   operator with one watch. It runs on its own thread, so that a busy reconciler cannot delay a renewal.
 //!
-//! # Run this future only while I lead
+//! # Run a future only on the leader
 //!
 //! ```no_run
 //! # #[cfg(feature = "kube")]
@@ -20,11 +20,11 @@
 //! let options = ElectionsOptions::from_env(LeaderElectionId::new("backup.example.com")?)?;
 //! let elections = Elections::start(config, options).await?;
 //! let leader = elections.lead(move |term| {
-//!     let client = term.client(&pool); // refuses to send once this process may not act any more
+//!     let client = term.client(&pool); // refuses to send once the term is over
 //!     async move {
 //!         println!("{} leads with fencing token {}", term.identity(), term.token());
 //!         let _work_with = client;
-//!         term.draining().await; // stop here when asked to; the Lease is released afterwards
+//!         term.draining().await; // finish when asked to; the Lease is released afterwards
 //!     }
 //! });
 //! # tokio::signal::ctrl_c().await?;
@@ -37,33 +37,34 @@
 //!
 //! | what | how |
 //! | --- | --- |
-//! | only on the leader | [`Elections::lead`], or [`Elections::candidate`] for a Lease of another name |
-//! | on every replica (controller-runtime's RunNonLeaderElected), such as `/metrics` | spawn it; nothing here stops it |
-//! | once per operator, beside sharded work | a candidate for the un-suffixed Lease: the coordinator's |
-//! | on the only replica there is | [`ElectionsOptions::leader_election`] off: leads at once, without a Lease |
+//! | only on the leader | [`Elections::lead`], or [`Elections::candidate`] for a Lease with another name |
+//! | on every replica (controller-runtime's RunNonLeaderElected), such as `/metrics` | spawn it; this crate never stops it |
+//! | once per operator, in addition to sharded work | a candidate for the Lease without a suffix, which is the coordinator's |
+//! | on the only replica | [`ElectionsOptions::leader_election`] off: it is the leader at once, without a Lease |
 //!
-//! Losing the Lease ends the [`Term`] and what runs under it, not the process; the candidate contends again.
+//! The loss of the Lease ends the [`Term`] and the work that runs under it, but not the process. The candidate contends again.
 //!
 //! # Features
 //!
 //! | feature | default | what it adds |
 //! | --- | --- | --- |
-//! | `kube` | yes | the driver: [`Elections`], [`Term`], [`ClientPool`] and what they need (kube, tokio, hyper) |
-//! | `mutants` | no | deliberate faults for tests of the tests; never for production |
+//! | `kube` | yes | the driver: [`Elections`], [`Term`], [`ClientPool`] and their dependencies (kube, tokio, hyper) |
+//! | `mutants` | no | deliberate faults, to check that the tests notice them; never for production |
 //!
 //! # What is promised
 //!
-//! At no instant do two processes hold a [valid](Validity) term of one Lease, whatever the network delays, loses or
-//! reorders and whatever the wall clocks say. A leader counts its validity from the instant its last successful
-//! renewal was *sent* and stops at RenewDeadline; everyone else waits for LeaseDuration from the instant *they* last
+//! Two processes never hold a [valid](Validity) term of the same Lease at the same time, no matter what the network delays, loses or
+//! reorders, and no matter what the wall clocks show. The validity of a leader counts from the instant at which its last successful
+//! renewal was *sent*, and ends after RenewDeadline. All others wait for LeaseDuration from the instant at which *they* last
 //! saw the record change.
 //!
-//! This rests on three assumptions, until the API server itself fences: clocks run at about the same *rate*
-//! (LeaseDuration − RenewDeadline is the margin; their *readings* are never compared); no pause stops all clocks of a
-//! process at once for longer than that margin, as a hypervisor can; and a request that was sent within the validity is
-//! not held up in the network for longer than that same margin. A Lease that expires grants every
-//! write this time; one that is released does if its work writes with [`Term::client`], or announces its writes
-//! ([`Term::announce_write`]).
+//! The API server does not fence, so this depends on three assumptions:
+//!
+//! - Clocks run at about the same *rate*. LeaseDuration − RenewDeadline is the margin. Their *readings* are never compared.
+//! - No pause stops all clocks of a process at once for longer than that margin, as a hypervisor can do.
+//! - A request that was sent while the term was valid does not stay in the network for longer than that margin. The expiry of a Lease allows
+//!   for this time. A release does so too, provided that the work writes with [`Term::client`] or announces its writes
+//!   ([`Term::announce_write`]).
 
 mod annotations;
 mod backoff;

@@ -1,62 +1,62 @@
-//! What the API server takes as labels and annotations, so that a mistake is found before it rides on a Lease write.
+//! Validation of labels and annotations before they are written with a Lease.
 //!
-//! The rules are those of `k8s.io/apimachinery/pkg/api/validation`: a value that is refused there would be refused with
-//! every renewal that carries it, and cost the Lease.
+//! The rules are those of `k8s.io/apimachinery/pkg/api/validation`. The API server would refuse every renewal with an
+//! invalid value, and the Lease would be lost.
 
 use std::collections::BTreeMap;
 
 use crate::name::dns1123_problem;
 
-/// All keys and values of an object's annotations together may have this many bytes.
+/// The maximum size of all annotations of an object together, keys and values, in bytes.
 pub const MAX_ANNOTATIONS: usize = 256 * 1024;
 
-/// A label value, and the name part of a key, may have this many characters.
+/// The maximum length of a label value, and of the name part of a key, in characters.
 pub(crate) const MAX_LABEL_VALUE: usize = 63;
 
 const MAX_PREFIX: usize = 253;
 
-/// Something that was to be written on a Lease, and that the API server would refuse.
+/// A label or annotation that the API server would refuse.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidMetadata {
-    /// Not `[prefix/]name`.
+    /// The key is not of the form `[prefix/]name`.
     #[error(
-        "the {what} key {key:?} will not do because of {problem}; use at most 63 letters, digits, '-', '_' and '.', with a \
-         letter or digit at both ends, and before it, if need be, a DNS name and '/'"
+        "the {what} key {key:?} is invalid because of {problem}; use at most 63 letters, digits, '-', '_' and '.', with a \
+         letter or digit at both ends, optionally after a DNS name and '/'"
     )]
     Key {
         /// "label" or "annotation".
         what: &'static str,
-        /// What was given.
+        /// The key.
         key: String,
         /// What is wrong with it, as a phrase.
         problem: String,
     },
-    /// No label value.
+    /// Not a valid label value.
     #[error(
-        "the value {value:?} of label {key} will not do because of {problem}; use at most 63 letters, digits, '-', '_' and \
+        "the value {value:?} of label {key} is invalid because of {problem}; use at most 63 letters, digits, '-', '_' and \
          '.', with a letter or digit at both ends, or put it into an annotation"
     )]
     LabelValue {
-        /// Its label.
+        /// The label's key.
         key: String,
-        /// What was given.
+        /// The value.
         value: String,
         /// What is wrong with it, as a phrase.
         problem: String,
     },
-    /// The annotations take more than [`MAX_ANNOTATIONS`].
+    /// The annotations are larger than [`MAX_ANNOTATIONS`].
     #[error(
-        "the annotations of the Lease would take {size} bytes, and an object may have {MAX_ANNOTATIONS}; write less, or take \
-         off what others wrote there"
+        "the annotations of the Lease would have {size} bytes, and the maximum is {MAX_ANNOTATIONS}; write less, or remove \
+         annotations that others wrote"
     )]
     TooLarge {
-        /// Of all keys and values together.
+        /// The size of all keys and values together, in bytes.
         size: usize,
     },
-    /// A key that the election writes itself.
-    #[error("the key {key:?} belongs to the election itself; choose another")]
+    /// A key that the leader election itself uses.
+    #[error("the key {key:?} is reserved for leader election; choose another")]
     Reserved {
-        /// What was given.
+        /// The key.
         key: String,
     },
 }
@@ -65,7 +65,7 @@ pub enum InvalidMetadata {
 ///
 /// # Errors
 ///
-/// The first label that the API server would refuse.
+/// The first label that the API server would refuse, if there is one.
 pub fn check_labels(labels: &BTreeMap<String, String>) -> Result<(), InvalidMetadata> {
     for (key, value) in labels {
         check_key("label", key, key)?;
@@ -78,11 +78,11 @@ pub fn check_labels(labels: &BTreeMap<String, String>) -> Result<(), InvalidMeta
     Ok(())
 }
 
-/// Checks an annotation's key as the API server does: unlike a label's, its prefix may have capitals.
+/// Checks an annotation's key as the API server does. Unlike that of a label's key, its prefix may contain upper-case letters.
 ///
 /// # Errors
 ///
-/// The API server would refuse it.
+/// If the API server would refuse it.
 pub fn check_annotation_key(key: &str) -> Result<(), InvalidMetadata> {
     check_key("annotation", key, &key.to_lowercase())
 }
@@ -91,7 +91,7 @@ pub fn check_annotation_key(key: &str) -> Result<(), InvalidMetadata> {
 ///
 /// # Errors
 ///
-/// The first annotation that the API server would refuse, or all of them if they are too large together.
+/// The first key that the API server would refuse, or [`InvalidMetadata::TooLarge`] for all annotations together.
 pub fn check_annotations(annotations: &BTreeMap<String, String>) -> Result<(), InvalidMetadata> {
     for key in annotations.keys() {
         check_annotation_key(key)?;
@@ -103,7 +103,7 @@ pub fn check_annotations(annotations: &BTreeMap<String, String>) -> Result<(), I
 ///
 /// # Errors
 ///
-/// They are too large together.
+/// [`InvalidMetadata::TooLarge`] if they are larger than [`MAX_ANNOTATIONS`].
 pub fn check_annotations_size(annotations: &BTreeMap<String, String>) -> Result<(), InvalidMetadata> {
     let size = annotations.iter().map(|(key, value)| key.len() + value.len()).sum();
     if size > MAX_ANNOTATIONS { Err(InvalidMetadata::TooLarge { size }) } else { Ok(()) }
@@ -120,7 +120,7 @@ fn check_key(what: &'static str, key: &str, judged: &str) -> Result<(), InvalidM
     }
 }
 
-/// Why this cannot stand before the `/` of a key.
+/// Why this is not a valid prefix of a key (the part before the `/`).
 pub(crate) fn prefix_problem(prefix: &str) -> Option<String> {
     if prefix.len() > MAX_PREFIX {
         return Some(format!("its prefix of {} characters, {MAX_PREFIX} being the most", prefix.len()));
@@ -169,7 +169,7 @@ mod tests {
         assert_eq!(check_labels(&map("a", "A.b_c-9")), Ok(()));
         for value in ["a b", "-a", "a.", &"a".repeat(64), "a/b"] {
             let error = check_labels(&map("a", value)).expect_err(value);
-            assert!(error.to_string().contains("label a will not do"), "{error}");
+            assert!(error.to_string().contains("label a is invalid"), "{error}");
         }
     }
 
