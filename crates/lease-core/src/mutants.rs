@@ -1,4 +1,4 @@
-//! Deliberate faults. Each breaks one rule of the protocol, so that the tests can prove that they would see it.
+//! Deliberate faults. Each breaks one rule of the protocol, to prove that a test fails then.
 //!
 //! Only with the feature `mutants`: without it, neither this module nor any broken branch is in the program.
 
@@ -19,9 +19,9 @@ crate::declare_mutants! {
     ExpiryByWallClock = "expiry-by-wall-clock",
     /// A standby applies its own LeaseDuration to another's record.
     ExpiryByOwnDuration = "expiry-by-own-duration",
-    /// A standby takes a record that it saw for the first time for as old as its renewal, that is: expired at once.
+    /// A standby assumes that a record which it sees for the first time has already expired.
     TakeoverAtFirstSight = "takeover-at-first-sight",
-    /// Takeover without uid and resourceVersion, as a merge patch would do it.
+    /// The takeover has no uid and resourceVersion, like a merge patch.
     TakeoverWithoutVersion = "takeover-without-version",
     /// Validity counts from the answer, not from the sending.
     ValidityFromAnswer = "validity-from-answer",
@@ -29,32 +29,32 @@ crate::declare_mutants! {
     ValidityIsLeaseDuration = "validity-is-lease-duration",
     /// The leader does not count the time that its machine was suspended.
     LeaderIgnoresSuspend = "leader-ignores-suspend",
-    /// A refused renewal is taken for a success.
+    /// A refused renewal is treated as a success.
     ConflictIsSuccess = "conflict-is-success",
-    /// A write whose answer was lost is taken for a success.
+    /// A write whose answer was lost is treated as a success.
     LostAnswerIsSuccess = "lost-answer-is-success",
-    /// A write whose answer was lost is sent again without a fresh read, and the conflict that comes back is taken for the
-    /// trace of the first one.
+    /// A write whose answer was lost is sent again without a read, and the conflict is treated as proof that the first write
+    /// succeeded.
     RetryWithoutRead = "retry-without-read",
-    /// A leader that sees another holder goes on until RenewDeadline.
+    /// A leader that sees another holder continues until RenewDeadline.
     LeadsOnBesideAnother = "leads-on-beside-another",
-    /// A vanished Lease is free at once.
+    /// A deleted Lease is free at once.
     VanishedIsFree = "vanished-is-free",
-    /// A holder blanked by hand is a release.
+    /// A holder that was blanked by hand is treated as a release.
     BlankIsRelease = "blank-is-release",
     /// The release is sent while the work still runs.
     ReleaseBeforeDrain = "release-before-drain",
-    /// The release is sent although a write of the work went unanswered, and may still land.
+    /// The release is sent although a write of the work was not answered and may still be applied.
     ReleaseBesideUnanswered = "release-beside-unanswered",
-    /// The release is sent without reading whose Lease it is, and without a resourceVersion.
+    /// The release is sent without reading who holds the Lease, and without a resourceVersion.
     ReleaseUnseen = "release-unseen",
-    /// The Lease is taken again while the work of the last term has not been joined.
+    /// The Lease is acquired again before the work of the last term has been joined.
     AcquireBeforeJoin = "acquire-before-join",
-    /// Renewals go on although the work shows no sign of life.
+    /// Renewals continue although the work makes no progress.
     RenewsForTheDead = "renews-for-the-dead",
-    /// A Lease that was deleted is brought back to life by an update without a uid.
+    /// A renewal has no uid, so it recreates or overwrites a Lease that was deleted.
     UpdateWithoutUid = "update-without-uid",
-    /// The first failed renewal is taken for the loss of the Lease.
+    /// The first failed renewal is treated as the loss of the Lease.
     FirstFailureIsLoss = "first-failure-is-loss",
     /// renewTime follows the wall clock backwards.
     RenewTimeFollowsClock = "renew-time-follows-clock",
@@ -62,22 +62,22 @@ crate::declare_mutants! {
     TransitionsNotCounted = "transitions-not-counted",
     /// An older state of the Lease, delivered late, replaces a newer one.
     BelievesOldNews = "believes-old-news",
-    /// Annotations that the API server refused are put on the next renewal again.
+    /// Annotations that the API server refused are sent again with the next renewal.
     RefusedAnnotationRides = "refused-annotation-rides",
     /// Only the last record seen is honoured, not the one that lasts longest.
     LastRecordOnly = "last-record-only",
-    /// A release ends the wait for everyone, whom somebody wrote over included.
+    /// A release ends the wait for all earlier holders, including those that were overwritten.
     ReleaseFreesAll = "release-frees-all",
-    /// A release in an object that replaced another one ends the wait for holders of the earlier one who were never seen.
+    /// A release in an object that replaced another one ends the wait for unseen holders of the earlier object.
     ReplacedIsFree = "replaced-is-free",
-    /// After history was rewound, what is older than what was known is still dropped.
+    /// After history was rewound, states older than what was known are still ignored.
     OldNewsAfterRewind = "old-news-after-rewind",
-    /// A term goes on after history was rewound, with a token from the history that is gone.
+    /// A term continues after history was rewound, with a fencing token that is void.
     TermsSurviveRewind = "terms-survive-rewind",
-    /// A write that is accepted with a version below what was known when it was sent is taken for a write like any other.
+    /// A write that is accepted with an older version than was known when it was sent is not treated as proof of a restore.
     WritesProveNoRewind = "writes-prove-no-rewind",
-    /// The client of a term sends whatever it is given, valid or not.
+    /// The client of a term sends every request, whether the term is valid or not.
     OpenGate = "open-gate",
-    /// Answers to requests are waited for without a limit.
+    /// Requests have no time limit.
     NoRequestLimit = "no-request-limit",
 }

@@ -2,17 +2,17 @@
 
 use std::fmt;
 
-/// A name longer than this is refused by the API server.
+/// The API server refuses longer names.
 const MAX_NAME: usize = 253;
 
-/// Room kept for the longest suffix that is put behind a LeaderElectionID (`-member-` and a short unique part).
+/// The length that is reserved for the longest suffix of a LeaderElectionID (`-member-` and a short unique part).
 pub const LONGEST_SUFFIX: usize = 24;
 
-/// LeaderElectionID: what the replicas of one operator have in common, and no other operator has.
+/// LeaderElectionID: common to all replicas of an operator, and different for every other operator in the namespace.
 ///
-/// It becomes the name of a Lease, alone and with a suffix, so it has to be a DNS-1123 subdomain that leaves room for
-/// the suffix. Like `backup.example.com`, it should carry the API group of its operator: two operators of the same
-/// namespace that share an ID take each other for replicas.
+/// It is used as the name of a Lease, alone and with a suffix, so it has to be a DNS-1123 subdomain that leaves room for
+/// the suffix. It should contain the API group of the operator, for example `backup.example.com`: two operators in the same
+/// namespace that share an ID would treat each other as replicas.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct LeaderElectionId(String);
 
@@ -20,32 +20,32 @@ pub struct LeaderElectionId(String);
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct LeaseName(String);
 
-/// Why a name will not do.
+/// Why a name is invalid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
-    /// Fatal: nothing can be named so.
+    /// The name is empty. Fatal.
     #[error("the LeaderElectionID is empty; set one such as \"backup.example.com\"")]
     Empty,
-    /// Fatal: the API server would refuse every Lease.
+    /// The name is too long: the API server would refuse every Lease. Fatal.
     #[error(
         "the LeaderElectionID {id:?} is {length} characters long, and {max} is the most that leaves room for the \
          suffix of a Lease; choose a shorter one"
     )]
     TooLong {
-        /// What was given.
+        /// The name.
         id: String,
         /// Its length.
         length: usize,
-        /// The longest that will do.
+        /// The maximum length.
         max: usize,
     },
-    /// Fatal: the API server would refuse every Lease.
+    /// Not a DNS name: the API server would refuse every Lease. Fatal.
     #[error(
         "the LeaderElectionID {id:?} is no DNS-1123 subdomain because of {problem}; use lower-case letters, digits, \
          '-' and '.', with a letter or digit at both ends of each part, such as \"backup.example.com\""
     )]
     NotDns1123 {
-        /// What was given.
+        /// The name.
         id: String,
         /// What is wrong with it, as a phrase.
         problem: String,
@@ -53,11 +53,11 @@ pub enum NameError {
 }
 
 impl LeaderElectionId {
-    /// Checks and takes an ID.
+    /// Checks an ID.
     ///
     /// # Errors
     ///
-    /// It is empty, too long for the suffixes that names of Leases get, or no DNS subdomain.
+    /// If it is empty, too long for the suffixes of Lease names, or not a DNS subdomain.
     pub fn new(id: impl Into<String>) -> Result<Self, NameError> {
         let id = id.into();
         let max = MAX_NAME - LONGEST_SUFFIX;
@@ -78,21 +78,21 @@ impl LeaderElectionId {
         &self.0
     }
 
-    /// Whether the ID carries something like an API group. Without one, a clash with another operator is likely.
+    /// Whether the ID contains something like an API group. Without one, another operator may well use the same ID.
     pub fn has_group(&self) -> bool {
         self.0.contains('.')
     }
 
-    /// The un-suffixed Lease.
+    /// The name of the Lease without a suffix.
     pub fn lease_name(&self) -> LeaseName {
         LeaseName(self.0.clone())
     }
 
-    /// The Lease `<id>-<suffix>`.
+    /// The name of the Lease `<id>-<suffix>`.
     ///
     /// # Errors
     ///
-    /// The name is no DNS subdomain with this suffix.
+    /// If the result is too long or not a DNS subdomain.
     pub fn suffixed(&self, suffix: &str) -> Result<LeaseName, NameError> {
         let id = format!("{}-{suffix}", self.0);
         if let Some(problem) = dns1123_problem(&id) {
@@ -112,7 +112,7 @@ impl fmt::Display for LeaderElectionId {
 }
 
 impl LeaseName {
-    /// A name that is known to be good, because the API server sent it.
+    /// Uses a name without a check, because the API server sent it.
     pub fn from_server(name: impl Into<String>) -> Self {
         Self(name.into())
     }

@@ -1,4 +1,4 @@
-//! What a Lease says: the fields of its `spec`, under the names that client-go's LeaderElectionRecord gave them.
+//! The contents of a Lease: the fields of its `spec`, with the names of client-go's LeaderElectionRecord.
 
 use std::time::Duration;
 
@@ -10,27 +10,27 @@ use crate::revision::Revision;
 
 /// leaseDurationSeconds of a released Lease, as client-go's `release()` writes it.
 ///
-/// It tells a release from a holder that someone blanked by hand, which is no release: the holder may not know.
+/// It distinguishes a release from a holder that somebody blanked by hand. The latter is not a release, because the holder may not know.
 pub const RELEASED_LEASE_DURATION: Duration = Duration::from_secs(1);
 
 /// The election fields of one Lease.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LeaseRecord {
-    /// holderIdentity; `None` where absent or empty.
+    /// holderIdentity; `None` if absent or empty.
     pub holder: Option<Identity>,
-    /// leaseDurationSeconds: how long everyone else has to wait after the record last changed. `None` where absent
+    /// leaseDurationSeconds: how long other candidates have to wait after the last change of the record. `None` if absent
     /// or not positive.
     pub lease_duration: Option<Duration>,
-    /// acquireTime, for people. Never compared with a local clock.
+    /// acquireTime, for information only. Never compared with a local clock.
     pub acquire_time: Option<Timestamp>,
-    /// renewTime, for people, and to recognise one's own write. Never compared with a local clock.
+    /// renewTime, for information, and to recognise this process' own writes. Never compared with a local clock.
     pub renew_time: Option<Timestamp>,
-    /// leaseTransitions: how often the Lease went to another holder.
+    /// leaseTransitions: how often the holder has changed.
     pub transitions: u32,
 }
 
 impl LeaseRecord {
-    /// The record of a Lease that nobody holds, in the form that a release writes.
+    /// The record that a release writes: no holder, and [`RELEASED_LEASE_DURATION`].
     pub fn released(at: Timestamp, transitions: u32) -> Self {
         Self {
             holder: None,
@@ -41,12 +41,12 @@ impl LeaseRecord {
         }
     }
 
-    /// Whether the last holder gave the Lease up in good order.
+    /// Whether the last holder released the Lease.
     pub fn is_released(&self) -> bool {
         self.holder.is_none() && self.lease_duration == Some(RELEASED_LEASE_DURATION)
     }
 
-    /// The record of a new Lease that nobody holds, but that has to expire before anyone may.
+    /// The record of a new Lease with a placeholder as holder ([`NOBODY`]), which has to expire before anyone may take it.
     pub fn reserved(at: Timestamp, lease_duration: Duration, transitions: u32) -> Self {
         Self {
             holder: Some(Identity::nobody()),
@@ -57,27 +57,27 @@ impl LeaseRecord {
         }
     }
 
-    /// Whether [`NOBODY`] holds the Lease. Its leaseTransitions is then that of the holder
-    /// to come.
+    /// Whether the holder is the placeholder [`NOBODY`]. Then leaseTransitions is already that of the next
+    /// holder.
     pub fn is_reserved(&self) -> bool {
         self.holder.as_ref().is_some_and(|holder| holder.as_str() == NOBODY)
     }
 
-    /// Whether this is the holder.
+    /// Whether `identity` is the holder.
     pub fn is_held_by(&self, identity: &Identity) -> bool {
         self.holder.as_ref() == Some(identity)
     }
 }
 
-/// One Lease as a read, a watch or the answer to a write showed it.
+/// The state of a Lease, from a read, a watch or the answer to a write.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ObservedLease {
-    /// Its name.
+    /// The name of the Lease.
     pub name: LeaseName,
-    /// Which state of which object this is.
+    /// The version of this state.
     pub revision: Revision,
-    /// What it says.
+    /// The contents.
     pub record: LeaseRecord,
-    /// Whom the last holder named as its successor when it released, from an annotation.
+    /// The successor that the last holder named when it released the Lease, from an annotation.
     pub successor: Option<Identity>,
 }

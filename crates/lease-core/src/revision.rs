@@ -1,20 +1,20 @@
-//! Which state of which object: uid, resourceVersion and the fencing token made from it.
+//! Versions of objects: uid, resourceVersion, and the fencing token that is derived from it.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// `metadata.uid`. A Lease that was deleted and created again has another.
+/// `metadata.uid`. A Lease that was deleted and recreated has a different one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Uid(pub String);
 
-/// `metadata.resourceVersion`, as the integer that it is.
+/// `metadata.resourceVersion` as an integer.
 ///
 /// Comparable between objects of one resource type: documented since Kubernetes 1.35 (KEP-5504), and true of every
 /// earlier API server on etcd.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ResourceVersion(pub u64);
 
-/// The API server sent a resourceVersion that is no integer.
+/// The API server sent a resourceVersion that is not an integer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the API server sent the resourceVersion {0:?}, which is no integer; leases need an API server that keeps to \
@@ -36,7 +36,7 @@ impl fmt::Display for ResourceVersion {
     }
 }
 
-/// One state of one object: the precondition that every write of a Lease carries.
+/// One state of one object. It is the precondition of every write of a Lease.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Revision {
     /// Which object.
@@ -46,19 +46,19 @@ pub struct Revision {
 }
 
 impl Revision {
-    /// Whether a consistent read or an accepted write that was sent when `known` had been seen, and that returns this state, proves that
-    /// history was rewound (etcd was restored from a backup).
+    /// Whether this state proves that history was rewound, that is, that etcd was restored from a backup. This state is the result of a
+    /// consistent read or an accepted write, and `known` had been seen when the request was sent.
     ///
-    /// Versions of one resource type grow with every write, and a consistent read shows nothing older than what anybody saw
-    /// before it was sent. That holds for another object of the same name as well: what was known was written after it.
+    /// Versions of a resource type grow with every write, and a consistent read returns nothing older than what any client had seen
+    /// when it was sent. This also holds if the read returns another object of the same name.
     pub fn proves_rewind_after(&self, known: &Self) -> bool {
         self.version < known.version
     }
 }
 
-/// A number that only grows from one owner to the next: the resourceVersion of the write that acquired the Lease.
+/// A number that grows from one holder to the next: the resourceVersion of the write that acquired the Lease.
 ///
-/// Whoever receives a request from two owners can tell by it which of them came later.
+/// A service that receives requests from two holders can tell by it which holder is the later one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FencingToken(pub u64);
 

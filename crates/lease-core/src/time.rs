@@ -1,4 +1,4 @@
-//! Instants.
+//! Instants of the two clocks that leader election uses.
 
 use std::ops::{Add, AddAssign};
 use std::time::Duration;
@@ -7,27 +7,27 @@ macro_rules! instant {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
         ///
-        /// An instant is no span: the difference of two is a [`Duration`], and an instant of another clock is another type.
+        /// The difference of two instants is a [`Duration`]. Instants of different clocks have different types.
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(Duration);
 
         impl $name {
-            /// Where the clock began: before every reading of it.
+            /// The origin of the clock, not later than any reading of it.
             pub const ORIGIN: Self = Self(Duration::ZERO);
             /// After every reading of the clock.
             pub const MAX: Self = Self(Duration::MAX);
 
-            /// The instant this long after the clock's origin. For those who implement a clock.
+            /// The instant this long after the clock's origin, for implementations of a clock.
             pub const fn from_origin(span: Duration) -> Self {
                 Self(span)
             }
 
-            /// How long after the clock's origin.
+            /// The time since the clock's origin.
             pub const fn since_origin(self) -> Duration {
                 self.0
             }
 
-            /// How long after `earlier`; zero if it is not after it.
+            /// The time since `earlier`; zero if `earlier` is later.
             #[must_use]
             pub const fn duration_since(self, earlier: Self) -> Duration {
                 self.0.saturating_sub(earlier.0)
@@ -51,19 +51,19 @@ macro_rules! instant {
 }
 
 instant! {
-    /// An instant of `CLOCK_MONOTONIC`, which stands still while the machine is suspended.
+    /// An instant of `CLOCK_MONOTONIC`, which stops while the machine is suspended.
     Monotonic
 }
 
 instant! {
-    /// An instant of `CLOCK_BOOTTIME`, which goes on while the machine is suspended.
+    /// An instant of `CLOCK_BOOTTIME`, which continues while the machine is suspended.
     Boottime
 }
 
 /// One reading of this machine's two clocks.
 ///
-/// Both only grow and neither follows the wall clock. A leader believes whichever ran faster and a standby believes `monotonic`, so
-/// that a suspended machine errs on the safe side in either role.
+/// Both only grow, and neither follows the wall clock. A leader uses the one that ran faster, a standby uses `monotonic`, so
+/// that both are on the safe side after the machine was suspended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Now {
     /// `CLOCK_MONOTONIC`.

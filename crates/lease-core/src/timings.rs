@@ -3,20 +3,20 @@
 use std::fmt;
 use std::time::Duration;
 
-/// Waits between attempts are stretched by up to a fifth, so that candidates do not ask in step.
+/// The maximum factor, in percent, by which delays between attempts are extended at random, so that candidates do not send requests at the same time.
 ///
-/// client-go validates RenewDeadline against the same factor (its `JitterFactor` is 1.2) but waits for longer between attempts to
+/// client-go validates RenewDeadline against the same factor (its `JitterFactor` is 1.2) but waits longer between attempts to
 /// acquire: `wait.Jitter(RetryPeriod, 1.2)` is 1 to 2.2 times RetryPeriod.
 pub const JITTER_PERCENT: u32 = 120;
 
 const SHORTEST: Duration = Duration::from_secs(1);
 const ADVISED: std::ops::RangeInclusive<Duration> = Duration::from_secs(5)..=Duration::from_secs(60);
 
-/// The three durations of an election, checked.
+/// The three durations of leader election, validated.
 ///
-/// `RetryPeriod × 1.2 < RenewDeadline < LeaseDuration`: a leader gets to try more than once before its validity
-/// ends, and its validity ends before anyone else may take over. LeaseDuration is in whole seconds, because the wire
-/// truncates it and a truncated one would expire early.
+/// `RetryPeriod × 1.2 < RenewDeadline < LeaseDuration`: a leader can try more than once before its validity
+/// ends, and its validity ends before anyone else may take over. LeaseDuration is in whole seconds, because the API
+/// stores seconds, and a truncated LeaseDuration would expire early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timings {
     lease_duration: Duration,
@@ -24,21 +24,21 @@ pub struct Timings {
     retry_period: Duration,
 }
 
-/// Why a set of durations is refused. Each is fatal at start-up.
+/// Why the durations are refused. Each error is fatal at the start.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TimingError {
-    /// A duration under one second, or none.
+    /// A duration is shorter than one second.
     #[error("{name} is {} and has to be at least 1s; client-go's defaults are 15s, 10s and 2s", Seconds(*.value))]
     TooShort {
-        /// Which.
+        /// Which duration.
         name: &'static str,
-        /// What was given.
+        /// Its value.
         value: Duration,
     },
-    /// The wire has whole seconds only.
+    /// LeaseDuration is not in whole seconds, but the API stores whole seconds only.
     #[error("LeaseDuration is {}, but a Lease stores whole seconds; round it up to {}s", Seconds(*.0), .0.as_secs() + 1)]
     FractionalLeaseDuration(Duration),
-    /// A leader would believe in a Lease that others may already take.
+    /// RenewDeadline is not shorter than LeaseDuration: a leader would still act when others may already take the Lease.
     #[error(
         "RenewDeadline ({}) has to be shorter than LeaseDuration ({}), or a leader would act on while another takes \
          over; raise LeaseDuration or lower RenewDeadline", Seconds(*.renew_deadline), Seconds(*.lease_duration)
@@ -49,7 +49,7 @@ pub enum TimingError {
         /// As given.
         lease_duration: Duration,
     },
-    /// A leader would have one attempt at most.
+    /// RetryPeriod with its jitter is not shorter than RenewDeadline: a leader would have one attempt at most.
     #[error(
         "RetryPeriod ({}) with its jitter (x 1.2) has to be shorter than RenewDeadline ({}), or one slow renewal loses \
          the Lease; raise RenewDeadline or lower RetryPeriod", Seconds(*.retry_period), Seconds(*.renew_deadline)
@@ -62,21 +62,21 @@ pub enum TimingError {
     },
 }
 
-/// What is allowed but seldom wise.
+/// A setting that is allowed but usually not advisable.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TimingWarning {
-    /// Short Leases are lost to a slow API server or a busy node.
+    /// LeaseDuration is so short that a slow API server or a busy node can cause the loss of the Lease.
     Short(Duration),
-    /// Long Leases leave the work undone for long after a crash.
+    /// LeaseDuration is so long that the work is not done for a long time after a crash.
     Long(Duration),
 }
 
 impl Timings {
-    /// Checks the three durations.
+    /// Validates the three durations.
     ///
     /// # Errors
     ///
-    /// The first of the rules above that they break, with what to do.
+    /// The first rule that they violate; see [`TimingError`].
     pub fn new(
         lease_duration: Duration,
         renew_deadline: Duration,
@@ -108,12 +108,12 @@ impl Timings {
         Self::preset(15, 10, 2)
     }
 
-    /// 5 s, 3 s, 1 s: quick failover, for an API server that answers well.
+    /// 5 s, 3 s, 1 s: fast failover, for an API server that answers quickly.
     pub fn fast() -> Self {
         Self::preset(5, 3, 1)
     }
 
-    /// 60 s, 40 s, 10 s: little traffic, for work that may wait a minute.
+    /// 60 s, 40 s, 10 s: few requests, for work that can wait for a minute.
     pub fn lazy() -> Self {
         Self::preset(60, 40, 10)
     }
@@ -126,7 +126,7 @@ impl Timings {
         }
     }
 
-    /// How long everyone else waits, after they last saw the record change, before they take over.
+    /// How long other candidates wait, after they last saw the record change, before they take over.
     pub fn lease_duration(&self) -> Duration {
         self.lease_duration
     }
@@ -141,28 +141,27 @@ impl Timings {
         self.retry_period
     }
 
-    /// The longest that a request about a Lease may take: short enough that after one that hangs there is room for two
-    /// more before RenewDeadline.
+    /// The time limit of a request about a Lease. It is short enough that two more requests fit before RenewDeadline after one that hangs.
     pub fn request_timeout(&self) -> Duration {
         self.renew_deadline.saturating_sub(self.retry_period) / 3
     }
 
-    /// How soon a leader tries again after a request failed at once.
+    /// The delay before a leader retries after a request that failed immediately.
     pub fn hurried_retry(&self) -> Duration {
         self.retry_period / 4
     }
 
-    /// The stated bound: from the fault to the next valid holder.
+    /// The longest time from a fault to the next valid holder.
     pub fn takeover_bound(&self) -> Duration {
         self.lease_duration + self.retry_period
     }
 
-    /// RetryPeriod, stretched by up to a fifth; `roll` is a random number from 0 to 1.
+    /// RetryPeriod with jitter, extended by up to 20 %; `roll` is a random number from 0 to 1.
     pub fn jittered_retry(&self, roll: f64) -> Duration {
         self.retry_period.mul_f64(1.0 + 0.2 * roll.clamp(0.0, 1.0))
     }
 
-    /// What a careful operator would rather know.
+    /// Warnings about settings that are allowed but usually not advisable. Log them at the start.
     pub fn warnings(&self) -> Vec<TimingWarning> {
         if self.lease_duration < *ADVISED.start() {
             vec![TimingWarning::Short(self.lease_duration)]
@@ -185,12 +184,12 @@ impl fmt::Display for TimingWarning {
         match self {
             Self::Short(duration) => write!(
                 f,
-                "LeaseDuration is {}: under 5s a slow API server or a busy node is enough to lose the Lease",
+                "LeaseDuration is {}: under 5s, a slow API server or a busy node can cause the loss of the Lease",
                 Seconds(*duration)
             ),
             Self::Long(duration) => write!(
                 f,
-                "LeaseDuration is {}: after a crash nobody leads for that long; over 60s is seldom wanted",
+                "LeaseDuration is {}: after a crash there is no leader for that long; more than 60s is seldom useful",
                 Seconds(*duration)
             ),
         }

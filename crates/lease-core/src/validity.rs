@@ -1,13 +1,13 @@
-//! The span within which a leader may act.
+//! The time during which a leader may act.
 
 use std::time::Duration;
 
 use crate::rules;
 use crate::time::{Boottime, Monotonic, Now};
 
-/// How long a leader may act: until either clock reaches its end.
+/// Until when a leader may act: until the first of the two clocks reaches its end.
 ///
-/// Asked with a fresh clock reading each time; there is no flag that someone could be late to clear.
+/// Check it against a fresh clock reading each time. There is no flag that could be cleared too late.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Validity {
     end: Now,
@@ -24,7 +24,7 @@ impl Validity {
         Self { end }
     }
 
-    /// Without an end, for a process that has no rival.
+    /// Without an end, for a process without competitors.
     pub fn unlimited() -> Self {
         Self { end: Now { monotonic: Monotonic::MAX, boottime: Boottime::MAX } }
     }
@@ -34,7 +34,7 @@ impl Validity {
         self == Self::unlimited()
     }
 
-    /// Over since for ever.
+    /// A validity that is already over at any time.
     pub fn over() -> Self {
         Self { end: Now::default() }
     }
@@ -44,7 +44,7 @@ impl Validity {
         self.remaining(now).is_some()
     }
 
-    /// What is left at `now`; `None` once it is over.
+    /// The time that remains at `now`; `None` if it is over.
     pub fn remaining(self, now: Now) -> Option<Duration> {
         let monotonic = self.end.monotonic.duration_since(now.monotonic);
         let boottime = self.end.boottime.duration_since(now.boottime);
