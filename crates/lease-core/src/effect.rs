@@ -91,10 +91,10 @@ impl fmt::Display for EndReason {
         match self {
             Self::Lapsed => f.write_str("no renewal succeeded within RenewDeadline"),
             Self::Taken(Some(holder)) => write!(f, "the Lease names another holder, {holder}"),
-            Self::Taken(None) => f.write_str("someone took the holder out of the Lease"),
+            Self::Taken(None) => f.write_str("somebody removed the holder from the Lease"),
             Self::Vanished => f.write_str("the Lease was deleted"),
             Self::Released => f.write_str("released"),
-            Self::Abandoned => f.write_str("told to stop at once"),
+            Self::Abandoned => f.write_str("the caller ended the term"),
             Self::DrainTimeout => f.write_str("the work did not finish within the drain timeout"),
             Self::Rewound => f.write_str("the API server's history was rewound, as by an etcd restore"),
         }

@@ -1,4 +1,4 @@
-//! Events on the Lease, in the words of client-go.
+//! Events about the Lease, with the same messages as client-go's.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,12 +15,12 @@ use crate::identity::Identity;
 use crate::name::{LeaderElectionId, LeaseName};
 use crate::revision::Revision;
 
-/// What may come of a Lease's name in the event's own, which ends with a point and 16 hexadecimal digits.
+/// The maximum length of the Lease's name in the name of the event, which ends with a dot and 16 hexadecimal digits.
 const LONGEST_PART: usize = 253 - 17;
 
-/// Leaves "… became leader" and "… stopped leading" on Leases, for `kubectl events --for lease/NAME`.
+/// Writes the events "… became leader" and "… stopped leading", for `kubectl events --for lease/NAME`.
 ///
-/// One event each, created and never patched: an event that is folded into an earlier one loses its place in the story.
+/// Each is a new event and never a patch of an earlier one, so that the order of events stays visible.
 #[derive(Clone)]
 pub(super) struct Announcer {
     pub(super) client: kube::Client,
@@ -33,7 +33,7 @@ pub(super) struct Announcer {
 }
 
 impl Announcer {
-    /// `what` is "became leader" or "stopped leading". An event that cannot be written is no reason not to lead.
+    /// `what` is "became leader" or "stopped leading". If the event cannot be written, that is only logged.
     pub(super) async fn announce(self, lease: LeaseName, revision: Option<Revision>, what: &'static str) {
         let api: Api<Event> = Api::namespaced(self.client.clone(), &self.namespace);
         let event = self.event(&lease, revision, what, self.clock.wall());

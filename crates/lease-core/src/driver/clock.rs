@@ -1,4 +1,4 @@
-//! The clocks of this machine, behind a seam for simulation.
+//! The clocks of this machine, behind a trait for simulations.
 
 use std::fmt;
 use std::time::Duration;
@@ -10,15 +10,15 @@ use rustix::time::{ClockId, clock_gettime};
 
 use crate::time::{Boottime, Monotonic, Now};
 
-/// Where the driver takes the time from. A simulation brings its own, one per replica.
+/// The source of time for the driver. A simulation implements its own, one per replica.
 pub trait Clock: fmt::Debug + Send + Sync + 'static {
     /// Both monotonic clocks.
     fn now(&self) -> Now;
 
-    /// The wall clock, for what people read.
+    /// The wall clock, for times that people read.
     fn wall(&self) -> Timestamp;
 
-    /// Ready once `span` has passed on `CLOCK_MONOTONIC`.
+    /// Resolves when `span` has passed on `CLOCK_MONOTONIC`.
     fn sleep(&self, span: Duration) -> BoxFuture<'static, ()>;
 }
 

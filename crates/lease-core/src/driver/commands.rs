@@ -1,4 +1,4 @@
-//! What the handles of an election ask of its task.
+//! The commands that a handle sends to the task of its candidate.
 
 use std::time::Duration;
 
@@ -11,10 +11,10 @@ use crate::identity::Identity;
 use crate::metadata::InvalidMetadata;
 use crate::revision::Revision;
 
-/// Answers whoever asked for annotations.
+/// Answers a request for annotations.
 pub(super) type AnnotationReply = oneshot::Sender<Result<Revision, AnnotateError>>;
 
-/// What a candidate's task is asked to do.
+/// A command for the task of a candidate.
 #[derive(Debug)]
 pub(super) enum Command {
     AcquireDelay(Duration),
@@ -23,11 +23,11 @@ pub(super) enum Command {
     StepDown(Option<Identity>),
     Abandon,
     Annotate(AnnotationChanges, AnnotationReply),
-    /// Give everything up. What runs is drained and joined first; the Lease is released if that works out within this time.
+    /// Shut down. The work is drained and joined first. Then the Lease is released, if that succeeds within this time.
     Shutdown(Duration),
 }
 
-/// Sends annotations from the work under a Lease to its candidate. Weak: the work must not keep the candidate alive.
+/// Sends annotations from the work to its candidate. The reference is weak, because the work must not keep the candidate alive.
 #[derive(Clone, Debug)]
 pub(super) struct AnnotationSender(mpsc::WeakUnboundedSender<Command>);
 
@@ -45,19 +45,19 @@ impl AnnotationSender {
     }
 }
 
-/// Why annotations were not written, or not certainly.
+/// Why annotations were not written, or may not have been written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AnnotateError {
     /// This process does not hold the Lease, or lost it before the annotations were certain to have been written.
     #[error(
-        "this replica does not hold the Lease, so what it wanted to note there was not, or not certainly, written"
+        "the annotations may not have been written, because this replica does not hold the Lease or has lost it"
     )]
     NotLeading,
-    /// No API server would take them. To ask again is of no use.
+    /// The annotations are invalid. A retry does not help.
     #[error(transparent)]
     Invalid(#[from] InvalidMetadata),
-    /// The API server refused them ([`RequestError::Rejected`]), or several writes that carried them failed. The Lease is
+    /// The API server refused them ([`RequestError::Rejected`]), or several writes with them have failed. The Lease is
     /// renewed without them.
-    #[error("what was to be noted on the Lease was not, or not certainly, written: {0}")]
+    #[error("the annotations may not have been written to the Lease: {0}")]
     NotWritten(#[source] RequestError),
 }

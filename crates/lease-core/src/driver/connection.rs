@@ -1,15 +1,15 @@
-//! How the API server is reached.
+//! How to connect to the API server.
 
 use tokio::runtime::Handle;
 
 use super::transport::transport;
 
-/// How the API server is reached.
+/// How to connect to the API server.
 #[derive(Clone)]
 pub enum Connection {
-    /// By a client of the elections' own, made for Lease traffic. The usual way.
+    /// With a new client that is used for Lease traffic only. This is the usual way.
     Config(Box<kube::Config>),
-    /// By a client that is given. For simulations; it must not retry by itself.
+    /// With an existing client, for simulations. It must not retry by itself.
     Client(kube::Client),
 }
 
@@ -25,8 +25,8 @@ impl From<kube::Client> for Connection {
     }
 }
 
-/// The client is made on the Lease runtime, where its connections are to live, and does not retry by itself: kube would
-/// repeat a write minutes later, honouring Retry-After, when it may long be wrong.
+/// The client is created on the Lease runtime, on which its connections run. It does not retry by itself: kube honours Retry-After, and would
+/// repeat a write minutes later, when it may no longer be valid.
 pub(super) async fn connect(connection: Connection, runtime: &Handle) -> kube::Result<kube::Client> {
     match connection {
         Connection::Client(client) => Ok(client),

@@ -1,4 +1,4 @@
-//! Everything that the elections of one process share.
+//! What all candidates of a process share.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,32 +34,32 @@ use crate::elector::{Elector, State};
 use crate::identity::Identity;
 use crate::name::LeaseName;
 
-/// Why elections cannot begin. Each is fatal.
+/// Why leader election could not be started. Each error is fatal.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// No thread for Lease traffic.
-    #[error("no thread for Lease traffic could be started: {0}; look at the limits of this container")]
+    /// The thread for Lease traffic could not be started.
+    #[error("the thread for Lease traffic could not be started: {0}; check the limits of this container")]
     Thread(#[source] std::io::Error),
     /// See [`InvalidOption`].
     #[error(transparent)]
     Option(#[from] InvalidOption),
-    /// No client.
-    #[error("no client could be made from the kubeconfig or the service account: {0}")]
+    /// The client could not be created.
+    #[error("no client could be created from the kubeconfig or the service account: {0}")]
     Client(#[source] kube::Error),
 }
 
-/// All elections of one process: a thread, a client and a watch that its [`Candidate`]s share. Cheap to clone. They end with the last
+/// The leader elections of a process: a thread, a client and a watch that all its [`Candidate`]s share. Cheap to clone. It ends with the last
 /// clone.
 ///
 /// ```compile_fail
 /// #![deny(unused_must_use)]
 /// # async fn forgets(config: kube::Config, options: lease_core::ElectionsOptions) -> Result<(), lease_core::StartError> {
-/// lease_core::Elections::start(config, options).await?; // dropped at once, so nothing contends
+/// lease_core::Elections::start(config, options).await?; // dropped at once, so there is no candidate
 /// # Ok(())
 /// # }
 /// ```
 #[derive(Clone)]
-#[must_use = "elections end when their last handle is dropped, and every candidate with them; keep one for as long as the process contends"]
+#[must_use = "elections and their candidates end when the last handle is dropped; keep one for as long as the process contends"]
 pub struct Elections {
     inner: Arc<Inner>,
 }
@@ -76,11 +76,11 @@ struct Inner {
 }
 
 impl Elections {
-    /// Begins. To be called inside a tokio runtime: that is where [`Work`] will run.
+    /// Starts leader election. Must be called within a tokio runtime, on which [`Work`] will run.
     ///
     /// # Errors
     ///
-    /// An option is not what the API server or the protocol allows, or no client could be made of the connection.
+    /// If an option is invalid, or if no client could be created; see [`StartError`].
     pub async fn start(
         connection: impl Into<Connection>,
         options: ElectionsOptions,
@@ -131,7 +131,7 @@ impl Elections {
             Arc::clone(&clock),
             Arc::clone(&journal),
         );
-        // Without election there are no Leases to watch, and perhaps no permission to.
+        // Without leader election there are no Leases to watch, and the process may not have the right to watch them.
         let watching = guarded("the watch on Leases", watching.boxed());
         let watch_task = options.leader_election.then(|| runtime.handle().spawn(watching).abort_handle());
         let common = Arc::new(Common {
@@ -153,7 +153,7 @@ impl Elections {
         Ok(Self { inner: Arc::new(inner) })
     }
 
-    /// Contends for the un-suffixed Lease, and runs `work` whenever this process holds it.
+    /// Contends for the Lease without a suffix, and runs `work` whenever this process holds it.
     pub fn lead<F>(&self, work: impl Fn(Term) -> F + Send + Sync + 'static) -> Candidate
     where
         F: Future<Output = ()> + Send + 'static,
@@ -165,7 +165,7 @@ impl Elections {
     ///
     /// # Errors
     ///
-    /// [`InvalidOption`] where the options hold what the API server would refuse with each write of the Lease.
+    /// [`InvalidOption`] if the options contain labels, annotations or an owner that the API server would refuse.
     pub fn candidate(
         &self,
         lease: LeaseName,
@@ -230,12 +230,12 @@ impl Elections {
         self.inner.runtime.handle().spawn(ending_the_process_on_panic("a candidate", on_overrun, task))
     }
 
-    /// All Leases of this operator, as the watch last showed them.
+    /// All Leases of this operator, in the state that the watch has shown last.
     pub fn leases(&self) -> LeaseView {
         self.inner.common.lease_watch.view()
     }
 
-    /// Requests about Leases, with consistent reads.
+    /// An API for requests about Leases, with consistent reads.
     pub fn client(&self) -> LeaseApi {
         self.inner.common.api.clone()
     }
@@ -245,27 +245,27 @@ impl Elections {
         &self.inner.options.identity
     }
 
-    /// What the elections were started with.
+    /// The options that the elections were started with.
     pub fn options(&self) -> &ElectionsOptions {
         &self.inner.options
     }
 
-    /// How often the API server's history was found to be rewound (etcd was restored from a backup), now and with every change.
+    /// How often it was detected that the API server's history was rewound (etcd was restored from a backup), now and after every change.
     ///
-    /// All terms of this process have ended by then, and the watch on the Leases begins anew. Whatever else of the process keeps
-    /// what it once saw (caches, watches of its own) has to begin anew as well: it may have seen what never happened, and a
-    /// watch goes on from a version that another state has now.
+    /// At that time all terms of this process have ended, and the watch on the Leases is restarted. Restart your own caches and
+    /// watches as well: they may contain states that no longer exist, and a watch would continue from a version that
+    /// now belongs to another state.
     pub fn rewinds(&self) -> watch::Receiver<u64> {
         self.inner.common.lease_watch.watch_rewinds()
     }
 
-    /// How Lease traffic fares.
+    /// The health of the Lease traffic.
     pub fn health(&self) -> Health {
         let common = &self.inner.common;
         self.inner.journal.health(common.clock.now().monotonic, common.lease_watch.is_healthy())
     }
 
-    /// Ends the shared parts, once the last events are written, or after one request timeout. Shut the candidates down
+    /// Stops the shared parts after the last events have been written, or after one request timeout. Shut down the candidates
     /// first.
     pub async fn shutdown(&self) {
         self.shutdown_within(self.inner.options.timings.request_timeout()).await;

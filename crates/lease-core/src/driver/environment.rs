@@ -1,4 +1,4 @@
-//! What a Pod is told about itself.
+//! Settings from the environment of a Pod.
 
 use std::path::Path;
 
@@ -7,37 +7,37 @@ use crate::installation::Installation;
 
 const NAMESPACE_FILE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
 
-/// Where a process is that runs in no Pod.
+/// The installation of a process that does not run in a Pod.
 const OUTSIDE: &str = "outside-of-the-cluster";
 
-/// This process cannot tell where, or who, it is.
+/// The environment does not contain the namespace or the identity.
 #[derive(Debug, thiserror::Error)]
 pub enum EnvironmentError {
-    /// Neither the environment nor a service account names a namespace.
+    /// Neither the environment nor a service account contains a namespace.
     #[error(
         "LeaderElectionNamespace is not set, POD_NAMESPACE is empty and there is no service account in this \
          container; set POD_NAMESPACE by the Downward API (metadata.namespace), or LeaderElectionNamespace"
     )]
     NoNamespace,
-    /// Neither POD_NAME nor a hostname.
+    /// There is neither POD_NAME nor a hostname.
     #[error(transparent)]
     NoIdentity(#[from] EmptyIdentity),
 }
 
-/// LeaderElectionNamespace's default: POD_NAMESPACE, else the namespace of the mounted service account.
+/// The default of LeaderElectionNamespace: POD_NAMESPACE, otherwise the namespace of the mounted service account.
 ///
 /// # Errors
 ///
-/// POD_NAMESPACE is not set, and no service account is mounted.
+/// If POD_NAMESPACE is not set and no service account is mounted.
 pub fn namespace_from_env() -> Result<String, EnvironmentError> {
     namespace(std::env::var("POD_NAMESPACE").ok(), Path::new(NAMESPACE_FILE))
 }
 
-/// `<POD_NAME or hostname>_<uuid>`.
+/// A new identity, `<POD_NAME or hostname>_<uuid>`.
 ///
 /// # Errors
 ///
-/// The machine has no name, and POD_NAME is not set.
+/// If POD_NAME is not set and the machine has no hostname.
 #[expect(clippy::disallowed_methods, reason = "an identity has to be unique, and this is where it is made")]
 pub fn identity_from_env() -> Result<Identity, EnvironmentError> {
     let pod = std::env::var("POD_NAME").ok().filter(|name| !name.trim().is_empty());
@@ -45,9 +45,9 @@ pub fn identity_from_env() -> Result<Identity, EnvironmentError> {
     Ok(Identity::of_pod(&pod, &uuid::Uuid::new_v4().to_string())?)
 }
 
-/// The Pod's namespace; and for all processes that run in no Pod the same name, `outside-of-the-cluster`. So somebody's
-/// laptop is not taken for a replica of what runs in the cluster. Two installations in one namespace have to be told apart
-/// by a name that is given.
+/// The Pod's namespace, or `outside-of-the-cluster` for a process that does not run in a Pod. So a process on a
+/// laptop is not treated as a replica of the installation in the cluster. If there are two installations in one namespace, set their names
+/// explicitly.
 pub fn installation_from_env() -> Installation {
     let namespace = namespace(std::env::var("POD_NAMESPACE").ok(), Path::new(NAMESPACE_FILE)).ok();
     installation(namespace)

@@ -1,21 +1,21 @@
-//! The gate: what makes a [`kube::Client`] stop sending the moment its term is over. [`Term::client`] is built on it.
+//! The gate: a [`kube::Client`] that refuses to send as soon as its term is over. [`Term::client`] is built on it.
 //!
-//! What it does, per request:
+//! For each request it
 //!
-//! 1. reads the clock and refuses with [`GateClosed`] if validity is over;
-//! 2. adds the server-side `timeout` that is left to the holder (watches and other long-running requests excepted).
-//!    The server counts it from receipt, and a request that it answers with 504 may still land: a help, not a proof;
-//! 3. stops waiting for the answer when validity ends, or when the request's own time limit is over;
-//! 4. notes each write whose fate nobody learns, since the Lease is not released while it may land;
+//! 1. reads the clock, and refuses with [`GateClosed`] if the validity is over;
+//! 2. sets the server-side `timeout` to the remaining validity (except for watches and other long-running requests).
+//!    The server counts it from receipt, and a request that is answered with 504 may still be applied, so this helps but guarantees nothing;
+//! 3. stops waiting for the answer when the validity ends, or when the request's own time limit is over;
+//! 4. records each write whose result is unknown, because the Lease is not released while it may still be applied;
 //! 5. reads the clock again in the lowest layer that kube lets us add, behind the queue in front of the connection and before
-//!    each step that could be the one to hand the request to a connection.
+//!    each step that could hand the request to a connection.
 //!
-//! What remains possible until the API server itself fences: between that last look at the clock and the packet there are
-//! still some instructions, the task that owns the connection, and the network. If the process is paused exactly there, or
-//! the request is held up there for longer than LeaseDuration − RenewDeadline, it can be accepted after another
-//! replica has taken over: one request for each task that was sending, and no more, since the next one is checked again.
+//! The API server does not fence, so one case remains possible. Between the last check of the clock and the sending of the packet there are
+//! some instructions, the task that owns the connection, and the network. If the process is paused exactly there, or
+//! the request is delayed there for longer than LeaseDuration − RenewDeadline, it can be accepted after another
+//! replica has taken over. This affects at most one request per sending task, because the next request is checked again.
 //!
-//! kube's own retries (429, 503, 504, honouring Retry-After) are left out below the gate: a retry must pass the
+//! kube's own retries (429, 503, 504, honouring Retry-After) are disabled below the gate, because a retry must pass the
 //! gate again.
 
 mod deadline;
@@ -33,10 +33,10 @@ pub use self::pool::{ClientPool, PoolError};
 use super::term::Term;
 use crate::rules;
 
-/// The term under which a request was to be sent is over, so it was not sent, or its answer was not waited for.
+/// The term of a request is over, so the request was not sent, or its answer was not awaited.
 #[derive(Debug, thiserror::Error)]
 pub enum GateClosed {
-    /// Certainly not sent.
+    /// The request was certainly not sent.
     #[error(
         "{method} {path} was not sent: this replica no longer holds {lease}; its next holder will reconcile"
     )]
@@ -45,32 +45,32 @@ pub enum GateClosed {
         method: String,
         /// The path, without its query.
         path: String,
-        /// The Lease that gave the authority.
+        /// The Lease of the term.
         lease: String,
     },
-    /// Sent while valid; nobody can tell here whether it landed.
+    /// The request was sent while the term was valid. It is unknown whether it was applied.
     #[error(
-        "{method} {path} was sent, but the hold on {lease} ended before the answer came; it may have landed"
+        "{method} {path} was sent, but {lease} was lost before the answer came; the request may have been applied"
     )]
     Unanswered {
         /// The HTTP method.
         method: String,
         /// The path, without its query.
         path: String,
-        /// The Lease that gave the authority.
+        /// The Lease of the term.
         lease: String,
     },
 }
 
 impl Term {
-    /// A client that works only while this term is valid, for every request of the work: it refuses to send afterwards, stops
-    /// waiting for answers, and announces its writes. See [`GateClosed`] for its errors.
+    /// A client for all requests of the work. It works only while this term is valid: afterwards it refuses to send and stops
+    /// waiting for answers. It announces its writes. See [`GateClosed`] for its errors.
     pub fn client(&self, pool: &ClientPool) -> kube::Client {
         pool.gated(self)
     }
 }
 
-/// Sends a request while the term lasts. Its sender may be aborted at any await: then a write counts as given up on.
+/// Sends a request while the term is valid. The caller may be aborted at any await; then a write counts as unanswered.
 async fn send(base: Client, term: Term, mut request: Request<Body>) -> Result<Response<Body>, BoxError> {
     let named = Named::of(&request);
     let remaining = term.may_send_for().ok_or_else(|| named.not_sent(&term))?;
@@ -82,7 +82,7 @@ async fn send(base: Client, term: Term, mut request: Request<Body>) -> Result<Re
         Some(term.announce_write().ok_or_else(|| named.not_sent(&term))?)
     };
     tokio::select! {
-        // The end comes first: on waking from a pause, the request must not be sent by the poll that looks for its answer.
+        // The end is checked first: after a pause of the process, polling for the answer must not send the request.
         biased;
         () = term.sending_ends() => Err(named.unanswered(&term).into()),
         answer = base.send(request) => {
@@ -95,7 +95,7 @@ async fn send(base: Client, term: Term, mut request: Request<Body>) -> Result<Re
     }
 }
 
-/// What a request was, for messages.
+/// The method and path of a request, for messages.
 struct Named {
     method: Method,
     path: String,

@@ -1,4 +1,4 @@
-//! Tasks that elections cannot do without.
+//! Tasks without which leader election does not work.
 
 use std::panic::AssertUnwindSafe;
 
@@ -6,15 +6,15 @@ use futures::FutureExt;
 
 use super::options::OnOverrun;
 
-/// Runs a task that elections cannot do without. Where it panics, Leases would be renewed for work that nobody watches over, or be kept
-/// without end, so the process ends as on an overrun.
+/// Runs a task without which leader election does not work. After a panic of such a task, Leases could be renewed for unsupervised work, or never be
+/// released, so the process ends, as on an overrun.
 pub(super) async fn ending_the_process_on_panic(
     what: &'static str,
     on_overrun: OnOverrun,
     task: impl Future<Output = ()>,
 ) {
     if AssertUnwindSafe(task).catch_unwind().await.is_err() {
-        on_overrun.act(&format!("{what} has panicked, which is a bug; this process has to end, as it can no longer keep its Leases"));
+        on_overrun.act(&format!("{what} has panicked, which is a bug; this process must end, because it can no longer manage its Leases"));
     }
 }
 

@@ -1,4 +1,4 @@
-//! What is wrong at the moment, in sentences.
+//! Current problems with Lease requests, as sentences for people.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -25,24 +25,24 @@ impl fmt::Display for Problem {
     }
 }
 
-/// How Lease traffic fares.
+/// The health of the Lease traffic.
 #[derive(Clone, Debug)]
 pub struct Health {
-    /// What the API server keeps refusing, such as for want of RBAC.
+    /// Requests that the API server keeps refusing, for example because of missing rights.
     pub problems: Vec<Problem>,
-    /// How long ago anything came from the API server. A replica that hears nothing for longer than LeaseDuration is a
-    /// zombie, however alive it looks.
+    /// The time since the last response from the API server. A replica without a response for longer than LeaseDuration cannot do its
+    /// work, even if its process runs.
     pub silent_for: Duration,
-    /// Why the last request got no answer; `None` if it got one.
+    /// Why the last request was not answered; `None` if it was.
     pub unanswered: Option<String>,
-    /// Whether the watch is known to be live.
+    /// Whether the watch is known to work.
     pub watch_is_live: bool,
-    /// How often the API server's history was found to be rewound since the start: etcd was restored from a backup. For
+    /// How often, since the start, it was detected that etcd was restored from a backup. For
     /// LeaseDuration after each, `problems` says so.
     pub rewinds: u64,
 }
 
-/// Collects what requests met with. A verb's problem is over when that verb succeeds.
+/// Collects the results of requests. The problem of a verb is over when a request with that verb succeeds.
 #[derive(Debug, Default)]
 pub(super) struct Journal {
     inner: Mutex<Entries>,
@@ -51,7 +51,7 @@ pub(super) struct Journal {
 #[derive(Debug, Default)]
 struct Entries {
     problems: BTreeMap<(&'static str, &'static str), Problem>,
-    /// That history was rewound, and until when nothing is acquired for it.
+    /// The problem that history was rewound, and until when no Lease is acquired because of it.
     rewound: Option<(Problem, Monotonic)>,
     rewinds: u64,
     last_contact: Monotonic,
@@ -64,7 +64,7 @@ impl Journal {
         inner.last_contact = inner.last_contact.max(now);
     }
 
-    /// Notes the outcome of a request. Says it in the log when a problem begins and when it ends.
+    /// Records the result of a request. Logs when a problem begins and when it ends.
     pub(super) fn note<T>(
         &self,
         verb: &'static str,
@@ -87,7 +87,7 @@ impl Journal {
             }
             Err(RequestError::Rejected { code, message, .. }) => {
                 inner.last_contact = inner.last_contact.max(now);
-                // Overload passes by itself; what else is rejected stays so until someone acts.
+                // Overload ends by itself; any other rejection stays until somebody fixes its cause.
                 if *code != 429 {
                     let problem = Problem { sentence: sentence(verb, resource, namespace, *code, message) };
                     let known = inner.problems.insert((resource, verb), problem.clone());
@@ -113,8 +113,8 @@ impl Journal {
         let problem = Problem {
             sentence: format!(
                 "the API server's history was rewound, as by an etcd restore: lease {lease} is at version {}, and was at {} before; \
-                 whatever this replica held or knew is void, and it takes no Lease for {} s (LeaseDuration); if this repeats itself, \
-                 restart all API servers, which a restore requires",
+                 all terms of this replica have ended, and it takes no Lease for {} s (LeaseDuration); if this happens again, \
+                 restart all API servers, as is required after a restore",
                 read.version,
                 known.version,
                 wait.as_secs()
@@ -146,10 +146,8 @@ impl Journal {
 fn sentence(verb: &str, resource: &str, namespace: &str, code: u16, message: &str) -> String {
     let advice = match code {
         403 => return missing_right(verb, resource, Some(namespace), message),
-        401 => {
-            "; renew the credentials that this process goes by: its service account's token, or its kubeconfig"
-        }
-        404 => "; create the namespace, or name one that exists",
+        401 => "; renew the credentials of this process: the token of its service account, or its kubeconfig",
+        404 => "; create the namespace, or use an existing one",
         _ => "",
     };
     format!(
@@ -157,8 +155,10 @@ fn sentence(verb: &str, resource: &str, namespace: &str, code: u16, message: &st
     )
 }
 
-/// In one sentence, which right is missing (verb, resource as `plural.group`, namespace or `None` for all of them,
-/// account), and how to grant it. `message` is that of the API server's answer 403, which names the account.
+/// A sentence that says which right is missing, for which account, and how to grant it.
+///
+/// `resource` is of the form `plural.group`, `namespace` is `None` for all namespaces, and `message` is the message of the
+/// API server's 403, which names the account.
 pub fn missing_right(verb: &str, resource: &str, namespace: Option<&str>, message: &str) -> String {
     let account = message.split_once("User \"").and_then(|(_, rest)| rest.split('"').next());
     let account = account.unwrap_or("this account");

@@ -1,4 +1,4 @@
-//! Requests about Leases: each with a timeout, none retried behind our back.
+//! Requests about Leases, each with a timeout and without hidden retries.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::revision::Revision;
 
 pub(super) const LEASES: &str = "leases.coordination.k8s.io";
 
-/// The Leases of one namespace. Reads are consistent; a request takes at most
+/// An API for the Leases of one namespace. Reads are consistent. A request takes at most
 /// [`Timings::request_timeout`](crate::Timings::request_timeout).
 #[derive(Clone, Debug)]
 pub struct LeaseApi {
@@ -40,11 +40,11 @@ impl LeaseApi {
         Self { api, namespace: namespace.to_owned(), timeout, election_keys, journal, clock }
     }
 
-    /// Reads one Lease; `None` where there is none.
+    /// Reads one Lease; `None` if it does not exist.
     ///
     /// # Errors
     ///
-    /// The API server refused, or did not answer in time.
+    /// If the API server refused the request, or did not answer in time.
     pub async fn get(&self, name: &LeaseName) -> Result<Option<Lease>, RequestError> {
         match self.bounded("get", self.api.get(name.as_str())).await {
             Ok(lease) => Ok(Some(lease)),
@@ -57,40 +57,40 @@ impl LeaseApi {
     ///
     /// # Errors
     ///
-    /// The API server refused, or did not answer in time.
+    /// If the API server refused the request, or did not answer in time.
     pub async fn list(&self) -> Result<Vec<Lease>, RequestError> {
         let params = ListParams::default().labels(&self.election_keys.selector());
         Ok(self.bounded("list", self.api.list(&params)).await?.items)
     }
 
-    /// Creates a Lease, marked as one of this operator's.
+    /// Creates a Lease with the labels and annotations of this operator.
     ///
     /// # Errors
     ///
-    /// [`RequestError::Conflict`] if there is one of this name; else the API server refused, or did not answer in time, and then nobody knows
-    /// whether the Lease was created.
+    /// [`RequestError::Conflict`] if a Lease of this name exists. Otherwise the API server refused the request, or did not answer in time; then it is
+    /// unknown whether the Lease was created.
     pub async fn create(&self, mut lease: Lease) -> Result<Lease, RequestError> {
         self.election_keys.put_on(&mut lease);
         self.bounded("create", self.api.create(&PostParams::default(), &lease)).await
     }
 
-    /// Replaces a Lease that is still in the state that `lease.metadata` names by uid and resourceVersion.
+    /// Replaces a Lease if it still has the uid and resourceVersion in `lease.metadata`.
     ///
     /// # Errors
     ///
-    /// [`RequestError::Conflict`] if it is in another state, [`RequestError::NotFound`] if it is gone; else the API server refused, or did not
-    /// answer in time, and then nobody knows whether the Lease was replaced.
+    /// [`RequestError::Conflict`] if it has changed, [`RequestError::NotFound`] if it does not exist. Otherwise the API server refused the request, or did not
+    /// answer in time; then it is unknown whether the Lease was replaced.
     pub async fn update(&self, lease: &Lease) -> Result<Lease, RequestError> {
         let name = lease.metadata.name.as_deref().unwrap_or_default();
         self.bounded("update", self.api.replace(name, &PostParams::default(), lease)).await
     }
 
-    /// Deletes a Lease that is still in this state.
+    /// Deletes a Lease if it is still in this state.
     ///
     /// # Errors
     ///
-    /// [`RequestError::Conflict`] if it is in another state, [`RequestError::NotFound`] if it is gone; else the API server refused, or did not
-    /// answer in time, and then nobody knows whether the Lease was deleted.
+    /// [`RequestError::Conflict`] if it has changed, [`RequestError::NotFound`] if it does not exist. Otherwise the API server refused the request, or did not
+    /// answer in time; then it is unknown whether the Lease was deleted.
     pub async fn delete(&self, name: &LeaseName, revision: &Revision) -> Result<(), RequestError> {
         let preconditions = Preconditions {
             uid: Some(revision.uid.0.clone()),
@@ -100,7 +100,7 @@ impl LeaseApi {
         self.bounded("delete", self.api.delete(name.as_str(), &params)).await.map(drop)
     }
 
-    /// Where the Leases are.
+    /// The namespace of the Leases.
     pub fn namespace(&self) -> &str {
         &self.namespace
     }
@@ -119,7 +119,7 @@ impl LeaseApi {
     }
 }
 
-/// Waits for an answer, no longer than the timeout, and notes what came of it.
+/// Waits for an answer, no longer than the timeout, and records the result.
 pub(super) async fn bounded<T>(
     journal: &Journal,
     clock: &dyn Clock,

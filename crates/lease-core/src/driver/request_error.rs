@@ -4,27 +4,27 @@ use std::time::Duration;
 
 use crate::rules::answer_tells_of_a_write;
 
-/// Why a request failed, by what it means for the one who asked.
+/// Why a request failed, classified by what that means for the caller.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RequestError {
-    /// The object is not in the state that the request named (409). Not carried out.
-    #[error("somebody else was faster: the Lease is not in the expected state any more")]
+    /// The object has changed, or exists already (409). The request was not carried out.
+    #[error("the Lease is no longer in the expected state, because another client has changed it")]
     Conflict,
-    /// There is no such object. Not carried out.
+    /// There is no such object (404). The request was not carried out.
     #[error("there is no such Lease")]
     NotFound,
-    /// The API server said no. Not carried out.
+    /// The API server refused the request. It was not carried out.
     #[error("the API server refused the request ({code}): {message}")]
     Rejected {
         /// The HTTP status.
         code: u16,
-        /// What it said.
+        /// The message of the API server.
         message: String,
-        /// When it wants to be asked again.
+        /// The server's Retry-After.
         retry_after: Option<Duration>,
     },
-    /// No answer, or one that does not tell. It may have been carried out, and may yet be.
-    #[error("nobody can tell whether the request was carried out: {0}")]
+    /// There was no answer, or the answer does not say whether the request was carried out. It may still be carried out later.
+    #[error("it is unknown whether the request was carried out: {0}")]
     Unknown(String),
 }
 

@@ -1,14 +1,14 @@
-//! Where Lease traffic runs.
+//! The runtime of the Lease traffic.
 
 use std::thread;
 
 use tokio::runtime::{Builder, Handle};
 use tokio_util::sync::CancellationToken;
 
-/// Where Lease traffic runs.
+/// The runtime on which Lease traffic runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LeaseRuntime {
-    /// A thread with a runtime of its own, so that a reconciler that hogs the user's runtime cannot hold up a renewal.
+    /// A separate thread with its own runtime, so that a reconciler that blocks the user's runtime cannot delay a renewal.
     #[default]
     Dedicated,
     /// The runtime of the caller, for simulations.
@@ -33,7 +33,7 @@ impl RunningRuntime {
         let stopped = stop.clone();
         thread::Builder::new().name("leases".to_owned()).spawn(move || {
             runtime.block_on(stopped.cancelled());
-            // Requests that nobody waits for any more are not worth waiting for.
+            // Does not wait for requests that are still in progress.
             runtime.shutdown_background();
         })?;
         Ok(Self { handle, stop })

@@ -1,4 +1,4 @@
-//! One continuous holding of one Lease, as those see it who work under it.
+//! The term: one continuous holding of a Lease, from the point of view of the work.
 
 use std::fmt;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use crate::revision::{FencingToken, Revision};
 use crate::time::{Monotonic, Now};
 use crate::validity::Validity;
 
-/// One continuous holding of one Lease by this process. Cheap to clone; a clone kept beyond the end only says that it is
+/// One continuous holding of a Lease by this process. Cheap to clone. After the end of the term, every clone says that it is
 /// over.
 #[derive(Clone)]
 pub struct Term {
@@ -69,22 +69,22 @@ impl Term {
         }
     }
 
-    /// Which Lease.
+    /// The name of the Lease.
     pub fn lease(&self) -> &LeaseName {
         &self.shared.lease
     }
 
-    /// Who holds it: this process.
+    /// The identity of the holder, which is this process.
     pub fn identity(&self) -> &Identity {
         &self.shared.identity
     }
 
-    /// Larger than that of every earlier holder of this Lease.
+    /// The fencing token. It is larger than that of every earlier holder of this Lease.
     pub fn token(&self) -> FencingToken {
         self.shared.token
     }
 
-    /// When the machine decided to send the request by which the Lease was acquired, at the latest: validity counts from
+    /// An instant not later than the sending of the request that acquired the Lease. The validity counts from
     /// then.
     pub fn acquisition_sent(&self) -> Now {
         self.shared.sent
@@ -95,22 +95,22 @@ impl Term {
         self.remaining().is_some()
     }
 
-    /// How much longer this process may act if no renewal succeeds; `None` once it is over.
+    /// How much longer this process may act if no further renewal succeeds; `None` if the term is over.
     pub fn remaining(&self) -> Option<Duration> {
         self.validity().remaining(self.shared.clock.now())
     }
 
-    /// Until when this process may act, as things stand.
+    /// Until when this process may act if no further renewal succeeds.
     pub fn validity(&self) -> Validity {
         *self.shared.validity.borrow()
     }
 
-    /// Every extension of the validity, and its end ([`Validity::over`]).
+    /// Changes of the validity: every extension, and its end ([`Validity::over`]).
     pub fn renewals(&self) -> watch::Receiver<Validity> {
         self.shared.validity.subscribe()
     }
 
-    /// Ready once the validity is over.
+    /// Resolves when the validity is over.
     pub async fn ended(&self) {
         let mut renewals = self.renewals();
         while let Some(remaining) = self.remaining() {
@@ -121,40 +121,40 @@ impl Term {
         }
     }
 
-    /// Whether nothing new should be begun: the Lease is about to be given up, or lost.
+    /// Whether the work should not begin anything new, because the Lease is about to be released or was lost.
     pub fn is_draining(&self) -> bool {
         self.shared.drain.is_cancelled()
     }
 
-    /// Ready when nothing new should be begun. Finish what runs, and return.
+    /// Resolves when the work should not begin anything new. Finish what is in progress, and return.
     pub async fn draining(&self) {
         self.shared.drain.cancelled().await;
     }
 
-    /// Ties a future to the term: the Lease is given up only after it was dropped, and is not renewed while it blocks its
-    /// thread for longer than RetryPeriod. It is not cancelled by this; that is for the one who polls it.
+    /// Ties a future to the term: the Lease is released only after the future has been dropped, and it is not renewed while the future blocks its
+    /// thread for longer than RetryPeriod. This does not cancel the future; that is up to the caller.
     pub fn track<F: Future>(&self, future: F) -> Tracked<F> {
         Tracked::new(future, &self.shared.watchdog, self.shared.tracker.token())
     }
 
-    /// Announces a write that is sent by other means than [`client`](Self::client), so that the Lease is not released while it may
-    /// still land. `None` if the term's work has been joined: then the write must not be sent.
+    /// Announces a write that is sent by other means than [`client`](Self::client), so that the Lease is not released while the write may
+    /// still be applied. `None` if the work of the term has been joined: then the write must not be sent.
     pub fn announce_write(&self) -> Option<AnnouncedWrite> {
         AnnouncedWrite::begin(&self.shared.writes)
     }
 
-    /// Lets no [`client`](Self::client) of this term send any more, although the Lease may go on for a while: once the work has
-    /// drained, nothing has any business with the API server.
+    /// Closes every [`client`](Self::client) of this term, so that they refuse to send. Call it when the work has been drained and nothing should
+    /// use the API server any more, although the Lease may still be held for a while.
     pub fn close_clients(&self) {
         self.shared.closed.cancel();
     }
 
-    /// How much longer clients of this term may send; `None` once they may not.
+    /// How much longer clients of this term may send; `None` if they may not.
     pub(super) fn may_send_for(&self) -> Option<Duration> {
         self.remaining().filter(|_| !self.shared.closed.is_cancelled())
     }
 
-    /// Ready once clients of this term may not send any more.
+    /// Resolves when clients of this term may not send any more.
     pub(super) async fn sending_ends(&self) {
         tokio::select! {
             () = self.ended() => {}
@@ -162,8 +162,8 @@ impl Term {
         }
     }
 
-    /// When a write under this term was last given up on ([`AnnouncedWrite`]), by `CLOCK_MONOTONIC`. It may land for as long as
-    /// LeaseDuration − RenewDeadline from then on: whatever must not happen beside it has to wait.
+    /// When this term last gave up on a write ([`AnnouncedWrite`]), by `CLOCK_MONOTONIC`. The write may still be applied until
+    /// LeaseDuration − RenewDeadline later. Delay anything that conflicts with it until then.
     pub fn last_given_up(&self) -> Option<Monotonic> {
         self.shared.writes.given_up()
     }
@@ -173,12 +173,12 @@ impl Term {
         self.shared.writes.close(self.shared.clock.now().monotonic)
     }
 
-    /// Sets annotations on the Lease (with `None`, removes them), in one write with the next renewal, which is brought
-    /// forward. They can only be written while this process holds the Lease.
+    /// Sets annotations on the Lease (or removes them, with `None`). They are written with the next renewal, which is sent at
+    /// once. They can only be written while this process holds the Lease.
     ///
     /// # Errors
     ///
-    /// See [`AnnotateError`]. What is refused costs one renewal, not the Lease.
+    /// See [`AnnotateError`]. An annotation that the API server refuses costs one renewal, but not the Lease.
     pub async fn annotate(&self, annotations: AnnotationChanges) -> Result<Revision, AnnotateError> {
         if self.is_valid() {
             self.shared.annotation_sender.write(annotations).await
@@ -203,7 +203,7 @@ impl Term {
         self.shared.watchdog.is_responsive(limit)
     }
 
-    /// Ready once every tracked future has been dropped.
+    /// Resolves when every tracked future has been dropped.
     pub(super) async fn joined(&self) {
         self.shared.tracker.close();
         self.shared.tracker.wait().await;

@@ -1,7 +1,7 @@
-//! The way to the API server that kube builds, with connections that are checked.
+//! kube's HTTP stack, on connections that the kernel checks.
 //!
-//! kube's own connector sets neither keep-alive nor a limit on unacknowledged data. A connection that has died without a reset
-//! is then found by whoever runs into a limit of his own, and a watch on it that is silent waits for minutes.
+//! kube's own connector sets neither keep-alive nor a limit on unacknowledged data. If a connection dies without a reset, that is
+//! noticed only by the time limit of a request on it, and a silent watch waits for minutes.
 
 use std::error::Error;
 use std::fmt;
@@ -17,21 +17,21 @@ use kube::client::{Body, ClientBuilder, ConfigExt, DynBody};
 use tower::util::BoxCloneSyncService;
 use tower::{BoxError, ServiceBuilder, ServiceExt};
 
-/// When the kernel takes the other end of a connection for gone.
+/// When the kernel closes a connection whose peer does not respond.
 #[derive(Debug, Clone, Copy)]
 struct Checks {
-    /// How long a connection may be silent before the other end is asked whether it is there.
+    /// How long a connection may be idle before the first keep-alive probe.
     silence: Duration,
-    /// How long the other end has to answer before it is asked again.
+    /// The interval between keep-alive probes.
     probe_interval: Duration,
-    /// A connection ends when so many questions in a row stay without an answer.
+    /// The number of consecutive unanswered probes after which the connection is closed.
     probes: u32,
-    /// How long data may be under way without being acknowledged (Linux: `TCP_USER_TIMEOUT`, which ends keep-alive as well).
+    /// How long sent data may stay unacknowledged (Linux: `TCP_USER_TIMEOUT`, which applies to keep-alive probes as well).
     #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "other kernels have no such limit"))]
     unacknowledged: Duration,
 }
 
-/// Go's keep-alive, which client-go has.
+/// Go's keep-alive settings, which client-go uses.
 const CHECKS: Checks = Checks {
     silence: Duration::from_secs(15),
     probe_interval: Duration::from_secs(5),
@@ -39,23 +39,23 @@ const CHECKS: Checks = Checks {
     unacknowledged: Duration::from_secs(30),
 };
 
-/// What [`transport`] returns, as the ground of a [`kube::Client`].
+/// The result of [`transport`], from which a [`kube::Client`] is built.
 pub type Transport = BoxCloneSyncService<Request<Body>, Response<Box<DynBody>>, BoxError>;
 
-/// kube's stack for this configuration (addresses, TLS, authentication, headers, its time limits for connections), on connections that
-/// are checked: the kernel closes one that is dead within about 30 s, also when nothing is sent. Nothing is retried, and kube's debug spans
+/// Builds kube's HTTP stack for this configuration (addresses, TLS, authentication, headers, kube's time limits for connections). The kernel
+/// closes a dead connection within about 30 s, even if nothing is sent on it. There are no retries, and kube's debug spans
 /// of HTTP requests are left out.
 ///
 /// # Errors
 ///
-/// A configuration that kube refuses. One with a proxy is among them, as kube is built without support for proxies.
+/// If kube refuses the configuration. This includes any configuration with a proxy, because kube is built without support for proxies.
 pub fn transport(config: kube::Config) -> kube::Result<ClientBuilder<Transport>> {
     transport_with(config, CHECKS)
 }
 
 fn transport_with(config: kube::Config, checks: Checks) -> kube::Result<ClientBuilder<Transport>> {
     if config.proxy_url.is_some() {
-        // Says in kube's words why not.
+        // Returns kube's own error.
         drop(ClientBuilder::try_from(config.clone())?);
     }
     let mut connector = TimeoutConnector::new(config.rustls_https_connector_with_connector(checked(checks))?);
@@ -74,8 +74,8 @@ fn transport_with(config: kube::Config, checks: Checks) -> kube::Result<ClientBu
     Ok(ClientBuilder::new(BoxCloneSyncService::new(service), config.default_namespace))
 }
 
-/// Why there was no answer, with the causes. hyper's own words leave them out: "client error (Connect)" says neither that nobody listens nor
-/// that a certificate is not trusted.
+/// Why there was no answer, with all causes. hyper's own message omits them: "client error (Connect)" does not say whether the connection was refused
+/// or a certificate is not trusted.
 #[derive(Debug)]
 struct NotAnswered(hyper_util::client::legacy::Error);
 
@@ -85,7 +85,7 @@ impl fmt::Display for NotAnswered {
         let mut cause = self.0.source();
         while let Some(error) = cause {
             let why = error.to_string();
-            // Some repeat what has caused them.
+            // Some messages already contain that of their cause.
             if !said.ends_with(&why) {
                 said = format!("{said}: {why}");
             }
@@ -97,7 +97,7 @@ impl fmt::Display for NotAnswered {
 
 impl Error for NotAnswered {}
 
-/// Opens connections that end by themselves once the other end is gone.
+/// Opens connections that are closed by the kernel when the peer no longer responds.
 fn checked(checks: Checks) -> HttpConnector {
     let mut connector = HttpConnector::new();
     connector.enforce_http(false);

@@ -1,4 +1,4 @@
-//! LeaderElection off: one process is told that it is the only one, and works without a Lease.
+//! Leader election off: the process is the only replica, and works without a Lease.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::name::LeaseName;
 use crate::revision::FencingToken;
 use crate::validity::Validity;
 
-/// The candidate that has no rival: it leads whenever it contends.
+/// A candidate without competitors: it is the leader whenever it contends.
 pub(super) struct Unelected {
     pub(super) lease: LeaseName,
     pub(super) identity: Identity,
@@ -31,7 +31,7 @@ pub(super) struct Unelected {
     pub(super) contend: bool,
 }
 
-/// What becomes of the candidate.
+/// What the candidate does next.
 enum Next {
     Contend,
     Wait,
@@ -39,7 +39,7 @@ enum Next {
 }
 
 impl Unelected {
-    /// Leads whenever it contends, until the work returns or the candidate is shut down.
+    /// Is the leader whenever it contends, until the work returns or the candidate is shut down.
     pub(super) async fn run(mut self, mut commands: mpsc::UnboundedReceiver<Command>) {
         let mut next = if self.contend { Next::Contend } else { Next::Wait };
         loop {
@@ -82,7 +82,7 @@ impl Unelected {
         let mut running = RunningWork::start(&self.work, &term, &self.user_runtime);
         let next = loop {
             tokio::select! {
-                // As with a Lease, work that returns has had its term. There is nobody else whose turn it would be.
+                // As with a Lease, the term ends when the work returns. There is no other candidate that could take over.
                 _ = &mut running.ended => break Next::Wait,
                 command = commands.recv() => match command {
                     None | Some(Command::Shutdown(_)) => {
@@ -96,7 +96,7 @@ impl Unelected {
                         drop((&mut running.ended).await);
                         break if self.contend { Next::Contend } else { Next::Wait };
                     }
-                    // A leader goes on leading, whether it would contend again or not.
+                    // This does not end the current term.
                     Some(Command::Contend(contend)) => self.contend = contend,
                     Some(command) => self.ignore(command),
                 },
@@ -107,7 +107,7 @@ impl Unelected {
         next
     }
 
-    /// Lets the work finish, for as long as it may take.
+    /// Lets the work finish, within the drain timeout.
     async fn drain(&self, term: &Term, running: &mut RunningWork) {
         self.publish(State::Releasing, Some(term));
         term.drain();
@@ -120,11 +120,11 @@ impl Unelected {
         }
     }
 
-    /// There is nobody to step down for or to wait for, and no Lease to annotate.
+    /// Commands that have no effect without a Lease and without other candidates.
     fn ignore(&mut self, command: Command) {
         match command {
             Command::Annotate(_, tell) => {
-                // Whoever asked may have gone.
+                // The caller may have stopped waiting.
                 let _ = tell.send(Err(AnnotateError::NotLeading));
             }
             Command::Contend(contend) => self.contend = contend,

@@ -1,7 +1,7 @@
-//! The watchdog: whether what runs under a Lease still makes progress.
+//! The watchdog: whether the work under a Lease still makes progress.
 //!
-//! A leader whose work is wedged must lose its Lease, although the Lease traffic runs on a thread of its own and would
-//! go on for ever. Two things are checked: a small task on the user's runtime has to run regularly (the heartbeat), and no single
+//! A leader whose work hangs must lose its Lease, although the Lease traffic runs on its own thread and could
+//! continue forever. Two things are checked: a small task on the user's runtime has to run regularly (the heartbeat), and no single
 //! poll of a tracked future may take longer than RetryPeriod, because a future that blocks its thread can be neither cancelled nor
 //! joined.
 
@@ -18,7 +18,7 @@ use super::clock::Clock;
 
 use crate::time::Monotonic;
 
-/// The instant at which the present poll began, in nanoseconds; 0 between polls.
+/// The instant at which the current poll began, in nanoseconds; 0 between polls.
 type PollingSince = AtomicU64;
 
 /// The heartbeat of the user's runtime: when a task on it last ran.
@@ -81,8 +81,8 @@ impl PollWatchdog {
     }
 }
 
-/// A future that runs under a Lease: the Lease is not given up before it has been dropped, and it is not renewed while
-/// it blocks its thread.
+/// A future that runs under a Lease ([`Term::track`](crate::Term::track)). The Lease is not released before the future has been dropped, and it is not renewed while
+/// the future blocks its thread.
 ///
 /// ```compile_fail
 /// #![deny(unused_must_use)]
@@ -96,7 +96,7 @@ pub struct Tracked<F> {
     future: Pin<Box<F>>,
     polling_since: Arc<PollingSince>,
     clock: Arc<dyn Clock>,
-    // Dropped last, as the field order has it: the future is gone when this says so.
+    // Fields are dropped in order, so this token is dropped after the future.
     _token: TaskTrackerToken,
 }
 

@@ -1,4 +1,4 @@
-//! What runs while a Lease is held.
+//! The work: what runs while a Lease is held.
 
 use std::sync::Arc;
 
@@ -12,8 +12,8 @@ use super::term::Term;
 
 /// What runs while a Lease is held, on the user's runtime.
 ///
-/// It should return when [`Term::draining`] is ready and all that it began is finished. If it returns earlier, the Lease
-/// is released. If the term ends first, it is dropped at its next await.
+/// It should return when [`Term::draining`] has resolved and everything that it began is finished. If it returns earlier, the Lease
+/// is released. If the term ends first, the future is dropped at its next await.
 pub trait Work: Send + Sync + 'static {
     /// Runs under one term.
     fn run(&self, term: Term) -> BoxFuture<'static, ()>;
@@ -29,7 +29,7 @@ where
     }
 }
 
-/// Work that runs, and how to stop it.
+/// A handle to running work.
 #[derive(Debug)]
 pub(super) struct RunningWork {
     abort: AbortHandle,
@@ -38,7 +38,7 @@ pub(super) struct RunningWork {
 }
 
 impl RunningWork {
-    /// Starts the work on the user's runtime and sees it to its end on this one.
+    /// Starts the work on the user's runtime, and joins it on the current one.
     pub(super) fn start(work: &Arc<dyn Work>, term: &Term, user: &Handle) -> Self {
         let task = user.spawn(work.run(term.clone()));
         let abort = task.abort_handle();
@@ -48,11 +48,14 @@ impl RunningWork {
             if let Err(error) = task.await
                 && error.is_panic()
             {
-                tracing::error!("what ran under lease {} panicked; the Lease is given up", joined.lease());
+                tracing::error!(
+                    "the work under lease {} panicked; the Lease will be released",
+                    joined.lease()
+                );
             }
-            // What the work left behind in tasks of its own counts as the work.
+            // Tracked futures that the work has left in other tasks are part of the work.
             joined.joined().await;
-            // The receiver is gone when the candidate is: nobody left to tell.
+            // If the candidate has ended, there is no receiver.
             let _ = tell.send(());
         });
         Self { abort, term: term.clone(), ended }
@@ -63,10 +66,10 @@ impl RunningWork {
     }
 }
 
-/// Ready when the work has ended and been joined; never, while none runs.
+/// Resolves when the work has ended and has been joined. Never resolves if no work runs.
 pub(super) async fn ended(running: &mut Option<RunningWork>) {
     match running {
-        // An error would mean that the one who tells was dropped, with its runtime: then nothing runs either.
+        // An error means that the sender was dropped together with its runtime. Then the work does not run either.
         Some(running) => drop((&mut running.ended).await),
         None => std::future::pending().await,
     }

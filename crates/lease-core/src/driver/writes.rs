@@ -1,4 +1,4 @@
-//! The writes of a term that are under way, and those that nobody waits for any more: they may land after its end.
+//! The writes of a term that are in progress, and those that were given up: they may still be applied after the end of the term.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,24 +9,24 @@ use super::clock::Clock;
 use crate::name::LeaseName;
 use crate::time::Monotonic;
 
-/// A write under a [`Term`](super::Term), announced before it is sent. As long as it exists, and for LeaseDuration − RenewDeadline after it
-/// was dropped without [`answered`](Self::answered), the Lease is not released, because the write may still land.
+/// A write under a [`Term`](super::Term), announced before it is sent. The Lease is not released while this value exists. If it is
+/// dropped without [`answered`](Self::answered), the Lease is not released for another LeaseDuration − RenewDeadline, because the write may still be applied.
 ///
-/// Drop it when nobody will learn what became of the write: its sender stopped waiting, its connection broke, or the answer does
-/// not tell (a 5xx).
-#[must_use = "a write that is dropped at once counts as given up on, and delays the release of the Lease"]
+/// Drop it when the result of the write is unknown: the sender stopped waiting, the connection broke, or the answer does
+/// not say whether the write was applied (a 5xx).
+#[must_use = "a write that is dropped at once counts as unanswered, and delays the release of the Lease"]
 pub struct AnnouncedWrite {
     writes: Arc<Writes>,
     answered: bool,
 }
 
 impl AnnouncedWrite {
-    /// `None` if the term's work has been joined: then nothing may be sent any more.
+    /// `None` if the work of the term has been joined: then nothing may be sent any more.
     pub(super) fn begin(writes: &Arc<Writes>) -> Option<Self> {
         writes.begin().then(|| Self { writes: Arc::clone(writes), answered: false })
     }
 
-    /// The API server has answered, and the answer tells whether the write was carried out.
+    /// Call this when the API server has answered, and the answer says whether the write was applied.
     pub fn answered(mut self) {
         self.answered = true;
     }
@@ -44,7 +44,7 @@ impl fmt::Debug for AnnouncedWrite {
     }
 }
 
-/// What is known of the writes of one term.
+/// The writes of one term.
 #[derive(Debug)]
 pub(super) struct Writes {
     lease: LeaseName,
@@ -55,7 +55,7 @@ pub(super) struct Writes {
 #[derive(Debug, Default)]
 struct Ledger {
     under_way: usize,
-    /// When a write was last given up on, by `CLOCK_MONOTONIC`.
+    /// When a write was last given up, by `CLOCK_MONOTONIC`.
     given_up: Option<Monotonic>,
     closed: bool,
 }
@@ -65,7 +65,7 @@ impl Writes {
         Arc::new(Self { lease: lease.clone(), clock: Arc::clone(clock), ledger: Mutex::default() })
     }
 
-    /// Counts a write in, unless the term has been closed: then it must not be sent.
+    /// Registers a write, unless the term has been closed: then it must not be sent.
     fn begin(&self) -> bool {
         let mut ledger = self.lock();
         if !ledger.closed {
@@ -74,7 +74,7 @@ impl Writes {
         !ledger.closed
     }
 
-    /// One that was counted in is over: it was answered, or given up on at `now`.
+    /// A registered write is over: it was answered, or given up at `now`.
     fn end(&self, answered: bool, now: Monotonic) {
         let mut ledger = self.lock();
         debug_assert!(ledger.under_way > 0, "a write ends that never began");
@@ -84,13 +84,13 @@ impl Writes {
         }
     }
 
-    /// When the last was given up on, by `CLOCK_MONOTONIC`.
+    /// When a write was last given up, by `CLOCK_MONOTONIC`.
     pub(super) fn given_up(&self) -> Option<Monotonic> {
         self.lock().given_up
     }
 
-    /// Lets no more in, and says when the last write was given up on that may still land. One that is under way now is sent
-    /// by something that the work has left behind, and counts as given up on.
+    /// Closes the term for further writes. Returns when the last write was given up that may still be applied. A write that is in progress now was
+    /// sent by a task that the work has left behind, and counts as given up.
     pub(super) fn close(&self, now: Monotonic) -> Option<Monotonic> {
         let mut ledger = self.lock();
         ledger.closed = true;

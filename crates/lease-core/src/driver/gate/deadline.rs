@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use http::{Request, Uri};
 
-/// Adds `timeout=<milliseconds>ms` unless the request is meant to run long, or states a timeout itself.
+/// Adds `timeout=<milliseconds>ms`, unless the request is long-running or sets a timeout itself.
 pub(super) fn limit<B>(request: &mut Request<B>, remaining: Duration) {
-    // The server caps it at its own request timeout, a minute by default; no need to state more.
+    // The server caps it at its own request timeout, a minute by default; so there is no need to set more.
     if remaining > Duration::from_mins(1) || runs_long(request.uri()) || has(request.uri(), "timeout") {
         return;
     }
@@ -18,7 +18,7 @@ pub(super) fn limit<B>(request: &mut Request<B>, remaining: Duration) {
     }
 }
 
-/// What the API server itself exempts from request timeouts: watches, and subresources that stream.
+/// Whether the API server itself exempts the request from its timeout: watches, and subresources that stream.
 pub(super) fn runs_long(uri: &Uri) -> bool {
     let watches =
         pairs(uri).any(|(name, value)| matches!(name, "watch" | "follow") && !matches!(value, "false" | "0"));

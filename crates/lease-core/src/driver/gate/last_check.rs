@@ -1,4 +1,4 @@
-//! The last check: a layer below kube's queue, as near to the wire as kube's builder permits.
+//! The last check: a layer below kube's queue, as close to the connection as kube's builder permits.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -9,11 +9,11 @@ use tower::{BoxError, Layer, Service};
 use super::Named;
 use crate::driver::term::Term;
 
-/// The term under which a request is sent, which travels in its extensions.
+/// The term of a request, which is stored in the request's extensions.
 #[derive(Clone)]
 pub(super) struct Under(pub(super) Term);
 
-/// Checks the term of a request once more; requests without one go through.
+/// Checks the term of a request again. Requests without a term pass.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct LastCheck;
 
@@ -51,8 +51,8 @@ where
     }
 }
 
-/// The answer, as long as the term of its request lasts. The clock is read before each poll, since any of them may be the one
-/// that hands the request to a connection: the first, or one after waiting for a token or for the connection.
+/// The answer, as long as the term of the request is valid. The clock is read before each poll, because any poll may
+/// hand the request to a connection: the first one, or one after a wait for a token or for the connection.
 pub(super) struct Answer<F> {
     inner: F,
     check: Option<Check>,

@@ -1,11 +1,11 @@
 //! A time limit for every request that does not stream.
 //!
-//! A connection can die without a word: a load balancer forgets it, an API server's machine is gone. Then nothing is ever answered,
-//! and kube has no limit of its own. What waited for the answer would wait for as long as its shard is held, while Leases, on another
-//! connection, are renewed and everything looks well.
+//! A connection can die silently: a load balancer forgets it, or the machine of an API server fails. Then requests are never answered,
+//! and kube has no time limit of its own. A reconcile would wait for the answer for as long as its shard is held, while Leases are renewed on another
+//! connection and no problem is visible.
 //!
-//! Dropping what was not answered closes its connection (HTTP/1.1), so each dead connection costs one limit. A watch is bounded by
-//! kube-runtime, which begins it anew after five minutes without an event or a bookmark; here only its first answer is.
+//! Dropping an unanswered request closes its connection (HTTP/1.1), so each dead connection costs one time limit. For a watch, only the start is limited
+//! here; kube-runtime restarts a watch after five minutes without an event or a bookmark.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -23,12 +23,12 @@ use super::deadline::runs_long;
 use crate::driver::clock::Clock;
 use crate::rules;
 
-/// How long a request of a [`ClientPool`](super::ClientPool) may take, its whole answer included; a watch, or what else streams
-/// (logs that are followed, exec), until it begins.
-/// kube-apiserver gives up on a request of its own accord after 60 s; one that takes half of that serves nobody.
+/// How long a request of a [`ClientPool`](super::ClientPool) may take, including its whole answer. For watches and other streams
+/// (logs that are followed, exec) the limit applies until the stream begins.
+/// The value is half of the 60 s after which kube-apiserver itself gives up on a request.
 pub const REQUEST_LIMIT: Duration = Duration::from_secs(30);
 
-/// Nothing, or not everything, was answered in time. A write may have landed all the same.
+/// The answer was not complete in time. A write may have been applied nevertheless.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "{method} {path} was not answered within {} s; the API server may be overloaded, or the connection to it dead",
@@ -39,10 +39,10 @@ pub(super) struct TimedOut {
     path: String,
 }
 
-/// The limit of one request, running from its making on.
+/// The time limit of one request, which starts when this value is created.
 pub(super) struct Limit {
     over: Option<BoxFuture<'static, ()>>,
-    /// Whether its answer goes on for as long as somebody reads it.
+    /// Whether the answer is a stream without an end.
     streams: bool,
     method: String,
     path: String,
@@ -58,8 +58,8 @@ impl Limit {
         }
     }
 
-    /// The answer, if it begins in time, with a body that has the time that is left. Whoever reads that body, be it to tell why a
-    /// request was refused, reads it under the limit.
+    /// Returns the answer if it begins in time. The rest of the time limit applies to its body, including the body of an
+    /// error.
     pub(super) async fn within(
         mut self,
         answer: impl Future<Output = Result<Response<Body>, BoxError>>,
@@ -71,7 +71,7 @@ impl Limit {
                 () = over => return Err(self.timed_out().into()),
             },
         };
-        // A watch that is refused is no stream: its body says why, and has to end.
+        // The response to a refused watch is not a stream: its body says why, and must end.
         if self.streams && answer.status().is_success() {
             self.over = None;
         }
@@ -83,7 +83,7 @@ impl Limit {
     }
 }
 
-/// A body that has to be complete in time.
+/// A body that must be complete in time.
 pub(super) struct Limited {
     body: Body,
     limit: Limit,

@@ -1,4 +1,4 @@
-//! [`ClientPool`]: the connections that the clients of terms share.
+//! [`ClientPool`]: the connections that the clients of all terms share.
 
 use std::fmt;
 use std::sync::Arc;
@@ -20,10 +20,10 @@ use crate::driver::connection::Connection;
 use crate::driver::term::Term;
 use crate::driver::transport::transport;
 
-/// Connections to the API server, for the work under Leases. [`Term::client`] makes a client of it that stops with its term;
-/// all of them share the connections, which are not those of the Lease traffic. Cheap to clone.
+/// Connections to the API server for the work under Leases. [`Term::client`] creates a client that stops with its term.
+/// All clients share the connections, which are separate from those of the Lease traffic. Cheap to clone.
 ///
-/// Its clients do not retry by themselves, and give up on a request that is not answered within 30 s.
+/// The clients do not retry by themselves. A request has a time limit of 30 s ([`REQUEST_LIMIT`](crate::REQUEST_LIMIT)).
 #[derive(Clone)]
 pub struct ClientPool {
     client: Client,
@@ -36,7 +36,7 @@ pub enum PoolError {
     /// The configuration is unusable.
     #[error("the client for the API server could not be set up: {0}")]
     Kube(#[from] kube::Error),
-    /// The user agent has characters that no HTTP header may have.
+    /// The user agent contains characters that are not allowed in an HTTP header.
     #[error("{0:?} cannot be a User-Agent header; use visible ASCII in the product name and the identity")]
     UserAgent(String),
 }
@@ -61,14 +61,14 @@ impl ClientPool {
         Ok(Self { client, clock: Arc::new(SystemClock) })
     }
 
-    /// Takes the time for its limits from this clock. For simulations.
+    /// Uses this clock for time limits. For simulations.
     #[must_use]
     pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
         self
     }
 
-    /// A client that asks no Lease, for reads and for whatever every replica may do.
+    /// A client that is not tied to a Lease, for reads and for everything that any replica may do.
     pub fn ungated(&self) -> Client {
         let pool = self.clone();
         let send = move |request: Request<Body>| {
@@ -81,14 +81,14 @@ impl ClientPool {
         Client::new(tower::service_fn(send), self.client.default_namespace())
     }
 
-    /// A client that sends only while the term lasts.
+    /// A client that sends only while the term is valid.
     pub(in crate::driver) fn gated(&self, term: &Term) -> Client {
         broken!(OpenGate => self.ungated());
         let (pool, term) = (self.clone(), term.clone());
         let gate = move |request: Request<Body>| {
             let (pool, term) = (pool.clone(), term.clone());
             async move {
-                // A write that runs into it counts as one that nobody knows the fate of: it is dropped unanswered.
+                // A write that exceeds the limit is dropped unanswered, so its result counts as unknown.
                 let limit = Limit::of(&request, &pool.clock);
                 limit.within(send(pool.client, term, request).boxed()).await
             }

@@ -1,4 +1,4 @@
-//! A client that was given instead of a configuration, as the lowest service of the clients that are built on it.
+//! An existing client, as the lowest service of the clients that are built on it.
 
 use std::task::{Context, Poll};
 
@@ -7,7 +7,7 @@ use http::{HeaderValue, Request, Response, header::USER_AGENT};
 use kube::{Client, client::Body};
 use tower::{BoxError, Service};
 
-/// Sends through a given client, and introduces each request by this User-Agent header and no other.
+/// Sends through an existing client, and sets the User-Agent header of each request.
 #[derive(Clone)]
 pub(super) struct ProvidedClient {
     client: Client,
@@ -29,8 +29,8 @@ impl Service<Request<Body>> for ProvidedClient {
         Poll::Ready(Ok(()))
     }
 
-    /// A client's own `call` queues the request at once. Here nothing happens before the first poll, since that is what
-    /// the last check looks at the clock for.
+    /// The `call` of a client queues the request at once. Here nothing happens before the first poll, because the last check reads the clock
+    /// before the first poll.
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         request.headers_mut().insert(USER_AGENT, self.user_agent.clone());
         let client = self.client.clone();

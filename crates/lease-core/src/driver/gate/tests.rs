@@ -216,7 +216,7 @@ async fn an_answer_is_not_waited_for_beyond_the_end() {
     server.reached_by(answer.as_mut()).await;
     authority.ends();
     let error = answer.await.unwrap_err();
-    assert!(error.to_string().contains("it may have landed"), "{error}");
+    assert!(error.to_string().contains("may have been applied"), "{error}");
 }
 
 /// A holder's write to a server whose answer has this status.
@@ -315,5 +315,5 @@ async fn a_request_under_way_is_not_driven_on_after_the_end() {
     authority.lapses();
     server.answers.notify_one();
     let error = answer.await.unwrap_err();
-    assert!(error.to_string().contains("it may have landed"), "{error}");
+    assert!(error.to_string().contains("may have been applied"), "{error}");
 }
