@@ -1,4 +1,4 @@
-//! The right to reconcile: what a reconcile is given, and the clients that stop sending when the right ends.
+//! The right to reconcile: [`Held`](crate::Held), and the clients that refuse to send when the right has ended.
 
 pub(crate) mod clients;
 pub(crate) mod held;

@@ -1,13 +1,14 @@
-//! What the watches of one shard have shown: the children of its resources, and how far each watch has come.
+//! The caches of a shard: the children of its resources, and the position of each watch.
 //!
-//! Reconciles decide on these caches, so three things are made certain before one begins:
+//! Reconciles make decisions based on these caches, so two conditions must be met before one begins:
 //!
-//! - *Each owned type has been listed* in the namespace, after the acquisition (the takeover barrier): what is not in the cache is not
-//!   there, rather than unknown.
-//! - *The last reconcile's own writes have come back*: a decision on an older state would be made twice. client-go's informers leave that
-//!   to their users; controller-runtime and the Java SDK do it now, too.
-//! - *What is still older than the API server's state costs a conflict*, as uid and resourceVersion are preconditions of each write; that is
-//!   the part of whoever writes.
+//! - *Each owned type has been listed* in the namespace after the acquisition (the takeover barrier). So an object that is not in the cache does not
+//!   exist.
+//! - *The watches have shown the writes of the last reconcile* of the same resource. Otherwise a reconcile could repeat a decision. client-go's informers
+//!   leave this to their users; controller-runtime and the Java SDK guarantee it, too.
+//!
+//! The cache may still be older than what other clients have written. Then the write fails with a conflict, provided that the reconciler sets uid and resourceVersion as
+//! preconditions of each write.
 
 #[cfg(feature = "mutants")]
 pub(crate) mod clean_up;
@@ -39,7 +40,7 @@ pub(crate) struct Caches {
     /// The custom resources first, then each owned type, as they were declared.
     kinds: Vec<Kind>,
     own_writes: Mutex<OwnWrites>,
-    /// Which resource an object of an owned type belongs to.
+    /// Returns the resource that an object of an owned type belongs to.
     owner: fn(&Written) -> Option<String>,
     moved: Notify,
 }
@@ -66,7 +67,7 @@ impl Caches {
         Arc::new(Self { scope, kinds, own_writes: Mutex::default(), owner: owner::<K>, moved: Notify::new() })
     }
 
-    /// The child of this type, namespace and name, as the watch has shown it last.
+    /// The child with this type, namespace and name, in the state that the watch has shown last.
     pub(crate) fn owned<C>(&self, namespace: &str, name: &str) -> Result<Option<Arc<C>>, OwnedError>
     where
         C: Resource<DynamicType = ()> + Send + Sync + 'static,
@@ -80,7 +81,7 @@ impl Caches {
         self.kinds[kind].objects.as_ref()?.downcast_ref()
     }
 
-    /// Resolves once a reconcile of this resource may decide on what is here.
+    /// Resolves when a reconcile of this resource may use the caches.
     pub(crate) async fn current(&self, namespace: &str, cr: &str) {
         loop {
             let moved = self.moved.notified();
@@ -116,7 +117,7 @@ impl Caches {
         }
     }
 
-    /// The resource is gone, and with it the need to have seen what was written for it.
+    /// The resource was deleted, so its earlier writes need not be awaited any more.
     pub(crate) fn forget(&self, cr: &str) {
         self.own_writes.lock().forget(cr);
     }
@@ -126,24 +127,24 @@ impl Caches {
         self.kind_shown(0, watch, version);
     }
 
-    /// A list of it has brought one.
+    /// A list of the custom resources contained an object of this version.
     pub(crate) fn listed(&self, watch: usize, version: Option<&str>) {
         self.kinds[0].positions[watch].listed(version);
     }
 
-    /// It begins a list.
+    /// The watch of the custom resources begins a list.
     pub(crate) fn list_begins(&self, watch: usize) {
         self.kinds[0].positions[watch].list_begins();
     }
 
-    /// That list is complete.
+    /// The list of the custom resources is complete.
     pub(crate) fn list_ends(&self, watch: usize) {
         self.kind_list_ends(0, watch);
     }
 
     fn kind_shown(&self, kind: usize, watch: usize, version: Option<&str>) {
         self.kinds[kind].positions[watch].shown(version);
-        // Most events are awaited by nobody.
+        // Usually no reconcile waits for an event.
         if !self.own_writes.lock().is_empty() {
             self.moved.notify_waiters();
         }

@@ -1,4 +1,4 @@
-//! [`ShardedController`]: where a user puts an operator together.
+//! [`ShardedController`]: the entry point.
 
 use std::{future::Future, sync::Arc};
 
@@ -45,7 +45,7 @@ use crate::{
 /// #![deny(unused_must_use)]
 /// # use shard_router::{Options, Sharded, ShardedController};
 /// # fn forgets<Cache: Sharded>(config: kube::Config, options: Options) {
-/// ShardedController::<Cache>::new(config, options); // never run, so nobody reconciles
+/// ShardedController::<Cache>::new(config, options); // never run, so nothing is reconciled
 /// # }
 /// ```
 #[must_use = "a controller does nothing until `run` is awaited"]
@@ -60,7 +60,7 @@ pub struct ShardedController<K: Sharded> {
 }
 
 impl<K: Sharded> ShardedController<K> {
-    /// A replica that reaches the API server by this configuration, or by this client.
+    /// A replica that connects to the API server with this configuration or client.
     pub fn new(connection: impl Into<Connection>, options: Options) -> Self {
         Self {
             connection: connection.into(),
@@ -73,15 +73,15 @@ impl<K: Sharded> ShardedController<K> {
         }
     }
 
-    /// Reconciles a resource also when a child of this type changes, and keeps these children where a reconcile finds them without a request:
-    /// [`Held::owned`](crate::Held::owned). A child is one that has the resource as owner and carries the bucket label, see
+    /// Reconciles a resource also when a child of this type changes, and caches these children, so that a reconcile can read them without a request
+    /// with [`Held::owned`](crate::Held::owned). A child is an object that has the resource as owner and has the bucket label, see
     /// [`Held::label_child`](crate::Held::label_child).
     pub fn owns<C: OwnedResource>(mut self) -> Self {
         self.owned.push(OwnedType::of::<C>());
         self
     }
 
-    /// Counts into these metrics.
+    /// Sets the metrics to use, so that the caller can serve them.
     pub fn metrics(mut self, metrics: Metrics) -> Self {
         self.metrics = metrics;
         self
@@ -89,8 +89,8 @@ impl<K: Sharded> ShardedController<K> {
 
     /// A task that runs on every replica, from its start to its shutdown (RunNonLeaderElected).
     ///
-    /// After a restore of etcd the task is asked to end and started again, as its watches and caches belong to a history that is gone. If it
-    /// does not end within `drain_timeout`, it is aborted. With leader election off, restores are not noticed: restart the process then.
+    /// After a restore of etcd the task is asked to end and started again, because its watches and caches contain a state that no longer exists. If it
+    /// does not end within `drain_timeout`, it is aborted. With leader election off, restores are not detected: restart the process then.
     pub fn run_on_every_replica<F, Fut>(mut self, name: &str, task: F) -> Self
     where
         F: Fn(TaskContext) -> Fut + Send + Sync + 'static,
@@ -110,17 +110,17 @@ impl<K: Sharded> ShardedController<K> {
         self
     }
 
-    /// For a readiness endpoint.
+    /// The readiness of this replica, for a readiness endpoint.
     pub fn readiness(&self) -> ReadinessProbe {
         self.readiness.probe()
     }
 
-    /// Works until `shutdown` resolves, then drains, releases and returns. To be called inside a tokio runtime; reconciles
-    /// run there. To abort a shutdown that takes too long, drop this future and end the process.
+    /// Runs until `shutdown` resolves; then drains the reconciles, releases the Leases and returns. Must be called within a tokio runtime, on which the
+    /// reconciles run. To abort a shutdown that takes too long, drop this future and end the process.
     ///
     /// # Errors
     ///
-    /// The options are invalid, or no client could be created from the connection. Later failures are reported in readiness, metrics and logs,
+    /// If the options are invalid, or if no client could be created from the connection. Later failures are reported by readiness, metrics and logs,
     /// and are retried.
     pub async fn run<R: Reconciler<K>>(
         self,

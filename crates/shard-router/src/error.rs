@@ -2,19 +2,19 @@
 
 use lease_core::{InvalidOption, NameError, PoolError, StartError};
 
-/// A replica could not start. Each is fatal.
+/// Why a replica could not start. Each error is fatal.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
-    /// See [`PoolError`].
+    /// The client could not be created, see [`PoolError`].
     #[error(transparent)]
     Client(#[from] PoolError),
-    /// See [`StartError`].
+    /// Leader election could not be started, see [`StartError`].
     #[error(transparent)]
     Elections(#[from] StartError),
-    /// The LeaderElectionID leaves no room for the names of shard or member Leases.
+    /// The LeaderElectionID is too long for the names of shard or member Leases.
     #[error(transparent)]
     Name(#[from] NameError),
-    /// See [`InvalidOption`].
+    /// An option is invalid, see [`InvalidOption`].
     #[error(transparent)]
     Option(#[from] InvalidOption),
 }

@@ -1,18 +1,18 @@
-//! Splits the custom resources of an operator into shards, one Lease per shard, and runs a kube-rs controller for each
+//! Splits the custom resources of an operator into shards, with one Lease per shard, and runs a kube-runtime controller for each
 //! shard that a replica holds.
 //!
 //! The promise: **no custom resource is ever reconciled by two replicas at once, and every shard has an owner again
 //! within a stated bound.**
 //!
-//! - A custom resource falls into one of 256 [buckets](Bucket), stamped on it once, by a [hash] of its
-//!   [key](ShardKey). A [`Layout`] says which shard a bucket belongs to.
-//! - A shard belongs to whoever holds its Lease ([`lease_core`]). A [`Plan`] says who that should be.
-//! - Whoever holds a shard runs a controller over its buckets and gives the user's [`Reconciler`] a [`Held`], whose
+//! - Each custom resource belongs to one of 256 [buckets](Bucket), by a [hash] of its [key](ShardKey). The bucket is stamped on the
+//!   resource once, as a label. A [`Layout`] says which shard a bucket belongs to.
+//! - A shard belongs to the replica that holds its Lease ([`lease_core`]). A [`Plan`] says which replica that should be.
+//! - The replica that holds a shard runs a controller for its buckets. It gives the user's [`Reconciler`] a [`Held`], whose
 //!   client refuses to send once the term is over.
 //!
-//! Begin with [`ShardedController`].
+//! Start with [`ShardedController`].
 //!
-//! What the promise rests on until the API server itself fences: see the crate [`lease_core`].
+//! The API server does not fence, so the promise depends on assumptions; see the crate [`lease_core`].
 
 mod authority;
 mod caches;

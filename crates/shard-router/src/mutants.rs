@@ -1,4 +1,4 @@
-//! Deliberate faults. Each breaks one rule, so that the tests can prove that they would see it.
+//! Deliberate faults. Each breaks one rule, to prove that a test fails then.
 //!
 //! Only with the feature `mutants`: without it, neither this module nor any broken branch is in the program.
 
@@ -9,19 +9,19 @@ pub use clean_ups::cleaned_up;
 
 lease_core::declare_mutants! {
     "SHARD_ROUTER_MUTANT";
-    /// A shard is released without draining: running reconciles go on, and nothing cuts their validity.
+    /// A shard is released without draining: running reconciles continue, and their validity does not end.
     SkipDrain = "skip-drain",
     /// Reconciles start before the cache has reached a list taken after the acquisition, from a list that may be old.
     NoBarrier = "no-barrier",
-    /// With a key label, a bucket is not recorded in status: an object belongs to the bucket of its key as it reads now.
+    /// With a key label, a bucket is not recorded in status: an object belongs to the bucket of its current key.
     KeyNeedsNoRecord = "key-needs-no-record",
-    /// Without a key label, an object belongs to the bucket of its name, also where another bucket is recorded in its status.
+    /// Without a key label, an object belongs to the bucket of its name, even if another bucket is recorded in its status.
     NameOverridesRecord = "name-overrides-record",
-    /// A label is restored from the key as it reads now, and not from the bucket recorded in status.
+    /// A label is restored from the current key, and not from the bucket recorded in status.
     StampFromKeyAgain = "stamp-from-key-again",
-    /// An object is reconciled by whoever its label names, whatever its bucket is.
+    /// An object is reconciled by the owner of the shard that its label names, whatever its bucket is.
     LabelDecides = "label-decides",
-    /// An object that leaves a shard's watch is taken for deleted, and its children are deleted, by a client without a gate.
+    /// An object that leaves a shard's watch is treated as deleted, and its children are deleted with a client that is not gated.
     DeletedIsCleanUp = "deleted-is-clean-up",
     /// A replica works although the committed layout differs from its settings.
     IgnoreLayout = "ignore-layout",
@@ -31,15 +31,15 @@ lease_core::declare_mutants! {
     NoOwnerFinalizer = "no-owner-finalizer",
     /// A new shard Lease is created released unless one of the same name existed, whatever other shards were held.
     NewLeaseGoesByItsName = "new-lease-goes-by-its-name",
-    /// The layout on the coordinator Lease counts whoever holds the Lease, even an operator that does not shard.
+    /// The layout on the coordinator Lease counts even if the holder is an operator that does not shard.
     LayoutOfPredecessorStands = "layout-of-predecessor-stands",
-    /// A deleted resource's name is freed although a write was given up on that may still land.
+    /// A deleted resource's name is freed although a write was given up that may still be applied.
     NameFreedBesideUnanswered = "name-freed-beside-unanswered",
-    /// A shard that was won is worked on without another look at the committed layout.
+    /// A newly acquired shard is worked on without reading the committed layout again.
     LayoutNotConfirmed = "layout-not-confirmed",
-    /// A list with one object that does not decode is refused as a whole.
+    /// A list with an object that does not decode fails as a whole.
     OneBadObjectStopsTheList = "one-bad-object-stops-the-list",
-    /// The plan goes on giving shards to a replica that has announced that it is unable to work.
+    /// The plan gives shards to a replica that has announced that it is unable to work.
     UnableKeepsShards = "unable-keeps-shards",
     /// Reconciles start before each owned type has been listed: a child that is not in the cache counts as absent.
     UnlistedIsAbsent = "unlisted-is-absent",

@@ -1,11 +1,11 @@
-//! Every name that ends up in the cluster: Leases, labels, annotations, the finalizer.
+//! The names of Leases, labels, annotations and the finalizer.
 
 use lease_core::{Identity, Installation, LeaderElectionId, LeaseName, NameError};
 
 use crate::routing::{bucket::ShardId, hash::hash, layout::Layout};
 
-/// The names that belong to one operator. Two operators in one namespace differ by the LeaderElectionID; two
-/// operators on one object differ by the domain.
+/// The names that an operator uses in the cluster. Two operators in one namespace have different LeaderElectionIDs. Two
+/// operators for the same object have different domains.
 #[derive(Debug, Clone)]
 pub struct Names {
     id: LeaderElectionId,
@@ -13,12 +13,12 @@ pub struct Names {
 }
 
 impl Names {
-    /// Names under this LeaderElectionID, and labels and annotations under `<domain>/`.
+    /// The names for this LeaderElectionID, with labels and annotations under `<domain>/`.
     pub fn new(id: LeaderElectionId, domain: impl Into<String>) -> Self {
         Self { id, domain: domain.into() }
     }
 
-    /// The coordinator Lease: the un-suffixed one, which an unsharded predecessor would hold too.
+    /// The coordinator Lease. It has no suffix, so an earlier version of the operator that does not shard uses the same one.
     pub fn coordinator(&self) -> LeaseName {
         self.id.lease_name()
     }
@@ -28,16 +28,16 @@ impl Names {
         lease == self.id.as_str()
     }
 
-    /// `<LeaderElectionID>-shard-<n>`.
+    /// The Lease of a shard: `<LeaderElectionID>-shard-<n>`.
     ///
     /// # Errors
     ///
-    /// The name is no DNS subdomain.
+    /// If the name is not a DNS subdomain.
     pub fn shard(&self, shard: ShardId) -> Result<LeaseName, NameError> {
         self.id.suffixed(&format!("shard-{shard}"))
     }
 
-    /// The shard whose Lease this is.
+    /// The shard whose Lease has this name; `None` for other Leases.
     pub fn shard_of(&self, lease: &str) -> Option<ShardId> {
         let number = lease.strip_prefix(self.id.as_str())?.strip_prefix("-shard-")?;
         // As `shard` writes it: neither `01` nor `+1`.
@@ -45,12 +45,12 @@ impl Names {
         canonical.then(|| number.parse().ok().map(ShardId)).flatten()
     }
 
-    /// `<LeaderElectionID>-member-<12 hex digits>`, the digits being a hash of the identity: short whatever the Pod
-    /// is called, and different for each process.
+    /// The member Lease of a replica: `<LeaderElectionID>-member-<12 hex digits>`. The digits are a hash of the identity, so the name is short,
+    /// and different for each process.
     ///
     /// # Errors
     ///
-    /// The name is no DNS subdomain.
+    /// If the name is not a DNS subdomain.
     pub fn member(&self, identity: &Identity) -> Result<LeaseName, NameError> {
         self.id.suffixed(&format!("member-{:012x}", hash(identity.as_str().as_bytes()) >> 16))
     }
@@ -65,34 +65,34 @@ impl Names {
         self.under_domain("bucket")
     }
 
-    /// The annotation that carries the [layout](crate::Layout): on the coordinator Lease the committed one, on a shard Lease
-    /// the one that its holder works by.
+    /// The annotation with the [layout](crate::Layout): the committed one on the coordinator Lease, and the one that the holder uses on
+    /// a shard Lease.
     pub fn layout_annotation(&self) -> String {
         self.under_domain("layout")
     }
 
-    /// The annotation of the coordinator Lease that carries this layout: its key, and the layout as JSON.
+    /// The annotation of the coordinator Lease for this layout: its key, and the layout as JSON.
     pub(crate) fn annotation_of_layout(&self, layout: &Layout) -> (String, String) {
         (self.layout_annotation(), serde_json::to_string(layout).expect("a layout is plain data"))
     }
 
-    /// The annotation of the coordinator Lease that carries the [plan](crate::Plan).
+    /// The annotation of the coordinator Lease with the [plan](crate::Plan).
     pub fn plan_annotation(&self) -> String {
         self.under_domain("plan")
     }
 
-    /// The annotation of the coordinator Lease in which a coordinator names itself with each write. A holder that differs from it
-    /// does not shard.
+    /// The annotation of the coordinator Lease in which a coordinator writes its identity with each write. If the holder differs from it,
+    /// the holder does not shard.
     pub fn coordinator_annotation(&self) -> String {
         self.under_domain("coordinator")
     }
 
-    /// The annotation of a member Lease that says its replica is terminating.
+    /// The annotation of a member Lease that says that its replica is shutting down.
     pub fn draining_annotation(&self) -> String {
         self.under_domain("draining")
     }
 
-    /// The annotation of a member Lease that says its replica could not work on the shards that it held.
+    /// The annotation of a member Lease that says that its replica could not work on the shards that it held.
     pub fn unable_annotation(&self) -> String {
         self.under_domain("unable")
     }
@@ -102,8 +102,8 @@ impl Names {
         Installation::annotation(&self.domain)
     }
 
-    /// The finalizer that keeps a deleted resource's name taken until its owner's last reconcile has ended. Used
-    /// only where buckets come from a key label: with `namespace/name` a namesake falls to the same owner anyway.
+    /// The finalizer that keeps the name of a deleted resource taken until its owner's last reconcile has ended. It is used
+    /// only with a key label: without one, a new resource of the same name belongs to the same shard anyway.
     pub fn owner_finalizer(&self) -> String {
         self.under_domain("shard-owner")
     }

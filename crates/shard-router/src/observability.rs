@@ -1,4 +1,4 @@
-//! What others get to see of a replica: metrics, readiness, the records of reconciles, and what is missing or stuck.
+//! What a replica reports: metrics, readiness, reconcile records, missing rights and stalled shards.
 
 pub(crate) mod absent_namespaces;
 pub(crate) mod log_limit;

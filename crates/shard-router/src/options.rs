@@ -1,4 +1,4 @@
-//! Settings, with defaults that hold up.
+//! The options of a replica.
 
 mod setters;
 
@@ -13,49 +13,49 @@ use crate::{
     routing::{bucket::ShardCount, layout::Layout},
 };
 
-/// The settings of a replica. All replicas of an operator must agree on `shards` and `key_label`; one that
+/// The options of a replica. All replicas of an operator must have the same `shards` and `key_label`; a replica that
 /// differs from the committed layout refuses to work.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Options {
-    /// The election: LeaderElectionID, namespace, identity, timings, the domain of labels and annotations, and whether there is
-    /// one ([`ElectionsOptions::leader_election`]): without it this must be the only replica, and it works on every shard at once.
+    /// Leader election: LeaderElectionID, namespace, identity, timings, the domain of labels and annotations, and whether it is
+    /// on ([`ElectionsOptions::leader_election`]). If it is off, this must be the only replica, and it works on all shards at once.
     pub elections: ElectionsOptions,
-    /// The user agent for the API server, such as `memcached-operator/0.1.0`; the identity is put
-    /// behind it in parentheses, so that an audit log tells who wrote.
+    /// The user agent for the API server, such as `memcached-operator/0.1.0`. The identity is appended
+    /// in parentheses, so that an audit log shows which replica wrote.
     pub product: String,
     /// The number of shards.
     pub shards: ShardCount,
-    /// The label that shard keys come from; `None` for `namespace/name`.
+    /// The label whose value is the shard key; `None` for `namespace/name`.
     pub key_label: Option<String>,
-    /// The only namespaces to look at; empty for all. Each is a watch of its own, for the resources and for each owned
-    /// type, in each shard: with dozens of namespaces, all of them cost less than those that are named.
+    /// The namespaces to watch; empty for all. Each namespace costs one watch for the resources and one for each owned
+    /// type, per shard. With dozens of namespaces, watching all is cheaper.
     pub watch_namespaces: BTreeSet<String>,
-    /// How many reconciles of one shard may run at once. Default 8.
+    /// The maximum number of concurrent reconciles per shard. Default: 8.
     pub concurrency_per_shard: usize,
-    /// How many reconciles may run at once in the whole replica, however many shards it holds. Default 64.
+    /// The maximum number of concurrent reconciles of the replica, over all its shards. Default: 64.
     pub concurrency: usize,
-    /// How many shards may be filling their caches at once; the others are held meanwhile and wait. It keeps a replica
-    /// that inherits many shards from drowning. Default 2.
+    /// How many shards may fill their caches at the same time; the others are held and wait. This limits the load of a replica
+    /// that takes over many shards. Default: 2.
     pub concurrent_starts: usize,
-    /// How long after a reconcile that asked for nothing a resource is looked at again; spread by 10 % either way.
-    /// `None` for never. Default 10 minutes.
+    /// How long after a successful reconcile without a requeue a resource is reconciled again, with a jitter of ±10 %.
+    /// `None` for never. Default: 10 minutes.
     pub resync: Option<Duration>,
-    /// How long running reconciles may take to end when a shard is handed over, before they are aborted. Default 30 s.
+    /// How long running reconciles may take to finish when a shard is handed over; then they are aborted. Default: 30 s.
     pub drain_timeout: Duration,
-    /// How long to wait after a failed reconcile.
+    /// The delay after a failed reconcile.
     pub backoff: Backoff,
-    /// How long membership must have been unchanged before the plan follows it, and shards follow the plan. Default:
+    /// How long membership must be unchanged before the plan is adapted to it, and before shards move to follow the plan. Default:
     /// one RetryPeriod, see [`Options::membership_settle`].
     pub membership_settle: Option<Duration>,
-    /// How long a replica that does not coordinate leaves an unstamped resource to the one that does. Default: three
+    /// How long a replica that is not the coordinator leaves an unstamped resource to the coordinator. Default: three
     /// LeaseDurations.
     pub stamp_delay: Option<Duration>,
-    /// Where the reconcile records go; `None` for nowhere.
+    /// Where to write the reconcile records; `None` for nowhere.
     pub records: Option<Arc<dyn RecordSink>>,
-    /// The Pod that the process runs in, as owner of its member Lease. Default: [`Pod::from_env`].
+    /// The Pod that the process runs in. It becomes the owner of the member Lease. Default: [`Pod::from_env`].
     pub pod: Option<Pod>,
-    /// Seeds the jitter of retries and resyncs.
+    /// The seed for the jitter of retries and resyncs.
     pub seed: u64,
 }
 
@@ -71,15 +71,15 @@ pub struct Pod {
 }
 
 impl Pod {
-    /// From POD_NAME, POD_UID and POD_NAMESPACE, as the Downward API fills them in; `None` unless the first two are set.
+    /// From POD_NAME, POD_UID and POD_NAMESPACE, which the Downward API can set; `None` unless the first two are set.
     pub fn from_env() -> Option<Self> {
         let read = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
         Some(Self { name: read("POD_NAME")?, uid: read("POD_UID")?, namespace: read("POD_NAMESPACE") })
     }
 
-    /// What makes a member Lease in `namespace` go with its Pod. Nothing unless that is the Pod's own namespace: an owner
-    /// cannot be in another one, and the garbage collector would delete the Lease of a live replica as an orphan. The
-    /// Lease of a dead member is then deleted by the coordinator alone.
+    /// The owner reference with which a member Lease in `namespace` is deleted together with its Pod. `None` if this is not the Pod's namespace: an owner
+    /// cannot be in another namespace, and the garbage collector would delete the Lease of a running replica as an orphan. Then only
+    /// the coordinator deletes the Lease of a dead member.
     pub(crate) fn owner_in(&self, namespace: &str) -> Option<OwnerReference> {
         (self.namespace.as_deref() == Some(namespace)).then(|| OwnerReference {
             api_version: "v1".to_owned(),
@@ -119,19 +119,19 @@ impl Options {
         self.pod.as_ref()?.owner_in(&self.elections.namespace)
     }
 
-    /// The defaults for a CRD: its API group is the domain of labels and annotations.
+    /// The defaults for a CRD, with its API group as the domain of labels and annotations.
     pub fn for_crd<K: kube::Resource<DynamicType = ()>>(mut elections: ElectionsOptions) -> Self {
         elections.domain = K::group(&()).into_owned();
         Self::new(elections)
     }
 
-    /// How long membership must have been unchanged before anything follows from it.
+    /// How long membership must be unchanged before it has any effect.
     pub fn membership_settle(&self) -> Duration {
         self.membership_settle.unwrap_or_else(|| self.elections.timings.retry_period())
     }
 
-    /// How long a shutdown takes at most, whether the API server answers or not: the drain timeout, and one request timeout for the
-    /// release of the Leases. A Pod's `terminationGracePeriodSeconds` has to be longer.
+    /// The maximum duration of a shutdown, whether the API server answers or not: the drain timeout, plus one request timeout for the
+    /// release of the Leases. The Pod's `terminationGracePeriodSeconds` must be longer.
     pub fn shutdown_limit(&self) -> Duration {
         let elects = self.elections.leader_election;
         let release = if elects { self.elections.timings.request_timeout() } else { Duration::ZERO };
@@ -143,17 +143,17 @@ impl Options {
         self.stamp_delay.unwrap_or_else(|| 3 * self.elections.timings.lease_duration())
     }
 
-    /// Nothing that is repeated is left alone for longer, unless nobody wants it any more.
+    /// The longest pause between two attempts of anything that is retried. After a longer pause it is no longer retried at all.
     pub(crate) fn longest_silence(&self) -> Duration {
         2 * self.backoff.cap + self.elections.timings.lease_duration()
     }
 
-    /// The names in the cluster.
+    /// The names of Leases, labels and annotations.
     pub fn names(&self) -> Names {
         Names::new(self.elections.id.clone(), self.elections.domain.clone())
     }
 
-    /// The layout that these settings stand for.
+    /// The layout that these options describe.
     pub fn layout(&self) -> Layout {
         Layout::first(self.shards, self.key_label.clone())
     }
@@ -163,21 +163,21 @@ impl Options {
         format!("{} ({})", self.product, self.elections.identity)
     }
 
-    /// `<name>-stamper/<version> (<identity>)`: writes on custom resources outside of a reconcile have another
-    /// user agent, so that an audit log tells the two apart.
+    /// `<name>-stamper/<version> (<identity>)`: writes to custom resources outside of a reconcile have a different
+    /// user agent, so that they can be distinguished in an audit log.
     pub(crate) fn stamper_user_agent(&self) -> String {
         let (name, version) = self.product.split_once('/').unwrap_or((&self.product, "0"));
         format!("{name}-stamper/{version} ({})", self.elections.identity)
     }
 }
 
-/// Exponential backoff of one object's failures.
+/// Exponential backoff after failures of an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Backoff {
-    /// After the first failure.
+    /// The delay after the first failure.
     pub base: Duration,
-    /// Never longer than this.
+    /// The maximum delay.
     pub cap: Duration,
 }
 
@@ -200,9 +200,9 @@ impl Backoff {
         Self { cap, ..self }
     }
 
-    /// How long to wait after this many failures in a row (1 is the first), with `roll` from 0 to 1 for jitter: the
-    /// result lies between a half and the whole of the doubled base, so that what failed together does not come back
-    /// together.
+    /// The delay after this many failures in a row (1 is the first). `roll`, from 0 to 1, is for jitter: the
+    /// result lies between half of the delay and the full delay, so that objects that failed at the same time are not retried at the
+    /// same time.
     pub fn delay(self, failures: u32, roll: f64) -> Duration {
         let doubled = self.base.saturating_mul(2_u32.saturating_pow(failures.saturating_sub(1)));
         doubled.min(self.cap).mul_f64(0.5 + roll.clamp(0.0, 1.0) / 2.0)

@@ -1,4 +1,4 @@
-//! What a type must be to be owned.
+//! [`OwnedResource`]: the requirements on types of children.
 
 use std::fmt::Debug;
 
@@ -6,7 +6,7 @@ use k8s_openapi::NamespaceResourceScope;
 use kube::Resource;
 use serde::de::DeserializeOwned;
 
-/// A type of which a custom resource may own objects, its children: namespaced, and known at compile time. Implemented for every such type.
+/// A type whose objects a custom resource can own as children. It is namespaced and known at compile time. Implemented for every such type.
 pub trait OwnedResource:
     Resource<DynamicType = (), Scope = NamespaceResourceScope>
     + Clone

@@ -1,4 +1,4 @@
-//! What the user writes.
+//! [`Reconciler`]: what the user implements.
 
 use std::{error::Error as StdError, fmt, future::Future, sync::Arc, time::Duration};
 
@@ -6,29 +6,33 @@ use kube::{Client, runtime::controller::Action};
 
 use crate::{authority::held::Held, watch::lenient::Undecodable};
 
-/// Brings the cluster into line with one custom resource. `self` is the user's context.
+/// Reconciles one custom resource: makes the cluster match its spec. `self` is the user's context.
 ///
 /// Also implemented for closures `Fn(Arc<K>, Held) -> impl Future<Output = Result<Action, E>> + Send`.
 ///
 /// - Use [`Held::client`] for every request.
 /// - Put [`Held::label_child`] on every child.
-/// - Clean up by owner references, or by a finalizer of your own. That a resource disappears from a watch means
-///   nothing.
-/// - Do not block the thread: a shard whose runtime shows no sign of life loses its Lease.
+/// - Clean up by owner references, or by your own finalizer. A resource that disappears from a watch was not necessarily
+///   deleted.
+/// - Do not block the thread: if the runtime makes no progress, the shard loses its Lease.
 pub trait Reconciler<K>: Send + Sync + 'static {
     /// Why a reconcile failed.
     type Error: StdError + Send + Sync + 'static;
 
-    /// One reconcile. Aborted, at an `await`, if the shard is lost.
+    /// Reconciles the object once. The future is dropped, at an `await`, if the shard is lost.
+    ///
+    /// # Errors
+    ///
+    /// Any error of the reconciler. [`after_failure`](Self::after_failure) decides when to retry.
     fn reconcile(
         &self,
         object: Arc<K>,
         held: Held,
     ) -> impl Future<Output = Result<Action, Self::Error>> + Send;
 
-    /// The error policy: what happens after a failure, of which there have now been `failures` in a row. `backoff` is
-    /// the delay that the exponential backoff of [`Options`](crate::Options) has worked out, and what the default
-    /// uses.
+    /// The error policy: what to do after a failure. `failures` is the number of failures in a row, `backoff` the
+    /// delay according to the exponential backoff in [`Options`](crate::Options). The default is a requeue after
+    /// `backoff`.
     fn after_failure(
         &self,
         object: &K,
@@ -40,11 +44,15 @@ pub trait Reconciler<K>: Send + Sync + 'static {
         Action::requeue(backoff)
     }
 
-    /// Says on a resource that it cannot be decoded, in its conditions. The router itself logs it, counts it and publishes an
-    /// event on it; it does not know the conditions of a resource, so the default does nothing more.
+    /// Reports in the conditions of a resource that it cannot be decoded. The router itself logs this, counts it and publishes an
+    /// event about it. It does not know the conditions of the resource, so the default does nothing more.
     ///
-    /// Called again whenever the resource changes and still does not decode, so write only what is not there yet; and
-    /// again, later, after an error.
+    /// This is called again whenever the resource changes and still does not decode, so write only if something differs. After
+    /// an error it is called again later.
+    ///
+    /// # Errors
+    ///
+    /// If the status could not be written.
     fn report_undecodable(
         &self,
         object: &Undecodable,
@@ -72,12 +80,12 @@ where
     }
 }
 
-/// Why a reconcile did not succeed.
+/// Why a reconcile failed.
 #[derive(Debug)]
 pub enum Failure<E> {
-    /// The reconciler said so.
+    /// The reconciler returned an error.
     Error(E),
-    /// The reconciler panicked, with this message. Its siblings go on.
+    /// The reconciler panicked with this message. Other reconciles are not affected.
     Panicked(String),
     /// The reconcile succeeded, but the finalizer that keeps the resource's name taken could not be removed.
     FinalizerNotRemoved(kube::Error),

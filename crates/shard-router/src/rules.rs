@@ -1,7 +1,7 @@
-//! The rules of routing that the promise rests on, each a pure function with its deliberate fault beside it, once.
+//! The rules of routing on which the promise depends, each a pure function with its deliberate fault beside it.
 //!
-//! Those of the Leases are in `lease_core`. A fault exists only with the feature `mutants` and is off until a test switches it on; without
-//! the feature, the compiler drops `broken!`. Faults that are more than a wrong answer, such as a drain that is left out,
+//! The rules of Leases are in `lease_core`. A fault exists only with the feature `mutants`, and is off until a test switches it on. Without
+//! the feature, `broken!` expands to nothing. Faults that are more than a wrong result, such as a missing drain,
 //! are in modules named `faults`.
 
 use std::{collections::BTreeSet, time::Duration};
@@ -15,16 +15,16 @@ use crate::routing::{
 
 // Which bucket an object belongs to.
 
-/// The bucket that an object keeps for its life, if it is known. What is recorded stands, whatever the settings are now. Without a record it is that of
-/// the key, unless the key may change: a name cannot be edited, the value of a key label can.
+/// The bucket that an object keeps for its life, if it is known. A recorded bucket counts, whatever the settings are now. Without a record it is that of
+/// the key, unless the key may change: a name cannot be edited, but the value of a key label can.
 pub(crate) fn fixed_bucket(recorded: Option<Bucket>, of_key: Bucket, key_may_change: bool) -> Option<Bucket> {
     broken!(KeyNeedsNoRecord => Some(recorded.unwrap_or(of_key)));
     broken!(NameOverridesRecord => if key_may_change { recorded } else { Some(of_key) });
     recorded.or_else(|| (!key_may_change).then_some(of_key))
 }
 
-/// The bucket to stamp on an object: the fixed one counts, then that in which it has been worked on, and what the key reads now only for an object that
-/// is new.
+/// The bucket to stamp on an object: the fixed one, otherwise the one in which it has been reconciled so far. The current key counts only for a new
+/// object.
 pub(crate) fn bucket_to_stamp(fixed: Option<Bucket>, present: Option<Bucket>, of_key: Bucket) -> Bucket {
     broken!(StampFromKeyAgain => of_key);
     fixed.or(present).unwrap_or(of_key)
@@ -43,8 +43,8 @@ pub(crate) fn name_must_stay_taken(namesake_may_move: bool) -> bool {
     namesake_may_move
 }
 
-/// Until when a deleted object's name has to stay taken, if a write of its shard was given up on at this time: it may land until then.
-/// `in_transit` is how long a write may be under way, LeaseDuration − RenewDeadline.
+/// Until when a deleted object's name has to stay taken, if a write of its shard was given up at `given_up`: it may be applied until then.
+/// `in_transit` is the longest time that a write may be in the network, LeaseDuration − RenewDeadline.
 pub(crate) fn name_taken_until(given_up: Option<Monotonic>, in_transit: Duration) -> Option<Monotonic> {
     broken!(NameFreedBesideUnanswered => None);
     given_up.map(|given_up| given_up + in_transit)
@@ -52,15 +52,15 @@ pub(crate) fn name_taken_until(given_up: Option<Monotonic>, in_transit: Duration
 
 // When a reconcile may begin.
 
-/// Whether the children of a resource are known: each owned type has been listed in its namespace since the acquisition. What is in no
-/// list is unknown, and not absent.
+/// Whether the children of a resource are known: each owned type has been listed in its namespace since the acquisition. Before that, a child that is
+/// not in the cache is unknown, not absent.
 pub(crate) fn children_are_known(listed: bool) -> bool {
     broken!(NoBarrier => true);
     broken!(UnlistedIsAbsent => true);
     listed
 }
 
-/// Whether a reconcile may decide on the caches: the watches have shown what the last one of the same resource wrote.
+/// Whether a reconcile may use the caches: the watches have shown what the last reconcile of the same resource wrote.
 pub(crate) fn caches_are_current(own_writes_shown: bool) -> bool {
     broken!(OwnWritesNotAwaited => true);
     own_writes_shown
@@ -68,33 +68,33 @@ pub(crate) fn caches_are_current(own_writes_shown: bool) -> bool {
 
 // Who may work.
 
-/// Whether a replica may work by the committed layout; if not, the reason.
+/// Whether a replica may work under the committed layout; if not, the reason.
 pub(crate) fn may_work_by(committed: &Layout, configured: &Layout) -> Result<(), String> {
     broken!(IgnoreLayout => Ok(()));
     committed.mismatch(configured).map_or(Ok(()), Err)
 }
 
-/// Whether the layout on the coordinator Lease is void, because the Lease's holder is of a version that does not shard.
+/// Whether the layout on the coordinator Lease is void, because the holder of the Lease does not shard.
 pub(crate) fn layout_is_void(holder_shards: bool) -> bool {
     broken!(LayoutOfPredecessorStands => false);
     !holder_shards
 }
 
-/// Whether a shard that was won waits until a read has confirmed the layout: the view that made this replica contend may have been old.
+/// Whether work on a newly acquired shard waits until a read has confirmed the layout: this replica may have contended because of an old view.
 pub(crate) fn layout_is_confirmed_first() -> bool {
     broken!(LayoutNotConfirmed => false);
     true
 }
 
-/// Whether a member is eligible for shards. One that is unable to work is, where no other member could do better.
+/// Whether a member is eligible for shards. A member that is unable to work is eligible only if no member is able.
 pub(crate) fn is_eligible(draining: bool, unable: bool, anybody_is_able: bool) -> bool {
     broken!(UnableKeepsShards => !draining);
     !(draining || unable && anybody_is_able)
 }
 
-/// Whether nobody can hold any bucket of this shard, by this layout or another, so that its Lease may be created released.
+/// Whether no replica can hold any bucket of this shard, under this layout or another, so that its Lease may be created in the released state.
 ///
-/// `earlier` are the shards that may have had a holder before this term, by whatever layout; `created` those of this term, which have no bucket
+/// `earlier` are the shards that may have had a holder before this term, under any layout; `created` are those that were created in this term, which have no bucket
 /// in common with this shard.
 pub(crate) fn nobody_holds_any_of(
     shard: ShardId,

@@ -36,37 +36,37 @@ pub(crate) struct Setup<K: Sharded, R: Reconciler<K>> {
     pub(crate) layout: Layout,
     pub(crate) reconciler: R,
     pub(crate) owned: Vec<OwnedType<K>>,
-    /// Where the resources and their children are looked for.
+    /// The namespaces of the resources and their children.
     pub(crate) scope: Scope,
     /// For requests of reconcilers.
     pub(crate) clients: Clients,
-    /// For writes on custom resources outside of a reconcile.
+    /// For writes to custom resources outside of a reconcile.
     pub(crate) stamper_clients: Clients,
     pub(crate) stamp: Arc<StampConfig>,
     pub(crate) recorder: Recorder,
     pub(crate) metrics: Metrics,
     pub(crate) clock: Arc<dyn Clock>,
-    /// Bounds the reconciles of all shards.
+    /// Limits the concurrent reconciles of all shards.
     pub(crate) turns: Semaphore,
-    /// Bounds concurrent starts.
+    /// Limits concurrent starts of shards.
     pub(crate) starts: Arc<Semaphore>,
     pub(crate) rng: SharedRng,
     pub(crate) reconciles: AtomicU64,
-    /// What keeps this replica from coordinating, for its readiness.
+    /// The problem that prevents this replica from coordinating, for its readiness.
     pub(crate) coordination_problem: Problem,
-    /// What is wrong with the custom resource definition, so that stamps fail.
+    /// The problem with the CRD because of which stamps fail.
     pub(crate) definition: Arc<Problem>,
     pub(crate) rights: Arc<Rights>,
     pub(crate) progress: Arc<Progress>,
-    /// For lines that would be logged again and again.
+    /// For lines that would otherwise be logged repeatedly.
     pub(crate) log_limit: LogLimit,
 }
 
 impl<K: Sharded, R: Reconciler<K>> Setup<K, R> {
-    /// Nothing is sent yet.
+    /// Does not send anything yet.
     ///
     /// # Errors
-    /// No client could be created from the connection.
+    /// If no client could be created from the connection.
     pub(crate) fn new(
         connection: &Connection,
         options: Options,

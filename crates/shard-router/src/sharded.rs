@@ -1,4 +1,4 @@
-//! What a custom resource must bring to be sharded.
+//! [`Sharded`]: the requirements on a kind that is sharded.
 
 use std::fmt::Debug;
 
@@ -8,25 +8,35 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::routing::bucket::Bucket;
 
-/// A CEL rule that a CRD with `status.bucket` should carry at its root: once recorded, the bucket stays.
+/// A CEL rule for the root of a CRD with `status.bucket`: once recorded, the bucket cannot be changed.
 ///
-/// With it the API server itself refuses whatever would move an object between shards behind its owner's back, such as
-/// an edit of the recorded bucket together with the label, or a status that leaves the bucket out. With kube-derive:
+/// With this rule the API server refuses any change that would move an object to another shard without its owner's knowledge, such as
+/// an edit of the recorded bucket together with the label, or a status without the bucket. With kube-derive:
 /// `#[kube(validation = Rule::new(BUCKET_IMMUTABLE_RULE).message("status.bucket cannot be changed"))]`.
 pub const BUCKET_IMMUTABLE_RULE: &str = "!has(oldSelf.status) || !has(oldSelf.status.bucket) || \
      (has(self.status) && has(self.status.bucket) && self.status.bucket == oldSelf.status.bucket)";
 
-/// A namespaced resource that can be split into shards. Any kind can be, also one whose definition is somebody else's; every kind of the
-/// Kubernetes API itself is.
+/// A namespaced kind that can be split into shards. Any kind can implement it, even if its definition is not yours. All built-in kinds of
+/// Kubernetes implement it already.
 ///
-/// The router puts the bucket on as a label. By `namespace/name` nothing else is needed, as the label can be checked against the object itself.
+/// The router adds the bucket as a label. With `namespace/name` as key nothing else is needed, because the label can be compared with the name.
+///
+/// ```
+/// # use kube::CustomResource;
+/// # use schemars::JsonSchema;
+/// # use serde::{Deserialize, Serialize};
+/// # #[derive(CustomResource, Clone, Debug, Serialize, Deserialize, JsonSchema)]
+/// # #[kube(group = "example.com", version = "v1", kind = "Cache", namespaced)]
+/// # struct CacheSpec {}
+/// impl shard_router::Sharded for Cache {}
+/// ```
 ///
 /// # With a key label
 ///
-/// The value of a label can be edited, so the bucket has to be recorded, once, where users do not reach: in `status.bucket`, before the label is
-/// put on. That takes a status subresource with this field, [`recorded_bucket`](Self::recorded_bucket) to read it, and
-/// [`BUCKET_IMMUTABLE_RULE`] in the definition. Without the field, the subresource or the method, a replica that is set to a key label is not ready and
-/// says why. The reconciler's own status writes must leave the field alone: patch your own fields.
+/// Users can edit the value of a label, so the bucket must be recorded, once, where users cannot edit it: in `status.bucket`, before the label is
+/// written. This requires a status subresource with this field, [`recorded_bucket`](Self::recorded_bucket) to read it, and
+/// [`BUCKET_IMMUTABLE_RULE`] in the CRD. Without the field, the subresource or the method, a replica with a key label is not ready and
+/// says why. The reconciler must not change the field in its own status writes: patch only your own fields.
 pub trait Sharded:
     Resource<DynamicType = (), Scope = NamespaceResourceScope>
     + Clone
@@ -37,14 +47,16 @@ pub trait Sharded:
     + Sync
     + 'static
 {
-    /// `status.bucket`; `None`, as by default, for kinds that have no such field. A record counts with a key label and without, and of an object that does
-    /// not decode it is read as `/status/bucket`: so a kind must not have a field of this name for something else, nor one that users may write.
+    /// The value of `status.bucket`. The default, `None`, is for kinds without this field.
+    ///
+    /// A recorded bucket counts with and without a key label. It is also read from `/status/bucket` of objects that do not decode. So a kind must not have a
+    /// field of this name with another meaning, or one that users may write.
     fn recorded_bucket(&self) -> Option<u8> {
         None
     }
 }
 
-/// The kinds of the Kubernetes API itself. [`Options`](crate::Options) need a domain for them that is yours (`elections.domain`).
+/// The built-in kinds of Kubernetes. For these, set a domain of your own in [`Options`](crate::Options) (`elections.domain`).
 impl<K> Sharded for K where
     K: Metadata<Ty = ObjectMeta, Scope = NamespaceResourceScope>
         + Clone
@@ -57,24 +69,24 @@ impl<K> Sharded for K where
 {
 }
 
-/// `namespace/name`: how records, messages and the tracker call a custom resource.
+/// `namespace/name`, as used in records, messages and the tracker.
 pub(crate) fn cr_name<K: Resource>(object: &K) -> String {
     cr_name_of(object.meta())
 }
 
-/// Likewise, by its metadata.
+/// The same, from the metadata.
 pub(crate) fn cr_name_of(meta: &ObjectMeta) -> String {
     format!("{}/{}", meta.namespace.as_deref().unwrap_or_default(), meta.name.as_deref().unwrap_or_default())
 }
 
-/// Whether an object may be reconciled, judged by its label, its name, its status and its finalizers.
+/// Whether an object may be reconciled, according to its label, name, status and finalizers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Eligibility {
-    /// The label says what the bucket is.
+    /// The label agrees with the bucket of the object.
     Eligible(Bucket),
-    /// Something is missing or differs; it has to be written before anybody reconciles the object.
+    /// Something is missing or differs, and has to be written before anybody reconciles the object.
     NeedsStamp,
-    /// It is being deleted without the finalizer that would keep its name taken, and the API server lets none be added.
-    /// Reconciling it could overlap with the reconcile of a namesake, on another replica.
+    /// It is being deleted without the finalizer that keeps its name taken, and the API server does not allow to add one now.
+    /// Its reconcile could overlap with that of a new object of the same name on another replica.
     Unprotected,
 }

@@ -1,4 +1,4 @@
-//! Tasks besides reconciling: on every replica, or wherever the coordinator is.
+//! Additional tasks of the user: on every replica, or only on the coordinator.
 
 use std::{future::Future, sync::Arc};
 
@@ -9,7 +9,7 @@ use futures::{
 use kube::Client;
 use lease_core::Term;
 
-/// What a task gets.
+/// The context of a task.
 #[derive(Clone)]
 pub struct TaskContext {
     client: Client,
@@ -18,17 +18,18 @@ pub struct TaskContext {
 }
 
 impl TaskContext {
-    /// On the coordinator: gated by its Lease. On every replica: an ordinary client.
+    /// The client of the task. For tasks of the coordinator it refuses to send once the coordinator Lease is lost.
     pub fn client(&self) -> Client {
         self.client.clone()
     }
 
-    /// Whether the coordinator Lease is still held; always true for tasks of every replica.
+    /// Whether the coordinator Lease is still held. Always true for tasks that run on every replica.
     pub fn is_valid(&self) -> bool {
         self.term.as_ref().is_none_or(Term::is_valid)
     }
 
-    /// Ready when the task should end: at shutdown, and after a restore of etcd, to be started anew. One that does not is aborted.
+    /// Resolves when the task should end: at shutdown, and after a restore of etcd, after which it is started again. A task that does not end within
+    /// the drain timeout is aborted.
     pub async fn shutdown(&self) {
         self.shutdown.clone().await;
     }

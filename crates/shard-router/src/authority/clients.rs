@@ -34,12 +34,12 @@ impl Clients {
         observing(self.pool.ungated(), vec![self.rights.clone()])
     }
 
-    /// For questions whose refusal keeps nobody from working: no right is reported as missing.
+    /// For requests whose refusal does not prevent any work: a missing right is not reported.
     pub(crate) fn unobserved(&self) -> Client {
         self.pool.ungated()
     }
 
-    /// Works only while the term lasts.
+    /// Sends only while the term is valid.
     pub(crate) fn of_term(&self, term: &Term) -> Client {
         observing(term.client(&self.pool), vec![self.rights.clone()])
     }

@@ -15,8 +15,8 @@ use crate::{
 
 /// Proof that this replica holds the shard that an object belongs to, with a client that works only while it does.
 ///
-/// A reconciler gets one per reconcile. Whoever keeps a clone beyond the reconcile has a client that refuses to
-/// send as soon as the hold ends.
+/// A reconciler gets one for each reconcile. The client of a clone that is kept longer refuses to
+/// send as soon as the shard is lost or released.
 #[derive(Clone)]
 pub struct Held {
     shard: Arc<HeldShard>,
@@ -26,22 +26,22 @@ pub struct Held {
 }
 
 impl Held {
-    /// The client to use for every request of a reconcile. It fails with [`GateClosed`](lease_core::GateClosed) once the
-    /// hold is over.
+    /// The client to use for every request of a reconcile. Requests fail with [`GateClosed`](lease_core::GateClosed) once this replica no longer
+    /// holds the shard.
     pub fn client(&self) -> Client {
         self.shard.client.clone()
     }
 
-    /// The child of this type and name in the namespace of the object being reconciled, as the shard's watch has shown it last; `None` if
-    /// there is none that carries the bucket label (see [`label_child`](Self::label_child)). Without `managedFields`.
+    /// The child of this type and name in the namespace of the object that is reconciled, in the state that the shard's watch has shown last. `None` if
+    /// there is none with the bucket label (see [`label_child`](Self::label_child)). The object has no `managedFields`.
     ///
-    /// No reconcile begins before each owned type has been listed in its namespace, and before the watches have shown what the last
-    /// reconcile of the same resource wrote through [`client`](Self::client) (deletions excepted). It may still be older than
-    /// what the API server has: make each write depend on its uid and resourceVersion.
+    /// A reconcile begins only after each owned type has been listed in its namespace, and after the watches have shown what the last
+    /// reconcile of the same resource wrote with [`client`](Self::client), except for deletions. The state may still be older than
+    /// that in the API server, so set uid and resourceVersion as preconditions of each write.
     ///
     /// # Errors
     ///
-    /// The type was not declared with [`owns`](crate::ShardedController::owns), or what is there does not decode.
+    /// If the type was not declared with [`owns`](crate::ShardedController::owns), or if the child does not decode.
     pub fn owned<C>(&self, name: &str) -> Result<Option<Arc<C>>, OwnedError>
     where
         C: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Send + Sync + 'static,
@@ -49,53 +49,53 @@ impl Held {
         self.shard.caches.owned(&self.namespace, name)
     }
 
-    /// The shard.
+    /// The shard of the object.
     pub fn shard(&self) -> ShardId {
         self.shard.shard
     }
 
-    /// The bucket of the object being reconciled.
+    /// The bucket of the object that is reconciled.
     pub fn bucket(&self) -> Bucket {
         self.bucket
     }
 
-    /// How many reconciles of the object have failed in a row before this one, as far as this replica knows. A failure that happens twice
-    /// in a row is worth telling on the object; one that happens once may have been a conflict or a short outage.
+    /// How many reconciles of the object have failed in a row before this one, as far as this replica knows. Report a failure on the object
+    /// when it happens twice in a row; a single one may be a conflict or a short outage.
     pub fn earlier_failures(&self) -> u32 {
         self.earlier_failures
     }
 
-    /// A number that grows from one owner of the shard to the next; 0 without leader election.
+    /// The fencing token, which grows from one owner of the shard to the next; 0 without leader election.
     pub fn token(&self) -> FencingToken {
         self.shard.term.token()
     }
 
-    /// How long the hold lasts unless it is renewed; `None` once it is over.
+    /// How much longer this replica holds the shard if its Lease is not renewed again; `None` if it no longer does.
     pub fn remaining(&self) -> Option<Duration> {
         self.shard.term.remaining()
     }
 
-    /// Resolves when the shard is to be handed over. A reconcile that waits for something long should end then: what is
-    /// still running at the drain timeout is aborted.
+    /// Resolves when the shard is about to be handed over. A reconcile that waits for a long time should end then: a reconcile that
+    /// still runs at the drain timeout is aborted.
     pub fn draining(&self) -> impl Future<Output = ()> + Send + use<> {
         let shard = self.shard.clone();
         async move { shard.term.draining().await }
     }
 
-    /// The label that children must carry, as key and value.
+    /// The label that children must have, as key and value.
     pub fn bucket_label(&self) -> (String, String) {
         (self.shard.bucket_label.to_string(), self.bucket.to_string())
     }
 
-    /// Puts the bucket label on a child. Watches of owned types are filtered by it: a child without the label is not
-    /// seen again.
+    /// Adds the bucket label to a child. Watches of owned types are filtered by it, so a child without the label is not
+    /// seen.
     pub fn label_child(&self, meta: &mut ObjectMeta) {
         let (key, value) = self.bucket_label();
         meta.labels.get_or_insert_default().insert(key, value);
     }
 }
 
-/// A held shard: what every [`Held`] of one term shares.
+/// A held shard, which all [`Held`] of one term share.
 pub(crate) struct HeldShard {
     pub(crate) shard: ShardId,
     pub(crate) term: Term,
@@ -137,7 +137,7 @@ impl HeldShard {
         self.client.clone()
     }
 
-    /// Ends with the term likewise, for the router's own writes on custom resources.
+    /// A client for the router's own writes to custom resources, which refuses to send when the term is over, too.
     pub(crate) fn housekeeping(&self) -> Client {
         self.housekeeping.clone()
     }

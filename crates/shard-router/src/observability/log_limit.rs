@@ -4,13 +4,13 @@ use lease_core::Monotonic;
 use parking_lot::Mutex;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-/// How often a line that stays true is logged again: often enough to be found at the end of the log.
+/// How often a line that stays true is logged again, so that it can be found near the end of the log.
 const EVERY: Duration = Duration::from_mins(1);
 
 /// How many different lines are remembered. Beyond that the oldest one is forgotten, so it may be logged again too early.
 const REMEMBERED: usize = 256;
 
-/// Tells which lines are due. Clones share what they remember, so that many tasks with the same problem log it once.
+/// Decides which lines to log. Clones share their state, so that many tasks with the same problem log it once.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct LogLimit(Arc<Mutex<BTreeMap<String, Entry>>>);
 

@@ -1,4 +1,4 @@
-//! Whether a replica is ready, and if not, why.
+//! The readiness of a replica.
 
 use std::sync::Arc;
 
@@ -7,19 +7,19 @@ use tokio::sync::watch;
 
 use super::log_limit::LogLimit;
 
-/// Whether this replica could take over work at once. A standby that waits for a Lease is ready.
+/// Whether this replica works or could take over work at once. A standby that waits for a Lease is ready.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Readiness {
-    /// It could, or does.
+    /// It works, or could take over work at once.
     Ready,
-    /// It could not.
+    /// It could not work.
     NotReady {
-        /// One sentence: what is wrong, and what to do.
+        /// One sentence that says what is wrong and what to do.
         because: String,
     },
 }
 
-/// Asks a replica about its readiness. Cheap to clone.
+/// A handle to the readiness of a replica. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct ReadinessProbe(watch::Receiver<Readiness>);
 
@@ -29,7 +29,7 @@ impl ReadinessProbe {
         self.0.borrow().clone()
     }
 
-    /// Resolves when the replica is ready; never, if it has ended.
+    /// Resolves when the replica is ready. Never resolves if it has ended.
     pub async fn ready(&self) {
         let mut readiness = self.0.clone();
         if readiness.wait_for(|readiness| *readiness == Readiness::Ready).await.is_err() {
@@ -58,7 +58,7 @@ impl ReadinessSwitch {
         ReadinessProbe(self.sender.subscribe())
     }
 
-    /// Logs each change. A sentence in which only a number has changed, such as how long something has lasted, is logged again once a minute.
+    /// Logs each change. A reason in which only a number has changed, such as a duration, is logged at most once a minute.
     pub(crate) fn set(&self, readiness: Readiness, now: Monotonic) {
         self.sender.send_if_modified(|current| {
             if *current == readiness {

@@ -1,8 +1,8 @@
-//! The reconcile records: JSON lines by which outside tools judge the promise.
+//! The reconcile records: JSON lines from which external tools check the promise.
 //!
-//! A `begin` line is flushed before the first request of its reconcile, so that whatever a request does to the
-//! cluster, the record of who did it exists. Instants are `CLOCK_BOOTTIME` in nanoseconds, comparable between the
-//! processes of one machine, beside the wall clock for human readers.
+//! A `begin` line is flushed before the first request of its reconcile, so every request that reaches the
+//! cluster has a record. Instants are `CLOCK_BOOTTIME` in nanoseconds, which can be compared between
+//! processes on the same machine. The wall clock is added for people.
 
 mod line;
 mod sink;
@@ -29,7 +29,7 @@ impl Recorder {
         Self { sink, clock, replica: replica.into(), boot_id: boot_id().into() }
     }
 
-    /// A reading of the clocks that the records are stamped with.
+    /// A reading of the clocks that the records use.
     pub(crate) fn now(&self) -> Now {
         self.clock.now()
     }
@@ -68,8 +68,8 @@ impl Recorder {
         self.write("start-ready", hold.with(json!({ "objects": objects })));
     }
 
-    /// The stamp is the one that validity was just checked against, so that no `begin` ever carries an instant at
-    /// which its hold was over.
+    /// `at` must be the reading that the validity was checked against, so that the instant in `begin` is never
+    /// after the end of the hold.
     pub(crate) fn begin(&self, reconcile: &ReconcileFacts, at: Now) {
         self.write_at(at, "begin", reconcile.opening());
     }
@@ -83,8 +83,8 @@ impl Recorder {
         self.write("aborted", reconcile.with(json!({})));
     }
 
-    /// A record that cannot be written is reported and does not stop the work: the records are incomplete then, which the
-    /// audit log shows to whoever judges them.
+    /// A record that cannot be written is logged and does not stop the work. The records are incomplete then, which a
+    /// checker can detect with the audit log.
     fn write(&self, record: &str, fields: Value) {
         self.write_at(self.clock.now(), record, fields);
     }

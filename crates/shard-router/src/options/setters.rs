@@ -1,11 +1,11 @@
-//! The named methods that set [`Options`].
+//! The setters of [`Options`].
 
 use std::{sync::Arc, time::Duration};
 
 use super::{Backoff, Options, Pod};
 use crate::{observability::records::RecordSink, routing::bucket::ShardCount};
 
-/// Each sets the field of the same name, where its meaning and its default are described.
+/// Setters. Each sets the field of the same name; see there for its meaning and default.
 impl Options {
     /// Sets [`product`](Self::product).
     #[must_use]

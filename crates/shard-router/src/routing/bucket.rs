@@ -1,14 +1,14 @@
-//! Buckets and shards: the two small numbers everything else is keyed by.
+//! Buckets and shards.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// How many buckets there are, in every layout, for ever.
+/// The number of buckets. It is the same in every layout and never changes.
 pub const BUCKETS: u16 = 256;
 
-/// One of 256 fixed virtual buckets. A custom resource's bucket is stamped once and never changes; what changes,
-/// when the number of shards does, is which shard a bucket belongs to.
+/// One of 256 fixed virtual buckets. The bucket of a custom resource is stamped once and never changes. If the number of shards
+/// changes, buckets move to other shards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Bucket(pub u8);
@@ -19,8 +19,8 @@ impl Bucket {
         (0..=u8::MAX).map(Bucket)
     }
 
-    /// The bucket that a label value states; `None` for everything that the stamper would not have written
-    /// itself ("007", "+7", " 7", "256"), so that one bucket has exactly one spelling in selectors.
+    /// Parses a label value. `None` for every value that the stamper would not write
+    /// ("007", "+7", " 7", "256"), so that each bucket has exactly one spelling in selectors.
     pub fn from_label(value: &str) -> Option<Bucket> {
         let bucket = Bucket(value.parse().ok()?);
         (bucket.to_string() == value).then_some(bucket)
@@ -33,7 +33,7 @@ impl fmt::Display for Bucket {
     }
 }
 
-/// A shard's number, from 0. Its Lease is called `<LeaderElectionID>-shard-<n>`.
+/// The number of a shard, from 0. Its Lease has the name `<LeaderElectionID>-shard-<n>`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ShardId(pub u16);
@@ -44,7 +44,7 @@ impl fmt::Display for ShardId {
     }
 }
 
-/// How many shards an operator has: 1 to 256, one bucket a shard being the most that makes sense.
+/// The number of shards of an operator: 1 to 256, because a shard needs at least one bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "u16", into = "u16")]
 pub struct ShardCount(u16);

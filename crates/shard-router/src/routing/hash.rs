@@ -1,9 +1,9 @@
-//! Hash version 1: how a shard key becomes 64 well-mixed bits. Fixed for ever; another hash gets another version.
+//! Hash version 1: hashes a shard key to 64 bits. It must never change; another hash needs another version.
 //!
-//! FNV-1a over the key's bytes is simple enough to be written in any language in five lines, which matters when a
-//! script has to predict a bucket. Alone it clumps: names that differ in their last letter differ in few high
+//! FNV-1a of the key's bytes takes five lines in any language, so that scripts can predict a bucket. FNV-1a alone
+//! distributes similar names badly: names that differ in their last letter differ in few high
 //! bits. The 64-bit finalizer of `MurmurHash3` spreads every input bit over the whole word. It is a bijection, so it
-//! loses nothing.
+//! causes no additional collisions.
 
 use std::hash::Hasher;
 
@@ -30,10 +30,10 @@ pub fn fmix64(mut word: u64) -> u64 {
     word ^ (word >> 33)
 }
 
-/// How well a member suits a shard: rendezvous (highest random weight) hashing.
+/// The score of a member for a shard: rendezvous (highest random weight) hashing.
 ///
-/// Every replica computes the same score from the same names, so a preference needs no agreement. The finalizer is
-/// applied after each step because raw FNV-1a of similar Pod names ranks them almost alike for every shard.
+/// Every replica computes the same score from the same names, without communication. The finalizer is
+/// applied after each step, because raw FNV-1a would rank similar Pod names in almost the same order for every shard.
 pub(crate) fn score(shard: u16, member: &str) -> u64 {
     fmix64(hash(member.as_bytes()) ^ fmix64(u64::from(shard) + 1))
 }
@@ -48,7 +48,7 @@ fn fnv1a_64(bytes: &[u8]) -> u64 {
 mod tests {
     use super::*;
 
-    /// Published vectors, so that the parts can be told apart when a port differs.
+    /// Published vectors of each part, to find out which part of a port differs.
     #[test]
     fn the_parts_agree_with_published_vectors() {
         assert_eq!(fnv1a_64(b""), 0xcbf2_9ce4_8422_2325);

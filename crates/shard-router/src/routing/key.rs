@@ -1,19 +1,19 @@
-//! The shard key: what decides which bucket a custom resource falls into.
+//! The shard key, which decides to which bucket a custom resource belongs.
 
 use kube::core::ObjectMeta;
 
 use crate::routing::{bucket::Bucket, hash::hash};
 
-/// What is hashed into a [`Bucket`]: the value of the key label at the time of stamping, else `namespace/name`.
+/// The text that is hashed to a [`Bucket`]: the value of the key label at the time of stamping, or `namespace/name`.
 ///
-/// The key is looked at **once**, when the object is stamped. Later edits of the label move nothing: the bucket is
+/// The key is evaluated **once**, when the object is stamped. Later edits of the label have no effect: the bucket is
 /// fixed for the life of the object.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ShardKey(String);
 
 impl ShardKey {
-    /// The key of an object. With a key label, objects that carry the same value stay together on one shard; an
-    /// object without the label, or with an empty value, falls back to `namespace/name`.
+    /// The key of an object. With a key label, objects with the same value belong to the same shard. For an
+    /// object without the label, or with an empty value, the key is `namespace/name`.
     pub fn of(meta: &ObjectMeta, key_label: Option<&str>) -> Self {
         let labelled =
             key_label.and_then(|label| meta.labels.as_ref()?.get(label)).filter(|value| !value.is_empty());

@@ -9,10 +9,10 @@ use crate::routing::{
     hash::HASH_VERSION,
 };
 
-/// What the coordinator commits on its Lease and every replica must agree with before it runs a shard.
+/// The layout, which the coordinator commits on its Lease. A replica whose options differ from it does not work.
 ///
-/// JSON, in the annotation `<domain>/layout`: of the coordinator Lease, where it is committed, and of each shard Lease, which says
-/// by what its holder works. The latter permits nothing; it is what remains where somebody deletes the coordinator Lease.
+/// It is stored as JSON in the annotation `<domain>/layout`. The one on the coordinator Lease is the committed one. The one on a shard Lease is that
+/// which its holder uses; it permits nothing, but from it the layout can be restored if somebody deletes the coordinator Lease.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Layout {
@@ -20,18 +20,18 @@ pub struct Layout {
     pub generation: u64,
     /// The number of shards.
     pub shards: ShardCount,
-    /// The label that shard keys come from; without one they are `namespace/name`.
+    /// The label whose value is the shard key; `None` for `namespace/name`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key_label: Option<String>,
-    /// What is reconciled, as `Kind.group`; `None` where a version committed it that did not say.
+    /// The kind that is reconciled, as `Kind.group`; `None` if an older version without this field committed the layout.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<String>,
-    /// Which hash stamped the buckets.
+    /// The version of the hash from which the buckets were computed.
     pub hash_version: u32,
-    /// The number of shards before the last change, where it is known.
+    /// The number of shards before the last change, if it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous: Option<u16>,
-    /// Whether every shard has acknowledged this generation. The first one has nobody to wait for.
+    /// Whether every shard has acknowledged this generation. The first generation does not have to wait.
     pub settled: bool,
 }
 
@@ -55,13 +55,13 @@ impl Layout {
         Self { kind: Some(kind), ..self }
     }
 
-    /// The same with the kind that `configured` is for, where a version committed it that did not say.
+    /// The same, with the kind of `configured` if an older version committed the layout without one.
     pub(crate) fn completed(&self, configured: &Layout) -> Self {
         Self { kind: self.kind.clone().or_else(|| configured.kind.clone()), ..self.clone() }
     }
 
-    /// The shard that a bucket belongs to. Pure: every replica of every version that knows the number of shards
-    /// gives the same answer.
+    /// The shard that a bucket belongs to. The result depends on the number of shards only, and is the same in every
+    /// version.
     pub fn shard_of(&self, bucket: Bucket) -> ShardId {
         shard_of(self.shards, bucket)
     }
@@ -71,12 +71,12 @@ impl Layout {
         Bucket::all().filter(|bucket| self.shard_of(*bucket) == shard).collect()
     }
 
-    /// In one sentence, how a replica's settings differ from this layout; `None` if it may work.
+    /// A sentence that says how a replica's settings differ from this layout; `None` if the replica may work.
     pub fn mismatch(&self, configured: &Layout) -> Option<String> {
         let say = |committed: String, here: String| {
             Some(format!(
                 "this replica is set to {here}, but the committed layout (generation {}) says {committed}; it does no work \
-                 until the two agree: start it with {committed}, or end all replicas and delete their Leases to begin with \
+                 until the two agree: start it with {committed}, or stop all replicas and delete their Leases to begin with \
                  another layout",
                 self.generation
             ))
@@ -110,12 +110,12 @@ impl Layout {
     }
 }
 
-/// The label selector of a set of buckets: `key in (1,2,3)`; at most 1.5 KB of URL for half of all buckets.
+/// The label selector of a set of buckets: `key in (1,2,3)`. For half of all buckets it has at most 1.5 KB.
 pub fn selector(label: &str, buckets: &[Bucket]) -> String {
     format!("{label} in ({})", join(buckets.iter().copied()))
 }
 
-/// The label selector of everything that carries no valid bucket, whether the label is missing or garbage.
+/// The label selector of all objects without a valid bucket, whether the label is missing or invalid.
 pub fn unstamped_selector(label: &str) -> String {
     format!("{label} notin ({})", join(Bucket::all()))
 }
@@ -132,9 +132,9 @@ fn shard_of(shards: ShardCount, bucket: Bucket) -> ShardId {
 /// One row of 256 bytes for each number of shards.
 static TABLE: LazyLock<Vec<u8>> = LazyLock::new(table);
 
-/// Row S + 1 is row S, except that the new shard takes one bucket at a time from the shard that then has the most
-/// (the lowest number among equals; its highest bucket) until it has ⌊256 / (S + 1)⌋. So only the new shard
-/// receives anything, and since the tallest are cut first, all stay within one of each other.
+/// Row S + 1 is row S, except that the new shard takes one bucket at a time from the largest shard
+/// (the lowest number among equals; its highest bucket) until it has ⌊256 / (S + 1)⌋ buckets. So only the new shard
+/// receives buckets, and because the largest shards give first, the sizes differ by at most one.
 fn table() -> Vec<u8> {
     let buckets = usize::from(BUCKETS);
     let mut rows = vec![0_u8; buckets];

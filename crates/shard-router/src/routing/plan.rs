@@ -1,7 +1,7 @@
 //! The plan: which member should hold which shard.
 //!
-//! The coordinator publishes it; everyone else only follows. It is a preference and never a permission: what a
-//! replica may do follows from the Lease it holds, and a shard that nobody holds is open to all.
+//! The coordinator publishes the plan, and all replicas follow it. It is a preference and never a permission: what a
+//! replica may do depends on the Leases that it holds, and any replica may take a shard that has no holder.
 
 use std::{cmp::Reverse, collections::BTreeMap, time::Duration};
 
@@ -13,13 +13,13 @@ use crate::routing::{
     hash::score,
 };
 
-/// Who should hold what, as published in the annotation `<domain>/plan` of the coordinator Lease.
+/// Which member should hold which shard, as published in the annotation `<domain>/plan` of the coordinator Lease.
 ///
-/// On the wire the members are listed once and the shards refer to them by number, so that 256 shards with long Pod
-/// names stay far below the 256 KiB that an object's annotations may have.
+/// In JSON, the members are listed once and the shards refer to them by number, so that 256 shards with long Pod
+/// names stay far below the limit of 256 KiB for annotations.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
-    /// Grows by one with each plan published.
+    /// Grows by one with each published plan.
     pub generation: u64,
     /// The layout generation it was made for.
     pub layout: u64,
@@ -27,17 +27,17 @@ pub struct Plan {
     shards: Vec<Option<u16>>,
 }
 
-/// A member as the plan sees it.
+/// A member, as input of the plan.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Member {
-    /// Who.
+    /// The identity of the member.
     pub identity: Identity,
-    /// Whether it keeps and receives shards: not while it terminates, nor while it is unable to work and others are able.
+    /// Whether it keeps and receives shards. It does not while it shuts down, or while it is unable to work and others are able.
     pub eligible: bool,
 }
 
 impl Plan {
-    /// The member that should hold the shard; `None` where there was no member to plan for.
+    /// The member that should hold the shard; `None` if there was no eligible member.
     pub fn member(&self, shard: ShardId) -> Option<Identity> {
         Identity::new(self.name(shard)?).ok()
     }
@@ -67,14 +67,14 @@ impl Plan {
     /// The plan that should follow this one.
     ///
     /// Of N eligible members, exactly S mod N get ⌈S/N⌉ shards and the others ⌊S/N⌋. Every member
-    /// keeps what it has, up to that; what is left over (shards of members that are gone or not eligible, and surplus)
-    /// goes to the member with the best rendezvous score that still has room. So a member that comes takes only its
-    /// own share from the others, and of a member that goes only its shards move.
+    /// keeps its shards, up to that number. The remaining shards (those of members that have left or are not eligible, and the surplus)
+    /// go to the member with the best rendezvous score that still has room. So a new member takes only its
+    /// own share from the others, and if a member leaves, only its shards move.
     ///
-    /// `holders` says who holds each shard in fact. It counts where the plan has nobody: whoever has taken over a shard of
-    /// a dead member keeps it, as far as there is room, instead of handing it on at once.
+    /// `holders` says who actually holds each shard. It is used for shards that the plan gives to no eligible member: a member that has taken over a shard of
+    /// a dead member keeps it, if it has room, instead of handing it over at once.
     ///
-    /// Deterministic in its arguments; the order of the members does not matter.
+    /// The result is deterministic and does not depend on the order of the members.
     #[must_use]
     pub fn next(
         &self,
@@ -116,16 +116,16 @@ impl Plan {
     }
 }
 
-/// How many of the other members suit the shard better: 0 is the favourite. Every replica that sees the same members
-/// computes the same order, so that without a word the next in line is the same for all.
+/// How many of the other members have a better score for the shard; 0 is the best. All replicas that see the same members
+/// compute the same order, so they agree on the next one without communication.
 pub fn rank<'a>(shard: ShardId, me: &Identity, members: impl IntoIterator<Item = &'a Identity>) -> usize {
     let key = |identity: &'a Identity| (score(shard.0, identity.as_str()), identity.as_str());
     let mine = (score(shard.0, me.as_str()), me.as_str());
     members.into_iter().filter(|member| key(member) > mine).count()
 }
 
-/// How long a member of this rank leaves a free shard to those before it: evenly spaced, the favourite at once and
-/// the last still before half a RetryPeriod has gone, so that a dead favourite costs little. Deterministic.
+/// How long a member of this rank leaves a free shard to the members before it. The delays are evenly spaced from zero for the first to
+/// less than half a RetryPeriod for the last, so that little time is lost if the first is dead. Deterministic.
 pub fn takeover_delay(rank: usize, members: usize, retry_period: Duration) -> Duration {
     let last = u32::try_from(members.max(1)).unwrap_or(u32::MAX);
     let rank = u32::try_from(rank).unwrap_or(u32::MAX).min(last - 1);
@@ -136,8 +136,8 @@ fn number_of(members: &[&str], member: &str) -> Option<u16> {
     u16::try_from(members.binary_search(&member).ok()?).ok()
 }
 
-/// How many shards each member gets. The larger share goes to those that hold the most already, so that nothing
-/// moves for the sake of it; among equals the score of "no shard" decides.
+/// How many shards each member gets. Members that hold the most get the larger share, so that no shard
+/// moves unnecessarily. Among equals, the score for `u16::MAX`, which is no shard, decides.
 fn quotas<'a>(
     shards: ShardCount,
     eligible: &[&'a str],
@@ -153,8 +153,8 @@ fn quotas<'a>(
     order.into_iter().enumerate().map(|(n, member)| (member, share + usize::from(n < larger))).collect()
 }
 
-/// Takes from members that hold more than their quota the shards that suit them least; leaves in `room` what each
-/// can still take.
+/// Takes the shards with the worst scores from members that hold more than their quota. Afterwards `room` says how many more each
+/// member can take.
 fn give_up_surplus<'a>(owners: &mut BTreeMap<ShardId, &'a str>, room: &mut BTreeMap<&'a str, usize>) {
     for (member, left) in room.iter_mut() {
         let mut held: Vec<ShardId> =

@@ -1,4 +1,4 @@
-//! Where records go.
+//! Targets for records.
 
 use std::{
     fs::{File, OpenOptions},
@@ -10,18 +10,18 @@ use std::{
 
 use parking_lot::Mutex;
 
-/// Takes one line at a time. Returns only when the line is out of this process: a line that sits in a buffer when
-/// the process is killed proves nothing.
+/// Writes one line at a time. It must return only when the line has left this process: a line in a buffer would be lost if
+/// the process is killed.
 pub trait RecordSink: Send + Sync + 'static {
     /// Writes `line` (without its newline) and flushes.
     ///
     /// # Errors
     ///
-    /// The line may not have been written.
+    /// If the line may not have been written.
     fn write_line(&self, line: &str) -> io::Result<()>;
 }
 
-/// Where the records go, as a user states it: `off`, `stdout`, `stderr` or a path that is appended to.
+/// The target of the records, as a flag: `off`, `stdout`, `stderr`, or the path of a file to append to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum RecordTarget {
     /// Nowhere.
@@ -36,11 +36,11 @@ pub enum RecordTarget {
 }
 
 impl RecordTarget {
-    /// Opens it; `None` for `off`.
+    /// Opens the target; `None` for `off`.
     ///
     /// # Errors
     ///
-    /// The file could not be opened.
+    /// If the file could not be opened.
     pub fn open(&self) -> io::Result<Option<Arc<dyn RecordSink>>> {
         Ok(match self {
             Self::Off => None,
@@ -91,7 +91,7 @@ impl FileSink {
     ///
     /// # Errors
     ///
-    /// The file could not be opened.
+    /// If the file could not be opened.
     pub fn append_to(path: &Path) -> io::Result<Self> {
         Ok(Self(Mutex::new(OpenOptions::new().create(true).append(true).open(path)?)))
     }
