@@ -1,7 +1,7 @@
 //! The custom resource `Memcached` (`cache.example.com/v1alpha1`).
 //!
-//! What the API server can judge on its own is judged there: limits and patterns in the schema, and CEL rules with
-//! messages that say what to change. What remains is judged by [`crate::reconcile::validate`].
+//! As much as possible is validated by the API server: limits and patterns in the schema, and CEL rules with
+//! messages that say what to change. [`crate::reconcile::validate`] checks the rest.
 
 mod definition;
 mod print;

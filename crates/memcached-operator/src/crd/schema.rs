@@ -54,7 +54,7 @@ pub(super) fn resources(_: &mut SchemaGenerator) -> Schema {
     let quantities = json_schema!({
         "type": "object",
         "properties": {
-            "cpu": quantity("Cores: 2, 500m or \"0.5\". A fraction has to be written as text, in quotes."),
+            "cpu": quantity("Cores: 2, 500m or \"0.5\". A fraction must be a string, in quotes."),
             "ephemeral-storage": quantity("Bytes: 1Gi, 500M or 1000000000."),
             "memory": quantity("Bytes: 512Mi, 1G or 536870912."),
         },

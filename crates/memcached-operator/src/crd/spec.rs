@@ -1,4 +1,4 @@
-//! What a user asks for.
+//! The spec: what a user requests.
 
 use k8s_openapi::api::core::v1::ResourceRequirements;
 use kube::{CustomResource, KubeSchema};
@@ -76,46 +76,46 @@ use super::{MemcachedStatus, schema};
         ),
 )]
 pub struct MemcachedSpec {
-    /// How many memcached servers to run. 0 keeps the resource and runs nothing.
+    /// Number of memcached servers. With 0 the resource is kept, but no server runs.
     #[serde(default = "default_replicas")]
     #[schemars(range(min = 0, max = 100))]
     pub replicas: i32,
 
-    /// The image to run, in full, for instance `registry.example.com/memcached:1.6.39`. Excludes `version`.
+    /// Full name of the image to run, for instance `registry.example.com/memcached:1.6.39`. Cannot be combined with `version`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::image")]
     pub image: Option<String>,
 
-    /// The memcached version to run from the official image, for instance `1.6.39` or `1.6.39-alpine`.
-    /// Excludes `image`. Without either, the version this operator was tested with is used.
+    /// Version of memcached to run from the official image, for instance `1.6.39` or `1.6.39-alpine`.
+    /// Cannot be combined with `image`. If neither is set, the version that this operator was tested with is used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::version")]
     pub version: Option<String>,
 
-    /// How much memory one server uses for items, in megabytes of 1024 × 1024 bytes (memcached's `-m`).
-    /// Changing it restarts the servers one by one. Unless `resources` says otherwise, the container's memory
-    /// request and limit follow from it, with room for connections and threads.
+    /// Memory that each server uses for items, in megabytes of 1024 × 1024 bytes (memcached's `-m`).
+    /// A change restarts the servers one by one. Unless `resources` sets them, the container's memory
+    /// request and limit are computed from it, with room for connections and threads.
     #[serde(default = "default_memory_limit")]
     #[schemars(range(min = 8, max = 1_048_576))]
     pub memory_limit_megabytes: i32,
 
-    /// How many clients may be connected to one server at once (memcached's `-c`).
+    /// Maximum number of simultaneous client connections per server (memcached's `-c`).
     #[serde(default = "default_max_connections")]
     #[schemars(range(min = 1, max = 1_000_000))]
     pub max_connections: i32,
 
-    /// How many threads one server uses (memcached's `-t`).
+    /// Number of threads per server (memcached's `-t`).
     #[serde(default = "default_threads")]
     #[schemars(range(min = 1, max = 64))]
     pub threads: i32,
 
-    /// Further arguments for memcached, one element per word, for instance `["-I", "4m"]`. Those that the operator
+    /// Additional arguments for memcached, one element per word, for instance `["-I", "4m"]`. Arguments that the operator
     /// sets itself are refused.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "schema::extra_args")]
     pub extra_args: Vec<String>,
 
-    /// CPU and memory of each server's container. What is left out of memory follows `memoryLimitMegabytes`.
+    /// CPU and memory of each server's container. If the memory request or limit is not set, it is computed from `memoryLimitMegabytes`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::resources")]
     pub resources: Option<ResourceRequirements>,

@@ -1,4 +1,4 @@
-//! What the operator reports.
+//! The status: what the operator reports.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::KubeSchema;
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::schema;
 
-/// What the operator last saw of a `Memcached`.
+/// The state of a `Memcached` that the operator has observed last.
 #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[schemars(extend("default" = schema::status_before_the_first_look()))]
@@ -16,31 +16,31 @@ pub struct MemcachedStatus {
     #[schemars(schema_with = "schema::optional_integer")]
     pub observed_generation: Option<i64>,
 
-    /// How many pods exist.
+    /// Number of pods.
     #[serde(default)]
     pub replicas: i32,
 
-    /// How many of them are ready.
+    /// Number of ready pods.
     #[serde(default)]
     pub ready_replicas: i32,
 
-    /// Ready of desired, as `kubectl get` shows it: `2/3`.
+    /// Ready and desired pods, as shown by `kubectl get`: `2/3`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::optional_string")]
     pub ready: Option<String>,
 
-    /// The label selector of the pods, for the `scale` subresource and whatever scales through it.
+    /// Label selector of the pods, for the `scale` subresource and autoscalers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::optional_string")]
     pub selector: Option<String>,
 
-    /// The image that runs.
+    /// Image of the servers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::optional_string")]
     pub image: Option<String>,
 
-    /// The bucket that decides which shard reconciles this resource. Written once, by the shard router; the
-    /// operator's own writes leave it out.
+    /// Bucket that decides which shard reconciles this resource. The shard router writes it once; nothing else
+    /// writes it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::bucket")]
     pub bucket: Option<u8>,
