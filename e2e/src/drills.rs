@@ -1,4 +1,4 @@
-//! The drills: what happens to the operator, one file per kind of trouble.
+//! The drills: what happens to the operator, one file per kind of fault.
 //!
 //! A drill does something and waits for the direct consequence. What holds for all of them (even shards, every resource as
 //! asked for, no overlap, no time without an owner beyond the bound, no error of a memcached client) is checked

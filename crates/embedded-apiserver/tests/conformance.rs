@@ -16,8 +16,8 @@ mod generated;
 mod protobuf;
 #[path = "conformance/script.rs"]
 mod script;
-#[path = "conformance/talk.rs"]
-mod talk;
+#[path = "conformance/session.rs"]
+mod session;
 #[path = "conformance/transcript.rs"]
 mod transcript;
 #[path = "conformance/zeros.rs"]
@@ -35,7 +35,7 @@ use serde_json::{Value, json};
 
 use clocks::StandingClock;
 use script::Script;
-use talk::Talk;
+use session::Session;
 
 const DEADLINE: Duration = Duration::from_secs(30);
 
@@ -56,7 +56,7 @@ async fn the_embedded_server_answers_as_the_real_one() {
     install(&env.admin(), &definition()).await;
     let theirs = join_all(scripts.iter().map(async |script| {
         let namespace = format!("{}-{}", env.namespace(), script.name);
-        Talk::new(without_retries(env.cluster()), namespace).run(script, env.cluster()).await
+        Session::new(without_retries(env.cluster()), namespace).run(script, env.cluster()).await
     }))
     .await;
     let mut steps = 0;
@@ -124,7 +124,7 @@ async fn run_raw(script: &Script) -> Vec<String> {
 async fn run_on(seams: impl Seams, script: &Script) -> Vec<transcript::Entry> {
     let server = EmbeddedServer::new(seams);
     install(&server.client("default"), &definition()).await;
-    Talk::new(server.client("default"), format!("t-{}", script.name)).run(script, &server).await
+    Session::new(server.client("default"), format!("t-{}", script.name)).run(script, &server).await
 }
 
 fn scripts() -> Vec<Script> {
@@ -147,11 +147,11 @@ fn definition() -> Value {
 
 async fn install(client: &Client, definition: &Value) {
     let path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
-    let mut talk = Talk::new(client.clone(), "default".into());
-    talk.send("POST", path, Some(definition)).await;
+    let mut session = Session::new(client.clone(), "default".into());
+    session.send("POST", path, Some(definition)).await;
     kube_testkit::eventually("the definition is established", DEADLINE, async || {
-        let mut talk = Talk::new(client.clone(), "default".into());
-        let list = talk.send("GET", "/apis/cache.example.com/v1alpha1/memcacheds", None).await;
+        let mut session = Session::new(client.clone(), "default".into());
+        let list = session.send("GET", "/apis/cache.example.com/v1alpha1/memcacheds", None).await;
         (list.status == 200 && list.body["kind"] == json!("MemcachedList")).then_some(())
     })
     .await;

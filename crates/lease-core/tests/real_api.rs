@@ -20,12 +20,12 @@ mod waiting;
 
 #[path = "real_api/expiry.rs"]
 mod expiry;
-#[path = "real_api/foreign_hand.rs"]
-mod foreign_hand;
 #[path = "real_api/handoff.rs"]
 mod handoff;
 #[path = "real_api/kubectl.rs"]
 mod kubectl;
+#[path = "real_api/manual_edits.rs"]
+mod manual_edits;
 #[path = "real_api/network.rs"]
 mod network;
 #[path = "real_api/outage.rs"]

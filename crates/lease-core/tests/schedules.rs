@@ -4,9 +4,9 @@
 //! `schedules/world.rs`. A seed that breaks a promise is printed; `LEASE_CORE_SEED=<seed>` replays it alone and prints
 //! everything that happens.
 //!
-//! Out of scope, because no observer can tell them from the real thing: a foreign hand that forges a release, or that shortens
-//! leaseDurationSeconds under the eyes of who has not seen what was there before (see `schedules/rewind.rs`). And where the candidates have different timings, nobody deletes the
-//! Lease: a candidate that never saw the last holder's record has only its own LeaseDuration to wait for.
+//! Out of scope, because no observer can tell them from the real thing: a user who forges a release, or who shortens
+//! leaseDurationSeconds where a candidate has not seen what was there before (see `schedules/rewind.rs`). And where the candidates have
+//! different timings, nobody deletes the Lease: a candidate that never saw the last holder's record has only its own LeaseDuration to wait for.
 
 #[path = "schedules/world.rs"]
 mod world;

@@ -30,13 +30,13 @@ use tokio::sync::Mutex as Turns;
 static TURN: Turns<()> = Turns::const_new(());
 
 /// A server, and a resource on it that nothing was reconciled of.
-struct Stage {
+struct Harness {
     client: Client,
     memcached: Memcached,
     services: Api<Service>,
 }
 
-impl Stage {
+impl Harness {
     async fn new() -> Self {
         let client = EmbeddedServer::new(WallSeams::new(7)).client("default");
         let params = PostParams::default();
@@ -83,27 +83,27 @@ fn from<T: serde::de::DeserializeOwned>(value: Value) -> T {
 
 /// Whether a Service that somebody makes between the read and the first apply is taken over.
 async fn a_stranger_is_taken_over() -> bool {
-    let stage = Stage::new().await;
-    let seen = stage.seen().await;
-    let strange = stage.stranger().await;
-    let applied = stage.apply(&seen).await;
-    let rewritten = stage.service().await.resource_version() != strange.resource_version();
+    let harness = Harness::new().await;
+    let seen = harness.seen().await;
+    let strange = harness.stranger().await;
+    let applied = harness.apply(&seen).await;
+    let rewritten = harness.service().await.resource_version() != strange.resource_version();
     assert_eq!(applied.is_err(), !rewritten, "{applied:?}");
     rewritten
 }
 
 /// Whether a Service that replaced the child after it was read is taken over.
 async fn a_successor_of_the_child_is_taken_over() -> bool {
-    let stage = Stage::new().await;
-    stage.apply(&stage.seen().await).await.expect("applied");
+    let harness = Harness::new().await;
+    harness.apply(&harness.seen().await).await.expect("applied");
     // So that there is something to write.
     let edit = json!({"metadata": {"labels": {"app.kubernetes.io/name": "edited"}}});
-    stage.services.patch("cache", &PatchParams::default(), &Patch::Merge(&edit)).await.expect("edited");
-    let seen = stage.seen().await;
-    stage.services.delete("cache", &DeleteParams::default()).await.expect("deleted");
-    let strange = stage.stranger().await;
-    let applied = stage.apply(&seen).await;
-    let rewritten = stage.service().await.resource_version() != strange.resource_version();
+    harness.services.patch("cache", &PatchParams::default(), &Patch::Merge(&edit)).await.expect("edited");
+    let seen = harness.seen().await;
+    harness.services.delete("cache", &DeleteParams::default()).await.expect("deleted");
+    let strange = harness.stranger().await;
+    let applied = harness.apply(&seen).await;
+    let rewritten = harness.service().await.resource_version() != strange.resource_version();
     assert_eq!(applied.is_err(), !rewritten, "{applied:?}");
     rewritten
 }
@@ -147,21 +147,21 @@ async fn restored(mutant: Option<Mutant>) -> [usize; 2] {
 
 async fn restored_after(deletion: bool) -> usize {
     const ROUNDS: usize = 20;
-    let stage = Stage::new().await;
+    let harness = Harness::new().await;
     // The clock stands still, so that no pause is ever over.
     let reconciler = MemcachedReconciler::new("tests_1").with_clock(Arc::new(Still));
-    stage.reconcile(&reconciler).await;
+    harness.reconcile(&reconciler).await;
     let mut restored = 0;
     for _ in 0..ROUNDS {
         if deletion {
-            let _ = stage.services.delete("cache", &DeleteParams::default()).await;
+            let _ = harness.services.delete("cache", &DeleteParams::default()).await;
         } else {
             let edit = json!({"metadata": {"labels": {"app.kubernetes.io/name": "another"}}});
             let params = PatchParams::default();
-            stage.services.patch("cache", &params, &Patch::Merge(&edit)).await.expect("edited");
+            harness.services.patch("cache", &params, &Patch::Merge(&edit)).await.expect("edited");
         }
-        stage.reconcile(&reconciler).await;
-        let there = stage.services.get_opt("cache").await.expect("asked");
+        harness.reconcile(&reconciler).await;
+        let there = harness.services.get_opt("cache").await.expect("asked");
         restored += usize::from(there.is_some_and(|it| it.labels()["app.kubernetes.io/name"] == "memcached"));
     }
     restored
@@ -184,7 +184,7 @@ impl Clock for Still {
     }
 }
 
-impl Stage {
+impl Harness {
     async fn reconcile(&self, reconciler: &MemcachedReconciler) {
         let seen = Api::default_namespaced(self.client.clone()).get("cache").await.expect("there");
         let bucket = ("cache.example.com/bucket".to_owned(), "17".to_owned());

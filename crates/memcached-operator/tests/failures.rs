@@ -37,31 +37,31 @@ const MOST_ATTEMPTS: usize = 20;
 
 #[tokio::test(start_paused = true)]
 async fn what_fails_twice_in_a_row_is_told_with_its_reason_its_message_and_since_when() {
-    let stage = Stage::new().await;
-    stage.fail();
+    let harness = Harness::new().await;
+    harness.fail();
     for failure in FAILURES {
-        stage.create(failure.name).await;
+        harness.create(failure.name).await;
     }
     tokio::time::sleep(LONG).await;
     let first: Vec<_> =
-        FAILURES.iter().map(|failure| judge(failure, &stage.faults.reports(failure.name))).collect();
+        FAILURES.iter().map(|failure| judge(failure, &harness.faults.reports(failure.name))).collect();
 
-    stage.faults.answer(BTreeMap::new());
+    harness.faults.answer(BTreeMap::new());
     tokio::time::sleep(LONG).await;
     for failure in FAILURES {
-        let reports = stage.faults.reports(failure.name);
+        let reports = harness.faults.reports(failure.name);
         let [(0, status)] = &reports.told[..] else { panic!("{}: {reports:?}", failure.name) };
         assert_eq!(of(status, DEGRADED).status, "False", "{}: it recovers", failure.name);
     }
 
     // What failed long ago does not count for the next failure in a row.
-    stage.fail();
+    harness.fail();
     for failure in FAILURES {
-        stage.edit(failure.name).await;
+        harness.edit(failure.name).await;
     }
     tokio::time::sleep(LONG).await;
     for (failure, first) in FAILURES.iter().zip(first) {
-        let again = judge(failure, &stage.faults.reports(failure.name));
+        let again = judge(failure, &harness.faults.reports(failure.name));
         assert!(again > first, "{}: since {again}, and the time before since {first}", failure.name);
     }
 }
@@ -85,18 +85,18 @@ const REFUSED_PODS: [(&str, &str); 4] = [
 
 #[tokio::test(start_paused = true)]
 async fn pods_that_cannot_be_created_are_told_once_however_often_that_is_tried() {
-    let stage = Stage::new().await;
+    let harness = Harness::new().await;
     for (name, _) in REFUSED_PODS {
-        stage.create(name).await;
+        harness.create(name).await;
     }
     for minute in 0..20 {
         tokio::time::sleep(Duration::from_mins(1)).await;
         for (name, why) in REFUSED_PODS {
-            stage.refuse_pod(name, minute, &why.replace("{}", &(minute + 2).to_string())).await;
+            harness.refuse_pod(name, minute, &why.replace("{}", &(minute + 2).to_string())).await;
         }
     }
     for (name, why) in REFUSED_PODS {
-        let reports = stage.faults.reports(name);
+        let reports = harness.faults.reports(name);
         let told: Vec<_> = reports.told.iter().map(|(_, status)| of(status, DEGRADED)).collect();
         let [.., healthy, degraded] = &told[..] else { panic!("{name}: {told:?}") };
         assert_eq!(
@@ -146,14 +146,14 @@ fn of<'a>(status: &'a MemcachedStatus, type_: &str) -> &'a Condition {
     condition(&status.conditions, type_).unwrap_or_else(|| panic!("no {type_} in {status:?}"))
 }
 
-struct Stage {
+struct Harness {
     faults: Faults,
     admin: Client,
     clock: Arc<dyn Clock>,
     memcacheds: Api<Memcached>,
 }
 
-impl Stage {
+impl Harness {
     /// With a replica that runs until the end of the test.
     async fn new() -> Self {
         let server = EmbeddedServer::new(Paused::new());

@@ -4,8 +4,8 @@
 mod clock;
 #[path = "requests/count.rs"]
 mod count;
-#[path = "requests/stage.rs"]
-mod stage;
+#[path = "requests/harness.rs"]
+mod harness;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use serde_json::json;
 use shard_router::mutants::{Mutant, activate};
 
 use crate::count::Counter;
-use crate::stage::{SETTLED, Stage};
+use crate::harness::{Harness, SETTLED};
 
 /// How much later than the resources their children are shown.
 const LAG: Duration = Duration::from_millis(500);
@@ -26,32 +26,32 @@ static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 async fn takeover(mutant: Option<Mutant>) -> Counter {
     let _turn = TURN.lock().await;
     activate(mutant);
-    let stage = Stage::new().await;
-    let first = stage.settle(&["sessions"]).await;
+    let harness = Harness::new().await;
+    let first = harness.settle(&["sessions"]).await;
     first.stop().await;
-    *stage.counter.lag.lock().expect("no panic") = LAG;
-    stage.counter.reset();
-    let _second = stage.start("op-1");
+    *harness.counter.lag.lock().expect("no panic") = LAG;
+    harness.counter.reset();
+    let _second = harness.start("op-1");
     tokio::time::sleep(SETTLED).await;
     activate(None);
-    stage.counter
+    harness.counter
 }
 
 /// What a resource costs that is touched right after the reconcile of an edit, when no watch has shown yet what that wrote.
 async fn touched_after_an_edit(mutant: Option<Mutant>) -> Counter {
     let _turn = TURN.lock().await;
     activate(mutant);
-    let stage = Stage::new().await;
-    *stage.counter.lag.lock().expect("no panic") = LAG;
-    let _replica = stage.settle(&["sessions"]).await;
+    let harness = Harness::new().await;
+    *harness.counter.lag.lock().expect("no panic") = LAG;
+    let _replica = harness.settle(&["sessions"]).await;
     let edit = Patch::Merge(json!({"spec": {"maxConnections": 2048}}));
-    stage.memcacheds.patch("sessions", &PatchParams::default(), &edit).await.expect("edited");
+    harness.memcacheds.patch("sessions", &PatchParams::default(), &edit).await.expect("edited");
     tokio::time::sleep(LAG / 5).await;
     let touch = Patch::Merge(json!({"metadata": {"annotations": {"example.com/note": "x"}}}));
-    stage.memcacheds.patch("sessions", &PatchParams::default(), &touch).await.expect("touched");
+    harness.memcacheds.patch("sessions", &PatchParams::default(), &touch).await.expect("touched");
     tokio::time::sleep(Duration::from_secs(5)).await;
     activate(None);
-    stage.counter
+    harness.counter
 }
 
 #[tokio::test(start_paused = true)]

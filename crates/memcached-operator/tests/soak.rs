@@ -2,50 +2,50 @@
 //! an API server that restarts, and users who edit, delete and make anew meanwhile, while every reconcile takes a seeded
 //! 0.2–3 s. At the end everything has converged, and the checker has seen no resource with two owners.
 //!
-//! `SOAK_SEED` replays the script of a run: which faults when, and what the users do. `SOAK_SECONDS` and `SOAK_CRS`
+//! `SOAK_SEED` replays the schedule of a run: which faults when, and what the users do. `SOAK_SECONDS` and `SOAK_CRS`
 //! make it longer or larger. Run one with its summary shown:
 //!
 //! ```text
 //! SOAK_SEED=1 cargo test -p memcached-operator --features mutants --test soak -- --nocapture
 //! ```
 
-#[path = "soak/chaos.rs"]
-mod chaos;
 #[path = "soak/collector.rs"]
 mod collector;
 #[path = "soak/convergence.rs"]
 mod convergence;
+#[path = "soak/desired.rs"]
+mod desired;
 #[path = "soak/excuses.rs"]
 mod excuses;
+#[path = "soak/fault_schedule.rs"]
+mod fault_schedule;
 #[path = "soak/fleet.rs"]
 mod fleet;
+#[path = "soak/harness.rs"]
+mod harness;
+#[path = "soak/injection.rs"]
+mod injection;
 #[path = "soak/judgement.rs"]
 mod judgement;
 #[path = "soak/probe.rs"]
 mod probe;
-#[path = "soak/script.rs"]
-mod script;
 #[path = "soak/settings.rs"]
 mod settings;
-#[path = "soak/stage.rs"]
-mod stage;
 #[path = "soak/summary.rs"]
 mod summary;
 #[path = "soak/users.rs"]
 mod users;
-#[path = "soak/wishes.rs"]
-mod wishes;
 
 use std::time::{Duration, Instant};
 
 use overlap_checker::records::Stamp;
 use tokio::sync::Mutex;
 
-use crate::chaos::Chaos;
+use crate::fault_schedule::FaultSchedule;
+use crate::harness::Harness;
+use crate::injection::Injection;
 use crate::judgement::Judgement;
-use crate::script::Script;
 use crate::settings::{Settings, say};
-use crate::stage::Stage;
 use crate::users::Users;
 
 /// Both tests load the machine as far as it goes, so one waits for the other.
@@ -60,24 +60,27 @@ async fn no_resource_has_two_owners_and_every_one_converges() {
     let _alone = ONE_AT_A_TIME.lock().await;
     let settings = Settings::from_env(500, Duration::from_secs(80));
     let started = Instant::now();
-    let Some(mut stage) = Stage::raise(&settings, None).await else { return };
-    let script = Script::draw(settings.seed, settings.chaos);
-    say(&format!("{settings}\n{script}"));
+    let Some(mut harness) = Harness::start(&settings, None).await else { return };
+    let schedule = FaultSchedule::draw(settings.seed, settings.faults_for);
+    say(&format!("{settings}\n{schedule}"));
 
-    let mut users = Users::new(&stage, settings.seed);
+    let mut users = Users::new(&harness, settings.seed);
     users.create(settings.crs).await;
-    let mut chaos = Chaos::default();
-    tokio::join!(users.keep_busy(settings.chaos), chaos.play(&script, &mut stage.fleet, &stage.cluster));
+    let mut injection = Injection::default();
+    tokio::join!(
+        users.keep_busy(settings.faults_for),
+        injection.run(&schedule, &mut harness.fleet, &harness.cluster)
+    );
     let calm = Instant::now();
-    let converged = convergence::reached(&stage, &users.wishes, CONVERGED_WITHIN).await;
+    let converged = convergence::reached(&harness, &users.desired, CONVERGED_WITHIN).await;
     let converged_after = calm.elapsed();
 
     let until = Stamp::now().expect("the boot clock is there");
-    chaos.problems.extend(stage.fleet.end().await);
-    let judgement = Judgement::new(&stage, &chaos, &users, until);
-    say(&summary::of(&judgement, &chaos, &users, stage.fleet.overruns, &stage.probe.slow()));
+    injection.problems.extend(harness.fleet.end().await);
+    let judgement = Judgement::new(&harness, &injection, &users, until);
+    say(&summary::of(&judgement, &injection, &users, harness.fleet.overruns, &harness.probe.slow()));
     say(&format!("converged {converged_after:.1?} after the last fault; {:.0?} in all", started.elapsed()));
-    judgement.assert_kept(&chaos);
+    judgement.assert_kept(&injection);
     if let Err(missing) = converged {
         panic!("{missing}");
     }
@@ -89,18 +92,21 @@ async fn a_drain_left_out_is_reported() {
     let _alone = ONE_AT_A_TIME.lock().await;
     // So few that a new owner begins with all of a shard at once, and each is reconciled most of the time.
     let settings = Settings { crs: 48, ..Settings::from_env(48, Duration::ZERO) };
-    let Some(mut stage) = Stage::raise(&settings, Some("skip-drain")).await else { return };
+    let Some(mut harness) = Harness::start(&settings, Some("skip-drain")).await else { return };
     say(&settings.to_string());
-    let mut users = Users::new(&stage, settings.seed);
+    let mut users = Users::new(&harness, settings.seed);
     users.create(settings.crs).await;
-    let mut chaos = Chaos::default();
+    let mut injection = Injection::default();
     for round in 1..=ROUNDS {
         // The replica that comes back is given shards, by replicas that go on running.
-        let rebalance = Script::terminate(round, Duration::from_secs(12));
+        let rebalance = FaultSchedule::terminate(round, Duration::from_secs(12));
         let during = rebalance.lasts();
-        tokio::join!(users.keep_busy(during), chaos.play(&rebalance, &mut stage.fleet, &stage.cluster));
+        tokio::join!(
+            users.keep_busy(during),
+            injection.run(&rebalance, &mut harness.fleet, &harness.cluster)
+        );
         let until = Stamp::now().expect("the boot clock is there");
-        let judgement = Judgement::new(&stage, &chaos, &users, until);
+        let judgement = Judgement::new(&harness, &injection, &users, until);
         let overlaps = judgement.verdict.of("overlap");
         if let Some(first) = overlaps.first() {
             say(&format!(

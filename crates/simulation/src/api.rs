@@ -14,7 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use crate::clock::EPOCH;
-use crate::schedule::ApiTrouble;
+use crate::schedule::ApiFailure;
 use crate::seed::stream;
 use crate::time::TrueTime;
 
@@ -142,26 +142,26 @@ impl Api {
     }
 }
 
-/// The answer of a server in trouble.
-pub(crate) fn troubled(trouble: ApiTrouble) -> (Answer, Option<&'static str>) {
-    let (code, reason, message, retry_after) = match trouble {
-        ApiTrouble::Conflict => (
+/// The answer of a server that fails.
+pub(crate) fn failed_answer(failure: ApiFailure) -> (Answer, Option<&'static str>) {
+    let (code, reason, message, retry_after) = match failure {
+        ApiFailure::Conflict => (
             409,
             "Conflict",
             "Operation cannot be fulfilled: the object has been modified; please apply your changes to the latest \
              version and try again",
             None,
         ),
-        ApiTrouble::TooManyRequests => {
+        ApiFailure::TooManyRequests => {
             (429, "TooManyRequests", "too many requests, please try again later", Some("1"))
         }
-        ApiTrouble::InternalError => {
+        ApiFailure::InternalError => {
             (500, "InternalError", "an error on the server has prevented the request", None)
         }
-        ApiTrouble::Forbidden => {
+        ApiFailure::Forbidden => {
             (403, "Forbidden", "the resource is forbidden: this replica may not list it", None)
         }
-        ApiTrouble::TimeoutBefore | ApiTrouble::TimeoutAfter => {
+        ApiFailure::TimeoutBefore | ApiFailure::TimeoutAfter => {
             (504, "Timeout", "request did not complete within requested timeout", None)
         }
     };

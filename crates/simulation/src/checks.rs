@@ -57,7 +57,7 @@ use self::bounds::Bounds;
 use self::eligibility::Eligibility;
 use self::leases::Histories;
 use crate::observations::Observations;
-use crate::outcome::Violation;
+use crate::run_report::Violation;
 use crate::time::TrueTime;
 
 /// What the checkers say of one schedule.

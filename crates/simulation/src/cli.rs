@@ -11,8 +11,8 @@ mod mutants;
 mod one;
 mod pool;
 mod progress;
-mod report;
 mod summary;
+mod tables;
 
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
@@ -27,7 +27,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Verb {
-    /// Run one schedule in this process and print its outcome as one line of JSON
+    /// Run one schedule in this process and print its report as one line of JSON
     One(one::OneOptions),
     /// Run many schedules, each in a process of its own, and say what came of them
     Many(many::ManyOptions),

@@ -4,6 +4,7 @@
 //! ones find more than ten large ones. Each concern has a stream of its own.
 
 mod aimed;
+mod api_failures;
 mod children;
 mod context;
 mod dead;
@@ -15,7 +16,6 @@ mod layout;
 mod ranges;
 mod restore;
 mod tenants;
-mod troubled;
 mod unable;
 mod undecodable;
 mod waves;
@@ -48,7 +48,7 @@ impl Schedule {
         faults.extend(dead);
         faults.sort_by_key(|fault| fault.at);
         undecodable::draw(&mut stream(seed, "draw: undecodable"), &context, &mut faults);
-        troubled::draw(&mut stream(seed, "draw: troubled"), &context, &edits, &mut faults);
+        api_failures::draw(&mut stream(seed, "draw: troubled"), &context, &edits, &mut faults);
         faults.extend(dispute::draw(&mut stream(seed, "draw: dispute"), &context));
         faults.sort_by_key(|fault| fault.at);
         // Instead of what else would go wrong: these schedules aim at the restore alone.

@@ -58,7 +58,7 @@ impl Network {
         self.on.retain(|(other, _)| *other != number);
     }
 
-    /// The dice of a slot, for what else may befall its messages.
+    /// The random numbers of a slot, for what else may happen to its messages.
     pub(crate) fn rng(&mut self, slot: Slot) -> &mut fastrand::Rng {
         &mut self.rng[slot.0]
     }

@@ -136,7 +136,7 @@ pub struct LeaseState {
     pub at: TrueTime,
     /// When the request that made it was sent.
     pub sent: TrueTime,
-    /// Who made it; `None` for people's hands and stand-ins.
+    /// Who made it; `None` for users and stand-ins.
     pub by: Option<Replica>,
     /// `metadata.uid`.
     pub uid: String,

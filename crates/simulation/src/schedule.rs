@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 pub use children::ChildChange;
 pub use edit::{Edit, EditKind, ResourceIndex};
-pub use fault::{ApiTrouble, Direction, Fault, FaultKind, HandOnLease, LeaseOf, Listed, Oddity};
+pub use fault::{ApiFailure, Direction, Fault, FaultKind, LeaseChange, LeaseOf, Listed, Oddity};
 
 use crate::time::TrueTime;
 

@@ -6,7 +6,7 @@ mod requests;
 mod sheet;
 
 use crate::observations::Observations;
-use crate::outcome::Violation;
+use crate::run_report::Violation;
 use events::Column;
 use focus::Focus;
 use sheet::Sheet;

@@ -49,10 +49,10 @@ impl Totals {
         self.say(&format!(r#"{{"totals":{{"sets":{sets},"gets":{gets},"errors":{errors}}}}}"#));
     }
 
-    fn error(&self, target: &str, trouble: &Trouble) {
+    fn error(&self, target: &str, error: &StepError) {
         self.errors.fetch_add(1, Ordering::Relaxed);
-        let text = trouble.to_string().replace(['"', '\\', '\n', '\r'], " ");
-        let step = trouble.step;
+        let text = error.to_string().replace(['"', '\\', '\n', '\r'], " ");
+        let step = error.step;
         let uptime = uptime();
         self.say(&format!(
             r#"{{"error":{{"uptime":{uptime},"target":"{target}","step":"{step}","text":"{text}"}}}}"#
@@ -66,12 +66,12 @@ impl Totals {
 }
 
 /// What went wrong, and at what.
-struct Trouble {
+struct StepError {
     step: &'static str,
     text: String,
 }
 
-impl fmt::Display for Trouble {
+impl fmt::Display for StepError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
     }
@@ -88,16 +88,16 @@ fn talk(target: &str, totals: &Totals) -> ! {
         let begun = Instant::now();
         match round(&mut server, target, number, totals) {
             Ok(()) => {}
-            Err(trouble) => {
+            Err(error) => {
                 server = None;
-                totals.error(target, &trouble);
+                totals.error(target, &error);
             }
         }
         thread::sleep(PAUSE.saturating_sub(begun.elapsed()));
     }
 }
 
-fn round(server: &mut Option<Server>, target: &str, number: u64, totals: &Totals) -> Result<(), Trouble> {
+fn round(server: &mut Option<Server>, target: &str, number: u64, totals: &Totals) -> Result<(), StepError> {
     let server = match server {
         Some(server) => server,
         None => server.insert(connect(target)?),
@@ -115,27 +115,32 @@ fn round(server: &mut Option<Server>, target: &str, number: u64, totals: &Totals
     Ok(())
 }
 
-fn connect(target: &str) -> Result<Server, Trouble> {
-    let trouble = |step| move |error: std::io::Error| Trouble { step, text: error.to_string() };
-    let mut addresses = target.to_socket_addrs().map_err(trouble("resolve"))?;
-    let none = || Trouble { step: "resolve", text: "the name has no address".to_owned() };
+fn connect(target: &str) -> Result<Server, StepError> {
+    let failed_at = |step| move |error: std::io::Error| StepError { step, text: error.to_string() };
+    let mut addresses = target.to_socket_addrs().map_err(failed_at("resolve"))?;
+    let none = || StepError { step: "resolve", text: "the name has no address".to_owned() };
     let address = addresses.next().ok_or_else(none)?;
-    let stream = TcpStream::connect_timeout(&address, ANSWER_WITHIN).map_err(trouble("connect"))?;
+    let stream = TcpStream::connect_timeout(&address, ANSWER_WITHIN).map_err(failed_at("connect"))?;
     let timeouts =
         stream.set_read_timeout(Some(ANSWER_WITHIN)).and(stream.set_write_timeout(Some(ANSWER_WITHIN)));
-    timeouts.and(stream.set_nodelay(true)).map_err(trouble("connect"))?;
+    timeouts.and(stream.set_nodelay(true)).map_err(failed_at("connect"))?;
     Ok(BufReader::new(stream))
 }
 
 /// Sends a command and reads as many lines as its good answer has; an answer of another kind ends early.
-fn ask(server: &mut Server, step: &'static str, command: &str, lines: usize) -> Result<Vec<String>, Trouble> {
-    let trouble = |error: std::io::Error| Trouble { step, text: error.to_string() };
-    server.get_mut().write_all(command.as_bytes()).map_err(trouble)?;
+fn ask(
+    server: &mut Server,
+    step: &'static str,
+    command: &str,
+    lines: usize,
+) -> Result<Vec<String>, StepError> {
+    let failed = |error: std::io::Error| StepError { step, text: error.to_string() };
+    server.get_mut().write_all(command.as_bytes()).map_err(failed)?;
     let mut answer = Vec::new();
     while answer.len() < lines {
         let mut line = String::new();
-        if server.read_line(&mut line).map_err(trouble)? == 0 {
-            return Err(Trouble { step, text: "the server closed the connection".to_owned() });
+        if server.read_line(&mut line).map_err(failed)? == 0 {
+            return Err(StepError { step, text: "the server closed the connection".to_owned() });
         }
         answer.push(line.trim_end().to_owned());
         if answer.first().is_some_and(|first| first.ends_with("ERROR") || first == "END") {
@@ -145,11 +150,11 @@ fn ask(server: &mut Server, step: &'static str, command: &str, lines: usize) -> 
     Ok(answer)
 }
 
-fn expect(step: &'static str, answer: &[String], expected: &[String]) -> Result<(), Trouble> {
+fn expect(step: &'static str, answer: &[String], expected: &[String]) -> Result<(), StepError> {
     if answer == expected {
         return Ok(());
     }
-    Err(Trouble { step, text: format!("the answer was {answer:?} instead of {expected:?}") })
+    Err(StepError { step, text: format!("the answer was {answer:?} instead of {expected:?}") })
 }
 
 /// The Pod's name, or what is unique on this machine.

@@ -5,35 +5,35 @@ use futures::future::BoxFuture;
 use kube::Client;
 use kube_testkit::{BackendChoice, Cluster, ClusterOptions};
 
-use crate::talk::Talk;
+use crate::session::Session;
 use crate::{DEADLINE, definition, install, run_embedded, scripts, transcript};
 
-/// Makes a server forget all changes up to now.
-pub(crate) trait Forgetful: Sync {
-    fn forget(&self) -> BoxFuture<'_, ()>;
+/// Makes a server compact all changes up to now.
+pub(crate) trait Compact: Sync {
+    fn compact_all(&self) -> BoxFuture<'_, ()>;
 }
 
-impl Forgetful for EmbeddedServer {
-    fn forget(&self) -> BoxFuture<'_, ()> {
+impl Compact for EmbeddedServer {
+    fn compact_all(&self) -> BoxFuture<'_, ()> {
         self.compact();
         Box::pin(std::future::ready(()))
     }
 }
 
-impl Forgetful for Cluster {
+impl Compact for Cluster {
     /// kube-apiserver compacts etcd by itself, here each second; and what its watch cache remembers goes with the process.
-    fn forget(&self) -> BoxFuture<'_, ()> {
+    fn compact_all(&self) -> BoxFuture<'_, ()> {
         Box::pin(async {
             let client = self.admin();
             let path = "/api/v1/namespaces/default/configmaps";
-            let mut talk = Talk::new(client.clone(), "default".into());
-            let present = talk.send("GET", path, None).await.body["metadata"]["resourceVersion"].clone();
+            let mut session = Session::new(client.clone(), "default".into());
+            let present = session.send("GET", path, None).await.body["metadata"]["resourceVersion"].clone();
             let present = present.as_str().expect("a list has a version").to_owned();
             let exactly = format!("{path}?resourceVersion={present}&resourceVersionMatch=Exact");
             kube_testkit::eventually("etcd is compacted", DEADLINE, async || {
                 touch(&client).await;
-                let mut talk = Talk::new(client.clone(), "default".into());
-                (talk.send("GET", &exactly, None).await.status == 410).then_some(())
+                let mut session = Session::new(client.clone(), "default".into());
+                (session.send("GET", &exactly, None).await.status == 410).then_some(())
             })
             .await;
             self.restart_api_server().await.expect("it comes back");
@@ -43,9 +43,9 @@ impl Forgetful for Cluster {
 
 /// Writes something, as only what is followed by a write can be compacted.
 async fn touch(client: &Client) {
-    let mut talk = Talk::new(client.clone(), "default".into());
+    let mut session = Session::new(client.clone(), "default".into());
     let map = serde_json::json!({"metadata": {"generateName": "touch-"}});
-    talk.send("POST", "/api/v1/namespaces/default/configmaps", Some(&map)).await;
+    session.send("POST", "/api/v1/namespaces/default/configmaps", Some(&map)).await;
 }
 
 #[tokio::test]
@@ -64,7 +64,7 @@ async fn what_compaction_leaves_is_the_same() {
         return;
     }
     install(&cluster.admin(), &definition()).await;
-    let theirs = Talk::new(cluster.admin(), "t-compaction".into()).run(script, &cluster).await;
+    let theirs = Session::new(cluster.admin(), "t-compaction".into()).run(script, &cluster).await;
     let differences = transcript::differences(&script.name, &ours, &theirs);
     cluster.stop().await;
     assert!(differences.is_empty(), "the embedded server differs:\n{}", differences.join("\n"));

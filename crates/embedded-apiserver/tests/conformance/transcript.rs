@@ -1,4 +1,4 @@
-//! What was said, without what cannot be equal.
+//! What was replied, without what cannot be equal.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -7,7 +7,7 @@ use embedded_apiserver::Shape;
 use serde_json::{Value, json};
 
 use crate::script::Step;
-use crate::talk::Said;
+use crate::session::Reply;
 
 /// One request and its answer.
 pub(crate) struct Entry {
@@ -20,9 +20,9 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
-    pub(crate) fn new(step: &Step, shape: Shape, said: Said) -> Self {
+    pub(crate) fn new(step: &Step, shape: Shape, reply: Reply) -> Self {
         let title = format!("line {}: {} {} {}", step.line, step.method, step.path, step.body);
-        Self { title, shape, roughly: step.roughly, status: said.status, body: said.body, raw: said.raw }
+        Self { title, shape, roughly: step.roughly, status: reply.status, body: reply.body, raw: reply.raw }
     }
 
     /// Takes out uids, times, versions and addresses.

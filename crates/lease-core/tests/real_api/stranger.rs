@@ -36,10 +36,8 @@ pub(crate) async fn create(api: &Api<Lease>, lease: &Lease) {
     api.create(&PostParams::default(), lease).await.expect("an administrator may create Leases");
 }
 
-/// What a foreign hand does: a merge patch without any precondition.
+/// What a manual edit does: a merge patch without any precondition.
 pub(crate) async fn scribble(api: &Api<Lease>, name: &str, spec: serde_json::Value) {
     let patch = json!({ "spec": spec });
-    api.patch(name, &PatchParams::default(), &Patch::Merge(&patch))
-        .await
-        .expect("a foreign hand may do that");
+    api.patch(name, &PatchParams::default(), &Patch::Merge(&patch)).await.expect("a user may do that");
 }

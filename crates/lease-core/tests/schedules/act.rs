@@ -96,8 +96,8 @@ impl World {
             roll: self.rng.f64(),
             work_alive: process.wedged_until.is_none(),
         };
-        process.ledger.hears(&event, &process.identity);
-        annotations::hears(&mut process.annotations, &event);
+        process.ledger.observe(&event, &process.identity);
+        annotations::observe(&mut process.annotations, &event);
         let heard = if self.tracing { format!("{event:?}") } else { String::new() };
         process.elector.handle(event, &cx);
         let effects: Vec<_> = std::iter::from_fn(|| process.elector.poll_effect()).collect();

@@ -15,7 +15,7 @@ const REFUSED: u64 = 3;
 const TRIES: u8 = 3;
 
 /// The answer to a write says what became of what it carried.
-pub(crate) fn hears(pending: &mut PendingAnnotations<u64>, event: &Event) {
+pub(crate) fn observe(pending: &mut PendingAnnotations<u64>, event: &Event) {
     let (attempt, fate) = match event {
         Event::WriteLanded(attempt, _) => (attempt, Carried::Landed),
         Event::WriteRefused(attempt, Refusal::Rejected { .. }) => (attempt, Carried::Refused),

@@ -118,12 +118,12 @@ impl Api {
         true
     }
 
-    /// A foreign hand takes the holder out and leaves the rest.
+    /// A user takes the holder out and leaves the rest.
     pub(crate) fn blank(&mut self) -> bool {
         self.edit(|record| record.holder = None)
     }
 
-    /// A foreign hand puts another holder in, who never renews.
+    /// A user puts another holder in, who never renews.
     pub(crate) fn overwrite(&mut self, holder: Identity) -> bool {
         self.edit(|record| {
             record.holder = Some(holder);
@@ -132,7 +132,7 @@ impl Api {
         })
     }
 
-    /// A foreign hand puts another holder in, who states a much shorter LeaseDuration.
+    /// A user puts another holder in, who states a much shorter LeaseDuration.
     pub(crate) fn shorten(&mut self, holder: Identity) -> bool {
         self.edit(|record| {
             record.holder = Some(holder);
@@ -171,7 +171,7 @@ impl Api {
         holds
     }
 
-    /// A foreign hand edits a label: only the version changes.
+    /// A user edits a label: only the version changes.
     pub(crate) fn touch(&mut self) -> bool {
         self.edit(|_| {})
     }

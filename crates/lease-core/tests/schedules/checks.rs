@@ -77,7 +77,7 @@ impl Ledger {
     }
 
     /// An event is about to be handed over.
-    pub(crate) fn hears(&mut self, event: &Event, identity: &Identity) {
+    pub(crate) fn observe(&mut self, event: &Event, identity: &Identity) {
         let answer = matches!(
             event,
             Event::Read(_)
@@ -93,7 +93,7 @@ impl Ledger {
         else {
             return;
         };
-        self.proofs.hears(event, lease);
+        self.proofs.observe(event, lease);
         // A Lease in nobody's name carries the number of the holder to come.
         let unused = u32::from(lease.record.is_reserved());
         self.most_transitions = self.most_transitions.max(lease.record.transitions.checked_sub(unused));

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use lease_core::{Event, Identity, Successors};
 
-use super::network::{Spell, SpellKind, any_trouble};
+use super::network::{Spell, SpellKind, any_failure};
 use super::node::Inward;
 use super::queue::Happening;
 use super::{Violation, World};
@@ -153,7 +153,7 @@ impl World {
             Fault::Usurp => self.usurp(node),
             Fault::Replace => self.replace(node),
             Fault::Rewind => self.begin_rewind(),
-            Fault::Delete | Fault::Blank | Fault::Overwrite | Fault::Touch => self.foreign_hand(fault),
+            Fault::Delete | Fault::Blank | Fault::Overwrite | Fault::Touch => self.manual_edit(fault),
             Fault::StepDown => {
                 let successor = self.rng.bool().then(|| self.somebody());
                 self.receive(node, Inward::Told(Event::StepDown { successor }))?;
@@ -184,12 +184,12 @@ impl World {
         let kind = match fault {
             Fault::Cut => SpellKind::Cut,
             Fault::Deaf => SpellKind::Deaf,
-            _ => SpellKind::Problem(any_trouble(&mut self.rng)),
+            _ => SpellKind::Problem(any_failure(&mut self.rng)),
         };
         self.network.add(Spell { until, node: self.rng.bool().then_some(node), kind });
     }
 
-    fn foreign_hand(&mut self, fault: Fault) {
+    fn manual_edit(&mut self, fault: Fault) {
         match fault {
             Fault::Delete => self.api.delete(),
             Fault::Blank => self.api.blank(),

@@ -115,7 +115,7 @@ impl Network {
             SpellKind::Problem(problem) => Some(problem),
             SpellKind::Cut | SpellKind::Deaf => None,
         });
-        spell.or_else(|| (rng.f64() < self.weather.errors).then(|| any_trouble(rng)))
+        spell.or_else(|| (rng.f64() < self.weather.errors).then(|| any_failure(rng)))
     }
 
     fn spells(&self, node: usize, now: Duration) -> impl Iterator<Item = &Spell> {
@@ -140,7 +140,7 @@ impl Network {
 }
 
 /// One of the problems.
-pub(crate) fn any_trouble(rng: &mut fastrand::Rng) -> Problem {
+pub(crate) fn any_failure(rng: &mut fastrand::Rng) -> Problem {
     match rng.u8(0..4) {
         0 => Problem::Conflict,
         1 => Problem::TooMany(rng.bool().then(|| LONGEST_RETRY_AFTER.mul_f64(rng.f64()))),

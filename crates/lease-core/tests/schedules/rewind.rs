@@ -26,7 +26,7 @@ impl Proofs {
         self.sent = Some((attempt, self.known));
     }
 
-    pub(crate) fn hears(&mut self, event: &Event, lease: &ObservedLease) {
+    pub(crate) fn observe(&mut self, event: &Event, lease: &ObservedLease) {
         let version = lease.revision.version.0;
         if let (Event::WriteLanded(landed, _), Some((attempt, known))) = (event, self.sent)
             && attempt == *landed

@@ -1,4 +1,4 @@
-//! One machine on a bench: its clocks are set by hand, and the test plays the API server.
+//! One machine on a harness: its clocks are set by hand, and the test plays the API server.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use lease_core::{
 };
 
 /// The machine under test is `me`; its timings are client-go's 15, 10 and 2 seconds.
-pub(crate) struct Bench {
+pub(crate) struct Harness {
     pub(crate) elector: Elector,
     /// Since the start, on the monotonic clock.
     elapsed: Duration,
@@ -21,7 +21,7 @@ pub(crate) struct Bench {
     pub(crate) work_alive: bool,
 }
 
-impl Bench {
+impl Harness {
     pub(crate) fn new() -> Self {
         Self::with(|_| {})
     }
@@ -56,10 +56,10 @@ impl Bench {
     }
 
     pub(crate) fn leading_with(adjust: impl FnOnce(&mut ElectorConfig)) -> Self {
-        let (mut bench, effects) = Self::with(adjust).reading(Some(released(1)));
-        let effects = bench.land(&write(&effects), 2);
+        let (mut harness, effects) = Self::with(adjust).reading(Some(released(1)));
+        let effects = harness.land(&write(&effects), 2);
         assert!(matches!(effects[..], [Effect::StartWork(token)] if token.0 == 2), "{effects:?}");
-        bench
+        harness
     }
 
     pub(crate) fn now(&self) -> Now {

@@ -8,8 +8,8 @@ use kube_testkit::eventually;
 use kube_testkit::guard::Exit;
 use memcached_operator::crd::{Memcached, MemcachedSpec};
 
+use crate::cluster::{NAMESPACE, SOON, start_cluster};
 use crate::replica::Replica;
-use crate::stage::{NAMESPACE, SOON, stage};
 
 const FINALIZER: &str = "cache.example.com/shard-owner";
 const SHARDS: &str = "--shards=2";
@@ -20,7 +20,7 @@ const RESOURCES: usize = 3;
 /// What `docs/operations.md` says of it, step by step.
 #[tokio::test]
 async fn deletions_of_resources_of_a_former_key_label_come_to_an_end() {
-    let Some((cluster, client)) = stage("finalizers hold up deletions there").await else { return };
+    let Some((cluster, client)) = start_cluster("finalizers hold up deletions there").await else { return };
     let fleets: Api<Memcached> = Api::default_namespaced(client.clone());
     let keyed = Replica::start(&cluster, "op-0", &[SHARDS, KEYED]);
     for number in 0..RESOURCES {
@@ -61,7 +61,8 @@ async fn deletions_of_resources_of_a_former_key_label_come_to_an_end() {
 
 #[tokio::test]
 async fn the_definition_can_be_deleted_after_the_key_label_is_switched_off() {
-    let Some((cluster, client)) = stage("the API server deletes what a definition defined").await else {
+    let Some((cluster, client)) = start_cluster("the API server deletes what a definition defined").await
+    else {
         return;
     };
     let fleets: Api<Memcached> = Api::default_namespaced(client.clone());

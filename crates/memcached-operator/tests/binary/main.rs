@@ -1,10 +1,10 @@
 //! The operator as a process, on a real API server, with the rights of `deploy/rbac.yaml` and no others.
 
+mod cluster;
 mod key_label;
 mod namespaces;
 mod replica;
 mod rights;
-mod stage;
 mod waiting;
 mod webhook;
 mod webhooks;

@@ -11,8 +11,8 @@ use kube::{Api, Client};
 use kube_testkit::{Cluster, ClusterOptions, WorkloadStandIn, eventually};
 use overlap_checker::{AuditEvent, AuditLog};
 
+use crate::cluster::{NAMESPACE, SOON, start_cluster_with};
 use crate::replica::Replica;
-use crate::stage::{NAMESPACE, SOON, stage_with};
 use crate::work::{becomes_ready, create};
 
 const ACCOUNT: &str = "memcached-operator";
@@ -29,7 +29,8 @@ const KINDS: [&str; 4] = ["memcacheds", "statefulsets", "services", "poddisrupti
 #[tokio::test]
 async fn a_namespace_without_rights_is_asked_for_more_and_more_seldom() {
     let options = ClusterOptions { audit_reads: true, ..ClusterOptions::default() };
-    let Some((cluster, client)) = stage_with("RBAC is enforced by the API server", options).await else {
+    let Some((cluster, client)) = start_cluster_with("RBAC is enforced by the API server", options).await
+    else {
         return;
     };
     take_rights(&client).await;

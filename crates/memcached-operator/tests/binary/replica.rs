@@ -5,7 +5,7 @@ use kube_testkit::{Cluster, GuardedCommand, TestUser, eventually};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::stage::{NAMESPACE, SOON};
+use crate::cluster::{NAMESPACE, SOON};
 
 /// A running replica. Killed when dropped.
 pub(crate) struct Replica(fleet::Replica);

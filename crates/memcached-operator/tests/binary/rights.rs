@@ -5,12 +5,12 @@ use kube::Api;
 use kube::api::{DeleteParams, ListParams, ObjectMeta, PostParams};
 use kube_testkit::eventually;
 
+use crate::cluster::{NAMESPACE, SOON, start_cluster};
 use crate::replica::Replica;
-use crate::stage::{NAMESPACE, SOON, stage};
 
 #[tokio::test]
 async fn a_missing_right_is_named_and_waited_for() {
-    let Some((cluster, client)) = stage("RBAC is enforced by the API server").await else { return };
+    let Some((cluster, client)) = start_cluster("RBAC is enforced by the API server").await else { return };
     let bindings: Api<RoleBinding> = Api::namespaced(client, NAMESPACE);
     let binding = bindings.list(&ListParams::default()).await.expect("listed").items.remove(0);
     let name = binding.metadata.name.clone().expect("a name");

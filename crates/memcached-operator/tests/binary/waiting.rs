@@ -2,14 +2,14 @@
 
 use kube_testkit::eventually;
 
+use crate::cluster::{SOON, start_cluster};
 use crate::replica::Replica;
-use crate::stage::{SOON, stage};
 
 const ID: &str = "memcached.cache.example.com";
 
 #[tokio::test]
 async fn a_first_install_and_a_wait_for_an_old_holder_are_told_in_a_sentence() {
-    let Some((cluster, _client)) = stage("Leases are waited for").await else { return };
+    let Some((cluster, _client)) = start_cluster("Leases are waited for").await else { return };
     let mut first = Replica::start(&cluster, "op-0", &["--shards=2"]);
     let leads = format!("became leader lease={ID} ");
     says(&first, &leads).await;

@@ -11,8 +11,8 @@ use memcached_operator::reconcile::status::condition;
 use overlap_checker::{AuditEvent, AuditLog};
 use serde_json::json;
 
+use crate::cluster::{SOON, start_cluster};
 use crate::replica::Replica;
-use crate::stage::{SOON, stage};
 use crate::webhook::{Conduct, Webhook};
 use crate::work::{becomes_ready, create};
 
@@ -81,7 +81,7 @@ fn cases() -> [Case; 5] {
 
 #[tokio::test]
 async fn webhooks_in_the_way_are_told_and_cost_few_requests() {
-    let Some((cluster, client)) = stage("the API server asks webhooks").await else { return };
+    let Some((cluster, client)) = start_cluster("the API server asks webhooks").await else { return };
     let mut webhooks = Vec::new();
     for case in cases() {
         let Case { namespace, resource, conduct, .. } = case;

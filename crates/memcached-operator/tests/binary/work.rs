@@ -11,14 +11,14 @@ use kube_testkit::guard::Exit;
 use kube_testkit::{WorkloadStandIn, eventually};
 use memcached_operator::crd::{Memcached, MemcachedSpec};
 
+use crate::cluster::{NAMESPACE, SOON, start_cluster};
 use crate::replica::Replica;
-use crate::stage::{NAMESPACE, SOON, stage};
 
 const SHARDS: &str = "--shards=4";
 
 #[tokio::test]
 async fn works_with_exactly_the_rights_it_ships_with() {
-    let Some((cluster, client)) = stage("RBAC is enforced by the API server").await else { return };
+    let Some((cluster, client)) = start_cluster("RBAC is enforced by the API server").await else { return };
     let _servers = WorkloadStandIn::start(client.clone(), Duration::ZERO);
     let mut replicas = ["op-0", "op-1"].map(|name| Replica::start(&cluster, name, &[SHARDS]));
     for replica in &replicas {
@@ -74,7 +74,7 @@ async fn works_with_exactly_the_rights_it_ships_with() {
 
 #[tokio::test]
 async fn another_number_of_shards_is_refused_visibly() {
-    let Some((cluster, _client)) = stage("the layout is kept on a Lease").await else { return };
+    let Some((cluster, _client)) = start_cluster("the layout is kept on a Lease").await else { return };
     let first = Replica::start(&cluster, "op-0", &[SHARDS]);
     first.answers_readiness(200, "ready").await;
     eventually("the layout to be committed", SOON, || async {
@@ -90,7 +90,9 @@ async fn another_number_of_shards_is_refused_visibly() {
 
 #[tokio::test]
 async fn a_second_signal_aborts() {
-    let Some((cluster, _client)) = stage("a release has to be waiting for an answer").await else { return };
+    let Some((cluster, _client)) = start_cluster("a release has to be waiting for an answer").await else {
+        return;
+    };
     let mut replica = Replica::start(&cluster, "op-0", &[SHARDS]);
     eventually("the replica to lead", SOON, || async {
         replica.log().contains("became leader").then_some(())

@@ -9,7 +9,7 @@ use kube_testkit::eventually;
 use serde_json::{Value, json};
 
 use crate::dispute::{Dispute, counts, dispute};
-use crate::support::Stage;
+use crate::support::Harness;
 
 const SOON: Duration = Duration::from_secs(30);
 
@@ -17,8 +17,8 @@ const SOON: Duration = Duration::from_secs(30);
 #[tokio::test]
 async fn admission_that_changes_what_is_applied_is_told_and_costs_few_writes() {
     let Some(dispute) = dispute("the API server evaluates mutating policies").await else { return };
-    let policy = Policy::install(&dispute.stage, "app.kubernetes.io~1name", "'tenant'").await;
-    let services = dispute.stage.api::<Service>();
+    let policy = Policy::install(&dispute.harness, "app.kubernetes.io~1name", "'tenant'").await;
+    let services = dispute.harness.api::<Service>();
     write(&dispute).await;
     let mut versions = versions(&dispute, 100).await;
     versions.dedup();
@@ -53,7 +53,7 @@ async fn admission_that_changes_what_is_applied_is_told_and_costs_few_writes() {
     assert!(!note.contains("metadata.labels"), "{note}");
 
     // Nobody tells when the policy is gone; the next write shows it.
-    policy.lift(&dispute.stage).await;
+    policy.lift(&dispute.harness).await;
     dispute.clock.pass(Duration::from_secs(16));
     dispute.reconcile().await;
     let service = services.get("disputed").await.expect("there");
@@ -64,12 +64,12 @@ async fn admission_that_changes_what_is_applied_is_told_and_costs_few_writes() {
 #[tokio::test]
 async fn what_admission_adds_once_is_no_drift() {
     let Some(dispute) = dispute("the API server evaluates mutating policies").await else { return };
-    Policy::install(&dispute.stage, "example.com~1team", "'shop'").await;
+    Policy::install(&dispute.harness, "example.com~1team", "'shop'").await;
     write(&dispute).await;
     let mut versions = versions(&dispute, 20).await;
     versions.dedup();
     assert_eq!(versions.len(), 1);
-    let service = dispute.stage.api::<Service>().get("disputed").await.expect("there");
+    let service = dispute.harness.api::<Service>().get("disputed").await.expect("there");
     assert_eq!(service.labels()["example.com/team"], "shop");
     assert_eq!(dispute.counts().await, counts(&[("Created", 1)]));
     assert_eq!(dispute.conditions(["Degraded"]).await, ["Degraded=False AsExpected"]);
@@ -80,7 +80,7 @@ async fn what_admission_adds_at_every_write_is_no_drift_and_costs_none() {
     let Some(dispute) = dispute("the API server evaluates mutating policies").await else { return };
     // Another value at each write.
     let value = "oldObject == null ? '' : 'after-' + oldObject.metadata.resourceVersion";
-    Policy::install(&dispute.stage, "example.com~1seen", value).await;
+    Policy::install(&dispute.harness, "example.com~1seen", value).await;
     write(&dispute).await;
     let mut versions = versions(&dispute, 100).await;
     versions.dedup();
@@ -101,7 +101,7 @@ async fn a_quantity_in_another_spelling_is_not_taken_for_admission() {
         ("2e0", "1100000000000m"),
     ] {
         let resources = json!({"limits": {"cpu": cpu, "memory": memory}, "requests": {"cpu": cpu}});
-        dispute.stage.change("disputed", json!({"resources": resources})).await.expect("changed");
+        dispute.harness.change("disputed", json!({"resources": resources})).await.expect("changed");
         for _ in 0..3 {
             dispute.reconcile().await;
             dispute.clock.pass(Duration::from_secs(2));
@@ -115,13 +115,13 @@ async fn a_quantity_in_another_spelling_is_not_taken_for_admission() {
 /// Somebody writes a field that is nobody's, and so meets the policy.
 async fn write(dispute: &Dispute) {
     let note = json!({"metadata": {"annotations": {"example.com/note": "x"}}});
-    let services = dispute.stage.api::<Service>();
+    let services = dispute.harness.api::<Service>();
     services.patch("disputed", &PatchParams::default(), &Patch::Merge(&note)).await.expect("written");
 }
 
 /// The versions of the Service after each of so many reconciles, a tenth of a second apart.
 async fn versions(dispute: &Dispute, rounds: usize) -> Vec<Option<String>> {
-    let services = dispute.stage.api::<Service>();
+    let services = dispute.harness.api::<Service>();
     let mut versions = Vec::new();
     for _ in 0..rounds {
         dispute.reconcile().await;
@@ -134,7 +134,7 @@ async fn versions(dispute: &Dispute, rounds: usize) -> Vec<Option<String>> {
 /// A mutating policy for the Services in the namespace of a test.
 struct Policy(String);
 
-fn api(stage: &Stage, kind: &str) -> (Api<DynamicObject>, ApiResource) {
+fn api(harness: &Harness, kind: &str) -> (Api<DynamicObject>, ApiResource) {
     // `k8s-openapi` does not know it in the version that is used here.
     let resource = ApiResource {
         group: "admissionregistration.k8s.io".into(),
@@ -148,13 +148,13 @@ fn api(stage: &Stage, kind: &str) -> (Api<DynamicObject>, ApiResource) {
         }
         .into(),
     };
-    (Api::all_with(stage.client.clone(), &resource), resource)
+    (Api::all_with(harness.client.clone(), &resource), resource)
 }
 
 impl Policy {
     /// Writes a label at every write of a Service.
-    async fn install(stage: &Stage, key: &str, value: &str) -> Self {
-        let name = stage.env.namespace().to_owned();
+    async fn install(harness: &Harness, key: &str, value: &str) -> Self {
+        let name = harness.env.namespace().to_owned();
         let patch = format!("[JSONPatch{{op: 'add', path: '/metadata/labels/{key}', value: {value}}}]");
         let policy = json!({
             "matchConstraints": {
@@ -170,36 +170,36 @@ impl Policy {
             ("MutatingAdmissionPolicy", policy),
             ("MutatingAdmissionPolicyBinding", json!({"policyName": name})),
         ] {
-            let (api, resource) = api(stage, kind);
+            let (api, resource) = api(harness, kind);
             let object = DynamicObject::new(&name, &resource).data(json!({"spec": spec}));
             api.create(&PostParams::default(), &object).await.expect(kind);
         }
         let policy = Self(name);
         eventually("the policy to be in force", SOON, || async {
-            policy.is_in_force(stage, key).await.then_some(())
+            policy.is_in_force(harness, key).await.then_some(())
         })
         .await;
         policy
     }
 
-    async fn is_in_force(&self, stage: &Stage, key: &str) -> bool {
+    async fn is_in_force(&self, harness: &Harness, key: &str) -> bool {
         let probe: Value = json!({
             "metadata": {"name": "probe", "labels": {"app": "probe"}},
             "spec": {"clusterIP": "None", "ports": [{"port": 1}]},
         });
         let probe: Service = serde_json::from_value(probe).expect("a Service");
         let dry = PostParams { dry_run: true, ..PostParams::default() };
-        let made = stage.api::<Service>().create(&dry, &probe).await.expect("a dry run");
+        let made = harness.api::<Service>().create(&dry, &probe).await.expect("a dry run");
         made.labels().contains_key(&key.replace("~1", "/"))
     }
 
-    async fn lift(self, stage: &Stage) {
+    async fn lift(self, harness: &Harness) {
         for kind in ["MutatingAdmissionPolicyBinding", "MutatingAdmissionPolicy"] {
-            let (api, _) = api(stage, kind);
+            let (api, _) = api(harness, kind);
             api.delete(&self.0, &DeleteParams::default()).await.expect("deleted");
         }
         eventually("the policy to be gone", SOON, || async {
-            (!self.is_in_force(stage, "app.kubernetes.io~1name").await).then_some(())
+            (!self.is_in_force(harness, "app.kubernetes.io~1name").await).then_some(())
         })
         .await;
     }

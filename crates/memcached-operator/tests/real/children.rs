@@ -9,43 +9,43 @@ use memcached_operator::crd::Memcached;
 use memcached_operator::reconcile::status::{DEGRADED, condition};
 use serde_json::json;
 
-use crate::support::{Stage, stage};
+use crate::support::{Harness, harness};
 
 #[tokio::test]
 async fn children_are_made_and_then_left_alone() {
-    let Some(stage) = stage("the API server merges what is applied").await else { return };
-    let memcached = stage.create("sessions", json!({"replicas": 3})).await.expect("created");
-    stage.reconcile("sessions").await.expect("reconciled");
-    let before = versions(&stage, "sessions").await;
-    let set: StatefulSet = stage.api().get("sessions").await.expect("a StatefulSet");
-    let service: Service = stage.api().get("sessions").await.expect("a Service");
-    let budget: PodDisruptionBudget = stage.api().get("sessions").await.expect("a PodDisruptionBudget");
+    let Some(harness) = harness("the API server merges what is applied").await else { return };
+    let memcached = harness.create("sessions", json!({"replicas": 3})).await.expect("created");
+    harness.reconcile("sessions").await.expect("reconciled");
+    let before = versions(&harness, "sessions").await;
+    let set: StatefulSet = harness.api().get("sessions").await.expect("a StatefulSet");
+    let service: Service = harness.api().get("sessions").await.expect("a Service");
+    let budget: PodDisruptionBudget = harness.api().get("sessions").await.expect("a PodDisruptionBudget");
     for meta in [set.meta(), service.meta(), budget.meta()] {
         let owner = &meta.owner_references.as_ref().expect("an owner")[0];
         assert_eq!((Some(&owner.uid), owner.controller), (memcached.metadata.uid.as_ref(), Some(true)));
         assert_eq!(meta.labels.as_ref().expect("labels")["cache.example.com/bucket"], "17");
     }
     for _ in 0..3 {
-        stage.reconcile("sessions").await.expect("reconciled again");
+        harness.reconcile("sessions").await.expect("reconciled again");
     }
-    assert_eq!(versions(&stage, "sessions").await, before, "a resync writes nothing");
-    assert_eq!(stage.events("sessions").await, ["Created"], "and tells nothing");
+    assert_eq!(versions(&harness, "sessions").await, before, "a resync writes nothing");
+    assert_eq!(harness.events("sessions").await, ["Created"], "and tells nothing");
 }
 
 #[tokio::test]
 async fn drift_is_healed_and_what_others_add_is_kept() {
-    let Some(stage) = stage("the API server merges what is applied").await else { return };
-    stage.create("drifting", json!({"replicas": 3})).await.expect("created");
-    stage.reconcile("drifting").await.expect("reconciled");
+    let Some(harness) = harness("the API server merges what is applied").await else { return };
+    harness.create("drifting", json!({"replicas": 3})).await.expect("created");
+    harness.reconcile("drifting").await.expect("reconciled");
     let drift = json!({
         "metadata": {"annotations": {"example.com/note": "kept"}, "labels": {"cache.example.com/bucket": "99"}},
         "spec": {"replicas": 1, "template": {"spec": {"terminationGracePeriodSeconds": 77}}},
     });
-    let sets = stage.api::<StatefulSet>();
+    let sets = harness.api::<StatefulSet>();
     sets.patch("drifting", &PatchParams::default(), &Patch::Merge(&drift)).await.expect("drifted");
-    stage.api::<Service>().delete("drifting", &DeleteParams::default()).await.expect("deleted");
+    harness.api::<Service>().delete("drifting", &DeleteParams::default()).await.expect("deleted");
 
-    stage.reconcile("drifting").await.expect("reconciled");
+    harness.reconcile("drifting").await.expect("reconciled");
     let set = sets.get("drifting").await.expect("there");
     let spec = set.spec.clone().expect("a spec");
     assert_eq!(spec.replicas, Some(3));
@@ -53,55 +53,55 @@ async fn drift_is_healed_and_what_others_add_is_kept() {
     assert_eq!(set.labels()["cache.example.com/bucket"], "17");
     assert_eq!(set.annotations()["example.com/note"], "kept");
     assert!(
-        stage.api::<Service>().get_opt("drifting").await.expect("asked").is_some(),
+        harness.api::<Service>().get_opt("drifting").await.expect("asked").is_some(),
         "the Service is back"
     );
-    assert_eq!(stage.events("drifting").await, ["Created", "Created", "DriftHealed"]);
+    assert_eq!(harness.events("drifting").await, ["Created", "Created", "DriftHealed"]);
 }
 
 #[tokio::test]
 async fn a_change_of_memory_rolls_the_pods() {
-    let Some(stage) = stage("the API server counts generations").await else { return };
-    stage.create("growing", json!({})).await.expect("created");
-    stage.reconcile("growing").await.expect("reconciled");
-    stage.change("growing", json!({"memoryLimitMegabytes": 1024})).await.expect("changed");
-    stage.reconcile("growing").await.expect("reconciled");
-    let set = stage.api::<StatefulSet>().get("growing").await.expect("there");
+    let Some(harness) = harness("the API server counts generations").await else { return };
+    harness.create("growing", json!({})).await.expect("created");
+    harness.reconcile("growing").await.expect("reconciled");
+    harness.change("growing", json!({"memoryLimitMegabytes": 1024})).await.expect("changed");
+    harness.reconcile("growing").await.expect("reconciled");
+    let set = harness.api::<StatefulSet>().get("growing").await.expect("there");
     assert_eq!(set.metadata.generation, Some(2));
     let pod = set.spec.and_then(|spec| spec.template.spec).expect("a pod");
     let container = &pod.containers[0];
     assert_eq!(container.args.as_ref().expect("arguments")[..2], ["-m", "1024"]);
     let limits = container.resources.as_ref().and_then(|r| r.limits.as_ref()).expect("limits");
     assert_eq!(limits["memory"].0, "1180Mi");
-    assert_eq!(stage.events("growing").await, ["Created", "Updated"]);
+    assert_eq!(harness.events("growing").await, ["Created", "Updated"]);
 }
 
 #[tokio::test]
 async fn a_strangers_object_is_not_taken_over() {
-    let Some(stage) = stage("the API server keeps a stranger's object").await else { return };
+    let Some(harness) = harness("the API server keeps a stranger's object").await else { return };
     let stranger: Service = serde_json::from_value(json!({
         "metadata": {"name": "taken"},
         "spec": {"ports": [{"port": 80}], "selector": {"app": "other"}},
     }))
     .expect("a Service");
-    stage.api::<Service>().create(&PostParams::default(), &stranger).await.expect("created");
-    stage.create("taken", json!({})).await.expect("created");
-    let error = stage.reconcile("taken").await.expect_err("refused").to_string();
+    harness.api::<Service>().create(&PostParams::default(), &stranger).await.expect("created");
+    harness.create("taken", json!({})).await.expect("created");
+    let error = harness.reconcile("taken").await.expect_err("refused").to_string();
     assert!(error.contains("does not belong to this Memcached"), "{error}");
-    let service = stage.api::<Service>().get("taken").await.expect("there");
+    let service = harness.api::<Service>().get("taken").await.expect("there");
     assert_eq!(service.spec.and_then(|spec| spec.selector).expect("a selector")["app"], "other");
-    let status = stage.status("taken").await;
+    let status = harness.status("taken").await;
     let degraded = condition(&status.conditions, DEGRADED).expect("Degraded");
     assert_eq!((degraded.status.as_str(), degraded.reason.as_str()), ("True", "ApplyFailed"));
-    assert!(stage.api::<StatefulSet>().get_opt("taken").await.expect("asked").is_none());
-    let _ = stage.reconcile("taken").await;
-    assert_eq!(stage.events("taken").await, ["ApplyFailed"], "told once");
+    assert!(harness.api::<StatefulSet>().get_opt("taken").await.expect("asked").is_none());
+    let _ = harness.reconcile("taken").await;
+    assert_eq!(harness.events("taken").await, ["ApplyFailed"], "told once");
 }
 
 /// A server of another make beside it, with the labels that many charts use and the same instance.
 #[tokio::test]
 async fn a_pod_of_another_chart_is_none_of_its_servers() {
-    let Some(stage) = stage("the API server matches labels").await else { return };
+    let Some(harness) = harness("the API server matches labels").await else { return };
     let labels = json!({
         "app.kubernetes.io/name": "memcached", "app.kubernetes.io/instance": "mixed", "app.kubernetes.io/managed-by": "Helm",
     });
@@ -109,15 +109,21 @@ async fn a_pod_of_another_chart_is_none_of_its_servers() {
         "metadata": {"name": "mixed-memcached-0", "labels": labels},
         "spec": {"containers": [{"name": "m", "image": "example.com/memcached:1"}]},
     });
-    let pods = stage.api::<Pod>();
+    let pods = harness.api::<Pod>();
     pods.create(&PostParams::default(), &serde_json::from_value(pod).expect("a Pod")).await.expect("created");
-    stage.create("mixed", json!({})).await.expect("created");
-    stage.reconcile("mixed").await.expect("reconciled");
-    let service = stage.api::<Service>().get("mixed").await.expect("there").spec.expect("a spec").selector;
-    let budget =
-        stage.api::<PodDisruptionBudget>().get("mixed").await.expect("there").spec.expect("a spec").selector;
-    let set = stage.api::<StatefulSet>().get("mixed").await.expect("there").spec.expect("a spec").selector;
-    let status = stage.status("mixed").await.selector.expect("a selector");
+    harness.create("mixed", json!({})).await.expect("created");
+    harness.reconcile("mixed").await.expect("reconciled");
+    let service = harness.api::<Service>().get("mixed").await.expect("there").spec.expect("a spec").selector;
+    let budget = harness
+        .api::<PodDisruptionBudget>()
+        .get("mixed")
+        .await
+        .expect("there")
+        .spec
+        .expect("a spec")
+        .selector;
+    let set = harness.api::<StatefulSet>().get("mixed").await.expect("there").spec.expect("a spec").selector;
+    let status = harness.status("mixed").await.selector.expect("a selector");
     let of = |labels: std::collections::BTreeMap<String, String>| {
         labels.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(",")
     };
@@ -135,10 +141,10 @@ async fn a_pod_of_another_chart_is_none_of_its_servers() {
 
 #[tokio::test]
 async fn a_selector_of_before_is_told_and_nothing_is_changed() {
-    let Some(stage) = stage("the API server lets no selector be changed").await else { return };
-    stage.create("older", json!({})).await.expect("created");
-    stage.reconcile("older").await.expect("reconciled");
-    let sets = stage.api::<StatefulSet>();
+    let Some(harness) = harness("the API server lets no selector be changed").await else { return };
+    harness.create("older", json!({})).await.expect("created");
+    harness.reconcile("older").await.expect("reconciled");
+    let sets = harness.api::<StatefulSet>();
     let mut older = sets.get("older").await.expect("there");
     sets.delete("older", &DeleteParams::default()).await.expect("deleted");
     let labels = json!({"app.kubernetes.io/name": "memcached", "app.kubernetes.io/instance": "older"});
@@ -146,24 +152,24 @@ async fn a_selector_of_before_is_told_and_nothing_is_changed() {
     spec.selector.match_labels = serde_json::from_value(labels).expect("labels");
     (older.metadata.uid, older.metadata.resource_version, older.metadata.managed_fields) = (None, None, None);
     sets.create(&PostParams::default(), &older).await.expect("made as before");
-    let error = stage.reconcile("older").await.expect_err("it needs a person").to_string();
+    let error = harness.reconcile("older").await.expect_err("it needs a person").to_string();
     assert!(error.contains("delete it, and it is made again"), "{error}");
-    let conditions = stage.status("older").await.conditions;
+    let conditions = harness.status("older").await.conditions;
     let stalled = condition(&conditions, "Stalled").expect("Stalled");
     assert!(stalled.status == "True" && stalled.message.contains("delete it"), "{stalled:?}");
 }
 
 #[tokio::test]
 async fn a_resource_that_goes_is_let_go() {
-    let Some(stage) = stage("the API server deletes").await else { return };
-    stage.create("leaving", json!({})).await.expect("created");
-    let api = stage.api::<Memcached>();
+    let Some(harness) = harness("the API server deletes").await else { return };
+    harness.create("leaving", json!({})).await.expect("created");
+    let api = harness.api::<Memcached>();
     let hold = json!({"metadata": {"finalizers": ["example.com/hold"]}});
     api.patch("leaving", &PatchParams::default(), &Patch::Merge(&hold)).await.expect("held");
     api.delete("leaving", &DeleteParams::default()).await.expect("deleted");
-    stage.reconcile("leaving").await.expect("nothing to do");
-    assert!(stage.api::<StatefulSet>().get_opt("leaving").await.expect("asked").is_none());
-    let conditions = stage.status("leaving").await.conditions;
+    harness.reconcile("leaving").await.expect("nothing to do");
+    assert!(harness.api::<StatefulSet>().get_opt("leaving").await.expect("asked").is_none());
+    let conditions = harness.status("leaving").await.conditions;
     assert_eq!(conditions.iter().map(|condition| condition.reason.as_str()).collect::<Vec<_>>(), ["Pending"]);
     let free = json!({"metadata": {"finalizers": null}});
     api.patch("leaving", &PatchParams::default(), &Patch::Merge(&free)).await.expect("freed");
@@ -171,33 +177,33 @@ async fn a_resource_that_goes_is_let_go() {
 
 #[tokio::test]
 async fn a_namesake_gets_neither_status_nor_children_of_its_predecessor() {
-    let Some(stage) = stage("the API server compares uids").await else { return };
-    let old = stage.create("again", json!({"replicas": 9})).await.expect("created");
-    stage.reconcile("again").await.expect("reconciled");
-    stage.api::<Memcached>().delete("again", &DeleteParams::default()).await.expect("deleted");
-    stage.create("again", json!({"replicas": 2})).await.expect("created again");
+    let Some(harness) = harness("the API server compares uids").await else { return };
+    let old = harness.create("again", json!({"replicas": 9})).await.expect("created");
+    harness.reconcile("again").await.expect("reconciled");
+    harness.api::<Memcached>().delete("again", &DeleteParams::default()).await.expect("deleted");
+    harness.create("again", json!({"replicas": 2})).await.expect("created again");
 
     // The view of yesterday.
-    stage.reconcile_as_seen(&old).await.expect("moot");
-    assert_eq!(stage.status("again").await.observed_generation, None, "the namesake's status is untouched");
+    harness.reconcile_as_seen(&old).await.expect("moot");
+    assert_eq!(harness.status("again").await.observed_generation, None, "the namesake's status is untouched");
 
     // No garbage collector runs here: the predecessor's children are still there, and are waited for.
-    let error = stage.reconcile("again").await.expect_err("has to wait").to_string();
+    let error = harness.reconcile("again").await.expect_err("has to wait").to_string();
     assert!(error.contains("still belongs to a deleted Memcached"), "{error}");
-    stage.api::<StatefulSet>().delete("again", &DeleteParams::default()).await.expect("collected");
-    stage.api::<Service>().delete("again", &DeleteParams::default()).await.expect("collected");
-    stage.api::<PodDisruptionBudget>().delete("again", &DeleteParams::default()).await.expect("collected");
-    stage.reconcile("again").await.expect("reconciled");
-    let set = stage.api::<StatefulSet>().get("again").await.expect("there");
+    harness.api::<StatefulSet>().delete("again", &DeleteParams::default()).await.expect("collected");
+    harness.api::<Service>().delete("again", &DeleteParams::default()).await.expect("collected");
+    harness.api::<PodDisruptionBudget>().delete("again", &DeleteParams::default()).await.expect("collected");
+    harness.reconcile("again").await.expect("reconciled");
+    let set = harness.api::<StatefulSet>().get("again").await.expect("there");
     assert_eq!(set.spec.and_then(|spec| spec.replicas), Some(2));
 }
 
 /// Versions of the resource and of its children.
-async fn versions(stage: &Stage, name: &str) -> [Option<String>; 4] {
+async fn versions(harness: &Harness, name: &str) -> [Option<String>; 4] {
     [
-        stage.api::<Memcached>().get(name).await.expect("there").resource_version(),
-        stage.api::<StatefulSet>().get(name).await.expect("there").resource_version(),
-        stage.api::<Service>().get(name).await.expect("there").resource_version(),
-        stage.api::<PodDisruptionBudget>().get(name).await.expect("there").resource_version(),
+        harness.api::<Memcached>().get(name).await.expect("there").resource_version(),
+        harness.api::<StatefulSet>().get(name).await.expect("there").resource_version(),
+        harness.api::<Service>().get(name).await.expect("there").resource_version(),
+        harness.api::<PodDisruptionBudget>().get(name).await.expect("there").resource_version(),
     ]
 }

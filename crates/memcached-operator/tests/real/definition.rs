@@ -4,12 +4,12 @@ use kube::api::{Patch, PatchParams};
 use memcached_operator::crd::Memcached;
 use serde_json::{Value, json};
 
-use crate::support::stage;
+use crate::support::harness;
 
 #[tokio::test]
 async fn defaults_are_filled_in() {
-    let Some(stage) = stage("the API server fills in defaults").await else { return };
-    let created = stage.create("plain", json!({})).await.expect("an empty spec is fine");
+    let Some(harness) = harness("the API server fills in defaults").await else { return };
+    let created = harness.create("plain", json!({})).await.expect("an empty spec is fine");
     let spec = serde_json::to_value(&created.spec).expect("JSON");
     let expected = json!({"replicas": 1, "memoryLimitMegabytes": 64, "maxConnections": 1024, "threads": 4});
     assert_eq!(spec, expected);
@@ -17,7 +17,7 @@ async fn defaults_are_filled_in() {
 
 #[tokio::test]
 async fn nonsense_is_refused_with_a_sentence() {
-    let Some(stage) = stage("only the API server evaluates CEL rules").await else { return };
+    let Some(harness) = harness("only the API server evaluates CEL rules").await else { return };
     let cases: Vec<(Value, &str)> = vec![
         (json!({"image": "a:1", "version": "1.6.39"}), "set either image or version, not both"),
         (
@@ -40,19 +40,19 @@ async fn nonsense_is_refused_with_a_sentence() {
         (json!({"resources": {"limits": {"memory": "lots"}}}), "should match"),
     ];
     for (spec, phrase) in cases {
-        let error = stage.create("nonsense", spec.clone()).await.expect_err(phrase).to_string();
+        let error = harness.create("nonsense", spec.clone()).await.expect_err(phrase).to_string();
         assert!(error.contains(phrase), "{spec}: {phrase:?} is missing in {error}");
     }
     let long = "a".repeat(53);
     for name in ["1st", "with.dots", long.as_str()] {
-        let error = stage.create(name, json!({})).await.expect_err(name).to_string();
+        let error = harness.create(name, json!({})).await.expect_err(name).to_string();
         assert!(error.contains("use at most 52 lower case letters"), "{name}: {error}");
     }
 }
 
 #[tokio::test]
 async fn sense_is_accepted() {
-    let Some(stage) = stage("only the API server evaluates CEL rules").await else { return };
+    let Some(harness) = harness("only the API server evaluates CEL rules").await else { return };
     for (name, spec) in [
         ("image", json!({"image": "registry.example.com:5000/team/memcached@sha256:0123"})),
         ("version", json!({"version": "1.6.39-alpine3.22"})),
@@ -67,18 +67,18 @@ async fn sense_is_accepted() {
             json!({"resources": {"limits": {"memory": 134_217_728, "cpu": 1}, "requests": {"cpu": "0.5"}}}),
         ),
     ] {
-        stage.create(name, spec).await.expect(name);
-        stage.reconcile(name).await.expect(name);
+        harness.create(name, spec).await.expect(name);
+        harness.reconcile(name).await.expect(name);
     }
 }
 
 #[tokio::test]
 async fn the_bucket_is_written_once() {
-    let Some(stage) = stage("only the API server evaluates transition rules").await else { return };
-    stage.create("fixed", json!({})).await.expect("created");
+    let Some(harness) = harness("only the API server evaluates transition rules").await else { return };
+    harness.create("fixed", json!({})).await.expect("created");
     let write = async |bucket: Value| {
         let patch = json!({"status": {"bucket": bucket}});
-        stage.api::<Memcached>().patch_status("fixed", &PatchParams::default(), &Patch::Merge(&patch)).await
+        harness.api::<Memcached>().patch_status("fixed", &PatchParams::default(), &Patch::Merge(&patch)).await
     };
     write(json!(17)).await.expect("the first write");
     write(json!(17)).await.expect("the same again");
@@ -90,10 +90,10 @@ async fn the_bucket_is_written_once() {
 
 #[tokio::test]
 async fn scales_through_its_subresource() {
-    let Some(stage) = stage("the API server maps the scale subresource").await else { return };
-    stage.create("elastic", json!({"replicas": 2})).await.expect("created");
-    stage.reconcile("elastic").await.expect("reconciled");
-    let api = stage.api::<Memcached>();
+    let Some(harness) = harness("the API server maps the scale subresource").await else { return };
+    harness.create("elastic", json!({"replicas": 2})).await.expect("created");
+    harness.reconcile("elastic").await.expect("reconciled");
+    let api = harness.api::<Memcached>();
     let scale = api.get_scale("elastic").await.expect("a scale");
     assert_eq!(scale.spec.and_then(|spec| spec.replicas), Some(2));
     let selector = scale.status.and_then(|status| status.selector);
@@ -106,19 +106,19 @@ async fn scales_through_its_subresource() {
 
 #[tokio::test]
 async fn the_sample_is_accepted_and_valid() {
-    let Some(stage) = stage("the API server validates the sample").await else { return };
+    let Some(harness) = harness("the API server validates the sample").await else { return };
     let sample: Value = serde_saphyr::from_str(include_str!("../../../../deploy/sample.yaml")).expect("YAML");
-    stage.create("sessions", sample["spec"].clone()).await.expect("accepted");
-    stage.reconcile("sessions").await.expect("reconciled");
-    assert_eq!(stage.status("sessions").await.ready.as_deref(), Some("0/3"));
+    harness.create("sessions", sample["spec"].clone()).await.expect("accepted");
+    harness.reconcile("sessions").await.expect("reconciled");
+    assert_eq!(harness.status("sessions").await.ready.as_deref(), Some("0/3"));
 }
 
 /// The operator may be down. To kstatus a resource that says nothing is ready.
 #[tokio::test]
 async fn a_resource_that_nobody_has_looked_at_says_so() {
-    let Some(stage) = stage("the API server applies defaults").await else { return };
-    let created = stage.create("unseen", json!({})).await.expect("created");
-    let listed = stage.api::<Memcached>().get("unseen").await.expect("there");
+    let Some(harness) = harness("the API server applies defaults").await else { return };
+    let created = harness.create("unseen", json!({})).await.expect("created");
+    let listed = harness.api::<Memcached>().get("unseen").await.expect("there");
     for resource in [created, listed] {
         let conditions = resource.status.unwrap_or_default().conditions;
         let ready = conditions.iter().find(|condition| condition.type_ == "Ready").expect("Ready");
@@ -129,13 +129,13 @@ async fn a_resource_that_nobody_has_looked_at_says_so() {
 /// An empty Helm value is a null, and anybody who may write the status may write a time.
 #[tokio::test]
 async fn a_null_is_dropped_and_a_time_that_no_client_reads_is_refused() {
-    let Some(stage) = stage("only the API server drops nulls and judges formats").await else { return };
+    let Some(harness) = harness("only the API server drops nulls and judges formats").await else { return };
     let nulls =
         json!({"resources": {"limits": {"cpu": null, "memory": null}, "requests": null}, "image": null});
-    let created = stage.create("nulls", nulls).await.expect("what is null is absent");
+    let created = harness.create("nulls", nulls).await.expect("what is null is absent");
     let limits = created.spec.resources.expect("there is an object").limits.expect("and another");
     assert!(limits.is_empty() && created.spec.image.is_none(), "{limits:?}");
-    let memcacheds = stage.api::<Memcached>();
+    let memcacheds = harness.api::<Memcached>();
     for (time, accepted) in [
         (json!("2026-01-01T00:00:00+99:99"), false),
         (json!("9999-12-31T23:59:59Z"), false),

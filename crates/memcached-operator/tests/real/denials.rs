@@ -11,31 +11,31 @@ use kube::api::{DeleteParams, PostParams};
 use kube_testkit::eventually;
 use serde_json::{Value, json};
 
-use crate::support::{Stage, stage};
+use crate::support::{Harness, harness};
 
 const SOON: Duration = Duration::from_secs(30);
 
 /// A denial that stays the same until somebody acts: the user reads so at once, and that it is stalled.
 #[tokio::test]
 async fn a_denial_that_a_retry_cannot_mend_is_stalled_at_once_whatever_its_code() {
-    let Some(stage) = stage("the API server evaluates policies").await else { return };
+    let Some(harness) = harness("the API server evaluates policies").await else { return };
     for (name, reason) in
         [("invalid", "Invalid"), ("forbidden", "Forbidden"), ("large", "RequestEntityTooLarge")]
     {
-        let policy = deny(&stage, reason).await;
-        stage.create(name, json!({})).await.expect("created");
-        stage.reconcile(name).await.expect_err("denied");
-        assert_eq!(told(&stage, name).await, ["Degraded", "Stalled"], "{reason}");
-        policy.lift(&stage).await;
-        eventually("the policy to be gone", SOON, || async { stage.reconcile_after(name, 1).await.ok() })
+        let policy = deny(&harness, reason).await;
+        harness.create(name, json!({})).await.expect("created");
+        harness.reconcile(name).await.expect_err("denied");
+        assert_eq!(told(&harness, name).await, ["Degraded", "Stalled"], "{reason}");
+        policy.lift(&harness).await;
+        eventually("the policy to be gone", SOON, || async { harness.reconcile_after(name, 1).await.ok() })
             .await;
-        assert!(told(&stage, name).await.is_empty(), "{reason}: it recovers");
+        assert!(told(&harness, name).await.is_empty(), "{reason}: it recovers");
     }
 }
 
 /// What is wrong with it: the conditions that hold and quote the policy.
-async fn told(stage: &Stage, name: &str) -> Vec<String> {
-    let conditions = stage.status(name).await.conditions;
+async fn told(harness: &Harness, name: &str) -> Vec<String> {
+    let conditions = harness.status(name).await.conditions;
     let about = conditions.iter().filter(|condition| {
         condition.status == "True" && condition.message.contains("no StatefulSet may be made here")
     });
@@ -48,17 +48,17 @@ async fn told(stage: &Stage, name: &str) -> Vec<String> {
 struct Policy(String);
 
 impl Policy {
-    async fn lift(self, stage: &Stage) {
+    async fn lift(self, harness: &Harness) {
         let params = DeleteParams::default();
-        let bindings: Api<ValidatingAdmissionPolicyBinding> = Api::all(stage.client.clone());
+        let bindings: Api<ValidatingAdmissionPolicyBinding> = Api::all(harness.client.clone());
         bindings.delete(&self.0, &params).await.expect("deleted");
-        let policies: Api<ValidatingAdmissionPolicy> = Api::all(stage.client.clone());
+        let policies: Api<ValidatingAdmissionPolicy> = Api::all(harness.client.clone());
         policies.delete(&self.0, &params).await.expect("deleted");
     }
 }
 
-async fn deny(stage: &Stage, reason: &str) -> Policy {
-    let namespace = stage.env.namespace();
+async fn deny(harness: &Harness, reason: &str) -> Policy {
+    let namespace = harness.env.namespace();
     let name = format!("{namespace}-{}", reason.to_lowercase());
     let policy = json!({
         "metadata": {"name": name},
@@ -74,9 +74,9 @@ async fn deny(stage: &Stage, reason: &str) -> Policy {
     let binding =
         json!({"metadata": {"name": name}, "spec": {"policyName": name, "validationActions": ["Deny"]}});
     let parameters = PostParams::default();
-    let policies: Api<ValidatingAdmissionPolicy> = Api::all(stage.client.clone());
+    let policies: Api<ValidatingAdmissionPolicy> = Api::all(harness.client.clone());
     policies.create(&parameters, &parsed(policy)).await.expect("created");
-    let bindings: Api<ValidatingAdmissionPolicyBinding> = Api::all(stage.client.clone());
+    let bindings: Api<ValidatingAdmissionPolicyBinding> = Api::all(harness.client.clone());
     bindings.create(&parameters, &parsed(binding)).await.expect("created");
 
     let labels = json!({"app": "probe"});
@@ -87,7 +87,7 @@ async fn deny(stage: &Stage, reason: &str) -> Policy {
     }));
     let dry = PostParams { dry_run: true, ..PostParams::default() };
     eventually("the policy to be in force", SOON, || async {
-        let denied = stage.api::<StatefulSet>().create(&dry, &probe).await.err()?;
+        let denied = harness.api::<StatefulSet>().create(&dry, &probe).await.err()?;
         denied.to_string().contains("no StatefulSet may be made here").then_some(())
     })
     .await;

@@ -16,7 +16,7 @@ use memcached_operator::reconcile::status::condition;
 use memcached_operator::reconcile::{MemcachedReconciler, fetch};
 use serde_json::json;
 
-use crate::support::{Stage, stage};
+use crate::support::{Harness, harness};
 
 /// When the test's clock begins.
 const START: &str = "2026-01-02T03:04:05Z";
@@ -47,7 +47,7 @@ impl Clock for ByHand {
 
 /// A resource that is reconciled on a clock of its own.
 pub(crate) struct Dispute {
-    pub(crate) stage: Stage,
+    pub(crate) harness: Harness,
     pub(crate) clock: Arc<ByHand>,
     reconciler: MemcachedReconciler,
 }
@@ -55,21 +55,21 @@ pub(crate) struct Dispute {
 impl Dispute {
     pub(crate) async fn reconcile(&self) -> Action {
         let bucket = ("cache.example.com/bucket".to_owned(), "17".to_owned());
-        let seen = self.stage.api::<Memcached>().get("disputed").await.expect("there");
-        let client = &self.stage.client;
+        let seen = self.harness.api::<Memcached>().get("disputed").await.expect("there");
+        let client = &self.harness.client;
         let children = fetch::children(client, &seen).await;
         Box::pin(self.reconciler.run(&seen, children, client, &bucket, 0)).await.expect("reconciled")
     }
 
     /// The events of this reason.
     pub(crate) async fn told(&self, reason: &str) -> Vec<Event> {
-        let events = self.stage.api::<Event>().list(&ListParams::default()).await.expect("listed").items;
+        let events = self.harness.api::<Event>().list(&ListParams::default()).await.expect("listed").items;
         events.into_iter().filter(|event| event.reason.as_deref() == Some(reason)).collect()
     }
 
     /// How many event objects there are on the resource, by reason, and the count of each.
     pub(crate) async fn counts(&self) -> Vec<(String, i32)> {
-        let events = self.stage.api::<Event>().list(&ListParams::default()).await.expect("listed").items;
+        let events = self.harness.api::<Event>().list(&ListParams::default()).await.expect("listed").items;
         let on_it = events.into_iter().filter(|event| {
             event.regarding.as_ref().is_some_and(|on| on.kind.as_deref() == Some("Memcached"))
         });
@@ -82,7 +82,7 @@ impl Dispute {
 
     /// `Type=Status Reason` of these conditions.
     pub(crate) async fn conditions<const N: usize>(&self, types: [&str; N]) -> [String; N] {
-        let status = self.stage.status("disputed").await;
+        let status = self.harness.status("disputed").await;
         types.map(|type_| {
             let found = condition(&status.conditions, type_).expect(type_);
             format!("{type_}={} {}", found.status, found.reason)
@@ -90,21 +90,21 @@ impl Dispute {
     }
 
     pub(crate) async fn degraded(&self) -> String {
-        let status = self.stage.status("disputed").await;
+        let status = self.harness.status("disputed").await;
         condition(&status.conditions, "Degraded").expect("Degraded").message.clone()
     }
 
     async fn version(&self) -> Option<String> {
-        self.stage.api::<Memcached>().get("disputed").await.expect("there").metadata.resource_version
+        self.harness.api::<Memcached>().get("disputed").await.expect("there").metadata.resource_version
     }
 }
 
 pub(crate) async fn dispute(why: &str) -> Option<Dispute> {
-    let stage = stage(why).await?;
+    let harness = harness(why).await?;
     let clock = Arc::new(ByHand::default());
     let reconciler = MemcachedReconciler::new("tests_1").with_clock(clock.clone());
-    stage.create("disputed", json!({"replicas": 3})).await.expect("created");
-    let dispute = Dispute { stage, clock, reconciler };
+    harness.create("disputed", json!({"replicas": 3})).await.expect("created");
+    let dispute = Dispute { harness, clock, reconciler };
     dispute.reconcile().await;
     // Events are named by the time.
     dispute.clock.pass(Duration::from_millis(1));
@@ -118,7 +118,7 @@ pub(crate) fn counts(expected: &[(&str, i32)]) -> Vec<(String, i32)> {
 #[tokio::test]
 async fn a_second_writer_costs_few_writes_and_one_event() {
     let Some(dispute) = dispute("the API server books fields by manager").await else { return };
-    let sets = dispute.stage.api::<StatefulSet>();
+    let sets = dispute.harness.api::<StatefulSet>();
     let theirs = json!({"apiVersion": "apps/v1", "kind": "StatefulSet", "spec": {"replicas": 1}});
     let params = PatchParams::apply("scaler").force();
     let (mut versions, mut seen) = (0, dispute.version().await);
@@ -157,7 +157,7 @@ async fn a_second_writer_costs_few_writes_and_one_event() {
     assert_eq!(dispute.conditions(types).await, held_back);
 
     // A change of the spec does not wait.
-    dispute.stage.change("disputed", json!({"replicas": 5})).await.expect("changed");
+    dispute.harness.change("disputed", json!({"replicas": 5})).await.expect("changed");
     dispute.reconcile().await;
     let set = sets.get("disputed").await.expect("there");
     assert_eq!(set.spec.and_then(|spec| spec.replicas), Some(5));
@@ -186,7 +186,7 @@ async fn a_second_writer_costs_few_writes_and_one_event() {
 #[tokio::test]
 async fn a_child_that_is_deleted_again_and_again_is_made_more_and_more_seldom() {
     let Some(dispute) = dispute("the API server deletes").await else { return };
-    let sets = dispute.stage.api::<StatefulSet>();
+    let sets = dispute.harness.api::<StatefulSet>();
     let (mut deletions, mut actions) = (0, Vec::new());
     // Ten seconds, in which somebody deletes it whenever it is there.
     for _ in 0..100 {
@@ -215,12 +215,12 @@ async fn a_child_that_is_deleted_again_and_again_is_made_more_and_more_seldom() 
     );
     // Reconciled at 9.9 s, made again at 15 s.
     assert_eq!(actions.last(), Some(&Action::requeue(Duration::from_millis(5_100))));
-    let status = dispute.stage.status("disputed").await;
+    let status = dispute.harness.status("disputed").await;
     assert_eq!((status.replicas, status.ready_replicas), (0, 0), "no servers are left");
     // The other children are looked after meanwhile.
-    dispute.stage.api::<Service>().delete("disputed", &DeleteParams::default()).await.expect("deleted");
+    dispute.harness.api::<Service>().delete("disputed", &DeleteParams::default()).await.expect("deleted");
     dispute.reconcile().await;
-    assert!(dispute.stage.api::<Service>().get_opt("disputed").await.expect("asked").is_some());
+    assert!(dispute.harness.api::<Service>().get_opt("disputed").await.expect("asked").is_some());
     dispute.clock.pass(Duration::from_secs(5));
     dispute.reconcile().await;
     assert!(sets.get_opt("disputed").await.expect("asked").is_some());
@@ -229,7 +229,7 @@ async fn a_child_that_is_deleted_again_and_again_is_made_more_and_more_seldom() 
 #[tokio::test]
 async fn what_others_add_is_no_drift() {
     let Some(dispute) = dispute("the API server merges what is applied").await else { return };
-    let services = dispute.stage.api::<Service>();
+    let services = dispute.harness.api::<Service>();
     for round in 0..5 {
         let added = json!({"metadata": {"annotations": {"example.com/seen": round.to_string()}}});
         let added = services.patch("disputed", &PatchParams::default(), &Patch::Merge(&added)).await;

@@ -19,7 +19,7 @@ use memcached_operator::reconcile::status::condition;
 use memcached_operator::reconcile::{MemcachedReconciler, fetch};
 use serde_json::{Value, json};
 
-use crate::support::{Stage, stage};
+use crate::support::{Harness, harness};
 
 const SOON: Duration = Duration::from_secs(30);
 
@@ -43,7 +43,7 @@ impl Clock for ByHand {
 
 /// A Memcached of two servers, of which nobody has made any.
 struct Servers {
-    stage: Stage,
+    harness: Harness,
     clock: Arc<ByHand>,
     reconciler: MemcachedReconciler,
     set: StatefulSet,
@@ -51,17 +51,17 @@ struct Servers {
 
 impl Servers {
     async fn begin(why: &str) -> Option<Self> {
-        let stage = stage(why).await?;
+        let harness = harness(why).await?;
         let clock = Arc::new(ByHand(Mutex::new(SystemClock.wall())));
         let reconciler = MemcachedReconciler::new("tests_1").with_clock(clock.clone());
-        stage.create("web", json!({"replicas": 2})).await.expect("created");
-        let mut servers = Self { stage, clock, reconciler, set: StatefulSet::default() };
+        harness.create("web", json!({"replicas": 2})).await.expect("created");
+        let mut servers = Self { harness, clock, reconciler, set: StatefulSet::default() };
         assert_eq!(
             servers.reconcile().await,
             Action::requeue(Duration::from_secs(10)),
             "nobody watches Pods"
         );
-        servers.set = servers.stage.api().get("web").await.expect("it was applied");
+        servers.set = servers.harness.api().get("web").await.expect("it was applied");
         Some(servers)
     }
 
@@ -70,7 +70,7 @@ impl Servers {
     }
 
     async fn reconcile(&self) -> Action {
-        self.reconcile_by(&self.stage.client).await
+        self.reconcile_by(&self.harness.client).await
     }
 
     async fn reconcile_by(&self, client: &Client) -> Action {
@@ -81,7 +81,7 @@ impl Servers {
     }
 
     async fn resource(&self) -> Memcached {
-        self.stage.api().get("web").await.expect("the Memcached is there")
+        self.harness.api().get("web").await.expect("the Memcached is there")
     }
 
     /// Writes a Pod with this status; `owner` is the uid of its StatefulSet.
@@ -95,7 +95,7 @@ impl Servers {
             "spec": {"containers": [{"name": "memcached", "image": "memcached:none"}]},
         });
         let pod = serde_json::from_value(pod).expect("a Pod");
-        let pods = self.stage.api::<Pod>();
+        let pods = self.harness.api::<Pod>();
         pods.create(&PostParams::default(), &pod).await.expect("created");
         let status = Patch::Merge(json!({ "status": status.into() }));
         pods.patch_status(name, &PatchParams::default(), &status).await.expect("told");
@@ -106,13 +106,13 @@ impl Servers {
         let event = json!({
             "metadata": {"name": name},
             "involvedObject": {"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "web", "uid": owner,
-                "namespace": self.stage.env.namespace()},
+                "namespace": self.harness.env.namespace()},
             "reason": "FailedCreate", "type": "Warning", "count": 1, "firstTimestamp": at.to_string(),
             "lastTimestamp": at.to_string(), "source": {"component": "statefulset-controller"},
             "message": format!("create Pod web-0 in StatefulSet web failed error: {why}"),
         });
         let event = serde_json::from_value(event).expect("an Event");
-        self.stage.api::<Event>().create(&PostParams::default(), &event).await.expect("created");
+        self.harness.api::<Event>().create(&PostParams::default(), &event).await.expect("created");
     }
 
     fn uid(&self) -> &str {
@@ -121,7 +121,7 @@ impl Servers {
 
     /// Status, reason and message of a condition.
     async fn told(&self, type_: &str) -> (String, String, String) {
-        let status = self.stage.status("web").await;
+        let status = self.harness.status("web").await;
         let found = condition(&status.conditions, type_).expect("it was told").clone();
         (found.status, found.reason, found.message)
     }
@@ -157,12 +157,12 @@ async fn pods_that_cannot_be_started_are_told_once_the_wait_is_long_and_so_is_th
     assert_eq!(servers.resource().await.metadata.resource_version, before, "the same failure is no news");
 
     let _kubelet = WorkloadStandIn::start_in(
-        servers.stage.client.clone(),
-        servers.stage.env.namespace(),
+        servers.harness.client.clone(),
+        servers.harness.env.namespace(),
         Duration::ZERO,
     );
     eventually("the servers to be ready", SOON, || async {
-        let status = servers.stage.api::<StatefulSet>().get("web").await.ok()?.status?;
+        let status = servers.harness.api::<StatefulSet>().get("web").await.ok()?.status?;
         (status.ready_replicas == Some(2)).then_some(())
     })
     .await;
@@ -171,7 +171,7 @@ async fn pods_that_cannot_be_started_are_told_once_the_wait_is_long_and_so_is_th
         (servers.told("Ready").await.0, servers.told("Degraded").await.0),
         ("True".into(), "False".into())
     );
-    assert_eq!(servers.stage.events("web").await, ["Created", "ImagePullBackOff", "Recovered"]);
+    assert_eq!(servers.harness.events("web").await, ["Created", "ImagePullBackOff", "Recovered"]);
 }
 
 #[tokio::test]
@@ -196,7 +196,7 @@ async fn pods_that_cannot_be_created_are_told_in_the_words_of_the_api_server() {
     // Both servers are there, so whatever was refused is over.
     let status =
         Patch::Merge(json!({"status": {"replicas": 2, "readyReplicas": 1, "observedGeneration": 1}}));
-    let sets = servers.stage.api::<StatefulSet>();
+    let sets = servers.harness.api::<StatefulSet>();
     sets.patch_status("web", &PatchParams::default(), &status).await.expect("told");
     servers.reconcile().await;
     assert_eq!(servers.told("Degraded").await.0, "False");
@@ -208,11 +208,11 @@ async fn pods_that_cannot_be_created_are_told_in_the_words_of_the_api_server() {
 async fn the_rights_of_deploy_are_enough_and_one_that_is_missing_is_named() {
     let Some(servers) = Servers::begin("RBAC is enforced by the API server").await else { return };
     let user = TestUser::new("operator-with-rights-of-deploy");
-    let client = servers.stage.env.cluster().client(&user);
+    let client = servers.harness.env.cluster().client(&user);
     let mut rules = rules();
-    grant(&servers.stage, &user, &rules).await;
+    grant(&servers.harness, &user, &rules).await;
     eventually("the rights to be in force", SOON, || async {
-        servers.stage.api_of::<StatefulSet>(&client).get("web").await.ok().map(drop)
+        servers.harness.api_of::<StatefulSet>(&client).get("web").await.ok().map(drop)
     })
     .await;
     servers.pass(11);
@@ -230,15 +230,20 @@ async fn the_rights_of_deploy_are_enough_and_one_that_is_missing_is_named() {
     }
     rules.retain(|rule| rule["verbs"] != json!([]));
     let fewer = Patch::Merge(json!({ "rules": rules }));
-    servers.stage.api::<Role>().patch("operator", &PatchParams::default(), &fewer).await.expect("taken away");
+    servers
+        .harness
+        .api::<Role>()
+        .patch("operator", &PatchParams::default(), &fewer)
+        .await
+        .expect("taken away");
     eventually("the rights to be gone", SOON, || async {
-        servers.stage.api_of::<Pod>(&client).list(&ListParams::default()).await.err().map(drop)
+        servers.harness.api_of::<Pod>(&client).list(&ListParams::default()).await.err().map(drop)
     })
     .await;
     assert_eq!(servers.reconcile_by(&client).await, Action::requeue(Duration::from_secs(10)));
     let (_, reason, message) = servers.told("Ready").await;
     assert_eq!(reason, "RollingOut");
-    for phrase in [user.name(), "cannot list resource \"pods\"", servers.stage.env.namespace()] {
+    for phrase in [user.name(), "cannot list resource \"pods\"", servers.harness.env.namespace()] {
         assert!(message.contains(phrase), "{phrase} is missing in {message}");
     }
 }
@@ -253,15 +258,15 @@ fn rules() -> Vec<Value> {
     role.data["rules"].as_array().expect("rules").clone()
 }
 
-async fn grant(stage: &Stage, user: &TestUser, rules: &[Value]) {
+async fn grant(harness: &Harness, user: &TestUser, rules: &[Value]) {
     let role = json!({"metadata": {"name": "operator"}, "rules": rules});
     let role = serde_json::from_value(role).expect("a Role");
-    stage.api::<Role>().create(&PostParams::default(), &role).await.expect("created");
+    harness.api::<Role>().create(&PostParams::default(), &role).await.expect("created");
     let binding = json!({
         "metadata": {"name": "operator"},
         "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "operator"},
         "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": user.name()}],
     });
     let binding = serde_json::from_value(binding).expect("a RoleBinding");
-    stage.api::<RoleBinding>().create(&PostParams::default(), &binding).await.expect("created");
+    harness.api::<RoleBinding>().create(&PostParams::default(), &binding).await.expect("created");
 }

@@ -19,18 +19,18 @@ use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
 /// A test's own namespace, and what tests do in it.
-pub(crate) struct Stage {
+pub(crate) struct Harness {
     pub(crate) client: Client,
     pub(crate) env: RealEnv,
 }
 
-/// A stage, or a visible reason why there is none.
-pub(crate) async fn stage(why: &str) -> Option<Stage> {
+/// A harness, or a visible reason why there is none.
+pub(crate) async fn harness(why: &str) -> Option<Harness> {
     static INSTALLED: OnceCell<()> = OnceCell::const_new();
     let env = kube_testkit::real(why).await?;
     let client = env.admin();
     INSTALLED.get_or_init(|| install(client.clone())).await;
-    Some(Stage { client, env })
+    Some(Harness { client, env })
 }
 
 async fn install(client: Client) {
@@ -48,7 +48,7 @@ async fn install(client: Client) {
         .expect("watched");
 }
 
-impl Stage {
+impl Harness {
     pub(crate) fn api<K>(&self) -> Api<K>
     where
         K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned,

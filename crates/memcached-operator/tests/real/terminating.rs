@@ -15,7 +15,7 @@ use memcached_operator::reconcile::{MemcachedReconciler, controller};
 use serde_json::{Value, json};
 use shard_router::{Backoff, Options, RecordSink};
 
-use crate::support::stage;
+use crate::support::harness;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 const FINALIZER: &str = "example.com/backup";
@@ -56,25 +56,25 @@ impl Records {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_child_that_does_not_go_is_named_and_asked_for_more_and_more_seldom() {
-    let Some(stage) = stage("the API server keeps what has a finalizer").await else { return };
-    stage.create("held", json!({"replicas": 1})).await.expect("created");
+    let Some(harness) = harness("the API server keeps what has a finalizer").await else { return };
+    harness.create("held", json!({"replicas": 1})).await.expect("created");
     let id = LeaderElectionId::new("terminating.test").expect("an ID");
     let identity = Identity::of_pod("pod-a", "00000001").expect("an identity");
-    let mut elections = ElectionsOptions::new(id, stage.env.namespace(), identity.clone());
+    let mut elections = ElectionsOptions::new(id, harness.env.namespace(), identity.clone());
     elections.timings = Timings::fast();
     let records = Records::default();
     let sink: Arc<dyn RecordSink> = Arc::new(records.clone());
     let options = Options::for_crd::<Memcached>(elections)
-        .with_watch_namespaces([stage.env.namespace()])
+        .with_watch_namespaces([harness.env.namespace()])
         .with_records(sink)
         .with_backoff(Backoff::new(BASE, 100 * BASE));
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let operator = controller(stage.env.config(&TestUser::admin()), options);
+    let operator = controller(harness.env.config(&TestUser::admin()), options);
     let running = tokio::spawn(
         operator.run(MemcachedReconciler::new(identity.as_str()), async move { drop(stopped.await) }),
     );
 
-    let services = stage.api::<Service>();
+    let services = harness.api::<Service>();
     let finalizers = |finalizers: Value| Patch::Merge(json!({"metadata": {"finalizers": finalizers}}));
     eventually("the Service to be made", PATIENCE, || async {
         services.get_opt("held").await.ok().flatten()
@@ -87,7 +87,7 @@ async fn a_child_that_does_not_go_is_named_and_asked_for_more_and_more_seldom() 
     services.delete("held", &DeleteParams::default()).await.expect("deleted");
 
     let degraded = eventually("the resource to say what it waits for", PATIENCE, || async {
-        let conditions = stage.status("held").await.conditions;
+        let conditions = harness.status("held").await.conditions;
         condition(&conditions, DEGRADED).filter(|degraded| degraded.status == "True").cloned()
     })
     .await;
@@ -112,7 +112,7 @@ async fn a_child_that_does_not_go_is_named_and_asked_for_more_and_more_seldom() 
     })
     .await;
     eventually("the resource to be well again", PATIENCE, || async {
-        let conditions = stage.status("held").await.conditions;
+        let conditions = harness.status("held").await.conditions;
         let well = condition(&conditions, DEGRADED).is_some_and(|degraded| degraded.status == "False");
         (well && condition(&conditions, READY).is_some()).then_some(())
     })

@@ -15,18 +15,22 @@ use memcached_operator::reconcile::status::condition;
 use serde::de::DeserializeOwned;
 use shard_router::ShardKey;
 
-use crate::stage::Stage;
-use crate::wishes::{Wish, Wishes};
+use crate::desired::{DesiredState, ExpectedResource};
+use crate::harness::Harness;
 
 const BUCKET: &str = "cache.example.com/bucket";
 const MANAGER: &str = "memcached-operator";
 const BETWEEN: Duration = Duration::from_secs(1);
 
 /// Waits until everything is as asked for. The error says what is missing if it takes longer than `within`.
-pub(crate) async fn reached(stage: &Stage, wishes: &Wishes, within: Duration) -> Result<(), String> {
+pub(crate) async fn reached(
+    harness: &Harness,
+    desired: &DesiredState,
+    within: Duration,
+) -> Result<(), String> {
     let started = Instant::now();
     loop {
-        let missing = missing(stage, wishes).await;
+        let missing = missing(harness, desired).await;
         if missing.is_empty() {
             return Ok(());
         }
@@ -42,42 +46,42 @@ pub(crate) async fn reached(stage: &Stage, wishes: &Wishes, within: Duration) ->
 }
 
 /// What is not as asked for, one line each.
-async fn missing(stage: &Stage, wishes: &Wishes) -> Vec<String> {
+async fn missing(harness: &Harness, desired: &DesiredState) -> Vec<String> {
     let lists = tokio::try_join!(
-        by_name::<Memcached>(stage),
-        by_name::<StatefulSet>(stage),
-        by_name::<Service>(stage),
-        by_name::<PodDisruptionBudget>(stage)
+        by_name::<Memcached>(harness),
+        by_name::<StatefulSet>(harness),
+        by_name::<Service>(harness),
+        by_name::<PodDisruptionBudget>(harness)
     );
     let (resources, sets, services, budgets) = match lists {
         Ok(lists) => lists,
         Err(error) => return vec![format!("the API server cannot be read: {error}")],
     };
     let mut missing = Vec::new();
-    for name in resources.keys().filter(|name| !wishes.standing.contains_key(*name)) {
+    for name in resources.keys().filter(|name| !desired.existing.contains_key(*name)) {
         missing.push(format!("{name}: deleted, but still there"));
     }
     for name in sets.keys().chain(services.keys()).chain(budgets.keys()) {
-        if !wishes.standing.contains_key(name) {
+        if !desired.existing.contains_key(name) {
             missing.push(format!("{name}: deleted, but a child is still there"));
         }
     }
-    for (name, wish) in &wishes.standing {
+    for (name, expected) in &desired.existing {
         let Some(resource) = resources.get(name) else {
             missing.push(format!("{name}: asked for, but not there"));
             continue;
         };
-        let mut faults = of_resource(resource, wish);
+        let mut faults = of_resource(resource, expected);
         faults.extend(of_child(resource, sets.get(name)));
         faults.extend(of_child(resource, services.get(name)));
         faults.extend(of_child(resource, budgets.get(name)));
-        faults.extend(sets.get(name).and_then(|set| of_servers(set, wish)));
+        faults.extend(sets.get(name).and_then(|set| of_servers(set, expected)));
         missing.extend(faults.into_iter().map(|fault| format!("{name}: {fault}")));
     }
     missing
 }
 
-fn of_resource(resource: &Memcached, wish: &Wish) -> Vec<String> {
+fn of_resource(resource: &Memcached, expected: &ExpectedResource) -> Vec<String> {
     let mut faults = Vec::new();
     let mut check = |fine: bool, fault: &str| {
         if !fine {
@@ -86,14 +90,14 @@ fn of_resource(resource: &Memcached, wish: &Wish) -> Vec<String> {
     };
     let status = resource.status.clone().unwrap_or_default();
     let asked = (&resource.spec.replicas, &resource.spec.memory_limit_megabytes);
-    check(resource.metadata.uid.as_ref() == Some(&wish.uid), "another uid than the one created");
-    check(asked == (&wish.replicas, &wish.memory), "the spec is not what the users wrote");
+    check(resource.metadata.uid.as_ref() == Some(&expected.uid), "another uid than the one created");
+    check(asked == (&expected.replicas, &expected.memory), "the spec is not what the users wrote");
     check(resource.metadata.deletion_timestamp.is_none(), "being deleted");
     check(
         status.observed_generation == resource.metadata.generation,
         "the newest generation is not observed",
     );
-    let ready = format!("{0}/{0}", wish.replicas);
+    let ready = format!("{0}/{0}", expected.replicas);
     check(status.ready == Some(ready), "not all servers are reported ready");
     let label = resource.labels().get(BUCKET).and_then(|bucket| bucket.parse::<u8>().ok());
     // There is no key label, so nothing need be recorded.
@@ -132,26 +136,26 @@ fn applied_by_operator(entry: &k8s_openapi::apimachinery::pkg::apis::meta::v1::M
     entry.manager.as_deref() == Some(MANAGER) && entry.operation.as_deref() == Some("Apply") && spec
 }
 
-fn of_servers(set: &StatefulSet, wish: &Wish) -> Option<String> {
+fn of_servers(set: &StatefulSet, expected: &ExpectedResource) -> Option<String> {
     let spec = set.spec.as_ref()?;
     let pod = spec.template.spec.as_ref()?;
     let args = pod.containers.first().and_then(|container| container.args.clone()).unwrap_or_default();
     let memory = args.iter().skip_while(|arg| *arg != "-m").nth(1);
-    if spec.replicas != Some(wish.replicas) {
+    if spec.replicas != Some(expected.replicas) {
         return Some(format!(
             "the StatefulSet has {:?} replicas instead of {}",
-            spec.replicas, wish.replicas
+            spec.replicas, expected.replicas
         ));
     }
-    (memory != Some(&wish.memory.to_string()))
-        .then(|| format!("the servers get {memory:?} MB instead of {}", wish.memory))
+    (memory != Some(&expected.memory.to_string()))
+        .then(|| format!("the servers get {memory:?} MB instead of {}", expected.memory))
 }
 
-async fn by_name<K>(stage: &Stage) -> kube::Result<BTreeMap<String, K>>
+async fn by_name<K>(harness: &Harness) -> kube::Result<BTreeMap<String, K>>
 where
     K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned,
 {
-    let api: Api<K> = Api::namespaced(stage.client.clone(), stage.namespace);
+    let api: Api<K> = Api::namespaced(harness.client.clone(), harness.namespace);
     let list = api.list(&ListParams::default()).await?;
     let service = |name: &String| name == "kubernetes";
     let named = list.into_iter().map(|object| (object.name_any(), object));

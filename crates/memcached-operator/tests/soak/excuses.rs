@@ -5,8 +5,8 @@ use std::time::Duration;
 use overlap_checker::records::Stamp;
 use overlap_checker::{Interval, Timeline, Violation};
 
-use crate::chaos::{Chaos, Inflicted};
-use crate::script::Blow;
+use crate::fault_schedule::FaultKind;
+use crate::injection::{InjectedFault, Injection};
 use crate::settings::UNOWNED_BOUND;
 
 /// Until when a process that goes on after a stop may still send what it had checked before.
@@ -19,8 +19,8 @@ pub(crate) struct Excuses {
 }
 
 impl Excuses {
-    pub(crate) fn new(timeline: &Timeline, chaos: &Chaos, slow: &[(Stamp, Stamp)]) -> Self {
-        let interval = |fault: &Inflicted| {
+    pub(crate) fn new(timeline: &Timeline, injection: &Injection, slow: &[(Stamp, Stamp)]) -> Self {
+        let interval = |fault: &InjectedFault| {
             let over = timeline.clock.of_stamp(fault.over.as_ref()?)?;
             Some(Interval::new(timeline.clock.of_stamp(&fault.at)?, over))
         };
@@ -28,11 +28,11 @@ impl Excuses {
             Some(Interval::new(timeline.clock.of_stamp(from)?, timeline.clock.of_stamp(to)?))
         };
         let slow = slow.iter().filter_map(on_clock);
-        let of = |blow| chaos.inflicted.iter().filter(move |fault| fault.blow == blow);
-        let stop = |fault: &Inflicted| Some((fault.pod.clone()?, interval(fault)?));
+        let of = |kind| injection.injected.iter().filter(move |fault| fault.kind == kind);
+        let stop = |fault: &InjectedFault| Some((fault.pod.clone()?, interval(fault)?));
         Self {
-            outages: of(Blow::RestartApi).filter_map(interval).chain(slow).collect(),
-            stops: of(Blow::Freeze).filter_map(stop).collect(),
+            outages: of(FaultKind::RestartApi).filter_map(interval).chain(slow).collect(),
+            stops: of(FaultKind::Freeze).filter_map(stop).collect(),
         }
     }
 

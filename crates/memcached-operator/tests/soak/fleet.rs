@@ -139,7 +139,7 @@ impl Fleet {
     }
 
     /// Restarts replicas that have ended although nobody asked them to. Says which, unless they had to.
-    pub(crate) async fn mend(&mut self) -> Vec<String> {
+    pub(crate) async fn restart_ended(&mut self) -> Vec<String> {
         let mut problems = Vec::new();
         for index in self.running() {
             if self.replicas[index].process.try_exit().is_some() {

@@ -7,13 +7,13 @@ use overlap_checker::{
     AuditLog, Fault, Observations, Rules, Takeover, Timeline, Verdict, Violation, judge, takeovers,
 };
 
-use crate::chaos::{Chaos, Inflicted};
 use crate::excuses::Excuses;
+use crate::injection::{InjectedFault, Injection};
 
+use crate::fault_schedule::FaultKind;
 use crate::fleet::records_file;
-use crate::script::Blow;
+use crate::harness::Harness;
 use crate::settings::{REPLICAS, SHARDS, TRANSIT, UNOWNED_BOUND};
-use crate::stage::Stage;
 use crate::users::Users;
 
 /// The longest that a new resource may be unstamped or un-reconciled. Nothing is promised about that but that it ends: how
@@ -38,20 +38,20 @@ pub(crate) struct Judgement {
 
 impl Judgement {
     /// Judges the records of all replicas and the audit log.
-    pub(crate) fn new(stage: &Stage, chaos: &Chaos, users: &Users, until: Stamp) -> Self {
+    pub(crate) fn new(harness: &Harness, injection: &Injection, users: &Users, until: Stamp) -> Self {
         // The audit log first: with replicas still running, the records then explain every write that was read.
-        let audit = stage.cluster.audit_log().expect("an audit log is asked for by default");
+        let audit = harness.cluster.audit_log().expect("an audit log is asked for by default");
         let audit = AuditLog::read_file(&audit).expect("the audit log can be read");
         let mut records = RecordLog::default();
         for number in 0..REPLICAS {
-            records.read_file(&records_file(&stage.dir, number)).expect("records can be read");
+            records.read_file(&records_file(&harness.dir, number)).expect("records can be read");
         }
         let timeline = Timeline::new(&records.records);
         let observations = Observations {
             records: records.clone(),
             audit: Some(audit),
-            faults: chaos.inflicted.iter().filter_map(|fault| taken_out(&timeline, fault)).collect(),
-            crs: users.wishes.history.clone(),
+            faults: injection.injected.iter().filter_map(|fault| taken_out(&timeline, fault)).collect(),
+            crs: users.desired.history.clone(),
             shards: (0..SHARDS).map(Shard).collect(),
             since: None,
             until: Some(until),
@@ -60,7 +60,7 @@ impl Judgement {
         let faults = observations.faults.iter();
         let takeovers = faults.filter_map(|fault| takeovers(&timeline, &fault.replica, &fault.at)).flatten();
         let takeovers = takeovers.collect();
-        let excuses = Excuses::new(&timeline, chaos, &stage.probe.slow());
+        let excuses = Excuses::new(&timeline, injection, &harness.probe.slow());
         let (mut violations, mut outages, mut woken) = (Vec::new(), Vec::new(), Vec::new());
         for check in &verdict.checks {
             for violation in &check.violations {
@@ -76,20 +76,24 @@ impl Judgement {
     }
 
     /// Panics unless the promise was kept, and every kind of fault has hit a reconcile.
-    pub(crate) fn assert_kept(&self, chaos: &Chaos) {
+    pub(crate) fn assert_kept(&self, injection: &Injection) {
         let sentences: Vec<_> = self.violations.iter().map(|violation| violation.sentence.as_str()).collect();
         assert!(sentences.is_empty(), "the promise was broken:\n{}", sentences.join("\n"));
         let problems = &self.verdict.data_problems;
         assert!(problems.is_empty(), "the data cannot be trusted:\n{}", problems.join("\n"));
-        assert!(chaos.problems.is_empty(), "replicas did not end well:\n{}", chaos.problems.join("\n"));
+        assert!(
+            injection.problems.is_empty(),
+            "replicas did not end well:\n{}",
+            injection.problems.join("\n")
+        );
         assert!(
             self.are_slow(),
             "reconciles do not take their time; is the operator built with the feature mutants?"
         );
-        for blow in Blow::ALL {
+        for kind in FaultKind::ALL {
             assert!(
-                self.hits(chaos, blow) > 0,
-                "no {blow:?} has hit a running reconcile, so it showed nothing"
+                self.hits(injection, kind) > 0,
+                "no {kind:?} has hit a running reconcile, so it showed nothing"
             );
         }
     }
@@ -104,14 +108,14 @@ impl Judgement {
     }
 
     /// How many faults of this kind came while the victim (anyone, for the API server) was reconciling.
-    pub(crate) fn hits(&self, chaos: &Chaos, blow: Blow) -> usize {
-        let hit = |fault: &&Inflicted| {
+    pub(crate) fn hits(&self, injection: &Injection, kind: FaultKind) -> usize {
+        let hit = |fault: &&InjectedFault| {
             let Some(at) = self.timeline.clock.of_stamp(&fault.at) else { return false };
             let victim = |replica: &Replica| fault.pod.as_deref().is_none_or(|pod| replica.pod() == pod);
             let mut running = self.timeline.reconciles.iter();
             running.any(|one| victim(&one.replica) && one.ran.from <= at && at < one.ran.to)
         };
-        chaos.inflicted.iter().filter(|fault| fault.blow == blow).filter(hit).count()
+        injection.injected.iter().filter(|fault| fault.kind == kind).filter(hit).count()
     }
 }
 
@@ -126,9 +130,9 @@ fn rules() -> Rules {
 }
 
 /// A process that was killed or stopped: the bound counts from there. None for one that had not begun to record.
-fn taken_out(timeline: &Timeline, fault: &Inflicted) -> Option<Fault> {
+fn taken_out(timeline: &Timeline, fault: &InjectedFault) -> Option<Fault> {
     let at = timeline.clock.of_stamp(&fault.at)?;
-    if !matches!(fault.blow, Blow::Kill | Blow::Freeze) {
+    if !matches!(fault.kind, FaultKind::Kill | FaultKind::Freeze) {
         return None;
     }
     let of_pod = timeline.replicas.iter().filter(|(replica, _)| Some(replica.pod()) == fault.pod.as_deref());

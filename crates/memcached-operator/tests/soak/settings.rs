@@ -23,12 +23,13 @@ pub(crate) const DELAY: &str = "200ms..3s";
 pub(crate) struct Settings {
     pub(crate) seed: u64,
     pub(crate) crs: u32,
-    pub(crate) chaos: Duration,
+    /// For how long faults are injected.
+    pub(crate) faults_for: Duration,
 }
 
 impl Settings {
     /// `SOAK_SEED`, `SOAK_CRS` and `SOAK_SECONDS`, or a random seed and these defaults.
-    pub(crate) fn from_env(crs: u32, chaos: Duration) -> Self {
+    pub(crate) fn from_env(crs: u32, faults_for: Duration) -> Self {
         let read = |name: &str| {
             let text = std::env::var(name).ok().filter(|text| !text.is_empty())?;
             Some(text.parse::<u64>().unwrap_or_else(|_| panic!("{name} is {text:?}; it has to be a number")))
@@ -36,19 +37,19 @@ impl Settings {
         Self {
             seed: read("SOAK_SEED").unwrap_or_else(|| fastrand::u64(1..1_000_000)),
             crs: read("SOAK_CRS").map_or(crs, |crs| u32::try_from(crs).expect("SOAK_CRS is reasonable")),
-            chaos: read("SOAK_SECONDS").map_or(chaos, Duration::from_secs),
+            faults_for: read("SOAK_SECONDS").map_or(faults_for, Duration::from_secs),
         }
     }
 }
 
 impl fmt::Display for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { seed, crs, chaos } = self;
-        write!(f, "SOAK_SEED={seed} SOAK_CRS={crs} SOAK_SECONDS={}", chaos.as_secs())
+        let Self { seed, crs, faults_for } = self;
+        write!(f, "SOAK_SEED={seed} SOAK_CRS={crs} SOAK_SECONDS={}", faults_for.as_secs())
     }
 }
 
-/// Prints whether the test passes or not: the harness swallows what is printed otherwise.
+/// Prints whether the test passes or not: libtest hides what a test that passes prints.
 pub(crate) fn say(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }

@@ -7,16 +7,16 @@ use std::time::Duration;
 use overlap_checker::Moment;
 use overlap_checker::records::{Body, Outcome, Shard, Stamp, Uid};
 
-use crate::chaos::{Chaos, Inflicted};
+use crate::fault_schedule::FaultKind;
+use crate::injection::{InjectedFault, Injection};
 use crate::judgement::Judgement;
-use crate::script::Blow;
 use crate::settings::UNOWNED_BOUND;
 use crate::users::Users;
 
 /// The run in numbers, with the checker's verdict.
 pub(crate) fn of(
     judgement: &Judgement,
-    chaos: &Chaos,
+    injection: &Injection,
     users: &Users,
     overruns: u32,
     slow_times: &[(Stamp, Stamp)],
@@ -26,16 +26,16 @@ pub(crate) fn of(
     let _ = writeln!(text, "{}", reconciles(judgement));
     let done: Vec<_> = users.done.iter().map(|(what, count)| format!("{count} {what}")).collect();
     let _ = writeln!(text, "users: {}", done.join(", "));
-    for blow in Blow::ALL {
-        let inflicted = chaos.inflicted.iter().filter(|fault| fault.blow == blow).count();
-        let hits = judgement.hits(chaos, blow);
-        let _ = writeln!(text, "fault {blow:?}: {inflicted} inflicted, {hits} of them on running reconciles");
+    for kind in FaultKind::ALL {
+        let injected = injection.injected.iter().filter(|fault| fault.kind == kind).count();
+        let hits = judgement.hits(injection, kind);
+        let _ = writeln!(text, "fault {kind:?}: {injected} injected, {hits} of them on running reconciles");
     }
     let _ = writeln!(
         text,
         "of those stopped, {overruns} had to end when they went on, with work that was not joined in time"
     );
-    let _ = writeln!(text, "{}", paragraph(judgement, chaos));
+    let _ = writeln!(text, "{}", fault_lines(judgement, injection));
     let _ = writeln!(text, "{}", takeovers(judgement));
     let _ = writeln!(text, "{}", waits(judgement, users));
     let _ = writeln!(text, "{}", unowned(judgement));
@@ -67,19 +67,19 @@ fn reconciles(judgement: &Judgement) -> String {
 }
 
 /// When each fault came, on the checker's clock.
-fn paragraph(judgement: &Judgement, chaos: &Chaos) -> String {
+fn fault_lines(judgement: &Judgement, injection: &Injection) -> String {
     let clock = &judgement.timeline.clock;
     let show = |at: &Option<Stamp>| {
         let at = at.as_ref().and_then(|at| clock.of_stamp(at));
         at.map_or("never".to_owned(), |at| clock.show(at).to_string())
     };
-    let line = |fault: &Inflicted| {
+    let line = |fault: &InjectedFault| {
         let over = fault.over.is_some().then(|| format!(", over at {}", show(&fault.over)));
         let pod = fault.pod.as_deref().unwrap_or("the API server");
         let at = show(&Some(fault.at.clone()));
-        format!("  {at} {:?} {pod}{}", fault.blow, over.unwrap_or_default())
+        format!("  {at} {:?} {pod}{}", fault.kind, over.unwrap_or_default())
     };
-    chaos.inflicted.iter().map(line).collect::<Vec<_>>().join("\n")
+    injection.injected.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
 const SLOW_FROM: &str = "1s";
@@ -112,7 +112,7 @@ fn waits(judgement: &Judgement, users: &Users) -> String {
             *known = at.min(*known);
         }
     }
-    let waited = users.wishes.history.iter().filter_map(|created| {
+    let waited = users.desired.history.iter().filter_map(|created| {
         let done = first.get(created.uid.as_ref()?)?;
         Some(done.since(timeline.clock.of_stamp(&created.created)?))
     });

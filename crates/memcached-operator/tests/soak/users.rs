@@ -12,33 +12,33 @@ use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use crate::stage::Stage;
-use crate::wishes::{Wish, Wishes};
+use crate::desired::{DesiredState, ExpectedResource};
+use crate::harness::Harness;
 
 const BUCKET: &str = "cache.example.com/bucket";
 /// From one act to the next.
 const PACE: Duration = Duration::from_millis(120);
 /// A restart of the API server is over by then, on a slow machine too.
-const PATIENCE: Duration = Duration::from_secs(90);
+const LONGEST_WAIT: Duration = Duration::from_secs(90);
 
 /// All users as one, who does one thing after the other.
 pub(crate) struct Users {
     resources: Api<Memcached>,
     sets: Api<StatefulSet>,
-    dice: fastrand::Rng,
-    pub(crate) wishes: Wishes,
+    rng: fastrand::Rng,
+    pub(crate) desired: DesiredState,
     /// How often each thing was done.
     pub(crate) done: BTreeMap<&'static str, u32>,
 }
 
 impl Users {
-    pub(crate) fn new(stage: &Stage, seed: u64) -> Self {
+    pub(crate) fn new(harness: &Harness, seed: u64) -> Self {
         Self {
-            resources: Api::namespaced(stage.client.clone(), stage.namespace),
-            sets: Api::namespaced(stage.client.clone(), stage.namespace),
-            // Another sequence than the script's.
-            dice: fastrand::Rng::with_seed(!seed),
-            wishes: Wishes::new(stage.namespace),
+            resources: Api::namespaced(harness.client.clone(), harness.namespace),
+            sets: Api::namespaced(harness.client.clone(), harness.namespace),
+            // Another sequence than the schedule's.
+            rng: fastrand::Rng::with_seed(!seed),
+            desired: DesiredState::new(harness.namespace),
             done: BTreeMap::new(),
         }
     }
@@ -50,15 +50,15 @@ impl Users {
         let mut creations = JoinSet::new();
         for number in 0..count {
             let (resources, turns) = (self.resources.clone(), turns.clone());
-            let (name, replicas) = (format!("cache-{number:04}"), self.dice.i32(1..=5));
+            let (name, replicas) = (format!("cache-{number:04}"), self.rng.i32(1..=5));
             creations.spawn(async move {
                 let _turn = turns.acquire().await.expect("nobody closes it");
-                let wish = create(&resources, &name, replicas).await;
-                (name, wish)
+                let expected = create(&resources, &name, replicas).await;
+                (name, expected)
             });
         }
-        for (name, wish) in creations.join_all().await {
-            self.wishes.created(&name, wish);
+        for (name, expected) in creations.join_all().await {
+            self.desired.created(&name, expected);
         }
     }
 
@@ -72,39 +72,39 @@ impl Users {
     }
 
     async fn act(&mut self) {
-        let names: Vec<String> = self.wishes.standing.keys().cloned().collect();
-        let name = names[self.dice.usize(..names.len())].clone();
-        let what = match self.dice.u32(0..100) {
+        let names: Vec<String> = self.desired.existing.keys().cloned().collect();
+        let name = names[self.rng.usize(..names.len())].clone();
+        let what = match self.rng.u32(0..100) {
             0..30 => self.scale(&name).await,
             30..48 => self.resize(&name).await,
             48..56 => self.delete(&name).await,
             56..68 => {
                 self.delete(&name).await;
-                self.make_anew(&name).await;
+                self.recreate(&name).await;
                 "deleted and made anew at once"
             }
-            68..76 => self.make_one_anew().await,
+            68..76 => self.recreate_one().await,
             76..84 => self.label(&name, Value::Null, "bucket label stripped").await,
             84..92 => {
-                let bucket = self.dice.u8(..).to_string();
+                let bucket = self.rng.u8(..).to_string();
                 self.label(&name, json!(bucket), "bucket label edited").await
             }
-            _ => self.meddle(&name).await,
+            _ => self.edit_child(&name).await,
         };
         *self.done.entry(what).or_default() += 1;
     }
 
     async fn scale(&mut self, name: &str) -> &'static str {
-        let replicas = self.dice.i32(0..=7);
+        let replicas = self.rng.i32(0..=7);
         self.edit(name, json!({"spec": {"replicas": replicas}})).await;
-        self.wishes.standing.entry(name.to_owned()).and_modify(|wish| wish.replicas = replicas);
+        self.desired.existing.entry(name.to_owned()).and_modify(|expected| expected.replicas = replicas);
         "scaled"
     }
 
     async fn resize(&mut self, name: &str) -> &'static str {
-        let memory = self.dice.i32(16..=256);
+        let memory = self.rng.i32(16..=256);
         self.edit(name, json!({"spec": {"memoryLimitMegabytes": memory}})).await;
-        self.wishes.standing.entry(name.to_owned()).and_modify(|wish| wish.memory = memory);
+        self.desired.existing.entry(name.to_owned()).and_modify(|expected| expected.memory = memory);
         "given other memory"
     }
 
@@ -116,13 +116,13 @@ impl Users {
     async fn edit(&self, name: &str, patch: Value) {
         let params = PatchParams::default();
         let patch = Patch::Merge(&patch);
-        insist("edit", || self.resources.patch(name, &params, &patch)).await;
+        retry_until_done("edit", || self.resources.patch(name, &params, &patch)).await;
     }
 
     async fn delete(&mut self, name: &str) -> &'static str {
-        self.wishes.deleting(name);
+        self.desired.deleting(name);
         let params = DeleteParams::default();
-        insist("delete", || async {
+        retry_until_done("delete", || async {
             match self.resources.delete(name, &params).await {
                 Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
                 other => other.map(drop),
@@ -132,27 +132,27 @@ impl Users {
         "deleted"
     }
 
-    async fn make_one_anew(&mut self) -> &'static str {
-        match self.wishes.gone.len() {
+    async fn recreate_one(&mut self) -> &'static str {
+        match self.desired.deleted.len() {
             0 => "nothing to make anew",
             count => {
-                let name = self.wishes.gone[self.dice.usize(..count)].clone();
-                self.make_anew(&name).await;
+                let name = self.desired.deleted[self.rng.usize(..count)].clone();
+                self.recreate(&name).await;
                 "made anew later"
             }
         }
     }
 
-    async fn make_anew(&mut self, name: &str) {
-        let wish = create(&self.resources, name, self.dice.i32(1..=5)).await;
-        self.wishes.created(name, wish);
+    async fn recreate(&mut self, name: &str) {
+        let expected = create(&self.resources, name, self.rng.i32(1..=5)).await;
+        self.desired.created(name, expected);
     }
 
     /// Edits a child, which is the operator's.
-    async fn meddle(&mut self, name: &str) -> &'static str {
-        let patch = json!({"spec": {"replicas": self.dice.i32(8..=20)}});
+    async fn edit_child(&mut self, name: &str) -> &'static str {
+        let patch = json!({"spec": {"replicas": self.rng.i32(8..=20)}});
         let params = PatchParams::default();
-        insist("edit a child", || async {
+        retry_until_done("edit a child", || async {
             match self.sets.patch(name, &params, &Patch::Merge(&patch)).await {
                 Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
                 other => other.map(drop),
@@ -163,13 +163,13 @@ impl Users {
     }
 }
 
-async fn create(resources: &Api<Memcached>, name: &str, replicas: i32) -> Wish {
+async fn create(resources: &Api<Memcached>, name: &str, replicas: i32) -> ExpectedResource {
     let spec: MemcachedSpec = serde_json::from_value(json!({"replicas": replicas})).expect("a valid spec");
     let memory = spec.memory_limit_megabytes;
     let metadata = ObjectMeta { name: Some(name.to_owned()), ..ObjectMeta::default() };
     let resource = Memcached { metadata, spec, status: None };
     let params = PostParams::default();
-    let created = insist("create", || async {
+    let created = retry_until_done("create", || async {
         match resources.create(&params, &resource).await {
             // An earlier attempt whose answer was lost has succeeded.
             Err(kube::Error::Api(status)) if status.code == 409 => resources.get(name).await,
@@ -177,12 +177,15 @@ async fn create(resources: &Api<Memcached>, name: &str, replicas: i32) -> Wish {
         }
     })
     .await;
-    Wish { uid: created.uid().expect("the API server gives a uid"), replicas, memory }
+    ExpectedResource { uid: created.uid().expect("the API server gives a uid"), replicas, memory }
 }
 
 /// Tries until it works: users of an API server that restarts do.
-async fn insist<T, F: Future<Output = kube::Result<T>>>(what: &str, mut attempt: impl FnMut() -> F) -> T {
-    kube_testkit::eventually(&format!("the API server to let users {what}"), PATIENCE, || {
+async fn retry_until_done<T, F: Future<Output = kube::Result<T>>>(
+    what: &str,
+    mut attempt: impl FnMut() -> F,
+) -> T {
+    kube_testkit::eventually(&format!("the API server to let users {what}"), LONGEST_WAIT, || {
         let attempt = attempt();
         async {
             match attempt.await {

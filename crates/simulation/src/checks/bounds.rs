@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::schedule::{FaultKind, Schedule};
 
-/// tokio's timers have a millisecond each, and the router takes news in together, for 20 ms (`BREATH`). Twice that.
+/// tokio's timers have a millisecond each, and the router takes news in together, for 20 ms (`DEBOUNCE`). Twice that.
 pub const REACTION: Duration = Duration::from_millis(40);
 
 /// RetryPeriod is stretched by up to a fifth.

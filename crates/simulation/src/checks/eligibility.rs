@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use super::bounds::Bounds;
 use super::span::Span;
 use crate::observations::{Exit, Observations, ObservedFault, Process};
-use crate::schedule::{ApiTrouble, FaultKind, Slot};
+use crate::schedule::{ApiFailure, FaultKind, Slot};
 use crate::time::TrueTime;
 
 /// The spans during which each process was fit, in order.
@@ -65,7 +65,7 @@ fn whom(fault: &FaultKind) -> Whom {
         FaultKind::Crash(_)
         | FaultKind::Terminate(_)
         | FaultKind::WallJump { .. }
-        | FaultKind::Hand { .. }
+        | FaultKind::ChangeLease { .. }
         | FaultKind::Label { .. }
         | FaultKind::Unsharded { .. }
         | FaultKind::Children { .. }
@@ -99,7 +99,7 @@ fn spans(process: &Process, observations: &Observations, bounds: &Bounds) -> Vec
 /// What the API server asked for itself, and how long a restore keeps everyone waiting.
 fn pause_after(fault: &ObservedFault, process: &Process, bounds: &Bounds) -> std::time::Duration {
     match fault.fault.what {
-        FaultKind::Api { trouble: ApiTrouble::TooManyRequests, .. } => bounds.retry_after_limit(process.rate),
+        FaultKind::Api { failure: ApiFailure::TooManyRequests, .. } => bounds.retry_after_limit(process.rate),
         FaultKind::Restore { .. } => bounds.begun_anew(process.rate),
         _ => std::time::Duration::ZERO,
     }

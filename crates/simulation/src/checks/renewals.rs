@@ -44,7 +44,7 @@ pub(super) fn check(observations: &Observations, histories: &Histories<'_>) -> C
                 check.judged += 1;
             }
             for wrong in memory.wrong(before, state, observations) {
-                let by = state.by.as_ref().map_or("a hand", |by| &by.0);
+                let by = state.by.as_ref().map_or("a user", |by| &by.0);
                 let sentence = format!("{by} wrote {} at {}: {wrong}.", state.name, state.at);
                 check.violated(state.at, sentence);
             }

@@ -79,8 +79,8 @@ impl RunBuilder {
         run.change("op", at(0), at(0), None, Some(LeaseSpec::default()));
         let coordinator = run.observations.leases.last_mut().expect("just told");
         coordinator.annotations.insert(LAYOUT.to_owned(), "{}".to_owned());
-        let newborn = LeaseSpec { duration: Duration::from_secs(1), ..LeaseSpec::default() };
-        run.change("op-shard-0", at(0), at(0), None, Some(newborn));
+        let created = LeaseSpec { duration: Duration::from_secs(1), ..LeaseSpec::default() };
+        run.change("op-shard-0", at(0), at(0), None, Some(created));
         run
     }
 

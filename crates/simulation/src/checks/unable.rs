@@ -103,7 +103,7 @@ fn holds_some(timeline: &Timeline, process: &Process, fault: &ObservedFault) -> 
 #[cfg(test)]
 mod tests {
     use super::super::run_builder::{RunBuilder, only_of};
-    use crate::schedule::{FaultKind, HandOnLease, LeaseOf, Listed, Slot};
+    use crate::schedule::{FaultKind, LeaseChange, LeaseOf, Listed, Slot};
 
     /// A holds the only shard, may not list from 30 s on, and gives it up at `left` to B.
     fn unable(left: u64) -> RunBuilder {
@@ -144,7 +144,7 @@ mod tests {
         only_of(&run, "unable", 0);
         let mut run = unable(200_000);
         run.fault(
-            FaultKind::Hand { lease: LeaseOf::Coordinator, what: HandOnLease::Delete },
+            FaultKind::ChangeLease { lease: LeaseOf::Coordinator, what: LeaseChange::Delete },
             100_000,
             100_000,
         );

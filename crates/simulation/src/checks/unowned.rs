@@ -5,7 +5,7 @@
 //!
 //! The bound counts whenever somebody could act on it: while the shard's Lease exists and a layout is committed, and
 //! one and the same replica is [fit](super::eligibility) to take the shard. The longest such stretch within a gap is judged. It
-//! begins anew when the Lease is changed by a hand, or by a replica that is not fit (such as the last renewal of one that
+//! begins anew when a user changes the Lease, or by a replica that is not fit (such as the last renewal of one that
 //! was killed, or an acquisition whose answer is lost on the way): everyone has to wait that out.
 
 use super::bounds::{Bounds, REACTION};
@@ -176,7 +176,7 @@ fn present(
 #[cfg(test)]
 mod tests {
     use super::super::run_builder::{RunBuilder, at, only, only_of, passes};
-    use crate::schedule::{FaultKind, HandOnLease, LeaseOf, Slot};
+    use crate::schedule::{FaultKind, LeaseChange, LeaseOf, Slot};
 
     /// A holds shard 0 and is killed at 40 s, right after a renewal; B takes it over at `next`.
     fn killed(next: u64) -> RunBuilder {
@@ -262,7 +262,11 @@ mod tests {
     #[test]
     fn a_hand_on_the_lease_makes_everyone_wait_anew() {
         let mut run = killed(60_500);
-        run.fault(FaultKind::Hand { lease: LeaseOf::Shard(0), what: HandOnLease::Label }, 45_000, 45_000);
+        run.fault(
+            FaultKind::ChangeLease { lease: LeaseOf::Shard(0), what: LeaseChange::Label },
+            45_000,
+            45_000,
+        );
         run.touched("op-shard-0", 45_000);
         passes(&run);
     }

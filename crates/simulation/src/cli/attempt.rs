@@ -5,7 +5,7 @@ use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use simulation::outcome::{Outcome, Violation};
+use simulation::run_report::{RunReport, Violation};
 use tokio::process::Command;
 
 /// How long one schedule may take, of real time. The largest take some seconds.
@@ -13,7 +13,7 @@ const TIME_LIMIT: Duration = Duration::from_secs(120);
 
 /// The checker that a process is named with that did not end in time.
 pub(super) const HUNG: &str = "hung";
-/// The checker that a process is named with that ended without an outcome.
+/// The checker that a process is named with that ended without a report.
 pub(super) const BROKE: &str = "broke";
 
 /// What is to be run.
@@ -39,12 +39,12 @@ impl Attempt {
 
     /// What came of it. A process that hangs or breaks has violated something too, under a name of its own. If this is
     /// dropped, the process is killed.
-    pub(super) async fn run(&self) -> Result<Outcome> {
+    pub(super) async fn run(&self) -> Result<RunReport> {
         Ok(self.run_with(&[]).await?.0)
     }
 
-    /// The same, with what the process printed before its outcome.
-    pub(super) async fn run_with_timeline(&self) -> Result<(Outcome, String)> {
+    /// The same, with what the process printed before its report.
+    pub(super) async fn run_with_timeline(&self) -> Result<(RunReport, String)> {
         self.run_with(&["--timeline"]).await
     }
 
@@ -60,7 +60,7 @@ impl Attempt {
         args
     }
 
-    async fn run_with(&self, more: &[&str]) -> Result<(Outcome, String)> {
+    async fn run_with(&self, more: &[&str]) -> Result<(RunReport, String)> {
         let program = std::env::current_exe().context("this program's own path is unknown")?;
         let child = Command::new(&program)
             .arg("one")
@@ -81,15 +81,15 @@ impl Attempt {
         let stdout = String::from_utf8_lossy(&output.stdout);
         let (before, last) = stdout.trim_end().rsplit_once('\n').unwrap_or(("", stdout.trim_end()));
         Ok(match serde_json::from_str(last) {
-            Ok(outcome) => (outcome, before.to_owned()),
+            Ok(report) => (report, before.to_owned()),
             Err(_) => (self.violated(BROKE, last_words(output.status, &output.stderr)), String::new()),
         })
     }
 
-    fn violated(&self, checker: &str, sentence: String) -> Outcome {
+    fn violated(&self, checker: &str, sentence: String) -> RunReport {
         let (Which::Seed(seed) | Which::File(_, seed)) = self.which;
         let violation = Violation { checker: checker.to_owned(), sentence, at: None };
-        Outcome { seed, violations: vec![violation], ..Outcome::default() }
+        RunReport { seed, violations: vec![violation], ..RunReport::default() }
     }
 }
 
@@ -102,7 +102,7 @@ fn last_words(status: ExitStatus, stderr: &[u8]) -> String {
         || lines.last().copied().unwrap_or("nothing").to_owned(),
         |at| lines[at..].iter().take(2).copied().collect::<Vec<_>>().join(" "),
     );
-    format!("The process ended without an outcome ({status}); it said: {said}")
+    format!("The process ended without a report ({status}); it said: {said}")
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use comfy_table::presets::ASCII_MARKDOWN;
 use super::attempt::Attempt;
 use super::mutants::{self, MUTANTS};
 use super::summary::Summary;
-use super::{commit, fixed, pool, report};
+use super::{commit, fixed, pool, tables};
 
 /// Where they are.
 #[derive(Args)]
@@ -30,8 +30,8 @@ pub(super) async fn run(options: &DocsOptions) -> Result<bool> {
     let jobs = pool::default_jobs();
     let started = Instant::now();
     let attempts = fixed::SEEDS.map(|seed| Attempt::of_seed(seed, None)).collect();
-    let outcomes = pool::run_all(attempts, jobs, "the fixed schedules").await?;
-    let summary = Summary::of(&outcomes, commit::describe(), started.elapsed());
+    let reports = pool::run_all(attempts, jobs, "the fixed schedules").await?;
+    let summary = Summary::of(&reports, commit::describe(), started.elapsed());
     let first = *fixed::SEEDS.start();
     let found = mutants::find_all(&MUTANTS.iter().collect::<Vec<_>>(), first, jobs).await?;
     let clean = mutants::run_clean(&found, first, jobs).await?;
@@ -41,13 +41,13 @@ pub(super) async fn run(options: &DocsOptions) -> Result<bool> {
         "{commit} {} schedules, {:.1} h of virtual time.\n\n{}",
         summary.schedules,
         summary.virtual_seconds / 3_600.0,
-        report::faults(&summary, ASCII_MARKDOWN)
+        tables::faults(&summary, ASCII_MARKDOWN)
     );
     replace(&mut text, "faults", faults)?;
-    replace(&mut text, "judged", report::judged(&summary, ASCII_MARKDOWN))?;
+    replace(&mut text, "judged", tables::judged(&summary, ASCII_MARKDOWN))?;
     replace(&mut text, "mutants", format!("{commit}\n\n{}", mutants::shown(&found, ASCII_MARKDOWN)))?;
     fs::write(&options.file, text).with_context(|| format!("{file} could not be written"))?;
-    report::print(&summary);
+    tables::print(&summary);
     Ok(clean && summary.passed())
 }
 

@@ -1,6 +1,6 @@
 //! What each kind of fault has to hit over many schedules, lest it be a fault in name only.
 
-use simulation::outcome::FaultTally;
+use simulation::run_report::FaultTally;
 use simulation::schedule::FaultKind;
 
 /// From so many schedules on, a zero says something.
@@ -44,7 +44,7 @@ pub(super) fn shortfalls<'a>(tally: impl Fn(&str) -> Option<&'a FaultTally>) -> 
 fn hits(kind: &str) -> Hits {
     let hits = |messages, lease_writes| Hits { messages, reconciles: true, lease_writes };
     match kind {
-        // Clocks, people's hands and history touch no message, nor does an operator that does not shard, beside the replicas. Another number of
+        // Clocks, users and history touch no message, nor does an operator that does not shard, beside the replicas. Another number of
         // shards begins as a crash does; there are a tenth as many, so that none may come upon a Lease write, as one crash in ten does.
         // Each change of a child stands for a look of a reconcile; nothing is lost, delayed or refused.
         "wall-jump" | "compact" | "hand-delete" | "hand-blank-holder" | "hand-label"

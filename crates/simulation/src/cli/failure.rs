@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use clap::Args;
-use simulation::outcome::Outcome;
+use simulation::run_report::RunReport;
 use simulation::schedule::Schedule;
 use simulation::shrink::{Effort, shrink};
 
@@ -29,42 +29,47 @@ pub(crate) struct Shrinking {
 
 /// Prints each failure, and shrinks one for each checker: the smallest, as it takes the least time.
 pub(super) async fn explain(
-    outcomes: &[Outcome],
+    reports: &[RunReport],
     mutant: Option<&str>,
     shrinking: &Shrinking,
     jobs: usize,
 ) -> Result<()> {
-    let mut failed: Vec<_> = outcomes.iter().filter(|outcome| !outcome.passed()).collect();
-    for outcome in &failed {
-        let replay = Attempt::of_seed(outcome.seed, mutant);
-        println!("\nseed {} at commit {}", outcome.seed, commit::describe());
-        for violation in outcome.violations.iter().take(5) {
+    let mut failed: Vec<_> = reports.iter().filter(|report| !report.passed()).collect();
+    for report in &failed {
+        let replay = Attempt::of_seed(report.seed, mutant);
+        println!("\nseed {} at commit {}", report.seed, commit::describe());
+        for violation in report.violations.iter().take(5) {
             println!("  {}: {}", violation.checker, violation.sentence);
         }
         println!("  replay: cargo xtask sim {}", replay.args().join(" "));
     }
-    failed.sort_by_key(|outcome| cost(outcome));
+    failed.sort_by_key(|report| cost(report));
     let mut seen = BTreeSet::new();
-    failed.retain(|outcome| seen.insert(&outcome.violations[0].checker));
-    for outcome in failed.into_iter().take(shrinking.shrink) {
-        if outcome.violations[0].checker == HUNG {
+    failed.retain(|report| seen.insert(&report.violations[0].checker));
+    for report in failed.into_iter().take(shrinking.shrink) {
+        if report.violations[0].checker == HUNG {
             // Every attempt would take as long as a process may take.
             continue;
         }
-        smallest(outcome, mutant, shrinking, jobs).await?;
+        smallest(report, mutant, shrinking, jobs).await?;
     }
     Ok(())
 }
 
-fn cost(outcome: &Outcome) -> u64 {
-    let size = outcome.size;
+fn cost(report: &RunReport) -> u64 {
+    let size = report.size;
     u64::from(size.shards) * u64::try_from(size.replicas * size.resources).unwrap_or(u64::MAX)
 }
 
 /// Shrinks a schedule, writes it down, and shows what happens in it.
-async fn smallest(outcome: &Outcome, mutant: Option<&str>, shrinking: &Shrinking, jobs: usize) -> Result<()> {
-    let seed = outcome.seed;
-    let checker = &outcome.violations[0].checker;
+async fn smallest(
+    report: &RunReport,
+    mutant: Option<&str>,
+    shrinking: &Shrinking,
+    jobs: usize,
+) -> Result<()> {
+    let seed = report.seed;
+    let checker = &report.violations[0].checker;
     let out = &shrinking.out;
     fs::create_dir_all(out).with_context(|| format!("{} could not be created", out.display()))?;
     eprintln!(
@@ -73,16 +78,16 @@ async fn smallest(outcome: &Outcome, mutant: Option<&str>, shrinking: &Shrinking
     );
     let effort = Effort { runs: shrinking.shrink_runs, at_once: jobs };
     let scratch = tempfile::tempdir().context("no directory could be made for schedules to try")?;
-    let mut trouble = None;
+    let mut last_error = None;
     let small = shrink(Schedule::draw(seed), effort, async |candidates: &[Schedule]| {
         let found = first_failing(candidates, checker, mutant, scratch.path()).await;
         found.unwrap_or_else(|error| {
-            trouble = Some(error);
+            last_error = Some(error);
             None
         })
     });
     let small = small.await;
-    if let Some(error) = trouble {
+    if let Some(error) = last_error {
         return Err(error);
     }
     let file = out.join(format!("{seed}.json"));
@@ -116,7 +121,7 @@ async fn first_failing(
         attempts
             .push(Attempt { which: Which::File(file, candidate.seed), mutant: mutant.map(str::to_owned) });
     }
-    let fails = |outcome: &Outcome| outcome.violations.iter().any(|violation| violation.checker == checker);
+    let fails = |report: &RunReport| report.violations.iter().any(|violation| violation.checker == checker);
     Ok(pool::find(attempts, candidates.len().max(1), fails).await?.map(|(nth, _)| nth))
 }
 

@@ -6,12 +6,12 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use clap::Args;
-use simulation::outcome::{Outcome, Violation};
+use simulation::run_report::{RunReport, Violation};
 
 use super::attempt::Attempt;
 use super::failure::{self, Shrinking};
 use super::summary::Summary;
-use super::{commit, fixed, mutants, pool, report};
+use super::{commit, fixed, mutants, pool, tables};
 
 /// Which schedules.
 #[derive(Args)]
@@ -50,20 +50,20 @@ pub(super) async fn run(options: &ManyOptions) -> Result<bool> {
     println!("seeds {} to {}", seeds.start(), seeds.end());
     let started = Instant::now();
     let attempts: Vec<_> = seeds.map(|seed| Attempt::of_seed(seed, options.mutant.as_deref())).collect();
-    let mut outcomes = pool::run_all(attempts.clone(), jobs, "schedules").await?;
+    let mut reports = pool::run_all(attempts.clone(), jobs, "schedules").await?;
     let took = started.elapsed();
     let again: Vec<_> = attempts.into_iter().take(options.twice).collect();
-    compare(&mut outcomes, &pool::run_all(again, jobs, "the same again").await?);
+    compare(&mut reports, &pool::run_all(again, jobs, "the same again").await?);
 
-    let summary = Summary::of(&outcomes, commit::describe(), took);
+    let summary = Summary::of(&reports, commit::describe(), took);
     if let Some(file) = &options.json {
         fs::write(file, serde_json::to_string_pretty(&summary)?)
             .with_context(|| format!("the sums could not be written to {}", file.display()))?;
     }
-    failure::explain(&outcomes, options.mutant.as_deref(), &options.shrinking, jobs).await?;
-    report::print(&summary);
+    failure::explain(&reports, options.mutant.as_deref(), &options.shrinking, jobs).await?;
+    tables::print(&summary);
     if options.twice > 0 {
-        println!("{} schedules were run twice, and compared", options.twice.min(outcomes.len()));
+        println!("{} schedules were run twice, and compared", options.twice.min(reports.len()));
     }
     Ok(summary.passed())
 }
@@ -80,8 +80,8 @@ impl ManyOptions {
 }
 
 /// The same seed has to give the same trace, or no failure could be replayed.
-fn compare(outcomes: &mut [Outcome], again: &[Outcome]) {
-    for (first, second) in outcomes.iter_mut().zip(again) {
+fn compare(reports: &mut [RunReport], again: &[RunReport]) {
+    for (first, second) in reports.iter_mut().zip(again) {
         if first.digest != second.digest {
             first.violations.push(Violation {
                 checker: "repeatable".to_owned(),
@@ -101,9 +101,9 @@ mod tests {
 
     #[test]
     fn another_digest_is_a_violation() {
-        let outcome = |digest: &str| Outcome { digest: digest.to_owned(), ..Outcome::default() };
-        let mut outcomes = [outcome("a"), outcome("b"), outcome("c")];
-        compare(&mut outcomes, &[outcome("a"), outcome("x")]);
-        assert_eq!(outcomes.map(|outcome| outcome.passed()), [true, false, true]);
+        let report = |digest: &str| RunReport { digest: digest.to_owned(), ..RunReport::default() };
+        let mut reports = [report("a"), report("b"), report("c")];
+        compare(&mut reports, &[report("a"), report("x")]);
+        assert_eq!(reports.map(|report| report.passed()), [true, false, true]);
     }
 }

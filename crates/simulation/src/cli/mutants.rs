@@ -8,10 +8,10 @@ use std::path::PathBuf;
 use anyhow::{Result, bail};
 use clap::Args;
 use comfy_table::{Cell, Table, TableStyle, presets};
-use simulation::outcome::Outcome;
+use simulation::run_report::RunReport;
 
 use super::attempt::Attempt;
-use super::report::{number, table};
+use super::tables::{number, table};
 use super::{commit, pool};
 pub(super) use list::{MUTANTS, Mutant};
 
@@ -88,14 +88,14 @@ pub(super) async fn find_all(mutants: &[&'static Mutant], first: u64, jobs: usiz
 async fn find(mutant: &'static Mutant, first: u64, jobs: usize) -> Result<Found> {
     let attempts =
         (first..first + mutant.bound).map(|seed| Attempt::of_seed(seed, Some(mutant.name))).collect();
-    let noticed = |outcome: &Outcome| checkers(outcome).any(|checker| checker == mutant.checker);
+    let noticed = |report: &RunReport| checkers(report).any(|checker| checker == mutant.checker);
     let found = pool::find(attempts, jobs, noticed).await?;
     Ok(Found {
         name: mutant.name,
         expected: mutant.checker,
         schedules: found.as_ref().map(|(nth, _)| nth + 1),
-        seed: found.as_ref().map_or(first, |(_, outcome)| outcome.seed),
-        checkers: found.map(|(_, outcome)| unique(&outcome)).unwrap_or_default(),
+        seed: found.as_ref().map_or(first, |(_, report)| report.seed),
+        checkers: found.map(|(_, report)| unique(&report)).unwrap_or_default(),
     })
 }
 
@@ -103,12 +103,12 @@ async fn find(mutant: &'static Mutant, first: u64, jobs: usize) -> Result<Found>
 pub(super) async fn run_clean(found: &[Found], first: u64, jobs: usize) -> Result<bool> {
     let last = found.iter().map(|found| found.seed).max().unwrap_or(first);
     let attempts = (first..=last).map(|seed| Attempt::of_seed(seed, None)).collect();
-    let outcomes = pool::run_all(attempts, jobs, "the same seeds with nothing broken").await?;
-    for outcome in outcomes.iter().filter(|outcome| !outcome.passed()) {
-        println!("FAILED: seed {} fails with nothing broken: {}", outcome.seed, unique(outcome).join(", "));
+    let reports = pool::run_all(attempts, jobs, "the same seeds with nothing broken").await?;
+    for report in reports.iter().filter(|report| !report.passed()) {
+        println!("FAILED: seed {} fails with nothing broken: {}", report.seed, unique(report).join(", "));
     }
-    println!("{} schedules were run with nothing broken", outcomes.len());
-    Ok(outcomes.iter().all(Outcome::passed))
+    println!("{} schedules were run with nothing broken", reports.len());
+    Ok(reports.iter().all(RunReport::passed))
 }
 
 /// The table of what was found how soon.
@@ -180,11 +180,11 @@ fn names() -> Vec<&'static str> {
     MUTANTS.iter().map(|mutant| mutant.name).collect()
 }
 
-fn checkers(outcome: &Outcome) -> impl Iterator<Item = &str> {
-    outcome.violations.iter().map(|violation| violation.checker.as_str())
+fn checkers(report: &RunReport) -> impl Iterator<Item = &str> {
+    report.violations.iter().map(|violation| violation.checker.as_str())
 }
 
-fn unique(outcome: &Outcome) -> Vec<String> {
-    let unique: std::collections::BTreeSet<_> = checkers(outcome).map(str::to_owned).collect();
+fn unique(report: &RunReport) -> Vec<String> {
+    let unique: std::collections::BTreeSet<_> = checkers(report).map(str::to_owned).collect();
     unique.into_iter().collect()
 }

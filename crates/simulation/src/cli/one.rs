@@ -9,8 +9,8 @@ use clap::Args;
 use embedded_apiserver::conformance_shapes;
 use simulation::EPOCH;
 use simulation::checks::{self, Judgement};
-use simulation::outcome::{FaultTally, Outcome, Size};
 use simulation::run::{Run, run as run_schedule};
+use simulation::run_report::{FaultTally, RunReport, Size};
 use simulation::schedule::Schedule;
 use simulation::timeline::timeline;
 
@@ -48,15 +48,15 @@ pub(super) fn run(options: &OneOptions) -> Result<bool> {
         fs::write(file, run.trace.text())
             .with_context(|| format!("the trace could not be written to {}", file.display()))?;
     }
-    let outcome = outcome(&schedule, &run, checks::judge(&run.observations));
+    let report = report(&schedule, &run, checks::judge(&run.observations));
     if options.timeline {
-        for violation in &outcome.violations {
+        for violation in &report.violations {
             println!("{}: {}", violation.checker, violation.sentence);
         }
-        println!("{}", timeline(&run.observations, outcome.violations.first()));
+        println!("{}", timeline(&run.observations, report.violations.first()));
     }
-    println!("{}", serde_json::to_string(&outcome)?);
-    Ok(outcome.passed())
+    println!("{}", serde_json::to_string(&report)?);
+    Ok(report.passed())
 }
 
 impl OneOptions {
@@ -70,8 +70,8 @@ impl OneOptions {
     }
 }
 
-fn outcome(schedule: &Schedule, run: &Run, judgement: Judgement) -> Outcome {
-    let mut outcome = Outcome {
+fn report(schedule: &Schedule, run: &Run, judgement: Judgement) -> RunReport {
+    let mut report = RunReport {
         seed: schedule.seed,
         violations: judgement.violations,
         digest: run.trace.digest(),
@@ -84,10 +84,10 @@ fn outcome(schedule: &Schedule, run: &Run, judgement: Judgement) -> Outcome {
             shards: schedule.shards,
             resources: schedule.resources,
         },
-        ..Outcome::default()
+        ..RunReport::default()
     };
     for happened in &run.observations.faults {
-        let tally = outcome.faults.entry(happened.fault.what.name().to_owned()).or_default();
+        let tally = report.faults.entry(happened.fault.what.name().to_owned()).or_default();
         tally.add(FaultTally {
             happened: 1,
             messages: happened.messages,
@@ -98,6 +98,6 @@ fn outcome(schedule: &Schedule, run: &Run, judgement: Judgement) -> Outcome {
         });
     }
     let uncovered = run.shapes.difference(&conformance_shapes()).map(ToString::to_string).collect();
-    outcome.uncovered_shapes = uncovered;
-    outcome
+    report.uncovered_shapes = uncovered;
+    report
 }

@@ -5,7 +5,7 @@ use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
-use simulation::outcome::Outcome;
+use simulation::run_report::RunReport;
 
 /// Where nobody watches, this often a line is enough.
 const QUIET: Duration = Duration::from_secs(10);
@@ -29,10 +29,10 @@ impl Progress {
         Self { bar, what: what.to_owned(), failed: Cell::new(0), last_line }
     }
 
-    pub(super) fn add(&self, outcome: &Outcome) {
-        if let Some(violation) = outcome.violations.first() {
+    pub(super) fn add(&self, report: &RunReport) {
+        if let Some(violation) = report.violations.first() {
             self.failed.set(self.failed.get() + 1);
-            let line = format!("seed {}: {}: {}", outcome.seed, violation.checker, violation.sentence);
+            let line = format!("seed {}: {}: {}", report.seed, violation.checker, violation.sentence);
             self.bar.suspend(|| eprintln!("{line}"));
         }
         self.bar.inc(1);

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde::Serialize;
-use simulation::outcome::{FaultTally, Outcome, Violation};
+use simulation::run_report::{FaultTally, RunReport, Violation};
 
 use super::expected;
 
@@ -49,16 +49,16 @@ pub(super) struct Failed {
 }
 
 impl Summary {
-    pub(super) fn of(outcomes: &[Outcome], commit: String, took: Duration) -> Self {
+    pub(super) fn of(reports: &[RunReport], commit: String, took: Duration) -> Self {
         let mut summary = Self {
             commit,
-            first_seed: outcomes.first().map_or(0, |outcome| outcome.seed),
-            schedules: outcomes.len(),
+            first_seed: reports.first().map_or(0, |report| report.seed),
+            schedules: reports.len(),
             wall_seconds: took.as_secs_f64(),
             ..Self::default()
         };
-        for outcome in outcomes {
-            summary.add(outcome);
+        for report in reports {
+            summary.add(report);
         }
         summary.shortfalls = summary.find_shortfalls();
         summary
@@ -68,20 +68,20 @@ impl Summary {
         self.failures == 0 && self.shortfalls.is_empty()
     }
 
-    fn add(&mut self, outcome: &Outcome) {
-        self.virtual_seconds += outcome.virtual_seconds;
-        for (checker, count) in &outcome.judged {
+    fn add(&mut self, report: &RunReport) {
+        self.virtual_seconds += report.virtual_seconds;
+        for (checker, count) in &report.judged {
             *self.judged.entry(checker.clone()).or_default() += count;
         }
-        for (kind, tally) in &outcome.faults {
+        for (kind, tally) in &report.faults {
             self.faults.entry(kind.clone()).or_default().add(*tally);
         }
-        self.uncovered_shapes.extend(outcome.uncovered_shapes.iter().cloned());
-        self.longest_converging.grow(outcome.converged_after.unwrap_or_default(), outcome.seed);
-        self.longest_unowned.grow(outcome.longest_unowned, outcome.seed);
-        if !outcome.passed() {
+        self.uncovered_shapes.extend(report.uncovered_shapes.iter().cloned());
+        self.longest_converging.grow(report.converged_after.unwrap_or_default(), report.seed);
+        self.longest_unowned.grow(report.longest_unowned, report.seed);
+        if !report.passed() {
             self.failures += 1;
-            self.failed.push(Failed { seed: outcome.seed, violations: outcome.violations.clone() });
+            self.failed.push(Failed { seed: report.seed, violations: report.violations.clone() });
         }
     }
 
@@ -114,7 +114,7 @@ impl Extreme {
 mod tests {
     use super::*;
 
-    fn outcome(seed: u64) -> Outcome {
+    fn report(seed: u64) -> RunReport {
         let tally = FaultTally {
             happened: 1,
             messages: 1,
@@ -123,25 +123,25 @@ mod tests {
             watches_hit: 1,
             first_lists_hit: 1,
         };
-        Outcome {
+        RunReport {
             seed,
             judged: BTreeMap::from([("overlap".to_owned(), 3), ("writes".to_owned(), 0)]),
             faults: simulation::schedule::FaultKind::NAMES.map(|kind| (kind.to_owned(), tally)).into(),
             virtual_seconds: 60.0,
             longest_unowned: 0.5,
-            ..Outcome::default()
+            ..RunReport::default()
         }
     }
 
-    fn sum(outcomes: &[Outcome]) -> Summary {
-        Summary::of(outcomes, "commit".into(), Duration::from_secs(9))
+    fn sum(reports: &[RunReport]) -> Summary {
+        Summary::of(reports, "commit".into(), Duration::from_secs(9))
     }
 
     #[test]
     fn a_checker_that_judged_nothing_in_many_schedules_is_a_failure() {
-        let few: Vec<_> = (0..49).map(outcome).collect();
+        let few: Vec<_> = (0..49).map(report).collect();
         assert!(sum(&few).passed());
-        let many: Vec<_> = (0..50).map(outcome).collect();
+        let many: Vec<_> = (0..50).map(report).collect();
         let summary = sum(&many);
         assert_eq!(summary.shortfalls, ["the checker writes judged nothing"]);
         assert!(!summary.passed());
@@ -150,18 +150,18 @@ mod tests {
 
     #[test]
     fn extremes_name_their_schedule() {
-        let worst = Outcome { longest_unowned: 0.9, converged_after: Some(7.0), ..outcome(5) };
-        let summary = sum(&[outcome(4), worst, outcome(6)]);
+        let worst = RunReport { longest_unowned: 0.9, converged_after: Some(7.0), ..report(5) };
+        let summary = sum(&[report(4), worst, report(6)]);
         assert_eq!(summary.longest_unowned, Extreme { value: 0.9, seed: 5 });
         assert_eq!(summary.longest_converging, Extreme { value: 7.0, seed: 5 });
     }
 
     #[test]
     fn a_request_of_an_unknown_shape_and_a_violation_are_failures() {
-        let strange = Outcome { uncovered_shapes: vec!["GET /strange".into()], ..outcome(1) };
+        let strange = RunReport { uncovered_shapes: vec!["GET /strange".into()], ..report(1) };
         assert!(!sum(&[strange]).passed());
         let violation = Violation { checker: "overlap".into(), sentence: "Two at once.".into(), at: None };
-        let summary = sum(&[outcome(1), Outcome { violations: vec![violation], ..outcome(2) }]);
+        let summary = sum(&[report(1), RunReport { violations: vec![violation], ..report(2) }]);
         assert!(!summary.passed());
         assert_eq!((summary.failures, summary.failed[0].seed), (1, 2));
     }

@@ -5,10 +5,10 @@ use std::time::Duration;
 use fastrand::Rng;
 
 use super::context::Context;
-use super::kinds::{direction, hand, listed, slow};
+use super::kinds::{direction, lease_change, listed, slow};
 use super::layout::occupy;
 use super::ranges::{between, millis};
-use crate::schedule::{ApiTrouble, Direction, Fault, FaultKind, HandOnLease, LeaseOf};
+use crate::schedule::{ApiFailure, Direction, Fault, FaultKind, LeaseChange, LeaseOf};
 use crate::time::TrueTime;
 
 type Aim = fn(&mut Rng, &Context, TrueTime) -> Vec<Fault>;
@@ -65,7 +65,7 @@ fn lease_deleted_under_a_paused_holder(rng: &mut Rng, context: &Context, at: Tru
     let deletions = (0..context.shards.min(3)).map(|_| Fault {
         at: at + between(rng, Duration::ZERO, pause.lasts),
         lasts: Duration::ZERO,
-        what: FaultKind::Hand { lease: context.lease(rng), what: hand(rng) },
+        what: FaultKind::ChangeLease { lease: context.lease(rng), what: lease_change(rng) },
     });
     let mut faults: Vec<_> = deletions.collect();
     faults.push(pause);
@@ -103,7 +103,7 @@ fn handover_behind_hanging_watches(rng: &mut Rng, context: &Context, at: TrueTim
 
 /// Layout and plan live on the coordinator's Lease.
 fn coordinator_gone_with_its_lease(rng: &mut Rng, context: &Context, at: TrueTime) -> Vec<Fault> {
-    let deletion = FaultKind::Hand { lease: LeaseOf::Coordinator, what: HandOnLease::Delete };
+    let deletion = FaultKind::ChangeLease { lease: LeaseOf::Coordinator, what: LeaseChange::Delete };
     let lasts = between(rng, Duration::from_secs(1), context.timings.lease_duration * 2);
     vec![
         Fault { at: at + millis(rng, 0..=500), lasts, what: FaultKind::Crash(context.slot(rng)) },
@@ -150,12 +150,12 @@ fn two_that_take_turns_in_pausing(rng: &mut Rng, context: &Context, at: TrueTime
 
 /// 504 and done: the client that takes it for a failure does it twice, the one that takes it for a success may be wrong.
 fn writes_that_landed_after_all(rng: &mut Rng, context: &Context, at: TrueTime) -> Vec<Fault> {
-    let trouble = FaultKind::Api { trouble: ApiTrouble::TimeoutAfter, percent: 100 };
+    let timeout = FaultKind::Api { failure: ApiFailure::TimeoutAfter, percent: 100 };
     let lasts = between(rng, context.timings.retry_period, context.timings.lease_duration);
     let stop = FaultKind::Pause(context.slot(rng));
     let later = at + between(rng, Duration::ZERO, lasts);
     vec![
-        Fault { at, lasts, what: trouble },
+        Fault { at, lasts, what: timeout },
         Fault { at: later, lasts: around_expiry(rng, context), what: stop },
     ]
 }
@@ -226,7 +226,7 @@ fn shorter_record_over_a_holder_that_is_cut_off(
     let cut_off = FaultKind::Partition { slot: context.slot(rng), direction: direction(rng) };
     let mut faults = vec![Fault { at, lasts: around_expiry(rng, context), what: cut_off }];
     for shard in 0..context.shards {
-        let what = FaultKind::Hand { lease: LeaseOf::Shard(shard), what: HandOnLease::ShortRecord };
+        let what = FaultKind::ChangeLease { lease: LeaseOf::Shard(shard), what: LeaseChange::ShortRecord };
         faults.push(Fault { at: at + millis(rng, 100..=500), lasts: Duration::ZERO, what });
     }
     faults

@@ -1,4 +1,4 @@
-//! Connections that die without a word. They have a stream of dice of their own, so that schedules without them stay as they are.
+//! Connections that die without a word. They have a random stream of their own, so that schedules without them stay as they are.
 
 use std::time::Duration;
 

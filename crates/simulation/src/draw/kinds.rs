@@ -6,7 +6,7 @@ use fastrand::Rng;
 
 use super::context::Context;
 use super::ranges::{between, of};
-use crate::schedule::{ApiTrouble, Direction, FaultKind, HandOnLease, Listed, Oddity, Slot};
+use crate::schedule::{ApiFailure, Direction, FaultKind, LeaseChange, Listed, Oddity, Slot};
 
 pub(super) fn direction(rng: &mut Rng) -> Direction {
     of(rng, &[(1, Direction::Both), (1, Direction::ToServer), (1, Direction::FromServer)])
@@ -20,15 +20,15 @@ pub(super) fn slow(rng: &mut Rng, context: &Context, slot: Slot) -> FaultKind {
     FaultKind::Slow { slot, requests, answers: context.span(rng) }
 }
 
-pub(super) fn trouble(rng: &mut Rng) -> ApiTrouble {
+pub(super) fn api_failure(rng: &mut Rng) -> ApiFailure {
     of(
         rng,
         &[
-            (2, ApiTrouble::Conflict),
-            (2, ApiTrouble::TooManyRequests),
-            (2, ApiTrouble::InternalError),
-            (2, ApiTrouble::TimeoutBefore),
-            (3, ApiTrouble::TimeoutAfter),
+            (2, ApiFailure::Conflict),
+            (2, ApiFailure::TooManyRequests),
+            (2, ApiFailure::InternalError),
+            (2, ApiFailure::TimeoutBefore),
+            (3, ApiFailure::TimeoutAfter),
         ],
     )
 }
@@ -41,6 +41,6 @@ pub(super) fn oddity(rng: &mut Rng) -> Oddity {
     of(rng, &[(2, Oddity::BucketLabel), (1, Oddity::Spec), (1, Oddity::Finalizer), (1, Oddity::Bulk)])
 }
 
-pub(super) fn hand(rng: &mut Rng) -> HandOnLease {
-    of(rng, &[(2, HandOnLease::Delete), (2, HandOnLease::BlankHolder), (1, HandOnLease::Label)])
+pub(super) fn lease_change(rng: &mut Rng) -> LeaseChange {
+    of(rng, &[(2, LeaseChange::Delete), (2, LeaseChange::BlankHolder), (1, LeaseChange::Label)])
 }

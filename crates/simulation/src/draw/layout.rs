@@ -6,7 +6,7 @@ use fastrand::Rng;
 
 use super::context::Context;
 use super::ranges::{between, millis, of};
-use crate::schedule::{Direction, Fault, FaultKind, HandOnLease, LeaseOf, Listed, Oddity, Slot};
+use crate::schedule::{Direction, Fault, FaultKind, LeaseChange, LeaseOf, Listed, Oddity, Slot};
 use crate::time::TrueTime;
 
 /// A replica is started with another number of shards, and refuses. Somebody deletes the coordinator Lease, and within LeaseDuration,
@@ -27,18 +27,18 @@ pub(super) fn other_shards(
     let more = context.shards + rng.u16(1..=8);
     let shards = of(rng, &[(3, more), (1, (context.shards / 2).max(1))]);
     let shards = if shards == context.shards { more } else { shards };
-    let hand = |at, lease| Fault {
+    let deletion = |at, lease| Fault {
         at,
         lasts: Duration::ZERO,
-        what: FaultKind::Hand { lease, what: HandOnLease::Delete },
+        what: FaultKind::ChangeLease { lease, what: LeaseChange::Delete },
     };
     // It has listed the Leases for LeaseDuration by then.
     let first = at + lease_duration + between(rng, Duration::ZERO, lease_duration / 2);
-    faults.push(hand(first, LeaseOf::Coordinator));
+    faults.push(deletion(first, LeaseOf::Coordinator));
     // Later than the margin, the validity of what is held still goes on when the new layout is committed.
     let second = first + between(rng, timings.margin(), lease_duration);
     for shard in 0..context.shards {
-        faults.push(hand(second + millis(rng, 450..=800), LeaseOf::Shard(shard)));
+        faults.push(deletion(second + millis(rng, 450..=800), LeaseOf::Shard(shard)));
     }
     // So that the others are in the middle of something when they are cut off.
     occupy(rng, context, second, faults);
@@ -81,7 +81,7 @@ pub(super) fn unsharded(rng: &mut Rng, context: &Context, at: TrueTime, faults: 
     let blank = Fault {
         at: blanked,
         lasts: Duration::ZERO,
-        what: FaultKind::Hand { lease: LeaseOf::Coordinator, what: HandOnLease::BlankHolder },
+        what: FaultKind::ChangeLease { lease: LeaseOf::Coordinator, what: LeaseChange::BlankHolder },
     };
     let (lasts, releases) = match rng.u8(..4) {
         0 => {

@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
-use crate::schedule::{Edit, EditKind, Fault, FaultKind, HandOnLease, LeaseOf, Slot};
+use crate::schedule::{Edit, EditKind, Fault, FaultKind, LeaseChange, LeaseOf, Slot};
 
 const SEEDS: u64 = 2_000;
 
@@ -31,12 +31,12 @@ fn a_schedule_can_be_written_down() {
 fn every_kind_of_fault_and_edit_occurs() {
     let mut kinds: BTreeMap<&str, u64> = BTreeMap::new();
     let mut edits: BTreeMap<&str, u64> = BTreeMap::new();
-    let mut hands = BTreeSet::new();
+    let mut changes = BTreeSet::new();
     for schedule in all() {
         for fault in &schedule.faults {
             *kinds.entry(fault.what.name()).or_default() += 1;
-            if let FaultKind::Hand { lease, what } = fault.what {
-                hands.insert((of_lease(lease), of_hand(what)));
+            if let FaultKind::ChangeLease { lease, what } = fault.what {
+                changes.insert((of_lease(lease), of_change(what)));
             }
         }
         for edit in &schedule.edits {
@@ -50,7 +50,7 @@ fn every_kind_of_fault_and_edit_occurs() {
         assert!(kinds.contains_key(name), "no {name} in {SEEDS} schedules");
     }
     assert_eq!(kinds.len(), FaultKind::NAMES.len(), "a kind is missing from FaultKind::NAMES");
-    assert_eq!(hands.len(), 10, "not every hand was laid on every Lease: {hands:?}");
+    assert_eq!(changes.len(), 10, "not every change was made to every Lease: {changes:?}");
     assert_eq!(edits.len(), 6, "not every edit occurs: {edits:?}");
 }
 
@@ -124,12 +124,12 @@ fn of_lease(lease: LeaseOf) -> &'static str {
     }
 }
 
-fn of_hand(what: HandOnLease) -> &'static str {
+fn of_change(what: LeaseChange) -> &'static str {
     match what {
-        HandOnLease::Delete => "delete",
-        HandOnLease::BlankHolder => "blank",
-        HandOnLease::ShortRecord => "short record",
-        HandOnLease::Label => "label",
+        LeaseChange::Delete => "delete",
+        LeaseChange::BlankHolder => "blank",
+        LeaseChange::ShortRecord => "short record",
+        LeaseChange::Label => "label",
     }
 }
 

@@ -1,4 +1,4 @@
-//! At the end of some schedules, when all else is over, one replica may not list its resources for long. They have a stream of dice of their
+//! At the end of some schedules, when all else is over, one replica may not list its resources for long. They have a random stream of their
 //! own, so that schedules without it stay as they are.
 
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Objects that do not decode while shards change hands. They have a stream of dice of their own, so that schedules without them stay as
+//! Objects that do not decode while shards change hands. They have a random stream of their own, so that schedules without them stay as
 //! they are.
 
 use std::time::Duration;

@@ -7,7 +7,7 @@ use fastrand::Rng;
 use super::aimed;
 use super::context::Context;
 use super::fleet::wall_offset;
-use super::kinds::{direction, hand, listed, oddity, slow, trouble};
+use super::kinds::{api_failure, direction, lease_change, listed, oddity, slow};
 use super::layout;
 use super::ranges::{between, millis, of};
 use crate::schedule::{Fault, FaultKind, Slot};
@@ -121,13 +121,13 @@ pub(super) fn fault(rng: &mut Rng, context: &Context, at: TrueTime) -> Fault {
         14 => FaultKind::HangWatches(slot),
         15 => FaultKind::TearWatches(slot),
         16 => FaultKind::LagWatches { slot, by: context.span(rng) },
-        17..=19 => FaultKind::Api { trouble: trouble(rng), percent },
+        17..=19 => FaultKind::Api { failure: api_failure(rng), percent },
         20 => FaultKind::Compact,
         21 => FaultKind::ApiDown,
         26 => FaultKind::BreakConnections { slot, within: context.held_up, percent, only_writes: false },
         24 => FaultKind::FailingList { slot, of: listed(rng), forbidden: rng.bool() },
         25 | 27 | 28 => FaultKind::Oddity { resource: context.resource(rng), what: oddity(rng) },
-        22 => FaultKind::Hand { lease: context.lease(rng), what: hand(rng) },
+        22 => FaultKind::ChangeLease { lease: context.lease(rng), what: lease_change(rng) },
         _ => {
             let forged = rng.bool().then(|| rng.u8(..));
             FaultKind::Label { resource: context.resource(rng), forged }
@@ -136,7 +136,7 @@ pub(super) fn fault(rng: &mut Rng, context: &Context, at: TrueTime) -> Fault {
     let lasts = match &what {
         FaultKind::WallJump { .. }
         | FaultKind::Compact
-        | FaultKind::Hand { .. }
+        | FaultKind::ChangeLease { .. }
         | FaultKind::Label { .. } => Duration::ZERO,
         FaultKind::Crash(_) | FaultKind::Terminate(_) => {
             millis(rng, 300..=1_000) + between(rng, Duration::ZERO, context.timings.lease_duration * 2)

@@ -103,8 +103,9 @@ pub enum FaultKind {
     },
     /// The API server answers some requests badly.
     Api {
-        /// How.
-        trouble: ApiTrouble,
+        /// How. Written down as `trouble`, as in the schedules that there are.
+        #[serde(rename = "trouble")]
+        failure: ApiFailure,
         /// How many of a hundred.
         percent: u8,
     },
@@ -118,12 +119,13 @@ pub enum FaultKind {
         /// When the backup was taken.
         backup: TrueTime,
     },
-    /// Somebody lays a hand on a Lease.
-    Hand {
+    /// Somebody edits or deletes a Lease. Written down as `hand`, as in the schedules and tables that there are.
+    #[serde(rename = "hand")]
+    ChangeLease {
         /// On which.
         lease: LeaseOf,
         /// What is done to it.
-        what: HandOnLease,
+        what: LeaseChange,
     },
     /// Every list, and so every watch, of one kind of objects is refused to one replica: rights that were taken away, or a kind that the
     /// API server cannot read.
@@ -229,7 +231,7 @@ pub enum Direction {
 /// How an API server answers badly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum ApiTrouble {
+pub enum ApiFailure {
     /// 409 on a write that could have been carried out.
     Conflict,
     /// 429 with Retry-After.
@@ -256,10 +258,10 @@ pub enum LeaseOf {
     Member(Slot),
 }
 
-/// What people do to Leases.
+/// What people do to Leases with kubectl.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum HandOnLease {
+pub enum LeaseChange {
     /// `kubectl delete lease`.
     Delete,
     /// The holder is blanked, as `kubectl edit` would.

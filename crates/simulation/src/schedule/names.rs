@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{ApiTrouble, ChildChange, Direction, FaultKind, HandOnLease, LeaseOf, Listed, Oddity, Slot};
+use super::{ApiFailure, ChildChange, Direction, FaultKind, LeaseChange, LeaseOf, Listed, Oddity, Slot};
 
 impl FaultKind {
     /// Every name that [`FaultKind::name`] gives.
@@ -73,19 +73,19 @@ impl FaultKind {
             Self::HangWatches(_) => "hang-watches",
             Self::TearWatches(_) => "tear-watches",
             Self::LagWatches { .. } => "lag-watches",
-            Self::Api { trouble: ApiTrouble::Conflict, .. } => "api-conflict",
-            Self::Api { trouble: ApiTrouble::TooManyRequests, .. } => "api-too-many-requests",
-            Self::Api { trouble: ApiTrouble::InternalError, .. } => "api-internal-error",
-            Self::Api { trouble: ApiTrouble::Forbidden, .. } => "api-forbidden",
-            Self::Api { trouble: ApiTrouble::TimeoutBefore, .. } => "api-timeout-before",
-            Self::Api { trouble: ApiTrouble::TimeoutAfter, .. } => "api-timeout-after",
+            Self::Api { failure: ApiFailure::Conflict, .. } => "api-conflict",
+            Self::Api { failure: ApiFailure::TooManyRequests, .. } => "api-too-many-requests",
+            Self::Api { failure: ApiFailure::InternalError, .. } => "api-internal-error",
+            Self::Api { failure: ApiFailure::Forbidden, .. } => "api-forbidden",
+            Self::Api { failure: ApiFailure::TimeoutBefore, .. } => "api-timeout-before",
+            Self::Api { failure: ApiFailure::TimeoutAfter, .. } => "api-timeout-after",
             Self::Compact => "compact",
             Self::ApiDown => "api-down",
             Self::Restore { .. } => "restore",
-            Self::Hand { what: HandOnLease::Delete, .. } => "hand-delete",
-            Self::Hand { what: HandOnLease::BlankHolder, .. } => "hand-blank-holder",
-            Self::Hand { what: HandOnLease::Label, .. } => "hand-label",
-            Self::Hand { what: HandOnLease::ShortRecord, .. } => "hand-short-record",
+            Self::ChangeLease { what: LeaseChange::Delete, .. } => "hand-delete",
+            Self::ChangeLease { what: LeaseChange::BlankHolder, .. } => "hand-blank-holder",
+            Self::ChangeLease { what: LeaseChange::Label, .. } => "hand-label",
+            Self::ChangeLease { what: LeaseChange::ShortRecord, .. } => "hand-short-record",
             Self::Label { forged: None, .. } => "label-strip",
             Self::Label { forged: Some(_), .. } => "label-forge",
             Self::FailingList { forbidden: true, .. } => "list-forbidden",
@@ -106,7 +106,7 @@ impl FaultKind {
         }
     }
 
-    /// Whose trouble it is, where it is one replica's.
+    /// Which replica it hits, where it hits one.
     pub fn slot(&self) -> Option<Slot> {
         self.clone().slot_mut().copied()
     }
@@ -130,12 +130,12 @@ impl FaultKind {
             | Self::LagWatches { slot, .. }
             | Self::FailingList { slot, .. }
             | Self::OtherShards { slot, .. }
-            | Self::Hand { lease: LeaseOf::Member(slot), .. } => Some(slot),
+            | Self::ChangeLease { lease: LeaseOf::Member(slot), .. } => Some(slot),
             Self::Api { .. }
             | Self::Compact
             | Self::ApiDown
             | Self::Restore { .. }
-            | Self::Hand { .. }
+            | Self::ChangeLease { .. }
             | Self::Label { .. }
             | Self::Unsharded { .. }
             | Self::Children { .. }
@@ -146,7 +146,7 @@ impl FaultKind {
     }
 }
 
-/// In a few words, without whose trouble it is: timelines have a column for that.
+/// In a few words, without the replica: timelines have a column for that.
 impl fmt::Display for FaultKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = self.name();
@@ -169,7 +169,7 @@ impl fmt::Display for FaultKind {
             | Self::Children { percent, .. }
             | Self::Api { percent, .. } => write!(f, "{name} {percent} %"),
             Self::Restore { backup } => write!(f, "{name} of the backup of {backup}"),
-            Self::Hand { lease, .. } => write!(f, "{name} {lease}"),
+            Self::ChangeLease { lease, .. } => write!(f, "{name} {lease}"),
             Self::OtherShards { shards, .. } => write!(f, "{name}: {shards}"),
             Self::FailingList { of, .. } => write!(f, "{name} of {of}"),
             Self::Oddity { resource, .. }

@@ -97,7 +97,7 @@ fn half_the_time(schedule: &Schedule) -> Option<Schedule> {
 
 fn half_the_shards(schedule: &Schedule) -> Option<Schedule> {
     let shards = schedule.shards / 2;
-    let is_left = |what: &FaultKind| !matches!(what, FaultKind::Hand { lease: LeaseOf::Shard(shard), .. } if *shard >= shards);
+    let is_left = |what: &FaultKind| !matches!(what, FaultKind::ChangeLease { lease: LeaseOf::Shard(shard), .. } if *shard >= shards);
     (shards > 0).then(|| {
         let mut fewer = Schedule { shards, ..schedule.clone() };
         fewer.faults.retain(|fault| is_left(&fault.what));

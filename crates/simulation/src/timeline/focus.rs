@@ -6,7 +6,7 @@ use std::time::Duration;
 use overlap_checker::records::{Body, CrKey, Shard};
 
 use crate::observations::Observations;
-use crate::outcome::Violation;
+use crate::run_report::Violation;
 use crate::time::TrueTime;
 
 /// What is looked at.

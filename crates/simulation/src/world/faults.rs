@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{Phase, Plan, World};
 use crate::host::Stillness;
 use crate::observations::Exit;
-use crate::schedule::{FaultKind, HandOnLease, LeaseOf, Slot};
+use crate::schedule::{FaultKind, LeaseChange, LeaseOf, Slot};
 use crate::world::names::{LEADER_ELECTION_ID, NAMESPACE};
 
 /// Whom people write over a holder. Nobody renews for it.
@@ -59,7 +59,7 @@ impl World {
                 self.api.down = true;
                 self.cut_watches(|_| true);
             }
-            FaultKind::Hand { lease, what } => self.tamper_with_lease(lease, what),
+            FaultKind::ChangeLease { lease, what } => self.tamper_with_lease(lease, what),
             FaultKind::Label { resource, forged } => self.forge_label(resource, forged),
             FaultKind::Oddity { resource, what } => self.make_undecodable(resource, what),
             FaultKind::StripFinalizer { resource, tenant } => self.strip_finalizer(number, resource, tenant),
@@ -174,19 +174,19 @@ impl World {
         }
     }
 
-    fn tamper_with_lease(&mut self, lease: LeaseOf, what: HandOnLease) {
+    fn tamper_with_lease(&mut self, lease: LeaseOf, what: LeaseChange) {
         let Some(name) = self.lease_name(lease) else { return };
         let uri = format!("/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases/{name}");
         match what {
-            HandOnLease::Delete => self.by_hand(Method::DELETE, &uri, None),
-            HandOnLease::BlankHolder => {
+            LeaseChange::Delete => self.by_hand(Method::DELETE, &uri, None),
+            LeaseChange::BlankHolder => {
                 self.by_hand(Method::PATCH, &uri, Some(&json!({"spec": {"holderIdentity": ""}})));
             }
-            HandOnLease::ShortRecord => {
+            LeaseChange::ShortRecord => {
                 let record = json!({"spec": {"holderIdentity": STRANGER, "leaseDurationSeconds": 1}});
                 self.by_hand(Method::PATCH, &uri, Some(&record));
             }
-            HandOnLease::Label => {
+            LeaseChange::Label => {
                 let label = json!({"metadata": {"labels": {"touched": self.now.nanos().to_string()}}});
                 self.by_hand(Method::PATCH, &uri, Some(&label));
             }

@@ -12,10 +12,10 @@ use super::dead_connections::LostAs;
 use super::request::{RequestKind, user_agent};
 use super::watches::Watched;
 use super::{ServerEvent, World};
-use crate::api::troubled;
+use crate::api::failed_answer;
 use crate::network::Transmission;
 use crate::observations::{AnswerFate, ReceivedRequest};
-use crate::schedule::{ApiTrouble, FaultKind, Listed, Slot};
+use crate::schedule::{ApiFailure, FaultKind, Listed, Slot};
 use crate::time::TrueTime;
 use crate::transport::{AnswerBody, Answered, Broken, Sent, whole};
 
@@ -127,19 +127,19 @@ impl World {
             self.answer_at(process, back, kind, reply, Err(Broken::Refused));
             return;
         }
-        let trouble = self.trouble(process, &request);
+        let failure = self.failure(process, &request);
         let landed = !matches!(
-            trouble,
+            failure,
             Some((
                 _,
-                ApiTrouble::Conflict
-                    | ApiTrouble::TooManyRequests
-                    | ApiTrouble::InternalError
-                    | ApiTrouble::Forbidden
-                    | ApiTrouble::TimeoutBefore
+                ApiFailure::Conflict
+                    | ApiFailure::TooManyRequests
+                    | ApiFailure::InternalError
+                    | ApiFailure::Forbidden
+                    | ApiFailure::TimeoutBefore
             ))
         );
-        if let Some((fault, _)) = trouble {
+        if let Some((fault, _)) = failure {
             self.run_log.touch(fault, kind);
         }
         let child = Child::named_by(&request);
@@ -150,11 +150,11 @@ impl World {
             Some(Reply::Watch(_)) => true,
             None => false,
         };
-        let (answer, watch) = match (trouble, carried_out) {
-            (Some((_, trouble)), _) => (troubled(trouble), None),
+        let (answer, watch) = match (failure, carried_out) {
+            (Some((_, failure)), _) => (failed_answer(failure), None),
             (None, Some(Reply::Answer(answer))) => ((answer, None), None),
             (None, Some(Reply::Watch(watch))) => ((opened(), None), Some(watch)),
-            (None, None) => unreachable!("without trouble a request is carried out"),
+            (None, None) => unreachable!("without a failure a request is carried out"),
         };
         let mut received = ReceivedRequest {
             by: Some(self.processes[process].identity.clone()),
@@ -219,31 +219,31 @@ impl World {
         self.deliver(process, at, move || drop(reply.send(answered)));
     }
 
-    /// The trouble that the server has with this request, if it has any.
-    fn trouble(&mut self, process: usize, request: &Request<Bytes>) -> Option<(usize, ApiTrouble)> {
+    /// How the server fails this request, if it does.
+    fn failure(&mut self, process: usize, request: &Request<Bytes>) -> Option<(usize, ApiFailure)> {
         let slot = self.processes[process].slot;
         if let Some(refused) = self.refused_list(slot, request) {
             return Some(refused);
         }
-        let troubles: Vec<(usize, ApiTrouble, u8)> = self
+        let failures: Vec<(usize, ApiFailure, u8)> = self
             .network
             .faults()
             .filter_map(|(number, fault)| match fault {
-                FaultKind::Api { trouble, percent } => Some((number, *trouble, *percent)),
+                FaultKind::Api { failure, percent } => Some((number, *failure, *percent)),
                 _ => None,
             })
             .collect();
         let rng = self.network.rng(slot);
         let updates = [Method::PUT, Method::PATCH].contains(request.method());
-        troubles
+        failures
             .into_iter()
-            .filter(|(_, trouble, _)| *trouble != ApiTrouble::Conflict || updates)
+            .filter(|(_, failure, _)| *failure != ApiFailure::Conflict || updates)
             .find(|(_, _, percent)| rng.u8(..100) < *percent)
-            .map(|(number, trouble, _)| (number, trouble))
+            .map(|(number, failure, _)| (number, failure))
     }
 
     /// The fault by which this slot may not list what it asks for.
-    fn refused_list(&self, slot: Slot, request: &Request<Bytes>) -> Option<(usize, ApiTrouble)> {
+    fn refused_list(&self, slot: Slot, request: &Request<Bytes>) -> Option<(usize, ApiFailure)> {
         if request.method() != Method::GET {
             return None;
         }
@@ -256,7 +256,7 @@ impl World {
             FaultKind::FailingList { slot: whose, of, forbidden }
                 if *whose == slot && request.uri().path().ends_with(&format!("/{}", listed(*of))) =>
             {
-                Some((number, if *forbidden { ApiTrouble::Forbidden } else { ApiTrouble::InternalError }))
+                Some((number, if *forbidden { ApiFailure::Forbidden } else { ApiFailure::InternalError }))
             }
             _ => None,
         })

@@ -70,7 +70,7 @@ impl RunBuilder {
         self.change(lease, at(when), at(when), None, Some(spec))
     }
 
-    /// A hand puts a label on it.
+    /// Somebody puts a label on it.
     pub(in crate::checks) fn touched(&mut self, lease: &str, when: u64) -> &mut Self {
         let mut before =
             self.observations.leases.iter().filter(|state| state.name == lease && state.at <= at(when));

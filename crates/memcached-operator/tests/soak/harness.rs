@@ -12,7 +12,7 @@ use crate::settings::{Settings, say};
 const NAMESPACE: &str = "soak";
 
 /// Everything that runs. Fields are dropped in this order: replicas before the API server, files last.
-pub(crate) struct Stage {
+pub(crate) struct Harness {
     pub(crate) fleet: Fleet,
     _workloads: WorkloadStandIn,
     _collector: CollectorStandIn,
@@ -23,9 +23,9 @@ pub(crate) struct Stage {
     pub(crate) dir: WorkDir,
 }
 
-impl Stage {
+impl Harness {
     /// Starts an API server of its own and the replicas, or says visibly why it cannot.
-    pub(crate) async fn raise(settings: &Settings, mutant: Option<&str>) -> Option<Self> {
+    pub(crate) async fn start(settings: &Settings, mutant: Option<&str>) -> Option<Self> {
         let why = "it restarts the API server, and its audit log is half of the data that is judged";
         let cluster = kube_testkit::exclusive(why, ClusterOptions::default()).await?;
         let client = cluster.admin();
@@ -45,7 +45,7 @@ impl Stage {
     }
 }
 
-impl Drop for Stage {
+impl Drop for Harness {
     /// After a failure, logs, records and the audit log are needed to find out what happened.
     fn drop(&mut self) {
         if !std::thread::panicking() {

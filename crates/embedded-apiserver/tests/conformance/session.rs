@@ -1,4 +1,4 @@
-//! Talking to a server, and keeping what it said.
+//! Talking to a server, and keeping what it replied.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use kube::client::Body;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
-use crate::compaction::Forgetful;
+use crate::compaction::Compact;
 use crate::protobuf;
 use crate::script::{Manner, Script, Step};
 use crate::transcript::Entry;
@@ -20,10 +20,10 @@ use crate::transcript::Entry;
 const DEADLINE: Duration = Duration::from_secs(30);
 
 /// How long a watch is listened to that does not end by itself, as long as the scripts let others last.
-const LISTENED: Duration = Duration::from_secs(5);
+const WATCHED_FOR: Duration = Duration::from_secs(5);
 
-/// One conversation.
-pub(crate) struct Talk {
+/// A series of requests and the values that later ones take from their replies.
+pub(crate) struct Session {
     client: Client,
     namespace: String,
     uids: BTreeMap<String, String>,
@@ -34,13 +34,13 @@ pub(crate) struct Talk {
 }
 
 /// An answer.
-pub(crate) struct Said {
+pub(crate) struct Reply {
     pub(crate) status: u16,
     pub(crate) body: Value,
     pub(crate) raw: String,
 }
 
-impl Talk {
+impl Session {
     pub(crate) fn new(client: Client, namespace: String) -> Self {
         Self {
             client,
@@ -53,14 +53,14 @@ impl Talk {
     }
 
     /// Sends every request of the script, in a namespace of its own.
-    pub(crate) async fn run(mut self, script: &Script, server: &dyn Forgetful) -> Vec<Entry> {
+    pub(crate) async fn run(mut self, script: &Script, server: &dyn Compact) -> Vec<Entry> {
         let namespace = json!({"metadata": {"name": self.namespace}});
         self.send("POST", "/api/v1/namespaces", Some(&namespace)).await;
         let mut entries = Vec::new();
-        let mut watches: Vec<(Step, Shape, JoinHandle<Said>)> = Vec::new();
+        let mut watches: Vec<(Step, Shape, JoinHandle<Reply>)> = Vec::new();
         for step in &script.steps {
             if step.manner == Manner::Compaction {
-                server.forget().await;
+                server.compact_all().await;
                 continue;
             }
             if step.manner == Manner::Background {
@@ -69,9 +69,10 @@ impl Talk {
                 let shape = shape(&request);
                 let watch = begin(&self.client, request).await;
                 let ends = step.path.contains("timeoutSeconds=");
-                let hearing =
-                    async move { if ends { hear_out(watch).await } else { hear_for(LISTENED, watch).await } };
-                watches.push((step.clone(), shape, tokio::spawn(hearing)));
+                let reading = async move {
+                    if ends { read_reply(watch).await } else { read_for(WATCHED_FOR, watch).await }
+                };
+                watches.push((step.clone(), shape, tokio::spawn(reading)));
                 continue;
             }
             if step.manner == Manner::UntilFound {
@@ -85,9 +86,9 @@ impl Talk {
             }
             let request = self.request(step);
             let shape = shape(&request);
-            let said = ask(&self.client, request).await;
-            self.learn(&said.body);
-            entries.push(Entry::new(step, shape, said));
+            let reply = ask(&self.client, request).await;
+            self.learn(&reply.body);
+            entries.push(Entry::new(step, shape, reply));
         }
         for (step, shape, watch) in watches {
             entries.push(Entry::new(&step, shape, watch.await.expect("a watch ends")));
@@ -99,7 +100,7 @@ impl Talk {
     }
 
     /// Sends one request.
-    pub(crate) async fn send(&mut self, method: &str, path: &str, body: Option<&Value>) -> Said {
+    pub(crate) async fn send(&mut self, method: &str, path: &str, body: Option<&Value>) -> Reply {
         let step = Step {
             method: method.into(),
             path: path.into(),
@@ -153,8 +154,8 @@ impl Talk {
     }
 }
 
-async fn ask(client: &Client, request: Request<Bytes>) -> Said {
-    hear_out(begin(client, request).await).await
+async fn ask(client: &Client, request: Request<Bytes>) -> Reply {
+    read_reply(begin(client, request).await).await
 }
 
 async fn begin(client: &Client, request: Request<Bytes>) -> Response<Body> {
@@ -163,30 +164,30 @@ async fn begin(client: &Client, request: Request<Bytes>) -> Response<Body> {
     answer.unwrap_or_else(|error| panic!("the server does not answer {what}: {error:?}"))
 }
 
-async fn hear_out(response: Response<Body>) -> Said {
+async fn read_reply(response: Response<Body>) -> Reply {
     let status = response.status().as_u16();
     let bytes = response.into_body().collect_bytes().await.expect("an answer is complete");
-    said(status, &bytes)
+    reply(status, &bytes)
 }
 
 /// What comes within this time of an answer that has no end.
-async fn hear_for(time: Duration, response: Response<Body>) -> Said {
+async fn read_for(time: Duration, response: Response<Body>) -> Reply {
     let status = response.status().as_u16();
-    let (mut body, mut heard) = (response.into_body(), Vec::new());
-    let listening = async {
+    let (mut body, mut read) = (response.into_body(), Vec::new());
+    let reading = async {
         while let Some(frame) = body.frame().await {
-            heard.extend(frame.expect("a sound frame").into_data().unwrap_or_default());
+            read.extend(frame.expect("a sound frame").into_data().unwrap_or_default());
         }
     };
-    let _ = tokio::time::timeout(time, listening).await;
-    said(status, &heard)
+    let _ = tokio::time::timeout(time, reading).await;
+    reply(status, &read)
 }
 
-fn said(status: u16, bytes: &[u8]) -> Said {
+fn reply(status: u16, bytes: &[u8]) -> Reply {
     let raw = String::from_utf8_lossy(bytes).into_owned();
     let body = serde_json::from_str(&raw).unwrap_or_else(|_| {
         let lines: Option<Vec<Value>> = raw.lines().map(|line| serde_json::from_str(line).ok()).collect();
         lines.map_or_else(|| json!(raw), Value::Array)
     });
-    Said { status, body, raw }
+    Reply { status, body, raw }
 }

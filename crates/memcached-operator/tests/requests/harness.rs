@@ -24,7 +24,7 @@ use crate::count::Counter;
 /// By then nothing is left to do.
 pub(crate) const SETTLED: Duration = Duration::from_mins(2);
 
-pub(crate) struct Stage {
+pub(crate) struct Harness {
     pub(crate) counter: Counter,
     admin: Client,
     pub(crate) memcacheds: Api<Memcached>,
@@ -42,7 +42,7 @@ impl Replica {
     }
 }
 
-impl Stage {
+impl Harness {
     pub(crate) async fn new() -> Self {
         let server = EmbeddedServer::new(Paused::new());
         let admin = server.client("default");

@@ -11,12 +11,12 @@ pub(crate) const NAMESPACE: &str = "memcached-operator";
 pub(crate) const SOON: Duration = Duration::from_secs(60);
 
 /// An API server of the test's own: Leases and rights are cluster-wide matters.
-pub(crate) async fn stage(why: &str) -> Option<(Cluster, Client)> {
-    stage_with(why, ClusterOptions::default()).await
+pub(crate) async fn start_cluster(why: &str) -> Option<(Cluster, Client)> {
+    start_cluster_with(why, ClusterOptions::default()).await
 }
 
 /// The same, started with other options.
-pub(crate) async fn stage_with(why: &str, options: ClusterOptions) -> Option<(Cluster, Client)> {
+pub(crate) async fn start_cluster_with(why: &str, options: ClusterOptions) -> Option<(Cluster, Client)> {
     let cluster = exclusive(why, options).await?;
     let client = cluster.admin();
     fleet::Installation::new(client.clone()).install().await.expect("it can be installed");

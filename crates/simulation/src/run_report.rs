@@ -1,12 +1,12 @@
-//! What is said of one schedule: one JSON line.
+//! What a run of one schedule reports: one JSON line.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// The outcome of one schedule.
+/// What came of one schedule.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Outcome {
+pub struct RunReport {
     /// The schedule's seed.
     pub seed: u64,
     /// What was violated, in order of the checkers; empty if nothing was.
@@ -32,7 +32,7 @@ pub struct Outcome {
 /// How large the installation was.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Size {
-    /// Seats.
+    /// How many replicas there can be at once.
     pub replicas: usize,
     /// Shards.
     pub shards: u16,
@@ -82,7 +82,7 @@ impl FaultTally {
     }
 }
 
-impl Outcome {
+impl RunReport {
     /// Whether nothing was violated.
     pub fn passed(&self) -> bool {
         self.violations.is_empty()
