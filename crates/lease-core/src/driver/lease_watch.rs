@@ -1,26 +1,23 @@
-//! One watch on all Leases of an operator, and a check that it is alive.
+//! One watch on all Leases of an operator: what it has shown, and who is told.
 
+mod liveness;
 mod problem;
+mod run;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
 
-use futures::StreamExt;
 use k8s_openapi::api::coordination::v1::Lease;
-use kube::runtime::watcher::{self, Event};
+use kube::runtime::watcher::Event;
 use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::{Notify, mpsc, watch};
 
-use super::clock::Clock;
-use super::health::Journal;
-use super::lease_api::LeaseApi;
 use super::lease_view::{LeaseView, Shown, ShownLease, is_renewal};
-use crate::backoff::Backoff;
 use crate::name::LeaseName;
-use crate::revision::{ResourceVersion, Uid};
+use crate::revision::Uid;
 use crate::time::Monotonic;
-use crate::timings::Timings;
+
+use liveness::Expected;
 
 /// What a candidate learns about its Lease.
 #[derive(Clone, Debug)]
@@ -48,14 +45,6 @@ pub(super) struct LeaseWatch {
     /// told from what comes after.
     rewinds: watch::Sender<u64>,
     restart: Notify,
-}
-
-/// A state of a Lease that the watch has to show soon, or it hangs.
-#[derive(Debug)]
-struct Expected {
-    name: LeaseName,
-    version: ResourceVersion,
-    by: Monotonic,
 }
 
 impl LeaseWatch {
@@ -156,109 +145,6 @@ impl LeaseWatch {
         true
     }
 
-    /// A write of ours has landed, or a read has shown this state: the watch has to show it by then.
-    pub(super) fn expect(&self, name: &LeaseName, version: ResourceVersion, by: Monotonic) {
-        let mut expected = self.expected.lock();
-        if expected.is_none() {
-            *expected = Some(Expected { name: name.clone(), version, by });
-        }
-    }
-
-    /// Watches until the process' elections end.
-    pub(super) async fn run(
-        self: Arc<Self>,
-        api: LeaseApi,
-        selector: String,
-        timings: Timings,
-        clock: Arc<dyn Clock>,
-        journal: Arc<Journal>,
-    ) {
-        let mut backoff = Backoff::new(timings);
-        loop {
-            let config = watcher::Config::default().labels(&selector);
-            let mut stream = watcher::watcher(api.kube().clone(), config).boxed();
-            let mut listed = BTreeSet::new();
-            let history = self.rewinds();
-            // A list that is never answered shows nothing, and before the first one nothing else is expected of the watch.
-            let mut list_due = Some(clock.now().monotonic + timings.lease_duration());
-            loop {
-                let check = clock.sleep(timings.hurried_retry());
-                tokio::select! {
-                    event = stream.next() => match event {
-                        Some(Ok(event)) => {
-                            problem::is_over(&event, &api, &journal, clock.now().monotonic);
-                            match event {
-                                Event::Init => list_due = Some(clock.now().monotonic + timings.lease_duration()),
-                                Event::InitDone => list_due = None,
-                                Event::InitApply(_) | Event::Apply(_) | Event::Delete(_) => {}
-                            }
-                            if !self.take(history, event, &mut listed, clock.now().monotonic) {
-                                break;
-                            }
-                        }
-                        Some(Err(error)) => {
-                            tracing::debug!("watching the Leases: {error}");
-                            self.set_healthy(false);
-                            let now = clock.now().monotonic;
-                            problem::of(error, &api, &journal, now);
-                            clock.sleep(backoff.after_failure(now)).await;
-                            list_due = list_due.map(|_| clock.now().monotonic + timings.lease_duration());
-                            // A watch that is known to fail is not looked at for hanging as well: it would be begun anew for that,
-                            // beside the pauses.
-                            continue;
-                        }
-                        None => break,
-                    },
-                    () = check => {}
-                    () = self.restart.notified() => break,
-                }
-                let now = clock.now().monotonic;
-                if list_due.is_some_and(|due| due <= now) {
-                    tracing::warn!(
-                        "the list of the Leases was not answered within LeaseDuration; it is asked for anew"
-                    );
-                    self.set_healthy(false);
-                    break;
-                }
-                self.check_expected(now, timings.retry_period());
-            }
-        }
-    }
-
-    /// Marks the watch as hanging when it has not shown what it had to, and begins another.
-    fn check_expected(&self, now: Monotonic, period: Duration) {
-        let mut expected = self.expected.lock();
-        let Some(waiting) = expected.as_mut() else { return };
-        let leases = self.leases.read();
-        let shown = leases.get(&waiting.name).and_then(|lease| version(lease));
-        drop(leases);
-        if shown.is_some_and(|shown| shown >= waiting.version) {
-            *expected = None;
-            drop(expected);
-            self.set_healthy(true);
-        } else if waiting.by <= now {
-            waiting.by = now + period;
-            drop(expected);
-            if self.is_healthy() {
-                tracing::warn!(
-                    "the watch on Leases does not show what this replica wrote or read: polling until it does"
-                );
-            }
-            self.set_healthy(false);
-            self.restart.notify_one();
-        }
-    }
-
-    /// The Lease is gone from the watch's sight, so that no later state of it will be shown. To know that, the watch has
-    /// to be live.
-    fn expect_no_more(&self, is_gone: impl FnOnce(&LeaseName) -> bool) {
-        let mut expected = self.expected.lock();
-        if expected.take_if(|waiting| is_gone(&waiting.name)).is_some() {
-            drop(expected);
-            self.set_healthy(true);
-        }
-    }
-
     /// Takes what a watch of the history of this number shows. `false` if that history is gone.
     fn take(
         &self,
@@ -324,17 +210,6 @@ impl LeaseWatch {
         self.expect_no_more(|expected| *expected == name);
     }
 
-    fn set_healthy(&self, healthy: bool) {
-        if self.healthy.send_replace(healthy) == healthy {
-            return;
-        }
-        for senders in self.lock_listeners().values() {
-            for sender in senders {
-                let _ = sender.send(WatchUpdate::WatchHealthy(healthy));
-            }
-        }
-    }
-
     fn lock_listeners(&self) -> Listeners<'_> {
         self.listeners.lock()
     }
@@ -351,8 +226,4 @@ fn tell(mut listeners: Listeners<'_>, name: &LeaseName, update: &WatchUpdate) {
 
 fn name(lease: &Lease) -> LeaseName {
     LeaseName::from_server(lease.metadata.name.clone().unwrap_or_default())
-}
-
-fn version(lease: &Lease) -> Option<ResourceVersion> {
-    lease.metadata.resource_version.as_deref()?.parse().ok()
 }

@@ -1,0 +1,77 @@
+//! Watching: lists and watches that follow each other, and the pauses after a failure.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use futures::StreamExt;
+use kube::runtime::watcher::{self, Event};
+
+use super::{LeaseWatch, problem};
+use crate::backoff::Backoff;
+use crate::driver::clock::Clock;
+use crate::driver::health::Journal;
+use crate::driver::lease_api::LeaseApi;
+use crate::timings::Timings;
+
+impl LeaseWatch {
+    /// Watches until the process' elections end.
+    pub(in crate::driver) async fn run(
+        self: Arc<Self>,
+        api: LeaseApi,
+        selector: String,
+        timings: Timings,
+        clock: Arc<dyn Clock>,
+        journal: Arc<Journal>,
+    ) {
+        let mut backoff = Backoff::new(timings);
+        loop {
+            let config = watcher::Config::default().labels(&selector);
+            let mut stream = watcher::watcher(api.kube().clone(), config).boxed();
+            let mut listed = BTreeSet::new();
+            let history = self.rewinds();
+            // A list that is never answered shows nothing, and before the first one nothing else is expected of the watch.
+            let mut list_due = Some(clock.now().monotonic + timings.lease_duration());
+            loop {
+                let check = clock.sleep(timings.hurried_retry());
+                tokio::select! {
+                    event = stream.next() => match event {
+                        Some(Ok(event)) => {
+                            problem::is_over(&event, &api, &journal, clock.now().monotonic);
+                            match event {
+                                Event::Init => list_due = Some(clock.now().monotonic + timings.lease_duration()),
+                                Event::InitDone => list_due = None,
+                                Event::InitApply(_) | Event::Apply(_) | Event::Delete(_) => {}
+                            }
+                            if !self.take(history, event, &mut listed, clock.now().monotonic) {
+                                break;
+                            }
+                        }
+                        Some(Err(error)) => {
+                            tracing::debug!("watching the Leases: {error}");
+                            self.set_healthy(false);
+                            let now = clock.now().monotonic;
+                            problem::of(error, &api, &journal, now);
+                            clock.sleep(backoff.after_failure(now)).await;
+                            list_due = list_due.map(|_| clock.now().monotonic + timings.lease_duration());
+                            // A watch that is known to fail is not looked at for hanging as well: it would be begun anew for that,
+                            // beside the pauses.
+                            continue;
+                        }
+                        None => break,
+                    },
+                    () = check => {}
+                    () = self.restart.notified() => break,
+                }
+                let now = clock.now().monotonic;
+                if list_due.is_some_and(|due| due <= now) {
+                    tracing::warn!(
+                        "the list of the Leases was not answered within LeaseDuration; it is asked for anew"
+                    );
+                    self.set_healthy(false);
+                    break;
+                }
+                self.check_expected(now, timings.retry_period());
+            }
+        }
+    }
+}

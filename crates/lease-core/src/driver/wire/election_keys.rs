@@ -1,0 +1,113 @@
+//! The labels and annotations by which a Lease is known to be one of an election.
+
+use std::hash::Hasher;
+
+use fnv::FnvHasher;
+use k8s_openapi::api::coordination::v1::Lease;
+
+use super::{BadLease, observed};
+use crate::annotations::AnnotationChanges;
+use crate::identity::Identity;
+use crate::installation::Installation;
+use crate::metadata::{InvalidMetadata, MAX_LABEL_VALUE, check_annotation_key};
+use crate::name::LeaderElectionId;
+use crate::record::ObservedLease;
+
+/// What stands before the `/`, which election's Leases these are, and whose this process writes.
+#[derive(Clone, Debug)]
+pub(in crate::driver) struct ElectionKeys {
+    election_key: String,
+    election_value: String,
+    pub(super) successor_key: String,
+    installation_key: String,
+    installation: Option<Installation>,
+}
+
+impl ElectionKeys {
+    pub(in crate::driver) fn new(
+        domain: &str,
+        id: &LeaderElectionId,
+        installation: Option<Installation>,
+    ) -> Self {
+        Self {
+            election_key: format!("{domain}/election"),
+            election_value: label_value(id.as_str()),
+            successor_key: format!("{domain}/successor"),
+            installation_key: Installation::annotation(domain),
+            installation,
+        }
+    }
+
+    /// The selector of the one watch on all Leases of an operator.
+    pub(in crate::driver) fn selector(&self) -> String {
+        format!("{}={}", self.election_key, self.election_value)
+    }
+
+    /// Whether the watch selects this Lease.
+    pub(in crate::driver) fn are_on(&self, lease: &Lease) -> bool {
+        let labels = lease.metadata.labels.as_ref();
+        labels.and_then(|labels| labels.get(&self.election_key)) == Some(&self.election_value)
+    }
+
+    /// Whether these may be written on a Lease by whoever holds it.
+    pub(in crate::driver) fn check(&self, changes: &AnnotationChanges) -> Result<(), InvalidMetadata> {
+        for key in changes.keys() {
+            check_annotation_key(key)?;
+            self.check_reserved(key)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn check_reserved(&self, key: &str) -> Result<(), InvalidMetadata> {
+        let reserved = [&self.election_key, &self.successor_key, &self.installation_key];
+        if reserved.into_iter().any(|reserved| reserved == key) {
+            return Err(InvalidMetadata::Reserved { key: key.to_owned() });
+        }
+        Ok(())
+    }
+
+    pub(in crate::driver) fn observed(&self, lease: &Lease) -> Result<ObservedLease, BadLease> {
+        let mut observed = observed(lease)?;
+        let annotations = lease.metadata.annotations.as_ref();
+        let successor = annotations.and_then(|annotations| annotations.get(&self.successor_key));
+        observed.successor = successor.and_then(|successor| Identity::new(successor.clone()).ok());
+        Ok(observed)
+    }
+
+    /// Marks a Lease as one of this election's, written by this installation. One that has no name takes another's off:
+    /// a Lease must not say that it is held by who held it before.
+    pub(in crate::driver) fn put_on(&self, lease: &mut Lease) {
+        let labels = lease.metadata.labels.get_or_insert_default();
+        labels.insert(self.election_key.clone(), self.election_value.clone());
+        let annotations = lease.metadata.annotations.get_or_insert_default();
+        match &self.installation {
+            Some(own) => annotations.insert(self.installation_key.clone(), own.to_string()),
+            None => annotations.remove(&self.installation_key),
+        };
+    }
+}
+
+/// The ID itself where it fits into a label, so that people can select by it; else its beginning and a hash of it.
+fn label_value(id: &str) -> String {
+    if id.len() <= MAX_LABEL_VALUE {
+        return id.to_owned();
+    }
+    // It only has to tell apart the few operators of one namespace.
+    let mut hash = FnvHasher::default();
+    hash.write(id.as_bytes());
+    format!("{}-{:016x}", id[..40].trim_end_matches(['-', '.']), hash.finish())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_id_becomes_a_valid_label_value() {
+        let long = format!("{}.example.com", "a".repeat(200));
+        let value = label_value(&long);
+        assert!(value.len() <= MAX_LABEL_VALUE && value.starts_with("aaaa"), "{value}");
+        assert_ne!(value, label_value(&format!("{}.example.org", "a".repeat(200))));
+        assert_eq!(label_value("backup.example.com"), "backup.example.com");
+    }
+}
