@@ -8,5 +8,6 @@ pub(crate) mod progress;
 pub(crate) mod readiness;
 pub(crate) mod records;
 pub(crate) mod requests;
+pub(crate) mod retry_after;
 pub(crate) mod rights;
 pub(crate) mod sentence;

@@ -207,6 +207,13 @@ impl Backoff {
         let doubled = self.base.saturating_mul(2_u32.saturating_pow(failures.saturating_sub(1)));
         doubled.min(self.cap).mul_f64(0.5 + roll.clamp(0.0, 1.0) / 2.0)
     }
+
+    /// The same where the API server wants to be left alone for `asked` (its `Retry-After`): no sooner than that, and spread over half of it
+    /// again.
+    pub fn delay_as_asked(self, failures: u32, roll: f64, asked: Duration) -> Duration {
+        let asked = asked.min(self.cap).mul_f64(1.0 + roll.clamp(0.0, 1.0) / 2.0);
+        self.delay(failures, roll).max(asked)
+    }
 }
 
 #[cfg(test)]
@@ -229,5 +236,17 @@ mod tests {
         assert_eq!(backoff.delay(4, 0.0), Duration::from_secs(4));
         assert_eq!(backoff.delay(u32::MAX, 1.0), Duration::from_secs(60));
         assert_eq!(backoff.delay(0, 1.0), Duration::from_secs(1));
+    }
+
+    #[test]
+    fn what_the_api_server_asks_for_is_waited_for_up_to_the_cap() {
+        let backoff = Backoff { base: Duration::from_secs(1), cap: Duration::from_secs(60) };
+        let asked =
+            |failures, roll, seconds| backoff.delay_as_asked(failures, roll, Duration::from_secs(seconds));
+        assert_eq!(asked(1, 0.0, 7), Duration::from_secs(7));
+        assert_eq!(asked(1, 1.0, 8), Duration::from_secs(12));
+        assert_eq!(asked(1, 0.0, 0), Duration::from_millis(500));
+        assert_eq!(asked(6, 1.0, 7), Duration::from_secs(32), "the backoff is longer");
+        assert_eq!(asked(1, 0.0, 86_400), Duration::from_secs(60));
     }
 }

@@ -7,7 +7,6 @@ use kube::{Client, client::Body};
 use lease_core::{ClientPool, Clock, Connection, PoolError, Term};
 
 use crate::observability::{
-    progress::TermProgress,
     requests::{Observer, Target, observed},
     rights::Rights,
 };
@@ -44,9 +43,10 @@ impl Clients {
         observing(term.client(&self.pool), vec![self.rights.clone()])
     }
 
-    /// The same, for a shard.
-    pub(crate) fn of_shard(&self, term: &Term, progress: Arc<TermProgress>) -> Client {
-        observing(term.client(&self.pool), vec![self.rights.clone(), progress])
+    /// The same, for a shard, with observers of its own.
+    pub(crate) fn of_shard(&self, term: &Term, observers: [Arc<dyn Observer>; 2]) -> Client {
+        let observers = [self.rights.clone() as Arc<dyn Observer>].into_iter().chain(observers);
+        observing(term.client(&self.pool), observers.collect())
     }
 }
 

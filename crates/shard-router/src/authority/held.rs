@@ -9,7 +9,7 @@ use lease_core::{FencingToken, Term};
 use crate::{
     authority::clients::Clients,
     caches::{Caches, OwnedError, recorded},
-    observability::progress::TermProgress,
+    observability::{progress::TermProgress, requests::Observer, retry_after::RetryAfter},
     routing::bucket::{Bucket, ShardId},
 };
 
@@ -99,6 +99,8 @@ impl Held {
 pub(crate) struct HeldShard {
     pub(crate) shard: ShardId,
     pub(crate) term: Term,
+    /// What the API server has answered to either client.
+    pub(crate) retry_after: Arc<RetryAfter>,
     client: Client,
     housekeeping: Client,
     bucket_label: Arc<str>,
@@ -106,18 +108,20 @@ pub(crate) struct HeldShard {
 }
 
 impl HeldShard {
-    /// Creates the clients of one term. `progress` observes the answers to their requests.
+    /// Creates the clients of one term. `progress` and `retry_after` observe the answers to their requests.
     pub(crate) fn new(
         shard: ShardId,
         term: Term,
         (reconcilers, housekeeping): (&Clients, &Clients),
         bucket_label: Arc<str>,
         progress: &Arc<TermProgress>,
+        retry_after: Arc<RetryAfter>,
         caches: Arc<Caches>,
     ) -> Arc<Self> {
-        let client = recorded(reconcilers.of_shard(&term, progress.clone()), caches.clone());
-        let housekeeping = housekeeping.of_shard(&term, progress.clone());
-        Arc::new(Self { shard, term, client, housekeeping, bucket_label, caches })
+        let observers = || [progress.clone() as Arc<dyn Observer>, retry_after.clone()];
+        let client = recorded(reconcilers.of_shard(&term, observers()), caches.clone());
+        let housekeeping = housekeeping.of_shard(&term, observers());
+        Arc::new(Self { shard, term, retry_after, client, housekeeping, bucket_label, caches })
     }
 
     pub(crate) fn for_object(

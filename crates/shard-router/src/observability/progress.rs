@@ -196,7 +196,7 @@ impl Observer for TermProgress {
                 "(404) the API server does not serve them; is their custom resource definition installed?"
                     .into(),
             ),
-            Answer::Refused { code, message } => Some(format!("({code}) {message}")),
+            Answer::Refused { code, message, .. } => Some(format!("({code}) {message}")),
             Answer::Failed(error) => Some(error.clone()),
         };
         let now = self.progress.clock.now().monotonic;

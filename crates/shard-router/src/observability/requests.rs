@@ -2,7 +2,7 @@
 
 use std::{future::Future, sync::Arc, time::Duration};
 
-use http::{Method, Request, Response, StatusCode};
+use http::{HeaderMap, Method, Request, Response, StatusCode, header::RETRY_AFTER};
 use kube::client::Body;
 use serde::Deserialize;
 use tower::BoxError;
@@ -31,6 +31,8 @@ pub(crate) enum Answer {
         code: u16,
         /// The message of the API server.
         message: String,
+        /// How long it wants to be left alone.
+        retry_after: Option<Duration>,
     },
     /// No answer.
     Failed(String),
@@ -107,6 +109,7 @@ async fn described(response: Response<Body>) -> (Answer, Result<Response<Body>, 
         return (Answer::Accepted, Ok(response));
     }
     let (mut head, body) = response.into_parts();
+    let retry_after = retry_after(&head.headers);
     if !status.is_client_error() && !status.is_server_error() {
         // kube takes it for success and looks for an object in the `Status`. A webhook that denies with a code above 599 gets it passed
         // on by the API server.
@@ -116,14 +119,21 @@ async fn described(response: Response<Body>) -> (Answer, Result<Response<Body>, 
         Ok(body) => {
             let said =
                 serde_json::from_slice::<StatusMessage>(&body).map(|said| said.message).unwrap_or_default();
-            let told = Answer::Refused { code: status.as_u16(), message: shortened(said) };
+            let told = Answer::Refused { code: status.as_u16(), message: shortened(said), retry_after };
             (told, Ok(Response::from_parts(head, Body::from(body))))
         }
         Err(error) => {
-            let told = Answer::Refused { code: status.as_u16(), message: shortened(error.to_string()) };
+            let told =
+                Answer::Refused { code: status.as_u16(), message: shortened(error.to_string()), retry_after };
             (told, Err(error.into()))
         }
     }
+}
+
+/// In seconds, as the API server writes it, also where there is no `Status`: API Priority and Fairness refuses in plain text.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
+    Some(Duration::from_secs(seconds))
 }
 
 /// What is read of a `Status`.
@@ -196,7 +206,10 @@ mod tests {
         let answer = std::future::ready(Ok(refusal));
         let passed_on = observed(Target::of(&request), &observers(&observer), answer).await.unwrap();
         assert_eq!(passed_on.into_body().collect_bytes().await.unwrap(), body);
-        assert_eq!(*observer.0.lock(), [Answer::Refused { code: 403, message: "no".into() }]);
+        assert_eq!(
+            *observer.0.lock(),
+            [Answer::Refused { code: 403, message: "no".into(), retry_after: None }]
+        );
     }
 
     #[tokio::test]
@@ -210,7 +223,29 @@ mod tests {
             let answer = std::future::ready(Ok(refusal));
             let passed_on = observed(Target::of(&request), &observers(&observer), answer).await.unwrap();
             assert!(passed_on.status().is_server_error(), "{code}");
-            assert_eq!(*observer.0.lock(), [Answer::Refused { code, message: "no".into() }]);
+            assert_eq!(
+                *observer.0.lock(),
+                [Answer::Refused { code, message: "no".into(), retry_after: None }]
+            );
+        }
+    }
+
+    /// As API Priority and Fairness refuses.
+    #[tokio::test]
+    async fn how_long_the_api_server_wants_to_be_left_alone_is_told_without_a_status() {
+        for (header, retry_after) in
+            [("7", Some(Duration::from_secs(7))), ("Wed, 21 Oct 2026 07:28:00 GMT", None)]
+        {
+            let refusal = Response::builder().status(429).header(RETRY_AFTER, header);
+            let refusal = refusal.body(Body::from(b"Too many requests".to_vec())).unwrap();
+            let request = Request::get("/api/v1/services").body(()).unwrap();
+            let observer = Arc::new(RecordingObserver::default());
+            let answer = std::future::ready(Ok(refusal));
+            observed(Target::of(&request), &observers(&observer), answer).await.unwrap();
+            assert_eq!(
+                *observer.0.lock(),
+                [Answer::Refused { code: 429, message: String::new(), retry_after }]
+            );
         }
     }
 

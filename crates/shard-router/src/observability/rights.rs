@@ -54,7 +54,7 @@ impl Observer for Rights {
             return;
         }
         match answer {
-            Answer::Refused { code: 403, message } if is_denial(message) => {
+            Answer::Refused { code: 403, message, .. } if is_denial(message) => {
                 let namespace = target.namespace.as_deref();
                 let sentence = missing_right(target.verb, &target.resource, namespace, message);
                 let refused = self.clock.now().monotonic;
@@ -93,7 +93,7 @@ mod tests {
     fn denial() -> Answer {
         let message = "events.events.k8s.io is forbidden: User \"system:serviceaccount:a:op\" cannot create resource \
                        \"events\" in API group \"events.k8s.io\" in the namespace \"b\"";
-        Answer::Refused { code: 403, message: message.into() }
+        Answer::Refused { code: 403, message: message.into(), retry_after: None }
     }
 
     fn rights() -> (Arc<ByHand>, Rights) {
@@ -115,7 +115,10 @@ mod tests {
         assert!(sentence.contains("in all namespaces; grant it with a ClusterRole"), "{sentence}");
         assert!(sentence.ends_with("(and 1 more rights are missing)"), "{sentence}");
         rights.answered(&target(None), &Answer::Accepted);
-        rights.answered(&target(Some("b")), &Answer::Refused { code: 409, message: String::new() });
+        rights.answered(
+            &target(Some("b")),
+            &Answer::Refused { code: 409, message: String::new(), retry_after: None },
+        );
         assert_eq!(rights.sentence(), None);
     }
 
@@ -125,7 +128,10 @@ mod tests {
         for message in
             ["pods \"x\" is forbidden: exceeded quota: q", "admission webhook \"w\" denied the request"]
         {
-            rights.answered(&target(None), &Answer::Refused { code: 403, message: message.into() });
+            rights.answered(
+                &target(None),
+                &Answer::Refused { code: 403, message: message.into(), retry_after: None },
+            );
             assert_eq!(rights.sentence(), None, "{message}");
         }
     }

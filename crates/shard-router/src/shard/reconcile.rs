@@ -111,7 +111,8 @@ impl<K: Sharded, R: Reconciler<K>> ActiveShard<K, R> {
             let cached = self.store.get(&ObjectRef::from_obj(object));
             cached.is_some_and(|cached| cached.meta().uid.as_deref() == Some(uid))
         });
-        let delay = self.setup.options.backoff.delay(failures, self.setup.rng.roll());
+        let asked = self.held.retry_after.remaining();
+        let delay = self.setup.options.backoff.delay_as_asked(failures, self.setup.rng.roll(), asked);
         tracing::warn!(%cr, shard = %self.held.shard, failures, %failure, "a reconcile failed");
         self.setup.reconciler.after_failure(object, failure, failures, delay)
     }

@@ -28,7 +28,7 @@ use super::{
 use crate::{
     authority::held::HeldShard,
     caches::{Caches, FirstLists, Watching},
-    observability::records::HoldFacts,
+    observability::{records::HoldFacts, retry_after::RetryAfter},
     reconciler::Reconciler,
     routing::{bucket::ShardId, layout::selector},
     setup::Setup,
@@ -84,7 +84,9 @@ async fn work<K: Sharded, R: Reconciler<K>>(
     let label: Arc<str> = setup.stamp.bucket_label.as_str().into();
     let caches = Caches::new(setup.scope.clone(), &setup.owned);
     let clients = (&setup.clients, &setup.stamper_clients);
-    let gated = HeldShard::new(shard, term.clone(), clients, label, &warm_up.progress, caches.clone());
+    let retry_after = RetryAfter::new(setup.clock.clone(), setup.options.backoff.cap);
+    let gated =
+        HeldShard::new(shard, term.clone(), clients, label, &warm_up.progress, retry_after, caches.clone());
     let tracker = Arc::new(Tracker::default());
     let failures = Arc::new(Failures::default());
     let (repairs, repair_queue) = mpsc::unbounded_channel();

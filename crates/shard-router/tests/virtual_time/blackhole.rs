@@ -9,12 +9,13 @@ use std::{
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     task::{Context, Poll},
+    time::Duration,
 };
 
 use bytes::Bytes;
 use embedded_apiserver::{AnswerBody, EmbeddedService};
 use futures::{FutureExt, future::BoxFuture};
-use http::{Method, Request, Response, StatusCode};
+use http::{Method, Request, Response, StatusCode, header::RETRY_AFTER};
 use http_body::Frame;
 use http_body_util::Full;
 use kube::client::Body;
@@ -39,6 +40,7 @@ pub(crate) struct Blackhole {
     refuses_coordinator_reads: Arc<AtomicBool>,
     swallows_shard_writes: Arc<AtomicBool>,
     shard_conflicts: Arc<AtomicUsize>,
+    too_many: Arc<Mutex<Option<Duration>>>,
 }
 
 impl Blackhole {
@@ -57,6 +59,7 @@ impl Blackhole {
             refuses_coordinator_reads: Arc::default(),
             swallows_shard_writes: Arc::default(),
             shard_conflicts: Arc::default(),
+            too_many: Arc::default(),
         }
     }
 
@@ -151,6 +154,12 @@ impl Blackhole {
         *self.loses.lock().expect("no panic") = plural;
     }
 
+    /// Refuses all requests for ConfigMaps from now on as API Priority and Fairness does, in plain text, asking for this pause.
+    #[allow(dead_code, reason = "not every test program that shares this file needs it")]
+    pub(crate) fn refuse_as_too_many(&self, retry_after: Option<Duration>) {
+        *self.too_many.lock().expect("no panic") = retry_after;
+    }
+
     /// For which type (by its plural) every request is refused from now on, for want of a right.
     #[allow(dead_code, reason = "not every test program that shares this file needs it")]
     pub(crate) fn forbid(&self, plural: Option<&'static str>) {
@@ -195,6 +204,15 @@ impl Service<Request<Body>> for Blackhole {
             body["message"] = message.into();
             let answer = self.whole(answer(StatusCode::FORBIDDEN, &body));
             return std::future::ready(Ok(answer)).boxed();
+        }
+        if let Some(pause) = *self.too_many.lock().expect("no panic")
+            && request.uri().path().contains("/configmaps")
+        {
+            let body = Full::new(Bytes::from("Too many requests, please try again later.\n"));
+            let mut refusal = Response::new(AnswerBody::new(body));
+            *refusal.status_mut() = StatusCode::TOO_MANY_REQUESTS;
+            refusal.headers_mut().insert(RETRY_AFTER, pause.as_secs().into());
+            return std::future::ready(Ok(self.whole(refusal))).boxed();
         }
         if self.swallowed_lists.lock().expect("no panic").swallows(&request) {
             return std::future::pending().boxed();

@@ -15,7 +15,7 @@ fn target(verb: &'static str, resource: &str, namespace: Option<&str>) -> Target
 }
 
 fn refused(code: u16) -> Answer {
-    Answer::Refused { code, message: "no".into() }
+    Answer::Refused { code, message: "no".into(), retry_after: None }
 }
 
 #[test]
@@ -43,7 +43,10 @@ fn a_kind_that_is_not_served_any_more_is_told_with_what_to_do() {
     let (time, progress) = progress(1);
     let (held, _end) = progress.track(ShardId(0));
     held.listed();
-    held.answered(&target("watch", RESOURCE, None), &Answer::Refused { code: 404, message: String::new() });
+    held.answered(
+        &target("watch", RESOURCE, None),
+        &Answer::Refused { code: 404, message: String::new(), retry_after: None },
+    );
     time.advance(THRESHOLD + Duration::from_secs(1));
     let sentence = progress.sentence(THRESHOLD).unwrap();
     assert!(sentence.ends_with("is their custom resource definition installed?"), "{sentence}");
