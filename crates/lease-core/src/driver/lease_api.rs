@@ -9,17 +9,17 @@ use kube::api::{Api, DeleteParams, ListParams, PostParams, Preconditions};
 use super::clock::Clock;
 use super::health::Journal;
 use super::request_error::{RequestError, meaning};
-use super::wire::ElectionKeys;
+use super::wire::{ElectionKeys, LeanLease};
 use crate::name::LeaseName;
 use crate::revision::Revision;
 
 pub(super) const LEASES: &str = "leases.coordination.k8s.io";
 
-/// An API for the Leases of one namespace. Reads are consistent. A request takes at most
+/// An API for the Leases of one namespace, which are read without `managedFields`. Reads are consistent. A request takes at most
 /// [`Timings::request_timeout`](crate::Timings::request_timeout).
 #[derive(Clone, Debug)]
 pub struct LeaseApi {
-    api: Api<Lease>,
+    api: Api<LeanLease>,
     namespace: String,
     timeout: Duration,
     election_keys: ElectionKeys,
@@ -47,7 +47,7 @@ impl LeaseApi {
     /// If the API server refused the request, or did not answer in time.
     pub async fn get(&self, name: &LeaseName) -> Result<Option<Lease>, RequestError> {
         match self.bounded("get", self.api.get(name.as_str())).await {
-            Ok(lease) => Ok(Some(lease)),
+            Ok(LeanLease(lease)) => Ok(Some(lease)),
             Err(RequestError::NotFound) => Ok(None),
             Err(error) => Err(error),
         }
@@ -60,7 +60,8 @@ impl LeaseApi {
     /// If the API server refused the request, or did not answer in time.
     pub async fn list(&self) -> Result<Vec<Lease>, RequestError> {
         let params = ListParams::default().labels(&self.election_keys.selector());
-        Ok(self.bounded("list", self.api.list(&params)).await?.items)
+        let leases = self.bounded("list", self.api.list(&params)).await?;
+        Ok(leases.into_iter().map(|LeanLease(lease)| lease).collect())
     }
 
     /// Creates a Lease with the labels and annotations of this operator.
@@ -71,7 +72,10 @@ impl LeaseApi {
     /// unknown whether the Lease was created.
     pub async fn create(&self, mut lease: Lease) -> Result<Lease, RequestError> {
         self.election_keys.put_on(&mut lease);
-        self.bounded("create", self.api.create(&PostParams::default(), &lease)).await
+        let lease = LeanLease(lease);
+        self.bounded("create", self.api.create(&PostParams::default(), &lease))
+            .await
+            .map(|LeanLease(lease)| lease)
     }
 
     /// Replaces a Lease if it still has the uid and resourceVersion in `lease.metadata`.
@@ -81,8 +85,11 @@ impl LeaseApi {
     /// [`RequestError::Conflict`] if it has changed, [`RequestError::NotFound`] if it does not exist. Otherwise the API server refused the request, or did not
     /// answer in time; then it is unknown whether the Lease was replaced.
     pub async fn update(&self, lease: &Lease) -> Result<Lease, RequestError> {
-        let name = lease.metadata.name.as_deref().unwrap_or_default();
-        self.bounded("update", self.api.replace(name, &PostParams::default(), lease)).await
+        let lease = LeanLease(lease.clone());
+        let name = lease.0.metadata.name.as_deref().unwrap_or_default();
+        let params = PostParams::default();
+        let updated = self.bounded("update", self.api.replace(name, &params, &lease)).await;
+        updated.map(|LeanLease(lease)| lease)
     }
 
     /// Deletes a Lease if it is still in this state.
@@ -105,7 +112,7 @@ impl LeaseApi {
         &self.namespace
     }
 
-    pub(super) fn kube(&self) -> &Api<Lease> {
+    pub(super) fn kube(&self) -> &Api<LeanLease> {
         &self.api
     }
 

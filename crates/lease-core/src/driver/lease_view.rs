@@ -79,15 +79,33 @@ impl LeaseView {
 /// Whether the later state differs from the former one by nothing but the time of renewal, and what the API server notes of each write.
 pub(super) fn is_renewal(former: &Lease, later: &Lease) -> bool {
     let (one, other) = (&former.metadata, &later.metadata);
-    let but_for_its_time =
-        |lease: &Lease| lease.spec.clone().map(|spec| LeaseSpec { renew_time: None, ..spec });
     one.uid == other.uid
         && one.labels == other.labels
         && one.annotations == other.annotations
         && one.owner_references == other.owner_references
         && one.finalizers == other.finalizers
         && one.deletion_timestamp == other.deletion_timestamp
-        && but_for_its_time(former) == but_for_its_time(later)
+        && same_but_for_its_time(former.spec.as_ref(), later.spec.as_ref())
+}
+
+fn same_but_for_its_time(former: Option<&LeaseSpec>, later: Option<&LeaseSpec>) -> bool {
+    let (Some(former), Some(later)) = (former, later) else { return former.is_none() && later.is_none() };
+    // Field by field, so that one that is new to Kubernetes is not forgotten.
+    let LeaseSpec {
+        acquire_time,
+        holder_identity,
+        lease_duration_seconds,
+        lease_transitions,
+        preferred_holder,
+        renew_time: _,
+        strategy,
+    } = former;
+    *acquire_time == later.acquire_time
+        && *holder_identity == later.holder_identity
+        && *lease_duration_seconds == later.lease_duration_seconds
+        && *lease_transitions == later.lease_transitions
+        && *preferred_holder == later.preferred_holder
+        && *strategy == later.strategy
 }
 
 #[cfg(test)]

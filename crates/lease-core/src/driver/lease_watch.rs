@@ -13,6 +13,7 @@ use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::{Notify, mpsc, watch};
 
 use super::lease_view::{LeaseView, Shown, ShownLease, is_renewal};
+use super::wire::LeanLease;
 use crate::name::LeaseName;
 use crate::revision::Uid;
 use crate::time::Monotonic;
@@ -149,7 +150,7 @@ impl LeaseWatch {
     fn take(
         &self,
         history: u64,
-        event: Event<Lease>,
+        event: Event<LeanLease>,
         listed: &mut BTreeSet<LeaseName>,
         now: Monotonic,
     ) -> bool {
@@ -158,7 +159,7 @@ impl LeaseWatch {
         }
         match event {
             Event::Init => listed.clear(),
-            Event::InitApply(lease) => {
+            Event::InitApply(LeanLease(lease)) => {
                 listed.insert(name(&lease));
                 self.show(lease, now);
             }
@@ -176,12 +177,12 @@ impl LeaseWatch {
                 self.expect_no_more(|name| !listed.contains(name));
                 self.changes.send_modify(|changes| *changes += 1);
             }
-            Event::Apply(lease) => {
+            Event::Apply(LeanLease(lease)) => {
                 if !self.show(lease, now) {
                     self.changes.send_modify(|changes| *changes += 1);
                 }
             }
-            Event::Delete(lease) => {
+            Event::Delete(LeanLease(lease)) => {
                 self.hide(&lease);
                 self.changes.send_modify(|changes| *changes += 1);
             }

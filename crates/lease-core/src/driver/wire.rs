@@ -1,6 +1,7 @@
 //! Lease objects, as kube knows them, and records, as the state machine knows them.
 
 mod election_keys;
+mod lean_lease;
 mod lease_to_write;
 
 use std::time::Duration;
@@ -15,6 +16,7 @@ use crate::record::{LeaseRecord, ObservedLease};
 use crate::revision::{OpaqueVersion, Revision, Uid};
 
 pub(super) use election_keys::ElectionKeys;
+pub(super) use lean_lease::LeanLease;
 pub(super) use lease_to_write::{LeaseMetadata, lease_to_write};
 
 /// What the API server sent is no Lease that one could work with.

@@ -1,11 +1,11 @@
 //! Refusals of the watch, which [`Health`](crate::Health) reports.
 
-use k8s_openapi::api::coordination::v1::Lease;
 use kube::runtime::watcher::{Error, Event};
 
 use super::super::health::Journal;
 use super::super::lease_api::{LEASES, LeaseApi};
 use super::super::request_error::{RequestError, meaning};
+use super::super::wire::LeanLease;
 use crate::time::Monotonic;
 
 /// Records an error.
@@ -24,7 +24,7 @@ pub(super) fn of(error: Error, api: &LeaseApi, journal: &Journal, now: Monotonic
 }
 
 /// Records that a request is permitted, as the event proves.
-pub(super) fn is_over(event: &Event<Lease>, api: &LeaseApi, journal: &Journal, now: Monotonic) {
+pub(super) fn is_over(event: &Event<LeanLease>, api: &LeaseApi, journal: &Journal, now: Monotonic) {
     match event {
         Event::Init => {}
         Event::InitApply(_) | Event::InitDone => journal.note("list", LEASES, api.namespace(), &Ok(()), now),

@@ -41,5 +41,5 @@ async fn patch_whatever_is_there(
     lease.metadata.managed_fields = None;
     let params = PatchParams::default();
     let patch = Patch::Merge(&lease);
-    api.bounded("patch", api.kube().patch(name.as_str(), &params, &patch)).await
+    api.bounded("patch", api.kube().patch(name.as_str(), &params, &patch)).await.map(|lease| lease.0)
 }
