@@ -1,6 +1,7 @@
 //! What runs while something is measured: an API server, one operator, and a stand-in for the controllers and kubelets of a cluster.
 
 mod install;
+mod kill;
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -114,11 +115,11 @@ impl Harness {
     }
 
     /// Waits until the shards are spread over the replicas and nothing is left to do.
-    async fn balance(&mut self) -> Result<()> {
+    pub(crate) async fn balance(&mut self) -> Result<()> {
         if self.subject.kind == Kind::Ours {
-            let (client, replicas) = (self.client.clone(), self.subject.replicas);
+            let client = self.client.clone();
             let deadline = Instant::now() + self.limits.within;
-            while !leases::are_balanced(&client, OPERATORS, replicas).await? {
+            while !leases::are_balanced(&client, OPERATORS, self.replicas.len()).await? {
                 self.still_running(deadline, || "the shards to be spread over the replicas".into())?;
                 tokio::time::sleep(BETWEEN).await;
             }

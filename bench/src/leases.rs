@@ -5,15 +5,15 @@ use fleet::{ShardLease, held_by_pod, shard_leases};
 use kube::Client;
 
 /// Whether every shard has a holder, each replica holds some, and none more than one more than another.
-pub(crate) async fn are_balanced(client: &Client, namespace: &str, replicas: u32) -> Result<bool> {
+pub(crate) async fn are_balanced(client: &Client, namespace: &str, replicas: usize) -> Result<bool> {
     Ok(balanced(&shard_leases(client, namespace).await?, replicas))
 }
 
-fn balanced(leases: &[ShardLease], replicas: u32) -> bool {
+fn balanced(leases: &[ShardLease], replicas: usize) -> bool {
     let held = held_by_pod(leases);
     let (least, most) = (held.values().min(), held.values().max());
     leases.iter().all(|lease| lease.holder.is_some())
-        && held.len() == replicas as usize
+        && held.len() == replicas
         && least.zip(most).is_some_and(|(least, most)| most - least <= 1)
 }
 

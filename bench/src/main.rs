@@ -14,6 +14,8 @@ mod progress;
 mod report;
 mod requests;
 mod resources;
+mod scale;
+mod scale_out;
 mod spent;
 mod subject;
 mod throughput;
@@ -38,9 +40,10 @@ async fn main() -> Result<()> {
     }
     let (common, subjects) = match &options.verb {
         Verb::Requests(work) | Verb::Throughput { work, .. } => (&work.common, work.subjects.clone()),
-        Verb::Idle { replicas, shards, common, .. } => {
-            (common, vec![Subject { kind: Kind::Ours, replicas: *replicas, shards: Some(*shards) }])
+        Verb::Idle { fleet, common, .. } | Verb::Scale { fleet, common, .. } => {
+            (common, vec![fleet.subject()])
         }
+        Verb::ScaleOut { common, .. } => (common, Vec::new()),
     };
     let settings = Settings::new(&options.commit, &subjects);
     let report = match &options.verb {
@@ -51,6 +54,14 @@ async fn main() -> Result<()> {
         Verb::Idle { seconds, .. } => {
             let runs = idle(&options, &subjects, Duration::from_secs(*seconds), common.limits()).await?;
             Report::Idle { settings, runs }
+        }
+        Verb::Scale { resources, .. } => {
+            let runs = scale(&options, &subjects, *resources, common.limits()).await?;
+            Report::Scale { settings, runs }
+        }
+        Verb::ScaleOut { sizes, .. } => {
+            let runs = scale_out::measure(sizes, options.curve.as_deref())?;
+            Report::ScaleOut { settings, runs }
         }
     };
     report.publish(common)
@@ -106,6 +117,21 @@ async fn idle(
     for subject in subjects {
         eprintln!("{subject}: idle for {duration:?} …");
         let run = idle::measure(*subject, &program(options, *subject)?, duration, limits).await;
+        runs.push(run.with_context(|| format!("{subject} could not be measured"))?);
+    }
+    Ok(runs)
+}
+
+async fn scale(
+    options: &Options,
+    subjects: &[Subject],
+    resources: u32,
+    limits: Limits,
+) -> Result<Vec<scale::Scale>> {
+    let mut runs = Vec::new();
+    for subject in subjects {
+        eprintln!("{subject}: {resources} resources …");
+        let run = scale::measure(*subject, &program(options, *subject)?, resources, limits).await;
         runs.push(run.with_context(|| format!("{subject} could not be measured"))?);
     }
     Ok(runs)

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 
 use crate::harness::Limits;
-use crate::subject::Subject;
+use crate::subject::{Kind, Subject};
 
 /// Measures on a kube-apiserver of its own what the operator costs, beside operators on controller-runtime.
 #[derive(Parser)]
@@ -20,6 +20,9 @@ pub(crate) struct Options {
     /// The program of the operators on controller-runtime
     #[arg(long, global = true, hide = true)]
     pub(crate) peer: Option<PathBuf>,
+    /// The program that goes through a curve in virtual time
+    #[arg(long, global = true, hide = true)]
+    pub(crate) curve: Option<PathBuf>,
     /// Which commit the operator was built from
     #[arg(long, global = true, hide = true, default_value = "unknown")]
     pub(crate) commit: String,
@@ -42,18 +45,62 @@ pub(crate) enum Verb {
     },
     /// Measure what many replicas with many shards take while there is nothing to do
     Idle {
-        /// How many replicas
-        #[arg(long, default_value_t = 8, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
-        replicas: u32,
-        /// How many shards
-        #[arg(long, default_value_t = 64, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
-        shards: u16,
+        #[command(flatten)]
+        fleet: Fleet,
         /// For how long
         #[arg(long, default_value_t = 60, value_name = "SECONDS")]
         seconds: u64,
         #[command(flatten)]
         common: Common,
     },
+    /// Make many resources, kill one of many replicas, and see that its shards are held again within the bound
+    Scale {
+        /// How many resources
+        #[arg(long, default_value_t = 10_000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+        resources: u32,
+        #[command(flatten)]
+        fleet: Fleet,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// In virtual time: how much faster more replicas get through reconciles that wait for something slow
+    ScaleOut {
+        #[command(flatten)]
+        sizes: Sizes,
+        #[command(flatten)]
+        common: Common,
+    },
+}
+
+/// How many replicas share how many shards.
+#[derive(Args)]
+pub(crate) struct Fleet {
+    /// How many replicas
+    #[arg(long, default_value_t = 8, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
+    pub(crate) replicas: u32,
+    /// How many shards
+    #[arg(long, default_value_t = 64, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(crate) shards: u16,
+}
+
+impl Fleet {
+    pub(crate) fn subject(&self) -> Subject {
+        Subject { kind: Kind::Ours, replicas: self.replicas, shards: Some(self.shards) }
+    }
+}
+
+/// Each is combined with each.
+#[derive(Args)]
+pub(crate) struct Sizes {
+    /// How many resources
+    #[arg(long, value_delimiter = ',', default_value = "1000,10000,100000", value_name = "N")]
+    pub(crate) resources: Vec<u32>,
+    /// How many replicas; the first is what the others are compared with
+    #[arg(long, value_delimiter = ',', default_value = "1,2,5,10,20", value_name = "N")]
+    pub(crate) replicas: Vec<u32>,
+    /// How many shards
+    #[arg(long, value_delimiter = ',', default_value = "64,256", value_name = "N")]
+    pub(crate) shards: Vec<u16>,
 }
 
 /// What is made, and of whom it is measured.

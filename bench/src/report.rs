@@ -3,6 +3,8 @@
 mod document;
 mod idle;
 mod requests;
+mod scale;
+mod scale_out;
 mod settings;
 mod table;
 mod throughput;
@@ -15,17 +17,21 @@ use serde::Serialize;
 use crate::idle::Idle;
 use crate::options::Common;
 use crate::requests::Requests;
+use crate::scale::Scale;
+use crate::scale_out::Run;
 use crate::throughput::Throughput;
 
 pub(crate) use settings::Settings;
 
 /// All that one call has measured.
 #[derive(Serialize)]
-#[serde(tag = "verb", rename_all = "lowercase")]
+#[serde(tag = "verb", rename_all = "kebab-case")]
 pub(crate) enum Report {
     Requests { settings: Settings, runs: Vec<Requests> },
     Throughput { settings: Settings, runs: Vec<Throughput> },
     Idle { settings: Settings, runs: Vec<Idle> },
+    Scale { settings: Settings, runs: Vec<Scale> },
+    ScaleOut { settings: Settings, runs: Vec<Run> },
 }
 
 impl Report {
@@ -34,6 +40,8 @@ impl Report {
             Self::Requests { .. } => "requests",
             Self::Throughput { .. } => "throughput",
             Self::Idle { .. } => "idle",
+            Self::Scale { .. } => "scale",
+            Self::ScaleOut { .. } => "scale-out",
         }
     }
 
@@ -42,6 +50,10 @@ impl Report {
             Self::Requests { settings, runs } => (settings, requests::table(runs)),
             Self::Throughput { settings, runs } => (settings, throughput::table(runs)),
             Self::Idle { settings, runs } => (settings, idle::table(runs)),
+            Self::Scale { settings, runs } => (settings, scale::table(runs)),
+            Self::ScaleOut { settings, runs } => {
+                return format!("{}\n{}", settings.commit_line(), scale_out::table(runs));
+            }
         };
         format!("{}\n{table}\n{}", settings.headline(), settings.programs())
     }

@@ -43,6 +43,12 @@ impl Settings {
         )
     }
 
+    /// The same for what does not depend on the machine.
+    pub(super) fn commit_line(&self) -> String {
+        let Self { commit, date, .. } = self;
+        format!("Measured on {date} at commit {commit}, in virtual time.\n")
+    }
+
     /// A list below it.
     pub(super) fn programs(&self) -> String {
         let mut list = String::new();

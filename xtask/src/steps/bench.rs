@@ -33,6 +33,10 @@ pub(crate) fn run(args: &[OsString]) -> Result<()> {
     if ["--help", "-h", "help"].into_iter().any(asks) {
         return Ok(());
     }
+    if asks("scale-out") {
+        let (curve, commit) = (build_curve()?, commit()?);
+        return run(&["--curve".as_ref(), curve.as_ref(), "--commit".as_ref(), commit.as_ref()]);
+    }
     let (operator, peer, commit) = (build_operator()?, build_peer()?, commit()?);
     run(&[
         "--operator".as_ref(),
@@ -49,6 +53,28 @@ fn build_operator() -> Result<PathBuf> {
     let build = ["build", "--release", "--package", "memcached-operator", "--bin", "memcached-operator"];
     Cargo::new(build).run().context("the operator could not be built")?;
     Ok(target_dir()?.join("release/memcached-operator"))
+}
+
+/// What goes through reconciles in virtual time, optimised.
+fn build_curve() -> Result<PathBuf> {
+    let build = [
+        "bench",
+        "--no-run",
+        "--package",
+        "shard-router",
+        "--bench",
+        "scale_out",
+        "--message-format",
+        "json",
+    ];
+    let messages = Cargo::new(build).output().context("the curve could not be built")?;
+    // Its name has a hash in it.
+    let mut executables = messages.lines().filter_map(|line| {
+        let message: serde_json::Value = serde_json::from_str(line).ok()?;
+        (message["target"]["name"] == "scale_out")
+            .then(|| message["executable"].as_str().map(PathBuf::from))?
+    });
+    executables.next_back().context("cargo did not say where the curve is")
 }
 
 fn build_peer() -> Result<PathBuf> {
