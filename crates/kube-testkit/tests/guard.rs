@@ -95,6 +95,22 @@ async fn a_stopped_program_can_still_be_killed() {
     assert_eq!(child.kill(), Exit::Signal(9));
 }
 
+/// `kill` returns earlier: of 300 tries, some find a thread that runs.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_program_that_was_told_to_stop_has_stopped() {
+    let child = GuardedCommand::new("sh").args(["-c", "while :; do :; done"]).spawn().expect("spawn");
+    let state = || {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", child.pid())).expect("it is there");
+        stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next())
+    };
+    for nth in 0..300 {
+        child.signal(Signal::Stop).expect("it runs");
+        assert_eq!(state(), Some('T'), "try {nth}");
+        child.signal(Signal::Continue).expect("it is there");
+    }
+}
+
 #[test]
 fn a_program_that_is_not_there_is_named() {
     let error = GuardedCommand::new("/nowhere/etcd").spawn().expect_err("there is none");

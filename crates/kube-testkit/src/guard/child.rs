@@ -4,6 +4,7 @@ use std::fmt;
 use std::io::{self, BufRead, BufReader};
 use std::process::{Child, ChildStdin, ChildStdout};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, kill_process};
 use tokio::sync::watch;
@@ -59,7 +60,16 @@ pub enum SignalError {
         /// The system's answer.
         source: io::Error,
     },
+    /// SIGSTOP was sent, and some thread of the program still ran after a while.
+    #[error("process {pid} was sent SIGSTOP and has not stopped within {} s", STOPS_WITHIN.as_secs())]
+    NotStopped {
+        /// Whom.
+        pid: u32,
+    },
 }
+
+/// The time in which a program stops, even on a machine with much to do.
+const STOPS_WITHIN: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
@@ -94,7 +104,8 @@ impl GuardedChild {
         self.pid.as_raw_nonzero().get().unsigned_abs()
     }
 
-    /// Sends a signal to the program.
+    /// Sends a signal to the program. After [`Signal::Stop`], blocks until all of its threads have stopped, usually less than a millisecond: `kill` returns
+    /// before that, and a thread that still runs may answer a request or write a file. (Only on Linux, where `/proc` shows it.)
     ///
     /// # Errors
     ///
@@ -108,7 +119,19 @@ impl GuardedChild {
             signal,
             pid,
             source: errno.into(),
-        })
+        })?;
+        if signal == Signal::Stop { self.wait_until_stopped() } else { Ok(()) }
+    }
+
+    fn wait_until_stopped(&self) -> Result<(), SignalError> {
+        let (pid, since) = (self.pid(), Instant::now());
+        while any_thread_runs(pid) {
+            if since.elapsed() > STOPS_WITHIN {
+                return Err(SignalError::NotStopped { pid });
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        Ok(())
     }
 
     /// How the program ended, or nothing while it runs.
@@ -169,6 +192,17 @@ fn follow(mut guardian: Child, lines: BufReader<ChildStdout>, report: &watch::Se
     }
     report.send_replace(State::Ended(exit));
     let _ = guardian.wait();
+}
+
+/// Whether a thread of this process neither has stopped nor ended. `false` where there is no `/proc`, or no such process.
+fn any_thread_runs(pid: u32) -> bool {
+    let Ok(threads) = std::fs::read_dir(format!("/proc/{pid}/task")) else { return false };
+    threads.flatten().any(|thread| {
+        // `pid (name) state …`; the name may contain anything. A thread that is gone has no such file.
+        let stat = std::fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+        let state = stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next());
+        state.is_some_and(|state| !matches!(state, 'T' | 't' | 'Z' | 'X'))
+    })
 }
 
 fn number_after(prefix: &str, line: &str) -> Option<i32> {
