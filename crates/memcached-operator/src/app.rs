@@ -18,7 +18,7 @@ use crate::{signals, telemetry};
 #[derive(Debug, thiserror::Error)]
 pub enum AppError {
     /// Neither a kubeconfig nor a service account.
-    #[error("no API server is known ({0}); set KUBECONFIG, or run in a Pod with a service account")]
+    #[error("no API server is configured ({0}); set KUBECONFIG, or run in a Pod with a service account")]
     Config(#[from] kube::config::InferConfigError),
     /// The listeners.
     #[error(transparent)]
@@ -43,7 +43,7 @@ pub fn run(args: &RunArgs) -> ExitCode {
     };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return failed(&format!("no threads to run on: {error}")),
+        Err(error) => return failed(&format!("the runtime threads could not be started: {error}")),
     };
     match runtime.block_on(replica(args, settings)) {
         Ok(()) => ExitCode::SUCCESS,

@@ -21,7 +21,7 @@ pub const PRODUCT: &str = concat!("memcached-operator/", env!("CARGO_PKG_VERSION
 #[command(
     name = "memcached-operator",
     version,
-    about = "Runs Memcached fleets on Kubernetes; several replicas share the work",
+    about = "An operator for Memcached; several replicas share the work",
     args_conflicts_with_subcommands = true
 )]
 struct Cli {
@@ -37,8 +37,8 @@ enum Command {
     Run(Box<RunArgs>),
     /// Print the custom resource definition as YAML
     Crd,
-    /// Print how many milliseconds a shutdown takes at most with these settings: a Pod's terminationGracePeriodSeconds has to
-    /// be longer
+    /// Print the maximum duration of a shutdown with these settings, in milliseconds. The Pod's terminationGracePeriodSeconds
+    /// must be longer
     ShutdownLimit(Box<RunArgs>),
 }
 

@@ -1,7 +1,7 @@
 //! The work of the coordinator: it commits the layout, creates the shard Leases, publishes the plan, deletes the Leases of dead members,
 //! stamps, and runs the user's singleton tasks.
 //!
-//! Nothing here gives anyone the right to reconcile. A coordinator that was deposed and has not noticed does no harm: its annotations land only
+//! Nothing here gives the right to reconcile. A coordinator that has lost its Lease and does not know it does no harm: its annotations are accepted only
 //! while it holds the Lease, creating a Lease that exists fails, and its stamps are conditional on what it read.
 
 mod control_loop;
@@ -37,7 +37,7 @@ pub(crate) struct Coordinator<K: Sharded, R: Reconciler<K>> {
 impl<K: Sharded, R: Reconciler<K>> Coordinator<K, R> {
     /// The work of one term. Ends when the term drains, after the user's tasks have.
     pub(crate) async fn run(self: Arc<Self>, term: Term) {
-        // Nothing starts before the layout is known to be ours: a stamper with another key label would stamp wrongly.
+        // Nothing starts before the committed layout is known to match: a stamper with another key label would stamp wrong buckets.
         let layout = tokio::select! {
             () = term.draining() => return,
             layout = self.commit_layout(&term) => layout,
@@ -91,7 +91,7 @@ impl<K: Sharded, R: Reconciler<K>> Coordinator<K, R> {
                 }
                 Ok(Commit::Again) => {}
                 Ok(Commit::Refused) => {
-                    // Others may fit better; without a pause this replica would win the Lease right back.
+                    // Another replica may match the layout. Without a pause, this replica would acquire the Lease again at once.
                     self.setup.clock.sleep(timings.retry_period()).await;
                     return None;
                 }

@@ -168,7 +168,7 @@ impl Stamper {
             Err(StampError::Request(kube::Error::Api(status))) if status.code == 409 => Completion::Conflict,
             Err(error @ (StampError::NoSubresource | StampError::NotRecorded)) => {
                 let sentence = format!(
-                    "{}.{} of version {} cannot be sharded by the key label {}, and nobody reconciles what is new: {error}",
+                    "{}.{} of version {} cannot be sharded by the key label {}, and new resources are not reconciled: {error}",
                     K::plural(&()),
                     K::group(&()),
                     K::version(&()),
@@ -183,7 +183,7 @@ impl Stamper {
             Err(error) => {
                 let cr = cr_name(object);
                 let line = format!(
-                    "the bucket of {cr} could not be written; it is retried, and nobody reconciles the resource until then: {error}"
+                    "the bucket of {cr} could not be written; this is retried, and the resource is not reconciled until then: {error}"
                 );
                 if let Some(withheld) = self.log_limit.due(&line, self.clock.now().monotonic) {
                     tracing::warn!(withheld, "{line}");

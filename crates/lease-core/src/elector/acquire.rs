@@ -12,12 +12,12 @@ use crate::time::{Monotonic, Now};
 use crate::{invariant, rules};
 
 impl Elector {
-    /// Whether it contends, and nothing of an earlier term still runs in this process.
+    /// Whether this candidate contends, and no work of an earlier term still runs in this process.
     pub(super) fn may_try(&self) -> bool {
         self.config.contend && rules::may_acquire(self.has_work())
     }
 
-    /// When to try: once the Lease is free, those with a better claim have had their time, and a failure's pause is over.
+    /// When to try to acquire the Lease: when it is free, the delays in favour of other candidates have passed, and the pause after a failure is over.
     pub(super) fn attempt_at(&self) -> Option<Monotonic> {
         Some((self.free_at()? + self.effective_delay()).max(self.retry_at).max(self.yield_until))
     }
@@ -33,7 +33,7 @@ impl Elector {
         }
     }
 
-    /// An update of the observed state with no read before it: if that state is stale, the answer is a conflict.
+    /// Updates the observed state without a read before: if that state is stale, the answer is a conflict.
     pub(super) fn acquire(&mut self, cx: &Context) {
         self.state = State::Acquiring;
         if self.view.lease().is_none() && rules::new_lease_has_to_expire(self.config.creation) {
@@ -58,8 +58,8 @@ impl Elector {
         self.send(Write { attempt, kind: WriteKind::Acquire, base, record, successor: None }, cx);
     }
 
-    /// Creates the Lease without taking it. Only a state that has a version can prove that nothing came in between,
-    /// so the wait for whoever held a vanished Lease is the wait for this one to expire.
+    /// Creates the Lease without taking it. An existing Lease has a version, which proves that nothing has happened in between. So
+    /// instead of waiting for the holder of a deleted Lease, this candidate waits for the expiry of the new one.
     fn reserve(&mut self, cx: &Context) {
         let renew_time = self.view.next_renew_time(cx.wall);
         let wait = self.view.wait_for_the_unknown(&self.config.timings);
@@ -68,8 +68,8 @@ impl Elector {
         self.send(Write { attempt, kind: WriteKind::Reserve, base: None, record, successor: None }, cx);
     }
 
-    /// The acquisition landed. It counts from its sending; if that is too long ago, or the candidate has changed its
-    /// mind, then the Lease is held by a process that does not lead, and is dealt with as such.
+    /// The acquisition has succeeded. The term counts from its sending. If that is too long ago, or if the candidate no longer
+    /// contends, this process holds the Lease without being the leader, and will release it.
     pub(super) fn acquired(&mut self, lease: &ObservedLease, sent: Now, cx: &Context) {
         let term = ActiveTerm::new(lease.revision.uid.clone(), sent, cx.now, &self.config.timings);
         if !self.may_try() || !term.validity.holds_at(cx.now) {

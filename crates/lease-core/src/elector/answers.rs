@@ -20,7 +20,7 @@ impl Elector {
         self.look_for_a_rewind(known.as_ref(), lease.as_ref(), cx);
         let before = self.view.version();
         if lease.is_none() && before.is_some() && self.view.uid() != asked_about.as_ref() {
-            // A watch was faster and showed an object made since the read was sent. There may have been none before it.
+            // The watch has already shown an object that was created after the read was sent. So the read does not say that there is none now.
             self.must_read = true;
             return;
         }
@@ -34,7 +34,7 @@ impl Elector {
             None => self.note_missing(cx),
         }
         if std::mem::take(&mut self.write_failed) && self.view.version() == before {
-            // Nothing that was read says why the write failed, so the next would fail as well: not at once, then.
+            // The read does not show why the write failed, so the next write may fail as well. Do not retry at once.
             self.pause(None, cx);
             self.postpone_renewal(None, cx);
         }
@@ -53,7 +53,7 @@ impl Elector {
                 return;
             }
             let version = lease.as_ref().map(|lease| lease.revision.version);
-            // A watch that was faster may have shown what came after: then this is old news, and so is its answer.
+            // The watch may already have shown a later state. Then this answer is out of date.
             if version.is_none_or(|version| Some(version) > self.view.version()) {
                 self.landed(&attempt, lease, cx);
             }
@@ -69,7 +69,7 @@ impl Elector {
             return;
         }
         match refusal {
-            // News: somebody else wrote. What it was decides what follows.
+            // Somebody else has written. A read shows what, and what to do next.
             Refusal::Conflict => {
                 self.must_read = true;
                 self.write_failed = true;
@@ -95,7 +95,7 @@ impl Elector {
         self.postpone_renewal(None, cx);
     }
 
-    /// A write of this process has landed, as its answer, a watch or a read proves.
+    /// A write of this process was applied, as its answer, a watch or a read proves.
     pub(super) fn landed(&mut self, attempt: &Attempt, lease: Option<ObservedLease>, cx: &Context) {
         self.retry_at = cx.now.monotonic;
         self.must_read = false;
@@ -116,7 +116,7 @@ impl Elector {
                 Some(term) if term.uid == lease.revision.uid => {
                     term.extend(attempt.sent, cx.now, &self.config.timings);
                 }
-                // Not the Lease that the term began with, whoever let that happen.
+                // This is not the Lease object that the term began with.
                 _ => self.lose(EndReason::Vanished),
             },
             WriteKind::Release | WriteKind::Delete => self.released(cx),
@@ -124,7 +124,7 @@ impl Elector {
         }
     }
 
-    /// The Lease is free, and others come first: this process has just given it up.
+    /// This process has released the Lease. Others may take it first.
     fn released(&mut self, cx: &Context) {
         if !self.has_work() {
             self.vacated();
@@ -133,7 +133,7 @@ impl Elector {
         self.yield_until = cx.now.monotonic + self.config.timings.retry_period();
     }
 
-    /// After a failure: no request for a while. A leader pauses briefly, everyone else for a jittered RetryPeriod.
+    /// Pauses requests after a failure. A leader pauses briefly, other candidates for a jittered RetryPeriod.
     fn pause(&mut self, retry_after: Option<Duration>, cx: &Context) {
         let timings = &self.config.timings;
         let hurried = matches!(self.state, State::Leader | State::Releasing);

@@ -1,26 +1,26 @@
-//! Requests under way, and writes of which nobody knows whether they landed.
+//! Requests in progress, and writes whose result is unknown.
 
 use crate::effect::{AttemptId, Write, WriteKind};
 use crate::record::LeaseRecord;
 use crate::revision::{Revision, Uid};
 use crate::time::Now;
 
-/// One write that may land, or may have.
+/// A write that may be applied, or may have been.
 #[derive(Clone, Debug)]
 pub(super) struct Attempt {
     pub(super) id: AttemptId,
     pub(super) kind: WriteKind,
     pub(super) record: LeaseRecord,
     pub(super) sent: Now,
-    /// Whether it creates the Lease. If not, it cannot land on another state than the one that it names.
+    /// Whether it creates the Lease. If not, it can only be applied to the state that it names.
     pub(super) creates: bool,
     /// The latest state of the Lease that had been seen when it was sent.
     pub(super) known: Option<Revision>,
 }
 
 impl Attempt {
-    /// Whether this record is the one that this attempt wrote. The identity is unique to the process and renewTime
-    /// grows with each of its writes, so the two together name one attempt.
+    /// Whether this attempt wrote this record. The identity is unique to the process, and renewTime
+    /// grows with each of its writes, so the two together identify an attempt.
     fn wrote(&self, record: &LeaseRecord) -> bool {
         self.record.holder == record.holder && self.record.renew_time == record.renew_time
     }
@@ -32,20 +32,20 @@ enum Request {
     None,
     Read(Asked),
     Write(Attempt),
-    /// Sent before history was rewound: whatever its answer says, it may be of the history that is gone.
+    /// A request that was sent before history was rewound. Its answer may describe a state that no longer exists, and is ignored.
     Void,
 }
 
 /// What was known when a read was sent.
 #[derive(Debug, Default)]
 pub(super) struct Asked {
-    /// The object that was seen, if one was there.
+    /// The object that had been seen, if there was one.
     pub(super) about: Option<Uid>,
-    /// The latest state that had been seen of the Lease, also where it was gone again.
+    /// The latest state of the Lease that had been seen, even if the Lease was deleted afterwards.
     pub(super) latest: Option<Revision>,
 }
 
-/// At most one request is under way. A write without an answer is kept until it landed or cannot land any more.
+/// The request in progress (at most one), and unanswered writes until they have been applied or cannot be applied any more.
 #[derive(Debug, Default)]
 pub(super) struct Attempts {
     last_id: u64,
@@ -67,7 +67,7 @@ impl Attempts {
         self.request = Request::Read(asked);
     }
 
-    /// The answer to the read has come: gives what was known when it was sent, unless the read is void.
+    /// Ends the read whose answer has arrived. Returns what was known when it was sent, or `None` if the read is void.
     pub(super) fn end_read(&mut self) -> Option<Asked> {
         match std::mem::take(&mut self.request) {
             Request::Read(asked) => Some(asked),
@@ -90,7 +90,7 @@ impl Attempts {
         });
     }
 
-    /// The answer to this attempt has come: takes it, unless the watch was faster and it is settled already.
+    /// Ends the write whose answer has arrived. Returns `None` if the watch has shown its result already, or if it is void.
     pub(super) fn end_write(&mut self, id: AttemptId) -> Option<Attempt> {
         match std::mem::take(&mut self.request) {
             Request::Write(attempt) if attempt.id == id => Some(attempt),
@@ -107,7 +107,7 @@ impl Attempts {
         self.doubtful.push(attempt);
     }
 
-    /// The attempt that wrote this record, if one of ours did. Whatever else was in doubt cannot land any more: it
+    /// The attempt of this process that wrote this record, if there is one. No other unanswered write can be applied any more, because it
     /// names a state that is no longer current.
     pub(super) fn recognise(&mut self, record: &LeaseRecord) -> Option<Attempt> {
         if let Request::Write(attempt) = &self.request
@@ -124,12 +124,12 @@ impl Attempts {
         found
     }
 
-    /// A write of ours has landed after all that were in doubt: none of these can land any more.
+    /// A later write of this process was applied, so earlier unanswered writes cannot be applied any more.
     pub(super) fn settle(&mut self) {
         self.doubtful.clear();
     }
 
-    /// History was rewound: no answer that is still to come counts, and nothing that was in doubt.
+    /// History was rewound: neither pending answers nor unanswered writes count any more.
     pub(super) fn void(&mut self) {
         self.doubtful.clear();
         if self.outstanding() {
@@ -137,7 +137,7 @@ impl Attempts {
         }
     }
 
-    /// Drops doubtful writes that would be too old to count even if they landed.
+    /// Drops unanswered writes that would be too old to count even if they were applied.
     pub(super) fn forget(&mut self, counts: impl Fn(&Attempt) -> bool) {
         self.doubtful.retain(counts);
     }

@@ -1,4 +1,4 @@
-//! What is due, and when: the one table that both [`next_timeout`](Elector::next_timeout) and `advance` go by.
+//! What is due, and when: the one table that both [`next_timeout`](Elector::next_timeout) and `advance` use.
 
 use super::hold::Work;
 use super::{Elector, State};
@@ -6,27 +6,27 @@ use crate::event::Context;
 use crate::rules;
 use crate::time::Monotonic;
 
-/// What the machine does by itself once an instant has come.
+/// What the machine does by itself at a certain instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {
-    /// Look at the Lease.
+    /// Read the Lease.
     Read,
     /// Find that the Lease is free.
     Expire,
-    /// Ask for the Lease.
+    /// Try to acquire the Lease.
     Acquire,
-    /// Keep the Lease.
+    /// Renew the Lease.
     Renew,
-    /// Begin to give up a Lease that it holds without leading, or wanting to.
+    /// Begin to release a Lease that this process holds without being, or contending to be, the leader.
     Vacate,
-    /// Say in the Lease that it is given up.
+    /// Write the release.
     Release,
-    /// Leave a Lease that could not be released to expire.
+    /// Stop trying to release the Lease, and let it expire.
     LeaveToExpire,
 }
 
 impl Elector {
-    /// The steps of the present state, the ones that go first before those that only follow if these are not due.
+    /// The possible steps of the current state, in order of priority.
     fn due(&self) -> [Option<(Monotonic, Step)>; 3] {
         let read = self.must_read.then_some((self.retry_at, Step::Read));
         match self.state {
@@ -38,7 +38,7 @@ impl Elector {
                     return [vacate, read, None];
                 }
                 let expire = self.free_at().map(|at| (at, Step::Expire));
-                // To be sure that the watch, or the holder, has not died.
+                // In case the watch hangs, or the holder has crashed.
                 let poll = (self.poll_at.max(self.retry_at), Step::Read);
                 [vacate, expire, Some(poll)]
             }
@@ -49,7 +49,7 @@ impl Elector {
             }
             State::Leader => [self.due_of_leader(), None, None],
             State::Releasing => match &self.vacating {
-                // Renewed until the last reconcile has ended: a drain must not outlive its Lease.
+                // The Lease is renewed until the work has ended: a drain must not last longer than the Lease.
                 None => [self.due_of_leader(), None, None],
                 Some(vacating) => {
                     let release = (rules::release_at(self.retry_at, self.quiet_at), Step::Release);
@@ -66,7 +66,7 @@ impl Elector {
         if self.must_read { Some((self.retry_at, Step::Read)) } else { renew() }
     }
 
-    /// When the next step is due; `None` if none is, or one has been taken that is not over yet.
+    /// When the next step is due; `None` if there is none, or if a request is in progress.
     pub(super) fn next_step_at(&self) -> Option<Monotonic> {
         if self.attempts.outstanding() {
             return None;
@@ -78,7 +78,7 @@ impl Elector {
     pub(super) fn advance(&mut self, cx: &Context) {
         self.end_if_lapsed(cx);
         self.press_the_work(cx);
-        // Each turn either asks for something or moves to another state; a handful of turns is the longest chain.
+        // Each iteration either starts a request or changes the state, so there are only a few.
         while !self.attempts.outstanding() {
             let before = self.state;
             self.follow_what_is_known(cx);
@@ -92,12 +92,12 @@ impl Elector {
         }
     }
 
-    /// Moves to the state that follows from what is known, whatever the time.
+    /// Changes to the state that follows from what is known.
     fn follow_what_is_known(&mut self, cx: &Context) {
         let is_free = || self.free_at().is_some_and(|free_at| free_at <= cx.now.monotonic);
         match self.state {
             State::Starting if self.view.is_known() => self.state = State::Standby,
-            // The request is over, and has not made this process the leader.
+            // The request has ended without making this process the leader.
             State::Acquiring => self.state = State::Standby,
             State::Expired if !is_free() => self.state = State::Standby,
             State::Releasing if self.work == Work::Idle => self.go_on_releasing(cx),

@@ -1,4 +1,4 @@
-//! Deliberate faults that are more than a wrong answer of a rule. Only with the feature `mutants`; see [`crate::mutants`].
+//! Deliberate faults that are more than the wrong result of a rule. Only with the feature `mutants`; see [`crate::mutants`].
 
 use std::time::Duration;
 

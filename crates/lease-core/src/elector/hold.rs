@@ -1,4 +1,4 @@
-//! Leader: renewing, ending in time, and keeping the work on a leash.
+//! Leader: renewals, the end of the term, and the deadlines of the work.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::timings::Timings;
 use crate::validity::Validity;
 use crate::{invariant, rules};
 
-/// The present term.
+/// The current term.
 #[derive(Debug)]
 pub(super) struct ActiveTerm {
     pub(super) uid: Uid,
@@ -20,7 +20,7 @@ pub(super) struct ActiveTerm {
     /// When the last successful write was sent.
     sent: Now,
     renew_at: Monotonic,
-    /// When validity ends on the monotonic clock, if from now on the machine stays awake.
+    /// When the validity ends on the monotonic clock, if the machine is not suspended any more.
     pub(super) lapses_at: Monotonic,
 }
 
@@ -50,12 +50,12 @@ impl ActiveTerm {
         self.renew_at = sent.monotonic + timings.retry_period();
     }
 
-    /// Timers go by the monotonic clock, and a suspended machine has less of it left than that clock says.
+    /// Updates when the validity ends on the monotonic clock, which timers use: after a suspend less of it is left than that clock shows.
     pub(super) fn foresee_the_end(&mut self, now: Now) {
         self.lapses_at = now.monotonic + self.validity.remaining(now).unwrap_or_default();
     }
 
-    /// From this instant on others may lead, so nothing of the work may run any more.
+    /// From this instant on another process may be the leader, so none of the work may run any more.
     pub(super) fn join_by(&self, timings: &Timings) -> Monotonic {
         self.sent.monotonic + timings.lease_duration()
     }
@@ -68,11 +68,11 @@ pub(super) enum Work {
     Idle,
     /// The user's future.
     Running,
-    /// The same, asked to finish by then.
+    /// The user's future, which was asked to finish by then.
     Draining { until: Monotonic },
-    /// Aborted, and to be gone by then.
+    /// Aborted; it must have been joined by then.
     Aborting { join_by: Monotonic },
-    /// Too late; the process is to end.
+    /// Not joined in time; the process must end.
     Overdue,
 }
 
@@ -87,7 +87,7 @@ impl Work {
 }
 
 impl Elector {
-    /// The check that ends a term: it reads the clock of this very event.
+    /// Ends the term if its validity is over at the time of this event.
     pub(super) fn end_if_lapsed(&mut self, cx: &Context) {
         if self.term.as_ref().is_some_and(|term| !term.validity.holds_at(cx.now)) {
             self.lose(EndReason::Lapsed);
@@ -98,14 +98,14 @@ impl Elector {
         self.term.as_ref().map(|term| term.renew_at)
     }
 
-    /// Something waits for the next renewal, so it comes now.
+    /// Something waits for the next renewal, so it is sent now.
     pub(super) fn renew_soon(&mut self, cx: &Context) {
         if let Some(term) = &mut self.term {
             term.renew_at = term.renew_at.min(cx.now.monotonic);
         }
     }
 
-    /// After a failure: how long before the next try. A leader is in a hurry, whatever the server would like.
+    /// Delays the next renewal after a failure. A leader has little time, so Retry-After is honoured only up to RetryPeriod.
     pub(super) fn postpone_renewal(&mut self, retry_after: Option<Duration>, cx: &Context) {
         let hurried = self.config.timings.hurried_retry();
         let pause =
@@ -117,7 +117,7 @@ impl Elector {
 
     pub(super) fn renew(&mut self, cx: &Context) {
         if !rules::may_renew(cx.work_alive) {
-            // If the work comes back to life in time, the next look will find it so.
+            // If the work makes progress again in time, a later check will renew.
             self.postpone_renewal(None, cx);
             return;
         }
@@ -134,7 +134,7 @@ impl Elector {
         self.send(Write { attempt, kind: WriteKind::Renew, base, record, successor: None }, cx);
     }
 
-    /// Asks the work to finish, and to have finished by the end of the drain timeout.
+    /// Asks the work to finish within the drain timeout.
     pub(super) fn drain_work(&mut self, cx: &Context) {
         if self.work == Work::Running {
             self.work = Work::Draining { until: cx.now.monotonic + self.config.drain_timeout };
@@ -151,12 +151,12 @@ impl Elector {
         }
     }
 
-    /// Holds the work to its deadlines.
+    /// Enforces the deadlines of the work.
     pub(super) fn press_the_work(&mut self, cx: &Context) {
         let now = cx.now.monotonic;
         match self.work {
             Work::Draining { until } if until <= now => {
-                // While the Lease is renewed, what was aborted may take its time: nobody else may lead yet.
+                // There is no deadline for joining it as long as the Lease is renewed, because no other process may be the leader yet.
                 self.abort_work(Monotonic::MAX, EndReason::DrainTimeout);
             }
             Work::Aborting { join_by } if join_by <= now => {
@@ -170,7 +170,7 @@ impl Elector {
     pub(super) fn work_ended(&mut self) {
         self.work = Work::Idle;
         if self.state == State::Leader {
-            // The work returned of its own accord: there is nothing left to lead for.
+            // The work has returned by itself, so the Lease is not needed any more.
             self.state = State::Releasing;
         }
     }

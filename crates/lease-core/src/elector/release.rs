@@ -1,4 +1,4 @@
-//! Releasing: first the work ends, then the Lease is given up, and never the other way round.
+//! Releasing: first the work ends, then the Lease is released, never the other way round.
 
 use super::{Elector, State};
 use crate::config::ReleaseStyle;
@@ -10,13 +10,13 @@ use crate::revision::Uid;
 use crate::time::Monotonic;
 use crate::{invariant, rules};
 
-/// The term is over and the work has ended; what is left is to say so in the Lease.
+/// The term is over and the work has ended, but the release has not been written yet.
 #[derive(Debug)]
 pub(super) struct Vacating {
     uid: Uid,
     /// Whether a read since then has shown that the Lease still names this process.
     pub(super) confirmed: bool,
-    /// From then on others take it anyway.
+    /// When the Lease has expired anyway, so that a release is no longer useful.
     pub(super) give_up_at: Monotonic,
 }
 
@@ -33,7 +33,7 @@ impl Elector {
         }
     }
 
-    /// The work has ended; what is left is to say so in the Lease.
+    /// The work has ended, so the Lease can be released.
     pub(super) fn go_on_releasing(&mut self, cx: &Context) {
         match &self.vacating {
             Some(vacating) if vacating.confirmed && !self.holds(&vacating.uid) => self.stop_vacating(),
@@ -48,7 +48,7 @@ impl Elector {
         }
     }
 
-    /// Whether the Lease as last seen is this object, and names this process.
+    /// Whether the Lease in its last seen state is this object, and names this process as holder.
     fn holds(&self, uid: &Uid) -> bool {
         let names_this = |lease: &&ObservedLease| {
             lease.revision.uid == *uid && lease.record.is_held_by(&self.config.identity)
@@ -56,8 +56,8 @@ impl Elector {
         self.view.lease().is_some_and(|lease| names_this(&lease))
     }
 
-    /// From when on to give up a Lease that names this process, which does not lead and does not contend: an acquisition that nobody
-    /// wants any more has landed, or the process stops after its term lapsed.
+    /// When to release a Lease that names this process as holder although it neither is the leader nor contends: an acquisition has succeeded that is
+    /// not wanted any more, or the process stops after its term has lapsed.
     pub(super) fn vacate_from(&self) -> Option<Monotonic> {
         let wanted = self.config.contend || self.term.is_some() || self.has_work();
         if wanted || self.config.release == ReleaseStyle::LetExpire {
@@ -77,7 +77,7 @@ impl Elector {
 
     fn begin_vacating_object(&mut self, uid: Uid, cx: &Context) {
         if self.config.release == ReleaseStyle::LetExpire {
-            // Given up is given up: everyone else gets to see it expire first.
+            // This process does not try again to release it. It waits until the Lease has expired.
             self.view.honour(cx.now.monotonic + self.config.timings.takeover_bound());
             self.state = State::Standby;
             return;
@@ -87,22 +87,22 @@ impl Elector {
         self.retry_at = cx.now.monotonic;
     }
 
-    /// A read has come in while the Lease is being given up.
+    /// A read was answered while the Lease is being released.
     pub(super) fn confirm_vacating(&mut self) {
         if let Some(vacating) = &mut self.vacating {
             vacating.confirmed = true;
         }
     }
 
-    /// Done, or not worth another try: others may have taken the Lease, and if not, it expires.
+    /// Stops releasing: it is done, or another attempt is not useful, because another process has taken the Lease or it has expired.
     pub(super) fn stop_vacating(&mut self) {
         let ours = self.vacating.as_ref().is_some_and(|vacating| self.holds(&vacating.uid));
         self.abandoned = self.view.lease().filter(|_| ours).map(|lease| lease.revision.clone());
         self.vacated();
     }
 
-    /// A write that nobody waits for any more may be on its way for as long as is assumed of any: LeaseDuration −
-    /// RenewDeadline. A Lease that expires gives it that time; one that is released has to wait for it.
+    /// A write that was given up may stay in the network for LeaseDuration − RenewDeadline, which is the assumption for all
+    /// requests. The expiry of a Lease allows for that time; a release has to wait for it.
     pub(super) fn left_unanswered(&mut self, given_up: Monotonic) {
         let timings = &self.config.timings;
         let longest_transit = timings.lease_duration().saturating_sub(timings.renew_deadline());
@@ -128,7 +128,7 @@ impl Elector {
         self.send(Write { attempt, kind, base, record, successor }, cx);
     }
 
-    /// Done with it: released, taken by someone else, or not worth another try.
+    /// The release is over: it succeeded, another process has taken the Lease, or another attempt is not useful.
     pub(super) fn vacated(&mut self) {
         self.vacating = None;
         self.successor = None;

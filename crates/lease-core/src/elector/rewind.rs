@@ -1,16 +1,16 @@
-//! History runs backwards: etcd was restored from a backup, under this process.
+//! Rewound history: etcd was restored from a backup while this process was running.
 //!
-//! Everything here rests on resourceVersions that only grow: what is older than what is known is old news, a watch that
-//! shows it lags, a write on top of what is known conflicts where it is out of date. After a restore none of that holds. Each
-//! state is older than what is known, so it is dropped as old news, and each write conflicts, for ever.
+//! The protocol relies on resourceVersions that only grow. A state with an older version than the known one is ignored, and a write on top of an outdated
+//! state conflicts. After a restore this no longer works: every state is older than what is known, so it would be ignored, and every write would conflict,
+//! forever.
 //!
-//! What proves it is a consistent read, or a write that was accepted, with a version below one that had been seen of the Lease when
-//! it was sent. A watch may bring a state late, and a list may come from a cache of the API server that survived the restore. The write
-//! counts where the backup has no such Lease: reads find nothing then, which has no version, until somebody makes it anew. Only versions of
-//! one Lease are compared, so nothing is assumed of other objects, or of another etcd that these may be in.
+//! A restore is proven by a consistent read, or by an accepted write, that returns an older version of the Lease than had been seen when
+//! it was sent. Watches and lists prove nothing: a watch may be late, and a list may come from a cache of the API server that survived the restore. The
+//! proof by a write is needed if the backup does not contain the Lease: then reads find nothing, which has no version, until the Lease is recreated. Only versions of
+//! the same Lease are compared, so nothing is assumed about other objects, which may be in another etcd.
 //!
-//! No request is needed for it beyond those that are sent anyway: a write that conflicts is followed by a read, and so is a quiet time of two RetryPeriods ([`schedule_poll`](Elector::schedule_poll)). A term's writes conflict within
-//! RetryPeriod, and a state older than what is known does not count as a sign of life that puts the next look off.
+//! This needs no additional requests. A write that conflicts is followed by a read, and so are two RetryPeriods without a change ([`schedule_poll`](Elector::schedule_poll)). The writes of a term conflict within
+//! RetryPeriod, and a state that is older than the known one does not postpone the next read.
 
 use std::time::Duration;
 
@@ -24,9 +24,9 @@ use crate::rules;
 use crate::time::Monotonic;
 use crate::timings::Timings;
 
-/// Rewinds that follow each other: API servers that answer by turns from different states, as where not all of them were restarted.
+/// Repeated rewinds. They happen if API servers alternately answer from different states, for example because not all of them were restarted.
 ///
-/// Each ends all terms of the process and begins all watches and caches anew, so the next look, which may prove another, comes later each time.
+/// Each rewind ends all terms of the process and restarts all watches and caches, so the pause before the next read, which may prove another one, grows each time.
 #[derive(Debug, Default)]
 pub(super) struct Rewinds {
     last: Option<Monotonic>,
@@ -37,8 +37,8 @@ pub(super) struct Rewinds {
 const LONGEST: u32 = 4;
 
 impl Rewinds {
-    /// How long after a rewind no request is sent: a jittered RetryPeriod, doubled with each that follows within twice the longest pause, which
-    /// is four LeaseDurations.
+    /// How long no request is sent after a rewind: a jittered RetryPeriod, which doubles with each rewind that follows within twice the longest pause. The longest
+    /// pause is four LeaseDurations.
     fn pause(&mut self, cx: &Context, timings: &Timings) -> Duration {
         let now = cx.now.monotonic;
         let longest = timings.lease_duration() * LONGEST;
@@ -51,7 +51,7 @@ impl Rewinds {
 }
 
 impl Elector {
-    /// A read that was sent when `known` had been seen has returned `read`.
+    /// A read has returned `read`; `known` had been seen when it was sent.
     pub(super) fn look_for_a_rewind(
         &mut self,
         known: Option<&Revision>,
@@ -65,7 +65,7 @@ impl Elector {
         }
     }
 
-    /// A write of our own was accepted as `landed`. Whether that proves a rewind.
+    /// A write of this process was accepted as `landed`. Returns whether that proves a rewind.
     pub(super) fn write_proves_a_rewind(
         &mut self,
         attempt: &Attempt,
@@ -81,15 +81,15 @@ impl Elector {
         true
     }
 
-    /// Begins anew: what was seen does not stand, the token of the term is void and so the term ends, and the Lease is left alone
-    /// for LeaseDuration, whatever it says. By the history that is gone somebody else may hold it.
+    /// Starts over: forgets what was seen, ends the term, because its token is void, and does not take the Lease
+    /// for LeaseDuration, whatever it says: another process may hold it according to the history before the restore.
     pub(super) fn void(&mut self, cx: &Context) {
         self.attempts.void();
         self.view.void(cx.now.monotonic, &self.config.timings);
         self.must_read = true;
         self.write_failed = false;
         self.abandoned = None;
-        // The list that a new watch begins with shows all Leases at once; a read of each is needed only where it does not.
+        // The initial list of the restarted watch shows all Leases at once. A read of each is needed only if it does not.
         let pause = self.rewinds.pause(cx, &self.config.timings);
         self.retry_at = cx.now.monotonic + pause;
         if self.term.is_some() && !rules::rewind_ends_terms() {

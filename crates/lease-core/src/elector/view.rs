@@ -1,4 +1,4 @@
-//! What the machine has seen of the Lease, and until when it honours it.
+//! What the machine has seen of the Lease, and until when it honours the holder.
 
 use std::time::Duration;
 
@@ -14,19 +14,19 @@ use crate::rules;
 use crate::time::Monotonic;
 use crate::timings::Timings;
 
-/// The Lease as last seen.
+/// The last seen state of the Lease.
 #[derive(Debug, Default)]
 pub(super) struct View {
     seen: HolderSeen,
-    /// The latest state of the Lease that was ever seen, by this history; also where it is gone.
+    /// The latest state of the Lease that was seen since history was last rewound, even if the Lease was deleted.
     latest: Option<Revision>,
-    /// Until this instant of the local monotonic clock somebody else may hold the Lease.
+    /// Until this instant of the local monotonic clock another process may hold the Lease.
     pub(super) honour_until: Monotonic,
-    /// The part of it that no release of the present holder ends: whoever somebody wrote over may not know.
+    /// The part of it that is due to overwritten holders, who may not know. A release by the current holder does not end it.
     written_over_until: Monotonic,
-    /// The same, whatever a record says: history was rewound, and who held the Lease in the one that is gone is not known.
+    /// The same after history was rewound, whatever the record says: it is unknown who held the Lease before the restore.
     unknown_until: Monotonic,
-    /// The last LeaseDuration that a holder stated.
+    /// The last LeaseDuration that a record stated.
     pub(super) stated: Option<Duration>,
     latest_renewal: Option<Timestamp>,
     most_transitions: Option<u32>,
@@ -52,22 +52,22 @@ impl View {
         }
     }
 
-    /// The latest state that was seen since history was last rewound, of whichever object of the name.
+    /// The latest state that was seen since history was last rewound, of any object with this name.
     pub(super) fn latest(&self) -> Option<&Revision> {
         self.latest.as_ref()
     }
 
-    /// The object that was last seen; `None` where none was.
+    /// The uid of the object that was seen last; `None` if there is none.
     pub(super) fn uid(&self) -> Option<&Uid> {
         self.lease().map(|lease| &lease.revision.uid)
     }
 
-    /// The version of what was last seen; `None` where nothing was.
+    /// The version that was seen last; `None` if there is none.
     pub(super) fn version(&self) -> Option<ResourceVersion> {
         self.lease().map(|lease| lease.revision.version)
     }
 
-    /// A renewTime that nobody wrote before.
+    /// A renewTime that has not been written before.
     pub(super) fn next_renew_time(&self, wall: Timestamp) -> Timestamp {
         rules::next_renew_time(self.latest_renewal, wall)
     }
@@ -77,7 +77,7 @@ impl View {
         rules::next_transitions(self.most_transitions)
     }
 
-    /// Takes over what this process itself wrote: nobody else is to be honoured for it.
+    /// Stores a state that this process itself has written. No other holder is honoured because of it.
     pub(super) fn adopt(&mut self, lease: ObservedLease) {
         self.remember(&lease.record);
         self.show(lease);
@@ -97,51 +97,51 @@ impl View {
         }
     }
 
-    /// Keeps the largest of what only grows; an old state, shown late, counts as well.
+    /// Keeps the largest values of the fields that only grow. States that are shown late count as well.
     pub(super) fn count(&mut self, record: &LeaseRecord) {
         self.latest_renewal = self.latest_renewal.max(record.renew_time);
-        // A reserved Lease carries the number of the holder to come.
+        // A reserved Lease contains the number of the next holder.
         let used =
             if record.is_reserved() { record.transitions.checked_sub(1) } else { Some(record.transitions) };
         self.most_transitions = self.most_transitions.max(used);
     }
 
-    /// A write of this process goes out. No later one may carry its renewTime, or the two could not be told apart.
+    /// This process sends a write. No later write may have the same renewTime, so that the two can be distinguished.
     pub(super) fn wrote(&mut self, renew_time: Option<Timestamp>) {
         self.latest_renewal = self.latest_renewal.max(renew_time);
     }
 
-    /// How long whoever held a Lease that vanished may believe in it: what was stated counts, and a process that saw
-    /// no Lease goes by its own setting.
+    /// How long the unknown holder of a deleted Lease may consider it valid: the LeaseDuration that was stated, or this process' own if it has not
+    /// seen the Lease.
     pub(super) fn wait_for_the_unknown(&self, timings: &Timings) -> Duration {
         self.stated.unwrap_or_default().max(timings.lease_duration())
     }
 
-    /// History was rewound at `now`: nothing that was seen stands any more, but whoever held the Lease may not know that yet.
-    /// What only grows (renewTime, leaseTransitions) goes on from the largest ever seen.
+    /// History was rewound at `now`. Everything that was seen is void, but the holder of the Lease may not know that yet.
+    /// Fields that only grow (renewTime, leaseTransitions) continue from the largest value ever seen.
     pub(super) fn void(&mut self, now: Monotonic, timings: &Timings) {
         self.seen = HolderSeen::Nothing;
         self.latest = None;
         self.unknown_until = self.honour_until.max(now + self.wait_for_the_unknown(timings));
     }
 
-    /// Until when it is waited for whoever may hold the Lease by a history that is gone.
+    /// Until when a holder is honoured who may hold the Lease according to the history before a restore.
     pub(super) fn unknown_until(&self) -> Monotonic {
         self.unknown_until
     }
 
-    /// Leaves the Lease alone until then at least.
+    /// Does not take the Lease before `until`.
     pub(super) fn honour(&mut self, until: Monotonic) {
         self.honour_until = self.honour_until.max(until);
     }
 
-    /// Honours whom the Lease names, who was seen to change it at `now`.
+    /// Honours the holder of the Lease after a change was seen at `now`.
     fn honour_holder(&mut self, stated: Option<Duration>, own: Duration, now: Monotonic) {
         let duration = rules::honoured_for(stated.or(self.stated), own);
         self.honour_until = rules::honoured_until(self.honour_until, now, duration);
     }
 
-    /// Another holder stands in the Lease, or another object: whoever is honoured so far has not given it up.
+    /// The Lease names another holder, or is another object. The holders that are honoured so far have not released it.
     fn note_change_of_holder(&mut self, lease: &ObservedLease) {
         let same = |known: &ObservedLease| {
             known.revision.uid == lease.revision.uid && known.record.holder == lease.record.holder
@@ -151,8 +151,8 @@ impl View {
         }
     }
 
-    /// An object that was made since the latest state was seen. Whoever held the earlier one when it was deleted may be somebody who was never
-    /// seen to hold it, and no release in the new object speaks for them.
+    /// The object was created after the latest state was seen. The holder of the earlier object, when it was deleted, may be a process that was never
+    /// seen as holder, and a release in the new object does not end the wait for it.
     fn note_another_object(&mut self, uid: &Uid, now: Monotonic, timings: &Timings) {
         if self.latest.as_ref().is_some_and(|latest| latest.uid != *uid) {
             let wait = self.wait_for_the_unknown(timings);
@@ -161,8 +161,8 @@ impl View {
         }
     }
 
-    /// A release was seen. Where the holder that was seen is not the one that released, it does not follow it. leaseTransitions tells that,
-    /// as each holder has its own.
+    /// A release was seen. If the last seen holder is not the one that released, the release does not end the wait for it. leaseTransitions distinguishes
+    /// them, because it is different for each holder.
     fn note_release(&mut self, release: &ObservedLease, now: Monotonic) {
         let follows = |known: &ObservedLease| {
             known.revision.uid == release.revision.uid
@@ -206,7 +206,7 @@ impl Elector {
         }
     }
 
-    /// The watch lost sight of an object: deleted, or without the label that the watch selects by. A read tells.
+    /// The watch no longer shows an object: it was deleted, or has lost the label that the watch selects by. A read shows which.
     pub(super) fn vanished(&mut self, uid: &Uid) {
         if self.view.lease().is_none_or(|lease| lease.revision.uid == *uid) {
             self.must_read = true;
@@ -216,7 +216,7 @@ impl Elector {
     /// A consistent read found no Lease.
     pub(super) fn note_missing(&mut self, cx: &Context) {
         self.schedule_poll(cx);
-        // An update that landed is gone with the Lease; only one that creates it may be found yet.
+        // An update that was applied is gone with the Lease. Only a write that creates the Lease may still be found.
         self.attempts.forget(|attempt| attempt.creates);
         if matches!(self.view.seen, HolderSeen::Missing) {
             return;
@@ -244,8 +244,8 @@ impl Elector {
         self.view.show(lease);
     }
 
-    /// Whether this is what this process itself wrote, perhaps with other labels: no reason to wait for anyone. A
-    /// record that names this process but was written by someone else does not pass, nor does another object.
+    /// Whether this process itself wrote this record, possibly with other labels. Then there is nobody to wait for. It is not if another
+    /// client wrote a record that names this process, or if it is another object.
     fn is_own_old_record(&self, lease: &ObservedLease) -> bool {
         let identity = &self.config.identity;
         let same = |known: &ObservedLease| {
@@ -256,7 +256,7 @@ impl Elector {
         lease.record.is_held_by(identity) && self.view.lease().is_some_and(same)
     }
 
-    /// From when on the Lease may be taken; `None` while that is not for this process to do.
+    /// When the Lease may be taken; `None` if this process may not take it.
     pub(super) fn free_at(&self) -> Option<Monotonic> {
         match (&self.view.seen, self.config.creation) {
             (HolderSeen::Nothing, _) | (HolderSeen::Missing, Creation::Never) => None,
@@ -265,7 +265,7 @@ impl Elector {
         }
     }
 
-    /// A watch that hangs shows nothing, and so does a holder that died. In both cases a look is worth its price.
+    /// Neither a watch that hangs nor a holder that has crashed causes events. In both cases a read is useful.
     pub(super) fn schedule_poll(&mut self, cx: &Context) {
         let period = self.config.timings.jittered_retry(cx.roll);
         self.poll_at = cx.now.monotonic + if self.watch_healthy { 2 * period } else { period };

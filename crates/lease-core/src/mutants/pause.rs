@@ -1,4 +1,4 @@
-//! A place to stop a process: between the gate's last look at the clock and the sending of a write.
+//! A pause point between the gate's last check of the clock and the sending of a write.
 #![expect(clippy::disallowed_methods, reason = "a stopped process does no more than wait")]
 
 use std::path::PathBuf;
@@ -12,19 +12,19 @@ const REACHED: u8 = 2;
 static PAUSE: AtomicU8 = AtomicU8::new(OFF);
 static PAUSE_FILE: OnceLock<Option<PathBuf>> = OnceLock::new();
 
-/// Stops the next write of this process between the gate's last check and its sending, where nothing looks at the
-/// clock any more. It goes on when this is dropped.
+/// Pauses the next write of this process between the gate's last check and its sending, after which the clock is not checked
+/// any more. The write continues when this is dropped.
 #[derive(Debug)]
 pub struct PausedWrite(());
 
 impl PausedWrite {
-    /// Waits for the next write. At most one of these at a time.
+    /// Pauses the next write. There may be only one of these at a time.
     pub fn next() -> Self {
         PAUSE.store(ARMED, Ordering::SeqCst);
         Self(())
     }
 
-    /// Whether the write is there.
+    /// Whether a write has reached the pause point.
     pub fn is_reached(&self) -> bool {
         PAUSE.load(Ordering::SeqCst) == REACHED
     }

@@ -8,15 +8,15 @@ use shard_router::ShardCount;
 
 use super::duration::parse_duration;
 
-/// How the operator is to run. Durations are written as in Go: `15s`, `1m30s`, `500ms`.
+/// The flags of `run`. Durations are written as in Go: `15s`, `1m30s`, `500ms`.
 #[derive(Clone, Debug, Args)]
 pub struct RunArgs {
-    /// Share the work with other replicas by Leases. Without it there must be exactly one replica
+    /// Share the work with other replicas by means of Leases. If false, there must be exactly one replica
     #[arg(long, env = "LEADER_ELECT", action = ArgAction::Set, num_args = 0..=1, require_equals = true,
           default_value_t = true, default_missing_value = "true", value_name = "BOOL")]
     pub leader_elect: bool,
 
-    /// The name that all replicas of this operator share, and that their Leases begin with
+    /// LeaderElectionID: the same for all replicas of an installation. The Leases are named after it
     #[arg(
         long,
         env = "LEADER_ELECTION_ID",
@@ -25,13 +25,13 @@ pub struct RunArgs {
     )]
     pub leader_election_id: String,
 
-    /// Where the Leases are [default: the Pod's own namespace]
+    /// The namespace of the Leases [default: the Pod's namespace]
     #[arg(long, env = "LEADER_ELECTION_NAMESPACE", value_name = "NAMESPACE")]
     pub leader_election_namespace: Option<String>,
 
-    /// Which installation this replica belongs to, such as namespace/release: the same for all of its replicas. Where
-    /// another installation has the same LeaderElectionID, this one contends for nothing and says so [default: the Pod's
-    /// own namespace]
+    /// The installation that this replica belongs to, such as namespace/release; the same for all of its replicas. If
+    /// another installation uses the same LeaderElectionID, this one does not contend for Leases and says so [default: the
+    /// Pod's namespace]
     #[arg(long, env = "INSTALLATION", value_name = "NAME")]
     pub installation: Option<String>,
 
@@ -39,91 +39,91 @@ pub struct RunArgs {
     #[arg(long, env = "PRESET", value_enum, default_value_t = Preset::Standard)]
     pub preset: Preset,
 
-    /// How long others wait after a replica was last heard of, in whole seconds [default: by preset]
+    /// How long other replicas wait after the last renewal before they take over, in whole seconds [default: by preset]
     #[arg(long, env = "LEASE_DURATION", value_parser = parse_duration, value_name = "DURATION")]
     pub lease_duration: Option<Duration>,
 
-    /// How long a replica works on without a successful renewal [default: by preset]
+    /// How long a replica keeps working without a successful renewal [default: by preset]
     #[arg(long, env = "RENEW_DEADLINE", value_parser = parse_duration, value_name = "DURATION")]
     pub renew_deadline: Option<Duration>,
 
-    /// How often Leases are renewed, and attempts repeated [default: by preset]
+    /// The interval between renewals, and between attempts to acquire a Lease [default: by preset]
     #[arg(long, env = "RETRY_PERIOD", value_parser = parse_duration, value_name = "DURATION")]
     pub retry_period: Option<Duration>,
 
-    /// Release Leases on a clean end, so that others need not wait until they expire
+    /// Release the Leases on a graceful shutdown, so that other replicas do not have to wait for their expiry
     #[arg(long, env = "RELEASE_ON_CANCEL", action = ArgAction::Set, num_args = 0..=1, require_equals = true,
           default_value_t = true, default_missing_value = "true", value_name = "BOOL")]
     pub release_on_cancel: bool,
 
-    /// How many shards the resources are split into, 1 to 256; the same for all replicas
+    /// Number of shards that the resources are split into, 1 to 256; the same for all replicas
     #[arg(long, env = "SHARDS", default_value = "8", value_name = "N")]
     pub shards: ShardCount,
 
-    /// The label whose value keeps resources together in one shard [default: namespace/name, each by itself]
+    /// Label by whose value resources are kept together in one shard [default: none, by namespace and name]
     #[arg(long, env = "SHARD_KEY_LABEL", value_name = "LABEL")]
     pub shard_key_label: Option<String>,
 
-    /// The only namespaces to look at, separated by commas [default: all]
+    /// The namespaces to watch, separated by commas; the same for all replicas [default: all]
     #[arg(long, env = "WATCH_NAMESPACES", value_delimiter = ',', value_name = "NAMESPACES")]
     pub watch_namespaces: Vec<String>,
 
-    /// How many resources of one shard are worked on at once
+    /// Maximum number of concurrent reconciles per shard
     #[arg(long, env = "CONCURRENCY", default_value_t = 8, value_name = "N",
           value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub concurrency: u16,
 
-    /// The longest wait between attempts at a resource that keeps failing
+    /// The longest delay between retries of a resource that keeps failing
     #[arg(long, env = "RETRY_MAX_BACKOFF", default_value = "5m", value_parser = parse_duration,
           value_name = "DURATION")]
     pub retry_max_backoff: Duration,
 
-    /// How often a resource is looked at although nothing happened; 0 for never
+    /// How often a resource is reconciled although nothing has changed; 0 for never
     #[arg(long, env = "RESYNC_INTERVAL", default_value = "10m", value_parser = parse_duration,
           value_name = "DURATION")]
     pub resync_interval: Duration,
 
-    /// How long running work may take to end before a shard is handed over. Keep it below the Pod's
+    /// How long running reconciles may take to finish before a shard is handed over. Keep it below the Pod's
     /// terminationGracePeriodSeconds
     #[arg(long, env = "DRAIN_TIMEOUT", default_value = "20s", value_parser = parse_duration,
           value_name = "DURATION")]
     pub drain_timeout: Duration,
 
-    /// Where a record of each reconcile goes: off, stdout, stderr, or a file to append to
+    /// Where to write a record of each reconcile: off, stdout, stderr, or a file to append to
     #[arg(long, env = "RECONCILE_RECORDS", default_value = "off", value_name = "TARGET")]
     pub reconcile_records: String,
 
-    /// Where /metrics is served; off for nowhere
+    /// The address of /metrics; off to disable it
     #[arg(long, env = "METRICS_ADDR", default_value = "0.0.0.0:8080", value_parser = listen_address,
           value_name = "ADDR")]
     pub metrics_addr: Listen,
 
-    /// Where /healthz and /readyz are served; off for nowhere
+    /// The address of /healthz and /readyz; off to disable them
     #[arg(long, env = "HEALTH_ADDR", default_value = "0.0.0.0:8081", value_parser = listen_address,
           value_name = "ADDR")]
     pub health_addr: Listen,
 
-    /// How log lines look
+    /// Format of log lines
     #[arg(long, env = "LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
     pub log_format: LogFormat,
 
-    /// What is logged: a level, or directives such as info,kube=debug
+    /// Log level, or directives such as info,kube=debug
     #[arg(long, env = "RUST_LOG", default_value = "info", value_name = "FILTER")]
     pub log_level: String,
 }
 
-/// Timings that go together.
+/// A preset for LeaseDuration, RenewDeadline and RetryPeriod.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Preset {
     /// client-go's defaults.
     Standard,
-    /// Quick failover, for an API server that answers well.
+    /// Fast failover, for an API server that answers quickly.
     Fast,
-    /// Little traffic, for work that may wait a minute.
+    /// Few requests, for work that can wait for a minute.
     Lazy,
 }
 
-/// How log lines look.
+/// Format of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
     /// For machines.
@@ -132,16 +132,16 @@ pub enum LogFormat {
     Text,
 }
 
-/// An address to serve on, unless that is off.
+/// An address to listen on, or off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Listen(pub Option<SocketAddr>);
 
-/// Takes `:8080` for all addresses, as Go programs do.
+/// Accepts `:8080` for all addresses, as Go programs do.
 fn listen_address(text: &str) -> Result<Listen, String> {
     if matches!(text, "off" | "0" | "") {
         return Ok(Listen(None));
     }
     let full = if text.starts_with(':') { format!("0.0.0.0{text}") } else { text.to_owned() };
     let advice = "write it as 0.0.0.0:8080, [::]:8080 or :8080, or off to serve nothing";
-    full.parse().map(|address| Listen(Some(address))).map_err(|_| format!("this is no address; {advice}"))
+    full.parse().map(|address| Listen(Some(address))).map_err(|_| format!("this is not an address; {advice}"))
 }

@@ -43,30 +43,30 @@ impl Dispute {
         if self.state == State::Admitted { BY_ADMISSION } else { BY_OTHERS }
     }
 
-    /// Whether the operator will make it another one than it is now. Where admission has the last word, it will not.
+    /// Whether the operator will change the child. If admission changes it, the operator will not.
     pub(super) fn is_held_back(&self) -> bool {
         matches!(self.state, State::Differs | State::Missing)
     }
 
-    /// What is wrong, as a sentence without times and numbers: the same for as long as the same goes on, so that events count up.
+    /// The problem, as a sentence without times and numbers. It stays the same as long as the problem does, so that one event counts up.
     pub(super) fn summary(&self) -> String {
         let Self { child, details, .. } = self;
         match self.state {
             State::Missing => {
-                format!("{child} is deleted again and again; the audit log of the API server says by whom.")
+                format!("{child} is repeatedly deleted; the audit log of the API server shows by whom.")
             }
-            State::Restored if details.is_empty() => format!("{child} was deleted again and again."),
-            State::Restored => format!("{child} was changed again and again ({details})."),
-            State::Differs => format!("{child} is changed again and again ({details})."),
+            State::Restored if details.is_empty() => format!("{child} was repeatedly deleted."),
+            State::Restored => format!("{child} was repeatedly changed ({details})."),
+            State::Differs => format!("{child} is repeatedly changed ({details})."),
             State::Admitted => format!(
-                "The API server stores {child} otherwise than applied ({details}): mutating admission changes these fields, or \
+                "The API server stores {child} differently from what was applied ({details}): mutating admission changes these fields, or \
                  this version of the API server does not know them. Writing them again does not help; change the policy or \
-                 the webhook, or what it goes by."
+                 the webhook, or the objects that it depends on."
             ),
         }
     }
 
-    /// Likewise, with times.
+    /// The same, with times.
     pub(super) fn message(&self) -> String {
         let summary = self.summary();
         let since = second(self.since, RoundMode::Floor);
@@ -74,17 +74,23 @@ impl Dispute {
         let times = if self.times == 1 { "once".to_owned() } else { format!("{} times", self.times) };
         match self.state {
             State::Missing => {
-                format!("{summary} It was restored {times} since {since}, and is made again at {until}.")
+                format!(
+                    "{summary} It was restored {times} since {since}, and will be created again at {until}."
+                )
             }
             State::Differs => {
-                format!("{summary} It was restored {times} since {since}, and is restored again at {until}.")
+                format!(
+                    "{summary} It was restored {times} since {since}, and will be restored again at {until}."
+                )
             }
             State::Restored => format!(
-                "{summary} It was restored {times} since {since}; if that goes on, it is restored again at {until} at \
+                "{summary} It was restored {times} since {since}; if that continues, it will be restored again at {until} at \
                  the earliest."
             ),
             State::Admitted => {
-                format!("{summary} It was written {times} since {since}, and is written again at {until}.")
+                format!(
+                    "{summary} It was written {times} since {since}, and will be written again at {until}."
+                )
             }
         }
     }
@@ -115,8 +121,8 @@ mod tests {
     fn it_says_what_who_since_when_and_until_when() {
         assert_eq!(
             dispute(State::Differs).message(),
-            "Service sessions is changed again and again (spec.ports, also written by kubectl-edit). It was restored 3 times \
-             since 2026-01-02T03:04:05Z, and is restored again at 2026-01-02T03:05:01Z."
+            "Service sessions is repeatedly changed (spec.ports, also written by kubectl-edit). It was restored 3 times \
+             since 2026-01-02T03:04:05Z, and will be restored again at 2026-01-02T03:05:01Z."
         );
     }
 

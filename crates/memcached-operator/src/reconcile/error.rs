@@ -35,7 +35,7 @@ pub enum ReconcileError {
     },
     /// A child is being deleted; its successor has to wait until it is gone.
     #[error(
-        "{child} has been on its way out since {since}{}; it is made again as soon as it is gone",
+        "{child} has been terminating since {since}{}; it is created again as soon as it is gone",
         waits_for(.finalizers)
     )]
     Terminating {
@@ -48,7 +48,7 @@ pub enum ReconcileError {
     },
     /// A child of a deleted Memcached of the same name is still there.
     #[error(
-        "{child} still belongs to a deleted Memcached of the same name; it is made again as soon as the garbage \
+        "{child} still belongs to a deleted Memcached of the same name; it is created again as soon as the garbage \
          collector has removed it"
     )]
     Leftover {
@@ -57,8 +57,8 @@ pub enum ReconcileError {
     },
     /// The StatefulSet was made with another selector, which the API server never lets anyone change.
     #[error(
-        "{child} finds its Pods by other labels than this version uses, and a selector cannot be changed; delete it, and it \
-         is made again at once (its servers start with empty caches)"
+        "{child} selects its Pods by other labels than this version uses, and a selector cannot be changed; delete it, and it \
+         is created again at once (its servers start with empty caches)"
     )]
     OtherSelector {
         /// Kind and name.
@@ -123,7 +123,7 @@ fn sentence(error: &kube::Error) -> String {
 fn waits_for(finalizers: &[String]) -> String {
     match finalizers {
         [] => String::new(),
-        _ => format!(", and waits for whoever removes {} from its finalizers", finalizers.join(", ")),
+        _ => format!(", because its finalizers have not been removed ({})", finalizers.join(", ")),
     }
 }
 

@@ -43,14 +43,13 @@ pub(super) fn of_reconcile(
         }
         // One for each child, so that each counts up by itself.
         for mended in &applied.mended {
-            let note = format!(
-                "Restored {mended}. What is changed again and again is restored more and more seldom."
-            );
+            let note =
+                format!("Restored {mended}. After repeated changes it is restored at growing intervals.");
             events.push(event(EventType::Normal, "DriftHealed", "Apply", &note));
         }
         for child in &applied.recreated {
             let note = format!(
-                "Created {child} again. What is deleted again and again is created again more and more seldom."
+                "Created {child} again. After repeated deletions it is created again at growing intervals."
             );
             events.push(event(EventType::Normal, "DriftHealed", "Apply", &note));
         }

@@ -153,7 +153,7 @@ impl MemcachedReconciler {
             ReportedState::Failing(error.to_string())
         };
         if let Err(untold) = Box::pin(self.report(client, memcached, servers, outcome, None)).await {
-            tracing::warn!(memcached = key(memcached), error = %untold, "a failure could not be told");
+            tracing::warn!(memcached = key(memcached), error = %untold, "a failure could not be reported in the status");
         }
     }
 

@@ -28,9 +28,8 @@ async fn admission_that_changes_what_is_applied_is_told_and_costs_few_writes() {
     let expected = counts(&[("ChangedByAdmission", 4), ("Created", 1)]);
     assert_eq!(dispute.counts().await, expected);
     let degraded = dispute.degraded().await;
-    let what = "The API server stores Service disputed otherwise than applied (metadata.labels.app.kubernetes.io/name):";
-    let when =
-        "It was written 4 times since 2026-01-02T03:04:05Z, and is written again at 2026-01-02T03:04:21Z.";
+    let what = "The API server stores Service disputed differently from what was applied (metadata.labels.app.kubernetes.io/name):";
+    let when = "It was written 4 times since 2026-01-02T03:04:05Z, and will be written again at 2026-01-02T03:04:21Z.";
     assert!(degraded.starts_with(what) && degraded.ends_with(when), "{degraded}");
     let conditions = dispute.conditions(["Ready", "Reconciling", "Stalled", "Degraded"]).await;
     let by_its_servers = [
@@ -107,7 +106,7 @@ async fn a_quantity_in_another_spelling_is_not_taken_for_admission() {
             dispute.clock.pass(Duration::from_secs(2));
         }
         let said = dispute.degraded().await;
-        assert_eq!(said, "Every child is as it should be.", "{cpu} {memory}");
+        assert_eq!(said, "All children are up to date.", "{cpu} {memory}");
     }
     assert!(dispute.told("DriftHealed").await.is_empty());
 }

@@ -153,7 +153,7 @@ async fn a_selector_of_before_is_told_and_nothing_is_changed() {
     (older.metadata.uid, older.metadata.resource_version, older.metadata.managed_fields) = (None, None, None);
     sets.create(&PostParams::default(), &older).await.expect("made as before");
     let error = harness.reconcile("older").await.expect_err("it needs a person").to_string();
-    assert!(error.contains("delete it, and it is made again"), "{error}");
+    assert!(error.contains("delete it, and it is created again"), "{error}");
     let conditions = harness.status("older").await.conditions;
     let stalled = condition(&conditions, "Stalled").expect("Stalled");
     assert!(stalled.status == "True" && stalled.message.contains("delete it"), "{stalled:?}");

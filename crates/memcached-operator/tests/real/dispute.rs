@@ -144,8 +144,8 @@ async fn a_second_writer_costs_few_writes_and_one_event() {
     // While a mending waits, the resource says what differs, by whom, since when, and when the next is due.
     assert_eq!(
         dispute.degraded().await,
-        "StatefulSet disputed is changed again and again (spec.replicas, also written by scaler). It was restored 4 times since \
-         2026-01-02T03:04:05Z, and is restored again at 2026-01-02T03:04:21Z."
+        "StatefulSet disputed is repeatedly changed (spec.replicas, also written by scaler). It was restored 4 times since \
+         2026-01-02T03:04:05Z, and will be restored again at 2026-01-02T03:04:21Z."
     );
     let types = ["Ready", "Reconciling", "Stalled", "Degraded"];
     let held_back = [
@@ -206,8 +206,8 @@ async fn a_child_that_is_deleted_again_and_again_is_made_more_and_more_seldom() 
     assert!(note.starts_with("Created StatefulSet disputed again."), "{note}");
     assert_eq!(
         dispute.degraded().await,
-        "StatefulSet disputed is deleted again and again; the audit log of the API server says by whom. It was restored 4 \
-         times since 2026-01-02T03:04:05Z, and is made again at 2026-01-02T03:04:21Z."
+        "StatefulSet disputed is repeatedly deleted; the audit log of the API server shows by whom. It was restored 4 \
+         times since 2026-01-02T03:04:05Z, and will be created again at 2026-01-02T03:04:21Z."
     );
     assert_eq!(
         dispute.conditions(["Ready", "Reconciling"]).await,

@@ -1,4 +1,4 @@
-//! What reconciles have written, until the watches have shown it.
+//! Writes of reconciles that the watches have not shown yet.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -11,23 +11,23 @@ use tower::BoxError;
 use super::Caches;
 use crate::observability::requests::Target;
 
-/// A write of an object of a type that is watched.
+/// A write of an object of a watched type.
 #[derive(Debug)]
 pub(super) struct OwnWrite {
     pub(super) kind: usize,
     pub(super) watch: usize,
-    /// The resourceVersion that it was answered with.
+    /// The resourceVersion in the answer.
     pub(super) version: u64,
-    /// How many lists had been begun by then.
+    /// How many lists had been begun when it was answered.
     pub(super) lists_begun: u64,
 }
 
-/// By resource, as `namespace/name`. An entry ends when all of it has been shown, or with the resource.
+/// Writes by resource (`namespace/name`). An entry is removed when all its writes have been shown, or when the resource is deleted.
 #[derive(Debug, Default)]
 pub(super) struct OwnWrites(BTreeMap<String, Vec<OwnWrite>>);
 
 impl OwnWrites {
-    /// A newer write of a watch stands for the older ones, as it is shown last.
+    /// A newer write replaces older ones of the same watch, because it is shown last.
     pub(super) fn add(&mut self, cr: String, write: OwnWrite) {
         let writes = self.0.entry(cr).or_default();
         writes.retain(|older| {
@@ -36,7 +36,7 @@ impl OwnWrites {
         writes.push(write);
     }
 
-    /// Whether all that was written for the resource has been shown.
+    /// Whether all writes for the resource have been shown.
     pub(super) fn all_shown(&mut self, cr: &str, is_shown: impl Fn(&OwnWrite) -> bool) -> bool {
         let Some(writes) = self.0.get_mut(cr) else { return true };
         writes.retain(|write| !is_shown(write));
@@ -56,7 +56,7 @@ impl OwnWrites {
     }
 }
 
-/// What is read of the answer to a write.
+/// The parts of the answer to a write that are needed here.
 #[derive(Debug, Deserialize)]
 pub(super) struct Written {
     metadata: Metadata,
@@ -92,7 +92,7 @@ impl Written {
     }
 }
 
-/// A client whose accepted writes are noted. Of a deletion the answer need not tell the version, so none is.
+/// A client whose accepted writes are recorded, except for deletions, because their answers need not contain the version.
 pub(crate) fn recorded(client: Client, caches: Arc<Caches>) -> Client {
     let namespace = client.default_namespace().to_owned();
     let send = move |request: Request<Body>| {
@@ -109,7 +109,7 @@ pub(crate) fn recorded(client: Client, caches: Arc<Caches>) -> Client {
     Client::new(tower::service_fn(send), namespace)
 }
 
-/// Which type a request writes, as `plural.group`: the object itself, or a subresource of it.
+/// The type that a request writes, as `plural.group`: the object itself, or a subresource of it.
 fn written_resource<B>(request: &Request<B>) -> Option<String> {
     let target = Target::of(request)?;
     let is_tried_only = request.uri().query().is_some_and(|query| query.contains("dryRun="));
@@ -125,7 +125,7 @@ fn written_resource<B>(request: &Request<B>) -> Option<String> {
     })
 }
 
-/// Reads the answer, which its recipient would do anyway, and puts it back.
+/// Reads the body of the answer and puts it back. The caller would read it anyway.
 async fn noted(answer: Response<Body>, resource: &str, caches: &Caches) -> Result<Response<Body>, BoxError> {
     let (head, body) = answer.into_parts();
     let body = body.collect_bytes().await?;

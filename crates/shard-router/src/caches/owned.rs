@@ -31,25 +31,25 @@ use crate::{
     },
 };
 
-/// Why a child cannot be had from the cache.
+/// Why a child cannot be read from the cache.
 #[derive(Debug, thiserror::Error)]
 pub enum OwnedError {
-    /// Its type was not declared.
+    /// The type was not declared with `owns`.
     #[error(
-        "{kind} is no owned type of this controller, so no cache has it; declare it with `ShardedController::owns`"
+        "{kind} is not an owned type of this controller, so it is not cached; declare it with `ShardedController::owns`"
     )]
     NotDeclared {
         /// The kind.
         kind: String,
     },
-    /// It is there, and is not what its type says.
+    /// The child exists but does not decode.
     #[error("{kind} {name} does not decode: {error}")]
     Undecodable {
         /// The kind.
         kind: String,
         /// As `namespace/name`.
         name: String,
-        /// Where it goes wrong, and why.
+        /// Where decoding fails, and why.
         error: String,
     },
 }
@@ -82,13 +82,13 @@ pub(crate) struct Watching {
     pub(crate) lists: Arc<dyn FirstLists>,
 }
 
-/// Hears how the first lists of owned types fare.
+/// Is notified about the first lists of owned types.
 pub(crate) trait FirstLists: Send + Sync {
-    /// Every namespace of the `nth` owned type has been answered, and one at least with a list.
+    /// The lists of the `nth` owned type have been answered in every namespace, and at least one has succeeded.
     fn answered(&self, nth: usize);
     /// A list or a watch has failed before.
     fn failed(&self);
-    /// Resolves when a list that failed may be asked for again.
+    /// Resolves when a list that failed may be requested again.
     fn may_list(self: Arc<Self>) -> BoxFuture<'static, ()>;
 }
 
@@ -124,7 +124,7 @@ enum Kept<C> {
 }
 
 impl<C: Resource<DynamicType = ()>> Kept<C> {
-    /// Who else writes which fields is for those who find a difference, and they are few; it is most of what an object weighs.
+    /// `managedFields` are needed only in the rare case that a difference is found, and they are most of the size of an object.
     fn new(object: Lenient<C>) -> Self {
         match object {
             Lenient::Decoded(mut object) => {
@@ -165,7 +165,7 @@ impl<C: Resource<DynamicType = ()>> OwnedCache<C> {
         self.0.write().remove(key)
     }
 
-    /// Puts a complete list in the place of what was known of its namespace, or of all. Returns the metadata of what is new, changed or gone.
+    /// Replaces the objects of a namespace, or all objects, by a complete list. Returns the metadata of objects that are new, changed or gone.
     fn replace(&self, namespace: Option<&str>, listed: BTreeMap<Key, Kept<C>>) -> Vec<ObjectMeta> {
         let mut objects = self.0.write();
         let of_list = |key: &Key| namespace.is_none_or(|namespace| key.0 == namespace);
@@ -185,8 +185,8 @@ impl<C: Resource<DynamicType = ()>> OwnedCache<C> {
     }
 }
 
-/// Watches one owned type and yields the resources to be reconciled because of what is seen: the owners of each object that
-/// has appeared, changed or gone, also where that is only seen by a list.
+/// Watches one owned type and yields the resources to reconcile: the owners of each object that
+/// has appeared, changed or disappeared, even if only a list shows that.
 fn watch<K: Sharded, C: OwnedResource>(watching: Watching) -> BoxStream<'static, ObjectRef<K>> {
     let Watching { caches, nth, client, selector, watcher, backoffs, lists } = watching;
     let apis = caches.scope.apis::<Lenient<C>>(&client);
@@ -219,11 +219,11 @@ fn watch<K: Sharded, C: OwnedResource>(watching: Watching) -> BoxStream<'static,
     triggers.boxed()
 }
 
-/// One watch's share: a namespace, or all of them.
+/// The state of one watch, for one namespace or for all.
 struct Part<C> {
     namespace: Option<String>,
     list: ListState,
-    /// What a list under way has brought.
+    /// The objects of a list in progress.
     listed: BTreeMap<Key, Kept<C>>,
 }
 
@@ -232,7 +232,7 @@ impl<C: OwnedResource> Part<C> {
         Self { namespace, list: ListState::Asked, listed: BTreeMap::new() }
     }
 
-    /// Takes one event and returns the resources to be reconciled because of it. Whoever waits for what it shows is told last.
+    /// Processes one event and returns the resources to reconcile because of it. Waiting reconciles are notified last.
     fn apply<K: Sharded>(
         &mut self,
         event: Event<Lenient<C>>,
@@ -259,13 +259,13 @@ impl<C: OwnedResource> Part<C> {
                 self.list = ListState::Complete;
                 let changed = objects.replace(self.namespace.as_deref(), std::mem::take(&mut self.listed));
                 caches.kind_list_ends(kind, part);
-                // Behind the first list wait the resources themselves.
+                // After the first list, all resources are reconciled anyway.
                 if is_first { Vec::new() } else { changed.iter().flat_map(owners).collect() }
             }
             Event::Apply(object) => {
                 let mut due = owners(object.meta());
                 let (key, version) = (key(object.meta()), object.meta().resource_version.clone());
-                // One that it was taken from has to make its own again.
+                // A former owner has to create the child again.
                 if let Some(before) = objects.put(key, Kept::new(object)) {
                     let before = owners(before.meta());
                     due.extend(before.into_iter().filter(|owner| !due.contains(owner)).collect::<Vec<_>>());

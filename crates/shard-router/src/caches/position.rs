@@ -1,24 +1,24 @@
-//! How far one watch has come.
+//! The position of a watch.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::own_writes::OwnWrite;
 
-/// A watch shows what happens in the order of resourceVersions, and a list shows all that had happened when it was asked for (each is
+/// A watch shows changes in the order of resourceVersions, and a list shows all changes up to the time when it was requested (each list is
 /// a consistent read). Versions are integers, which Kubernetes documents since 1.35.
 #[derive(Debug, Default)]
 pub(super) struct Position {
-    /// The newest version of an object that it has shown.
+    /// The newest version of an object that the watch has shown.
     newest: AtomicU64,
-    /// The newest version that a list under way has brought.
+    /// The newest version in a list in progress.
     listed: AtomicU64,
     lists_begun: AtomicU64,
-    /// The number of the last list that is complete.
+    /// The number of the last complete list.
     list_complete: AtomicU64,
 }
 
 impl Position {
-    /// An object of this version is in the cache, or was taken from it.
+    /// An object of this version was added to the cache, or removed from it.
     pub(super) fn shown(&self, version: Option<&str>) {
         self.newest.fetch_max(number(version), Ordering::AcqRel);
     }
@@ -28,7 +28,7 @@ impl Position {
         self.lists_begun.fetch_add(1, Ordering::AcqRel);
     }
 
-    /// The list has brought an object of this version; it is in the cache when the list is complete.
+    /// The list contains an object of this version, which will be in the cache when the list is complete.
     pub(super) fn listed(&self, version: Option<&str>) {
         self.listed.fetch_max(number(version), Ordering::AcqRel);
     }
@@ -38,18 +38,18 @@ impl Position {
         self.list_complete.store(self.lists_begun.load(Ordering::Acquire), Ordering::Release);
     }
 
-    /// Whether a list has been complete.
+    /// Whether a list has been completed.
     pub(super) fn is_listed(&self) -> bool {
         self.list_complete.load(Ordering::Acquire) > 0
     }
 
-    /// A write that has just been answered with this version.
+    /// Records a write that has just been answered with this version.
     pub(super) fn write(&self, kind: usize, watch: usize, version: u64) -> OwnWrite {
         OwnWrite { kind, watch, version, lists_begun: self.lists_begun.load(Ordering::Acquire) }
     }
 
-    /// Whether the cache is not older than this write: a later event was shown, or a list that was asked for after the answer. The latter is
-    /// what shows that an object is gone, if its deletion fell between two watches.
+    /// Whether the cache contains this write: the watch has shown this or a later version, or a list that was requested after the answer. Only such
+    /// a list shows a deletion between two watches.
     pub(super) fn shows(&self, write: &OwnWrite) -> bool {
         self.newest.load(Ordering::Acquire) >= write.version
             || self.list_complete.load(Ordering::Acquire) > write.lists_begun

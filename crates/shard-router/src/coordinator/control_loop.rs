@@ -40,7 +40,7 @@ impl ControlLoop<'_> {
             let view = view.observe(now, &snapshot);
             let mut soon = !self.restore_layout(&view).await;
             soon |= self.publish(now, &view, &mut published).await;
-            // On a first install nobody should win a shard before there is a plan to say whose it should be.
+            // On a first install, no replica should acquire a shard before there is a plan.
             if published.is_some() {
                 soon |= !self.create_missing(&view).await;
             }

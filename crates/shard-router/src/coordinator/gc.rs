@@ -1,4 +1,4 @@
-//! Deletes member Leases of replicas that are long gone. Usually a Pod owns its replica's Lease and the garbage collector deletes both; this
+//! Deletes member Leases of dead replicas. Usually a Pod owns its replica's Lease and the garbage collector deletes both; this
 //! is for replicas that run without a Pod.
 
 use std::time::Duration;
@@ -18,7 +18,7 @@ pub(super) async fn collect(
     let mut well = true;
     for (name, revision) in membership.long_dead(now, grace) {
         match api.delete(&LeaseName::from_server(&name), &revision).await {
-            Ok(()) => tracing::info!(lease = name, "deleted the Lease of a member that is long gone"),
+            Ok(()) => tracing::info!(lease = name, "deleted the Lease of a dead member"),
             Err(RequestError::Conflict | RequestError::NotFound) => {}
             Err(error) => {
                 tracing::warn!(lease = name, %error, "a dead member's Lease could not be deleted; retrying");

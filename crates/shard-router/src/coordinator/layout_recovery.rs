@@ -62,7 +62,7 @@ fn read(lease: &Lease, names: &Names) -> Result<Option<Layout>, String> {
     serde_json::from_str(json).map(Some).map_err(|error| {
         format!(
             "lease {} records no layout, and the annotation {} of lease {} cannot be read ({error}); run the version that wrote \
-             it, or take the annotation off",
+             it, or remove the annotation",
             names.coordinator(),
             names.layout_annotation(),
             lease.name_any()

@@ -89,47 +89,47 @@ impl Metrics {
         registry.register("cached_objects", "Custom resources cached, by shard", metrics.objects.clone());
         registry.register_with_unit(
             "shard_stalled",
-            "For how long this replica has held the shard without working on all of it; 0 where it does, or does not hold it",
+            "How long this replica has held the shard without working on all of it; 0 if it works on it or does not hold it",
             Unit::Seconds,
             metrics.stalled.clone(),
         );
         registry.register(
             "undecodable_objects",
-            "Custom resources that this operator's version cannot decode, by shard; nothing is done for them",
+            "Custom resources that this operator's version cannot decode, by shard; they are not reconciled",
             metrics.undecodable.clone(),
         );
-        registry.register("reconciles", "Reconciles ended, by outcome", metrics.reconciles.clone());
+        registry.register("reconciles", "Completed reconciles, by outcome", metrics.reconciles.clone());
         registry.register(
             "lease_transitions",
-            "How often a Lease has changed hands (leaseTransitions), as this replica sees it",
+            "How often the holder of a Lease has changed (leaseTransitions), as seen by this replica",
             metrics.transitions.clone(),
         );
         registry.register(
             "renewal_used_ratio",
-            "The share of RenewDeadline that was used up when a renewal landed: RetryPeriod / RenewDeadline is usual, at 1 \
+            "The fraction of RenewDeadline that had passed when a renewal succeeded: usually RetryPeriod / RenewDeadline; at 1 \
              the Lease is lost",
             metrics.renewal.clone(),
         );
         registry.register(
             "foreign_installation",
-            "Whether another installation has this LeaderElectionID, so that this replica contends for nothing",
+            "Whether another installation uses this LeaderElectionID, so that this replica does not contend for Leases",
             metrics.foreign.clone(),
         );
         registry.register(
             "unsharded_predecessor",
-            "Whether an operator of a version that does not shard holds the coordinator Lease, so that no shard is worked on",
+            "Whether a version of the operator that does not shard holds the coordinator Lease, so that no shard is worked on",
             metrics.predecessor.clone(),
         );
         registry.register(
             "history_rewinds",
-            "How often this replica found the API server's history rewound (an etcd restore) since it started",
+            "How often this replica has detected a restore of etcd since it started",
             metrics.rewinds.clone(),
         );
         registry.register("ready", "Whether this replica is ready", metrics.ready.clone());
         let seconds = || Unit::Seconds;
         registry.register_with_unit(
             "start_time",
-            "When this replica started, since 1970; 0 until then",
+            "Unix time at which this replica started; 0 before that",
             seconds(),
             metrics.start_time.clone(),
         );
@@ -141,23 +141,27 @@ impl Metrics {
         );
         registry.register_with_unit(
             "handover",
-            "From asking a shard to drain to its Lease being released",
+            "Time from the request to drain a shard to the release of its Lease",
             seconds(),
             metrics.handover.clone(),
         );
         registry.register_with_unit(
             "acquisition",
-            "From first seeing a shard's Lease free or expired to holding it",
+            "Time from first seeing that a shard's Lease is free or expired to holding it",
             seconds(),
             metrics.acquisition.clone(),
         );
         registry.register_with_unit(
             "shard_start",
-            "From holding a shard to the takeover barrier being passed",
+            "Time from acquiring a shard to passing the takeover barrier",
             seconds(),
             metrics.start.clone(),
         );
-        registry.register("stamps", "Buckets written or restored, by outcome", metrics.stamps.clone());
+        registry.register(
+            "stamps",
+            "Buckets that were written or restored, by outcome",
+            metrics.stamps.clone(),
+        );
         // A series that begins with its first failure has no rate until the second.
         for outcome in ["ok", "error", "panic"] {
             drop(metrics.reconciles.get_or_create(&OutcomeLabel { outcome }));

@@ -139,9 +139,9 @@ impl Stall {
     fn sentence(&self) -> String {
         let Self { shard, lasted, wholly, why } = self;
         let part = if *wholly { "is held but not worked on" } else { "is held but only partly worked on" };
-        let why = why
-            .as_deref()
-            .unwrap_or("its first list is not complete yet; it waits for its turn, or for the API server");
+        let why = why.as_deref().unwrap_or(
+            "its first list is not complete yet; it waits for other shards to start, or for the API server",
+        );
         format!("shard {shard} {part} for {} now: {why}", seconds(*lasted))
     }
 }

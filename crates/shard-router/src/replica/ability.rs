@@ -2,7 +2,7 @@
 //!
 //! If none of its shards can be worked on, the cause is the replica's connection or account, and other replicas may succeed. An annotation of
 //! its member Lease tells them, and the plan gives shards to those that are able. The replica probes by itself whether it is able again,
-//! after waits that double, so that shards are not passed to and fro.
+//! after waits that double, so that shards do not move back and forth.
 
 use lease_core::Monotonic;
 use std::time::Duration;

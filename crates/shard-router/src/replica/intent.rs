@@ -42,7 +42,7 @@ pub(super) fn takeover_delay_for(
     takeover_delay(rank + behind_the_planned, able.len() + 1, timings.retry_period())
 }
 
-/// Whom to wait for when a release names them. One that drains may be named all the same, where several leave at once.
+/// Which successors to wait for when a release names one. A release may name a member that is itself draining, if several shut down at the same time.
 pub(super) fn staying(members: &[Member]) -> Successors {
     let staying = members.iter().filter(|member| member.eligible).map(|member| member.identity.clone());
     Successors::Among(Arc::new(staying.collect()))
@@ -63,7 +63,7 @@ pub(super) fn next_handover(
     })
 }
 
-/// The shards that are held, those after `last` first: where a successor does not come for one, the others have their turn
+/// The shards that are held, those after `last` first: if a successor does not take a shard, the others are handed over
 /// before it is tried again.
 pub(super) fn in_turn(mut held: Vec<ShardId>, last: Option<ShardId>) -> Vec<ShardId> {
     held.sort_unstable();
@@ -72,8 +72,8 @@ pub(super) fn in_turn(mut held: Vec<ShardId>, last: Option<ShardId>) -> Vec<Shar
     held
 }
 
-/// Having won a shard, reads the coordinator Lease before anything starts: the view that made this replica contend may
-/// have been old. `false` if the shard must be given up.
+/// After acquiring a shard, reads the coordinator Lease before anything starts: this replica may have contended because of an old
+/// view. `false` if the shard must be released.
 pub(super) async fn confirm_layout<K: Sharded, R: Reconciler<K>>(
     setup: Arc<Setup<K, R>>,
     elections: Elections,
@@ -81,7 +81,9 @@ pub(super) async fn confirm_layout<K: Sharded, R: Reconciler<K>>(
     if is_committed(&setup, &elections).await {
         return true;
     }
-    tracing::warn!("won a shard, but the committed layout is not this replica's; giving it up");
+    tracing::warn!(
+        "acquired a shard, but the committed layout differs from this replica's settings; releasing it"
+    );
     // The watch will show it too. Without this pause, the replica would take the shard again at once and without effect.
     setup.clock.sleep(elections.options().timings.hurried_retry()).await;
     false

@@ -38,7 +38,7 @@ pub(super) async fn run_until<K: Sharded, R: Reconciler<K>>(
             tokio::select! {
                 () = running => {}
                 () = setup.clock.sleep(setup.options.drain_timeout) => {
-                    tracing::warn!("a task did not end when history was rewound; it is aborted and begun anew");
+                    tracing::warn!("a task did not end after a restore of etcd; it is aborted and restarted");
                 }
             }
         }

@@ -38,7 +38,7 @@ pub(super) fn follow<K: Sharded, R: Reconciler<K>>(
     }
 }
 
-/// How often the coordinator Lease and the shard Leases have changed hands.
+/// Reports how often the holders of the coordinator Lease and of the shard Leases have changed.
 pub(super) fn transitions<K: Sharded, R: Reconciler<K>>(setup: &Setup<K, R>, leases: &[ShownLease]) {
     for lease in leases {
         let Some(name) = lease.metadata.name.as_deref().filter(|name| counts(&setup.names, name)) else {
@@ -53,7 +53,7 @@ fn counts(names: &Names, lease: &str) -> bool {
     names.is_coordinator(lease) || names.shard_of(lease).is_some()
 }
 
-/// How near to RenewDeadline each renewal of a term lands. Never ends by itself.
+/// Reports the fraction of RenewDeadline that has passed at each renewal of a term. Never ends by itself.
 async fn follow_renewals<K: Sharded, R: Reconciler<K>>(setup: &Setup<K, R>, term: Option<&Term>) {
     let deadline = setup.options.elections.timings.renew_deadline();
     if let Some(term) = term {
@@ -71,7 +71,7 @@ async fn follow_renewals<K: Sharded, R: Reconciler<K>>(setup: &Setup<K, R>, term
     std::future::pending::<()>().await;
 }
 
-/// Since when the Lease was free, or has been on its way out. Pure.
+/// Since when the Lease has been free, or is being released. Pure.
 #[derive(Debug, Default)]
 struct LatencyTracker {
     free_since: Option<Monotonic>,

@@ -84,7 +84,7 @@ impl<K: Sharded, R: Reconciler<K>> Reports<'_, K, R> {
             Err(kube::Error::Api(status)) if status.code == 409 => Completion::Conflict,
             Err(error) => {
                 self.say(&format!(
-                    "{kind} {cr} could not be told that it cannot be decoded; it is retried: {error}"
+                    "the status of {kind} {cr} could not be updated to say that it cannot be decoded; this is retried: {error}"
                 ));
                 Completion::Failed
             }
@@ -156,11 +156,11 @@ fn what_now(undecodable: &Undecodable) -> String {
     let metadata = undecodable.metadata();
     let error = undecodable.error();
     if metadata.deletion_timestamp.is_none() {
-        return format!("and nothing is done for it until it is mended: {error}");
+        return format!("and it is not reconciled until it is corrected: {error}");
     }
     let finalizers = metadata.finalizers.as_deref().unwrap_or_default().join(", ");
     format!(
-        "and its deletion waits for its finalizers ({finalizers}); mend it, or remove by hand those whose work needs no doing: {error}"
+        "and its deletion waits for its finalizers ({finalizers}); correct it, or remove by hand the finalizers that are not needed any more: {error}"
     )
 }
 

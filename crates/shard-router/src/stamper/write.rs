@@ -73,7 +73,7 @@ pub(super) enum StampError {
     NoSubresource,
     /// The schema lacks the field, or `Sharded::recorded_bucket` does not read it.
     #[error(
-        "what was written to status.bucket is not there; add `bucket` (integer) to the schema of `status`, and let \
+        "the API server has dropped status.bucket; add `bucket` (integer) to the schema of `status`, and let \
          Sharded::recorded_bucket return it, or set no key label"
     )]
     NotRecorded,

@@ -78,7 +78,7 @@ async fn one_object_that_does_not_decode_stops_nobody_else_and_is_worked_on_once
     replica.ready().await;
     let note = warned_of(&fleet, "cannot be decoded").await;
     let wanted =
-        "nothing is done for it until it is mended: spec.size: invalid type: string \"large\", expected i32";
+        "it is not reconciled until it is corrected: spec.size: invalid type: string \"large\", expected i32";
     assert!(note.contains(wanted), "{note}");
     counts(&registry, 1).await;
 

@@ -38,7 +38,7 @@ impl Reported {
     pub(crate) fn once_and_without_a_failure(&self) {
         assert_eq!(self.events, 1);
         assert!(self.log.contains("cannot be decoded"), "{}", self.log);
-        assert!(!self.log.contains("could not be told"), "{}", self.log);
+        assert!(!self.log.contains("could not be updated"), "{}", self.log);
     }
 }
 

@@ -110,7 +110,7 @@ fn settings_are_taken(mut operator: Command, objects: &[Value]) -> Result<()> {
     let said = String::from_utf8_lossy(&output.stderr);
     match output.status.code() {
         Some(REFUSED) => bail!("the operator refuses its arguments: {}", said.trim_end()),
-        _ if said.contains("no API server is known") => Ok(()),
+        _ if said.contains("no API server is configured") => Ok(()),
         code => {
             bail!("the operator ended with {code:?} although it knows no API server: {}", said.trim_end())
         }

@@ -1,4 +1,4 @@
-//! Writes of a Lease as they must not be. Only with the feature `mutants`; see [`crate::mutants`].
+//! Faulty writes of a Lease. Only with the feature `mutants`; see [`crate::mutants`].
 
 use std::ops::ControlFlow;
 
@@ -11,7 +11,7 @@ use crate::effect::{Write, WriteKind};
 use crate::mutants::{Mutant, active};
 use crate::name::LeaseName;
 
-/// Sends the write without a precondition, or takes one of its preconditions off.
+/// Sends the write without preconditions, or without one of them.
 pub(super) async fn send(
     api: &LeaseApi,
     name: &LeaseName,
@@ -30,7 +30,7 @@ pub(super) async fn send(
     }
 }
 
-/// What a published crate does: of two candidates that race for an expired Lease, both get a 200.
+/// As in a published crate: if two candidates race for an expired Lease, both get a 200.
 async fn patch_whatever_is_there(
     api: &LeaseApi,
     name: &LeaseName,

@@ -1,4 +1,4 @@
-//! The Lease objects behind the records that the state machine speaks of.
+//! The Lease objects that belong to the records of the state machine.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -9,10 +9,10 @@ use super::Task;
 use crate::record::ObservedLease;
 use crate::revision::Revision;
 
-/// The state machine writes on top of the newest state it has seen. A few are kept, as a late one may come in between.
+/// The state machine writes on top of the newest state that it has seen. A few objects are kept, because a late one may arrive in between.
 const KEPT: usize = 4;
 
-/// Lately seen objects. An update replaces the whole object, so that what others wrote on it has to be at hand.
+/// Recently seen objects. An update replaces the whole object, so it needs what others have written into it.
 #[derive(Debug, Default)]
 pub(super) struct Objects {
     seen: VecDeque<(Revision, Arc<Lease>)>,
@@ -32,7 +32,7 @@ impl Objects {
 }
 
 impl Task {
-    /// Keeps an object and tells what the state machine needs to know of it.
+    /// Stores an object, and returns what the state machine needs to know about it.
     pub(super) fn remember(&mut self, lease: &Arc<Lease>) -> Option<ObservedLease> {
         match self.common.election_keys.observed(lease) {
             Ok(observed) => {

@@ -1,4 +1,4 @@
-//! Requests that the state machine asked for, and what their answers mean.
+//! The requests of the state machine, and what their answers mean.
 
 #[cfg(feature = "mutants")]
 use std::ops::ControlFlow;
@@ -40,7 +40,7 @@ impl Task {
         let attempt = write.attempt;
         let base = write.base.as_ref().and_then(|revision| self.objects.get(revision)).map(Arc::clone);
         if base.is_none() && write.base.is_some() {
-            // The object behind that state is gone from memory; a conflict makes the state machine look again.
+            // The object of that state is no longer stored. A conflict makes the state machine read the Lease.
             let outcome = RequestResult::Write(attempt, Err(RequestError::Conflict));
             self.requests.push(std::future::ready(outcome).boxed());
             return;
@@ -68,7 +68,7 @@ impl Task {
                 }
                 Some(lease) => match self.remember(&lease) {
                     Some(observed) => {
-                        // A candidate that only waits writes nothing; what it reads tells whether its watch is live.
+                        // A standby does not write, so its reads are what shows whether the watch works.
                         if self.common.election_keys.are_on(&lease) {
                             self.expect_in_watch(observed.revision.version);
                             self.common.lease_watch.read(
@@ -96,7 +96,7 @@ impl Task {
                         let _ = reply.send(Ok(lease.revision.clone()));
                     }
                     self.expect_in_watch(lease.revision.version);
-                    // Whatever this process writes carries the label.
+                    // Everything that this process writes has the label.
                     self.common.lease_watch.read(&self.lease, None, self.common.clock.now().monotonic);
                 }
                 Event::WriteLanded(attempt, observed)
@@ -148,7 +148,7 @@ async fn send(
     }
 }
 
-/// A busy server has not looked at what it refused.
+/// An overloaded server has refused the request without looking at it.
 fn carried(error: &RequestError) -> Carried {
     let refused = matches!(error, RequestError::Rejected { code, .. } if *code != 429);
     if refused { Carried::Refused } else { Carried::Uncertain }

@@ -1,13 +1,13 @@
-//! History was rewound: who proves it tells everyone.
+//! History was rewound: the candidate that has proved it informs all others.
 
 use super::Task;
 use super::objects::Objects;
 use crate::revision::Revision;
 
 impl Task {
-    /// The state machine has proved it, and has begun anew. So does whatever else this process knows.
+    /// The state machine has proved a rewind and has started over. Everything else in this process that stores states has to start over, too.
     pub(super) fn prove_rewind(&mut self, known: &Revision, read: &Revision) {
-        // Only the state that was just read is of the history that is left.
+        // Only the state that was just read belongs to the restored history.
         let kept = self.objects.get(read).map(std::sync::Arc::clone);
         self.objects = Objects::default();
         if let Some(lease) = kept {

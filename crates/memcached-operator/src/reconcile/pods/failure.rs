@@ -47,7 +47,7 @@ fn of_pod(pod: &Pod) -> Option<PodFailure> {
         .or_else(|| unscheduled(pod))
 }
 
-/// That no node takes the Pod. The scheduler's text is quoted, as only it knows what is missing.
+/// The Pod cannot be scheduled. The scheduler's message is quoted, because only the scheduler knows the cause.
 fn unscheduled(pod: &Pod) -> Option<PodFailure> {
     let conditions = pod.status.as_ref()?.conditions.as_deref()?;
     let refused = conditions.iter().find(|condition| {
@@ -57,7 +57,7 @@ fn unscheduled(pod: &Pod) -> Option<PodFailure> {
     })?;
     let why = refused.message.as_deref().filter(|why| !why.is_empty());
     let why = why.map(|why| format!(": {}", why.trim_end_matches('.'))).unwrap_or_default();
-    let message = format!("no node takes Pod {}{why}", name(pod));
+    let message = format!("Pod {} cannot be scheduled{why}", name(pod));
     Some(PodFailure { reason: UNSCHEDULABLE, message, is_quote: true })
 }
 
@@ -93,7 +93,7 @@ fn of_container(pod: &Pod, container: &ContainerStatus, is_init: bool) -> Option
     }
     let last = container.last_state.as_ref().and_then(|state| state.terminated.as_ref());
     let exit = state.terminated.as_ref().or(last).map(exit).unwrap_or_default();
-    failure(CRASH_LOOP, format!("{place} ends again and again{exit}; its log says why"))
+    failure(CRASH_LOOP, format!("{place} keeps crashing{exit}; its log says why"))
 }
 
 /// Whether a container that is not waiting has crashed before, and will again as far as anybody can tell.

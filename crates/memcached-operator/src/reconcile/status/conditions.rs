@@ -3,11 +3,11 @@
 //!
 //! | | Ready | Reconciling | Stalled | kstatus says |
 //! | --- | --- | --- | --- | --- |
-//! | servers on their way | False | True | False | InProgress |
+//! | servers are being rolled out | False | True | False | InProgress |
 //! | servers that cannot be created or started | False | True | False | InProgress |
-//! | all as asked for | True | False | False | Current |
-//! | fails, and is tried again | False | True | False | InProgress |
-//! | changed or deleted by others again and again, and not restored yet | False | True | False | InProgress |
+//! | all servers match the spec and are ready | True | False | False | Current |
+//! | the reconcile fails and is retried | False | True | False | InProgress |
+//! | repeatedly changed or deleted by others, and not restored yet | False | True | False | InProgress |
 //! | the same, restored | by its servers | by its servers | False | by its servers |
 //! | changed by admission | by its servers | by its servers | False | by its servers |
 //! | somebody has to change something | False | False | True | Failed |
@@ -22,15 +22,15 @@ use crate::reconcile::build::MAX_UNAVAILABLE;
 use crate::reconcile::dispute::{BY_OTHERS, Dispute};
 use crate::reconcile::finding::{Finding, PodFailure};
 
-/// Enough servers answer: all but as many as the disruption budget lets go, and at least one.
+/// Enough servers are ready: all except as many as the disruption budget allows to be unavailable, and at least one.
 pub const AVAILABLE: &str = "Available";
-/// Everything is as the spec asks for: every server is there, up to date, and answers.
+/// Everything matches the spec: all servers exist, are up to date, and are ready.
 pub const READY: &str = "Ready";
-/// The servers are on their way to what the spec asks for, or something fails and is tried again.
+/// The servers are being changed to match the spec, or the reconcile fails and is retried.
 pub const RECONCILING: &str = "Reconciling";
-/// Nothing goes on until somebody changes something.
+/// There is no progress until somebody changes something.
 pub const STALLED: &str = "Stalled";
-/// Something keeps the operator from doing what the spec asks for, or the servers from starting, and a person has to look.
+/// A problem prevents the operator from applying the spec, or the servers from starting, and somebody should look at it.
 pub const DEGRADED: &str = "Degraded";
 
 /// The condition of this type, if it was ever reported.
@@ -100,7 +100,7 @@ pub(super) fn available(desired: i32, ready: i32) -> Verdict {
     let message = format!("{ready} of {desired} servers are ready.");
     let needed = (desired - MAX_UNAVAILABLE).max(1);
     match (desired, ready) {
-        (0, _) => Verdict::yes("ScaledToZero", "No servers are asked for.".into()),
+        (0, _) => Verdict::yes("ScaledToZero", "No servers are requested.".into()),
         _ if ready >= desired => Verdict::yes("AllReady", message),
         _ if ready >= needed => Verdict::yes("EnoughReady", message),
         _ => Verdict::no("TooFewReady", message),
@@ -109,7 +109,7 @@ pub(super) fn available(desired: i32, ready: i32) -> Verdict {
 
 pub(super) fn ready(desired: i32, servers: Option<&StatefulSet>, outcome: &ReportedState) -> Verdict {
     match outcome {
-        ReportedState::Begun => Verdict::no(BEGUN, "The operator has begun to look after it.".into()),
+        ReportedState::Begun => Verdict::no(BEGUN, "The first reconcile has begun.".into()),
         ReportedState::Invalid(problems) => Verdict::no(INVALID, sentences(problems)),
         ReportedState::Blocked(error) | ReportedState::Failing(error) => {
             Verdict::no(FAILED, sentence(error)).quoting_an_error()
@@ -130,7 +130,7 @@ fn servers_ready(desired: i32, servers: Option<&StatefulSet>, finding: Option<&F
         None => Verdict::yes(reason, message),
         Some(Finding::Failure(failure)) => Verdict::of_pods(false, failure),
         Some(Finding::Forbidden(answer)) => {
-            let why = sentence(&format!("the operator may not find out why: {answer}"));
+            let why = sentence(&format!("the operator is not permitted to find out why: {answer}"));
             Verdict::no(reason, format!("{message} {why}")).quoting_an_error()
         }
     }
@@ -148,18 +148,18 @@ fn told<'a>(disputes: impl Iterator<Item = &'a Dispute> + Clone) -> Option<(&'st
 
 pub(super) fn reconciling(desired: i32, servers: Option<&StatefulSet>, outcome: &ReportedState) -> Verdict {
     match outcome {
-        ReportedState::Begun => Verdict::yes(BEGUN, "The operator has begun to look after it.".into()),
+        ReportedState::Begun => Verdict::yes(BEGUN, "The first reconcile has begun.".into()),
         ReportedState::Invalid(_) => {
-            Verdict::no(INVALID, "The spec has to be mended before anything is rolled out.".into())
+            Verdict::no(INVALID, "The spec must be corrected before anything is rolled out.".into())
         }
         ReportedState::Blocked(_) => Verdict::no(FAILED, "A child could not be applied; see Stalled.".into()),
         ReportedState::Failing(_) => {
-            Verdict::yes("Retrying", "It is tried again and again; see Degraded.".into())
+            Verdict::yes("Retrying", "The reconcile is retried; see Degraded.".into())
         }
         ReportedState::Disputed { disputes, .. } if disputes.iter().any(Dispute::is_held_back) => {
             Verdict::yes(
                 BY_OTHERS,
-                "Children are not as applied, and are restored later; see Degraded.".into(),
+                "Children differ from what was applied and will be restored later; see Degraded.".into(),
             )
         }
         ReportedState::Applied | ReportedState::NotReady(_) | ReportedState::Disputed { .. } => {
@@ -182,9 +182,9 @@ pub(super) fn stalled(outcome: &ReportedState) -> Verdict {
 
 pub(super) fn degraded(outcome: &ReportedState) -> Verdict {
     match outcome {
-        ReportedState::Begun => Verdict::no(BEGUN, "Nothing is known to be wrong.".into()),
+        ReportedState::Begun => Verdict::no(BEGUN, "No problem is known.".into()),
         ReportedState::Applied | ReportedState::NotReady(Finding::Forbidden(_)) => {
-            Verdict::no("AsExpected", "Every child is as it should be.".into())
+            Verdict::no("AsExpected", "All children are up to date.".into())
         }
         ReportedState::NotReady(Finding::Failure(failure)) => Verdict::of_pods(true, failure),
         ReportedState::Disputed { disputes, finding } => {
@@ -203,7 +203,7 @@ pub(super) fn degraded(outcome: &ReportedState) -> Verdict {
     }
 }
 
-/// Whether nothing has been said of a resource but that the operator has begun to look after it.
+/// Whether the only status so far is that the first reconcile has begun.
 pub(in crate::reconcile) fn has_only_begun(memcached: &Memcached) -> bool {
     let conditions = memcached.status.as_ref().map_or(&[][..], |status| &status.conditions);
     condition(conditions, READY).is_some_and(|ready| ready.reason == BEGUN)
@@ -238,14 +238,14 @@ fn rollout(desired: i32, servers: Option<&StatefulSet>) -> Verdict {
     if seen.observed_generation < generation {
         return Verdict::yes(
             "RollingOut",
-            "The StatefulSet has not been looked at by its controller yet.".into(),
+            "The StatefulSet controller has not processed the change yet.".into(),
         );
     }
     let updated = seen.updated_replicas.unwrap_or(0);
     let ready = seen.ready_replicas.unwrap_or(0);
     let rolled_out = seen.update_revision.is_none() || seen.current_revision == seen.update_revision;
     if seen.replicas == desired && ready >= desired && (rolled_out || updated >= desired) {
-        return Verdict::no("RolledOut", "The servers are as the spec asks for.".into());
+        return Verdict::no("RolledOut", "The servers match the spec.".into());
     }
     let message = format!("{updated} of {desired} servers are up to date, {ready} are ready.");
     Verdict::yes("RollingOut", message)

@@ -149,7 +149,7 @@ fn a_right_that_is_missing_is_said_and_degrades_nothing() {
     );
     assert!(summary(&status).ends_with("Degraded=False AsExpected"));
     let ready = &condition(&status.conditions, READY).expect("Ready").message;
-    assert!(ready.ends_with(&format!("The operator may not find out why: {answer}.")), "{ready}");
+    assert!(ready.ends_with(&format!("The operator is not permitted to find out why: {answer}.")), "{ready}");
 }
 
 #[test]

@@ -49,7 +49,7 @@ fn status(object: &Value, error: &str, now: Timestamp) -> Option<MemcachedStatus
     let message = || format!("The resource cannot be decoded: {error}");
     let verdicts = [
         (READY, Verdict::no(REASON, message())),
-        (RECONCILING, Verdict::no(REASON, "Nothing is done for it until it is mended.".into())),
+        (RECONCILING, Verdict::no(REASON, "It is not reconciled until it is corrected.".into())),
         (STALLED, Verdict::yes(REASON, message())),
         (DEGRADED, Verdict::yes(REASON, message())),
     ];

@@ -107,5 +107,5 @@ fn managed_fields_are_not_kept_and_a_type_that_is_not_declared_is_an_error() {
     let found = watch.caches.owned::<ConfigMap>("ns", "a").expect("it decodes").expect("there");
     assert_eq!(found.metadata.managed_fields, None);
     let other = watch.caches.owned::<k8s_openapi::api::core::v1::Secret>("ns", "a");
-    assert!(other.expect_err("not declared").to_string().contains("Secret is no owned type"));
+    assert!(other.expect_err("not declared").to_string().contains("Secret is not an owned type"));
 }

@@ -90,7 +90,7 @@ impl Collector for Queues {
         }
         let mut ages = encoder.encode_descriptor(
             "queue_age",
-            "For how long the oldest reconcile has been waiting to begin, by shard.",
+            "How long the oldest reconcile has been waiting to begin, by shard.",
             Some(&Unit::Seconds),
             MetricType::Gauge,
         )?;

@@ -60,13 +60,13 @@ fn a_crash_loop_is_one_failure_in_each_of_its_states() {
         assert_eq!(reason, "CrashLoopBackOff");
         assert_eq!(
             message,
-            "container memcached of Pod web-0 ends again and again, last with exit code 137 (OOMKilled); its log says why"
+            "container memcached of Pod web-0 keeps crashing, last with exit code 137 (OOMKilled); its log says why"
         );
     }
     let (_, message) = told(container(waiting("CrashLoopBackOff"), 1, ended(1, "Error"))).expect("a failure");
     assert!(message.contains("last with exit code 1;"), "{message}");
     let (_, message) = told(container(waiting("CrashLoopBackOff"), 1, json!({}))).expect("a failure");
-    assert!(message.contains("again and again;"), "{message}");
+    assert!(message.contains("keeps crashing;"), "{message}");
 }
 
 #[test]
@@ -104,7 +104,7 @@ fn a_pod_that_no_node_takes_says_what_the_scheduler_says() {
             "message": "0/3 nodes are available: 3 Insufficient memory."}]})
     };
     let failure = of_pods(&[pod("web-0", condition("PodScheduled", "False", "Unschedulable"))], OWNER);
-    let expected = "no node takes Pod web-0: 0/3 nodes are available: 3 Insufficient memory";
+    let expected = "Pod web-0 cannot be scheduled: 0/3 nodes are available: 3 Insufficient memory";
     let failure = failure.expect("a failure");
     assert_eq!((failure.reason, failure.message.as_str()), ("Unschedulable", expected));
     assert!(failure.is_quote, "numbers of nodes change");
