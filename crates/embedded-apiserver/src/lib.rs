@@ -1,4 +1,4 @@
-//! An API server in memory, for simulations and for trying things out: no process, no port, no clock but the one it is given.
+//! A Kubernetes API server in memory, for tests and simulations. It needs no process and no port, and its only clock is the one that it is given.
 //!
 //! ```
 //! use k8s_openapi::api::core::v1::ConfigMap;
@@ -13,37 +13,37 @@
 //! # }
 //! ```
 //!
-//! [`Machine`] is the server without a network: a request in, an answer out, and for watches the events that follow.
-//! [`EmbeddedServer`] makes it a `tower` service, and with it a `kube::Client`; faults belong into layers around that
+//! [`Machine`] is the server without a network: a request in, a response out, and for watches the events that follow.
+//! [`EmbeddedServer`] wraps it as a `tower` service, from which it creates a `kube::Client`. To inject faults, add layers around that
 //! service. [`EmbeddedServer::listen`] serves plain HTTP, for `kubectl`.
 //!
-//! # What it does
+//! # What is supported
 //!
 //! It behaves as kube-apiserver 1.37 does, without controllers, for Namespaces, `ConfigMaps`, Events (of both groups),
 //! Services, `StatefulSets`, `PodDisruptionBudgets`, Leases, `CustomResourceDefinitions` and the custom resources that these
 //! define: get, list (selectors, pages, older states), watch (initial events, bookmarks, selectors that objects enter and
 //! leave, 410 Gone), create, update, delete, JSON, merge and strategic merge patch, server-side apply with ownership and
-//! conflicts, the status and scale subresources, preconditions, dry runs, finalizers; of custom resources pruning, defaults,
-//! validation and CEL rules. The conformance suite (`tests/conformance.rs`) runs the same cases here and on the real
+//! conflicts, the status and scale subresources, preconditions, dry runs, finalizers; for custom resources also pruning, defaults,
+//! validation and CEL rules. The conformance suite (`tests/conformance.rs`) runs the same cases here and on a real
 //! server.
 //!
-//! Every request is counted by its [`Shape`], and [`conformance_shapes`] are those that the suite compares: what is seen
-//! beyond them rests on nobody's word.
+//! Every request is counted by its [`Shape`]. [`conformance_shapes`] are those that the suite compares with a real server; for other shapes
+//! nothing is guaranteed.
 //!
-//! # What it does not
+//! # What is not supported
 //!
-//! - There is no authentication or authorization; everybody may do everything, and the
-//!   [audit log](EmbeddedServer::with_audit_log) knows a writer by its User-Agent alone. Admission is up to whoever makes the
-//!   server ([`Machine::admit_by`]); no policy or webhook that is kept as an object decides anything.
-//! - Built-in objects are read by the real types, but of their validation only what `kinds` lists is checked: an object that
-//!   the real server finds invalid may be accepted.
-//! - Garbage collection and the end of namespaces happen only [on demand](EmbeddedServer::with_garbage_collection).
-//! - Bodies are read as JSON. Of protobuf, only what `kubectl create namespace` and `kubectl create configmap` send is read.
-//! - What it does not know answers 501 with the reason `NotSupportedByEmbeddedServer`: other built-in resources, and with them
-//!   access and token reviews; of Pods their deletion, logs, exec, attach, port-forward, eviction, ephemeral containers and
-//!   resize; further subresources; definitions with several versions; OpenAPI v2 in JSON. Of all that kube and kube-runtime ask, these
-//!   are the only requests that it refuses (`tests/embedded/kube_calls.rs`).
-//! - A JSON patch that copies from where nothing is fails, where the real server writes an empty value.
+//! - There is no authentication or authorization: every client may do everything, and the
+//!   [audit log](EmbeddedServer::with_audit_log) identifies a writer by its User-Agent alone. Admission can be implemented by a
+//!   function ([`Machine::admit_by`]); policies and webhooks that are stored as objects have no effect.
+//! - Built-in objects are decoded with the real types, but only the validation that `kinds` lists is implemented. An object that
+//!   a real server refuses as invalid may be accepted.
+//! - Garbage collection and the termination of namespaces happen only [on demand](EmbeddedServer::with_garbage_collection).
+//! - Bodies must be JSON, except for the protobuf bodies of `kubectl create namespace` and `kubectl create configmap`.
+//! - Requests that are not supported are answered with 501 and the reason `NotSupportedByEmbeddedServer`: other built-in resources, including
+//!   access and token reviews; the deletion, logs, exec, attach, port-forward, eviction, ephemeral containers and
+//!   resize of Pods; further subresources; CRDs with several versions; OpenAPI v2 in JSON. Of all requests that kube and kube-runtime can send, these
+//!   are the only ones that are refused (`tests/embedded/kube_calls.rs`).
+//! - A JSON patch that copies from a missing path fails; a real server writes an empty value.
 
 mod admission;
 mod answer;

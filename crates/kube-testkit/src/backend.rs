@@ -15,9 +15,9 @@ pub use local::Backup;
 use crate::choice::BackendChoice;
 use crate::error::OperationError;
 
-/// What a [`Cluster`](crate::Cluster) asks of the thing that runs its API server.
+/// What runs the API server of a [`Cluster`](crate::Cluster).
 ///
-/// Implementations end everything they started when they are dropped, blocking until it is gone.
+/// When dropped, an implementation stops everything that it started, and blocks until it is gone.
 pub trait Backend: Send + Sync {
     /// Which one this is.
     fn choice(&self) -> BackendChoice;
@@ -61,7 +61,7 @@ pub trait Backend: Send + Sync {
     }
 }
 
-/// The processes of a control plane, to read from `/proc` what they take.
+/// The processes of a control plane, to read their resource usage from `/proc`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ProcessIds {
     /// kube-apiserver's.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// A backend by name, as `KUBE_TESTKIT_BACKEND` and command lines give it.
+/// A backend, as named by `KUBE_TESTKIT_BACKEND` and in command lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum BackendChoice {
     /// What this machine has: programs at hand, else docker, else a build.

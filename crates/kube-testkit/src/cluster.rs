@@ -18,7 +18,7 @@ use crate::user::TestUser;
 
 /// A running API server. Dropping it ends everything that was started for it, and blocks until it has ended.
 ///
-/// It belongs to no async runtime. The clients that it hands out do, as all of kube's: make one for each.
+/// It is independent of async runtimes. Its clients belong to a runtime, like all of kube's: create one in each runtime.
 #[must_use = "the API server ends when the cluster is dropped; keep it for as long as it is needed"]
 pub struct Cluster {
     backend: Box<dyn Backend>,
@@ -33,7 +33,7 @@ impl Cluster {
     ///
     /// # Errors
     ///
-    /// [`StartError::is_unavailable`] tells what this machine lacks from what failed.
+    /// If the control plane could not be started. [`StartError::is_unavailable`] says whether something is missing on this machine.
     pub async fn start(options: ClusterOptions) -> Result<Self, StartError> {
         let choice = match options.backend {
             Some(choice) => choice,
@@ -102,17 +102,17 @@ impl Cluster {
         self.backend.choice()
     }
 
-    /// Where the API server listens.
+    /// The address of the API server.
     pub fn server(&self) -> http::Uri {
         self.backend.server()
     }
 
-    /// A directory for files of the test, which goes with the cluster.
+    /// A directory for files of the test. It is removed with the cluster.
     pub fn dir(&self) -> &WorkDir {
         &self.dir
     }
 
-    /// A client configuration for this user, as an in-cluster or kubeconfig one would be: kube's own defaults.
+    /// A client configuration for this user, with kube's own defaults, like an in-cluster configuration or a kubeconfig.
     pub fn config(&self, user: &TestUser) -> kube::Config {
         self.access.config(self.server(), user)
     }
@@ -126,7 +126,7 @@ impl Cluster {
     ///
     /// # Errors
     ///
-    /// No port could be had.
+    /// If no port is available.
     pub fn proxy(&self) -> Result<Proxy, StartError> {
         let server = self.server();
         let upstream =
@@ -153,7 +153,7 @@ impl Cluster {
     ///
     /// # Errors
     ///
-    /// The file could not be written.
+    /// If the file could not be written.
     pub fn kubeconfig(&self, user: &TestUser) -> Result<PathBuf, StartError> {
         self.write_kubeconfig(&self.server(), user)
     }
@@ -162,7 +162,7 @@ impl Cluster {
     ///
     /// # Errors
     ///
-    /// The file could not be written.
+    /// If the file could not be written.
     pub fn kubeconfig_via(&self, proxy: &Proxy, user: &TestUser) -> Result<PathBuf, StartError> {
         self.write_kubeconfig(&local::local_uri(proxy.port()), user)
     }
@@ -183,12 +183,12 @@ impl Cluster {
         self.backend.audit_log()
     }
 
-    /// The API server's own log, where it can be had.
+    /// The API server's own log, if it is available.
     pub fn server_log(&self) -> Option<PathBuf> {
         self.backend.server_log()
     }
 
-    /// The process ids of kube-apiserver and etcd, where they run as processes of this machine (`local`). A restart changes them.
+    /// The process ids of kube-apiserver and etcd, if they run as processes on this machine (`local`). A restart changes them.
     pub fn process_ids(&self) -> Option<ProcessIds> {
         self.backend.process_ids()
     }
@@ -242,7 +242,7 @@ impl Cluster {
         Ok(self.await_ready().await?)
     }
 
-    /// Ends everything that was started, without blocking the runtime as dropping does.
+    /// Stops everything that was started. Unlike dropping, this does not block the runtime.
     pub async fn stop(self) {
         // Should the runtime be shutting down, the value is dropped all the same.
         let _ = tokio::task::spawn_blocking(move || drop(self)).await;

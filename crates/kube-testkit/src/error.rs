@@ -84,7 +84,7 @@ pub enum StartError {
 }
 
 impl StartError {
-    /// Whether the cause is only that this machine lacks something, which is a reason to skip a test, not to fail it.
+    /// Whether the only cause is that something is missing on this machine, which is a reason to skip a test instead of failing it.
     pub fn is_unavailable(&self) -> bool {
         matches!(self, Self::Unavailable { .. } | Self::NoneAvailable { .. })
     }

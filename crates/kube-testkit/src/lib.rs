@@ -1,6 +1,6 @@
-//! Real Kubernetes API servers for tests, with faults on demand.
+//! Real Kubernetes API servers and injected network faults, for tests.
 //!
-//! A test asks for an API server with [`real`], and for one of its own, to pause and restart, with [`exclusive`]:
+//! A test gets a shared API server with [`real`], and a separate one, which it may pause and restart, with [`exclusive`]:
 //!
 //! ```
 //! use k8s_openapi::api::core::v1::ConfigMap;
@@ -10,17 +10,17 @@
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() {
 //! // One control plane for the whole test binary, a namespace for this test.
-//! let Some(env) = kube_testkit::real("it lists what is not there").await else { return };
+//! let Some(env) = kube_testkit::real("it needs an API server").await else { return };
 //! let maps: Api<ConfigMap> = Api::namespaced(env.admin(), env.namespace());
 //! assert!(maps.list(&ListParams::default()).await.unwrap().items.is_empty());
 //! # }
 //! ```
 //!
-//! Which backend serves it is chosen by `KUBE_TESTKIT_BACKEND`, see [`BackendChoice`]; where none is possible the test is
-//! skipped with the reason. [`Proxy`] puts a faulty network in front of the API server, [`GuardedCommand`] starts
-//! programs that never outlive the test, [`WorkloadStandIn`] makes `StatefulSet`s ready.
+//! `KUBE_TESTKIT_BACKEND` selects the backend, see [`BackendChoice`]. If none is available, the test is
+//! skipped with the reason. [`Proxy`] simulates a faulty network in front of the API server, [`GuardedCommand`] starts
+//! programs that never outlive the test, and [`WorkloadStandIn`] marks `StatefulSet`s as ready.
 //!
-//! The crate `overlap-checker` judges the records and logs that such a test collects.
+//! The crate `overlap-checker` checks the records and logs that such a test collects.
 
 mod access;
 pub mod backend;

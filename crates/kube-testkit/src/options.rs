@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::choice::BackendChoice;
 
-/// What to start.
+/// Options for the control plane.
 #[derive(Debug, Clone)]
 pub struct ClusterOptions {
     /// Which backend; by default the one that `KUBE_TESTKIT_BACKEND` names, else [`BackendChoice::Auto`].
@@ -39,7 +39,7 @@ impl Default for ClusterOptions {
     }
 }
 
-/// Which cluster to use. What is not given here is taken from the environment.
+/// Which existing cluster to use. Fields that are not set are taken from the environment.
 #[derive(Debug, Clone, Default)]
 pub struct ExistingOptions {
     /// The kubeconfig; else what `KUBECONFIG` names, else `~/.kube/config`.

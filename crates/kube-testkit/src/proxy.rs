@@ -23,7 +23,7 @@ use tokio::sync::watch;
 ///   [`freeze_connections`](Self::freeze_connections) where requests on new connections are to be answered.
 /// - A write that took effect though its answer was lost: `hang_answers`, wait for the effect by another way, then
 ///   [`cut`](Self::cut).
-/// - A partition: [`hang`](Self::hang); new connections are accepted then too and lead nowhere.
+/// - A partition: [`hang`](Self::hang). New connections are accepted, but nothing is passed on.
 #[derive(Debug)]
 #[must_use = "a proxy closes its connections when it is dropped; keep it for as long as the network is to be there"]
 pub struct Proxy {
@@ -111,17 +111,17 @@ impl Proxy {
             .send_modify(|settings| (settings.requests, settings.answers) = (Flow::Hang, Flow::Hang));
     }
 
-    /// Passes on what clients send only this long after it arrived.
+    /// Delays what clients send by this time.
     pub fn delay_requests(&self, by: Duration) {
         self.settings.send_modify(|settings| settings.requests = Flow::Delay(by));
     }
 
-    /// Passes on what the API server sends only this long after it arrived.
+    /// Delays what the API server sends by this time.
     pub fn delay_answers(&self, by: Duration) {
         self.settings.send_modify(|settings| settings.answers = Flow::Delay(by));
     }
 
-    /// Closes all connections; whatever was held back is lost. New ones work.
+    /// Closes all connections. Data that was held back is lost. New connections work.
     pub fn drop_connections(&self) {
         self.settings.send_modify(|settings| settings.generation += 1);
     }
@@ -134,7 +134,7 @@ impl Proxy {
         });
     }
 
-    /// Ends every fault. What was held back is passed on now.
+    /// Ends all faults. Data that was held back is passed on now.
     pub fn resume(&self) {
         self.settings.send_modify(|settings| {
             *settings = Settings { generation: settings.generation, ..Settings::default() };

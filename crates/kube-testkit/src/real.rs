@@ -38,8 +38,8 @@ pub struct RealEnv {
 ///
 /// # Panics
 ///
-/// If a backend is possible and fails; and also where none is possible, if `KUBE_TESTKIT_REQUIRE`, a list with commas,
-/// holds `real`.
+/// If a backend is available but fails, or if none is available and `KUBE_TESTKIT_REQUIRE`, a comma-separated list,
+/// contains `real`.
 pub async fn real(why: &str) -> Option<RealEnv> {
     let shared =
         SHARED.get_or_init(|| async { started(Cluster::start(ClusterOptions::default()).await) }).await;
@@ -59,7 +59,7 @@ pub async fn real(why: &str) -> Option<RealEnv> {
 ///
 /// # Panics
 ///
-/// As [`real`] does; but where `options` name a backend it is that name which `KUBE_TESTKIT_REQUIRE` has to hold.
+/// As [`real`]. If `options` name a backend, this name must be in `KUBE_TESTKIT_REQUIRE` instead of `real`.
 pub async fn exclusive(why: &str, options: ClusterOptions) -> Option<Cluster> {
     let need = options.backend.map_or_else(|| REAL.to_owned(), |backend| backend.to_string());
     match started(Cluster::start(options).await) {
@@ -130,7 +130,7 @@ fn started(result: Result<Cluster, StartError>) -> Result<Cluster, String> {
 ///
 /// # Panics
 ///
-/// If `KUBE_TESTKIT_REQUIRE` holds `real`.
+/// If `KUBE_TESTKIT_REQUIRE` contains `real`.
 pub fn skip(reason: &str) {
     note_skip(REAL, &format!("skipped: {}: {reason}", test_name()));
 }

@@ -2,8 +2,8 @@
 
 /// A user of a test's API server, who may do what RBAC allows this name and group.
 ///
-/// There is no register of users: on the backends that run their own control plane each is given a client certificate
-/// when a [`Cluster`](crate::Cluster) is asked for its configuration; on `existing` the administrator impersonates it.
+/// Users do not have to be created. Backends that run their own control plane issue a client certificate
+/// when a [`Cluster`](crate::Cluster) creates a configuration for the user. On `existing`, the administrator impersonates the user.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct TestUser {
     name: String,
@@ -11,33 +11,33 @@ pub struct TestUser {
 }
 
 impl TestUser {
-    /// A user without any group but `system:authenticated`, and so without any permission to begin with.
+    /// A user in no group except `system:authenticated`, so without any rights at first.
     pub fn new(name: impl Into<String>) -> Self {
         Self { name: name.into(), group: None }
     }
 
-    /// A member of `system:masters`, whom RBAC never refuses.
+    /// A member of `system:masters`, which RBAC never refuses.
     pub fn admin() -> Self {
         Self::new("kube-testkit-admin").in_group("system:masters")
     }
 
     /// The user that a service account's tokens stand for.
     ///
-    /// RBAC bindings to the service account hold for it. Its token extras (`authentication.kubernetes.io/pod-name`)
-    /// are not there; where they matter, ask the API server for a bound token.
+    /// RBAC bindings to the service account apply to it. It has no token extras (`authentication.kubernetes.io/pod-name`).
+    /// If you need them, request a bound token from the API server.
     pub fn service_account(namespace: &str, name: &str) -> Self {
         Self::new(format!("system:serviceaccount:{namespace}:{name}"))
             .in_group(format!("system:serviceaccounts:{namespace}"))
     }
 
-    /// Puts the user into a group. A certificate made here carries one, so the last one given counts.
+    /// Sets the group of the user. A certificate contains only one group, so the last one counts.
     #[must_use]
     pub fn in_group(mut self, group: impl Into<String>) -> Self {
         self.group = Some(group.into());
         self
     }
 
-    /// The name that RBAC and the audit log know.
+    /// The name, as in RBAC and in the audit log.
     pub fn name(&self) -> &str {
         &self.name
     }

@@ -25,7 +25,7 @@ pub struct WorkloadStandIn {
 impl WorkloadStandIn {
     /// Starts it for all namespaces. `client` must be allowed to watch `StatefulSet`s and to patch their status.
     ///
-    /// A status is written `delay` after the `StatefulSet` was seen; zero makes everything ready as soon as it is there.
+    /// A status is written `delay` after the `StatefulSet` was seen. With zero, it is ready as soon as it exists.
     pub fn start(client: Client, delay: Duration) -> Self {
         let sets = Api::all(client.clone());
         Self { task: tokio::spawn(run(client, sets, delay)) }

@@ -1,4 +1,4 @@
-//! Which audited writes count, and which replica and CR they belong to.
+//! Which audited writes are checked, and to which replica and CR they belong.
 
 use std::collections::BTreeMap;
 
@@ -7,14 +7,14 @@ use serde::Serialize;
 use super::audit::{AuditEvent, AuditLog};
 use crate::records::{CrKey, Replica};
 
-/// How the name of an object leads to its CR.
+/// How to find the CR of an object from its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Owner {
     /// The object is the CR itself.
     Itself,
     /// A child with the name of its CR.
     SameName,
-    /// A child whose name is that of its CR with this suffix.
+    /// A child whose name is that of its CR plus this suffix.
     Suffix(String),
 }
 
@@ -25,7 +25,7 @@ pub struct JudgedResource {
     pub group: String,
     /// The plural resource.
     pub resource: String,
-    /// How it leads to the CR.
+    /// How to find the CR.
     pub owner: Owner,
 }
 
@@ -47,15 +47,15 @@ impl JudgedResource {
     }
 }
 
-/// Which writes count and whose they are.
+/// Which writes are checked, and how they are attributed.
 #[derive(Debug, Clone)]
 pub struct WriteRules {
-    /// CRs and children. Leases are left out: they are how a hold comes about, and the checks of holds and
-    /// tokens judge them. Events are left out: they only report, nothing reads them back, and they may well
-    /// follow the end of a hold.
+    /// CRs and children. Leases are not included, because the checks of holds and
+    /// tokens cover them. Events are not included, because nothing reads them, and they may be written after
+    /// the end of a hold.
     pub judged: Vec<JudgedResource>,
-    /// Each replica's user, with the Pod's name that it stands for: the user is what the API server
-    /// authenticated, so a user agent that names another Pod is a fault.
+    /// The user of each replica, with the name of its Pod. The API server has authenticated the user,
+    /// so a user agent that names another Pod is reported.
     pub users: BTreeMap<String, String>,
     /// Whether a write is upkeep of the router (stamping and restoring buckets) rather than part of a
     /// reconcile. Upkeep is conditional on what was read and needs no hold, so it is counted and not judged;
@@ -69,7 +69,7 @@ impl Default for WriteRules {
     }
 }
 
-/// The first product of the user agent ends in `-stamper`: what shard-router's coordinator calls itself.
+/// Whether the first product of the user agent ends in `-stamper`, as that of shard-router's stampers does.
 pub fn stamper_user_agent(event: &AuditEvent) -> bool {
     event.user_agent.split(['/', ' ']).next().is_some_and(|product| product.ends_with("-stamper"))
 }
@@ -77,9 +77,9 @@ pub fn stamper_user_agent(event: &AuditEvent) -> bool {
 /// A write of a replica that was accepted, or may have been.
 #[derive(Debug, Clone)]
 pub struct Write {
-    /// Who; none when the user agent does not say.
+    /// The replica; `None` if the user agent does not name one.
     pub replica: Option<Replica>,
-    /// What it belongs to; none for collections and for names that no rule explains.
+    /// The CR that it belongs to; `None` for collections and for names that match no rule.
     pub cr: Option<CrKey>,
     /// The router's upkeep of buckets.
     pub upkeep: bool,
@@ -93,7 +93,7 @@ impl Write {
         if self.event.is_accepted() { "accepted" } else { "may have carried out" }
     }
 
-    /// The request in a few words.
+    /// A short description of the request.
     pub fn describe(&self) -> String {
         let AuditEvent { verb, resource, subresource, namespace, name, .. } = &self.event;
         let slash = if subresource.is_empty() { "" } else { "/" };
@@ -101,18 +101,18 @@ impl Write {
     }
 }
 
-/// The writes of a run, and what was left out.
+/// The writes of a run, and the ones that are not checked.
 #[derive(Debug, Clone, Default)]
 pub struct Writes {
-    /// Writes of replicas on judged resources: the accepted ones, and those of which nobody can say.
+    /// Writes of replicas to checked resources: those that were accepted, and those whose result is unknown.
     pub accepted: Vec<Write>,
-    /// What was counted only.
+    /// Writes that were only counted.
     pub left_out: LeftOut,
-    /// Requests whose user agent and user do not fit together, one sentence each.
+    /// Requests whose user agent does not match the user, one sentence each.
     pub misattributed: Vec<String>,
 }
 
-/// Writes of replicas that are not judged, by reason.
+/// Writes of replicas that are not checked, by reason.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct LeftOut {
     /// Refused by the API server.
@@ -124,7 +124,7 @@ pub struct LeftOut {
 }
 
 impl Writes {
-    /// Picks the writes of replicas out of an audit log.
+    /// Selects the writes of replicas from an audit log.
     pub fn new(log: &AuditLog, rules: &WriteRules) -> Self {
         let mut writes = Self::default();
         for event in log.events.iter().filter(|event| event.is_write()) {

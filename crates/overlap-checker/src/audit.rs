@@ -1,4 +1,4 @@
-//! The API server's audit log: what it accepted, from whom. No replica can colour it.
+//! The API server's audit log: which requests it accepted, and from whom. The replicas cannot falsify it.
 
 use std::io;
 use std::path::Path;
@@ -8,14 +8,14 @@ use serde::Deserialize;
 use super::clock::Moment;
 use crate::records::Replica;
 
-/// One answered request.
+/// A request that was answered.
 #[derive(Debug, Clone)]
 pub struct AuditEvent {
     /// `create`, `update`, `patch`, `delete`, `deletecollection`, ….
     pub verb: String,
-    /// The user that the API server authorised: the impersonated one, where the client impersonates.
+    /// The user that the API server authorised; with impersonation, the impersonated one.
     pub user: String,
-    /// What the client says it is.
+    /// The User-Agent of the client.
     pub user_agent: String,
     /// Path and query.
     pub uri: String,
@@ -33,33 +33,33 @@ pub struct AuditEvent {
     pub received: Moment,
     /// When it had answered.
     pub answered: Moment,
-    /// The HTTP status; 0 when the API server panicked or the client hung up before there was one.
+    /// The HTTP status; 0 if the API server panicked, or if the client closed the connection before there was one.
     pub code: u16,
 }
 
 impl AuditEvent {
-    /// A verb that changes objects.
+    /// Whether the verb changes objects.
     pub fn is_write(&self) -> bool {
         ["create", "update", "patch", "delete", "deletecollection"].contains(&self.verb.as_str())
     }
 
-    /// Of a client that the API server did not authenticate: whose it is, is what its User-Agent says.
+    /// Whether the API server did not authenticate the client, so that only its User-Agent identifies it.
     pub fn is_unauthenticated(&self) -> bool {
         self.user == "system:anonymous"
     }
 
-    /// Answered with success.
+    /// Whether it was answered with success.
     pub fn is_accepted(&self) -> bool {
         (200..300).contains(&self.code)
     }
 
-    /// Neither accepted nor refused: without an answer, or with one (504 above all) after which the write may
-    /// have landed.
+    /// Whether it was neither accepted nor refused: without an answer, or with one (504 in particular) after which the write may
+    /// have been applied.
     pub fn is_uncertain(&self) -> bool {
         self.code == 0 || self.code >= 500
     }
 
-    /// Changes nothing, whatever the answer.
+    /// Whether it changes nothing, whatever the answer is.
     pub fn is_dry_run(&self) -> bool {
         self.uri.contains("dryRun=All")
     }
@@ -86,7 +86,7 @@ impl AuditLog {
     /// Reads a log in the JSON format of `--audit-log-path`.
     ///
     /// # Errors
-    /// The file cannot be read.
+    /// If the file cannot be read.
     pub fn read_file(path: &Path) -> io::Result<Self> {
         let bytes = std::fs::read(path)?;
         Ok(Self::read_str(&String::from_utf8_lossy(&bytes)))

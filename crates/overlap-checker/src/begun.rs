@@ -6,8 +6,8 @@ use super::verdict::{Check, Violation};
 
 const NAME: &str = "begun-in-hold";
 
-/// A reconcile that begins after its hold's validity has an empty interval and can overlap with nothing, so
-/// it would pass unnoticed without this check.
+/// A reconcile that begins after the end of its hold's validity has an empty interval and overlaps with nothing, so
+/// no other check would notice it.
 pub(super) fn check(timeline: &Timeline) -> Check {
     let mut check = Check::new(NAME, "reconciles");
     check.examined = timeline.reconciles.len() as u64;

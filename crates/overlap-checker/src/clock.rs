@@ -1,4 +1,4 @@
-//! One clock for everything: records and audit log are compared on it.
+//! A common clock for records and audit log.
 //!
 //! Records carry the boot clock, which is exact between the processes of one machine and never steps; the
 //! audit log carries the API server's wall clock only. Each record carries both, so the distance between the
@@ -52,13 +52,13 @@ pub struct Interval {
 }
 
 impl Interval {
-    /// An interval; empty when `to` is not after `from`.
+    /// An interval; empty if `to` is not after `from`.
     pub fn new(from: Moment, to: Moment) -> Self {
         Self { from, to: to.max(from) }
     }
 
-    /// How long both lasted together. Intervals that only touch do not overlap, nor does an empty one with
-    /// anything.
+    /// The duration of the overlap of two intervals. Intervals that only touch do not overlap, and an empty one overlaps with
+    /// nothing.
     pub fn overlap(&self, other: &Self) -> Option<Duration> {
         let (from, to) = (self.from.max(other.from), self.to.min(other.to));
         (from < to).then(|| to.since(from))
@@ -113,8 +113,8 @@ impl Clock {
         self.moment(stamp.boot, &stamp.boot_id)
     }
 
-    /// How far 95 of 100 records stray from the derived offset at most. More than a few milliseconds mean
-    /// that the wall clock was set during the run, and that the audit log cannot be placed.
+    /// The 95th percentile of the deviations of records from the derived offset. More than a few milliseconds mean
+    /// that the wall clock was set during the run, so that the times of the audit log cannot be converted.
     pub fn spread(&self) -> Duration {
         self.spread
     }

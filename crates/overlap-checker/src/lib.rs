@@ -1,21 +1,21 @@
-//! The overlap checker: judges a run by what the replicas recorded and what the API server accepted.
+//! The overlap checker: checks a run by what the replicas recorded and what the API server accepted.
 //!
-//! The promise that it judges: no custom resource is ever reconciled by two replicas at once, and every shard
-//! has an owner again within a stated bound. It judges the reconcile records of every replica
-//! ([`crate::records`]) and the API server's audit log, which no replica can influence. Each check is small and
-//! stands alone:
+//! It checks this promise: no custom resource is ever reconciled by two replicas at once, and every shard
+//! has an owner again within a stated bound. Its input is the reconcile records of every replica
+//! ([`crate::records`]) and the API server's audit log, which the replicas cannot falsify. The checks are independent of each
+//! other:
 //!
-//! | check | catches |
+//! | check | reports |
 //! | --- | --- |
 //! | `overlap` | two reconciles of one CR (by name or by uid) at the same time |
 //! | `begun-in-hold` | a reconcile that began without a valid hold of its shard |
-//! | `writes` | a write accepted after its sender's validity had ended, or that no reconcile explains |
+//! | `writes` | a write that was accepted after its sender's validity had ended, or that belongs to no reconcile |
 //! | `tokens` | a fencing token that does not grow, per shard and per CR |
 //! | `holds` | two valid holders of one shard |
 //! | `unowned` | a shard without an owner for longer than the bound |
-//! | `waiting` | a CR unstamped or un-reconciled for longer than the bound |
+//! | `waiting` | a CR that was not stamped or not reconciled for longer than the bound |
 //!
-//! A verdict over nothing is not a pass: [`Verdict::passed`] requires observations as well as the absence of
+//! A run without observations does not pass: [`Verdict::passed`] requires observations and no
 //! violations.
 //!
 //! ```
@@ -57,35 +57,35 @@ pub use verdict::{Check, Coverage, Verdict, Violation};
 
 use crate::records::{CrKey, RecordLog, Replica, Shard, Stamp, Uid};
 
-/// What a run left behind.
+/// The observations of a run.
 #[derive(Debug, Clone, Default)]
 pub struct Observations {
-    /// The records of all replicas that ever ran.
+    /// The records of all replicas that ran.
     pub records: RecordLog,
-    /// The API server's audit log; without it writes are not judged, and the verdict says so.
+    /// The API server's audit log. Without it writes are not checked, and the verdict says so.
     pub audit: Option<AuditLog>,
-    /// What the test did to replicas.
+    /// The faults that the test injected.
     pub faults: Vec<Fault>,
     /// CRs that must be stamped and reconciled.
     pub crs: Vec<CreatedCr>,
-    /// Every shard that must have an owner. A shard that no replica ever held leaves no record, so it has to
-    /// be named here to be missed.
+    /// All shards that must have an owner. A shard that no replica ever held leaves no record, so its absence is noticed only if
+    /// it is listed here.
     pub shards: BTreeSet<Shard>,
-    /// From when on every shard must have an owner: the start of the first replica. Without it the first
-    /// acquisition is not judged.
+    /// Since when every shard must have an owner: the start of the first replica. Without it the time to the first
+    /// acquisition is not checked.
     pub since: Option<Stamp>,
     /// When the caller stopped observing, for instance just before it stopped all replicas. Default: the last
     /// record.
     pub until: Option<Stamp>,
 }
 
-/// A replica that was taken out at once: killed, paused, cut off. A gentle termination is none: its holds end
-/// by release.
+/// A replica that was abruptly removed: killed, paused, cut off. A graceful termination does not belong here, because its holds end
+/// with a release.
 #[derive(Debug, Clone)]
 pub struct Fault {
-    /// Which process.
+    /// The process.
     pub replica: Replica,
-    /// When.
+    /// The time of the fault.
     pub at: Stamp,
 }
 
@@ -94,28 +94,28 @@ pub struct Fault {
 pub struct CreatedCr {
     /// The CR.
     pub cr: CrKey,
-    /// Its uid, where the caller knows it.
+    /// Its uid, if the caller knows it.
     pub uid: Option<Uid>,
-    /// When its creation had been answered.
+    /// When its creation was answered.
     pub created: Stamp,
-    /// When its deletion was requested: from then on nothing is expected of it.
+    /// When its deletion was requested. After that it need not be reconciled.
     pub deleted: Option<Stamp>,
 }
 
-/// What is allowed.
+/// The rules of the checks: what is allowed.
 #[derive(Debug, Clone)]
 pub struct Rules {
-    /// Which writes count and whose they are.
+    /// Which writes are checked, and how they are attributed to replicas and CRs.
     pub writes: WriteRules,
-    /// How far the audit log's clock may stray from that of the records.
+    /// How far the audit log's clock may differ from that of the records.
     pub clock_slack: Duration,
-    /// How long a request that was sent in time may have been on its way when validity ended. Zero is the
-    /// promise to the letter; the design assumes no more than LeaseDuration − RenewDeadline. Once another
-    /// replica holds the shard, nothing is allowed.
+    /// How long after the end of the validity a request may be accepted that was sent before. Zero is the
+    /// strict promise; the design assumes at most LeaseDuration − RenewDeadline. Once another
+    /// replica holds the shard, no such request is allowed.
     pub transit: Duration,
-    /// The longest that a shard may be without an owner: LeaseDuration + RetryPeriod. None: not judged.
+    /// The longest time that a shard may be without an owner: LeaseDuration + RetryPeriod. `None`: not checked.
     pub unowned_bound: Option<Duration>,
-    /// The longest that a new CR may be unstamped, and un-reconciled. None: not judged.
+    /// The longest time that a new CR may wait to be stamped and reconciled. `None`: not checked.
     pub waiting_bound: Option<Duration>,
 }
 
@@ -131,12 +131,12 @@ impl Default for Rules {
     }
 }
 
-/// Judges a run.
+/// Checks a run.
 pub fn judge(observations: &Observations, rules: &Rules) -> Verdict {
     judge_timeline(&Timeline::new(&observations.records.records), observations, rules)
 }
 
-/// Judges a run whose records the caller has put on one clock already, for ends of its own.
+/// Checks a run for which the caller has already built the timeline.
 pub fn judge_timeline(timeline: &Timeline, observations: &Observations, rules: &Rules) -> Verdict {
     let writes = observations.audit.as_ref().map(|log| Writes::new(log, &rules.writes));
     let checks = vec![

@@ -7,12 +7,12 @@ use super::clock::Moment;
 use super::timeline::{Hold, Timeline};
 use crate::records::{CrKey, Replica, Shard, Stamp};
 
-/// One shard's way from a lost replica to the next.
+/// The takeover of a shard from a lost replica.
 #[derive(Debug, Clone)]
 pub struct Takeover {
     /// The shard.
     pub shard: Shard,
-    /// Who took it; none when nobody did.
+    /// The new holder; `None` if there is none.
     pub to: Option<Replica>,
     /// From the fault to the next valid holder.
     pub owned_after: Option<Duration>,

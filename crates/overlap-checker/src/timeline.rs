@@ -1,11 +1,11 @@
-//! What the records say happened: holds and reconciles as intervals on one clock.
+//! The timeline: holds and reconciles, according to the records, as intervals on one clock.
 
 use std::collections::{BTreeMap, HashMap};
 
 use super::clock::{Clock, Interval, Moment};
 use crate::records::{Body, CrKey, Outcome, ReconcileId, Record, Replica, Shard, Token, Uid};
 
-/// One continuous holding of one shard by one process.
+/// A continuous holding of a shard by a process.
 #[derive(Debug, Clone)]
 pub struct Hold {
     /// The holder.
@@ -30,7 +30,7 @@ pub struct Hold {
 /// One reconcile.
 #[derive(Debug, Clone)]
 pub struct Reconcile {
-    /// Who ran it.
+    /// The process that ran it.
     pub replica: Replica,
     /// The CR.
     pub cr: CrKey,
@@ -48,13 +48,13 @@ pub struct Reconcile {
     pub ran: Interval,
     /// Index into [`Timeline::holds`]; none when the replica recorded no such hold.
     pub hold: Option<usize>,
-    /// Whether its begin was written down after the end of its hold was. Of two records of one instant, time does not tell.
+    /// Whether its begin was recorded after the end of its hold. If both have the same time, only the order of the records shows that.
     pub after_end: bool,
     /// How many restores of etcd had been made when it began.
     pub epoch: usize,
 }
 
-/// Everything that the records say, on one clock.
+/// The contents of the records, on one clock.
 #[derive(Debug, Clone, Default)]
 pub struct Timeline {
     /// The clock that all moments here are on.
@@ -75,8 +75,8 @@ impl Timeline {
         Self::across_restores(records, &[])
     }
 
-    /// The same for a run in which etcd was restored from a backup at these moments, in order: resourceVersions, and so tokens, go back at
-    /// each. Whoever ran the test says when, since no replica's word counts for it.
+    /// The same for a run in which etcd was restored from a backup at these moments, in order. At each, resourceVersions, and so tokens, go
+    /// back. The moments must come from the test, not from the replicas.
     pub fn across_restores(records: &[Record], restores: &[Moment]) -> Self {
         let clock = Clock::new(records);
         let zero = records.iter().filter_map(|r| clock.moment(r.boot, &r.boot_id)).min();

@@ -1,4 +1,4 @@
-//! Fencing tokens only grow, until etcd is restored from a backup: then they begin again below.
+//! Fencing tokens only grow, except that they go back when etcd is restored from a backup.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -14,8 +14,8 @@ const NAME: &str = "tokens";
 ///
 /// All of this holds within an epoch: from one restore of etcd to the next.
 ///
-/// CRs are told apart by uid. A namesake made anew may bear another shard key and so fall to another shard, whose hold may
-/// well be older than that of the first.
+/// CRs are distinguished by uid. A recreated CR of the same name may have another shard key and belong to another shard, whose hold may
+/// be older than that of the first.
 pub(super) fn check(timeline: &Timeline) -> Check {
     let mut check = Check::new(NAME, "holds and reconciles");
     check.examined = (timeline.holds.len() + timeline.reconciles.len()) as u64;

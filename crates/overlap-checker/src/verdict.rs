@@ -1,4 +1,4 @@
-//! What the checker found, for people and for machines.
+//! The result of the checks, for people and for machines.
 
 use std::fmt;
 use std::time::Duration;
@@ -14,13 +14,13 @@ use crate::records::{CrKey, Replica, Shard, Tally};
 /// How many violations of one check are printed; all of them are in the JSON.
 const PRINTED: usize = 10;
 
-/// The judgement of a run.
+/// The result of all checks of a run.
 #[derive(Debug, Clone, Serialize)]
 pub struct Verdict {
     passed: bool,
-    /// Each check with what it looked at and what it found.
+    /// All checks, with what they checked and found.
     pub checks: Vec<Check>,
-    /// What the judgement rests on.
+    /// What the verdict is based on.
     pub coverage: Coverage,
     /// Reasons for which the records and the audit log cannot be trusted, one sentence each.
     pub data_problems: Vec<String>,
@@ -31,21 +31,21 @@ pub struct Verdict {
 pub struct Check {
     /// Its name.
     pub name: &'static str,
-    /// What it looks at, for the table: "reconciles", "writes", ….
+    /// What it checks, for the table: "reconciles", "writes", ….
     pub of: &'static str,
-    /// How many of these it looked at.
+    /// How many of these it checked.
     pub examined: u64,
     /// How many of these it could not decide, because the observation ended too early.
     pub undecided: u64,
-    /// How many of these only the allowance for requests in transit excused.
+    /// How many of these were accepted only because of the allowance for requests in transit.
     pub in_transit: u64,
-    /// Why it did not run.
+    /// Why it did not run, if it did not.
     pub not_run: Option<String>,
-    /// What it found.
+    /// The violations that it found.
     pub violations: Vec<Violation>,
 }
 
-/// A broken promise.
+/// A violation of the promise.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Violation {
     /// What happened, where, which two intervals, by how much: one sentence.
@@ -65,10 +65,10 @@ pub struct Violation {
     pub by: Duration,
 }
 
-/// What a verdict rests on.
+/// What a verdict is based on.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Coverage {
-    /// Lines read and lines that could not be.
+    /// Lines that were read, and lines that could not be read.
     pub records: Tally,
     /// Processes that left records.
     pub replicas: u64,
@@ -80,8 +80,8 @@ pub struct Coverage {
     pub crs: u64,
     /// Accepted writes that were judged.
     pub writes: u64,
-    /// Those of them whose client the API server did not authenticate, so that whose they are rests on the User-Agent
-    /// alone.
+    /// Those of them whose client the API server did not authenticate, so that only the User-Agent
+    /// identifies it.
     pub unauthenticated: u64,
     /// Accepted writes that were excused as upkeep of buckets.
     pub upkeep: u64,

@@ -5,8 +5,8 @@ use std::sync::atomic::Ordering;
 use super::{Flow, Proxy, Settings};
 
 impl Proxy {
-    /// Lets every connection that is open now pass nothing on, in either direction, and never close, while new ones
-    /// work; until [`resume`](Self::resume).
+    /// Freezes all connections that are open now: they pass on nothing, in either direction, and are never closed. New connections
+    /// work. Ends with [`resume`](Self::resume).
     pub fn freeze_connections(&self) {
         let accepted = self.accepted.load(Ordering::SeqCst);
         self.settings.send_modify(|settings| settings.frozen_below = accepted);
