@@ -1,5 +1,5 @@
-//! Replaces what a process draws from the operating system, randomness and time, by values that a seed decides: so that a
-//! simulation gives the same trace for the same seed, whatever its dependencies draw behind its back.
+//! Replaces the randomness and the time that a process gets from the operating system by values that follow from a seed, so that a
+//! simulation gives the same trace for the same seed, even if its dependencies use randomness or time.
 //!
 //! ```no_run
 //! # use std::time::Duration;
@@ -8,22 +8,22 @@
 //! # Ok::<(), sealed_process::SealError>(())
 //! ```
 //!
-//! A program that links this crate has its own `getrandom` and `clock_gettime` in front of those of the C library. Until
-//! [`seal`] both ask the kernel. Afterwards
+//! A program that links this crate uses its `getrandom` and `clock_gettime` instead of those of the C library. Before
+//! [`seal`], both call the kernel. Afterwards
 //!
-//! - `getrandom` hands out a generator's numbers. What hangs on it: the keys of HashMap, uuids, fastrand's global generator,
-//!   the order in which `tokio::select!` looks at its branches;
-//! - `clock_gettime` tells the time of [`set_time`], and time stands still in between. `SystemTime` begins at the epoch
-//!   given to [`seal`]. `Instant` begins at a point that the seed decides, later than any before: it never goes backwards.
+//! - `getrandom` returns numbers of a seeded generator. The keys of HashMap, uuids, fastrand's global generator, and
+//!   the order in which `tokio::select!` polls its branches depend on it;
+//! - `clock_gettime` returns the time of [`set_time`], and the time does not advance in between. `SystemTime` begins at the epoch
+//!   that is passed to [`seal`]. `Instant` begins at a point that follows from the seed and is later than any earlier reading, so it never goes backwards.
 //!
-//! # What stays outside
+//! # What is not replaced
 //!
-//! - Whoever makes system calls without the C library, such as `rustix` (it reads the clock through the vDSO).
-//! - The clocks of CPU time, which go to the kernel.
-//! - Addresses: what orders or hashes by pointer differs from run to run.
-//! - Threads. What they draw is decided by the seed, but not who draws first. Waiting for real time, such as
-//!   `thread::park_timeout`, reckons with a clock that stands still, and does not end.
-//! - Whatever was drawn before [`seal`] and kept. A thread keeps its first HashMap keys; that of the caller is checked.
+//! - System calls without the C library, such as those of `rustix` (which reads the clock through the vDSO).
+//! - The clocks of CPU time, which still call the kernel.
+//! - Addresses: an order or a hash of pointers differs from run to run.
+//! - The scheduling of threads. Their random numbers follow from the seed, but not which thread draws first. Waiting for real time, such as
+//!   `thread::park_timeout`, uses a clock that does not advance, and never ends.
+//! - Values that were drawn before [`seal`] and kept. A thread keeps its first HashMap keys; those of the calling thread are checked.
 
 #[cfg(all(target_os = "linux", target_pointer_width = "64"))]
 mod clocks;
@@ -37,21 +37,21 @@ pub use sealed::{draws, on_wall_read, seal, set_time, wall_reads};
 #[cfg(not(all(target_os = "linux", target_pointer_width = "64")))]
 pub use unsealed::{draws, on_wall_read, seal, set_time, wall_reads};
 
-/// Why a process could not be sealed. It goes on as it was.
+/// Why a process could not be sealed. It continues as before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SealError {
-    /// Elsewhere the C library's functions cannot be replaced this way.
+    /// On this platform the functions of the C library cannot be replaced.
     #[error("a process can be sealed on 64-bit Linux only; run the simulation there")]
     Unsupported,
-    /// A second seed would not undo what was drawn from the first.
+    /// The process is sealed already. A second seed would not undo what was drawn from the first.
     #[error("this process is sealed already; start a process for each seed")]
     Twice,
-    /// HashMap keys are kept per thread, so these would not follow from the seed.
-    #[error("this thread has made a HashMap before the process was sealed; seal first thing in main")]
+    /// The calling thread has created a HashMap already. Its keys are kept per thread, so they would not follow from the seed.
+    #[error("this thread has created a HashMap before the process was sealed; call seal first in main")]
     TooLate,
-    /// The linker took another `clock_gettime`.
+    /// The program is linked with another `clock_gettime`.
     #[error(
-        "SystemTime does not follow the sealed clock; look at which clock_gettime this program is linked with"
+        "SystemTime does not follow the sealed clock; check which clock_gettime this program is linked with"
     )]
     ClockNotTaken,
 }

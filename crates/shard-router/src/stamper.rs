@@ -43,8 +43,8 @@ pub(crate) enum Change<K> {
     Listed { namespace: Option<String>, names: BTreeSet<String> },
 }
 
-/// What an event of one watch means. What was stamped or deleted between two watches is only missing in the next list, so the names that a
-/// list brings are noted.
+/// Converts the events of one watch. An object that was stamped or deleted between two watches is only missing in the next list, so the names in
+/// each list are remembered.
 fn change<K: Sharded>(
     event: Result<watcher::Event<Lenient<K>>, watcher::Error>,
     namespace: Option<&str>,
@@ -69,19 +69,19 @@ fn change<K: Sharded>(
     }
 }
 
-/// How many stamps may be under way at once: enough for a fleet that appears overnight, and far below what the API
+/// The maximum number of concurrent stamps: enough for many resources that are created at once, and far below what the API
 /// server's fairness would throttle.
 const CONCURRENCY: usize = 32;
 
-/// What has to hold before a bucket is recorded.
+/// The check before a bucket is recorded.
 ///
-/// Where the committed layout has no key label, resources are reconciled without a record. A replica that has not heard of that layout, and goes by a
-/// former one with a key label, would record another bucket for such a resource under the hands of its owner. So it looks first, and its write
-/// is given up on so soon that it cannot land later than LeaseDuration after the look: no other layout is worked by before that.
+/// If the committed layout has no key label, resources are reconciled without a record. A replica that has not seen that layout, and still uses an
+/// earlier one with a key label, would record another bucket for such a resource while its owner works on it. So it reads the layout first, and its write
+/// has such a short time limit that it cannot be applied later than LeaseDuration after the read. No replica works under another layout before that.
 #[derive(Clone)]
 pub(crate) struct BeforeRecording {
     pub(crate) is_committed: Arc<dyn Fn() -> BoxFuture<'static, bool> + Send + Sync>,
-    /// From the look until the write is given up on. RenewDeadline, as for whoever holds a Lease.
+    /// The time limit from the read to the end of the write: RenewDeadline, as for the holder of a Lease.
     pub(crate) limit: Duration,
 }
 
@@ -92,7 +92,7 @@ pub(crate) struct Stamper {
     pub(crate) client: Client,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) metrics: Metrics,
-    /// What is wrong with the custom resource definition, for readiness.
+    /// The problem with the CRD, for readiness.
     pub(crate) definition: Arc<Problem>,
     pub(crate) log_limit: LogLimit,
     /// How long to leave an object to others.
@@ -104,7 +104,7 @@ pub(crate) struct Stamper {
 }
 
 impl Stamper {
-    /// Stamps all objects of the namespaces (all, if none is named) that carry no valid bucket label. Never ends.
+    /// Stamps all objects without a valid bucket label, in these namespaces or in all if there are none. Never ends.
     pub(crate) async fn run<K: Sharded>(&self, namespaces: &BTreeSet<String>) {
         let config = watcher::Config::default().labels(&unstamped_selector(&self.config.bucket_label));
         let seeds = (0..).map(|nth| self.backoff_seed.wrapping_add(nth));
@@ -121,7 +121,7 @@ impl Stamper {
         self.restore(merged(changes.collect()), |_| true).await;
     }
 
-    /// Stamps what the stream brings, as far as `may` permits at the time.
+    /// Stamps the objects of the stream that `may` permits at the time.
     pub(crate) async fn restore<K: Sharded>(
         &self,
         changes: impl Stream<Item = Change<Lenient<K>>>,
@@ -194,8 +194,8 @@ impl Stamper {
     }
 }
 
-/// Attempts what the stream brings, each object until it is done or gone, a few at once. `delay` is how long an object is left
-/// to others. Never ends.
+/// Stamps the objects of the stream, several concurrently, and retries each until it is stamped or gone. `delay` is how long an object is left
+/// to other replicas. Never ends.
 pub(crate) async fn process_changes<'a, K: ResourceExt + Clone>(
     clock: &dyn Clock,
     delay: Duration,
@@ -226,9 +226,9 @@ pub(crate) async fn process_changes<'a, K: ResourceExt + Clone>(
 /// The result of one attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Completion {
-    /// There is nothing to do, or nothing to write on any more.
+    /// There is nothing to do, or the object is gone.
     Done,
-    /// Written; the object has this version now.
+    /// The stamp was written; the object now has this version.
     Written(u64),
     /// The object has changed since; the watch brings it again if it still needs a stamp.
     Conflict,

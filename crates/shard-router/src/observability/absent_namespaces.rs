@@ -1,7 +1,7 @@
-//! Namespaces that are to be watched and do not exist: mistyped, not created yet, or deleted.
+//! Configured namespaces that do not exist: mistyped, not created yet, or deleted.
 //!
-//! The API server answers a list of a namespace that does not exist with an empty one, wherever the account may list all namespaces. So nothing
-//! fails, and nothing is ever found. Whoever may read the namespace is told; whoever may not is not asked for that right.
+//! If the account may list resources in all namespaces, the list of a namespace that does not exist is empty and not an error. So nothing
+//! fails, and nothing is found. If the account may read the namespace, the problem is logged; the right to do so is optional.
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
@@ -10,18 +10,18 @@ use k8s_openapi::api::core::v1::Namespace;
 use kube::{Api, Client};
 use lease_core::{Clock, Monotonic};
 
-/// How long after an answer a namespace is looked for again: it may be created, or deleted, at any time.
+/// How long after an answer the namespace is checked again: it may be created or deleted at any time.
 const EVERY: Duration = Duration::from_mins(5);
 
-/// The first pause after a look that was not answered. Each that follows is twice as long, up to [`EVERY`].
+/// The first pause after a check that was not answered. Each following pause is twice as long, up to [`EVERY`].
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 
-/// How often it is said that a namespace is still absent.
+/// How often it is logged that a namespace is still absent.
 const REMINDER: Duration = Duration::from_hours(1);
 
-/// Looks for each of these namespaces, from the start on, and logs which are absent. Never ends by itself.
+/// Checks each of these namespaces from the start on, and logs which are absent. Never ends by itself.
 ///
-/// `resource` is what is looked for there, as `plural.group`.
+/// `resource` is the watched resource, as `plural.group`.
 pub(crate) async fn report(
     client: Client,
     namespaces: &BTreeSet<String>,
@@ -43,14 +43,14 @@ pub(crate) async fn report(
     pending::<()>().await;
 }
 
-/// What the API server says of a namespace.
+/// The API server's answer about a namespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Answer {
     Exists,
     Absent,
-    /// This account may not look.
+    /// This account may not read the namespace.
     Forbidden,
-    /// There is no answer, or one that does not tell.
+    /// There is no answer, or one that does not say.
     Unknown,
 }
 
@@ -69,7 +69,7 @@ impl Answer {
 struct Presence<'a> {
     namespace: &'a str,
     resource: &'a str,
-    /// When it was last said that it is absent.
+    /// When it was last logged that it is absent.
     told: Option<Monotonic>,
     retry: Duration,
 }
@@ -79,7 +79,7 @@ impl<'a> Presence<'a> {
         Self { namespace, resource, told: None, retry: FIRST_RETRY }
     }
 
-    /// Takes an answer in. Returns how long to wait before the next look; `None` where it is of no use to look again.
+    /// Processes an answer. Returns how long to wait before the next check; `None` if another check is useless.
     fn observe(&mut self, answer: Answer, now: Monotonic) -> Option<Duration> {
         match answer {
             Answer::Forbidden => return None,

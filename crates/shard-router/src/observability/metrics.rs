@@ -46,14 +46,14 @@ pub struct Metrics {
 }
 
 impl Default for Metrics {
-    /// Metrics that nobody collects.
+    /// Metrics that are not registered.
     fn default() -> Self {
         let latency = || Histogram::new(exponential_buckets(0.005, 2.0, 14));
         Self {
             master: Family::default(),
             owned: Family::default(),
             transitions: Family::default(),
-            // The one at 0.8 is what the alert looks at.
+            // The alert uses the one at 0.8.
             renewal: Histogram::new([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]),
             foreign: Gauge::default(),
             predecessor: Gauge::default(),
@@ -162,7 +162,7 @@ impl Metrics {
             "Buckets that were written or restored, by outcome",
             metrics.stamps.clone(),
         );
-        // A series that begins with its first failure has no rate until the second.
+        // Without this, the series would begin with the first failure, and its rate would be zero until the second.
         for outcome in ["ok", "error", "panic"] {
             drop(metrics.reconciles.get_or_create(&OutcomeLabel { outcome }));
         }
@@ -185,7 +185,7 @@ impl Metrics {
         self.start_time.set(at.as_second());
     }
 
-    /// Where reconciles wait for their turn.
+    /// The queue of reconciles of a shard.
     pub(crate) fn queue(&self, shard: ShardId, clock: &Arc<dyn Clock>) -> Queue {
         self.queues.of(shard, clock)
     }
@@ -194,7 +194,7 @@ impl Metrics {
         self.transitions.get_or_create(&LeaseLabel { name: lease.to_string() }).set(count.into());
     }
 
-    /// A renewal landed with this share of RenewDeadline used up.
+    /// A renewal succeeded when this fraction of RenewDeadline had passed.
     pub(crate) fn renewed(&self, used: f64) {
         self.renewal.observe(used);
     }

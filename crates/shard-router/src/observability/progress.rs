@@ -1,7 +1,7 @@
-//! Whether the shards that this replica holds are worked on: held is not working.
+//! Whether the shards that this replica holds are worked on.
 //!
-//! A shard is worked on once its first list is complete, and while no list and no watch of it keeps failing. What is looked
-//! at are the requests, since a watch that goes on after a failure may have nothing to show for a long time.
+//! A shard is worked on once its first list is complete, and while no list and no watch of it keeps failing. This is decided by the
+//! answers to requests, because a watch that continues after a failure may have no events for a long time.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -20,7 +20,7 @@ use crate::{
     routing::bucket::ShardId,
 };
 
-/// The shards held, and what each lacks.
+/// The shards that are held, and their problems.
 #[derive(Debug)]
 pub(crate) struct Progress {
     clock: Arc<dyn Clock>,
@@ -41,21 +41,21 @@ struct ShardProgress {
     failing: BTreeMap<Target, (Monotonic, String)>,
 }
 
-/// A shard that is held and not, or not wholly, worked on.
+/// A shard that is held but not, or only partly, worked on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Stall {
     pub(crate) shard: ShardId,
     pub(crate) lasted: Duration,
     /// Whether all of its resources are affected; otherwise only some.
     pub(crate) wholly: bool,
-    /// What failed, in half a sentence; `None` where it only takes long.
+    /// What failed, as a phrase; `None` if it only takes long.
     pub(crate) why: Option<String>,
 }
 
-/// Whether the shards of a replica are worked on, judged by those that have been held for a while.
+/// Whether the shards of a replica are worked on. Only shards that have been held for a while count.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum WorkStatus {
-    /// No shard has been held for long enough to tell.
+    /// No shard has been held for long enough.
     Unknown,
     /// At least one shard is worked on.
     Working,
@@ -79,13 +79,13 @@ impl Progress {
         (progress.clone(), ProgressGuard(progress))
     }
 
-    /// Every shard held that is not wholly worked on, by number.
+    /// All held shards that are not completely worked on, by number.
     pub(crate) fn stalls(&self) -> Vec<Stall> {
         let now = self.clock.now().monotonic;
         self.lock().iter().filter_map(|(shard, held)| self.stall(*shard, held, now)).collect()
     }
 
-    /// In one sentence, which shards have been held for longer than `threshold` without being worked on.
+    /// A sentence that says which shards have been held for longer than `threshold` without being worked on.
     pub(crate) fn sentence(&self, threshold: Duration) -> Option<String> {
         let stalls = self.stalls();
         let mut long = stalls.iter().filter(|stall| stall.lasted > threshold);
@@ -96,7 +96,7 @@ impl Progress {
         })
     }
 
-    /// The status by the shards that have been held for longer than `threshold`.
+    /// The status of the shards that have been held for longer than `threshold`.
     pub(crate) fn work(&self, threshold: Duration) -> WorkStatus {
         let now = self.clock.now().monotonic;
         let shards = self.lock();
@@ -189,9 +189,9 @@ impl Observer for TermProgress {
         }
         let why = match answer {
             Answer::Accepted => None,
-            // Too old a version: the answer is a list, and the next request shows what became of it.
+            // The version was too old: a list follows, whose answer counts.
             Answer::Refused { code: 410, .. } => return,
-            // Whatever the namespace: the API server knows no such resources.
+            // In any namespace: the API server does not know this resource.
             Answer::Refused { code: 404, .. } => Some(
                 "(404) the API server does not serve them; is their custom resource definition installed?"
                     .into(),
@@ -204,7 +204,7 @@ impl Observer for TermProgress {
             None => {
                 held.failing.remove(target);
                 if target.verb == "watch" {
-                    // It goes on from a list, so that is over, too.
+                    // The watch continues after a list, so a failed list is over, too.
                     held.failing.remove(&Target { verb: "list", ..target.clone() });
                 }
             }

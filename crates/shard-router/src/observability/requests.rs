@@ -1,4 +1,4 @@
-//! What a request asks for and how it was answered, for the observers of rights and progress.
+//! The target of a request and its answer, for the observers of rights and progress.
 
 use std::{future::Future, sync::Arc, time::Duration};
 
@@ -7,7 +7,7 @@ use kube::client::Body;
 use serde::Deserialize;
 use tower::BoxError;
 
-/// How much of an error goes into a sentence: the API server may quote a whole object.
+/// The maximum length of an error in a sentence: the API server may quote a whole object.
 const LONGEST_MESSAGE: usize = 300;
 
 /// A request as RBAC sees it.
@@ -23,7 +23,7 @@ pub(crate) struct Target {
 /// How a request was answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Answer {
-    /// The API server accepted it; of a watch, it has begun.
+    /// The API server accepted it. For a watch, it has begun.
     Accepted,
     /// The API server refused it.
     Refused {
@@ -38,13 +38,13 @@ pub(crate) enum Answer {
     Failed(String),
 }
 
-/// Is told the answer to each request.
+/// Is notified of the answer to each request.
 pub(crate) trait Observer: Send + Sync {
     fn answered(&self, target: &Target, answer: &Answer);
 }
 
 impl Target {
-    /// `None` for what is no request for a resource, such as `/version`.
+    /// `None` for a request that is not about a resource, such as `/version`.
     pub(crate) fn of<B>(request: &Request<B>) -> Option<Self> {
         let mut parts = request.uri().path().trim_matches('/').split('/');
         let group = match parts.next()? {
@@ -83,7 +83,7 @@ fn is_watch(parameter: &str) -> bool {
     matches!(parameter.split_once('='), Some(("watch", "true" | "1")))
 }
 
-/// Waits for the answer to a request, tells the observers of it, and passes it on as it was.
+/// Waits for the answer to a request, notifies the observers, and passes it on unchanged.
 pub(crate) async fn observed(
     target: Option<Target>,
     observers: &[Arc<dyn Observer>],
@@ -101,8 +101,8 @@ pub(crate) async fn observed(
     answer
 }
 
-/// Reads the body of a refusal, which is small, and puts it back. If the body breaks off, the observers are still told of the refusal,
-/// but is no answer for the one who asked.
+/// Reads the body of a refusal, which is small, and puts it back. If the body is incomplete, the observers are still notified of the refusal,
+/// but the caller gets an error.
 async fn described(response: Response<Body>) -> (Answer, Result<Response<Body>, BoxError>) {
     let status = response.status();
     if status.is_success() || status == StatusCode::SWITCHING_PROTOCOLS {
@@ -136,7 +136,7 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     Some(Duration::from_secs(seconds))
 }
 
-/// What is read of a `Status`.
+/// The fields of a `Status` that are used.
 #[derive(Deserialize)]
 struct StatusMessage {
     #[serde(default)]

@@ -1,4 +1,4 @@
-//! Which rights the API server has refused, for readiness.
+//! The rights that are missing, for readiness.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -9,8 +9,8 @@ use crate::observability::requests::{Answer, Observer, Target};
 
 const LEASES: &str = "leases.coordination.k8s.io";
 
-/// The rights that are missing at the moment. An entry ends when the API server permits the same again, or when nobody has
-/// asked for as long as anything here waits before it is repeated: the namespace may be gone.
+/// The rights that are currently missing. An entry is removed when the API server permits the same request, or when it has not
+/// been repeated for longer than any retry takes: the namespace may have been deleted.
 #[derive(Debug)]
 pub(crate) struct Rights {
     clock: Arc<dyn Clock>,
@@ -30,7 +30,7 @@ impl Rights {
         Self { clock, kept, missing: Mutex::default() }
     }
 
-    /// In one sentence, what is missing.
+    /// A sentence that says what is missing.
     pub(crate) fn sentence(&self) -> Option<String> {
         let now = self.clock.now().monotonic;
         let mut missing = self.lock();
@@ -49,7 +49,7 @@ impl Rights {
 
 impl Observer for Rights {
     fn answered(&self, target: &Target, answer: &Answer) {
-        // The elections tell of those themselves; what is asked here about Leases is asked once, and no answer would end it.
+        // lease-core reports rights on Leases itself. Requests about Leases are not repeated here, so the entry would not be removed.
         if target.resource == LEASES {
             return;
         }
@@ -65,7 +65,7 @@ impl Observer for Rights {
                 }
             }
             Answer::Refused { code: 401, .. } | Answer::Failed(_) => {}
-            // Whatever else was wrong with it, it got past RBAC.
+            // Whatever else is wrong with the request, RBAC permits it.
             Answer::Accepted | Answer::Refused { .. } => {
                 if self.lock().remove(target).is_some() {
                     tracing::info!("{} of {} is permitted again", target.verb, target.resource);

@@ -1,4 +1,4 @@
-//! The records of one hold: begun, extended, ended.
+//! The records of one hold: its begin, its extensions, its end.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! The end of a deleted object: its owner takes off the finalizer that kept the name taken.
+//! The end of a deleted object: its owner removes the finalizer that kept the name taken.
 
 use kube::{
     Api,
@@ -14,10 +14,10 @@ use crate::{
     watch::lenient::Lenient,
 };
 
-/// Takes the finalizer off if the object is being deleted and has no other. Nothing of it may run, nor begin.
+/// Removes the finalizer if the object is being deleted and has no other finalizer. No reconcile of the object may run or begin.
 ///
 /// # Errors
-/// If the API server refuses, or does not answer. Then it is to be tried again.
+/// If the API server refuses the request, or does not answer. Then this has to be retried.
 pub(super) async fn remove_owner_finalizer<K: Sharded, R: Reconciler<K>>(
     setup: &Setup<K, R>,
     held: &HeldShard,
@@ -35,7 +35,7 @@ pub(super) async fn remove_owner_finalizer<K: Sharded, R: Reconciler<K>>(
     let patch = json!({"metadata": {
         "uid": meta.uid, "resourceVersion": meta.resource_version, "finalizers": [],
     }});
-    // From the sending on, the name may be somebody else's, whatever the cache says.
+    // From the sending on, the name may belong to another object, whatever the cache says.
     let uid = meta.uid.clone().unwrap_or_default();
     tracker.finish(&uid);
     let name = meta.name.clone().unwrap_or_default();
@@ -53,13 +53,13 @@ pub(super) async fn remove_owner_finalizer<K: Sharded, R: Reconciler<K>>(
     }
 }
 
-/// Also without a key label: the finalizer may be from a time when there was one, and nobody else takes it off.
+/// Also applies without a key label: the finalizer may have been added when there was one, and nothing else removes it.
 pub(super) fn only_owner_finalizer_is_left(meta: &ObjectMeta, owner_finalizer: &str) -> bool {
     meta.deletion_timestamp.is_some() && meta.finalizers.as_ref().is_some_and(|all| *all == [owner_finalizer])
 }
 
-/// Waits until no write of this shard can land any more that was given up on: with its name, the resource may be another
-/// replica's. `false` if the shard is handed over first; then the next owner frees the name.
+/// Waits until no write of this shard that was given up can be applied any more: afterwards, a new resource of this name may belong to another
+/// replica. `false` if the shard is handed over before; then the next owner frees the name.
 async fn writes_have_landed<K: Sharded, R: Reconciler<K>>(
     setup: &Setup<K, R>,
     held: &HeldShard,

@@ -1,4 +1,4 @@
-//! One reconcile, from the wait for its turn to its record's end.
+//! One reconcile, from the queue to the end of its record.
 
 pub(super) mod failures;
 #[cfg(feature = "mutants")]
@@ -28,7 +28,7 @@ use crate::{
     sharded::{Eligibility, Sharded, cr_name},
 };
 
-/// The right to run a reconcile, given back when dropped.
+/// A permit to run a reconcile, which is returned when dropped.
 struct Turn<'a> {
     _in_replica: SemaphorePermit<'a>,
     _in_shard: SemaphorePermit<'a>,
@@ -41,8 +41,8 @@ pub(crate) struct ActiveShard<K: Sharded, R: Reconciler<K>> {
     pub(crate) tracker: Arc<Tracker>,
     pub(crate) record: Arc<HoldRecord>,
     store: Store<K>,
-    /// kube-runtime starts a task for whatever is due, and the turn is taken here: so the queue can be measured, it
-    /// empties at once when the shard drains, and an object is read from the cache when its turn comes.
+    /// Limits concurrent reconciles. kube-runtime starts a task for each object that is due, and the task waits here. So the queue can be measured, it
+    /// is emptied at once when the shard drains, and an object is read from the cache only when its reconcile begins.
     turns: Semaphore,
     queue: Queue,
     failures: Arc<Failures>,
@@ -62,14 +62,14 @@ impl<K: Sharded, R: Reconciler<K>> ActiveShard<K, R> {
         Arc::new(Self { setup, held, tracker, record, store, turns, queue, failures })
     }
 
-    /// What kube-runtime calls for each object that is due.
+    /// Called by kube-runtime for each object that is due.
     pub(crate) async fn reconcile(self: Arc<Self>, object: Arc<K>) -> Result<Action, Failure<R::Error>> {
         let reference = ObjectRef::from_obj(object.as_ref());
         if object.uid().is_some_and(|uid| self.tracker.is_finished(&uid)) {
-            // Its last reconcile is over, and nobody knows yet whether its name was freed.
+            // Its last reconcile is over, and it is not known yet whether its name was freed.
             return self.remove_owner_finalizer(&object).await.map(|()| Action::await_change());
         }
-        // The cache may move on while this waits for its turn; it is asked again then.
+        // The cache may change while this waits, so it is checked again afterwards.
         drop(object);
         let Some((running, object, _turn)) = self.admit(&reference).await else {
             return Ok(Action::await_change());
@@ -86,10 +86,10 @@ impl<K: Sharded, R: Reconciler<K>> ActiveShard<K, R> {
             Err(_) => "error",
         };
         if self.store.get(&reference).is_none() {
-            // What it has written is awaited by nobody, and may have been noted after the resource had left the cache.
+            // Its writes need not be awaited any more. They may have been recorded after the resource had left the cache.
             self.held.caches().forget(&running.facts.cr);
         }
-        // From here on nothing of the user's code runs. The ticket goes on until the name is freed.
+        // From here on no code of the user runs. The ticket is kept until the name is freed.
         let ticket = running.end(outcome, took);
         self.setup.metrics.reconciled(outcome, took);
         let action = match result {
@@ -103,7 +103,7 @@ impl<K: Sharded, R: Reconciler<K>> ActiveShard<K, R> {
         action.map(|action| self.with_resync(action))
     }
 
-    /// What kube-runtime calls after a failure.
+    /// Called by kube-runtime after a failure.
     pub(crate) fn after_failure(&self, object: &K, failure: &Failure<R::Error>) -> Action {
         let cr = cr_name(object);
         let uid = object.meta().uid.as_deref().unwrap_or_default();
@@ -117,7 +117,7 @@ impl<K: Sharded, R: Reconciler<K>> ActiveShard<K, R> {
         self.setup.reconciler.after_failure(object, failure, failures, delay)
     }
 
-    /// Waits for a turn and opens the record; `None` if the reconcile must not begin.
+    /// Waits for a permit and writes the begin record; `None` if the reconcile must not begin.
     async fn admit(&self, reference: &ObjectRef<K>) -> Option<(Running, Arc<K>, Turn<'_>)> {
         let turn = {
             let _waiting = self.queue.wait();
@@ -148,7 +148,7 @@ impl<K: Sharded, R: Reconciler<K>> ActiveShard<K, R> {
             token: self.held.term.token().0,
             number: self.setup.next_reconcile(),
         };
-        // The record carries the very instant at which validity was checked.
+        // The record contains exactly the instant at which the validity was checked.
         let now = self.setup.recorder.now();
         if !self.held.term.validity().holds_at(now) {
             return None;
@@ -158,10 +158,10 @@ impl<K: Sharded, R: Reconciler<K>> ActiveShard<K, R> {
         Some((running, object, turn))
     }
 
-    /// A turn, once what the reconcile would decide on is complete and not older than what the last one wrote.
+    /// Waits for a permit, after the caches are complete and contain what the last reconcile wrote.
     ///
-    /// Turns are given in the order in which they were asked for, and an object asks for one at a time: so one that changes all the time waits
-    /// behind the others of its shard, and a shard with many waits behind other shards.
+    /// Permits are granted in the order of the requests, and each object requests one at a time. So an object that changes constantly waits
+    /// behind the others of its shard, and a shard with many objects waits behind other shards.
     async fn turn(&self, reference: &ObjectRef<K>) -> Option<Turn<'_>> {
         let namespace = reference.namespace.as_deref().unwrap_or_default();
         self.held.caches().current(namespace, &format!("{namespace}/{}", reference.name)).await;
@@ -188,7 +188,7 @@ impl<K: Sharded, R: Reconciler<K>> ActiveShard<K, R> {
         freed.map_err(Failure::FinalizerNotRemoved)
     }
 
-    /// A reconcile that asks for nothing is repeated after the resync interval.
+    /// A reconcile without a requeue is repeated after the resync interval.
     fn with_resync(&self, action: Action) -> Action {
         match self.setup.options.resync {
             Some(interval) if action == Action::await_change() => {

@@ -1,4 +1,4 @@
-//! The work of a shard Lease: what happens between its acquisition and its release.
+//! The work under a shard Lease, from the acquisition to the release.
 
 #[cfg(feature = "mutants")]
 mod faults;
@@ -38,7 +38,7 @@ use crate::{
 
 /// Runs a shard for as long as it is held, or until it has drained. Cancelled by being dropped.
 ///
-/// `confirmed` is awaited before anything starts; `false` gives the shard up.
+/// `confirmed` is awaited before anything starts; if it is `false`, the shard is released.
 pub(crate) async fn run<K: Sharded, R: Reconciler<K>>(
     setup: Arc<Setup<K, R>>,
     shard: ShardId,
@@ -53,7 +53,7 @@ pub(crate) async fn run<K: Sharded, R: Reconciler<K>>(
         async { if confirmed.await { setup.starts.clone().acquire_owned().await.ok() } else { None } };
     let permit = tokio::select! {
         biased;
-        // A drain before the start has nothing to wait for, however long a first list would take.
+        // If the shard is drained before the start, there is nothing to wait for, so the first list is not awaited.
         () = term.draining() => return,
         () = record.follow_renewals() => return,
         permit = start => permit,
@@ -137,7 +137,7 @@ async fn work<K: Sharded, R: Reconciler<K>>(
     invariant!(tracker.is_idle(), "shard {shard} ends, to be released, while a reconcile of it runs");
 }
 
-/// One watch for each namespace, each with a backoff of its own.
+/// One watch for each namespace, each with its own backoff.
 fn watches<K: Sharded, R: Reconciler<K>>(apis: Vec<Api<Lenient<K>>>, setup: &Setup<K, R>) -> Vec<Watch<K>> {
     apis.into_iter().map(|api| Watch { api, backoff: setup.watch_backoff() }).collect()
 }
@@ -153,7 +153,7 @@ async fn drained(term: &Term, tracker: &Tracker) {
     tracker.idle().await;
 }
 
-/// Drives a kube-runtime controller. Dropping this aborts its reconciles; the tracked futures tell when they are gone.
+/// Drives a kube-runtime controller. Dropping this aborts its reconciles; when they are gone, their tracked futures have been dropped.
 async fn control<K: Sharded, R: Reconciler<K>>(
     shard: Arc<ActiveShard<K, R>>,
     store: Store<K>,
@@ -161,7 +161,7 @@ async fn control<K: Sharded, R: Reconciler<K>>(
     selector: String,
     warm_up: Arc<WarmUp>,
 ) {
-    // Turns are given by the shard itself, so the runner gets no limit of its own.
+    // The shard limits concurrent reconciles itself, so the runner has no limit.
     let config = controller::Config::default().concurrency(0);
     let mut controller =
         Controller::for_stream(triggers, store).with_config(config).trigger_backoff(NoBackoff);
@@ -190,15 +190,15 @@ async fn control<K: Sharded, R: Reconciler<K>>(
     let mut outcomes = std::pin::pin!(controller.run(reconcile, policy, shard));
     while let Some(outcome) = outcomes.next().await {
         match outcome {
-            // Failures were reported where they were counted; an object that left the cache is nobody's failure; and a watch
-            // that has failed is retried, and has been logged.
+            // Failures have already been reported, an object that left the cache is not a failure, and a watch
+            // that has failed is retried and has been logged.
             Ok(_)
             | Err(
                 controller::Error::ReconcilerFailed(..)
                 | controller::Error::ObjectNotFound(_)
                 | controller::Error::QueueError(_),
             ) => {}
-            // The gate has closed: all of this is about to be dropped.
+            // The term is over: all of this is about to be dropped.
             Err(_) if !term.is_valid() => {}
             Err(error) => tracing::warn!(%error, "the controller of a shard has met an error"),
         }
@@ -209,7 +209,7 @@ fn receiver_stream<T: Send>(mut receiver: mpsc::UnboundedReceiver<T>) -> impl st
     stream::poll_fn(move |cx| receiver.poll_recv(cx))
 }
 
-/// What the reflector of a shard reports to.
+/// The receiver of the reports of a shard's reflector.
 struct ShardObserver<K: Sharded, R: Reconciler<K>> {
     setup: Arc<Setup<K, R>>,
     shard: ShardId,
@@ -277,7 +277,7 @@ impl<K: Sharded, R: Reconciler<K>> Observer<K> for ShardObserver<K, R> {
 }
 
 impl<K: Sharded, R: Reconciler<K>> Drop for ShardObserver<K, R> {
-    /// With the reflector goes its cache.
+    /// The cache ends with the reflector.
     fn drop(&mut self) {
         self.setup.metrics.objects(self.shard, 0);
     }

@@ -1,7 +1,7 @@
-//! What is running in a shard right now, and whether anything may still begin.
+//! The running reconciles of a shard, and whether new ones may begin.
 //!
-//! kube-runtime keeps such a set too, but its graceful shutdown waits for the first list, however long that takes, and
-//! nobody outside can ask it about one object.
+//! kube-runtime has such a set too, but its graceful shutdown waits for the first list, no matter how long that takes, and
+//! the set cannot be queried for an object.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -9,7 +9,7 @@ use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-/// Admits reconciles one by one until it is closed.
+/// Admits reconciles until it is closed.
 #[derive(Default)]
 pub(crate) struct Tracker {
     state: Mutex<State>,
@@ -25,8 +25,8 @@ struct State {
 }
 
 impl Tracker {
-    /// Notes that a reconcile of `cr` runs, until the ticket is dropped. `None` if it must not begin: the intake is
-    /// closed, another one of the same resource runs, or this object (by uid) is finished for good.
+    /// Records that a reconcile of `cr` runs, until the ticket is dropped. `None` if it must not begin: the tracker is
+    /// closed, another reconcile of the same resource runs, or this object (by uid) is finished.
     pub(crate) fn begin(self: &Arc<Self>, cr: &str, uid: &str) -> Option<Ticket> {
         let mut state = self.lock();
         if state.closed || state.finished.contains(uid) || !state.running.insert(cr.to_owned()) {
@@ -35,19 +35,19 @@ impl Tracker {
         Some(Ticket { tracker: self.clone(), cr: cr.to_owned() })
     }
 
-    /// Closes the intake. Closing and admitting are decided under one lock: what [`begin`](Self::begin) lets in before
-    /// is waited for, and nothing comes after.
+    /// Closes the tracker. Closing and admitting use the same lock: reconciles that [`begin`](Self::begin) has admitted before
+    /// are awaited, and none is admitted afterwards.
     pub(crate) fn close(&self) {
         self.lock().closed = true;
         self.closing.cancel();
     }
 
-    /// Resolves when the intake is closed.
+    /// Resolves when the tracker is closed.
     pub(crate) async fn closed(&self) {
         self.closing.cancelled().await;
     }
 
-    /// Resolves when nothing runs. Meaningful after [`close`](Self::close).
+    /// Resolves when no reconcile runs. Useful after [`close`](Self::close).
     pub(crate) async fn idle(&self) {
         loop {
             let ended = self.ended.notified();
@@ -58,7 +58,7 @@ impl Tracker {
         }
     }
 
-    /// Whether nothing runs.
+    /// Whether no reconcile runs.
     pub(crate) fn is_idle(&self) -> bool {
         self.lock().running.is_empty()
     }
@@ -68,7 +68,7 @@ impl Tracker {
         self.lock().running.contains(cr)
     }
 
-    /// Never again begins a reconcile of the object with this uid: its name may be somebody else's from now on.
+    /// Admits no further reconcile of the object with this uid: from now on its name may belong to another object.
     pub(crate) fn finish(&self, uid: &str) {
         self.lock().finished.insert(uid.to_owned());
     }
@@ -78,7 +78,7 @@ impl Tracker {
         self.lock().finished.contains(uid)
     }
 
-    /// The cache has caught up with the end of this object; nothing would begin anyway.
+    /// The cache no longer contains this object, so no reconcile of it would begin anyway.
     pub(crate) fn forget(&self, uid: &str) {
         self.lock().finished.remove(uid);
     }
@@ -88,7 +88,7 @@ impl Tracker {
     }
 }
 
-/// A running reconcile; its end is the drop.
+/// A running reconcile, which ends when this is dropped.
 pub(crate) struct Ticket {
     tracker: Arc<Tracker>,
     cr: String,

@@ -1,5 +1,5 @@
 //! Objects of a shard that do not decode: each is named in the log, in a metric, in an event on it and, if the operator says how,
-//! in its status. The others go on, and so does this one once it is mended.
+//! in its status. Other objects are not affected. The object is reconciled again once it has been corrected.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -30,7 +30,7 @@ use crate::{
 /// The `reason` of the event.
 const REASON: &str = "CannotBeDecoded";
 
-/// Reports what the stream brings, until it is dropped.
+/// Reports the objects of the stream, until it is dropped.
 pub(super) async fn report<K: Sharded, R: Reconciler<K>>(
     setup: &Setup<K, R>,
     held: &HeldShard,
@@ -91,10 +91,10 @@ impl<K: Sharded, R: Reconciler<K>> Reports<'_, K, R> {
         }
     }
 
-    /// It is being deleted, and nobody has to understand it for that.
+    /// The object is being deleted, for which it does not have to be decoded.
     async fn remove_finalizer(&self, cr: &str, undecodable: &Undecodable) -> Completion {
         let uid = undecodable.metadata().uid.as_deref().unwrap_or_default();
-        // A reconcile from when it could be decoded may still run.
+        // A reconcile that began when the object could be decoded may still run.
         let ticket = self.tracker.begin(cr, uid);
         if ticket.is_none() && !self.tracker.is_finished(uid) {
             return Completion::Deferred;

@@ -1,4 +1,4 @@
-//! Which objects wait for a stamp, and until when. Pure: time comes in as an argument.
+//! Which objects wait for a stamp, and until when. Pure: the time is an argument.
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -17,13 +17,13 @@ const NOT_YET: Duration = Duration::from_millis(100);
 /// How long a watch may be behind an answer.
 const KEPT: Duration = Duration::from_secs(30);
 
-/// One entry for each name. Who holds the name may change while an attempt runs.
+/// One entry for each name. The object of this name may change while an attempt runs.
 pub(super) struct Backlog<K> {
     delay: Duration,
     entries: BTreeMap<String, Entry<K>>,
-    /// What waits for an attempt, the earliest first. Thousands may be created at once, so nothing looks through all of them.
+    /// The objects that wait for an attempt, the earliest first. There may be thousands, so no operation iterates over all of them.
     due: BTreeSet<(Monotonic, String)>,
-    /// What was stamped, in the order in which it is forgotten.
+    /// The objects that were stamped, in the order in which they are forgotten.
     stamped: VecDeque<(Monotonic, String)>,
 }
 
@@ -43,8 +43,8 @@ enum State<K> {
         /// Changed while the attempt ran, so the result of that attempt is out of date.
         renewed: bool,
     },
-    /// An attempt has left it in this version. What the watch still has to show of the time before is no news; kept until the watch shows
-    /// that the object is gone from it, or for [`KEPT`].
+    /// An attempt has written this version. Earlier versions that the watch still shows are ignored. The entry is kept until the watch shows
+    /// that the object no longer matches, or for [`KEPT`].
     Stamped {
         version: u64,
         until: Monotonic,
@@ -114,7 +114,7 @@ impl<K: ResourceExt + Clone> Backlog<K> {
         self.due.first().map(|(due, _)| *due)
     }
 
-    /// Takes in the result of the attempt on `attempted`. It does not count for another object that has the same name by now.
+    /// Processes the result of the attempt on `attempted`. It does not apply to another object that has the same name now.
     pub(super) fn settle(&mut self, attempted: &K, outcome: Completion, now: Monotonic) {
         let cr = cr_name(attempted);
         let Some(entry) = self.entries.get_mut(&cr).filter(|entry| entry.uid == attempted.uid()) else {
@@ -152,7 +152,7 @@ impl<K: ResourceExt + Clone> Backlog<K> {
 
     fn forget_stamped(&mut self, now: Monotonic) {
         while let Some((until, cr)) = self.stamped.pop_front_if(|(until, _)| *until <= now) {
-            // The name may have been given away or stamped again meanwhile.
+            // Meanwhile there may be another object of this name, or it may have been stamped again.
             let same =
                 |entry: &Entry<K>| matches!(entry.state, State::Stamped { until: kept, .. } if kept == until);
             if self.entries.get(&cr).is_some_and(same) {
@@ -240,7 +240,7 @@ mod tests {
         assert_eq!(backlog.next_due(), None);
     }
 
-    /// It was stamped or deleted while the watch was broken, so no event says so. Attempts at it would conflict for ever.
+    /// The object was stamped or deleted while the watch was interrupted, so there is no event. Attempts on it would conflict forever.
     #[test]
     fn what_a_list_does_not_bring_is_forgotten() {
         let listed = |namespace: Option<&str>, names: &[&str]| Change::Listed {

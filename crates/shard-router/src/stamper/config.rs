@@ -1,4 +1,4 @@
-//! Which bucket an object belongs to, whether it may be reconciled as it stands, and what a stamp has to write on it.
+//! Which bucket an object belongs to, whether it may be reconciled in its current state, and what a stamp has to write.
 
 use kube::core::ObjectMeta;
 
@@ -9,13 +9,13 @@ use crate::{
     sharded::Eligibility,
 };
 
-/// What a stamp consists of.
+/// The configuration of stamps.
 #[derive(Debug, Clone)]
 pub(crate) struct StampConfig {
     pub(crate) bucket_label: String,
     pub(crate) key_label: Option<String>,
-    /// The finalizer that objects must have where [`needs_finalizer`](Self::needs_finalizer) says so. The owner of a deleted object removes it
-    /// whatever the settings are now, as it may date from a time with a key label.
+    /// The finalizer that objects must have if [`needs_finalizer`](Self::needs_finalizer) says so. The owner of a deleted object removes it
+    /// whatever the settings are now, because it may have been added when there was a key label.
     pub(crate) owner_finalizer: String,
 }
 
@@ -34,7 +34,7 @@ impl StampConfig {
         Self { bucket_label: names.bucket_label(), key_label, owner_finalizer: names.owner_finalizer() }
     }
 
-    /// Judges an object with this bucket in its status.
+    /// Whether an object with this bucket in its status may be reconciled.
     pub(crate) fn eligibility(&self, meta: &ObjectMeta, recorded: Option<u8>) -> Eligibility {
         let recorded = recorded.map(Bucket);
         let fixed = self.fixed_bucket(meta, recorded);
@@ -46,11 +46,11 @@ impl StampConfig {
         }
     }
 
-    /// What has to be written on an object with this bucket in its status.
+    /// What has to be written to an object with this bucket in its status.
     pub(super) fn stamp(&self, meta: &ObjectMeta, recorded: Option<u8>) -> Stamp {
         let recorded = recorded.map(Bucket);
         let fixed = self.fixed_bucket(meta, recorded);
-        // Stamped when there was no key label: that is where it belongs, and its children are labelled so.
+        // It was stamped when there was no key label. It keeps that bucket, which is also the label of its children.
         let present = self.labelled(meta).filter(|labelled| *labelled == of_name(meta));
         let bucket = rules::bucket_to_stamp(fixed, present, self.of_key(meta));
         // The API server permits no new finalizer on an object that is being deleted.
@@ -64,12 +64,12 @@ impl StampConfig {
         Stamp { bucket, record: fixed.is_none(), finalizers }
     }
 
-    /// The bucket that the object keeps for its life, once it is known.
+    /// The bucket that the object keeps for its life, if it is known.
     fn fixed_bucket(&self, meta: &ObjectMeta, recorded: Option<Bucket>) -> Option<Bucket> {
         rules::fixed_bucket(recorded, self.of_key(meta), self.key_label.is_some())
     }
 
-    /// As the key reads now.
+    /// The bucket of the current key.
     fn of_key(&self, meta: &ObjectMeta) -> Bucket {
         ShardKey::of(meta, self.key_label.as_deref()).bucket()
     }
@@ -78,7 +78,7 @@ impl StampConfig {
         Bucket::from_label(meta.labels.as_ref()?.get(&self.bucket_label)?)
     }
 
-    /// The finalizer is needed where a namesake could fall into another bucket. That is so with a key label, and for buckets that were
+    /// The finalizer is needed if a new object of the same name could belong to another bucket. That is the case with a key label, and for buckets that were
     /// recorded when there was one.
     fn needs_finalizer(&self, meta: &ObjectMeta, recorded: Option<Bucket>) -> bool {
         let moves = self.key_label.is_some() || recorded.is_some_and(|bucket| bucket != of_name(meta));

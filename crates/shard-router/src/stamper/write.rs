@@ -1,4 +1,4 @@
-//! The writes of a stamp: one, and with a key label one more.
+//! The writes of a stamp: one, or two with a key label.
 
 use kube::{
     Api, Resource, ResourceExt,
@@ -9,12 +9,12 @@ use serde_json::{Value, json};
 use super::config::StampConfig;
 use crate::{observability::sentence, sharded::Sharded, watch::lenient::Lenient};
 
-/// Puts the label (and the finalizer) on, conditional on the state that it was decided upon. Where the bucket has to be recorded, that is written
-/// before, likewise.
+/// Adds the label (and the finalizer), with the version of the object as precondition. If the bucket has to be recorded, it is written
+/// before, with the same precondition.
 ///
-/// In this order: a label without the record could be edited before there is anything to restore it from, whereas a
-/// record without a label only waits for the next stamper. An object whose label differs from its bucket is reconciled by nobody.
-/// Returns the object as it is then.
+/// The order matters: a label without a record could be edited before there is anything to restore it from, whereas a
+/// record without a label only waits for the next stamper. An object whose label differs from its bucket is not reconciled.
+/// Returns the new state of the object.
 pub(super) async fn stamp<K: Sharded>(
     api: &Api<Lenient<K>>,
     config: &StampConfig,
@@ -31,7 +31,7 @@ pub(super) async fn stamp<K: Sharded>(
             Err(error) => return Err(without_subresource(api, object, error).await),
         };
         if recorded.recorded_bucket() != Some(stamp.bucket.0) {
-            // Written and accepted, and not there: the API server drops what the schema does not know.
+            // The write was accepted, but the field is missing: the API server drops fields that are not in the schema.
             return Err(StampError::NotRecorded);
         }
         &recorded
@@ -65,7 +65,7 @@ async fn without_subresource<K: Sharded>(
 /// Why a stamp failed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum StampError {
-    /// The API server refused it, or did not answer.
+    /// The API server refused the request, or did not answer.
     #[error("{}", sentence::of_request(.0))]
     Request(#[from] kube::Error),
     /// The kind has no status subresource.

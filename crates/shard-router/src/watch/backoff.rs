@@ -10,19 +10,19 @@ use lease_core::Monotonic;
 
 const FIRST: Duration = Duration::from_millis(250);
 
-/// kube-runtime's default waits up to 30 s, which suits an operator that can only wait. A shard without its watch has an owner
-/// and nobody who works: on a restart of the API server each watch fails several times within a second or two
-/// (connections cut, connections refused, versions too old), and a handful of watches per shard that ask again every few
-/// seconds cost the API server nothing.
+/// kube-runtime's default waits up to 30 s. Here that is too long: without its watch, a shard has an owner
+/// but is not worked on. After a restart of the API server each watch fails several times within a second or two
+/// (connections cut, connections refused, versions too old), and a few watches per shard that retry every few
+/// seconds cost the API server almost nothing.
 const CAP: Duration = Duration::from_secs(5);
 
-/// For what is refused: it stays so until a person acts.
+/// The maximum for requests that are refused, which will not change until somebody acts.
 const CAP_REFUSED: Duration = Duration::from_secs(30);
 
 /// After this time without a failure, the wait is reset.
 const WELL: Duration = Duration::from_secs(30);
 
-/// Doubles from a quarter of a second to a cap; each wait is spread between a half and the whole of that.
+/// Doubles from a quarter of a second to a maximum. Each wait is a random value between half of that and all of it.
 pub(crate) struct WatchBackoff {
     next: Duration,
     /// When the last wait ended, on the clock of the caller.
@@ -49,7 +49,7 @@ impl WatchBackoff {
     }
 }
 
-/// Whether the API server refused the request, which it will do again until somebody changes something.
+/// Whether the API server refused the request. It will do so again until somebody changes something.
 fn is_refused(error: &watcher::Error) -> bool {
     let code = match error {
         watcher::Error::InitialListFailed(kube::Error::Api(status))
@@ -61,7 +61,7 @@ fn is_refused(error: &watcher::Error) -> bool {
     matches!(code, 401 | 403 | 404 | 405)
 }
 
-/// For a stream put together from others that have a backoff each.
+/// For a stream that is merged from others, each of which has its own backoff.
 ///
 /// A controller pauses *all* of its triggers when one of them fails, and for longer with each failure: four watches that
 /// lost their connection at once kept a shard without any event for over a minute.

@@ -19,7 +19,7 @@ impl ListState {
 
 /// Whether every list was answered, and at least one of them completely.
 ///
-/// One that was refused (its namespace is gone, and with it the right to look there) holds nobody up, unless there is no other.
+/// A list that was refused (its namespace was deleted, and with it the right to list there) does not delay the others, unless there is no other.
 pub(crate) fn all_answered(lists: impl IntoIterator<Item = ListState>) -> bool {
     let mut any_complete = false;
     for list in lists {

@@ -1,8 +1,8 @@
 //! A resource as the API server sent it, whether or not it can be decoded.
 //!
 //! The API server and the types of an operator do not always agree: a CRD may be newer or older than the operator, and
-//! formats such as `date-time` permit values that a parser refuses. A list is decoded as a whole, so one such object would
-//! hide all others. Decoded one by one, it hides itself alone.
+//! formats such as `date-time` permit values that a parser refuses. If a list is decoded as a whole, one such object makes
+//! it fail. So objects are decoded one by one.
 
 use std::{borrow::Cow, fmt};
 
@@ -17,19 +17,19 @@ use serde_json::Value;
 
 use crate::sharded::Sharded;
 
-/// How much of a decoding error is kept. It may quote a value.
+/// The maximum length of a decoding error, which may quote a value.
 const LONGEST_ERROR: usize = 300;
 
-/// A resource of type `K`, or what is there in its place. An `Api<Lenient<K>>` sends what an `Api<K>` sends.
+/// A resource of type `K`, or an object that does not decode as one. An `Api<Lenient<K>>` sends the same requests as an `Api<K>`.
 #[derive(Clone, Debug)]
 pub enum Lenient<K> {
-    /// It decodes.
+    /// The object decodes.
     Decoded(K),
-    /// It does not.
+    /// The object does not decode.
     Undecodable(Box<Undecodable>),
 }
 
-/// An object that is no resource of the type that it is meant to be.
+/// An object that cannot be decoded as a resource of its type.
 #[derive(Clone)]
 pub struct Undecodable {
     metadata: ObjectMeta,
@@ -45,23 +45,23 @@ impl Undecodable {
         Ok(Self { metadata, object, error: shortened(error) })
     }
 
-    /// Its metadata, which is of the same form whatever the resource.
+    /// The metadata, which has the same form for all types.
     pub fn metadata(&self) -> &ObjectMeta {
         &self.metadata
     }
 
-    /// The object as it came.
+    /// The object as JSON.
     pub fn object(&self) -> &Value {
         &self.object
     }
 
-    /// Where it goes wrong and why: `spec.resources.limits.cpu: invalid type: null, expected Quantity`.
+    /// Where decoding fails, and why: `spec.resources.limits.cpu: invalid type: null, expected Quantity`.
     pub fn error(&self) -> &str {
         &self.error
     }
 }
 
-/// Without the object: it is somebody's, and logs are read by others.
+/// Does not print the object, because logs may be read by people who may not read the object.
 impl fmt::Debug for Undecodable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { metadata, object: _, error } = self;
@@ -75,7 +75,7 @@ impl fmt::Debug for Undecodable {
 }
 
 impl<K: Sharded> Lenient<K> {
-    /// `status.bucket`, also of what does not decode.
+    /// `status.bucket`, also of objects that do not decode.
     pub(crate) fn recorded_bucket(&self) -> Option<u8> {
         match self {
             Self::Decoded(object) => object.recorded_bucket(),
@@ -148,7 +148,7 @@ where
     }
 }
 
-/// The metadata; if that is what does not decode, as much of it as tells which object this is and in which state.
+/// The metadata. If the metadata themselves do not decode, the part that identifies the object and its state.
 fn metadata(object: &Value) -> Option<ObjectMeta> {
     let metadata = object.get("metadata")?;
     ObjectMeta::deserialize(metadata).ok().or_else(|| {

@@ -1,4 +1,4 @@
-//! Which namespaces an operator looks at.
+//! The namespaces that an operator watches.
 
 use std::{collections::BTreeSet, fmt::Debug};
 
@@ -11,10 +11,10 @@ use k8s_openapi::NamespaceResourceScope;
 use kube::{Api, Client, Resource, api::ListParams, core::PartialObjectMeta};
 use serde::de::DeserializeOwned;
 
-/// What to watch to see the objects of the namespaces that were named: one watch for each, or a single one if none was.
+/// The watches for the configured namespaces: one for each, or a single one for all if none is configured.
 ///
-/// There is no request for some namespaces: the API server knows one or all. Rights that are granted in some namespaces
-/// only therefore mean a watch for each.
+/// A request is for one namespace or for all; there is none for several. So rights in some namespaces
+/// only require a watch for each of them.
 #[derive(Clone, Debug)]
 pub(crate) struct Scope(Vec<String>);
 
@@ -23,17 +23,17 @@ impl Scope {
         Self(namespaces.iter().cloned().collect())
     }
 
-    /// How many watches a type has.
+    /// The number of watches per type.
     pub(crate) fn watches(&self) -> usize {
         self.0.len().max(1)
     }
 
-    /// Which of them sees this namespace.
+    /// The watch for this namespace.
     pub(crate) fn watch_of(&self, namespace: &str) -> Option<usize> {
         if self.0.is_empty() { Some(0) } else { self.0.iter().position(|named| named == namespace) }
     }
 
-    /// One API for each watch.
+    /// One `Api` for each watch.
     pub(crate) fn apis<K>(&self, client: &Client) -> Vec<Api<K>>
     where
         K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,

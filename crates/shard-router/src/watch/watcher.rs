@@ -15,10 +15,10 @@ use crate::{
     watch::backoff::WatchBackoff,
 };
 
-/// What one watch shows.
+/// The events of one watch.
 pub(crate) type Events<K> = BoxStream<'static, Result<Event<K>, watcher::Error>>;
 
-/// What the watches of a replica have in common.
+/// What all watches of a replica share.
 #[derive(Clone)]
 pub(crate) struct Watcher {
     pub(crate) clock: Arc<dyn Clock>,
@@ -26,7 +26,7 @@ pub(crate) struct Watcher {
 }
 
 impl Watcher {
-    /// Watches until it is dropped. A failure is passed on; the next request is made when the wait is over and `again` has resolved.
+    /// Watches until it is dropped. A failure is passed on. The next request is sent when the backoff is over and `again` has resolved.
     pub(crate) fn watch<K>(
         &self,
         api: Api<K>,
@@ -68,7 +68,7 @@ impl Watcher {
     }
 }
 
-/// For a watch that waits only for its backoff.
+/// For a watch that waits for nothing but its backoff.
 pub(crate) fn at_once() -> BoxFuture<'static, ()> {
     Box::pin(std::future::ready(()))
 }

@@ -21,7 +21,7 @@ use crate::routing::bucket::ShardId;
 #[derive(Debug, Clone, Default)]
 pub(super) struct Queues(Arc<Mutex<BTreeMap<ShardId, Queue>>>);
 
-/// Reconciles of one shard that wait for their turn.
+/// Waiting reconciles of one shard.
 #[derive(Debug, Clone)]
 pub(crate) struct Queue {
     clock: Arc<dyn Clock>,
