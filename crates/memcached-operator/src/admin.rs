@@ -1,4 +1,4 @@
-//! What every replica serves, standbys too: `/metrics`, `/healthz` and `/readyz`.
+//! The endpoints of every replica, including standbys: `/metrics`, `/healthz` and `/readyz`.
 
 mod routes;
 mod serve;

@@ -14,25 +14,25 @@ use crate::cli::{PRODUCT, RunArgs, Settings, Stop};
 use crate::reconcile::{MemcachedReconciler, controller};
 use crate::{signals, telemetry};
 
-/// Why a replica ended other than by being asked to.
+/// Why a replica ended without having been asked to.
 #[derive(Debug, thiserror::Error)]
 pub enum AppError {
-    /// Neither a kubeconfig nor a service account.
+    /// There is neither a kubeconfig nor a service account.
     #[error("no API server is configured ({0}); set KUBECONFIG, or run in a Pod with a service account")]
     Config(#[from] kube::config::InferConfigError),
-    /// The listeners.
+    /// The process cannot listen on an address.
     #[error(transparent)]
     Admin(#[from] AdminError),
     /// Signals cannot be received.
     #[error("signals cannot be received: {0}")]
     Signals(#[source] std::io::Error),
-    /// The router gave up.
+    /// The shard router could not start.
     #[error(transparent)]
     Run(#[from] RunError),
 }
 
-/// Runs a replica until it is told to stop. Says what went wrong on stderr; the exit code is 2 for settings that will not
-/// do and 1 for all else.
+/// Runs a replica until a signal asks it to stop. Errors are printed on stderr. The exit code is 2 for invalid settings
+/// and 1 for all other errors.
 pub fn run(args: &RunArgs) -> ExitCode {
     if let Err(error) = telemetry::init(args.log_format, &args.log_level) {
         return Stop { text: format!("{error}\n"), exit_code: 2 }.print();

@@ -1,4 +1,4 @@
-//! The command line. Every flag is an environment variable too; what cannot be used is answered with one sentence.
+//! The command line. Every flag can also be set by an environment variable. An invalid command line is answered with one sentence.
 
 mod args;
 mod duration;
@@ -14,7 +14,7 @@ pub use args::{LogFormat, Preset, RunArgs};
 pub use duration::parse_duration;
 pub use settings::{Settings, UsageError};
 
-/// What stands before the `/` of the user agent, and of its version.
+/// The product name in the user agent and in the version.
 pub const PRODUCT: &str = concat!("memcached-operator/", env!("CARGO_PKG_VERSION"));
 
 #[derive(Debug, Parser)]
@@ -42,21 +42,21 @@ enum Command {
     ShutdownLimit(Box<RunArgs>),
 }
 
-/// What this process is to do.
+/// The command.
 #[derive(Debug)]
 pub enum Task {
     /// Run the operator.
     Run(Box<RunArgs>),
     /// Print the custom resource definition.
     Crd,
-    /// Print how long a shutdown takes at most.
+    /// Print the maximum duration of a shutdown.
     ShutdownLimit(Box<RunArgs>),
 }
 
-/// Reads a command line, with the environment for what it leaves out.
+/// Parses a command line. Flags that are missing are taken from the environment.
 ///
 /// # Errors
-/// What to print and how to exit: 2 for what cannot be used, 0 for `--help` and `--version`.
+/// What to print and the exit code: 2 for an invalid command line, 0 for `--help` and `--version`.
 pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Task, Stop> {
     match Cli::try_parse_from(args).map_err(|error| Stop::new(&error))? {
         Cli { command: Some(Command::Crd), .. } => Ok(Task::Crd),
@@ -66,12 +66,12 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Task, Stop> {
     }
 }
 
-/// Nothing to run: something to print instead.
+/// A text to print instead of running a command.
 #[derive(Debug)]
 pub struct Stop {
-    /// For people.
+    /// The text.
     pub text: String,
-    /// 0 or 2.
+    /// The exit code, 0 or 2.
     pub exit_code: u8,
 }
 
@@ -89,7 +89,7 @@ impl Stop {
 }
 
 impl Stop {
-    /// Prints the text where it belongs, and gives the exit code.
+    /// Prints the text on stdout or stderr, and returns the exit code.
     pub fn print(&self) -> ExitCode {
         if self.exit_code == 0 {
             print!("{}", self.text);

@@ -19,12 +19,12 @@ pub use status::MemcachedStatus;
 /// The domain that prefixes every label and annotation of this operator, which is also the API group.
 pub const DOMAIN: &str = "cache.example.com";
 
-/// The version that runs where a spec names neither an image nor a version.
+/// The version that is used if a spec has neither an image nor a version.
 pub const DEFAULT_VERSION: &str = "1.6.39";
 
-/// Where an image comes from when only its version is given.
+/// The repository that is used if a spec has only a version.
 pub const DEFAULT_REPOSITORY: &str = "docker.io/library/memcached";
 
-/// The most replicas that one resource may ask for. Clients hash keys over every replica and hold a connection to
-/// each, so larger numbers are a mistake rather than a plan.
+/// The maximum number of replicas of a resource. Clients hash keys over all replicas and hold a connection to
+/// each, so a larger number is probably a mistake.
 pub const MAX_REPLICAS: i32 = 100;

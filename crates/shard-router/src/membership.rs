@@ -1,5 +1,5 @@
-//! Membership: which replicas are alive, as far as this one can tell from their member Leases. Pure; leases and time come
-//! in as arguments.
+//! Membership: which replicas are alive, as far as this one can see from their member Leases. Pure; Leases and time are
+//! arguments.
 
 pub(crate) mod cluster_view;
 pub(crate) mod incumbent;
@@ -26,7 +26,7 @@ pub(crate) struct MemberLease {
 }
 
 impl MemberLease {
-    /// Reads a member Lease; `None` if it is not one, or is no Lease one could work with.
+    /// Reads a member Lease; `None` if it is not one, or is invalid.
     pub(crate) fn read(names: &Names, lease: &ShownLease) -> Option<(String, Self)> {
         let name = lease.metadata.name.as_ref().filter(|name| names.is_member(name))?;
         let observed = observed(lease).ok()?;
@@ -39,8 +39,8 @@ impl MemberLease {
     }
 }
 
-/// Judges members by this replica's monotonic clock, from the moment the watch last showed a change of the record, for the duration
-/// that the record itself states. A replica that has just started takes everyone for alive at first.
+/// Tracks which members are alive. A member is alive for the duration that its record states, by this replica's monotonic clock, from the moment at which the watch last
+/// showed a change of the record. A replica that has just started considers all members alive at first.
 #[derive(Debug, Clone)]
 pub(crate) struct Membership {
     own: Option<Installation>,
@@ -57,13 +57,13 @@ struct ObservedMember {
 }
 
 impl Membership {
-    /// Of this installation. Another's replicas are no members: nothing may be planned for who is about to refuse.
+    /// The installation. Replicas of other installations are not members: they will refuse to work, so the plan must not include them.
     pub(crate) fn of(own: Option<Installation>, lease_duration: Duration) -> Self {
         let unchanged_since = Monotonic::ORIGIN;
         Self { own, lease_duration, seen: BTreeMap::new(), members: Vec::new(), unchanged_since }
     }
 
-    /// Takes in what the watch shows now.
+    /// Updates the members from the Leases that the watch shows now.
     pub(crate) fn observe(
         &mut self,
         now: Monotonic,
@@ -78,7 +78,7 @@ impl Membership {
         self.seen = seen.collect();
         let alive = |seen: &&ObservedMember| now < seen.change.expires_at() && !self.is_foreign(&seen.member);
         let alive: Vec<&MemberLease> = self.seen.values().filter(alive).map(|seen| &seen.member).collect();
-        // Where nobody is able, somebody must hold the shards all the same.
+        // If no member is able, the shards must have holders nevertheless.
         let anybody = alive.iter().any(|member| !member.draining && !member.unable);
         let as_member = |member: &&MemberLease| {
             let eligible = rules::is_eligible(member.draining, member.unable, anybody);
@@ -106,12 +106,12 @@ impl Membership {
         self.members.iter().any(|member| member.identity != *me && member.eligible)
     }
 
-    /// For how long the members have been these.
+    /// How long the set of members has been unchanged.
     pub(crate) fn stable_for(&self, now: Monotonic) -> Duration {
         now.duration_since(self.unchanged_since)
     }
 
-    /// When the next member will be taken for dead unless it renews: time to observe again.
+    /// When the next member will be considered dead if it does not renew. Observe again then.
     pub(crate) fn next_expiry(&self, now: Monotonic) -> Option<Monotonic> {
         self.next_silent_for(now, Duration::ZERO)
     }

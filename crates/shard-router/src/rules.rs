@@ -36,7 +36,7 @@ pub(crate) fn agreed_bucket(labelled: Option<Bucket>, fixed: Option<Bucket>) -> 
     labelled.filter(|_| labelled == fixed)
 }
 
-/// Whether a deleted object's name has to stay taken until its owner frees it. Without that, a namesake in another bucket could be reconciled beside
+/// Whether a deleted object's name has to stay taken until its owner frees it. Without that, a new object of this name in another bucket could be reconciled beside
 /// the object.
 pub(crate) fn name_must_stay_taken(namesake_may_move: bool) -> bool {
     broken!(NoOwnerFinalizer => false);

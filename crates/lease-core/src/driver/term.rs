@@ -168,7 +168,7 @@ impl Term {
         self.shared.writes.given_up()
     }
 
-    /// Lets no write begin any more. Says when the last was given up on that may still land.
+    /// Closes the term for further writes. Returns when the last write was given up that may still be applied.
     pub(super) fn close_writes(&self) -> Option<Monotonic> {
         self.shared.writes.close(self.shared.clock.now().monotonic)
     }

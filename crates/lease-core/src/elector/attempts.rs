@@ -145,12 +145,12 @@ impl Attempts {
 
 #[cfg(feature = "mutants")]
 impl Attempts {
-    /// Whether this is the write that is under way.
+    /// Whether this is the write in progress.
     pub(super) fn is_under_way(&self, id: AttemptId) -> bool {
         matches!(&self.request, Request::Write(attempt) if attempt.id == id)
     }
 
-    /// Whether the write under way is of the same kind as one that may have landed without an answer.
+    /// Whether the write in progress has the same kind as an unanswered one.
     pub(super) fn repeats_one_in_doubt(&self, id: AttemptId) -> bool {
         let Request::Write(write) = &self.request else { return false };
         write.id == id && self.doubtful.iter().any(|attempt| attempt.kind == write.kind)

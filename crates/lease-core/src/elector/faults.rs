@@ -12,7 +12,7 @@ use crate::record::LeaseRecord;
 use crate::rules;
 
 impl Elector {
-    /// How long a record is honoured goes by the wall clock, or not at all where it was there already at first sight.
+    /// Honours a record by the wall clock, or not at all if it existed when it was first seen.
     pub(super) fn misjudge_expiry(&mut self, record: &LeaseRecord, cx: &Context) {
         let now = cx.now.monotonic;
         if active(Mutant::ExpiryByWallClock) {
@@ -24,7 +24,7 @@ impl Elector {
         }
     }
 
-    /// Whether a refused write was dealt with, wrongly.
+    /// Whether a refused write was processed in the wrong way.
     pub(super) fn misread_refusal(&mut self, id: AttemptId, refusal: Refusal, cx: &Context) -> bool {
         self.lose_at_first_failure(id);
         let repeated = active(Mutant::RetryWithoutRead) && self.attempts.repeats_one_in_doubt(id);
@@ -32,13 +32,13 @@ impl Elector {
         success && self.pretend_landed(id, cx)
     }
 
-    /// Whether a write without an answer was dealt with, wrongly.
+    /// Whether an unanswered write was processed in the wrong way.
     pub(super) fn misread_silence(&mut self, id: AttemptId, cx: &Context) -> bool {
         self.lose_at_first_failure(id);
         active(Mutant::LostAnswerIsSuccess) && self.pretend_landed(id, cx)
     }
 
-    /// Whether the Lease is released at once, with nobody asking the work to finish first.
+    /// Whether the Lease is released at once, before the work was asked to finish.
     pub(super) fn release_before_drain(&mut self, cx: &Context) -> bool {
         let early = active(Mutant::ReleaseBeforeDrain);
         if early {

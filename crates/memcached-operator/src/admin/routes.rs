@@ -1,4 +1,4 @@
-//! The answers.
+//! The responses.
 
 use std::sync::Arc;
 
@@ -9,10 +9,10 @@ use axum::routing::get;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 
-/// What `OpenMetrics` calls itself.
+/// The content type of `OpenMetrics`.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// Tells whether this replica is ready, or why it is not.
+/// Returns whether this replica is ready, and if not, why.
 pub type Readiness = Arc<dyn Fn() -> Result<(), String> + Send + Sync>;
 
 /// `/metrics`, in `OpenMetrics`.
@@ -31,8 +31,8 @@ pub fn metrics(registry: Arc<Registry>) -> Router {
     Router::new().route("/metrics", get(answer))
 }
 
-/// `/healthz`, which answers as long as the process does, and `/readyz`, whose body says what is amiss. A standby that
-/// contends, or waits for its turn, is ready.
+/// `/healthz`, which answers as long as the process runs, and `/readyz`, whose body says what is wrong. A standby is
+/// ready.
 pub fn health(readiness: Readiness) -> Router {
     let ready = move || {
         std::future::ready(match readiness() {

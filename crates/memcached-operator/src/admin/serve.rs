@@ -11,23 +11,23 @@ use tokio::task::JoinSet;
 use super::routes::{Readiness, health, metrics};
 use crate::cli::RunArgs;
 
-/// An address cannot be listened on.
+/// The process cannot listen on an address.
 #[derive(Debug, thiserror::Error)]
-#[error("{flag} is {address}, which cannot be listened on ({source}); choose a free address, or off")]
+#[error("{flag} is {address}, on which this process cannot listen ({source}); choose a free address, or off")]
 pub struct AdminError {
     flag: &'static str,
     address: SocketAddr,
     source: std::io::Error,
 }
 
-/// The servers of one replica. They end when this is dropped: last, so that a draining replica can still be watched.
+/// The HTTP servers of a replica. They end when this is dropped, which should be last, so that a draining replica can still be observed.
 #[derive(Debug)]
 pub struct Admin {
     _servers: JoinSet<()>,
 }
 
 impl Admin {
-    /// Binds the addresses and serves. One address for both serves everything there.
+    /// Binds the addresses and serves. If both addresses are equal, one server serves everything.
     ///
     /// # Errors
     /// If an address cannot be bound.

@@ -1,10 +1,10 @@
-//! Durations as Go programs write them.
+//! Durations in the syntax of Go.
 
 use std::time::Duration;
 
 const ADVICE: &str = "write it with units, such as 15s, 1m30s or 500ms";
 
-/// Parses Go's `time.ParseDuration`, without negative ones: `15s`, `1h30m`, `1.5s`, `0`.
+/// Parses a duration like Go's `time.ParseDuration`, except for negative ones: `15s`, `1h30m`, `1.5s`, `0`.
 ///
 /// # Errors
 /// A phrase that says what to write.

@@ -1,4 +1,4 @@
-//! From flags to settings: what no single flag can tell is checked here, before anything starts.
+//! Settings from flags. Everything that depends on more than one flag is checked here, before anything starts.
 
 use std::time::Duration;
 
@@ -12,51 +12,51 @@ use super::PRODUCT;
 use super::args::{Preset, RunArgs};
 use crate::crd::DOMAIN;
 
-/// Settings that go together.
+/// The checked settings.
 pub struct Settings {
-    /// For the router.
+    /// The options of the shard router.
     pub options: Options,
-    /// Sentences for the log.
+    /// Warnings for the log.
     pub warnings: Vec<String>,
 }
 
-/// Flags that do not go together, or an environment that lacks something. Fatal at start-up.
+/// The flags contradict each other, or the environment lacks something. Fatal at the start.
 #[derive(Debug, thiserror::Error)]
 pub enum UsageError {
-    /// LeaderElectionID.
+    /// The LeaderElectionID is invalid.
     #[error("--leader-election-id cannot be used: {0}")]
     Id(#[from] NameError),
-    /// The installation.
+    /// The name of the installation is invalid.
     #[error("--installation cannot be used: {0}")]
     Installation(#[from] BadInstallation),
-    /// LeaseDuration, RenewDeadline and RetryPeriod.
+    /// LeaseDuration, RenewDeadline and RetryPeriod do not fit together.
     #[error("the timings cannot be used: {0}")]
     Timings(#[from] TimingError),
-    /// Neither flag nor Pod tells the namespace, or who this is.
+    /// The namespace or the identity is missing, in the flags and in the environment.
     #[error(transparent)]
     Environment(#[from] EnvironmentError),
-    /// A label key.
+    /// The shard key label is not a label key.
     #[error("--shard-key-label is {0:?}, which is no label key; write it like tenant or example.com/tenant")]
     KeyLabel(String),
-    /// A namespace.
+    /// A value is not the name of a namespace.
     #[error("{flag} is {value:?}, which is no namespace; use lower case letters, digits and '-', at most 63")]
     Namespace {
-        /// Which flag.
+        /// The flag.
         flag: &'static str,
-        /// What was given.
+        /// Its value.
         value: String,
     },
-    /// No wait at all would be a hot loop.
+    /// The maximum backoff is shorter than the first delay.
     #[error("--retry-max-backoff is shorter than the first wait of {}s; set it to that or more", .0.as_secs())]
     Backoff(Duration),
-    /// The file of the reconcile records.
+    /// The file for the reconcile records cannot be opened.
     #[error(
         "--reconcile-records is {target:?}, which cannot be written to ({source}); use off, stdout, stderr or a path"
     )]
     Records {
-        /// What was given.
+        /// Its value.
         target: String,
-        /// Why.
+        /// The error.
         source: std::io::Error,
     },
 }
@@ -65,7 +65,7 @@ impl Settings {
     /// Checks the flags against each other and against the environment of this process (`POD_NAME`, `POD_NAMESPACE`).
     ///
     /// # Errors
-    /// The first thing that will not do.
+    /// The first problem that was found.
     pub fn new(args: &RunArgs) -> Result<Self, UsageError> {
         let id = LeaderElectionId::new(&args.leader_election_id)?;
         let namespace = match given(args.leader_election_namespace.as_deref()) {
@@ -129,7 +129,7 @@ fn backoff(args: &RunArgs) -> Result<Backoff, UsageError> {
     if backoff.cap < backoff.base { Err(UsageError::Backoff(backoff.base)) } else { Ok(backoff) }
 }
 
-/// An empty environment variable says as little as an absent one.
+/// Treats an empty environment variable like a missing one.
 fn given(text: Option<&str>) -> Option<&str> {
     text.map(str::trim).filter(|text| !text.is_empty())
 }

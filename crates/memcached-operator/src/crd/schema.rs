@@ -65,8 +65,8 @@ pub(super) fn resources(_: &mut SchemaGenerator) -> Schema {
 /// A quantity above or equal to zero.
 const QUANTITY: &str = r"^\+?([0-9]+(\.[0-9]*)?|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]+)?$";
 
-/// What a resource says that no replica has looked at yet. Without it, whoever waits for a resource (kstatus: `helm --wait`, Flux, Argo
-/// CD) would take one for ready that says nothing.
+/// The status of a resource that no replica has processed yet. Without it, tools that wait for a resource with kstatus (`helm --wait`, Flux, Argo
+/// CD) would treat a resource without a status as ready.
 pub(super) fn status_before_the_first_look() -> serde_json::Value {
     serde_json::json!({"conditions": [{
         "type": "Ready", "status": "Unknown", "reason": "Pending", "message": "Waiting for the operator.",

@@ -1,18 +1,18 @@
 //! Server-side apply of the children.
 //!
-//! With force: what this operator builds is its own, and drift is healed whoever caused it. What it does not set —
-//! annotations of others, a sidecar's fields — stays as it is, because server-side apply only touches the fields applied.
+//! Apply uses force: the operator owns the fields that it builds, and corrects drift whatever its cause. Fields that it does not set,
+//! such as annotations of others or a sidecar, stay as they are, because server-side apply changes only the applied fields.
 //!
-//! What is there already as it would be applied costs no request. That is seen from what is wanted (fields that are applied and differ) and, for fields that are
-//! not wanted any more, from a digest of what was applied last, kept as an annotation.
+//! A child that already matches costs no request. This is decided by comparing the applied fields and, for fields that are
+//! no longer applied, by a digest of what was applied last, which is kept as an annotation.
 //!
-//! Who else writes the same fields, or deletes a child again and again, is met more and more seldom (see
-//! [`mending`](super::mending)). Only fields that are applied count as drift: what mutating admission adds at every write is no reason
-//! for another. Where it changes what is applied, which the answer to an apply shows, another apply cannot help: it is told, and tried
-//! again as seldom.
+//! If somebody else writes the same fields, or repeatedly deletes a child, the operator writes it at growing intervals (see
+//! [`mending`](super::mending)). Only applied fields count as drift: what mutating admission adds with every write does not cause
+//! another write. If mutating admission changes applied fields, which the answer to an apply shows, another apply does not help: the problem is reported, and the apply is
+//! repeated at growing intervals.
 //!
-//! Force decides about fields, not about objects: each write depends on what was seen (see `precondition`), so an object
-//! that somebody else made, or made anew, since then is never rewritten.
+//! Force applies to fields, not to objects: each write has what was seen as precondition (see `precondition`), so an object
+//! that somebody else has created or recreated since then is never overwritten.
 
 mod record;
 
@@ -42,7 +42,7 @@ use crate::crd::Memcached;
 
 use self::record::Written;
 
-/// What applying the children came to.
+/// The result of applying the children.
 #[derive(Clone, Debug, Default)]
 pub struct Applied {
     /// The servers, as the API server has them now: with their status. `None` if somebody has deleted the StatefulSet and it is too
@@ -67,7 +67,7 @@ pub struct Applied {
 /// Applies every child. The Service comes first, so that pods find their names from the start.
 ///
 /// # Errors
-/// When a child could not be written, or turned out to be somebody else's.
+/// If a child could not be written, or belongs to somebody else.
 pub async fn apply(
     client: &Client,
     memcached: &Memcached,

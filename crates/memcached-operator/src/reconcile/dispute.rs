@@ -1,10 +1,10 @@
-//! A child that does not stay as the operator applies it, as it is told on the resource and in events.
+//! A child that does not stay as the operator applies it, as it is reported in the status and in events.
 
 use k8s_openapi::jiff::{RoundMode, Timestamp, TimestampRound, Unit};
 
-/// The reason in conditions and events where somebody changes or deletes a child.
+/// The reason in conditions and events if somebody changes or deletes a child.
 pub(super) const BY_OTHERS: &str = "ChangedByOthers";
-/// Where the API server's answer to an apply is not what was applied.
+/// The reason if the API server's answer to an apply differs from what was applied.
 pub(super) const BY_ADMISSION: &str = "ChangedByAdmission";
 
 /// How a child is, and why it does not stay as applied.
@@ -20,7 +20,7 @@ pub enum State {
     Admitted,
 }
 
-/// A child in dispute. Times are of the wall clock, for people; the operator itself goes by another clock.
+/// A child in dispute. Times are wall-clock times for messages; decisions use another clock.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dispute {
     /// Kind and name.

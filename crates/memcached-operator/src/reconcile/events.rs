@@ -1,4 +1,4 @@
-//! Events on the resource: one for each thing that happened, none for a resync at which nothing did.
+//! Events about the resource: one for each change, none for a resync without a change.
 
 mod series;
 
@@ -21,7 +21,7 @@ pub(super) use series::Published;
 /// The longest note that the API server accepts.
 const LONGEST_NOTE: usize = 1024;
 
-/// What there is to tell of one reconcile.
+/// The events of one reconcile.
 pub(super) fn of_reconcile(
     memcached: &Memcached,
     applied: Option<&Applied>,
@@ -123,7 +123,7 @@ async fn publish_one(
         let series = EventSeries { count, last_observed_time: time.clone() };
         let patch = Patch::Merge(serde_json::json!({ "series": series }));
         match api.patch(&name, &PatchParams::default(), &patch).await {
-            // It has expired, or somebody removed it: told anew.
+            // It has expired, or somebody removed it: create a new one.
             Err(kube::Error::Api(status)) if status.code == 404 => {}
             result => return result.map(drop),
         }

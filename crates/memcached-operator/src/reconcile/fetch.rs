@@ -1,4 +1,4 @@
-//! What is there already.
+//! Reads the existing children.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use super::error::ReconcileError;
 use super::ownership;
 use crate::crd::Memcached;
 
-/// The children as they were seen last; all of them belong to the resource, and none is being deleted.
+/// The last seen state of the children. All of them belong to the resource, and none is being deleted.
 #[derive(Clone, Debug, Default)]
 pub struct Observed {
     /// The servers.
@@ -26,14 +26,14 @@ pub struct Observed {
     pub pod_disruption_budget: Option<Arc<PodDisruptionBudget>>,
 }
 
-/// The children as the shard's watches have shown them last: no request, unless one of them does not decode.
+/// Reads the children from the shard's caches. There is no request unless one of them does not decode.
 ///
-/// A cache may be older than what the API server has. The uids and versions in it are preconditions of the writes that follow, so that
-/// costs a conflict.
+/// A cache may be out of date. Its uids and versions are preconditions of the writes that follow, so such a write
+/// fails with a conflict.
 ///
 /// # Errors
 ///
-/// An object is somebody else's, or on its way out.
+/// If an object belongs to somebody else, or is being deleted.
 pub async fn cached(held: &Held, memcached: &Memcached) -> Result<Observed, ReconcileError> {
     Ok(Observed {
         stateful_set: one_cached(held, memcached).await?,
@@ -67,14 +67,14 @@ where
 ///
 /// # Errors
 ///
-/// The API server refused, or did not answer in time; or an object is somebody else's, or on its way out.
+/// If the API server refused the request or did not answer in time, or if an object belongs to somebody else or is being deleted.
 pub async fn children(client: &Client, memcached: &Memcached) -> Result<Observed, ReconcileError> {
     let (stateful_set, service, pod_disruption_budget) =
         tokio::try_join!(one(client, memcached), one(client, memcached), one(client, memcached))?;
     Ok(Observed { stateful_set, service, pod_disruption_budget })
 }
 
-/// Reads one child, if it is there. An object that is somebody else's, or on its way out, is an error.
+/// Reads one child, if it exists. An object that belongs to somebody else, or is being deleted, is an error.
 pub(super) async fn one<K>(client: &Client, memcached: &Memcached) -> Result<Option<Arc<K>>, ReconcileError>
 where
     K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned,

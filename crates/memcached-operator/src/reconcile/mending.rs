@@ -1,8 +1,8 @@
-//! How soon a child is written again although nothing new is asked for: more and more seldom.
+//! When a child is written again although the spec has not changed: at growing intervals.
 //!
 //! The first such write is immediate. The next may follow after `FIRST`, and each further one after twice the time, up to
-//! `LONGEST`. A child that stays as applied for twice its time, and for `QUIET` at least, begins anew. Each cause has pauses of
-//! its own: a webhook that changes one field delays nobody's mending of another. Pure: the time comes from the caller.
+//! `LONGEST`. If a child stays as applied for twice its interval, and for at least `QUIET`, the intervals start over. Each cause has its own
+//! intervals: a webhook that changes one field does not delay the correction of another. Pure: the time comes from the caller.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,16 +14,16 @@ use super::differences::Difference;
 use super::dispute::{Dispute, State};
 use crate::rules::wait_before_restoring;
 
-/// Between the first mending and the second.
+/// The interval between the first and the second write.
 const FIRST: Duration = Duration::from_secs(1);
-/// What the time grows to.
+/// The maximum interval.
 const LONGEST: Duration = Duration::from_mins(5);
-/// Less than that between two mendings is a dispute, so that a slow writer is met as well.
+/// Two corrections within this time are a dispute, so that slow writers count as well.
 const QUIET: Duration = Duration::from_mins(1);
-/// More children than that are not in dispute at once, unless something is wrong everywhere; the oldest entries go first.
+/// The maximum number of entries. There are more only if something is wrong everywhere; then the oldest are removed.
 const MOST: usize = 4096;
 
-/// Why a child was written although nothing new was asked for.
+/// Why a child was written although the spec had not changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Cause {
     /// Somebody had changed or deleted it.
@@ -39,7 +39,7 @@ pub(super) struct Child {
     pub(super) kind: String,
 }
 
-/// One reading of two clocks: pauses go by the first, and people by the second.
+/// A reading of two clocks: the first is used for intervals, the second for messages.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Instant {
     pub(super) boottime: Boottime,
@@ -88,8 +88,8 @@ impl Mendings {
         mended.is_some_and(|mended| mended.dispute.state == State::Restored)
     }
 
-    /// Notes how a child is that has to wait. The first finding counts until the pause is over: others who keep changing it to and
-    /// fro would else cause a write of the status each time.
+    /// Records the state of a child that has to wait. The first state is kept until the interval is over. Otherwise somebody who keeps changing
+    /// the child would cause a write of the status each time.
     pub(super) fn held_back(&mut self, child: &Child, state: State, details: impl FnOnce() -> String) {
         let Some(mended) = self.0.get_mut(&(child.clone(), Cause::Others)) else { return };
         if mended.dispute.state == State::Restored {
@@ -98,8 +98,8 @@ impl Mendings {
         }
     }
 
-    /// Notes that this child was written at `now` although nothing new was asked for, how it is since, and where the API server's
-    /// answer differed. Returns what there is to tell of it.
+    /// Records that this child was written at `now` although the spec had not changed, its state afterwards, and where the API server's
+    /// answer differed. Returns what to report.
     pub(super) fn mended(
         &mut self,
         child: &Child,
@@ -137,7 +137,7 @@ impl Mendings {
         self.0.remove(&(child.clone(), Cause::Admission));
     }
 
-    /// Something new was applied, without regard to any pause. Those who change it back are met as seldom as before.
+    /// A change of the spec was applied, independent of the intervals. If somebody changes it back, the intervals continue as before.
     pub(super) fn renewed(&mut self, child: &Child) {
         self.stored(child);
         if let Some(mended) = self.0.get_mut(&(child.clone(), Cause::Others)) {
@@ -151,7 +151,7 @@ impl Mendings {
         mended.filter(|mended| !mended.is_over(now.boottime)).map_or(&[], |mended| &mended.answer)
     }
 
-    /// What there is to tell of a child while it has to wait, and for how long. A child that was restored once is not in dispute.
+    /// What to report about a child while it has to wait, and for how long. A child that was restored only once is not in dispute.
     pub(super) fn disputes(&self, child: &Child, now: Instant) -> Vec<(Dispute, Duration)> {
         let told = [Cause::Others, Cause::Admission].into_iter().filter_map(|cause| {
             let wait = self.wait(child, cause, now)?;

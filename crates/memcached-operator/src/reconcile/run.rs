@@ -23,8 +23,8 @@ use super::status::{DEGRADED, FAILED, READY, ReportedState, condition, sentences
 use super::validate::{Problem, validate};
 use crate::crd::Memcached;
 
-/// A resource that says nothing yet is told to be looked after once its first reconcile has taken this long: webhooks may take half a
-/// minute, and until then nobody would know whether the operator has seen it.
+/// If the first reconcile of a resource takes longer than this, the status says that it has begun. Webhooks may take half a
+/// minute, and the user should see that the operator has noticed the resource.
 const SAYS_NOTHING_FOR: Duration = Duration::from_secs(1);
 
 /// Reconciles one `Memcached` after the other. Holds no client: each reconcile gets one that works only as long as this
@@ -135,7 +135,7 @@ impl MemcachedReconciler {
         }
     }
 
-    /// Tells a failure on the resource. One that could not be told is logged; there is no other place left.
+    /// Reports a failure in the status of the resource. If that fails, the failure is only logged.
     async fn tell(
         &self,
         client: &Client,
@@ -157,10 +157,10 @@ impl MemcachedReconciler {
         }
     }
 
-    /// Does the work and, where that takes long, says meanwhile on a resource that says nothing yet that it is being looked after.
-    /// Returns the resource as it is then, `None` if it is gone.
+    /// Does the work. If that takes long and the resource has no status yet, writes meanwhile that the first reconcile has begun.
+    /// Returns the state of the resource afterwards, `None` if it was deleted.
     ///
-    /// Most work is over sooner, and its result makes this write unnecessary.
+    /// Usually the work ends sooner, so this write is not necessary.
     async fn beginning<'a, T>(
         &self,
         client: &Client,
@@ -169,7 +169,7 @@ impl MemcachedReconciler {
     ) -> (Result<Option<Cow<'a, Memcached>>, ReconcileError>, T) {
         let mut work = pin!(work);
         let conditions = memcached.status.as_ref().map_or(&[][..], |status| &status.conditions);
-        // `Unknown` is what the definition says of a resource that nobody has looked at.
+        // `Unknown` is the default in the CRD, for a resource that has not been processed yet.
         if condition(conditions, READY).is_some_and(|ready| ready.status != "Unknown") {
             return (Ok(Some(Cow::Borrowed(memcached))), work.await);
         }
@@ -225,11 +225,11 @@ impl MemcachedReconciler {
     }
 }
 
-/// Whether a failure is to be told at this attempt.
+/// Whether to report a failure at this attempt.
 ///
-/// One that happens once may have been a conflict, or the API server's restart. One that goes on is told again at every fourth
-/// attempt only: each write of the status comes back through the watch and brings the next attempt forward, so that errors that differ
-/// each time would outrun the backoff.
+/// A single failure may be a conflict, or a restart of the API server. A failure that continues is reported again only at every fourth
+/// attempt: each write of the status comes back through the watch and triggers the next attempt early, so errors that differ
+/// each time would bypass the backoff.
 fn is_due(memcached: &Memcached, error: &ReconcileError, earlier_failures: u32) -> bool {
     let status = memcached.status.as_ref();
     let is_told = status.is_some_and(|status| {

@@ -2,10 +2,10 @@
 //!
 //! On a first install that is the layout that this replica is configured with. Otherwise somebody deleted the coordinator Lease or removed
 //! the annotation, and other replicas may still work by the earlier layout. Only that one can be recorded again without moving a bucket
-//! that is being worked on. Each shard Lease carries it in an annotation, written by whoever created or held the Lease. One remaining
+//! that is being worked on. Each shard Lease carries it in an annotation, written by the replica that created or held the Lease. One remaining
 //! shard Lease is enough.
 //!
-//! If no shard Lease remains, whoever held one loses it after RenewDeadline at the latest, and new ones can be taken only after
+//! If no shard Lease remains, each former holder loses its shard after RenewDeadline at the latest, and new ones can be taken only after
 //! LeaseDuration ([`lease_history`](super::lease_history)). Nobody works by the earlier layout then.
 
 use k8s_openapi::api::coordination::v1::Lease;
@@ -40,7 +40,7 @@ pub(super) fn recover(leases: &[Lease], ours: &Layout, names: &Names) -> Result<
         }
     }
     let surplus = existing.last().is_some_and(|(last, _)| last.0 >= ours.shards.get());
-    // Versions that wrote no annotation: only a complete set of Leases tells the number of shards.
+    // Older versions wrote no annotation. Then only a complete set of Leases shows the number of shards.
     let whole = existing.iter().map(|(shard, _)| *shard).eq(ours.shards.shards());
     match recorded {
         Some(recorded) if !surplus => Ok(recorded),

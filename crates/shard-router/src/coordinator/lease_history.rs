@@ -25,7 +25,7 @@
 //! 1. a consistent list, received at or before T − LeaseDuration, contains none ([`LeaseHistory::from_list`], taken when the
 //!    replica starts);
 //! 2. a watch from that list's resourceVersion, read up to the write by which this replica acquired the coordinator Lease
-//!    (Leases share one sequence of versions, so our own write tells that everything before it was shown), brings no event
+//!    (Leases share one sequence of versions, so our own write proves that everything before it was shown), brings no event
 //!    of any;
 //! 3. from then on only the holder of the coordinator Lease, that is this process, creates shard Leases, and it remembers what
 //!    it created in this term. (A predecessor's creation that is still in the network at our acquisition would have to be held up for
@@ -64,7 +64,7 @@ pub(crate) struct LeaseHistory {
 /// What is known of the shard Leases of the election. Pure.
 #[derive(Default)]
 struct Known {
-    /// When the list was received, and its resourceVersion; `None` if there is no list to go by.
+    /// When the list was received, and its resourceVersion; `None` if there is no list.
     list: Option<(Monotonic, u64)>,
     /// Shards whose Leases may have had a holder before this term, or were created by others during it.
     earlier: BTreeSet<ShardId>,
@@ -145,7 +145,7 @@ impl LeaseHistory {
         self.lock().earlier.insert(shard);
     }
 
-    /// To be called when etcd was restored: the list and its watch tell nothing about what happened since. From now on this process creates
+    /// To be called when etcd was restored: the list and its watch say nothing about what happened since. From now on this process creates
     /// no Lease released.
     pub(crate) fn invalidate(&self) {
         self.lock().list = None;

@@ -28,7 +28,7 @@ use lease_core::{
 
 use crate::{names::Names, routing::bucket::ShardId};
 
-/// Whose the LeaderElectionID is, as far as this replica can tell from the Leases.
+/// Which installation owns the LeaderElectionID, as far as this replica can see from the Leases.
 #[derive(Debug, Clone)]
 pub(crate) struct Incumbency {
     lease_duration: Duration,
@@ -92,7 +92,7 @@ impl Incumbency {
                 names.coordinator(),
             ));
         }
-        // A replica without an installation cannot tell itself from others.
+        // A replica without an installation cannot distinguish itself from others.
         let own = own?;
         let incumbent = self.incumbent.as_ref().filter(|incumbent| incumbent.installation != *own)?;
         Some(format!(
@@ -119,7 +119,7 @@ fn role(names: &Names, lease: &str) -> Option<LeaseRole> {
     names.shard_of(lease).map(LeaseRole::Shard)
 }
 
-/// A placeholder holds nothing, whoever wrote it.
+/// A placeholder is not a holder.
 fn claim(names: &Names, lease: &Lease, read: &ObservedLease) -> Option<Incumbent> {
     let holder = read.record.holder.clone().filter(|holder| holder.as_str() != NOBODY)?;
     let installation = installation_of(names, lease)?;

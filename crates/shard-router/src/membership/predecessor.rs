@@ -2,7 +2,7 @@
 //!
 //! The coordinator Lease has the name of the LeaderElectionID, so a version that does not shard contends for it too, and the two versions
 //! exclude each other. After an upgrade, no shard starts before the coordinator Lease carries a layout. After a *rollback* the layout is no
-//! help: whoever takes the Lease over keeps its annotations (client-go does), so the layout is still there while the new holder reconciles
+//! help: a process that takes over the Lease keeps its annotations (client-go does), so the layout is still there while the new holder reconciles
 //! everything.
 //!
 //! *Rule.* A coordinator writes its identity into an annotation with each write. If the holder is not the one named there, and has no member

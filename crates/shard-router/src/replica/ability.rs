@@ -1,7 +1,7 @@
 //! Whether this replica is able to work on shards, or should leave them to others. Pure.
 //!
 //! If none of its shards can be worked on, the cause is the replica's connection or account, and other replicas may succeed. An annotation of
-//! its member Lease tells them, and the plan gives shards to those that are able. The replica probes by itself whether it is able again,
+//! its member Lease informs them, and the plan gives shards to those that are able. The replica probes by itself whether it is able again,
 //! after waits that double, so that shards do not move back and forth.
 
 use lease_core::Monotonic;

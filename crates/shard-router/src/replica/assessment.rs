@@ -20,7 +20,7 @@ use crate::{
 };
 
 impl<K: Sharded, R: Reconciler<K>> Replica<K, R> {
-    /// Monitors whether this replica is able to work, and tells the others. Never ends by itself.
+    /// Monitors whether this replica is able to work, and informs the others. Never ends by itself.
     pub(super) async fn monitor_ability(&self) {
         let timings = self.elections.options().timings;
         let name = self.member.lease().clone();
@@ -94,7 +94,7 @@ impl<K: Sharded, R: Reconciler<K>> Replica<K, R> {
     }
 }
 
-/// What the readiness of a replica is judged by.
+/// The inputs of a replica's readiness.
 struct Facts<'a> {
     /// What the Leases permit it; `None` until they are known.
     verdict: Option<&'a Verdict>,
@@ -112,8 +112,8 @@ struct Facts<'a> {
 
 /// Why a replica is not ready, in one sentence; `None` if it is. Of several reasons, the one that has to be dealt with first.
 ///
-/// A replica that waits for its predecessor to go is ready, or a rolling update from that version would never get on. One that had
-/// its work taken away by it is not.
+/// A replica that waits until its predecessor ends is ready, otherwise a rolling update from that version would not continue. A replica that has lost
+/// its work to a predecessor is not ready.
 fn why_not_ready(facts: &Facts<'_>) -> Option<String> {
     let Facts { verdict, has_worked, coordination_problem, health, lease_duration, problem, unable } = facts;
     let unanswered = || health.unanswered.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();

@@ -1,7 +1,7 @@
 //! Leader election off: one replica runs every shard without Leases.
 //!
-//! Then there must be exactly one replica, in whatever way its user sees to it. Nothing here keeps a second one from
-//! reconciling the same resources, and no fencing token tells the two apart.
+//! The user has to make sure that there is exactly one replica. Nothing here prevents a second one from
+//! reconciling the same resources, and there are no fencing tokens.
 
 use std::{
     future::{Future, ready},
@@ -72,7 +72,7 @@ pub(crate) async fn run<K: Sharded, R: Reconciler<K>>(
     Ok(())
 }
 
-/// Works on a shard from now on: without leader election, whoever contends leads at once.
+/// Works on a shard from now on: without leader election, a candidate that contends is the leader at once.
 fn lead<K: Sharded, R: Reconciler<K>>(
     setup: &Arc<Setup<K, R>>,
     elections: &Elections,

@@ -45,7 +45,7 @@ pub(super) async fn remove_owner_finalizer<K: Sharded, R: Reconciler<K>>(
         Err(error) => {
             if matches!(error, kube::Error::Api(_)) {
                 // Refused, so the object is still there and needs another reconcile; and since this write named a
-                // version, an earlier one that went unanswered cannot land any more either.
+                // version, an earlier unanswered one cannot be applied any more either.
                 tracker.forget(&uid);
             }
             Err(error)

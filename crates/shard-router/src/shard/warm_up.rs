@@ -23,7 +23,7 @@ use crate::observability::{
 /// The start of one shard.
 pub(crate) struct WarmUp {
     pub(super) starts: Arc<Semaphore>,
-    /// Held while a first list is under way. One that failed gives it back, so that shards whose lists do not fail get their
+    /// Held while a first list is in progress. After a failure it is returned, so that shards whose lists do not fail get their
     /// turn meanwhile.
     pub(super) permit: tokio::sync::Mutex<Option<OwnedSemaphorePermit>>,
     pub(super) held_since: Monotonic,
@@ -75,7 +75,7 @@ impl WarmUp {
     }
 
     fn give_back(&self) {
-        // Whoever has the lock waits for a permit, so there is none to give back.
+        // The holder of the lock is waiting for a permit, so there is none to return.
         if let Ok(mut permit) = self.permit.try_lock() {
             *permit = None;
         }

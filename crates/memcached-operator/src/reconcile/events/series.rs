@@ -1,6 +1,6 @@
-//! The same event again is no new object, but a greater count of the one that is there.
+//! A repeated event does not create a new object, but increases the count of the existing one.
 //!
-//! Like kube's `Recorder`, whose cache goes with a client; here each reconcile has a client of its own, and the cache outlives it.
+//! kube's `Recorder` does the same, but its cache belongs to a client. Here each reconcile has its own client, and the cache outlives it.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -46,7 +46,7 @@ impl Published {
         self.0.insert(key, Series { name, count: 1, last: now });
     }
 
-    /// Forgets what was told of an object that is gone.
+    /// Removes the entries of an object that was deleted.
     pub(in crate::reconcile) fn forget(&mut self, uid: &str) {
         self.0.retain(|[of, ..], _| of != uid);
     }

@@ -96,7 +96,7 @@ fn of_container(pod: &Pod, container: &ContainerStatus, is_init: bool) -> Option
     failure(CRASH_LOOP, format!("{place} keeps crashing{exit}; its log says why"))
 }
 
-/// Whether a container that is not waiting has crashed before, and will again as far as anybody can tell.
+/// Whether a container that is not waiting has crashed before, and will probably crash again.
 fn is_between_crashes(container: &ContainerStatus, is_init: bool) -> bool {
     let Some(state) = &container.state else { return false };
     if state.running.is_some() {

@@ -42,7 +42,7 @@ pub(crate) struct Waiting<'a> {
 }
 
 impl Queues {
-    /// The queue of this shard, whoever else has it already.
+    /// The queue of this shard. Several holders of the queue share it.
     pub(super) fn of(&self, shard: ShardId, clock: &Arc<dyn Clock>) -> Queue {
         let new = || Queue { clock: clock.clone(), line: Arc::default() };
         lock(&self.0).entry(shard).or_insert_with(new).clone()

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use parking_lot::Mutex;
 
 /// Counts by uid. An entry lives from the first failure to the next success, and no longer than the object is in the cache: a
-/// namesake that is created later begins at zero.
+/// new object of the same name begins at zero.
 #[derive(Default)]
 pub(crate) struct Failures(Mutex<BTreeMap<String, u32>>);
 

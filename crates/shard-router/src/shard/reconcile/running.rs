@@ -7,7 +7,7 @@ use crate::{
     shard::{hold_record::HoldRecord, tracker::Ticket},
 };
 
-/// A reconcile under way. The order of the fields is the order in which they are dropped: the line `aborted` first, then
+/// A reconcile in progress. The order of the fields is the order in which they are dropped: the line `aborted` first, then
 /// the tracker may see the shard idle, and the hold's own record ends last.
 pub(super) struct Running {
     open: OpenLine,
