@@ -75,3 +75,23 @@ app.kubernetes.io/component: operator
 {{- define "memcached-operator.recordsDir" -}}
 {{- if hasPrefix "/" .Values.reconcileRecords }}{{ dir .Values.reconcileRecords }}{{ end -}}
 {{- end -}}
+
+{{/* Which setting of the PodDisruptionBudget forbids the eviction of every ready replica, with its value; empty if none does. */}}
+{{- define "memcached-operator.blocksEvictions" -}}
+{{- $replicas := int .Values.replicas -}}
+{{- $min := toString .Values.podDisruptionBudget.minAvailable -}}
+{{- $max := toString .Values.podDisruptionBudget.maxUnavailable -}}
+{{- if and .Values.podDisruptionBudget.enabled (gt $replicas 0) -}}
+{{- if $min -}}
+{{- $kept := trimSuffix "%" $min | int -}}
+{{- if hasSuffix "%" $min -}}
+{{- $kept = div (add (mul $kept $replicas) 99) 100 -}}
+{{- end -}}
+{{- if ge (int $kept) $replicas -}}
+podDisruptionBudget.minAvailable ({{ $min }})
+{{- end -}}
+{{- else if and $max (eq (trimSuffix "%" $max | int) 0) -}}
+podDisruptionBudget.maxUnavailable ({{ $max }})
+{{- end -}}
+{{- end -}}
+{{- end -}}

@@ -108,6 +108,9 @@ The operator itself would refuse most of it too, but only in the log of a contai
 {{- $flags = append $flags (splitList "=" . | first) -}}
 {{- end -}}
 {{- range .Values.extraArgs -}}
+{{- if not (regexMatch "^--[a-z][-a-z0-9]*(=|$)" .) -}}
+{{- fail (printf "extraArgs has %q, which is no flag; write each flag with its value as one item, such as --name=value" .) -}}
+{{- end -}}
 {{- $flag := splitList "=" . | first -}}
 {{- if has $flag $flags -}}
 {{- fail (printf "extraArgs has %s, which the chart sets and the operator takes once; leave it out, and set the value that it is made from" $flag) -}}

@@ -1,6 +1,5 @@
-//! The end of the demo: the verdict over all evidence, for people and as JSON.
+//! The end of the demo: the verdict over everything that was recorded, and the result for people.
 
-use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -17,17 +16,34 @@ use ::fleet::write_rules;
 /// once.
 pub(super) const WAITING_BOUND: Duration = Duration::from_secs(120);
 
-/// What `--json` writes.
+/// What came of a run.
 #[derive(Serialize)]
 pub(super) struct Summary {
-    passed: bool,
+    pub(super) passed: bool,
     /// Why not, one sentence each.
-    failures: Vec<String>,
+    pub(super) failures: Vec<String>,
+    #[serde(flatten)]
+    settings: Settings,
+    /// Only of a run that came to its end.
+    #[serde(flatten)]
+    results: Option<Results>,
+}
+
+/// What was asked for.
+#[derive(Serialize)]
+struct Settings {
     cluster: &'static str,
     preset: String,
     replicas: u32,
     shards: u32,
     resources: u32,
+    bound_ms: f64,
+    bound_formula: String,
+}
+
+/// What was measured and judged.
+#[derive(Serialize)]
+struct Results {
     /// From the start, with everything built, until the API server was ready.
     ready_ms: f64,
     /// From the start until every resource had been reconciled.
@@ -42,8 +58,6 @@ pub(super) struct Summary {
     handoff_ms: Vec<f64>,
     /// From SIGTERM to the first reconcile of the last affected resource, for each of these shards.
     handoff_reconciled_ms: Vec<f64>,
-    bound_ms: f64,
-    bound_formula: String,
     /// What the checker found, in full.
     verdict: Verdict,
 }
@@ -104,14 +118,7 @@ impl Summary {
         if !verdict.passed() {
             failures.push("The checker did not pass the run; see the verdict.".to_owned());
         }
-        Self {
-            passed: failures.is_empty(),
-            failures,
-            cluster: options.cluster.name(),
-            preset: options.preset.name().to_owned(),
-            replicas: options.replicas,
-            shards: options.shards,
-            resources: options.resources,
+        let results = Results {
             ready_ms: millis(started.ready),
             all_reconciled_ms: millis(started.all_reconciled),
             reconciled,
@@ -120,29 +127,31 @@ impl Summary {
             failover_reconciled_ms: failover.reconciled_ms(),
             handoff_ms: handoff.owned_ms(),
             handoff_reconciled_ms: handoff.reconciled_ms(),
-            bound_ms: millis(bound),
-            bound_formula: options.preset.formula(),
             verdict,
+        };
+        Self {
+            passed: failures.is_empty(),
+            failures,
+            settings: Settings::new(options),
+            results: Some(results),
         }
+    }
+
+    /// Of a run that did not come to its end, and why not.
+    pub(super) fn unfinished(options: &DemoOptions, why: String) -> Self {
+        Self { passed: false, failures: vec![why], settings: Settings::new(options), results: None }
+    }
+
+    /// Whether the run came to its end.
+    pub(super) fn is_finished(&self) -> bool {
+        self.results.is_some()
     }
 
     /// The result for people.
     pub(super) fn print(&self) {
-        let list = |times: &[f64]| {
-            let times: Vec<_> = times.iter().map(|time| format!("{time:.0}")).collect();
-            if times.is_empty() { "-".to_owned() } else { times.join(", ") }
-        };
-        println!("\nVerdict of the overlap checker (records of all replicas, audit log of the API server):");
-        print!("{}", self.verdict);
-        println!(
-            "\n{} of {} resources reconciled, {} overlaps",
-            self.reconciled, self.resources, self.overlaps
-        );
-        println!("bound: {}", self.bound_formula);
-        println!("killed:     new owners after {} ms", list(&self.failover_ms));
-        println!("            all resources reconciled after {} ms", list(&self.failover_reconciled_ms));
-        println!("terminated: new owners after {} ms", list(&self.handoff_ms));
-        println!("            all resources reconciled after {} ms", list(&self.handoff_reconciled_ms));
+        if let Some(results) = &self.results {
+            results.print(&self.settings);
+        }
         for failure in &self.failures {
             println!("FAILED: {failure}");
         }
@@ -153,18 +162,46 @@ impl Summary {
         }
     }
 
-    /// The result for machines.
-    pub(super) fn write(&self, path: &Path) -> Result<()> {
-        let json = serde_json::to_string_pretty(self).context("the result could not be serialised")?;
-        std::fs::write(path, json + "\n").with_context(|| format!("{} could not be written", path.display()))
-    }
-
     /// An error unless everything was as promised.
-    pub(super) fn into_result(self) -> Result<()> {
+    pub(super) fn result(&self) -> Result<()> {
         match self.failures.len() {
             0 => Ok(()),
             1 => bail!("the demo failed: {}", self.failures[0]),
             more => bail!("the demo failed for {more} reasons, the first being: {}", self.failures[0]),
         }
+    }
+}
+
+impl Settings {
+    fn new(options: &DemoOptions) -> Self {
+        Self {
+            cluster: options.cluster.name(),
+            preset: options.preset.name().to_owned(),
+            replicas: options.replicas,
+            shards: options.shards,
+            resources: options.resources,
+            bound_ms: millis(options.preset.bound()),
+            bound_formula: options.preset.formula(),
+        }
+    }
+}
+
+impl Results {
+    fn print(&self, settings: &Settings) {
+        let list = |times: &[f64]| {
+            let times: Vec<_> = times.iter().map(|time| format!("{time:.0}")).collect();
+            if times.is_empty() { "-".to_owned() } else { times.join(", ") }
+        };
+        println!("\nVerdict of the overlap checker (records of all replicas, audit log of the API server):");
+        print!("{}", self.verdict);
+        println!(
+            "\n{} of {} resources reconciled, {} overlaps",
+            self.reconciled, settings.resources, self.overlaps
+        );
+        println!("bound: {}", settings.bound_formula);
+        println!("killed:     new owners after {} ms", list(&self.failover_ms));
+        println!("            all resources reconciled after {} ms", list(&self.failover_reconciled_ms));
+        println!("terminated: new owners after {} ms", list(&self.handoff_ms));
+        println!("            all resources reconciled after {} ms", list(&self.handoff_reconciled_ms));
     }
 }

@@ -5,6 +5,7 @@ mod cluster_kind;
 mod fleet;
 mod harness;
 mod installation;
+mod json_file;
 mod judgement;
 mod mutant;
 mod preset;
@@ -52,7 +53,7 @@ pub(crate) struct DemoOptions {
     /// Where the API server comes from
     #[arg(long, value_enum, default_value_t = ClusterKind::Embedded)]
     cluster: ClusterKind,
-    /// Write the result to this file as well
+    /// Write the result to this file as well; of a demo that fails or is ended, why
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
     /// Break a rule on purpose, such as skip-drain, and slow reconciles down, to see the checker notice; an unknown

@@ -11,6 +11,7 @@ use super::cluster_kind::ClusterKind;
 use super::fleet::Fleet;
 use super::harness::Harness;
 use super::installation::Installation;
+use super::json_file::JsonFile;
 use super::judgement::{Measured, Started, Summary, WAITING_BOUND, verdict};
 use super::records::Records;
 use super::resources::{self, Watched};
@@ -27,15 +28,25 @@ const LONGEST_WATCH: Duration = Duration::from_secs(60);
 
 /// Runs it, and fails unless everything was as promised. Whatever was started has ended when this returns.
 pub(super) async fn run_scenario(options: &DemoOptions) -> Result<()> {
+    let mut json = JsonFile::create(options)?;
+    let result = play(options, &mut json).await;
+    if let Err(error) = &result
+        && let Err(unwritten) = json.fail(options, error)
+    {
+        eprintln!("error: {unwritten:#}");
+    }
+    result
+}
+
+async fn play(options: &DemoOptions, json: &mut JsonFile) -> Result<()> {
     let started = Instant::now();
     let mut harness = unless_interrupted(start(options, started)).await?;
     let result =
         unless_interrupted(perform(&mut harness, options)).await.and_then(|(summary, terminated)| {
             summary.print();
-            if let Some(path) = &options.json {
-                summary.write(path)?;
-            }
-            Ok((summary.into_result(), terminated))
+            let result = summary.result();
+            json.finish(summary)?;
+            Ok((result, terminated))
         });
     let result = match result {
         Ok((result, terminated)) => {
