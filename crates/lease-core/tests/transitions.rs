@@ -6,6 +6,8 @@
 mod acquiring;
 #[path = "transitions/dsl.rs"]
 mod dsl;
+#[path = "transitions/honouring.rs"]
+mod honouring;
 #[path = "transitions/leading.rs"]
 mod leading;
 #[path = "transitions/losing.rs"]

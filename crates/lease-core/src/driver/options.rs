@@ -1,25 +1,22 @@
 //! The driver's settings, for all elections of a process and for one.
 
-use std::collections::BTreeMap;
-use std::fmt;
-use std::io::{self, Write as _};
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
-use std::time::Duration;
+mod candidate;
+mod on_overrun;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use std::sync::Arc;
 
 use super::clock::{Clock, SystemClock};
 use super::environment::{EnvironmentError, identity_from_env, installation_from_env, namespace_from_env};
 use super::invalid_option::{InvalidOption, LONGEST_IDENTITY};
 use super::runtime::LeaseRuntime;
-use super::wire::LeaseMetadata;
-use crate::config::{Creation, ReleaseStyle};
 use crate::identity::{Identity, NOBODY};
 use crate::installation::Installation;
 use crate::metadata::prefix_problem;
 use crate::name::{LeaderElectionId, dns1123_problem};
 use crate::timings::Timings;
+
+pub use candidate::CandidateOptions;
+pub use on_overrun::OnOverrun;
 
 /// What stands before the `/` of this crate's labels and annotations where the operator has no domain of its own.
 const DEFAULT_DOMAIN: &str = "lease-core.dev";
@@ -199,169 +196,5 @@ impl ElectionsOptions {
             ));
         }
         warnings
-    }
-}
-
-/// What to do when work that lost its Lease cannot be stopped before LeaseDuration is over: from then on, two replicas
-/// might act.
-#[derive(Clone)]
-pub enum OnOverrun {
-    /// End the process with exit code 70, after a message.
-    ExitProcess,
-    /// Call this instead. For tests.
-    Call(Arc<dyn Fn(&str) + Send + Sync>),
-}
-
-impl OnOverrun {
-    pub(super) fn act(&self, message: &str) {
-        // Whatever is wrong with the log, the process has to end.
-        let _ = catch_unwind(AssertUnwindSafe(|| tracing::error!("{message}")));
-        match self {
-            Self::ExitProcess => {
-                // The log's writer may be behind; this line has to get out, if there is a way. `eprintln` panics where there is none.
-                let _ = writeln!(io::stderr(), "{message}");
-                std::process::exit(70);
-            }
-            Self::Call(call) => call(message),
-        }
-    }
-}
-
-impl fmt::Debug for OnOverrun {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::ExitProcess => "ExitProcess",
-            Self::Call(_) => "Call",
-        })
-    }
-}
-
-/// Settings of one election.
-///
-/// ```
-/// use std::time::Duration;
-///
-/// use lease_core::CandidateOptions;
-///
-/// let options = CandidateOptions::default().drain_timeout(Duration::from_secs(10)).label("team", "storage");
-/// assert!(options.contend);
-/// ```
-///
-/// What the API server would refuse is refused by [`Elections::candidate`](super::Elections::candidate), see [`InvalidOption`].
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct CandidateOptions {
-    /// What to do where there is no Lease. Default: wait LeaseDuration, then create it.
-    pub creation: Creation,
-    /// How long to leave a free Lease to others before taking it. Default: not at all.
-    pub acquire_delay: Duration,
-    /// How long running work may take to finish when asked to. Default 30 s.
-    pub drain_timeout: Duration,
-    /// Whether to contend from the start. Default true.
-    pub contend: bool,
-    /// Whether to leave events on the Lease ("… became leader", "… stopped leading"). Default true.
-    pub announce: bool,
-    /// Delete the Lease where others would release it. Default false.
-    pub delete_on_release: bool,
-    /// Put on the Lease with each write, so that it is collected with its owner.
-    pub owner: Option<OwnerReference>,
-    /// Put on the Lease with each write.
-    pub labels: BTreeMap<String, String>,
-    /// Put on the Lease with each write.
-    pub annotations: BTreeMap<String, String>,
-}
-
-impl Default for CandidateOptions {
-    fn default() -> Self {
-        Self {
-            creation: Creation::AfterWaiting,
-            acquire_delay: Duration::ZERO,
-            drain_timeout: Duration::from_secs(30),
-            contend: true,
-            announce: true,
-            delete_on_release: false,
-            owner: None,
-            labels: BTreeMap::new(),
-            annotations: BTreeMap::new(),
-        }
-    }
-}
-
-impl CandidateOptions {
-    /// What to do where there is no Lease. Default: [`Creation::AfterWaiting`].
-    #[must_use]
-    pub fn creation(mut self, creation: Creation) -> Self {
-        self.creation = creation;
-        self
-    }
-
-    /// How long to leave a free Lease to others before taking it. Default: not at all.
-    #[must_use]
-    pub fn acquire_delay(mut self, delay: Duration) -> Self {
-        self.acquire_delay = delay;
-        self
-    }
-
-    /// How long running work may take to finish when it is asked to, before it is aborted. Default: 30 s.
-    #[must_use]
-    pub fn drain_timeout(mut self, timeout: Duration) -> Self {
-        self.drain_timeout = timeout;
-        self
-    }
-
-    /// Whether to contend from the start. Default: yes.
-    #[must_use]
-    pub fn contend(mut self, contend: bool) -> Self {
-        self.contend = contend;
-        self
-    }
-
-    /// Whether to leave events on the Lease ("… became leader", "… stopped leading"). Default: yes.
-    #[must_use]
-    pub fn announce(mut self, announce: bool) -> Self {
-        self.announce = announce;
-        self
-    }
-
-    /// Delete the Lease where others would release it. Default: no.
-    #[must_use]
-    pub fn delete_on_release(mut self, delete: bool) -> Self {
-        self.delete_on_release = delete;
-        self
-    }
-
-    /// Whose Lease it is, so that it is collected with its owner. [`InvalidOption::Owner`] later if the reference is not complete.
-    #[must_use]
-    pub fn owner(mut self, owner: Option<OwnerReference>) -> Self {
-        self.owner = owner;
-        self
-    }
-
-    /// Puts a label on the Lease with each write. [`InvalidOption::Metadata`] later if the API server would refuse it, or if the key is
-    /// one of this crate's own.
-    #[must_use]
-    pub fn label(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
-        self.labels.insert(key.into(), value.into());
-        self
-    }
-
-    /// Puts an annotation on the Lease with each write. [`InvalidOption::Metadata`] later if the API server would refuse it, or if the
-    /// key is one of this crate's own.
-    #[must_use]
-    pub fn annotation(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
-        self.annotations.insert(key.into(), value.into());
-        self
-    }
-
-    pub(super) fn into_metadata(self) -> LeaseMetadata {
-        LeaseMetadata { owner: self.owner, labels: self.labels, annotations: self.annotations }
-    }
-
-    pub(super) fn release_style(&self, release_on_cancel: bool) -> ReleaseStyle {
-        match (self.delete_on_release, release_on_cancel) {
-            (true, _) => ReleaseStyle::Delete,
-            (false, true) => ReleaseStyle::Vacate,
-            (false, false) => ReleaseStyle::LetExpire,
-        }
     }
 }

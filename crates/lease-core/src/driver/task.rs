@@ -1,5 +1,6 @@
 //! The task of one candidate: events in, effects out.
 
+mod effects;
 #[cfg(feature = "mutants")]
 mod faults;
 mod objects;
@@ -27,12 +28,10 @@ use super::watchdog::Heartbeat;
 use super::wire::{ElectionKeys, LeaseMetadata};
 use super::work::{self, RunningWork, Work};
 use crate::annotations::PendingAnnotations;
-use crate::effect::{Effect, EndReason};
 use crate::elector::Elector;
 use crate::event::{Context, Event};
 use crate::identity::Identity;
 use crate::name::LeaseName;
-use crate::revision::FencingToken;
 use crate::time::{Monotonic, Now};
 use crate::timings::Timings;
 use crate::validity::Validity;
@@ -270,94 +269,6 @@ impl Task {
             wall: self.common.clock.wall(),
             roll: self.rng.f64(),
             work_alive: term_lives && self.common.heartbeat.is_recent(limit),
-        }
-    }
-
-    fn carry_out(&mut self, effect: Effect, now: Now) {
-        match effect {
-            Effect::Read => self.read(),
-            Effect::Write(write) => {
-                match write.kind {
-                    crate::effect::WriteKind::Acquire => self.acquisition_sent = now,
-                    // Once, however often the creation is refused.
-                    crate::effect::WriteKind::Reserve if !std::mem::replace(&mut self.has_told_reserve, true) => {
-                        tracing::info!(
-                            "there is no lease {}; somebody may still hold one that was deleted, so it is created for nobody, and \
-                             taken no sooner than LeaseDuration from then ({} s)",
-                            self.lease,
-                            write.record.lease_duration.unwrap_or_default().as_secs()
-                        );
-                    }
-                    _ => {}
-                }
-                self.write(write);
-            }
-            Effect::StartWork(token) => self.start_work(token),
-            Effect::DrainWork => {
-                if let Some(term) = &self.term {
-                    term.drain();
-                }
-            }
-            Effect::AbortWork(reason) => self.abort_work(&reason),
-            Effect::Rewound { known, read } => self.prove_rewind(&known, &read),
-            Effect::Ended(reason) => self.end_term(&reason),
-            Effect::EndProcess => self.common.on_overrun.act(&format!(
-                "{}: what runs under lease {} could not be stopped before LeaseDuration was over, and another replica \
-                 may act from now on, so this process has to end; it was stopped for longer than that, or a reconcile blocks \
-                 its thread",
-                self.common.identity, self.lease
-            )),
-        }
-    }
-
-    fn start_work(&mut self, token: FencingToken) {
-        let validity = self.elector.validity().unwrap_or_else(Validity::over);
-        let term = Term::new(
-            self.lease.clone(),
-            self.common.identity.clone(),
-            token,
-            validity,
-            self.acquisition_sent,
-            Arc::clone(&self.common.clock),
-            self.annotation_sender.clone(),
-        );
-        tracing::info!(lease = %self.lease, %token, "became leader");
-        self.announce("became leader");
-        self.running = Some(RunningWork::start(&self.work, &term, &self.common.user_runtime));
-        self.term = Some(term);
-    }
-
-    fn abort_work(&mut self, reason: &EndReason) {
-        tracing::warn!(lease = %self.lease, "stopping what runs under the Lease: {reason}");
-        if let Some(term) = &self.term {
-            term.drain();
-        }
-        if let Some(running) = &self.running {
-            running.abort();
-        }
-    }
-
-    fn end_term(&mut self, reason: &EndReason) {
-        if *reason == EndReason::Released {
-            tracing::info!(lease = %self.lease, "stopped leading: {reason}");
-        } else {
-            tracing::warn!(lease = %self.lease, "stopped leading: {reason}");
-        }
-        if let Some(term) = self.term.take() {
-            term.set_validity(Validity::over());
-            term.drain();
-        }
-        for reply in self.pending.end() {
-            let _ = reply.send(Err(AnnotateError::NotLeading));
-        }
-        self.announce("stopped leading");
-    }
-
-    fn announce(&self, what: &'static str) {
-        if self.announce {
-            let revision = self.elector.lease().map(|lease| lease.revision.clone());
-            let event = self.common.announcer.clone().announce(self.lease.clone(), revision, what);
-            self.common.announcements.spawn(event);
         }
     }
 

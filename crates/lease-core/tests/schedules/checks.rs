@@ -1,114 +1,18 @@
 //! The promises, each checked where it could be broken. The checks look at clocks, deliveries and the API server's log,
 //! and at nothing inside the electors but what they give out.
 
-use std::collections::BTreeMap;
+mod ledger;
+mod quiet;
+
 use std::time::Duration;
 
-use lease_core::{AttemptId, EndReason, WriteKind};
-use lease_core::{Event, FencingToken, Identity, Monotonic, ObservedLease, ResourceVersion, Validity, Write};
+use lease_core::{EndReason, FencingToken, ObservedLease, Write, WriteKind};
 
 use super::api::Change;
 use super::queue::Request;
-use super::rewind::Proofs;
 use super::{Violation, World};
 
-/// What is remembered across all nodes.
-#[derive(Debug, Default)]
-pub(crate) struct Watcher {
-    last_token: Option<FencingToken>,
-    calm_since: Option<Duration>,
-    settled: Option<Settled>,
-}
-
-/// How things stood when the bound after the last fault had passed.
-#[derive(Debug)]
-struct Settled {
-    leader: usize,
-    since: Duration,
-    requests: Vec<u64>,
-}
-
-/// What is remembered of one process.
-#[derive(Debug, Default)]
-pub(crate) struct Ledger {
-    since: Duration,
-    pub(crate) requests: u64,
-    /// The version that its last accepted write left behind.
-    landed: Option<u64>,
-    /// The newest version that it was shown in which somebody else holds the Lease, or nobody.
-    shown_other: u64,
-    most_transitions: Option<u32>,
-    /// The version of the acquisition that began its term.
-    token: u64,
-    /// When its writes were sent, on its monotonic clock, and when the last of those that landed was.
-    sent: BTreeMap<AttemptId, Monotonic>,
-    last_sent: Monotonic,
-    /// Its validity after the last event.
-    validity: Option<Validity>,
-    /// Events that entitle it to a request.
-    news: u32,
-    pub(crate) proofs: Proofs,
-    /// Its term began in a history that is gone, and this is the version that it knew of it: to renew upon one that is not above is to
-    /// go on against the proof. Once somebody has written more into the Lease than was lost, nothing proves it any more.
-    owes_end: Option<ResourceVersion>,
-}
-
-impl Watcher {
-    pub(crate) fn become_calm(&mut self, at: Duration) {
-        self.calm_since = Some(at);
-    }
-
-    /// etcd was restored: tokens begin anew, lower than some of before.
-    pub(crate) fn history_is_gone(&mut self) {
-        self.last_token = None;
-    }
-}
-
-impl Ledger {
-    pub(crate) fn new(since: Duration) -> Self {
-        Self { since, ..Self::default() }
-    }
-
-    /// etcd was restored: nothing that it saw counts against it. `owes_end`: what it knows, if it holds a term and that was after the
-    /// backup.
-    pub(crate) fn history_is_gone(&mut self, owes_end: Option<ResourceVersion>) {
-        self.shown_other = 0;
-        self.owes_end = owes_end;
-    }
-
-    /// An event is about to be handed over.
-    pub(crate) fn observe(&mut self, event: &Event, identity: &Identity) {
-        let answer = matches!(
-            event,
-            Event::Read(_)
-                | Event::ReadFailed { .. }
-                | Event::WriteLanded(..)
-                | Event::WriteRefused(..)
-                | Event::WriteUnknown(_)
-        );
-        if !answer && !matches!(event, Event::Timeout | Event::Unanswered { .. }) {
-            self.news += 1;
-        }
-        let (Event::Watched(lease) | Event::Read(Some(lease)) | Event::WriteLanded(_, Some(lease))) = event
-        else {
-            return;
-        };
-        self.proofs.observe(event, lease);
-        // A Lease in nobody's name carries the number of the holder to come.
-        let unused = u32::from(lease.record.is_reserved());
-        self.most_transitions = self.most_transitions.max(lease.record.transitions.checked_sub(unused));
-        if !lease.record.is_held_by(identity) {
-            self.shown_other = self.shown_other.max(lease.revision.version.0);
-        }
-    }
-
-    /// The answer to a read is about to be handed over.
-    pub(crate) fn reads(&mut self, version: u64, lease: Option<&ObservedLease>) {
-        if lease.is_none() {
-            self.shown_other = self.shown_other.max(version);
-        }
-    }
-}
+pub(crate) use ledger::{Ledger, Watcher};
 
 impl World {
     /// At every instant: one valid holder at most, and none that was told better.
@@ -133,66 +37,6 @@ impl World {
             }
         }
         self.check_settled(valid.first().copied())
-    }
-
-    /// Once the bound has passed, somebody leads and goes on leading.
-    fn check_settled(&mut self, valid: Option<usize>) -> Result<(), Violation> {
-        let bound = self.plan.recovery_bound();
-        if self.watcher.calm_since.is_none_or(|since| self.now < since + bound) {
-            return Ok(());
-        }
-        let Some(valid) = valid else {
-            return Err(
-                self.violation("somebody leads", format!("nobody is valid, {bound:?} after the last fault"))
-            );
-        };
-        let requests =
-            || self.nodes.iter().map(|node| node.process.as_ref().map_or(0, |of| of.ledger.requests));
-        match &self.watcher.settled {
-            None => {
-                let requests = requests().collect();
-                self.watcher.settled = Some(Settled { leader: valid, since: self.now, requests });
-                Ok(())
-            }
-            Some(settled) if settled.leader == valid => Ok(()),
-            Some(settled) => {
-                let what = format!("from node {} to node {valid}, with no fault at all", settled.leader);
-                Err(self.violation("nothing changes without a reason", what))
-            }
-        }
-    }
-
-    /// In quiet times a leader renews once per RetryPeriod, and the others watch.
-    pub(crate) fn check_quiet(&mut self) -> Result<(), Violation> {
-        let Some(settled) = &self.watcher.settled else { return Ok(()) };
-        let span = self.now.saturating_sub(settled.since);
-        for (index, node) in self.nodes.iter().enumerate() {
-            let Some(process) = &node.process else { continue };
-            let requests = process.ledger.requests - settled.requests[index];
-            let period = node.settings.timings.retry_period();
-            // Of unlike settings, a nervous standby may look between two renewals of a lazy leader.
-            let allowed = match (index == settled.leader, self.plan.is_uniform()) {
-                (true, _) => times(span, period) + 1,
-                (false, true) => 0,
-                (false, false) => times(span, 2 * period) + 1,
-            };
-            if requests > allowed {
-                let what =
-                    format!("node {index} sent {requests} requests in {span:?}, {allowed} are allowed");
-                return Err(self.violation("quiet times are quiet", what));
-            }
-        }
-        Ok(())
-    }
-
-    /// The bound after the end of a leader has passed.
-    pub(crate) fn check_succession(&mut self, bound: Duration) -> Result<(), Violation> {
-        if (0..self.nodes.len()).any(|node| self.nodes[node].is_valid(self.now)) {
-            self.stats.count("succession in quiet times");
-            return Ok(());
-        }
-        let what = format!("nobody is valid {bound:?} after the leader died or was told to step down");
-        Err(self.violation("succession within the bound", what))
     }
 
     /// A write goes out.

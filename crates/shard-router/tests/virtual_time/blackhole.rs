@@ -1,9 +1,12 @@
 //! A network that may lose everything without a word: requests, answers, and the events of watches that are open.
 
+#[path = "blackhole/answers.rs"]
+mod answers;
+#[path = "blackhole/swallowed_lists.rs"]
+mod swallowed_lists;
+
 use std::{
-    collections::BTreeSet,
     convert::Infallible,
-    pin::Pin,
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -12,16 +15,18 @@ use std::{
     time::Duration,
 };
 
-use bytes::Bytes;
 use embedded_apiserver::{AnswerBody, EmbeddedService};
 use futures::{FutureExt, future::BoxFuture};
 use http::{Method, Request, Response, StatusCode, header::RETRY_AFTER};
-use http_body::Frame;
-use http_body_util::Full;
 use kube::client::Body;
 use tokio::time::Instant;
-use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+use tokio_util::sync::CancellationToken;
 use tower::Service;
+
+use answers::{Answer, answer, status};
+use swallowed_lists::SwallowedLists;
+
+pub(crate) use answers::LeaseWatchFailure;
 
 /// The service, or nothing.
 #[derive(Clone)]
@@ -82,14 +87,13 @@ impl Blackhole {
     /// Never answers the lists of the shards whose lists come first, this many shards; 0 answers all from now on.
     #[allow(dead_code, reason = "not every test program that shares this file needs it")]
     pub(crate) fn swallow_lists_of_first(&self, shards: usize) {
-        *self.swallowed_lists.lock().expect("no panic") =
-            SwallowedLists { shards, ..SwallowedLists::default() };
+        *self.swallowed_lists.lock().expect("no panic") = SwallowedLists::of_first(shards);
     }
 
     /// How many shards that befell.
     #[allow(dead_code, reason = "not every test program that shares this file needs it")]
     pub(crate) fn shards_with_swallowed_lists(&self) -> usize {
-        self.swallowed_lists.lock().expect("no panic").selectors.len()
+        self.swallowed_lists.lock().expect("no panic").count()
     }
 
     /// How many watches on Leases were asked for.
@@ -264,96 +268,4 @@ struct LeaseWatches {
     begun: Vec<Instant>,
     last_failed: bool,
     failure: Option<LeaseWatchFailure>,
-}
-
-/// How a watch on Leases ends.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum LeaseWatchFailure {
-    /// It is not begun: 503.
-    #[allow(dead_code, reason = "not every test program that shares this file needs it")]
-    Unavailable,
-    /// It begins, and ends at once as its version is too old, so that a list follows, which succeeds.
-    #[allow(dead_code, reason = "not every test program that shares this file needs it")]
-    TooOld,
-}
-
-impl LeaseWatchFailure {
-    fn answer(self) -> Response<AnswerBody> {
-        let (code, body) = match self {
-            Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, status(503, "ServiceUnavailable")),
-            Self::TooOld => {
-                let event = serde_json::json!({ "type": "ERROR", "object": status(410, "Expired") });
-                (StatusCode::OK, event)
-            }
-        };
-        answer(code, &body)
-    }
-}
-
-fn answer(code: StatusCode, body: &serde_json::Value) -> Response<AnswerBody> {
-    let body = Full::new(Bytes::from(format!("{body}\n")));
-    let mut answer = Response::new(AnswerBody::new(body));
-    *answer.status_mut() = code;
-    answer
-}
-
-fn status(code: u16, reason: &str) -> serde_json::Value {
-    serde_json::json!({
-        "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "code": code, "reason": reason,
-        "message": "the test says so",
-    })
-}
-
-/// The shards whose lists are never answered.
-#[derive(Default)]
-struct SwallowedLists {
-    shards: usize,
-    /// By the label selectors of their lists.
-    selectors: BTreeSet<String>,
-}
-
-impl SwallowedLists {
-    fn swallows(&mut self, request: &Request<Body>) -> bool {
-        let query = request.uri().query().unwrap_or_default();
-        if !request.uri().path().ends_with("/widgets") || query.contains("watch=true") {
-            return false;
-        }
-        // A shard lists what is in its buckets, the stamper what is not in any.
-        let selector = query.split('&').find_map(|pair| pair.strip_prefix("labelSelector="));
-        let Some(selector) = selector.filter(|selector| !selector.contains("notin")) else { return false };
-        if self.selectors.len() < self.shards {
-            self.selectors.insert(selector.to_owned());
-        }
-        self.selectors.contains(selector)
-    }
-}
-
-/// The body of an answer, for as long as anything arrives.
-pub(crate) struct Answer {
-    body: AnswerBody,
-    swallows: Arc<AtomicBool>,
-    hung: Arc<AtomicBool>,
-    cut: Pin<Box<WaitForCancellationFutureOwned>>,
-}
-
-impl http_body::Body for Answer {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        if self.cut.as_mut().poll(cx).is_ready() {
-            return Poll::Ready(None);
-        }
-        if self.hung.load(Ordering::Relaxed) {
-            return Poll::Pending;
-        }
-        // Registered with the body all the same, so that a body that goes on wakes its reader.
-        match Pin::new(&mut self.body).poll_frame(cx) {
-            _ if self.swallows.load(Ordering::Relaxed) => Poll::Pending,
-            frame => frame,
-        }
-    }
 }

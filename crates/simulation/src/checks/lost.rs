@@ -134,7 +134,7 @@ mod tests {
 
     fn wished() -> RunBuilder {
         let mut run = RunBuilder::settled();
-        run.runs("a", 0, 0).holds("a", 0, 10_000, 100_000).wished("m-0", 3, 64);
+        run.runs("a", 0, 0).holds("a", 0, 10_000, 100_000).desired("m-0", 3, 64);
         run
     }
 

@@ -1,17 +1,17 @@
 //! Builds observations for the tests of the checkers; times are in milliseconds.
 
 mod leases;
+mod resources;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use overlap_checker::records::{Record, Replica};
 use serde_json::{Value, json};
-use shard_router::ShardKey;
 
 use super::{Judgement, judge};
 use crate::observations::{
-    AnswerFate, DesiredSpec, Exit, LeaseSpec, Observations, ObservedFault, Process, ReceivedRequest,
+    AnswerFate, Exit, LeaseSpec, Observations, ObservedFault, Process, ReceivedRequest,
 };
 use crate::schedule::{Fault, FaultKind, NetworkSpec, ReplicaSpec, Schedule, Slot, Span, TimingsSpec};
 use crate::time::TrueTime;
@@ -200,17 +200,6 @@ impl RunBuilder {
         })
     }
 
-    /// A reconcile under the last hold of that replica.
-    pub(super) fn reconciled(&mut self, name: &str, shard: u32, cr: &str, from: u64, to: u64) -> &mut Self {
-        self.reconciles += 1;
-        let cr = format!("default/{cr}");
-        let (token, id) = (self.last_token(name).expect("a hold was told of"), self.reconciles);
-        let begin = json!({"record": "begin", "cr": cr, "uid": format!("uid-{cr}"), "shard": shard, "token": token,
-            "reconcile": id});
-        self.record(name, from, begin);
-        self.record(name, to, json!({"record": "end", "cr": cr, "reconcile": id, "outcome": "ok"}))
-    }
-
     pub(super) fn record(&mut self, name: &str, when: u64, body: Value) -> &mut Self {
         self.record_at(name, at(when), body)
     }
@@ -244,34 +233,6 @@ impl RunBuilder {
             landed: code < 300,
             answer: AnswerFate::Delivered(Duration::ZERO),
         });
-        self
-    }
-
-    /// A resource that a user left standing, with everything that the operator makes of it.
-    pub(super) fn wished(&mut self, name: &str, replicas: i32, memory: i32) -> &mut Self {
-        let key = format!("default/{name}");
-        let bucket = ShardKey::from(key.as_str()).bucket().0;
-        let uid = format!("uid-default/{name}");
-        let label = json!({"cache.example.com/bucket": bucket.to_string()});
-        let child = json!({
-            "metadata": {
-                "labels": label,
-                "ownerReferences": [{"uid": uid, "controller": true}],
-                "managedFields": [{"manager": "memcached-operator", "operation": "Apply", "fieldsV1": {"f:spec": {}}}],
-            },
-            "spec": {"replicas": replicas, "template": {"spec": {"containers": [{"args": ["-m", memory.to_string()]}]}}},
-        });
-        let resource = json!({
-            "metadata": {"uid": uid, "generation": 2, "labels": label},
-            "spec": {"replicas": replicas, "memoryLimitMegabytes": memory},
-            "status": {"observedGeneration": 2, "bucket": bucket, "ready": format!("{replicas}/{replicas}")},
-        });
-        self.observations.objects.insert(format!("memcacheds/{name}"), resource);
-        for kind in ["statefulsets", "services", "poddisruptionbudgets"] {
-            self.observations.objects.insert(format!("{kind}/{name}"), child.clone());
-        }
-        let wish = DesiredSpec { uid, replicas, memory, keys: vec![key], created: at(0) };
-        self.observations.desired.insert(name.to_owned(), wish);
         self
     }
 }

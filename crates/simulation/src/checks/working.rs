@@ -106,7 +106,7 @@ mod tests {
     /// A reconciles `cache-0`, and B takes the shard over at 50 s, to reconcile it at `begun`.
     fn taken_over(begun: u64) -> RunBuilder {
         let mut run = RunBuilder::settled();
-        run.runs("a", 0, 0).runs("b", 1, 0).wished("cache-0", 1, 64);
+        run.runs("a", 0, 0).runs("b", 1, 0).desired("cache-0", 1, 64);
         run.holds("a", 0, 20_000, 48_000).reconciled("a", 0, "cache-0", 21_000, 22_000);
         run.released("a", 0, 49_000).holds("b", 0, 50_000, 100_000);
         run.reconciled("b", 0, "cache-0", begun, begun + 100);

@@ -1,31 +1,27 @@
 //! The processes of the replicas: production code on a machine of the simulation.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+mod notes;
+mod settings;
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use lease_core::{Boottime, ElectionsOptions, Identity, LeaderElectionId, LeaseRuntime, OnOverrun, Timings};
-use memcached_operator::crd::Memcached;
+use lease_core::{Identity, OnOverrun};
 use memcached_operator::reconcile::{MemcachedReconciler, controller};
-use overlap_checker::records::{Record, Replica};
-use serde_json::Value;
-use shard_router::{Backoff, Options, RecordSink};
+use overlap_checker::records::Replica;
 use tokio::sync::oneshot;
 
-use super::names::{LEADER_ELECTION_ID, NAMESPACE, TENANT};
+use super::names::NAMESPACE;
 use super::{Plan, World};
-use crate::clock::{EPOCH, MachineClock};
+use crate::clock::MachineClock;
 use crate::host::{Delivery, Host, Stillness};
 use crate::observations::{self, Exit};
 use crate::schedule::{Schedule, Slot};
 use crate::time::TrueTime;
 use crate::transport::{Sent, Wire};
 
-/// How long running reconciles may take to end when a shard is handed over.
-pub(crate) const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// The longest wait between attempts at a resource that keeps failing.
-pub(crate) const RETRY_CAP: Duration = Duration::from_secs(10);
+use notes::{Notes, Sink};
 
 /// How soon a process that ended by itself is started again.
 const RESTARTS_AFTER: Duration = Duration::from_secs(3);
@@ -45,41 +41,6 @@ pub(super) struct Process {
     stop: Option<oneshot::Sender<()>>,
     told_to_stop: bool,
     ended: Option<(TrueTime, Exit)>,
-}
-
-/// What a process leaves behind.
-#[derive(Default)]
-struct Notes {
-    lines: Mutex<Vec<(TrueTime, String)>>,
-    /// How many of them are in the trace.
-    traced: AtomicUsize,
-    /// Reconciles that have begun and not ended.
-    running: AtomicU64,
-    overrun: AtomicBool,
-    returned: AtomicBool,
-}
-
-struct Sink {
-    notes: Arc<Notes>,
-    wire: Arc<Wire>,
-    clock: Arc<MachineClock>,
-}
-
-impl RecordSink for Sink {
-    fn write_line(&self, line: &str) -> std::io::Result<()> {
-        // What destructors write when the machine is taken away was never written.
-        if self.wire.is_alive() {
-            if line.contains("\"record\":\"begin\"") {
-                self.notes.running.fetch_add(1, Ordering::Relaxed);
-            } else if line.contains("\"record\":\"end\"") || line.contains("\"record\":\"aborted\"") {
-                self.notes.running.fetch_sub(1, Ordering::Relaxed);
-            }
-            let mut lines = self.notes.lines.lock().unwrap_or_else(PoisonError::into_inner);
-            lines.push((self.clock.true_now(), line.to_owned()));
-            self.wire.record_written();
-        }
-        Ok(())
-    }
 }
 
 impl World {
@@ -146,7 +107,7 @@ impl Process {
             .expect("it is not empty");
         let seed = crate::seed::stream(schedule.seed, &format!("process {number}")).u64(..);
         let sink = Sink { notes: Arc::clone(&notes), wire: Arc::clone(&wire), clock: Arc::clone(&clock) };
-        let mut options = options(schedule, &identity, &clock, seed);
+        let mut options = settings::options(schedule, &identity, &clock, seed);
         options.shards = shards.try_into().expect("schedules have sound shard counts");
         let overrun = Arc::clone(&notes);
         let cut = Arc::clone(&wire);
@@ -157,7 +118,7 @@ impl Process {
         }));
         options.records = Some(Arc::new(sink));
         let reconciler = MemcachedReconciler::new(identity.as_str()).with_clock(clock.clone());
-        let reconciler = slowed(reconciler, schedule, seed);
+        let reconciler = settings::slowed(reconciler, schedule, seed);
         let outward = Arc::clone(&wire);
         let (stop, stopped) = oneshot::channel::<()>();
         let returned = Arc::clone(&notes);
@@ -259,37 +220,6 @@ impl Process {
         }
     }
 
-    fn trace(&self, trace: &mut crate::trace::Trace) {
-        let lines = self.notes.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        for (at, line) in lines.iter().skip(self.notes.traced.load(Ordering::Relaxed)) {
-            trace.line(*at, format_args!("{}", portable(line)));
-        }
-        self.notes.traced.store(lines.len(), Ordering::Relaxed);
-    }
-
-    /// Its records, in true time.
-    pub(super) fn records(&self) -> Vec<Record> {
-        let lines = self.notes.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        lines.iter().map(|(at, line)| self.translated(*at, line)).collect()
-    }
-
-    fn translated(&self, at: TrueTime, line: &str) -> Record {
-        let mut record: Value = serde_json::from_str(line).expect("the recorder writes JSON");
-        for field in ["boot_ns", "sent_boot_ns", "valid_until_boot_ns"] {
-            if let Some(nanos) = record.get(field).and_then(Value::as_u64) {
-                record[field] = self
-                    .clock
-                    .true_time_of(Boottime::from_origin(Duration::from_nanos(nanos)))
-                    .nanos()
-                    .into();
-            }
-        }
-        record["boot_id"] = "simulation".into();
-        let passed = jiff::SignedDuration::try_from(at.since_start()).unwrap_or_default();
-        record["wall"] = EPOCH.saturating_add(passed).expect("a schedule is short").to_string().into();
-        serde_json::from_value(record).expect("the recorder writes what the test kit reads")
-    }
-
     pub(super) fn conclude(self) -> observations::Process {
         observations::Process {
             slot: self.slot,
@@ -300,40 +230,4 @@ impl Process {
             rate: self.clock.rate(),
         }
     }
-}
-
-/// A record without what is another on each machine and in each run: the boot's id, which comes first, and the start's pid.
-fn portable(line: &str) -> &str {
-    if line.contains("\"record\":\"replica-start\"") {
-        return "replica-start";
-    }
-    line.split_once(',').map_or(line, |(_, rest)| rest)
-}
-
-fn options(schedule: &Schedule, identity: &Identity, clock: &Arc<MachineClock>, seed: u64) -> Options {
-    let id = LeaderElectionId::new(LEADER_ELECTION_ID).expect("it is a sound name");
-    let timings = schedule.timings;
-    let mut elections = ElectionsOptions::new(id, NAMESPACE, identity.clone());
-    elections.timings = Timings::new(timings.lease_duration, timings.renew_deadline, timings.retry_period)
-        .expect("schedules have sound timings");
-    elections.runtime = LeaseRuntime::Current;
-    elections.clock = clock.clone();
-    elections.seed = seed;
-    Options::for_crd::<Memcached>(elections)
-        .with_product("memcached-operator/simulated")
-        .with_key_label(schedule.key_label.then(|| TENANT.to_owned()))
-        .with_drain_timeout(DRAIN_TIMEOUT)
-        .with_backoff(Backoff::default().with_cap(RETRY_CAP))
-        .with_pod(None)
-        .with_seed(seed)
-}
-
-#[cfg(feature = "mutants")]
-fn slowed(reconciler: MemcachedReconciler, schedule: &Schedule, seed: u64) -> MemcachedReconciler {
-    reconciler.with_delay(schedule.reconcile.min, schedule.reconcile.max, seed)
-}
-
-#[cfg(not(feature = "mutants"))]
-fn slowed(reconciler: MemcachedReconciler, _: &Schedule, _: u64) -> MemcachedReconciler {
-    reconciler
 }
