@@ -1,4 +1,4 @@
-//! The verdict over a drill: what the checker finds in all evidence so far, and how long each takeover took.
+//! The verdict over a drill: what the checker finds in everything recorded so far, and how long each takeover took.
 
 mod losses;
 mod sole;

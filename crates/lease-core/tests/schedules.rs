@@ -44,7 +44,7 @@ const EXPECTED: [&str; 47] = [
     "holder overwritten, write in flight",
     "label edited, write in flight",
     "step down, write in flight",
-    "told not to stand, write in flight",
+    "told not to contend, write in flight",
     "work wedged, write in flight",
     "shorter LeaseDuration written over a leader that is cut off",
     "Lease taken by a stranger, write in flight",

@@ -36,7 +36,7 @@ pub struct Observations {
     pub missing: Vec<String>,
     /// When the run was over.
     pub ended: TrueTime,
-    /// The last spec that users wrote, of every `Memcached` that they left standing, by name.
+    /// The last spec that users wrote, of every `Memcached` that they have not deleted, by name.
     pub desired: BTreeMap<String, DesiredSpec>,
     /// Every object that was there at the end, by `<plural>/<name>`.
     pub objects: BTreeMap<String, Value>,

@@ -38,7 +38,7 @@ async fn the_lease_goes_from_rust_to_client_go_and_back() {
     assert!(term.is_valid() && go.said("leading").is_none(), "client-go waits while Rust holds");
 
     let released = Timestamp::now();
-    // It stands back, as it would otherwise be the faster one again: client-go looks every one to two RetryPeriods.
+    // It waits, as it would otherwise be the faster one again: client-go looks every one to two RetryPeriods.
     rust.contend(false);
     rust.step_down(None);
     over(&term, "Rust stops").await;

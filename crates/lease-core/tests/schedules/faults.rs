@@ -93,7 +93,7 @@ impl Fault {
             Self::Overwrite => "holder overwritten, write in flight",
             Self::Touch => "label edited, write in flight",
             Self::StepDown => "step down, write in flight",
-            Self::SitOut => "told not to stand, write in flight",
+            Self::SitOut => "told not to contend, write in flight",
             Self::Wedge => "work wedged, write in flight",
             Self::Shorten => "shorter LeaseDuration written, write in flight",
             Self::Usurp => "Lease taken by a stranger, write in flight",

@@ -61,7 +61,7 @@ pub(crate) struct Process {
     pub(crate) work: Option<Work>,
     /// Whether the work shows signs of life, and if not, until when.
     pub(crate) wedged_until: Option<Duration>,
-    /// Does not stand until then.
+    /// Does not contend until then.
     pub(crate) sits_until: Option<Duration>,
     /// What it wants to note on the Lease.
     pub(crate) annotations: PendingAnnotations<u64>,

@@ -178,7 +178,7 @@ fn a_conflict_over_a_label_costs_one_read() {
 }
 
 #[test]
-fn who_does_not_stand_takes_nothing_until_told_to() {
+fn a_candidate_that_does_not_contend_takes_nothing_until_told_to() {
     let (mut harness, effects) = Harness::with(|config| config.contend = false).reading(Some(released(1)));
     assert_eq!((effects, harness.state()), (vec![], State::Expired));
     assert!(harness.elector.is_at_rest());

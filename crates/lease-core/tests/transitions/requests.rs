@@ -153,7 +153,7 @@ proptest! {
                 }
             }
             working &= harness.elector.validity().is_some();
-            // With no request under way a candidate that stands has something to wait for.
+            // With no request under way a candidate that contends has something to wait for.
             if asked.is_empty() && harness.state() == State::Standby {
                 prop_assert!(harness.alarm().is_some());
             }

@@ -17,13 +17,13 @@ use std::{
 
 use embedded_apiserver::{AnswerBody, EmbeddedService};
 use futures::{FutureExt, future::BoxFuture};
-use http::{Method, Request, Response, StatusCode, header::RETRY_AFTER};
+use http::{Method, Request, Response, StatusCode};
 use kube::client::Body;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tower::Service;
 
-use answers::{Answer, answer, status};
+use answers::{Answer, answer, status, too_many_requests};
 use swallowed_lists::SwallowedLists;
 
 pub(crate) use answers::LeaseWatchFailure;
@@ -212,11 +212,7 @@ impl Service<Request<Body>> for Blackhole {
         if let Some(pause) = *self.too_many.lock().expect("no panic")
             && request.uri().path().contains("/configmaps")
         {
-            let body = Full::new(Bytes::from("Too many requests, please try again later.\n"));
-            let mut refusal = Response::new(AnswerBody::new(body));
-            *refusal.status_mut() = StatusCode::TOO_MANY_REQUESTS;
-            refusal.headers_mut().insert(RETRY_AFTER, pause.as_secs().into());
-            return std::future::ready(Ok(self.whole(refusal))).boxed();
+            return std::future::ready(Ok(self.whole(too_many_requests(pause)))).boxed();
         }
         if self.swallowed_lists.lock().expect("no panic").swallows(&request) {
             return std::future::pending().boxed();

@@ -97,7 +97,7 @@ pub(super) fn is_judged(place: &Place<'_>) -> bool {
     WRITTEN.iter().any(|(group, resource, _)| (place.group, place.resource) == (*group, *resource))
 }
 
-/// What users left standing has to be stamped and reconciled within the bound of the quiet phase.
+/// What users have not deleted has to be stamped and reconciled within the bound of the quiet phase.
 fn created(observations: &Observations) -> Vec<CreatedCr> {
     let waiting = observations.desired.iter().map(|(name, wish)| CreatedCr {
         cr: CrKey::new(NAMESPACE, name),

@@ -39,7 +39,7 @@ pub(super) fn shortfalls<'a>(tally: impl Fn(&str) -> Option<&'a FaultTally>) -> 
     sentences
 }
 
-/// Every kind has to befall running reconciles. What lies in the network or at the API server has to touch messages, and those
+/// Every kind has to hit running reconciles. What lies in the network or at the API server has to touch messages, and those
 /// that lose, delay or refuse requests at random have to meet with Lease writes.
 fn hits(kind: &str) -> Hits {
     let hits = |messages, lease_writes| Hits { messages, reconciles: true, lease_writes };

@@ -25,8 +25,8 @@ impl World {
                 hit.1 += u64::try_from(process.lease_writes_in_flight).unwrap_or(u64::MAX);
             }
         }
-        let befallen = process.map(|process| self.processes[process].identity.clone());
-        self.run_log.fault_begins(self.now, number, &fault, befallen, hit);
+        let hit_process = process.map(|process| self.processes[process].identity.clone());
+        self.run_log.fault_begins(self.now, number, &fault, hit_process, hit);
         self.run_log.trace.line(self.now, format_args!("fault {:?}", fault.what));
         self.network.begin(number, &fault.what);
         self.plan_at(self.now + fault.lasts, Plan::FaultEnds(number));
@@ -81,9 +81,9 @@ impl World {
     pub(super) fn end_fault(&mut self, number: usize) {
         let fault = self.schedule.faults[number].clone();
         self.network.end(number);
-        let befallen = self.run_log.fault_ends(self.now, number);
+        let hit_process = self.run_log.fault_ends(self.now, number);
         let same =
-            |world: &Self, process: usize| befallen.as_ref() == Some(&world.processes[process].identity);
+            |world: &Self, process: usize| hit_process.as_ref() == Some(&world.processes[process].identity);
         match fault.what {
             FaultKind::Pause(slot) | FaultKind::Suspend(slot) => {
                 if let Some(process) = self.in_slot(slot).filter(|process| same(self, *process)) {

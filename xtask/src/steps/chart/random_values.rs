@@ -57,7 +57,7 @@ pub(super) fn check(helm: &Helm) -> Result<Vec<Drawn>> {
 
 /// A few settings, each with a value that somebody might think of.
 fn draw(seed: u64) -> Value {
-    let mut dice = fastrand::Rng::with_seed(seed);
+    let mut rng = fastrand::Rng::with_seed(seed);
     let long = "x".repeat(63);
     let choices: &[(&str, &[Value])] = &[
         ("replicas", &[json!(0), json!(1), json!(5)]),
@@ -110,8 +110,8 @@ fn draw(seed: u64) -> Value {
     ];
     let mut values = json!({});
     for (path, choices) in choices {
-        if dice.u8(..) < 64 {
-            let choice = choices[dice.usize(..choices.len())].clone();
+        if rng.u8(..) < 64 {
+            let choice = choices[rng.usize(..choices.len())].clone();
             set(&mut values, path, choice);
         }
     }

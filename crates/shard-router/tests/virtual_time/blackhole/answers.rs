@@ -8,11 +8,12 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     task::{Context, Poll},
+    time::Duration,
 };
 
 use bytes::Bytes;
 use embedded_apiserver::AnswerBody;
-use http::{Response, StatusCode};
+use http::{Response, StatusCode, header::RETRY_AFTER};
 use http_body::Frame;
 use http_body_util::Full;
 use tokio_util::sync::WaitForCancellationFutureOwned;
@@ -53,6 +54,15 @@ pub(super) fn status(code: u16, reason: &str) -> serde_json::Value {
         "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "code": code, "reason": reason,
         "message": "the test says so",
     })
+}
+
+/// Plain text, as API Priority and Fairness answers.
+pub(super) fn too_many_requests(pause: Duration) -> Response<AnswerBody> {
+    let body = Full::new(Bytes::from("Too many requests, please try again later.\n"));
+    let mut refusal = Response::new(AnswerBody::new(body));
+    *refusal.status_mut() = StatusCode::TOO_MANY_REQUESTS;
+    refusal.headers_mut().insert(RETRY_AFTER, pause.as_secs().into());
+    refusal
 }
 
 /// The body of an answer, for as long as anything arrives.
