@@ -20,15 +20,15 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Verb {
-    /// See three replicas share the shards of a Memcached fleet, and take over from each other; `cargo xtask demo --help` lists what
-    /// can be chosen
+    /// Run three replicas that share the shards of an operator and take over from each other; `cargo xtask demo --help` lists the
+    /// options
     #[command(disable_help_flag = true)]
     Demo {
         /// Passed on
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<std::ffi::OsString>,
     },
-    /// Run everything: lints, docs, generated files, all tests; what cannot run here is listed with its
+    /// Run everything: lints, docs, generated files, all tests; list what cannot run on this machine, with the
     /// reason
     Test(suite::TestOptions),
     /// Check the formatting (cargo fmt --check)
@@ -47,8 +47,8 @@ enum Verb {
     Package,
     /// Compare the public API with that of the last release, by cargo-semver-checks
     Semver,
-    /// Check the alerts and their tests with promtool; with --metrics, whether alerts and panels return anything from what
-    /// was scraped
+    /// Check the alerts and their tests with promtool; with --metrics, check that alerts and panels find their series in
+    /// scraped metrics
     Alerts(steps::alerts::AlertsOptions),
     /// Write the files that are generated from code (deploy/crd.yaml)
     Generate {
@@ -62,27 +62,27 @@ enum Verb {
         #[arg(long)]
         write: bool,
     },
-    /// Write the embedded API server's schemas of built-in kinds anew, from the documents of a real one
+    /// Generate the embedded API server's schemas of built-in kinds from the OpenAPI documents of a real one
     Schemas,
     /// Run the unit tests and the examples in the documentation
     Unit,
-    /// Break each rule on purpose and see that a test notices
+    /// Break each rule on purpose and check that a test fails
     Mutants,
-    /// Run whole replicas through seeded fault schedules in virtual time, and judge what they did
+    /// Run whole replicas under seeded fault schedules in virtual time, and check what they did
     Sim(steps::simulation::SimOptions),
     /// Run the tests that need a real API server
     ApiServer,
     /// Build the operator's image: a static binary and nothing else
     Image(steps::image::ImageOptions),
-    /// Measure what the operator costs the API server, beside operators on controller-runtime; `cargo xtask bench --help` lists what
-    /// can be chosen
+    /// Measure what the operator costs the API server, compared with operators on controller-runtime; `cargo xtask bench --help` lists the
+    /// options
     #[command(disable_help_flag = true)]
     Bench {
         /// Passed on
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<std::ffi::OsString>,
     },
-    /// Run the drills on a kind cluster, and judge them; `cargo xtask e2e --help` lists what can be chosen
+    /// Run the drills on a kind cluster and check the results; `cargo xtask e2e --help` lists the options
     #[command(disable_help_flag = true)]
     E2e {
         /// Passed on

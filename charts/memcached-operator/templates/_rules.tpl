@@ -13,8 +13,8 @@ a rule too many shows there, and one too few in the tests.
 - apiGroups: [cache.example.com]
   resources: [memcacheds/status]
   verbs: [patch]
-# The children are made and mended by server-side apply, which needs `create` for those that are missing. They go by owner
-# reference, so the operator deletes nothing.
+# The children are written by server-side apply, which needs `create` for those that are missing. They are deleted by the
+# garbage collector, so the operator deletes nothing.
 - apiGroups: [apps]
   resources: [statefulsets]
   verbs: [get, list, watch, create, patch]
@@ -30,8 +30,8 @@ a rule too many shows there, and one too few in the tests.
 - apiGroups: [""]
   resources: [pods]
   verbs: [list]
-# and, by `list`, Pods that cannot be created. The rest is what happened to a resource, told on the resource; what happens
-# again counts up in the same event.
+# and, by `list`, Pods that cannot be created. The rest is for events about a resource; a repeated
+# event increases the count of the first one.
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [list, create, patch]
@@ -44,7 +44,7 @@ a rule too many shows there, and one too few in the tests.
 - apiGroups: [coordination.k8s.io]
   resources: [leases]
   verbs: [get, list, watch, create, update, delete]
-# "... became leader", "... stopped leading", told on the Lease.
+# "... became leader", "... stopped leading": events about the Leases.
 - apiGroups: [""]
   resources: [events]
   verbs: [create]

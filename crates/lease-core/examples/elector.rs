@@ -1,4 +1,4 @@
-//! Drive the state machine by hand: a clock, an API and a loop. Two candidates contend for one Lease; the first one crashes.
+//! Drive the state machine yourself, with a clock, an API and a loop. Two candidates contend for one Lease; the first one crashes.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -8,19 +8,19 @@ use lease_core::{
     ObservedLease, Refusal, ResourceVersion, Revision, State, Timings, Uid, Write,
 };
 
-/// The clock of this story. It jumps to whatever is due next.
+/// The clock of this example. It jumps to the next deadline.
 #[derive(Clone, Copy, Default)]
 struct Clock(Duration);
 
 impl Clock {
     fn context(self) -> Context {
         let now = Now { monotonic: Monotonic::from_origin(self.0), boottime: Boottime::from_origin(self.0) };
-        // `roll` is the randomness for the jitter, and `work_alive` says that the work is not stuck.
+        // `roll` is a random number for jitter, and `work_alive` says that the work makes progress.
         Context { now, wall: jiff::Timestamp::UNIX_EPOCH + self.0, roll: 0.5, work_alive: true }
     }
 }
 
-/// Stands for the API server: one Lease, replaced only in the state that the write names.
+/// A minimal API server: one Lease, which a write replaces only if it is in the state that the write names.
 #[derive(Default)]
 struct Api {
     lease: Option<ObservedLease>,
@@ -43,7 +43,7 @@ impl Api {
     }
 }
 
-/// Takes an event to the machine, and does what the machine asks for. Each request is answered by an event.
+/// Passes an event to the machine and executes its effects. Each request is answered by an event.
 fn drive(name: &str, elector: &mut Elector, event: Event, clock: Clock, api: &mut Api) {
     let mut events = VecDeque::from([event]);
     while let Some(event) = events.pop_front() {
@@ -55,10 +55,12 @@ fn drive(name: &str, elector: &mut Elector, event: Event, clock: Clock, api: &mu
                     Ok(lease) => Event::WriteLanded(write.attempt, Some(lease)),
                     Err(refusal) => Event::WriteRefused(write.attempt, refusal),
                 }),
-                Effect::StartWork(token) => println!("{:?}: {name} leads, fencing token {token}", clock.0),
-                // Here the work ends at once. A real one is waited for.
+                Effect::StartWork(token) => {
+                    println!("{:?}: {name} is the leader, fencing token {token}", clock.0)
+                }
+                // Here the work ends at once. A real driver waits for it.
                 Effect::DrainWork | Effect::AbortWork(_) => events.push_back(Event::WorkEnded),
-                Effect::Ended(reason) => println!("{:?}: {name} leads no more: {reason}", clock.0),
+                Effect::Ended(reason) => println!("{:?}: {name} is no longer the leader: {reason}", clock.0),
                 Effect::Rewound { .. } | Effect::EndProcess => unreachable!("this API keeps its history"),
             }
         }
@@ -83,7 +85,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             println!("{:?}: {name} crashes", clock.0);
             crashed = true;
         }
-        // Whoever has something to do first is next.
+        // The candidate with the earliest deadline is next.
         let next = candidates
             .iter()
             .enumerate()

@@ -1,14 +1,14 @@
-//! Run a future only while this process leads.
+//! Run a future only while this process is the leader.
 //!
-//! Start it twice, in two terminals, against any cluster that your kubeconfig names:
+//! Start it twice, in two terminals, with a kubeconfig for any cluster:
 //!
 //! ```text
 //! POD_NAMESPACE=default cargo run -p lease-core --example run_while_leading
 //! kubectl get lease backup.example.com --watch
 //! ```
 //!
-//! One of them leads. End it with Ctrl-C and the other one leads within milliseconds; kill it with `kill -9` and the other
-//! one leads when the Lease has expired (LeaseDuration, 15 s).
+//! One of them becomes the leader. If you end it with Ctrl-C, the other one takes over within milliseconds. If you kill it with `kill -9`, the other
+//! one takes over when the Lease has expired (LeaseDuration, 15 s).
 
 use std::time::Duration;
 
@@ -18,10 +18,10 @@ use lease_core::{ClientPool, Clock, Elections, ElectionsOptions, LeaderElectionI
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     tracing_subscriber::fmt().init();
 
-    // Tasks for every replica, whether it leads or not, need nothing from here: spawn them.
+    // Tasks that run on every replica do not need leader election: just spawn them.
     tokio::spawn(async { println!("metrics are served by every replica") });
 
-    // The five lines.
+    // Leader election in five lines.
     let config = kube::Config::infer().await?;
     let pool = ClientPool::new(config.clone(), "backup-operator/1.0")?;
     let options = ElectionsOptions::from_env(LeaderElectionId::new("backup.example.com")?)?;
@@ -30,21 +30,21 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     tokio::signal::ctrl_c().await?;
     leader.shutdown().await; // the work finishes what it has begun, and then the Lease is released
 
-    // The last event ("… stopped leading") is still on its way.
+    // Waits until the last event ("… stopped leading") has been written.
     elections.shutdown().await;
     Ok(())
 }
 
-/// What only one replica may do at a time. Every request of it goes through `client`, which refuses to send once the term is over.
+/// The work that only one replica may do at a time. It sends all requests with `client`, which refuses to send once the term is over.
 async fn back_up(client: kube::Client, term: Term) {
-    println!("{} leads, with fencing token {}", term.identity(), term.token());
-    // A fresh check before each unit of work. Whatever holds the process up, an old check is no permission.
+    println!("{} is the leader, with fencing token {}", term.identity(), term.token());
+    // Check again before each unit of work: the process may have been paused since the last check.
     while term.is_valid() && !term.is_draining() {
-        // `track` holds the release back until this unit is done, and lets the Lease go if it blocks its thread.
+        // `track` delays the release until this unit is done. If the unit blocks its thread, the Lease is not renewed.
         let unit = async {
             match client.apiserver_version().await {
-                Ok(version) => println!("one more table of the {} cluster is safe", version.git_version),
-                Err(error) => eprintln!("this table is tried again: {error}"),
+                Ok(version) => println!("backed up one more table of the {} cluster", version.git_version),
+                Err(error) => eprintln!("the backup of this table failed and is retried: {error}"),
             }
         };
         term.track(unit).await;
@@ -53,5 +53,5 @@ async fn back_up(client: kube::Client, term: Term) {
             () = term.draining() => {}
         }
     }
-    println!("{} leads no more", term.identity());
+    println!("{} is no longer the leader", term.identity());
 }

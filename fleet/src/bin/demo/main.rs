@@ -28,39 +28,39 @@ use cluster_kind::ClusterKind;
 use mutant::Mutant;
 use preset::Preset;
 
-/// See three replicas share the shards of a Memcached fleet, and take over from each other
+/// Run three replicas that share the shards of an operator and take over from each other
 #[derive(Parser)]
 #[command(name = "cargo xtask demo", bin_name = "cargo xtask demo", version)]
 pub(crate) struct DemoOptions {
     /// The operator's program; `cargo xtask demo` builds it
     #[arg(long, value_name = "FILE", hide = true)]
     operator: Option<PathBuf>,
-    /// Do nothing; fail if the other arguments are not what they should be
+    /// Only check the other arguments
     #[arg(long, hide = true)]
     check_only: bool,
-    /// How many operator processes
+    /// Number of operator processes
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(2..=16))]
     replicas: u32,
-    /// How many shards they share
+    /// Number of shards
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=256))]
     shards: u32,
-    /// How many Memcached resources
+    /// Number of Memcached resources
     #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     resources: u32,
-    /// The timings of the election
+    /// The timings of leader election
     #[arg(long, value_enum, default_value_t = Preset::Fast)]
     preset: Preset,
-    /// Where the API server comes from
+    /// Which API server to use
     #[arg(long, value_enum, default_value_t = ClusterKind::Embedded)]
     cluster: ClusterKind,
     /// Write the result to this file as well; of a demo that fails or is ended, why
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// Break a rule on purpose, such as skip-drain, and slow reconciles down, to see the checker notice; an unknown
-    /// name lists those that there are
+    /// Break a rule on purpose, such as skip-drain, and slow reconciles down, so that the checker reports it; an unknown
+    /// name prints the list of names
     #[arg(long, value_name = "NAME", value_parser = Mutant::parser(), hide_possible_values = true)]
     mutant: Option<Mutant>,
-    /// Stay up after the verdict, until Ctrl-C
+    /// Keep everything running after the verdict, until Ctrl-C
     #[arg(long)]
     keep: bool,
 }
