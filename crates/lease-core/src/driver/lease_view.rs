@@ -1,4 +1,4 @@
-//! What the watch on Leases has shown, for whoever looks.
+//! The view of all Leases that the watch has shown.
 
 use std::collections::BTreeMap;
 use std::ops::Deref;
@@ -11,12 +11,12 @@ use tokio::sync::watch;
 use crate::name::LeaseName;
 use crate::time::Monotonic;
 
-/// A state of a Lease, and when this process has seen it first.
+/// A state of a Lease, and when this process saw it first.
 #[derive(Clone, Debug)]
 pub struct ShownLease {
     /// The Lease.
     pub lease: Arc<Lease>,
-    /// When it was shown. Whoever judges by it how long a holder has been silent may look as seldom as it likes.
+    /// When this process saw this state first. It tells how long a holder has been silent, no matter how rarely the view is read.
     pub shown_at: Monotonic,
 }
 
@@ -31,19 +31,19 @@ impl Deref for ShownLease {
 /// Leases by name.
 pub(super) type Shown = RwLock<BTreeMap<LeaseName, ShownLease>>;
 
-/// All Leases of the operator as the watch last showed them. May lag; what matters is checked by the API server.
+/// All Leases of the operator, in the state that the watch has shown last. It may be out of date, so base only decisions on it that the API server checks.
 #[derive(Clone, Debug)]
 pub struct LeaseView {
     pub(super) leases: Arc<Shown>,
-    /// Those that candidates of this process have read and that the watch cannot show, as they lack the election label.
+    /// Leases that candidates of this process have read and that the watch cannot show, because they lack the election label.
     pub(super) unlabelled: Arc<Shown>,
     /// Counts changes; 0 until the first list is complete.
     pub(super) changes: watch::Receiver<u64>,
 }
 
 impl LeaseView {
-    /// Every Lease that carries the operator's election label, and those that this process contends for and that lack it, as last
-    /// read.
+    /// All Leases with the operator's election label, and the last read state of Leases without it for which this process
+    /// contends.
     pub fn snapshot(&self) -> Vec<ShownLease> {
         let leases = self.leases.read();
         let unlabelled = self.unlabelled.read();
@@ -52,23 +52,23 @@ impl LeaseView {
         leases.values().chain(others).cloned().collect()
     }
 
-    /// One of them.
+    /// The Lease with this name, if there is one.
     pub fn get(&self, name: &LeaseName) -> Option<ShownLease> {
         let labelled = self.leases.read().get(name).cloned();
         labelled.or_else(|| self.unlabelled.read().get(name).cloned())
     }
 
-    /// Ready when something has changed since this view was made or last said so. A renewal that changes nothing but its time does not
-    /// count: with many Leases, some are renewed all the time. It is in the next [`snapshot`](Self::snapshot) with the instant at which it
-    /// was shown.
+    /// Resolves when a Lease has changed since this view was created, or since this last resolved. A renewal that changes nothing but its time does not
+    /// count, because with many Leases there is always one. The next [`snapshot`](Self::snapshot) contains it, with the instant at which it
+    /// was seen.
     pub async fn changed(&mut self) {
         if self.changes.changed().await.is_err() {
-            // The watch has ended with its process' elections: nothing will change any more.
+            // The watch has ended with the elections of the process, so there will be no further change.
             std::future::pending::<()>().await;
         }
     }
 
-    /// Ready once the first list is complete.
+    /// Resolves when the first list is complete.
     pub async fn synced(&mut self) {
         if self.changes.wait_for(|changes| *changes > 0).await.is_err() {
             std::future::pending::<()>().await;
@@ -76,7 +76,7 @@ impl LeaseView {
     }
 }
 
-/// Whether the later state differs from the former one by nothing but the time of renewal, and what the API server notes of each write.
+/// Whether the states differ only in the time of renewal and in the metadata that the API server changes with each write.
 pub(super) fn is_renewal(former: &Lease, later: &Lease) -> bool {
     let (one, other) = (&former.metadata, &later.metadata);
     one.uid == other.uid

@@ -1,4 +1,4 @@
-//! One watch on all Leases of an operator: what it has shown, and who is told.
+//! The watch on all Leases of an operator: what it has shown, and its listeners.
 
 mod liveness;
 mod problem;
@@ -20,19 +20,19 @@ use crate::time::Monotonic;
 
 use liveness::Expected;
 
-/// What a candidate learns about its Lease.
+/// An update about a candidate's Lease.
 #[derive(Clone, Debug)]
 pub(super) enum WatchUpdate {
-    /// What the watch showed, by the history of this number.
+    /// The watch has shown this state, in the history with this number.
     Lease(u64, Arc<Lease>),
-    /// What the watch lost sight of, by the history of this number.
+    /// The watch no longer shows this object, in the history with this number.
     Gone(u64, Uid),
     WatchHealthy(bool),
-    /// History was rewound: from here on everything is of the one of this number.
+    /// History was rewound. All further updates belong to the history with this number.
     Rewound(u64),
 }
 
-/// The watch, and those who listen.
+/// The watch and its listeners.
 #[derive(Debug)]
 pub(super) struct LeaseWatch {
     leases: Arc<Shown>,
@@ -42,8 +42,8 @@ pub(super) struct LeaseWatch {
     listeners: Mutex<BTreeMap<LeaseName, Vec<mpsc::UnboundedSender<WatchUpdate>>>>,
     expected: Mutex<Option<Expected>>,
     healthy: watch::Sender<bool>,
-    /// How often history was rewound. Changed with the listeners locked, so that what a watch still brings of an earlier history is
-    /// told from what comes after.
+    /// How often history was rewound. It is changed while the listeners are locked, so that updates of an earlier history can be distinguished
+    /// from later ones.
     rewinds: watch::Sender<u64>,
     restart: Notify,
 }
@@ -74,7 +74,7 @@ impl LeaseWatch {
         *self.healthy.borrow()
     }
 
-    /// Updates of one Lease, beginning with what is known of it.
+    /// Subscribes to updates of a Lease. The first one is its known state.
     pub(super) fn listen(&self, name: &LeaseName) -> mpsc::UnboundedReceiver<WatchUpdate> {
         let (tell, updates) = mpsc::unbounded_channel();
         let mut listeners = self.lock_listeners();
@@ -103,7 +103,7 @@ impl LeaseWatch {
         if changes_nothing {
             return;
         }
-        // Before the first list is complete, it alone says when the Leases are known.
+        // Before the first list is complete, only that list decides when the Leases are known.
         self.changes.send_if_modified(|changes| {
             *changes += u64::from(*changes > 0);
             *changes > 0
@@ -115,13 +115,13 @@ impl LeaseWatch {
         *self.rewinds.borrow()
     }
 
-    /// The same, to be told.
+    /// The same, as a receiver of changes.
     pub(super) fn watch_rewinds(&self) -> watch::Receiver<u64> {
         self.rewinds.subscribe()
     }
 
-    /// A candidate has proved that the history of this number is gone. Everything that was shown is forgotten, the watch begins
-    /// anew, and everyone is told; once, however many prove it. Returns whether this was the first proof.
+    /// A candidate has proved that the history with this number was rewound. Everything that was shown is forgotten, the watch is
+    /// restarted, and all listeners are notified. This happens once, no matter how many candidates prove it. Returns whether this was the first proof.
     pub(super) fn rewound(&self, known: u64) -> bool {
         let listeners = self.lock_listeners();
         if self.rewinds() != known {
@@ -137,7 +137,7 @@ impl LeaseWatch {
         }
         drop(listeners);
         self.changes.send_if_modified(|changes| {
-            // Nobody has to hear of it who waits for the first list.
+            // Those who wait for the first list need not be notified.
             let listed = *changes > 0;
             *changes += u64::from(listed);
             listed
@@ -146,7 +146,7 @@ impl LeaseWatch {
         true
     }
 
-    /// Takes what a watch of the history of this number shows. `false` if that history is gone.
+    /// Processes an event of a watch in the history with this number. `false` if history has been rewound since.
     fn take(
         &self,
         history: u64,
@@ -218,7 +218,7 @@ impl LeaseWatch {
 
 type Listeners<'a> = MutexGuard<'a, BTreeMap<LeaseName, Vec<mpsc::UnboundedSender<WatchUpdate>>>>;
 
-/// Tells everyone who still listens. Held under the same lock as [`LeaseWatch::listen`], so that nobody misses a change.
+/// Notifies all listeners. Called under the same lock as [`LeaseWatch::listen`], so that no listener misses a change.
 fn tell(mut listeners: Listeners<'_>, name: &LeaseName, update: &WatchUpdate) {
     if let Some(senders) = listeners.get_mut(name) {
         senders.retain(|sender| sender.send(update.clone()).is_ok());

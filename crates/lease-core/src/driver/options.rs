@@ -1,4 +1,4 @@
-//! The driver's settings, for all elections of a process and for one.
+//! The driver's options, for all candidates of a process and for one.
 
 mod candidate;
 mod on_overrun;
@@ -18,10 +18,10 @@ use crate::timings::Timings;
 pub use candidate::CandidateOptions;
 pub use on_overrun::OnOverrun;
 
-/// What stands before the `/` of this crate's labels and annotations where the operator has no domain of its own.
+/// The default prefix of labels and annotations, if the operator does not set a domain.
 const DEFAULT_DOMAIN: &str = "lease-core.dev";
 
-/// Settings that all elections of one process share.
+/// The options that all candidates of a process share.
 ///
 /// ```
 /// use lease_core::{ElectionsOptions, Identity, LeaderElectionId, Timings};
@@ -36,40 +36,40 @@ const DEFAULT_DOMAIN: &str = "lease-core.dev";
 /// # }
 /// ```
 ///
-/// What the API server would refuse is refused by [`Elections::start`](super::Elections::start), see [`InvalidOption`].
+/// [`Elections::start`](super::Elections::start) refuses options that the API server would refuse, see [`InvalidOption`].
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ElectionsOptions {
-    /// LeaderElection on or off. Off, this process takes itself for the only one: every candidate leads as soon as it contends,
-    /// without a Lease and for ever. Then there must be exactly one replica, and a Deployment must not surge. Default on.
+    /// Leader election on or off. If it is off, this process assumes that it is the only one: every candidate is the leader as soon as it contends,
+    /// without a Lease and without an end. Then there must be exactly one replica, and a Deployment must not surge. Default: on.
     pub leader_election: bool,
-    /// LeaderElectionID.
+    /// LeaderElectionID: common to all replicas of the operator. The Leases are named after it.
     pub id: LeaderElectionId,
-    /// LeaderElectionNamespace: where the Leases are.
+    /// LeaderElectionNamespace: the namespace of the Leases.
     pub namespace: String,
-    /// holderIdentity.
+    /// holderIdentity of this process; unique per process.
     pub identity: Identity,
-    /// Which installation this process belongs to; written on each Lease that it holds or creates. `None`: nothing is
-    /// written, and what an earlier holder wrote is taken off. Default: none.
+    /// The installation that this process belongs to. It is written to each Lease that the process holds or creates. With `None`, nothing is
+    /// written, and the value of an earlier holder is removed. Default: none.
     pub installation: Option<Installation>,
     /// LeaseDuration, RenewDeadline, RetryPeriod.
     pub timings: Timings,
     /// The prefix of labels and annotations on Leases, such as the operator's API group.
     pub domain: String,
-    /// ReleaseOnCancel: whether a Lease is released when its holder stops in good order. Default true.
+    /// ReleaseOnCancel: whether Leases are released at a graceful shutdown. Default: true.
     pub release_on_cancel: bool,
-    /// What to do when work cannot be stopped before others may act.
+    /// What to do if work cannot be stopped before others may act. Default: end the process.
     pub on_overrun: OnOverrun,
-    /// Where Lease traffic runs.
+    /// The runtime of the Lease traffic. Default: a dedicated thread.
     pub runtime: LeaseRuntime,
-    /// Where the time comes from.
+    /// The source of time. Default: the system's clocks.
     pub clock: Arc<dyn Clock>,
-    /// Seeds the jitter.
+    /// The seed for jitter. Default: random.
     pub seed: u64,
 }
 
 impl ElectionsOptions {
-    /// Settings with the defaults for everything else.
+    /// Options with defaults for everything else.
     #[expect(
         clippy::disallowed_methods,
         reason = "replicas should not draw the same jitter; a simulation sets its own seed"
@@ -91,17 +91,17 @@ impl ElectionsOptions {
         }
     }
 
-    /// Namespace, identity and installation from the environment that a Pod has.
+    /// Options with namespace, identity and installation from the environment of a Pod.
     ///
     /// # Errors
     ///
-    /// The environment tells no namespace, or no name for this process.
+    /// If the environment contains no namespace, or no name for this process.
     pub fn from_env(id: LeaderElectionId) -> Result<Self, EnvironmentError> {
         let installation = Some(installation_from_env());
         Ok(Self { installation, ..Self::new(id, namespace_from_env()?, identity_from_env()?) })
     }
 
-    /// Whether there is leader election at all. Off, this process takes itself for the only one; see
+    /// Leader election on or off. If it is off, this process assumes that it is the only one; see
     /// [the field](Self::leader_election). Default: on.
     #[must_use]
     pub fn leader_election(mut self, on: bool) -> Self {
@@ -109,7 +109,7 @@ impl ElectionsOptions {
         self
     }
 
-    /// Which installation this process belongs to. Default: none, and from the environment with [`from_env`](Self::from_env).
+    /// The installation that this process belongs to. Default: none; with [`from_env`](Self::from_env), from the environment.
     #[must_use]
     pub fn installation(mut self, installation: Option<Installation>) -> Self {
         self.installation = installation;
@@ -123,50 +123,50 @@ impl ElectionsOptions {
         self
     }
 
-    /// The prefix of labels and annotations on Leases, a DNS name such as the operator's API group.
-    /// [`InvalidOption::Domain`] at the start if it is none.
+    /// The prefix of labels and annotations on Leases, a DNS name such as the operator's API group. If it is invalid, the start
+    /// fails with [`InvalidOption::Domain`].
     #[must_use]
     pub fn domain(mut self, domain: impl Into<String>) -> Self {
         self.domain = domain.into();
         self
     }
 
-    /// ReleaseOnCancel: whether a Lease is released when its holder shuts down in good order. Default: yes.
+    /// ReleaseOnCancel: whether Leases are released at a graceful shutdown. Default: yes.
     #[must_use]
     pub fn release_on_cancel(mut self, release: bool) -> Self {
         self.release_on_cancel = release;
         self
     }
 
-    /// What to do when work cannot be stopped before others may act. Default: [`OnOverrun::ExitProcess`].
+    /// What to do if work cannot be stopped before others may act. Default: [`OnOverrun::ExitProcess`].
     #[must_use]
     pub fn on_overrun(mut self, on_overrun: OnOverrun) -> Self {
         self.on_overrun = on_overrun;
         self
     }
 
-    /// Where Lease traffic runs. Default: [`LeaseRuntime::Dedicated`].
+    /// The runtime of the Lease traffic. Default: [`LeaseRuntime::Dedicated`].
     #[must_use]
     pub fn runtime(mut self, runtime: LeaseRuntime) -> Self {
         self.runtime = runtime;
         self
     }
 
-    /// Where the time comes from. Default: [`SystemClock`].
+    /// The source of time. Default: [`SystemClock`].
     #[must_use]
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
         self
     }
 
-    /// Seeds the jitter. Default: random.
+    /// The seed for jitter. Default: random.
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
     }
 
-    /// Looks for what would be refused with every write of a Lease.
+    /// Checks for options with which every write of a Lease would be refused.
     pub(super) fn check(&self) -> Result<(), InvalidOption> {
         if let Some(problem) = prefix_problem(&self.domain) {
             return Err(InvalidOption::Domain { domain: self.domain.clone(), problem });
@@ -183,13 +183,13 @@ impl ElectionsOptions {
         Ok(())
     }
 
-    /// What a careful operator would rather know, a sentence each.
+    /// Warnings about options that are allowed but usually not advisable, one sentence each. [`Elections::start`](super::Elections::start) logs them.
     pub fn warnings(&self) -> Vec<String> {
         let mut warnings: Vec<String> = self.timings.warnings().iter().map(ToString::to_string).collect();
         if !self.id.has_group() {
             warnings.push(format!(
-                "the LeaderElectionID {:?} carries no API group; another operator in namespace {} may well use the \
-                 same, so prefer one like \"{}.example.com\"",
+                "the LeaderElectionID {:?} contains no API group; another operator in namespace {} may use the \
+                 same ID, so prefer one like \"{}.example.com\"",
                 self.id.as_str(),
                 self.namespace,
                 self.id

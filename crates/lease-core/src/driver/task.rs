@@ -39,7 +39,7 @@ use crate::validity::Validity;
 use objects::Objects;
 use requests::{Request, RequestResult};
 
-/// What every candidate of a process has in common.
+/// What all candidates of a process share.
 pub(super) struct Common {
     pub(super) api: LeaseApi,
     pub(super) election_keys: ElectionKeys,
@@ -67,25 +67,25 @@ pub(super) struct Task {
     lease: LeaseName,
     metadata: LeaseMetadata,
     announce: bool,
-    /// The holder that the log last named as the one waited for.
+    /// The holder that was last logged as the one that this candidate waits for.
     waits_for: Option<Identity>,
-    /// The log says already that the Lease is to be created for nobody.
+    /// It has already been logged that the Lease will be created with a placeholder.
     has_told_reserve: bool,
     annotation_sender: AnnotationSender,
     elector: Elector,
     work: Arc<dyn Work>,
     running: Option<RunningWork>,
     term: Option<Term>,
-    /// When the write in flight was handed out; the term that it may begin is dated by it.
+    /// When the current write was sent. The term that it may begin counts from then.
     acquisition_sent: Now,
     objects: Objects,
     pending: PendingAnnotations<AnnotationReply>,
     requests: FuturesUnordered<Request>,
-    /// The number of the history that everything known is of.
+    /// The number of the history to which everything known belongs.
     history: u64,
     status: watch::Sender<CandidateStatus>,
     rng: fastrand::Rng,
-    /// Set once it is to stop: until then the Lease may be released.
+    /// Set when it has to stop: until then the Lease may be released.
     release_by: Option<Monotonic>,
 }
 
@@ -125,7 +125,7 @@ impl Task {
         }
     }
 
-    /// Contends until told to stop, and then until everything is given up.
+    /// Contends until it is asked to stop, and then runs until everything is released.
     pub(super) async fn run(mut self, mut commands: mpsc::UnboundedReceiver<Command>) {
         let mut updates = self.common.lease_watch.listen(&self.lease);
         self.history = self.common.lease_watch.rewinds();
@@ -145,7 +145,7 @@ impl Task {
         }
     }
 
-    /// Whether it was told to stop, and nothing is left to do, or no time to do it.
+    /// Whether it was asked to stop, and there is nothing left to do or no time left.
     fn has_stopped(&self) -> bool {
         let Some(release_by) = self.release_by else { return false };
         if self.elector.is_at_rest() {
@@ -161,7 +161,7 @@ impl Task {
         late
     }
 
-    /// When not to wait any longer for the release. Work is waited for in any case.
+    /// Until when to wait for the release. The work is awaited in any case.
     fn give_up_at(&self) -> Option<Monotonic> {
         self.release_by.filter(|_| !self.elector.has_work())
     }
@@ -204,7 +204,7 @@ impl Task {
     fn handle_update(&mut self, update: WatchUpdate) {
         match update {
             WatchUpdate::Lease(history, _) | WatchUpdate::Gone(history, _) if history != self.history => {
-                // Of a history that is gone, or of one that `Rewound` is still to announce.
+                // It belongs to an earlier history, or to one that `Rewound` has not announced yet.
             }
             WatchUpdate::Lease(_, lease) => {
                 if let Some(observed) = self.remember(&lease) {
@@ -227,8 +227,8 @@ impl Task {
         self.handle_event(event);
     }
 
-    /// Hands an event to the state machine and does what follows from it. Validity comes first: nobody may act on an old
-    /// one while the effects are carried out.
+    /// Passes an event to the state machine and executes the effects. The validity is published first, so that nobody uses an old
+    /// one while the effects are executed.
     fn handle_event(&mut self, event: Event) {
         let cx = self.context();
         self.elector.handle(event, &cx);
@@ -242,12 +242,12 @@ impl Task {
         self.publish();
     }
 
-    /// Once for each holder, or a replica that only waits would say nothing.
+    /// Logs once for each holder whom this candidate waits for. Otherwise a standby would log nothing.
     fn tell_whom_it_waits_for(&mut self) {
         let Some((holder, duration)) = self.elector.waits_for().filter(|_| self.announce) else { return };
         if self.waits_for.as_ref() != Some(holder) {
             let (lease, seconds) = (&self.lease, duration.as_secs());
-            // Of many shards, each has a holder: the one Lease that stands for the operator is told of, the others for those who ask.
+            // With many shards there are many holders, so only the Lease of the operator itself is logged by default; the others at debug level.
             if self.common.is_un_suffixed(lease) {
                 tracing::info!(
                     "waiting for {holder}, which holds lease {lease}, to release it, or not to renew it for {seconds} s"

@@ -1,4 +1,4 @@
-//! Lease objects, as kube knows them, and records, as the state machine knows them.
+//! Conversion between Lease objects of kube and records of the state machine.
 
 mod election_keys;
 mod lean_lease;
@@ -19,22 +19,22 @@ pub(super) use election_keys::ElectionKeys;
 pub(super) use lean_lease::LeanLease;
 pub(super) use lease_to_write::{LeaseMetadata, lease_to_write};
 
-/// What the API server sent is no Lease that one could work with.
+/// The API server sent an invalid Lease.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadLease {
-    /// No API server sends an object without these.
+    /// A field is missing that every API server sets.
     #[error("the API server sent a Lease without metadata.{0}; is there a proxy that cuts it out?")]
     Without(&'static str),
-    /// See [`OpaqueVersion`].
+    /// The resourceVersion is not an integer, see [`OpaqueVersion`].
     #[error(transparent)]
     Version(#[from] OpaqueVersion),
 }
 
-/// Reads a Lease, but for the successor that its last holder may have named: under which annotation, only the candidates know.
+/// Converts a Lease object, except for the successor that its last holder may have named: only the candidates know its annotation.
 ///
 /// # Errors
 ///
-/// It has no name, no uid or no resourceVersion that one could work with. No API server sends such an object.
+/// If the name, the uid or a valid resourceVersion is missing. No API server sends such an object.
 pub fn observed(lease: &Lease) -> Result<ObservedLease, BadLease> {
     let meta = &lease.metadata;
     let name = meta.name.as_deref().ok_or(BadLease::Without("name"))?;
@@ -48,12 +48,12 @@ pub fn observed(lease: &Lease) -> Result<ObservedLease, BadLease> {
     })
 }
 
-/// A new Lease that nobody holds, in the form that a release writes: whoever comes first may take it.
+/// A new Lease without a holder, in the form that a release writes. Any candidate may take it at once.
 pub fn released_lease(name: &LeaseName, at: Timestamp) -> Lease {
     new_lease(name, &LeaseRecord::released(at, 0))
 }
 
-/// A new Lease that nobody holds, but that has to expire before anyone may: `lease_duration` after they have seen it.
+/// A new Lease with a placeholder as holder. Candidates may take it `lease_duration` after they have seen it.
 pub fn reserved_lease(name: &LeaseName, lease_duration: Duration, at: Timestamp) -> Lease {
     new_lease(name, &LeaseRecord::reserved(at, lease_duration, 0))
 }
@@ -78,7 +78,7 @@ fn record(spec: &LeaseSpec) -> LeaseRecord {
 
 fn write_record(record: &LeaseRecord, lease: &mut Lease) {
     let spec = lease.spec.get_or_insert_default();
-    // client-go writes an empty string, not an absent field, and reads both as nobody.
+    // client-go writes an empty string instead of omitting the field, and treats both as no holder.
     spec.holder_identity = Some(record.holder.as_ref().map(ToString::to_string).unwrap_or_default());
     spec.lease_duration_seconds =
         record.lease_duration.map(|duration| i32::try_from(duration.as_secs()).unwrap_or(i32::MAX));

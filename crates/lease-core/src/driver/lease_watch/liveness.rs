@@ -1,4 +1,4 @@
-//! Whether the watch is alive: what this process wrote or read has to come back through it.
+//! Whether the watch works: it must show what this process has written or read.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::name::LeaseName;
 use crate::revision::ResourceVersion;
 use crate::time::Monotonic;
 
-/// A state of a Lease that the watch has to show soon, or it hangs.
+/// A state of a Lease that the watch must show soon; otherwise it hangs.
 #[derive(Debug)]
 pub(super) struct Expected {
     name: LeaseName,
@@ -18,7 +18,7 @@ pub(super) struct Expected {
 }
 
 impl LeaseWatch {
-    /// A write of ours has landed, or a read has shown this state: the watch has to show it by then.
+    /// A write of this process was applied, or a read has shown this state. The watch must show it by then.
     pub(in crate::driver) fn expect(&self, name: &LeaseName, version: ResourceVersion, by: Monotonic) {
         let mut expected = self.expected.lock();
         if expected.is_none() {
@@ -26,7 +26,7 @@ impl LeaseWatch {
         }
     }
 
-    /// Marks the watch as hanging when it has not shown what it had to, and begins another.
+    /// Marks the watch as hanging if it has not shown a state in time, and restarts it.
     pub(super) fn check_expected(&self, now: Monotonic, period: Duration) {
         let mut expected = self.expected.lock();
         let Some(waiting) = expected.as_mut() else { return };
@@ -50,8 +50,8 @@ impl LeaseWatch {
         }
     }
 
-    /// The Lease is gone from the watch's sight, so that no later state of it will be shown. To know that, the watch has
-    /// to be live.
+    /// The watch no longer shows the Lease, so it will not show later states of it. That it knows this proves that the watch
+    /// works.
     pub(super) fn expect_no_more(&self, is_gone: impl FnOnce(&LeaseName) -> bool) {
         let mut expected = self.expected.lock();
         if expected.take_if(|waiting| is_gone(&waiting.name)).is_some() {

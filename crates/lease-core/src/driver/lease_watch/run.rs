@@ -1,4 +1,4 @@
-//! Watching: lists and watches that follow each other, and the pauses after a failure.
+//! The watch loop: successive lists and watches, and the backoff after a failure.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::driver::lease_api::LeaseApi;
 use crate::timings::Timings;
 
 impl LeaseWatch {
-    /// Watches until the process' elections end.
+    /// Watches until the elections of the process end.
     pub(in crate::driver) async fn run(
         self: Arc<Self>,
         api: LeaseApi,
@@ -29,7 +29,7 @@ impl LeaseWatch {
             let mut stream = watcher::watcher(api.kube().clone(), config).boxed();
             let mut listed = BTreeSet::new();
             let history = self.rewinds();
-            // A list that is never answered shows nothing, and before the first one nothing else is expected of the watch.
+            // Before the first list is complete, the watch is not expected to show anything else, so a list that is never answered needs its own limit.
             let mut list_due = Some(clock.now().monotonic + timings.lease_duration());
             loop {
                 let check = clock.sleep(timings.hurried_retry());
@@ -53,8 +53,8 @@ impl LeaseWatch {
                             problem::of(error, &api, &journal, now);
                             clock.sleep(backoff.after_failure(now)).await;
                             list_due = list_due.map(|_| clock.now().monotonic + timings.lease_duration());
-                            // A watch that is known to fail is not looked at for hanging as well: it would be begun anew for that,
-                            // beside the pauses.
+                            // A watch that is known to fail is not checked for hanging as well. That would restart it
+                            // without regard to the backoff.
                             continue;
                         }
                         None => break,
@@ -65,7 +65,7 @@ impl LeaseWatch {
                 let now = clock.now().monotonic;
                 if list_due.is_some_and(|due| due <= now) {
                     tracing::warn!(
-                        "the list of the Leases was not answered within LeaseDuration; it is asked for anew"
+                        "the list of the Leases was not answered within LeaseDuration; it is requested again"
                     );
                     self.set_healthy(false);
                     break;

@@ -1,4 +1,4 @@
-//! The settings of one election.
+//! The options of one candidate.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use crate::config::{Creation, ReleaseStyle};
 use crate::driver::invalid_option::InvalidOption;
 use crate::driver::wire::LeaseMetadata;
 
-/// Settings of one election.
+/// The options of one candidate.
 ///
 /// ```
 /// use std::time::Duration;
@@ -21,27 +21,27 @@ use crate::driver::wire::LeaseMetadata;
 /// assert!(options.contend);
 /// ```
 ///
-/// What the API server would refuse is refused by [`Elections::candidate`](crate::Elections::candidate), see [`InvalidOption`].
+/// [`Elections::candidate`](crate::Elections::candidate) refuses options that the API server would refuse, see [`InvalidOption`].
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct CandidateOptions {
-    /// What to do where there is no Lease. Default: wait LeaseDuration, then create it.
+    /// What to do if the Lease does not exist. Default: [`Creation::AfterWaiting`].
     pub creation: Creation,
-    /// How long to leave a free Lease to others before taking it. Default: not at all.
+    /// How long to leave a free Lease to other candidates before taking it. Default: zero.
     pub acquire_delay: Duration,
-    /// How long running work may take to finish when asked to. Default 30 s.
+    /// How long the work may take to finish after it was asked to; then it is aborted. Default: 30 s.
     pub drain_timeout: Duration,
-    /// Whether to contend from the start. Default true.
+    /// Whether to contend from the start. Default: true.
     pub contend: bool,
-    /// Whether to leave events on the Lease ("… became leader", "… stopped leading"). Default true.
+    /// Whether to write events about the Lease ("… became leader", "… stopped leading"). Default: true.
     pub announce: bool,
-    /// Delete the Lease where others would release it. Default false.
+    /// Whether to delete the Lease instead of releasing it. Default: false.
     pub delete_on_release: bool,
-    /// Put on the Lease with each write, so that it is collected with its owner.
+    /// The owner of the Lease, which is set with each write, so that the Lease is garbage-collected with its owner. Default: none.
     pub owner: Option<OwnerReference>,
-    /// Put on the Lease with each write.
+    /// Labels that are set on the Lease with each write.
     pub labels: BTreeMap<String, String>,
-    /// Put on the Lease with each write.
+    /// Annotations that are set on the Lease with each write.
     pub annotations: BTreeMap<String, String>,
 }
 
@@ -62,21 +62,21 @@ impl Default for CandidateOptions {
 }
 
 impl CandidateOptions {
-    /// What to do where there is no Lease. Default: [`Creation::AfterWaiting`].
+    /// What to do if the Lease does not exist. Default: [`Creation::AfterWaiting`].
     #[must_use]
     pub fn creation(mut self, creation: Creation) -> Self {
         self.creation = creation;
         self
     }
 
-    /// How long to leave a free Lease to others before taking it. Default: not at all.
+    /// How long to leave a free Lease to other candidates before taking it. Default: zero.
     #[must_use]
     pub fn acquire_delay(mut self, delay: Duration) -> Self {
         self.acquire_delay = delay;
         self
     }
 
-    /// How long running work may take to finish when it is asked to, before it is aborted. Default: 30 s.
+    /// How long the work may take to finish after it was asked to; then it is aborted. Default: 30 s.
     #[must_use]
     pub fn drain_timeout(mut self, timeout: Duration) -> Self {
         self.drain_timeout = timeout;

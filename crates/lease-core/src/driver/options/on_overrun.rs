@@ -1,12 +1,12 @@
-//! What is done about work that cannot be stopped in time.
+//! What to do if work cannot be stopped in time.
 
 use std::fmt;
 use std::io::{self, Write as _};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-/// What to do when work that lost its Lease cannot be stopped before LeaseDuration is over: from then on, two replicas
-/// might act.
+/// What to do if work that has lost its Lease cannot be stopped before LeaseDuration is over. From then on, two replicas
+/// could act at the same time.
 #[derive(Clone)]
 pub enum OnOverrun {
     /// End the process with exit code 70, after a message.
@@ -17,11 +17,11 @@ pub enum OnOverrun {
 
 impl OnOverrun {
     pub(in crate::driver) fn act(&self, message: &str) {
-        // Whatever is wrong with the log, the process has to end.
+        // The process must end even if logging fails.
         let _ = catch_unwind(AssertUnwindSafe(|| tracing::error!("{message}")));
         match self {
             Self::ExitProcess => {
-                // The log's writer may be behind; this line has to get out, if there is a way. `eprintln` panics where there is none.
+                // The log may be written asynchronously, so the message is also written directly. `eprintln` would panic if stderr is closed.
                 let _ = writeln!(io::stderr(), "{message}");
                 std::process::exit(70);
             }

@@ -1,4 +1,4 @@
-//! What follows from the decisions of the state machine: requests, and work that starts and stops.
+//! Executes the effects of the state machine: requests, and the start and stop of work.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ impl Task {
             Effect::Write(write) => {
                 match write.kind {
                     WriteKind::Acquire => self.acquisition_sent = now,
-                    // Once, however often the creation is refused.
+                    // Logged once, no matter how often the creation is refused.
                     WriteKind::Reserve if !std::mem::replace(&mut self.has_told_reserve, true) => {
                         tracing::info!(
                             "there is no lease {}; somebody may still hold one that was deleted, so it is created for nobody, and \

@@ -1,4 +1,4 @@
-//! The labels and annotations by which a Lease is known to be one of an election.
+//! The labels and annotations that identify the Leases of an election.
 
 use std::hash::Hasher;
 
@@ -13,7 +13,7 @@ use crate::metadata::{InvalidMetadata, MAX_LABEL_VALUE, check_annotation_key};
 use crate::name::LeaderElectionId;
 use crate::record::ObservedLease;
 
-/// What stands before the `/`, which election's Leases these are, and whose this process writes.
+/// The keys of labels and annotations, the LeaderElectionID, and the installation of this process.
 #[derive(Clone, Debug)]
 pub(in crate::driver) struct ElectionKeys {
     election_key: String,
@@ -49,7 +49,7 @@ impl ElectionKeys {
         labels.and_then(|labels| labels.get(&self.election_key)) == Some(&self.election_value)
     }
 
-    /// Whether these may be written on a Lease by whoever holds it.
+    /// Checks that the holder may set these on a Lease.
     pub(in crate::driver) fn check(&self, changes: &AnnotationChanges) -> Result<(), InvalidMetadata> {
         for key in changes.keys() {
             check_annotation_key(key)?;
@@ -74,8 +74,8 @@ impl ElectionKeys {
         Ok(observed)
     }
 
-    /// Marks a Lease as one of this election's, written by this installation. One that has no name takes another's off:
-    /// a Lease must not say that it is held by who held it before.
+    /// Sets the label of this election and the annotation of this installation. Without an installation, the annotation is removed,
+    /// because the Lease must not name that of an earlier holder.
     pub(in crate::driver) fn put_on(&self, lease: &mut Lease) {
         let labels = lease.metadata.labels.get_or_insert_default();
         labels.insert(self.election_key.clone(), self.election_value.clone());
@@ -87,12 +87,12 @@ impl ElectionKeys {
     }
 }
 
-/// The ID itself where it fits into a label, so that people can select by it; else its beginning and a hash of it.
+/// The ID itself if it fits into a label, so that people can select by it; otherwise its beginning and a hash.
 fn label_value(id: &str) -> String {
     if id.len() <= MAX_LABEL_VALUE {
         return id.to_owned();
     }
-    // It only has to tell apart the few operators of one namespace.
+    // It only has to distinguish the few operators of a namespace.
     let mut hash = FnvHasher::default();
     hash.write(id.as_bytes());
     format!("{}-{:016x}", id[..40].trim_end_matches(['-', '.']), hash.finish())

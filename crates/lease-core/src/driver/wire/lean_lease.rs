@@ -1,4 +1,4 @@
-//! Leases without `managedFields`, which are half of what the API server sends and of no use to a candidate.
+//! Leases without `managedFields`, which are half of the size of a Lease and which a candidate does not need.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

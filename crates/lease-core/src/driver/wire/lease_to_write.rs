@@ -1,4 +1,4 @@
-//! The object that a write sends: the record, and what belongs on the Lease besides it.
+//! The object of a write: the record, and the labels and annotations of the Lease.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use crate::effect::Write;
 use crate::metadata::{check_annotations, check_annotations_size, check_labels};
 use crate::name::LeaseName;
 
-/// What one candidate puts on its Lease besides the record.
+/// What a candidate writes to its Lease in addition to the record.
 #[derive(Clone, Debug, Default)]
 pub(in crate::driver) struct LeaseMetadata {
     pub(in crate::driver) owner: Option<OwnerReference>,
@@ -20,7 +20,7 @@ pub(in crate::driver) struct LeaseMetadata {
 }
 
 impl LeaseMetadata {
-    /// Whether the API server would take it. What it refuses here would be refused with every write of the Lease.
+    /// Checks what the API server would otherwise refuse with every write of the Lease.
     pub(in crate::driver) fn check(&self, election_keys: &ElectionKeys) -> Result<(), InvalidOption> {
         check_labels(&self.labels)?;
         check_annotations(&self.annotations)?;
@@ -40,7 +40,7 @@ impl LeaseMetadata {
     }
 }
 
-/// The object that carries out `write` on `base`: everything that others wrote is kept.
+/// The object for `write` on top of `base`. Everything that others have written is kept.
 pub(in crate::driver) fn lease_to_write(
     write: &Write,
     base: Option<&Lease>,
@@ -58,7 +58,7 @@ pub(in crate::driver) fn lease_to_write(
     annotations.remove(&election_keys.successor_key);
     if let Some(successor) = &write.successor {
         annotations.insert(election_keys.successor_key.clone(), successor.to_string());
-        // To name a successor saves time. Where there is no room, the release matters more.
+        // The successor only saves time. If the annotations are too large, the release is more important.
         if check_annotations_size(annotations).is_err() {
             annotations.remove(&election_keys.successor_key);
         }
