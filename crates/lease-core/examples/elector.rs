@@ -56,7 +56,7 @@ fn drive(name: &str, elector: &mut Elector, event: Event, clock: Clock, api: &mu
                     Err(refusal) => Event::WriteRefused(write.attempt, refusal),
                 }),
                 Effect::StartWork(token) => {
-                    println!("{:?}: {name} is the leader, fencing token {token}", clock.0)
+                    println!("{:?}: {name} is the leader, fencing token {token}", clock.0);
                 }
                 // Here the work ends at once. A real driver waits for it.
                 Effect::DrainWork | Effect::AbortWork(_) => events.push_back(Event::WorkEnded),
