@@ -74,6 +74,8 @@ pub struct ElectorConfig {
     pub successors: Successors,
     /// Whether to contend from the start.
     pub contend: bool,
+    /// Where in RetryPeriod the Lease is renewed; `None` for RetryPeriod after the last write.
+    pub renewal_phase: Option<Duration>,
 }
 
 impl ElectorConfig {
@@ -88,6 +90,7 @@ impl ElectorConfig {
             acquire_delay: Duration::ZERO,
             successors: Successors::Anyone,
             contend: true,
+            renewal_phase: None,
         }
     }
 
@@ -130,6 +133,15 @@ impl ElectorConfig {
     #[must_use]
     pub fn contend(mut self, contend: bool) -> Self {
         self.contend = contend;
+        self
+    }
+
+    /// Renews the Lease at instants that lie a multiple of RetryPeriod after this one on `CLOCK_MONOTONIC`. A process that holds many Leases
+    /// gives them the same phase: they are renewed together, which costs everyone who watches them less than the same number of
+    /// renewals one by one. Processes should have different phases. Default: none; a Lease is renewed RetryPeriod after the last write.
+    #[must_use]
+    pub fn renewal_phase(mut self, phase: Duration) -> Self {
+        self.renewal_phase = Some(phase);
         self
     }
 }

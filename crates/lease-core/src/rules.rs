@@ -93,6 +93,19 @@ pub(crate) fn left_of_validity(monotonic: Duration, boottime: Duration) -> Durat
     monotonic.min(boottime)
 }
 
+/// When a Lease is renewed whose last successful write was sent at `sent`: RetryPeriod later at the latest.
+///
+/// With a phase it is the last instant before that which lies a multiple of RetryPeriod after the phase. All Leases of a process have the
+/// same phase, so they are renewed together.
+pub(crate) fn renew_at(sent: Monotonic, retry_period: Duration, phase: Option<Duration>) -> Monotonic {
+    let latest = sent + retry_period;
+    let Some(phase) = phase else { return latest };
+    let period = retry_period.as_nanos().max(1);
+    let early = (latest.since_origin().as_nanos() + period - phase.as_nanos() % period) % period;
+    let early = Duration::from_nanos(u64::try_from(early).unwrap_or_default());
+    Monotonic::from_origin(latest.since_origin().saturating_sub(early))
+}
+
 /// Whether a leader may renew. A leader whose work hangs must lose its Lease.
 pub(crate) fn may_renew(work_alive: bool) -> bool {
     broken!(RenewsForTheDead => true);

@@ -73,6 +73,8 @@ struct Inner {
     heartbeat_task: tokio::task::AbortHandle,
     watch_task: Option<tokio::task::AbortHandle>,
     seeds: Mutex<fastrand::Rng>,
+    /// Of all Leases of this process; another process draws another one.
+    renewal_phase: Duration,
 }
 
 impl Elections {
@@ -149,7 +151,9 @@ impl Elections {
             announcements: TaskTracker::new(),
         });
         let seeds = Mutex::new(fastrand::Rng::with_seed(options.seed));
-        let inner = Inner { options, common, journal, runtime, heartbeat_task, watch_task, seeds };
+        let renewal_phase = timings.retry_period().mul_f64(fastrand::Rng::with_seed(options.seed).f64());
+        let inner =
+            Inner { options, common, journal, runtime, heartbeat_task, watch_task, seeds, renewal_phase };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -206,6 +210,7 @@ impl Elections {
             acquire_delay: options.acquire_delay,
             successors: Successors::Anyone,
             contend: options.contend,
+            renewal_phase: Some(self.inner.renewal_phase),
         });
         let announce = options.announce;
         let metadata = options.into_metadata();

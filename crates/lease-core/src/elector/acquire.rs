@@ -71,7 +71,7 @@ impl Elector {
     /// The acquisition has succeeded. The term counts from its sending. If that is too long ago, or if the candidate no longer
     /// contends, this process holds the Lease without being the leader, and will release it.
     pub(super) fn acquired(&mut self, lease: &ObservedLease, sent: Now, cx: &Context) {
-        let term = ActiveTerm::new(lease.revision.uid.clone(), sent, cx.now, &self.config.timings);
+        let term = ActiveTerm::new(lease.revision.uid.clone(), sent, cx.now, &self.config);
         if !self.may_try() || !term.validity.holds_at(cx.now) {
             self.state = State::Standby;
             return;

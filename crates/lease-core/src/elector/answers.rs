@@ -114,7 +114,7 @@ impl Elector {
             WriteKind::Acquire => self.acquired(&lease, attempt.sent, cx),
             WriteKind::Renew => match &mut self.term {
                 Some(term) if term.uid == lease.revision.uid => {
-                    term.extend(attempt.sent, cx.now, &self.config.timings);
+                    term.extend(attempt.sent, cx.now, &self.config);
                 }
                 // This is not the Lease object that the term began with.
                 _ => self.lose(EndReason::Vanished),

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{Elector, State};
+use crate::config::ElectorConfig;
 use crate::effect::{Effect, EndReason, Write, WriteKind};
 use crate::event::Context;
 use crate::record::LeaseRecord;
@@ -25,7 +26,7 @@ pub(super) struct ActiveTerm {
 }
 
 impl ActiveTerm {
-    pub(super) fn new(uid: Uid, sent: Now, answered: Now, timings: &Timings) -> Self {
+    pub(super) fn new(uid: Uid, sent: Now, answered: Now, config: &ElectorConfig) -> Self {
         let mut term = Self {
             uid,
             validity: Validity::over(),
@@ -33,12 +34,13 @@ impl ActiveTerm {
             renew_at: Monotonic::ORIGIN,
             lapses_at: Monotonic::ORIGIN,
         };
-        term.extend(sent, answered, timings);
+        term.extend(sent, answered, config);
         term
     }
 
     /// A write that was sent at `sent` has succeeded.
-    pub(super) fn extend(&mut self, sent: Now, answered: Now, timings: &Timings) {
+    pub(super) fn extend(&mut self, sent: Now, answered: Now, config: &ElectorConfig) {
+        let timings = &config.timings;
         self.sent = sent;
         self.validity = Validity::until(rules::valid_until(sent, answered, timings));
         let latest = sent.after(timings.renew_deadline());
@@ -47,7 +49,12 @@ impl ActiveTerm {
             "a validity that ends at {:?}, not at {latest:?}",
             self.validity.end()
         );
-        self.renew_at = sent.monotonic + timings.retry_period();
+        self.renew_at = rules::renew_at(sent.monotonic, timings.retry_period(), config.renewal_phase);
+        invariant!(
+            sent.monotonic < self.renew_at && self.renew_at <= sent.monotonic + timings.retry_period(),
+            "a write of {sent:?} is followed by a renewal at {:?}",
+            self.renew_at
+        );
     }
 
     /// Updates when the validity ends on the monotonic clock, which timers use: after a suspend less of it is left than that clock shows.

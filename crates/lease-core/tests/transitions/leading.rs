@@ -1,5 +1,7 @@
 //! Leader: renewing.
 
+use std::time::Duration;
+
 use jiff::SignedDuration;
 use lease_core::WriteKind;
 use lease_core::{Effect, EndReason, Event, Refusal, State};
@@ -33,6 +35,22 @@ fn a_renewal_may_be_brought_forward() {
     let renewal = write(&harness.at(0.3).tell(Event::RenewSoon));
     harness.land(&renewal, 3);
     assert_eq!(harness.alarm(), Some(2.3));
+}
+
+/// Whenever a Lease was acquired or written in between, so that all Leases of a process meet.
+#[test]
+fn with_a_phase_renewals_come_at_the_instants_of_the_process_and_never_later_than_retry_period() {
+    let phase = Duration::from_millis(700);
+    let mut harness = Harness::leading_with(|config| config.renewal_phase = Some(phase));
+    let renewal = harness.renewal_at(0.7);
+    harness.at(0.75).land(&renewal, 3);
+    let renewal = harness.renewal_at(2.7);
+    harness.land(&renewal, 4);
+    let soon = write(&harness.at(3.0).tell(Event::RenewSoon));
+    harness.land(&soon, 5);
+    let renewal = harness.renewal_at(4.7);
+    harness.land(&renewal, 6);
+    assert_eq!(harness.alarm(), Some(6.7));
 }
 
 #[test]
