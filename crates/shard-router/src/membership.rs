@@ -4,6 +4,7 @@
 pub(crate) mod cluster_view;
 pub(crate) mod incumbent;
 pub(crate) mod predecessor;
+pub(crate) mod watched_namespaces;
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -11,7 +12,7 @@ use lease_core::{
     Identity, Installation, LastChange, Monotonic, ObservedLease, Revision, ShownLease, observed,
 };
 
-use self::incumbent::installation_of;
+use self::{incumbent::installation_of, watched_namespaces::WatchedNamespaces};
 use crate::{names::Names, routing::plan::Member, rules};
 
 /// One member Lease as the watch shows it.
@@ -23,6 +24,8 @@ pub(crate) struct MemberLease {
     /// It could not work on the shards that it held.
     unable: bool,
     installation: Option<Installation>,
+    /// Older versions do not say what they watch.
+    watches: Option<WatchedNamespaces>,
 }
 
 impl MemberLease {
@@ -34,8 +37,10 @@ impl MemberLease {
         let says = |annotation| annotations.is_some_and(|all| all.contains_key(&annotation));
         let (draining, unable) = (says(names.draining_annotation()), says(names.unable_annotation()));
         let installation = installation_of(names, lease);
+        let watches = annotations.and_then(|all| all.get(&names.watched_namespaces_annotation()));
+        let watches = watches.map(|written| WatchedNamespaces::read(written));
         let shown_at = lease.shown_at;
-        Some((name.clone(), Self { lease: observed, shown_at, draining, unable, installation }))
+        Some((name.clone(), Self { lease: observed, shown_at, draining, unable, installation, watches }))
     }
 }
 
@@ -47,6 +52,8 @@ pub(crate) struct Membership {
     lease_duration: Duration,
     seen: BTreeMap<String, ObservedMember>,
     members: Vec<Member>,
+    /// Of the living, by identity.
+    watched: BTreeMap<Identity, WatchedNamespaces>,
     unchanged_since: Monotonic,
 }
 
@@ -60,7 +67,8 @@ impl Membership {
     /// The installation. Replicas of other installations are not members: they will refuse to work, so the plan must not include them.
     pub(crate) fn of(own: Option<Installation>, lease_duration: Duration) -> Self {
         let unchanged_since = Monotonic::ORIGIN;
-        Self { own, lease_duration, seen: BTreeMap::new(), members: Vec::new(), unchanged_since }
+        let (seen, watched) = (BTreeMap::new(), BTreeMap::new());
+        Self { own, lease_duration, seen, members: Vec::new(), watched, unchanged_since }
     }
 
     /// Updates the members from the Leases that the watch shows now.
@@ -86,6 +94,9 @@ impl Membership {
         };
         let mut members: Vec<_> = alive.iter().filter_map(as_member).collect();
         members.sort();
+        let watches =
+            |member: &&MemberLease| Some((member.lease.record.holder.clone()?, member.watches.clone()?));
+        self.watched = alive.iter().filter_map(watches).collect();
         if members != self.members {
             self.members = members;
             self.unchanged_since = now;
@@ -99,6 +110,11 @@ impl Membership {
     /// The members that are alive, as of the last observation.
     pub(crate) fn members(&self) -> &[Member] {
         &self.members
+    }
+
+    /// Which namespaces the living members watch; without those that do not say so.
+    pub(crate) fn watched_namespaces(&self) -> impl Iterator<Item = (&Identity, &WatchedNamespaces)> {
+        self.watched.iter()
     }
 
     /// Whether another member than this one could take shards.
@@ -145,7 +161,10 @@ mod tests {
         let record = LeaseRecord { holder, lease_duration: Some(5 * SECOND), ..LeaseRecord::default() };
         let lease = ObservedLease { name: LeaseName::from_server(name), revision, record, successor: None };
         let shown_at = Monotonic::ORIGIN;
-        (name.into(), MemberLease { lease, shown_at, draining, unable: false, installation: None })
+        (
+            name.into(),
+            MemberLease { lease, shown_at, draining, unable: false, installation: None, watches: None },
+        )
     }
 
     /// Shows these Leases now.

@@ -97,6 +97,11 @@ impl Names {
         self.under_domain("unable")
     }
 
+    /// The annotation of a member Lease that says which namespaces its replica watches.
+    pub fn watched_namespaces_annotation(&self) -> String {
+        self.under_domain("watched-namespaces")
+    }
+
     /// The annotation of every Lease that says which [installation](Installation) holds it.
     pub fn installation_annotation(&self) -> String {
         Installation::annotation(&self.domain)

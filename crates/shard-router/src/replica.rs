@@ -3,6 +3,7 @@
 mod ability;
 mod assessment;
 mod intent;
+mod other_namespaces;
 mod plan_cache;
 mod replica_tasks;
 mod report;
@@ -27,6 +28,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::{
     ability::Ability,
+    other_namespaces::OtherNamespaces,
     shard_candidates::{Disposition, ShardCandidates},
 };
 use crate::{
@@ -186,6 +188,8 @@ impl<K: Sharded, R: Reconciler<K>> Replica<K, R> {
         }
         let mut has_worked = false;
         let mut waited_for = BTreeSet::new();
+        let own = self.setup.watched_namespaces();
+        let mut other_namespaces = OtherNamespaces::new(self.elections.identity().clone(), own);
         loop {
             let now = self.setup.clock.now().monotonic;
             let snapshot = leases.snapshot();
@@ -210,6 +214,10 @@ impl<K: Sharded, R: Reconciler<K>> Replica<K, R> {
             {
                 tracing::warn!("waiting: {sentence}");
             }
+            // What a replica watches that contends for nothing is of no consequence.
+            let refuses = matches!(verdict, Verdict::Refuse(_));
+            let differ = if refuses { 0 } else { other_namespaces.observe(&view, now) };
+            self.setup.metrics.other_namespaces(differ);
             self.assess(Some(&verdict), has_worked);
             self.verdict.send_replace(verdict.clone());
             if verdict == Verdict::Work {
@@ -337,6 +345,7 @@ fn member_candidate<K: Sharded, R: Reconciler<K>>(
         .contend(false)
         .announce(false)
         .delete_on_release(true)
+        .annotation(setup.names.watched_namespaces_annotation(), setup.watched_namespaces().annotation())
         .owner(setup.options.member_owner());
     let name = setup.names.member(elections.identity())?;
     // A member does nothing but hold its Lease.

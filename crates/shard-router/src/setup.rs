@@ -15,6 +15,7 @@ use tokio::sync::Semaphore;
 use crate::{
     authority::clients::Clients,
     caches::{OwnedType, resource},
+    membership::watched_namespaces::WatchedNamespaces,
     names::Names,
     observability::{
         log_limit::LogLimit, metrics::Metrics, problem::Problem, progress::Progress, records::Recorder,
@@ -113,6 +114,11 @@ impl<K: Sharded, R: Reconciler<K>> Setup<K, R> {
         self.metrics.stalled(&self.progress.stalls());
         let threshold = self.options.elections.timings.lease_duration();
         self.definition.get().or_else(|| self.rights.sentence()).or_else(|| self.progress.sentence(threshold))
+    }
+
+    /// Which namespaces this replica watches.
+    pub(crate) fn watched_namespaces(&self) -> WatchedNamespaces {
+        WatchedNamespaces::of(&self.options.watch_namespaces)
     }
 
     /// The number of the next reconcile.

@@ -44,6 +44,8 @@ mod log;
 mod mistakes;
 #[path = "virtual_time/name.rs"]
 mod name;
+#[path = "virtual_time/other_namespaces.rs"]
+mod other_namespaces;
 #[path = "virtual_time/predecessor.rs"]
 mod predecessor;
 #[path = "virtual_time/readiness.rs"]

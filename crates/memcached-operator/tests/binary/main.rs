@@ -3,6 +3,7 @@
 mod cluster;
 mod key_label;
 mod namespaces;
+mod other_namespaces;
 mod replica;
 mod rights;
 mod waiting;

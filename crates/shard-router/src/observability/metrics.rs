@@ -30,6 +30,7 @@ pub struct Metrics {
     renewal: Histogram,
     foreign: Gauge,
     predecessor: Gauge,
+    other_namespaces: Gauge,
     rewinds: Gauge,
     ready: Gauge,
     start_time: Gauge,
@@ -57,6 +58,7 @@ impl Default for Metrics {
             renewal: Histogram::new([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]),
             foreign: Gauge::default(),
             predecessor: Gauge::default(),
+            other_namespaces: Gauge::default(),
             rewinds: Gauge::default(),
             ready: Gauge::default(),
             start_time: Gauge::default(),
@@ -119,6 +121,11 @@ impl Metrics {
             "unsharded_predecessor",
             "Whether a version of the operator that does not shard holds the coordinator Lease, so that no shard is worked on",
             metrics.predecessor.clone(),
+        );
+        registry.register(
+            "replicas_with_other_namespaces",
+            "How many living replicas of this installation watch other namespaces than this one, so that some resources are reconciled by nobody",
+            metrics.other_namespaces.clone(),
         );
         registry.register(
             "history_rewinds",
@@ -205,6 +212,10 @@ impl Metrics {
 
     pub(crate) fn predecessor(&self, holds: bool) {
         self.predecessor.set(holds.into());
+    }
+
+    pub(crate) fn other_namespaces(&self, replicas: usize) {
+        self.other_namespaces.set(i64::try_from(replicas).unwrap_or(i64::MAX));
     }
 
     pub(crate) fn rewinds(&self, count: u64) {
