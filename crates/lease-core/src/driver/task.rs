@@ -168,7 +168,7 @@ impl Task {
 
     fn join_work(&mut self) {
         let running = self.running.take();
-        if let Some(given_up) = running.and_then(|running| running.term.close_writes()) {
+        if let Some(given_up) = running.and_then(|running| running.term.close()) {
             self.handle_event(Event::Unanswered { given_up });
         }
         self.handle_event(Event::WorkEnded);

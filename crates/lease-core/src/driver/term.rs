@@ -143,12 +143,6 @@ impl Term {
         AnnouncedWrite::begin(&self.shared.writes)
     }
 
-    /// Closes every [`client`](Self::client) of this term, so that they refuse to send. Call it when the work has been drained and nothing should
-    /// use the API server any more, although the Lease may still be held for a while.
-    pub fn close_clients(&self) {
-        self.shared.closed.cancel();
-    }
-
     /// How much longer clients of this term may send; `None` if they may not.
     pub(super) fn may_send_for(&self) -> Option<Duration> {
         self.remaining().filter(|_| !self.shared.closed.is_cancelled())
@@ -168,8 +162,11 @@ impl Term {
         self.shared.writes.given_up()
     }
 
-    /// Closes the term for further writes. Returns when the last write was given up that may still be applied.
-    pub(super) fn close_writes(&self) -> Option<Monotonic> {
+    /// Closes every [`client`](Self::client) of this term. The work has been joined, and tasks that it may have left behind must send nothing
+    /// while the Lease waits for its release, not even a write that has begun and still waits for its connection. Returns when the last
+    /// write was given up that may still be applied.
+    pub(super) fn close(&self) -> Option<Monotonic> {
+        self.shared.closed.cancel();
         self.shared.writes.close(self.shared.clock.now().monotonic)
     }
 

@@ -132,7 +132,6 @@ async fn work<K: Sharded, R: Reconciler<K>>(
     if faults::skips_drain() {
         return faults::run_on(record, controlling);
     }
-    term.close_clients();
     drop(controlling);
     invariant!(tracker.is_idle(), "shard {shard} ends, to be released, while a reconcile of it runs");
 }

@@ -1,5 +1,6 @@
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
@@ -200,13 +201,58 @@ async fn nothing_is_sent_after_the_end_and_the_error_says_so() {
 }
 
 #[tokio::test]
-async fn nothing_is_sent_once_the_clients_of_a_term_are_closed_although_it_goes_on() {
+async fn nothing_is_sent_once_the_work_of_a_term_was_joined_although_it_goes_on() {
     let (authority, server, client) = setting();
-    authority.term.close_clients();
+    assert_eq!(authority.term.close(), None);
     assert!(authority.term.is_valid());
+    server.answers.notify_one();
     let sentence = get(client).await.unwrap_err().to_string();
     assert!(sentence.contains("was not sent"), "{sentence}");
     assert!(server.saw().is_empty());
+}
+
+/// Something that the work has left behind writes, and its connection is still being made at the join. The release waits for
+/// LeaseDuration − RenewDeadline from the join, so the write must not be sent during that time.
+#[tokio::test]
+async fn a_write_that_waits_for_its_connection_is_not_sent_after_the_work_was_joined() {
+    let authority = Authority::new();
+    let (waits, connected, sent) = (Flag::default(), Arc::new(Notify::new()), Flag::default());
+    let (reached, connection, arrived) = (waits.clone(), connected.clone(), sent.clone());
+    let service = tower::service_fn(move |_: Request<Body>| {
+        let (reached, connection, arrived) = (reached.clone(), connection.clone(), arrived.clone());
+        async move {
+            reached.set();
+            connection.notified().await;
+            arrived.set();
+            Ok::<_, BoxError>(Response::new(Body::from(b"{}".to_vec())))
+        }
+    });
+    let client = authority.client_of(Client::new(service, "default"));
+    let request = Request::delete("/api/v1/namespaces/default/configmaps/x").body(Vec::new()).unwrap();
+    let mut write = Box::pin(client.request::<serde_json::Value>(request));
+    while !waits.is_set() {
+        assert!(write.as_mut().now_or_never().is_none(), "nobody answers");
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(authority.term.close(), Some(authority.clock.now().monotonic), "it counts as given up on");
+    assert!(authority.term.is_valid(), "the Lease is released later");
+    connected.notify_one();
+    let error = write.await.unwrap_err();
+    assert!(error.to_string().contains("it may have landed"), "{error}");
+    assert!(!sent.is_set(), "it was sent after the join");
+}
+
+#[derive(Clone, Default)]
+struct Flag(Arc<AtomicBool>);
+
+impl Flag {
+    fn set(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    fn is_set(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 #[tokio::test]
