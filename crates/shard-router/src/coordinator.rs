@@ -8,14 +8,13 @@ mod control_loop;
 mod gc;
 mod layout_recovery;
 pub(crate) mod lease_history;
+mod tasks;
 
 use std::{sync::Arc, time::Duration};
 
-use futures::FutureExt;
 use lease_core::{Backoff, Elections, RequestError, Term};
-use tokio::task::JoinSet;
 
-use self::{control_loop::ControlLoop, lease_history::LeaseHistory};
+use self::{control_loop::ControlLoop, lease_history::LeaseHistory, tasks::RunningTasks};
 use crate::{
     membership::cluster_view::{Committed, SharedClusterView},
     reconciler::Reconciler,
@@ -43,22 +42,14 @@ impl<K: Sharded, R: Reconciler<K>> Coordinator<K, R> {
             layout = self.commit_layout(&term) => layout,
         };
         let Some(layout) = layout else { return };
-        let mut tasks = JoinSet::new();
-        for task in &self.tasks {
-            let client = self.setup.clients.of_term(&term);
-            tasks.spawn(term.track(task.start(client, Some(term.clone()), draining(&term))));
-        }
+        let tasks = RunningTasks::start(&self.tasks, &self.setup.clients, &term);
         let stamper = self.setup.stamper(self.setup.stamper_clients.of_term(&term), Duration::ZERO);
         tokio::select! {
             () = term.draining() => {}
             () = self.control_loop(&term, layout) => {}
             () = stamper.run::<K>(&self.setup.options.watch_namespaces) => {}
         }
-        while let Some(ended) = tasks.join_next().await {
-            if ended.is_err_and(|error| error.is_panic()) {
-                tracing::error!("a task of the coordinator has panicked");
-            }
-        }
+        tasks.ended().await;
     }
 
     /// Never ends by itself.
@@ -142,9 +133,4 @@ enum Commit {
     Done(Layout),
     Again,
     Refused,
-}
-
-fn draining(term: &Term) -> futures::future::BoxFuture<'static, ()> {
-    let term = term.clone();
-    async move { term.draining().await }.boxed()
 }
