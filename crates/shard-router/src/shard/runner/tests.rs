@@ -1,8 +1,16 @@
-use std::convert::Infallible;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    convert::Infallible,
+};
 
 use http::{Request, Response};
-use kube::{Client, client::Body, runtime::controller::Action};
-use lease_core::{Connection, ElectionsOptions, Identity, LeaderElectionId};
+use kube::{
+    Client,
+    client::Body,
+    runtime::{controller::Action, reflector, watcher::Event},
+};
+use lease_core::{Connection, Elections, ElectionsOptions, Identity, LeaderElectionId};
+use parking_lot::Mutex;
 use tower::BoxError;
 
 use super::*;
@@ -10,7 +18,9 @@ use crate::{
     authority::held::Held,
     observability::metrics::Metrics,
     options::Options,
-    testing::{ByHand, Gadget},
+    routing::key::ShardKey,
+    testing::{ByHand, Gadget, GadgetSpec},
+    watch::scope::Scope,
 };
 
 async fn reconcile(_: Arc<Gadget>, _: Held) -> Result<Action, Infallible> {
@@ -18,14 +28,25 @@ async fn reconcile(_: Arc<Gadget>, _: Held) -> Result<Action, Infallible> {
 }
 
 fn setup() -> Arc<Setup<Gadget, impl Reconciler<Gadget>>> {
+    setup_of(reconcile)
+}
+
+fn options() -> ElectionsOptions {
     let id = LeaderElectionId::new("op.example.com").unwrap();
     let mut elections = ElectionsOptions::new(id, "ns", Identity::of_pod("op-0", "1").unwrap());
     elections.clock = Arc::new(ByHand::default());
+    elections
+}
+
+fn silent() -> Client {
     let silent = |_: Request<Body>| std::future::pending::<Result<Response<Body>, BoxError>>();
-    let client = Client::new(tower::service_fn(silent), "ns");
-    let connection = Connection::from(client);
-    let options = Options::new(elections);
-    Arc::new(Setup::new(&connection, options, reconcile, Vec::new(), Metrics::default()).unwrap())
+    Client::new(tower::service_fn(silent), "ns")
+}
+
+fn setup_of<R: Reconciler<Gadget>>(reconciler: R) -> Arc<Setup<Gadget, R>> {
+    let connection = Connection::from(silent());
+    let options = Options::new(options());
+    Arc::new(Setup::new(&connection, options, reconciler, Vec::new(), Metrics::default()).unwrap())
 }
 
 const SHARD: ShardId = ShardId(0);
@@ -77,6 +98,42 @@ async fn nothing_is_kept_for_an_object_that_has_left() {
     assert!(!observer.caches.awaits_writes(), "the caches keep the name");
     observer.uncached(&object);
     assert_eq!(observer.failures.of("uid-1"), 0, "the failures are kept");
+}
+
+/// The answer to a write may be noted when the watch has shown already that the resource is gone. Nothing would end that entry.
+#[tokio::test]
+async fn nothing_is_kept_that_a_reconcile_notes_after_its_resource_has_left() {
+    let caches = Caches::new::<Gadget>(Scope::of(&BTreeSet::new()), &[]);
+    let (store, mut writer) = reflector::store::<Gadget>();
+    let (label, mut object) = (setup().stamp.bucket_label.clone(), Gadget::new("one", GadgetSpec {}));
+    object.metadata.namespace = Some("ns".to_owned());
+    object.metadata.uid = Some("uid-1".to_owned());
+    let bucket = ShardKey::of(&object.metadata, None).bucket();
+    object.metadata.labels = Some(BTreeMap::from([(label, bucket.to_string())]));
+    writer.apply_watcher_event(&Event::Apply(object.clone()));
+    let (noting, writer) = (caches.clone(), Mutex::new(writer));
+    let setup = setup_of(move |object: Arc<Gadget>, _: Held| {
+        writer.lock().apply_watcher_event(&Event::Delete(Gadget::clone(&object)));
+        noting.note_write("ns/one");
+        assert!(noting.awaits_writes());
+        async { Ok::<_, Infallible>(Action::await_change()) }
+    });
+
+    let mut alone = options();
+    alone.leader_election = false;
+    let elections = Elections::start(silent(), alone).await.unwrap();
+    let leader = elections.lead(|term: Term| async move { term.draining().await });
+    let term = leader.leading().await;
+    let (progress, _end) = setup.progress.track(SHARD);
+    let clients = (&setup.clients, &setup.stamper_clients);
+    let retry_after = RetryAfter::new(setup.clock.clone(), setup.options.backoff.cap);
+    let held =
+        HeldShard::new(SHARD, term.clone(), clients, "bucket".into(), &progress, retry_after, caches.clone());
+    let facts = HoldFacts { lease: term.lease().to_string(), shard: SHARD, token: 1 };
+    let record = HoldRecord::begin(setup.recorder.clone(), facts, term);
+    let shard = ActiveShard::new(setup, held, Arc::default(), record, store, Arc::default());
+    shard.reconcile(Arc::new(object)).await.unwrap();
+    assert!(!caches.awaits_writes(), "the caches keep the name");
 }
 
 /// Another shard may begin to list once this one has everything, children included, or cannot get on.
