@@ -48,6 +48,8 @@ mod name;
 mod other_namespaces;
 #[path = "virtual_time/predecessor.rs"]
 mod predecessor;
+#[path = "virtual_time/predecessor_unseen.rs"]
+mod predecessor_unseen;
 #[path = "virtual_time/readiness.rs"]
 mod readiness;
 #[path = "virtual_time/release_order.rs"]
@@ -114,6 +116,12 @@ async fn shards_stop_at_once_when_a_predecessor_takes_the_lease_over() {
 async fn shards_stop_when_the_predecessors_lease_is_not_in_the_watch() {
     let stopped = predecessor::overlap_with(Takes::WithoutLabels).await.expect("reconciles stop");
     assert!(stopped < Duration::from_secs(1), "after {stopped:?}");
+}
+
+/// It reads the coordinator Lease before it works on what it has won, and looks at who holds it.
+#[tokio::test(start_paused = true)]
+async fn nobody_works_beside_a_predecessor_that_the_watch_does_not_show() {
+    assert_eq!(predecessor_unseen::begun_beside_it().await, 0, "reconciles began beside the predecessor");
 }
 
 /// The restored Leases are honoured for LeaseDuration anew, and so is what each replica gave up meanwhile.

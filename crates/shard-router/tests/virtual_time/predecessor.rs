@@ -24,7 +24,7 @@ use crate::{
 };
 
 const WIDGETS: usize = 16;
-const HOLDER: &str = "old-operator_1";
+pub(crate) const HOLDER: &str = "old-operator_1";
 const AGAIN: Duration = Duration::from_millis(100);
 
 /// How the predecessor comes by the Lease.
@@ -115,7 +115,7 @@ impl Drop for Count {
 }
 
 /// Reads and updates, and tries again where somebody was faster.
-async fn write(leases: &Api<Lease>, takes: Takes, holder: &str, seconds: i32, harness: &Harness) {
+pub(crate) async fn write(leases: &Api<Lease>, takes: Takes, holder: &str, seconds: i32, harness: &Harness) {
     loop {
         let mut lease = leases.get(ID).await.expect("it is there");
         if matches!(takes, Takes::WithoutLabels) {
