@@ -2,12 +2,13 @@
 
 use kube_testkit::eventually;
 
+use crate::cluster::{SOON, start_cluster};
 use crate::replica::Replica;
-use crate::stage::{SOON, stage};
 
 #[tokio::test]
 async fn replicas_that_watch_other_namespaces_say_so_and_stay_ready() {
-    let Some((cluster, _client)) = stage("the operator is installed in the whole cluster").await else {
+    let Some((cluster, _client)) = start_cluster("the operator is installed in the whole cluster").await
+    else {
         return;
     };
     let one = Replica::start(&cluster, "op-0", &["--shards=2", "--watch-namespaces=team-a"]);

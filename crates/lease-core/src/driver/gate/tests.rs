@@ -238,7 +238,7 @@ async fn a_write_that_waits_for_its_connection_is_not_sent_after_the_work_was_jo
     assert!(authority.term.is_valid(), "the Lease is released later");
     connected.notify_one();
     let error = write.await.unwrap_err();
-    assert!(error.to_string().contains("it may have landed"), "{error}");
+    assert!(error.to_string().contains("may have been applied"), "{error}");
     assert!(!sent.is_set(), "it was sent after the join");
 }
 
