@@ -80,7 +80,7 @@ mod tests {
             async move {
                 let _held = held;
                 begins.notify_one();
-                std::future::pending().await
+                std::future::pending::<()>().await;
             }
         });
         let leader = elections.lead(move |term: Term| {
