@@ -11,7 +11,7 @@ use shard_router::{Metrics, Readiness, RunError};
 
 use crate::admin::{Admin, AdminError};
 use crate::cli::{PRODUCT, RunArgs, Settings, Stop};
-use crate::reconcile::{MemcachedReconciler, controller};
+use crate::reconcile::{self, MemcachedReconciler};
 use crate::{signals, telemetry};
 
 /// Why a replica ended without having been asked to.
@@ -66,8 +66,9 @@ async fn replica(args: &RunArgs, settings: Settings) -> Result<(), AppError> {
     }
 
     let mut registry = Registry::default();
-    let controller = controller(config, options).metrics(Metrics::register(&mut registry));
-    let probe = controller.readiness();
+    let app = reconcile::operator(config, options, MemcachedReconciler::new(&identity))
+        .metrics(Metrics::register(&mut registry));
+    let probe = app.readiness();
     let readiness = Arc::new(move || match probe.get() {
         Readiness::Ready => Ok(()),
         Readiness::NotReady { because } => Err(because),
@@ -75,7 +76,7 @@ async fn replica(args: &RunArgs, settings: Settings) -> Result<(), AppError> {
     // Kept until the end: a draining replica can still be watched.
     let _admin = Admin::start(args, registry, readiness).await?;
 
-    controller.run(MemcachedReconciler::new(&identity), stop.cancelled_owned()).await?;
+    app.run(stop.cancelled_owned()).await?;
     tracing::info!("stopped");
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! A sharded, highly available operator for Memcached.
 //!
-//! [`crd`] is what users write, [`reconcile`] turns it into children, and [`controller`] wires the two to the shard router.
+//! [`crd`] is what users write, [`reconcile`] turns it into children, and [`operator`] wires the two to the shard router.
 //! [`app`] makes a process of it, with [`cli`], [`telemetry`], [`admin`] and [`signals`] around it.
 
 pub mod admin;
@@ -14,4 +14,4 @@ mod rules;
 pub mod signals;
 pub mod telemetry;
 
-pub use reconcile::controller;
+pub use reconcile::operator;

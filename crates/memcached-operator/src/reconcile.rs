@@ -25,7 +25,7 @@ pub mod validate;
 
 pub use error::ReconcileError;
 pub use run::MemcachedReconciler;
-pub use sharded::controller;
+pub use sharded::operator;
 
 /// The one field manager of everything that this operator applies.
 pub const FIELD_MANAGER: &str = "memcached-operator";

@@ -21,7 +21,7 @@ use kube::{Api, Client, CustomResourceExt};
 use lease_core::{Clock, ElectionsOptions, Identity, LeaderElectionId, LeaseRuntime};
 use memcached_operator::crd::{Memcached, MemcachedStatus};
 use memcached_operator::reconcile::status::{DEGRADED, READY, RECONCILING, STALLED, condition};
-use memcached_operator::reconcile::{MemcachedReconciler, controller};
+use memcached_operator::reconcile::{MemcachedReconciler, operator};
 use serde_json::json;
 use shard_router::Options;
 
@@ -169,9 +169,9 @@ impl Harness {
         elections.runtime = LeaseRuntime::Current;
         elections.seed = 1;
         let options = Options::for_crd::<Memcached>(elections).with_seed(1);
-        let replica = controller(Client::new(faults.clone(), "default"), options);
         let reconciler = MemcachedReconciler::new("op-0_1").with_clock(clock.clone());
-        tokio::spawn(replica.run(reconciler, std::future::pending()));
+        let replica = operator(Client::new(faults.clone(), "default"), options, reconciler);
+        tokio::spawn(replica.run(std::future::pending()));
         Self { faults, clock, memcacheds: Api::namespaced(admin.clone(), "default"), admin }
     }
 

@@ -27,12 +27,20 @@ pub struct JudgedResource {
     pub resource: String,
     /// How to find the CR.
     pub owner: Owner,
+    /// The kind of the CR, as its records call it; empty for an operator with one kind.
+    pub kind: String,
 }
 
 impl JudgedResource {
     /// A resource whose writes are judged.
     pub fn new(group: &str, resource: &str, owner: Owner) -> Self {
-        Self { group: group.to_owned(), resource: resource.to_owned(), owner }
+        Self { group: group.to_owned(), resource: resource.to_owned(), owner, kind: String::new() }
+    }
+
+    /// The same, of the CRs of this kind.
+    #[must_use]
+    pub fn of_kind(self, kind: &str) -> Self {
+        Self { kind: kind.to_owned(), ..self }
     }
 
     fn cr(&self, event: &AuditEvent) -> Option<CrKey> {
@@ -43,7 +51,7 @@ impl JudgedResource {
             Owner::Itself | Owner::SameName => &event.name,
             Owner::Suffix(suffix) => event.name.strip_suffix(suffix.as_str())?,
         };
-        Some(CrKey::new(event.namespace.clone(), name))
+        Some(CrKey::new(event.namespace.clone(), name).of_kind(&*self.kind))
     }
 }
 

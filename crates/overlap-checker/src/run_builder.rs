@@ -91,7 +91,7 @@ impl RunBuilder {
         at: u64,
     ) -> StartedReconcile {
         self.reconciles += 1;
-        let body = json!({"record": "begin", "cr": format!("default/{cr}"), "uid": uid, "generation": 1, "bucket": 0,
+        let body = json!({"record": "begin", "cr": path(cr), "uid": uid, "generation": 1, "bucket": 0,
             "shard": shard, "token": token, "reconcile": self.reconciles});
         self.record(replica, at, body);
         StartedReconcile { replica: replica.to_owned(), cr: cr.to_owned(), id: self.reconciles }
@@ -102,13 +102,13 @@ impl RunBuilder {
     }
 
     pub(super) fn end_with(&mut self, begun: &StartedReconcile, at: u64, outcome: &str) {
-        let body = json!({"record": "end", "cr": format!("default/{}", begun.cr), "reconcile": begun.id,
+        let body = json!({"record": "end", "cr": path(&begun.cr), "reconcile": begun.id,
             "outcome": outcome, "duration_ms": 1});
         self.record(&begun.replica, at, body);
     }
 
     pub(super) fn abort(&mut self, begun: &StartedReconcile, at: u64) {
-        let body = json!({"record": "aborted", "cr": format!("default/{}", begun.cr), "reconcile": begun.id});
+        let body = json!({"record": "aborted", "cr": path(&begun.cr), "reconcile": begun.id});
         self.record(&begun.replica, at, body);
     }
 
@@ -179,6 +179,14 @@ pub(super) fn stamp(at: u64) -> Stamp {
 
 pub(super) fn cr(name: &str) -> CrKey {
     CrKey::new("default", name)
+}
+
+/// As the records call a CR: of the only kind, unless its name says which.
+fn path(cr: &str) -> String {
+    match cr.split_once('/') {
+        Some((kind, name)) => format!("{kind}/default/{name}"),
+        None => format!("default/{cr}"),
+    }
 }
 
 fn boot(at: u64) -> u64 {

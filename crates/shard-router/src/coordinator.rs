@@ -16,24 +16,24 @@ use lease_core::{Backoff, Elections, RequestError, Term};
 
 use self::{control_loop::ControlLoop, lease_history::LeaseHistory, tasks::RunningTasks};
 use crate::{
+    kinds::Kinds,
     membership::cluster_view::{Committed, SharedClusterView},
-    reconciler::Reconciler,
     routing::layout::Layout,
     setup::Setup,
-    sharded::Sharded,
     task::NamedTask,
 };
 
 /// The parts of one coordinator's work.
-pub(crate) struct Coordinator<K: Sharded, R: Reconciler<K>> {
-    pub(crate) setup: Arc<Setup<K, R>>,
+pub(crate) struct Coordinator {
+    pub(crate) setup: Arc<Setup>,
+    pub(crate) kinds: Kinds,
     pub(crate) elections: Elections,
     pub(crate) view: SharedClusterView,
     pub(crate) lease_history: Arc<LeaseHistory>,
     pub(crate) tasks: Vec<NamedTask>,
 }
 
-impl<K: Sharded, R: Reconciler<K>> Coordinator<K, R> {
+impl Coordinator {
     /// The work of one term. Ends when the term drains, after the user's tasks have.
     pub(crate) async fn run(self: Arc<Self>, term: Term) {
         // Nothing starts before the committed layout is known to match: a stamper with another key label would stamp wrong buckets.
@@ -43,11 +43,11 @@ impl<K: Sharded, R: Reconciler<K>> Coordinator<K, R> {
         };
         let Some(layout) = layout else { return };
         let tasks = RunningTasks::start(&self.tasks, &self.setup.clients, &term);
-        let stamper = self.setup.stamper(self.setup.stamper_clients.of_term(&term), Duration::ZERO);
+        let stamper = self.setup.stamper_clients.of_term(&term);
         tokio::select! {
             () = term.draining() => {}
             () = self.control_loop(&term, layout) => {}
-            () = stamper.run::<K>(&self.setup.options.watch_namespaces) => {}
+            () = self.kinds.stamp(&stamper, Duration::ZERO, None) => {}
         }
         tasks.ended().await;
     }

@@ -5,6 +5,17 @@ use lease_core::{InvalidOption, NameError, PoolError, StartError};
 /// Why a replica could not start. Each error is fatal.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
+    /// No kind was declared.
+    #[error(
+        "no kind was declared, so there is nothing to reconcile; declare one with `ShardedApp::controller`, and call `run` on it"
+    )]
+    NoKind,
+    /// One kind was declared twice.
+    #[error("{kind} was declared twice; declare each kind once, with all types that it owns")]
+    KindTwice {
+        /// As `Kind.group`.
+        kind: String,
+    },
     /// The client could not be created, see [`PoolError`].
     #[error(transparent)]
     Client(#[from] PoolError),

@@ -10,15 +10,17 @@
 //! - The replica that holds a shard runs a controller for its buckets. It gives the user's [`Reconciler`] a [`Held`], whose
 //!   client refuses to send once the term is over.
 //!
-//! Start with [`ShardedController`].
+//! Start with [`ShardedApp`].
 //!
 //! The API server does not fence, so the promise depends on assumptions; see the crate [`lease_core`].
 
+mod app;
 mod authority;
 mod caches;
-mod controller;
 mod coordinator;
 mod error;
+mod external;
+mod kinds;
 mod membership;
 #[cfg(feature = "mutants")]
 pub mod mutants;
@@ -40,9 +42,9 @@ mod task;
 mod testing;
 mod watch;
 
+pub use app::{Controller, ShardedApp};
 pub use authority::held::Held;
 pub use caches::OwnedError;
-pub use controller::ShardedController;
 pub use error::RunError;
 pub use kube::runtime::controller::Action;
 pub use lease_core::{Connection, GateClosed, PoolError, REQUEST_LIMIT};

@@ -34,13 +34,12 @@ use self::{
 use crate::{
     coordinator::{Coordinator, lease_history::LeaseHistory},
     error::RunError,
+    kinds::Kinds,
     membership::cluster_view::{ClusterView, DEBOUNCE, SharedClusterView, Verdict},
     observability::readiness::ReadinessSwitch,
-    reconciler::Reconciler,
     routing::bucket::ShardId,
     setup::Setup,
-    shard::runner,
-    sharded::Sharded,
+    shard::hold,
     stamper::BeforeRecording,
     task::NamedTask,
 };
@@ -52,8 +51,9 @@ pub(crate) struct Tasks {
 }
 
 /// Runs until `shutdown`, then drains, releases and returns.
-pub(crate) async fn run<K: Sharded, R: Reconciler<K>>(
-    setup: Arc<Setup<K, R>>,
+pub(crate) async fn run(
+    setup: Arc<Setup>,
+    kinds: Kinds,
     connection: Connection,
     tasks: Tasks,
     readiness: ReadinessSwitch,
@@ -76,10 +76,17 @@ pub(crate) async fn run<K: Sharded, R: Reconciler<K>>(
     };
     let verdict = watch::Sender::new(Verdict::Wait);
     let elections = elections?;
-    background.spawn(backup_stamper(setup.clone(), verdict.subscribe(), elections.clone()));
+    background.spawn(backup_stamper(setup.clone(), kinds.clone(), verdict.subscribe(), elections.clone()));
     background.spawn(replica_tasks::forward_rewinds(elections.rewinds(), histories));
-    let replica =
-        Replica::new(setup, elections, Arc::new(lease_history), tasks.coordinator, verdict, readiness)?;
+    let replica = Replica::new(
+        setup,
+        kinds,
+        elections,
+        Arc::new(lease_history),
+        tasks.coordinator,
+        verdict,
+        readiness,
+    )?;
     tokio::select! {
         () = shutdown => {}
         () = replica.follow_leases() => {}
@@ -104,8 +111,9 @@ async fn panics(tasks: &mut JoinSet<()>) {
     std::future::pending::<()>().await;
 }
 
-struct Replica<K: Sharded, R: Reconciler<K>> {
-    setup: Arc<Setup<K, R>>,
+struct Replica {
+    setup: Arc<Setup>,
+    kinds: Kinds,
     elections: Elections,
     view: SharedClusterView,
     lease_history: Arc<LeaseHistory>,
@@ -120,9 +128,10 @@ struct Replica<K: Sharded, R: Reconciler<K>> {
     watchers: JoinSet<()>,
 }
 
-impl<K: Sharded, R: Reconciler<K>> Replica<K, R> {
+impl Replica {
     fn new(
-        setup: Arc<Setup<K, R>>,
+        setup: Arc<Setup>,
+        kinds: Kinds,
         elections: Elections,
         lease_history: Arc<LeaseHistory>,
         coordinator_tasks: Vec<NamedTask>,
@@ -136,6 +145,7 @@ impl<K: Sharded, R: Reconciler<K>> Replica<K, R> {
         let view = SharedClusterView::new(setup.names.clone(), options.installation.clone(), lease_duration);
         let coordinator = coordinator_candidate(Coordinator {
             setup: setup.clone(),
+            kinds: kinds.clone(),
             elections: elections.clone(),
             view: view.clone(),
             lease_history: lease_history.clone(),
@@ -156,7 +166,7 @@ impl<K: Sharded, R: Reconciler<K>> Replica<K, R> {
                     .drain_timeout(setup.options.drain_timeout)
                     // Written with each renewal, so that it is restored if somebody removes it.
                     .annotation(key.clone(), layout.clone()),
-                shard_work(setup.clone(), elections.clone(), shard),
+                shard_work(setup.clone(), kinds.clone(), elections.clone(), shard),
             )?;
             watchers.spawn(report::follow(setup.clone(), Some(shard), &candidate, wake.clone()));
             shard_candidates.add(shard, candidate);
@@ -164,6 +174,7 @@ impl<K: Sharded, R: Reconciler<K>> Replica<K, R> {
         let ability = Mutex::new(Ability::new(elections.options().timings.lease_duration()));
         Ok(Self {
             setup,
+            kinds,
             elections,
             view,
             lease_history,
@@ -288,7 +299,7 @@ fn until_next_look(view: &ClusterView, now: Monotonic, timings: Timings) -> Dura
     expiry.map_or(timings.hurried_retry(), |expiry| expiry.min(timings.hurried_retry()))
 }
 
-async fn lease_history<K: Sharded, R: Reconciler<K>>(setup: &Setup<K, R>) -> LeaseHistory {
+async fn lease_history(setup: &Setup) -> LeaseHistory {
     let elections = &setup.options.elections;
     let api = Api::namespaced(setup.clients.ungated(), &elections.namespace);
     let duration = elections.timings.lease_duration();
@@ -297,25 +308,26 @@ async fn lease_history<K: Sharded, R: Reconciler<K>>(setup: &Setup<K, R>) -> Lea
 
 /// Every replica stamps resources that stay without a bucket, in case there is no coordinator for a long time; but only while the committed
 /// layout matches its own, since the key label is part of it.
-async fn backup_stamper<K: Sharded, R: Reconciler<K>>(
-    setup: Arc<Setup<K, R>>,
+async fn backup_stamper(
+    setup: Arc<Setup>,
+    kinds: Kinds,
     mut verdict: watch::Receiver<Verdict>,
     elections: Elections,
 ) {
     let mut rewinds = elections.rewinds();
-    let mut stamper = setup.stamper(setup.stamper_clients.ungated(), setup.options.stamp_delay());
+    let (client, delay) = (setup.stamper_clients.ungated(), setup.options.stamp_delay());
     let confirm = (setup.clone(), elections);
-    stamper.before_recording = Some(BeforeRecording {
+    let before_recording = BeforeRecording {
         is_committed: Arc::new(move || {
             let (setup, elections) = confirm.clone();
             async move { intent::is_committed(&setup, &elections).await }.boxed()
         }),
         limit: setup.options.elections.timings.renew_deadline(),
-    });
+    };
     let mut otherwise = verdict.clone();
     while verdict.wait_for(|verdict| *verdict == Verdict::Work).await.is_ok() {
         tokio::select! {
-            () = stamper.run::<K>(&setup.options.watch_namespaces) => {}
+            () = kinds.stamp(&client, delay, Some(&before_recording)) => {}
             _ = otherwise.wait_for(|verdict| *verdict != Verdict::Work) => {}
             // After a restore of etcd, the resourceVersions that its watches continue from mean other states.
             Ok(()) = rewinds.changed() => {}
@@ -323,9 +335,7 @@ async fn backup_stamper<K: Sharded, R: Reconciler<K>>(
     }
 }
 
-fn coordinator_candidate<K: Sharded, R: Reconciler<K>>(
-    coordinator: Coordinator<K, R>,
-) -> Result<Candidate, InvalidOption> {
+fn coordinator_candidate(coordinator: Coordinator) -> Result<Candidate, InvalidOption> {
     let (setup, elections) = (coordinator.setup.clone(), coordinator.elections.clone());
     let coordinator = Arc::new(coordinator);
     let work = move |term: Term| coordinator.clone().run(term);
@@ -336,10 +346,7 @@ fn coordinator_candidate<K: Sharded, R: Reconciler<K>>(
     elections.candidate(setup.names.coordinator(), options, work)
 }
 
-fn member_candidate<K: Sharded, R: Reconciler<K>>(
-    setup: &Setup<K, R>,
-    elections: &Elections,
-) -> Result<Candidate, RunError> {
+fn member_candidate(setup: &Setup, elections: &Elections) -> Result<Candidate, RunError> {
     let options = CandidateOptions::default()
         .creation(Creation::AtOnce)
         .contend(false)
@@ -352,16 +359,17 @@ fn member_candidate<K: Sharded, R: Reconciler<K>>(
     Ok(elections.candidate(name, options, |term: Term| async move { term.draining().await })?)
 }
 
-fn shard_work<K: Sharded, R: Reconciler<K>>(
-    setup: Arc<Setup<K, R>>,
+fn shard_work(
+    setup: Arc<Setup>,
+    kinds: Kinds,
     elections: Elections,
     shard: ShardId,
 ) -> impl lease_core::Work {
     move |term: Term| {
-        let (setup, elections) = (setup.clone(), elections.clone());
+        let (setup, kinds, elections) = (setup.clone(), kinds.clone(), elections.clone());
         async move {
             let confirmed = intent::confirm_layout(setup.clone(), elections);
-            Box::pin(runner::run(setup, shard, term, confirmed)).await;
+            Box::pin(hold::run(setup, kinds, shard, term, confirmed)).await;
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What all shards of one replica share.
+//! What all shards of one replica share, and what all shards share of one kind.
 
 use std::{
     sync::{
@@ -8,42 +8,52 @@ use std::{
     time::Duration,
 };
 
-use kube::Client;
+use futures::stream::BoxStream;
+use kube::{
+    Client,
+    runtime::{events::Reporter, reflector::ObjectRef},
+};
 use lease_core::{Clock, Connection, PoolError};
 use tokio::sync::Semaphore;
 
 use crate::{
     authority::clients::Clients,
     caches::{OwnedType, resource},
+    external::External,
+    kinds::Kinds,
     membership::watched_namespaces::WatchedNamespaces,
     names::Names,
     observability::{
-        log_limit::LogLimit, metrics::Metrics, problem::Problem, progress::Progress, records::Recorder,
+        log_limit::LogLimit,
+        metrics::{KindMetrics, Metrics},
+        problem::Problem,
+        progress::Progress,
+        records::Recorder,
         rights::Rights,
     },
     options::Options,
     reconciler::Reconciler,
     rng::SharedRng,
     routing::layout::Layout,
+    shard::news::Property,
     sharded::Sharded,
     stamper::{StampConfig, Stamper},
     watch::{backoff::WatchBackoff, scope::Scope, watcher::Watcher},
 };
 
-/// Everything a shard runner needs besides its term.
-pub(crate) struct Setup<K: Sharded, R: Reconciler<K>> {
+/// What all kinds and shards of one replica share.
+pub(crate) struct Setup {
     pub(crate) options: Options,
     pub(crate) names: Names,
+    /// Whether the names of resources need that of their kind beside them.
+    pub(crate) several_kinds: bool,
     pub(crate) layout: Layout,
-    pub(crate) reconciler: R,
-    pub(crate) owned: Vec<OwnedType<K>>,
     /// The namespaces of the resources and their children.
     pub(crate) scope: Scope,
     /// For requests of reconcilers.
     pub(crate) clients: Clients,
     /// For writes to custom resources outside of a reconcile.
     pub(crate) stamper_clients: Clients,
-    pub(crate) stamp: Arc<StampConfig>,
     pub(crate) recorder: Recorder,
     pub(crate) metrics: Metrics,
     pub(crate) clock: Arc<dyn Clock>,
@@ -55,43 +65,34 @@ pub(crate) struct Setup<K: Sharded, R: Reconciler<K>> {
     pub(crate) reconciles: AtomicU64,
     /// The problem that prevents this replica from coordinating, for its readiness.
     pub(crate) coordination_problem: Problem,
-    /// The problem with the CRD because of which stamps fail.
-    pub(crate) definition: Arc<Problem>,
     pub(crate) rights: Arc<Rights>,
-    pub(crate) progress: Arc<Progress>,
     /// For lines that would otherwise be logged repeatedly.
     pub(crate) log_limit: LogLimit,
 }
 
-impl<K: Sharded, R: Reconciler<K>> Setup<K, R> {
-    /// Does not send anything yet.
+impl Setup {
+    /// For these kinds, each as `Kind.group`, sorted and separated by commas. Does not send anything yet.
     ///
     /// # Errors
     /// If no client could be created from the connection.
     pub(crate) fn new(
         connection: &Connection,
         options: Options,
-        reconciler: R,
-        owned: Vec<OwnedType<K>>,
+        kinds: &str,
         metrics: Metrics,
     ) -> Result<Self, PoolError> {
         let clock = options.elections.clock.clone();
         let rights = Arc::new(Rights::new(clock.clone(), options.longest_silence()));
         let clients =
             |user_agent: &str| Clients::new(connection.clone(), user_agent, clock.clone(), rights.clone());
-        let scope = Scope::of(&options.watch_namespaces);
-        let resources =
-            std::iter::once(resource::<K>()).chain(owned.iter().map(|owned| owned.resource.clone()));
-        let progress = Progress::new(clock.clone(), resources.collect(), scope.watches());
         let identity = options.elections.identity.as_str();
         Ok(Self {
             names: options.names(),
-            layout: options.layout().of_kind(format!("{}.{}", K::kind(&()), K::group(&()))),
-            reconciler,
-            scope,
+            several_kinds: kinds.contains(','),
+            layout: options.layout().of_kind(kinds.to_owned()),
+            scope: Scope::of(&options.watch_namespaces),
             clients: clients(&options.user_agent())?,
             stamper_clients: clients(&options.stamper_user_agent())?,
-            stamp: Arc::new(StampConfig::new(&options.names(), options.key_label.clone())),
             recorder: Recorder::new(options.records.clone(), clock.clone(), identity),
             metrics,
             turns: Semaphore::new(options.concurrency.max(1)),
@@ -99,10 +100,7 @@ impl<K: Sharded, R: Reconciler<K>> Setup<K, R> {
             rng: SharedRng::seeded(options.seed),
             reconciles: AtomicU64::new(1),
             coordination_problem: Problem::default(),
-            definition: Arc::default(),
-            progress: Arc::new(progress),
             log_limit: LogLimit::default(),
-            owned,
             clock,
             rights,
             options,
@@ -110,10 +108,11 @@ impl<K: Sharded, R: Reconciler<K>> Setup<K, R> {
     }
 
     /// A sentence that says what keeps this replica from working on its shards. Also updates the metrics.
-    pub(crate) fn problem(&self) -> Option<String> {
-        self.metrics.stalled(&self.progress.stalls());
+    pub(crate) fn problem(&self, kinds: &Kinds) -> Option<String> {
+        self.metrics.stalled(&kinds.stalls());
         let threshold = self.options.elections.timings.lease_duration();
-        self.definition.get().or_else(|| self.rights.sentence()).or_else(|| self.progress.sentence(threshold))
+        let definition = kinds.definition_problem();
+        definition.or_else(|| self.rights.sentence()).or_else(|| kinds.stall_sentence(threshold))
     }
 
     /// Which namespaces this replica watches.
@@ -126,19 +125,10 @@ impl<K: Sharded, R: Reconciler<K>> Setup<K, R> {
         self.reconciles.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// A stamper that writes through `client`.
-    pub(crate) fn stamper(&self, client: Client, delay: Duration) -> Stamper {
-        Stamper {
-            config: self.stamp.clone(),
-            client,
-            clock: self.clock.clone(),
-            metrics: self.metrics.clone(),
-            definition: self.definition.clone(),
-            log_limit: self.log_limit.clone(),
-            delay,
-            before_recording: None,
-            backoff_seed: self.rng.seed(),
-        }
+    /// Who publishes events on resources.
+    pub(crate) fn reporter(&self) -> Reporter {
+        let controller = self.options.product.split('/').next().unwrap_or_default().to_owned();
+        Reporter { controller, instance: Some(self.options.elections.identity.to_string()) }
     }
 
     /// The order in which the objects of a list are reconciled.
@@ -155,4 +145,82 @@ impl<K: Sharded, R: Reconciler<K>> Setup<K, R> {
     pub(crate) fn watch_backoff(&self) -> WatchBackoff {
         WatchBackoff::seeded(self.rng.seed())
     }
+}
+
+/// What a user declares about one kind, besides its reconciler.
+pub(crate) struct Declared<K: Sharded> {
+    pub(crate) owned: Vec<OwnedType<K>>,
+    pub(crate) news: Option<Property<K>>,
+    pub(crate) external: Vec<BoxStream<'static, ObjectRef<K>>>,
+}
+
+impl<K: Sharded> Default for Declared<K> {
+    fn default() -> Self {
+        Self { owned: Vec::new(), news: None, external: Vec::new() }
+    }
+}
+
+/// What all shards of one replica share of one kind.
+pub(crate) struct KindSetup<K: Sharded, R: Reconciler<K>> {
+    pub(crate) setup: Arc<Setup>,
+    /// As `Kind.group`.
+    pub(crate) name: String,
+    pub(crate) reconciler: R,
+    pub(crate) owned: Vec<OwnedType<K>>,
+    /// Which changes of a resource are news to the reconciler; all, if there is none.
+    pub(crate) news: Option<Property<K>>,
+    pub(crate) external: External<K>,
+    pub(crate) stamp: Arc<StampConfig>,
+    pub(crate) metrics: KindMetrics,
+    /// The problem with the CRD because of which stamps fail.
+    pub(crate) definition: Arc<Problem>,
+    pub(crate) progress: Arc<Progress>,
+}
+
+impl<K: Sharded, R: Reconciler<K>> KindSetup<K, R> {
+    pub(crate) fn new(setup: Arc<Setup>, reconciler: R, declared: Declared<K>) -> Self {
+        let Declared { owned, news, external } = declared;
+        let resources =
+            std::iter::once(resource::<K>()).chain(owned.iter().map(|owned| owned.resource.clone()));
+        let progress = Progress::new(setup.clock.clone(), resources.collect(), setup.scope.watches());
+        let name = kind_name::<K>();
+        Self {
+            metrics: setup.metrics.of_kind(&name),
+            name,
+            reconciler,
+            owned,
+            news,
+            external: External::new(external),
+            stamp: Arc::new(StampConfig::new(&setup.names, setup.options.key_label.clone())),
+            definition: Arc::default(),
+            progress: Arc::new(progress),
+            setup,
+        }
+    }
+
+    /// How the records call a resource of this kind: `namespace/name`, and with several kinds `Kind.group/namespace/name`.
+    pub(crate) fn record_name(&self, cr: &str) -> String {
+        if self.setup.several_kinds { format!("{}/{cr}", self.name) } else { cr.to_owned() }
+    }
+
+    /// A stamper that writes through `client`.
+    pub(crate) fn stamper(&self, client: Client, delay: Duration) -> Stamper {
+        Stamper {
+            config: self.stamp.clone(),
+            client,
+            clock: self.setup.clock.clone(),
+            metrics: self.metrics.clone(),
+            definition: self.definition.clone(),
+            log_limit: self.setup.log_limit.clone(),
+            delay,
+            before_recording: None,
+            backoff_seed: self.setup.rng.seed(),
+        }
+    }
+}
+
+/// As `Kind.group`; the group of the core API is left out.
+pub(crate) fn kind_name<K: Sharded>() -> String {
+    let (kind, group) = (K::kind(&()), K::group(&()));
+    if group.is_empty() { kind.into_owned() } else { format!("{kind}.{group}") }
 }

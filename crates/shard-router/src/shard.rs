@@ -1,7 +1,10 @@
 //! One held shard: a kube-runtime controller over the custom resources of its buckets, from the acquisition of its
 //! Lease to the end of the drain.
 
-mod hold_record;
+pub(crate) mod hold;
+pub(crate) mod hold_record;
+mod kind;
+pub(crate) mod news;
 pub(crate) mod owner_finalizer;
 pub(crate) mod reconcile;
 pub(crate) mod reflect;

@@ -21,7 +21,7 @@ use lease_core::Clock;
 pub(crate) use self::config::StampConfig;
 use self::{backlog::Backlog, write::StampError};
 use crate::{
-    observability::{log_limit::LogLimit, metrics::Metrics, problem::Problem},
+    observability::{log_limit::LogLimit, metrics::KindMetrics, problem::Problem},
     routing::layout::unstamped_selector,
     sharded::{Sharded, cr_name},
     watch::{
@@ -91,7 +91,7 @@ pub(crate) struct Stamper {
     pub(crate) config: Arc<StampConfig>,
     pub(crate) client: Client,
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) metrics: Metrics,
+    pub(crate) metrics: KindMetrics,
     /// The problem with the CRD, for readiness.
     pub(crate) definition: Arc<Problem>,
     pub(crate) log_limit: LogLimit,

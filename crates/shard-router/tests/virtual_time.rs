@@ -62,8 +62,12 @@ mod restore;
 mod retry_after;
 #[path = "virtual_time/scale_out.rs"]
 mod scale_out;
+#[path = "virtual_time/several_kinds.rs"]
+mod several_kinds;
 #[path = "virtual_time/shutdown.rs"]
 mod shutdown;
+#[path = "virtual_time/triggers.rs"]
+mod triggers;
 #[path = "real_api/widget.rs"]
 #[expect(
     dead_code,

@@ -8,7 +8,7 @@ use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use kube::Client;
 use kube::runtime::controller::Action;
-use shard_router::{Connection, Failure, Held, Options, Reconciler, Sharded, ShardedController, Undecodable};
+use shard_router::{Connection, Failure, Held, Options, Reconciler, Sharded, ShardedApp, Undecodable};
 
 use super::error::ReconcileError;
 use super::fetch;
@@ -23,12 +23,19 @@ const AFTER_CONFLICT: Duration = Duration::from_millis(500);
 /// is a failure like any other.
 const CONFLICTS: u32 = 3;
 
-/// A replica of this operator, to be run with a [`MemcachedReconciler`].
-pub fn controller(connection: impl Into<Connection>, options: Options) -> ShardedController<Memcached> {
-    ShardedController::new(connection, options)
+/// A replica of this operator.
+pub fn operator(
+    connection: impl Into<Connection>,
+    options: Options,
+    reconciler: impl Reconciler<Memcached>,
+) -> ShardedApp {
+    let mut app = ShardedApp::new(connection, options);
+    app.controller::<Memcached>()
         .owns::<StatefulSet>()
         .owns::<Service>()
         .owns::<PodDisruptionBudget>()
+        .run(reconciler);
+    app
 }
 
 impl Sharded for Memcached {

@@ -11,7 +11,7 @@ use kube_testkit::{TestUser, eventually};
 use lease_core::{ElectionsOptions, Identity, LeaderElectionId, Timings};
 use memcached_operator::crd::Memcached;
 use memcached_operator::reconcile::status::{DEGRADED, READY, condition};
-use memcached_operator::reconcile::{MemcachedReconciler, controller};
+use memcached_operator::reconcile::{MemcachedReconciler, operator};
 use serde_json::{Value, json};
 use shard_router::{Backoff, Options, RecordSink};
 
@@ -69,10 +69,9 @@ async fn a_child_that_does_not_go_is_named_and_asked_for_more_and_more_seldom() 
         .with_records(sink)
         .with_backoff(Backoff::new(BASE, 100 * BASE));
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let operator = controller(harness.env.config(&TestUser::admin()), options);
-    let running = tokio::spawn(
-        operator.run(MemcachedReconciler::new(identity.as_str()), async move { drop(stopped.await) }),
-    );
+    let reconciler = MemcachedReconciler::new(identity.as_str());
+    let operator = operator(harness.env.config(&TestUser::admin()), options, reconciler);
+    let running = tokio::spawn(operator.run(async move { drop(stopped.await) }));
 
     let services = harness.api::<Service>();
     let finalizers = |finalizers: Value| Patch::Merge(json!({"metadata": {"finalizers": finalizers}}));

@@ -12,7 +12,7 @@ use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client, CustomResourceExt, ResourceExt};
 use lease_core::{Clock, ElectionsOptions, Identity, LeaderElectionId, LeaseRuntime};
 use memcached_operator::crd::Memcached;
-use memcached_operator::reconcile::{MemcachedReconciler, controller};
+use memcached_operator::reconcile::{MemcachedReconciler, operator};
 use serde_json::json;
 use shard_router::{Options, ShardCount};
 use tokio::task::JoinHandle;
@@ -84,11 +84,11 @@ impl Harness {
         elections.seed = 1;
         let mut options = Options::for_crd::<Memcached>(elections).with_shards(shards);
         options.seed = 1;
-        let replica = controller(Client::new(self.counter.clone(), "default"), options);
         let reconciler = change(MemcachedReconciler::new(pod).with_clock(clock));
+        let replica = operator(Client::new(self.counter.clone(), "default"), options, reconciler);
         let stop = CancellationToken::new();
         let stopped = stop.clone().cancelled_owned();
-        let running = tokio::spawn(async move { replica.run(reconciler, stopped).await.expect("it runs") });
+        let running = tokio::spawn(async move { replica.run(stopped).await.expect("it runs") });
         Replica { stop, running }
     }
 

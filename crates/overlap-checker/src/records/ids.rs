@@ -55,25 +55,33 @@ impl Replica {
     }
 }
 
-/// Namespace and name of a CR; `namespace/name` on the wire.
+/// Which CR: `namespace/name` on the wire, and `kind/namespace/name` of an operator that reconciles several kinds.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct CrKey {
+    /// The kind, as the operator calls it; empty where there is only one.
+    pub kind: String,
     /// The namespace; empty for a cluster-scoped CR.
     pub namespace: String,
     /// The name.
     pub name: String,
 }
 
-/// A CR was not written as `namespace/name`.
+/// A CR was not written as `namespace/name` or `kind/namespace/name`.
 #[derive(Debug, thiserror::Error)]
-#[error("{0:?} is no CR key: it must read \"namespace/name\"")]
+#[error("{0:?} is no CR key: it must read \"namespace/name\" or \"kind/namespace/name\"")]
 pub struct InvalidCrKey(String);
 
 impl CrKey {
-    /// The key of a CR.
+    /// The key of a CR of an operator with one kind.
     pub fn new(namespace: impl Into<String>, name: impl Into<String>) -> Self {
-        Self { namespace: namespace.into(), name: name.into() }
+        Self { kind: String::new(), namespace: namespace.into(), name: name.into() }
+    }
+
+    /// The key of the CR of this kind with the same namespace and name.
+    #[must_use]
+    pub fn of_kind(self, kind: impl Into<String>) -> Self {
+        Self { kind: kind.into(), ..self }
     }
 }
 
@@ -81,9 +89,11 @@ impl FromStr for CrKey {
     type Err = InvalidCrKey;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text.split_once('/') {
-            Some((namespace, name)) if !name.is_empty() && !name.contains('/') => {
-                Ok(Self::new(namespace, name))
+        let parts: Vec<_> = text.split('/').collect();
+        match parts[..] {
+            [namespace, name] if !name.is_empty() => Ok(Self::new(namespace, name)),
+            [kind, namespace, name] if !kind.is_empty() && !name.is_empty() => {
+                Ok(Self::new(namespace, name).of_kind(kind))
             }
             _ => Err(InvalidCrKey(text.to_owned())),
         }
@@ -106,6 +116,24 @@ impl From<CrKey> for String {
 
 impl fmt::Display for CrKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.kind.is_empty() {
+            write!(f, "{}/", self.kind)?;
+        }
         write!(f, "{}/{}", self.namespace, self.name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_reads_as_it_is_written() {
+        for text in ["ns/m", "/m", "Site.example.com/ns/m", "Site.example.com//m"] {
+            assert_eq!(text.parse::<CrKey>().unwrap().to_string(), text);
+        }
+        for text in ["m", "ns/", "/ns/m", "a/b/c/d", "Site.example.com/ns/"] {
+            assert!(text.parse::<CrKey>().is_err(), "{text}");
+        }
     }
 }

@@ -29,6 +29,22 @@ fn different_crs_may_be_reconciled_at_once() {
 }
 
 #[test]
+fn resources_of_two_kinds_may_have_one_name_and_those_of_one_kind_may_not() {
+    let overlapping = |first: &str, second: &str| {
+        let mut run = RunBuilder::new();
+        run.hold("a", 0, 1, 0, 1000);
+        run.hold("b", 1, 2, 0, 1000);
+        let first = run.begin_uid("a", first, "old", 0, 1, 100);
+        let second = run.begin_uid("b", second, "new", 1, 2, 150);
+        run.end(&first, 200);
+        run.end(&second, 250);
+        run
+    };
+    passes(&overlapping("Site.example.com/m", "Domain.example.com/m"));
+    only(&overlapping("Site.example.com/m", "Site.example.com/m"), "overlap", 1);
+}
+
+#[test]
 fn an_overlap_by_uid_under_two_names_is_one() {
     let mut run = RunBuilder::new();
     run.hold("a", 0, 1, 0, 1000);

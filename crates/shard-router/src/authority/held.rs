@@ -3,7 +3,11 @@
 use std::{future::Future, sync::Arc, time::Duration};
 
 use k8s_openapi::NamespaceResourceScope;
-use kube::{Client, Resource, core::ObjectMeta};
+use kube::{
+    Client, Resource,
+    core::ObjectMeta,
+    runtime::events::{Recorder, Reporter},
+};
 use lease_core::{FencingToken, Term};
 
 use crate::{
@@ -41,12 +45,16 @@ impl Held {
     ///
     /// # Errors
     ///
-    /// If the type was not declared with [`owns`](crate::ShardedController::owns), or if the child does not decode.
+    /// If the type was not declared with [`owns`](crate::Controller::owns), or if the child does not decode.
     pub fn owned<C>(&self, name: &str) -> Result<Option<Arc<C>>, OwnedError>
     where
         C: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Send + Sync + 'static,
     {
         self.shard.caches.owned(&self.namespace, name)
+    }
+
+    pub(super) fn recorder(&self) -> &Recorder {
+        &self.shard.recorder
     }
 
     /// The shard of the object.
@@ -103,6 +111,7 @@ pub(crate) struct HeldShard {
     pub(crate) retry_after: Arc<RetryAfter>,
     client: Client,
     housekeeping: Client,
+    recorder: Recorder,
     bucket_label: Arc<str>,
     caches: Arc<Caches>,
 }
@@ -113,15 +122,16 @@ impl HeldShard {
         shard: ShardId,
         term: Term,
         (reconcilers, housekeeping): (&Clients, &Clients),
+        reporter: Reporter,
         bucket_label: Arc<str>,
-        progress: &Arc<TermProgress>,
-        retry_after: Arc<RetryAfter>,
+        (progress, retry_after): (&Arc<TermProgress>, Arc<RetryAfter>),
         caches: Arc<Caches>,
     ) -> Arc<Self> {
         let observers = || [progress.clone() as Arc<dyn Observer>, retry_after.clone()];
         let client = recorded(reconcilers.of_shard(&term, observers()), caches.clone());
         let housekeeping = housekeeping.of_shard(&term, observers());
-        Arc::new(Self { shard, term, retry_after, client, housekeeping, bucket_label, caches })
+        let recorder = Recorder::new(client.clone(), reporter);
+        Arc::new(Self { shard, term, retry_after, client, housekeeping, recorder, bucket_label, caches })
     }
 
     pub(crate) fn for_object(

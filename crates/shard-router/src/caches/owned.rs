@@ -36,7 +36,7 @@ use crate::{
 pub enum OwnedError {
     /// The type was not declared with `owns`.
     #[error(
-        "{kind} is not an owned type of this controller, so it is not cached; declare it with `ShardedController::owns`"
+        "{kind} is not an owned type of this controller, so it is not cached; declare it with `Controller::owns`"
     )]
     NotDeclared {
         /// The kind.

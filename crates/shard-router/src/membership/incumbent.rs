@@ -88,7 +88,7 @@ impl Incumbency {
         if let Some((domain, holder)) = &self.foreign_operator {
             return Some(format!(
                 "the LeaderElectionID {} is in use by another operator, whose labels and annotations begin with {domain}/ ({holder} \
-                 coordinates it), and one kind is supported for each; give one of the operators a LeaderElectionID of its own",
+                 coordinates it); give one of the operators a LeaderElectionID of its own",
                 names.coordinator(),
             ));
         }

@@ -1,11 +1,12 @@
 //! Metrics. Labels are shard numbers, Lease names and fixed words; never the names of objects.
 
+mod kind;
 mod queue;
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use jiff::Timestamp;
-use lease_core::{Clock, LeaseName};
+use lease_core::LeaseName;
 use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{
@@ -17,8 +18,9 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-pub(crate) use self::queue::Queue;
+use self::kind::{KindLabel, KindOutcomeLabel, KindShardLabel};
 use self::queue::Queues;
+pub(crate) use self::{kind::KindMetrics, queue::Queue};
 use crate::{observability::progress::Stall, routing::bucket::ShardId};
 
 /// The metrics of one replica. Cheap to clone; all clones count together.
@@ -35,21 +37,20 @@ pub struct Metrics {
     ready: Gauge,
     start_time: Gauge,
     queues: Queues,
-    objects: Family<ShardLabel, Gauge>,
+    objects: Family<KindShardLabel, Gauge>,
     stalled: Family<ShardLabel, Gauge>,
-    undecodable: Family<ShardLabel, Gauge>,
-    reconciles: Family<OutcomeLabel, Counter>,
-    duration: Histogram,
+    undecodable: Family<KindShardLabel, Gauge>,
+    reconciles: Family<KindOutcomeLabel, Counter>,
+    duration: Family<KindLabel, Histogram, fn() -> Histogram>,
     handover: Histogram,
     acquisition: Histogram,
     start: Histogram,
-    stamps: Family<OutcomeLabel, Counter>,
+    stamps: Family<KindOutcomeLabel, Counter>,
 }
 
 impl Default for Metrics {
     /// Metrics that are not registered.
     fn default() -> Self {
-        let latency = || Histogram::new(exponential_buckets(0.005, 2.0, 14));
         Self {
             master: Family::default(),
             owned: Family::default(),
@@ -67,7 +68,7 @@ impl Default for Metrics {
             stalled: Family::default(),
             undecodable: Family::default(),
             reconciles: Family::default(),
-            duration: latency(),
+            duration: Family::new_with_constructor(latency),
             handover: latency(),
             acquisition: latency(),
             start: latency(),
@@ -88,7 +89,11 @@ impl Metrics {
         let registry = registry.sub_registry_with_prefix("shard_router");
         registry.register("shard_owned", "Whether this replica holds the shard", metrics.owned.clone());
         registry.register_collector(Box::new(metrics.queues.clone()));
-        registry.register("cached_objects", "Custom resources cached, by shard", metrics.objects.clone());
+        registry.register(
+            "cached_objects",
+            "Custom resources cached, by kind and shard",
+            metrics.objects.clone(),
+        );
         registry.register_with_unit(
             "shard_stalled",
             "How long this replica has held the shard without working on all of it; 0 if it works on it or does not hold it",
@@ -97,10 +102,14 @@ impl Metrics {
         );
         registry.register(
             "undecodable_objects",
-            "Custom resources that this operator's version cannot decode, by shard; they are not reconciled",
+            "Custom resources that this operator's version cannot decode, by kind and shard; they are not reconciled",
             metrics.undecodable.clone(),
         );
-        registry.register("reconciles", "Completed reconciles, by outcome", metrics.reconciles.clone());
+        registry.register(
+            "reconciles",
+            "Completed reconciles, by kind and outcome",
+            metrics.reconciles.clone(),
+        );
         registry.register(
             "lease_transitions",
             "How often the holder of a Lease has changed (leaseTransitions), as seen by this replica",
@@ -142,7 +151,7 @@ impl Metrics {
         );
         registry.register_with_unit(
             "reconcile_duration",
-            "How long a reconcile took",
+            "How long a reconcile took, by kind",
             seconds(),
             metrics.duration.clone(),
         );
@@ -166,16 +175,9 @@ impl Metrics {
         );
         registry.register(
             "stamps",
-            "Buckets that were written or restored, by outcome",
+            "Buckets that were written or restored, by kind and outcome",
             metrics.stamps.clone(),
         );
-        // Without this, the series would begin with the first failure, and its rate would be zero until the second.
-        for outcome in ["ok", "error", "panic"] {
-            drop(metrics.reconciles.get_or_create(&OutcomeLabel { outcome }));
-        }
-        for outcome in ["ok", "conflict", "error", "deferred"] {
-            drop(metrics.stamps.get_or_create(&OutcomeLabel { outcome }));
-        }
         metrics
     }
 
@@ -190,11 +192,6 @@ impl Metrics {
     /// The replica starts at this time.
     pub(crate) fn starts(&self, at: Timestamp) {
         self.start_time.set(at.as_second());
-    }
-
-    /// The queue of reconciles of a shard.
-    pub(crate) fn queue(&self, shard: ShardId, clock: &Arc<dyn Clock>) -> Queue {
-        self.queues.of(shard, clock)
     }
 
     pub(crate) fn transitions(&self, lease: &LeaseName, count: i32) {
@@ -226,10 +223,6 @@ impl Metrics {
         self.ready.set(ready.into());
     }
 
-    pub(crate) fn objects(&self, shard: ShardId, count: usize) {
-        self.objects.get_or_create(&shard.into()).set(i64::try_from(count).unwrap_or(i64::MAX));
-    }
-
     /// These shards are held and not worked on; all others are worked on or not held.
     pub(crate) fn stalled(&self, stalls: &[Stall]) {
         let told = |shard: ShardId| stalls.iter().find(|stall| stall.shard == shard);
@@ -240,15 +233,6 @@ impl Metrics {
                 self.stalled.get_or_create(&shard.into()).set(i64::try_from(seconds).unwrap_or(i64::MAX));
             }
         }
-    }
-
-    pub(crate) fn undecodable(&self, shard: ShardId, count: usize) {
-        self.undecodable.get_or_create(&shard.into()).set(i64::try_from(count).unwrap_or(i64::MAX));
-    }
-
-    pub(crate) fn reconciled(&self, outcome: &'static str, took: Duration) {
-        self.reconciles.get_or_create(&OutcomeLabel { outcome }).inc();
-        self.duration.observe(took.as_secs_f64());
     }
 
     pub(crate) fn handed_over(&self, took: Duration) {
@@ -262,10 +246,10 @@ impl Metrics {
     pub(crate) fn started(&self, took: Duration) {
         self.start.observe(took.as_secs_f64());
     }
+}
 
-    pub(crate) fn stamped(&self, outcome: &'static str) {
-        self.stamps.get_or_create(&OutcomeLabel { outcome }).inc();
-    }
+fn latency() -> Histogram {
+    Histogram::new(exponential_buckets(0.005, 2.0, 14))
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -282,9 +266,4 @@ impl From<ShardId> for ShardLabel {
     fn from(shard: ShardId) -> Self {
         Self { shard: shard.0 }
     }
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct OutcomeLabel {
-    outcome: &'static str,
 }

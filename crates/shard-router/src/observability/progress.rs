@@ -63,6 +63,17 @@ pub(crate) enum WorkStatus {
     Stuck(String),
 }
 
+impl WorkStatus {
+    /// The status of two kinds together: one that is worked on is enough.
+    pub(crate) fn or(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Working, _) | (_, Self::Working) => Self::Working,
+            (Self::Unknown, _) | (_, Self::Unknown) => Self::Unknown,
+            (stuck, _) => stuck,
+        }
+    }
+}
+
 impl Progress {
     pub(crate) fn new(clock: Arc<dyn Clock>, resources: Vec<String>, watches: usize) -> Self {
         Self { clock, resources, watches, shards: Mutex::default(), holds: AtomicU64::new(0) }

@@ -2,24 +2,13 @@
 
 use std::time::Duration;
 
-use futures::future::{join, join_all};
-use kube::api::ListParams;
 use lease_core::Health;
 use parking_lot::MutexGuard;
 
 use super::{Replica, ability::Ability};
-use crate::{
-    membership::cluster_view::Verdict,
-    observability::readiness::Readiness,
-    reconciler::Reconciler,
-    routing::{
-        bucket::Bucket,
-        layout::{selector, unstamped_selector},
-    },
-    sharded::Sharded,
-};
+use crate::{membership::cluster_view::Verdict, observability::readiness::Readiness};
 
-impl<K: Sharded, R: Reconciler<K>> Replica<K, R> {
+impl Replica {
     /// Monitors whether this replica is able to work, and informs the others. Never ends by itself.
     pub(super) async fn monitor_ability(&self) {
         let timings = self.elections.options().timings;
@@ -28,7 +17,7 @@ impl<K: Sharded, R: Reconciler<K>> Replica<K, R> {
         loop {
             self.setup.clock.sleep(timings.hurried_retry()).await;
             let now = self.setup.clock.now().monotonic;
-            let work = self.setup.progress.work(timings.lease_duration());
+            let work = self.kinds.work(timings.lease_duration());
             let (before, after, probe) = {
                 let mut ability = self.ability();
                 let before = ability.unable().map(str::to_owned);
@@ -56,21 +45,11 @@ impl<K: Sharded, R: Reconciler<K>> Replica<K, R> {
         }
     }
 
-    /// Whether resources can be listed, and each owned type, within RetryPeriod: a shard is worked on where all of them are.
+    /// Whether the resources of all kinds can be listed, and each owned type, within RetryPeriod.
     async fn can_list(&self) -> bool {
-        let setup = &self.setup;
-        let params = ListParams::default().limit(1).labels(&unstamped_selector(&setup.stamp.bucket_label));
-        // Few are enough to know whether there is an answer.
-        let of_one_bucket = selector(&setup.stamp.bucket_label, &[Bucket(0)]);
-        let of_children = ListParams::default().limit(1).labels(&of_one_bucket);
-        let client = setup.clients.ungated();
-        let children = setup.owned.iter();
-        let children =
-            children.map(|owned| (owned.can_list)(setup.scope.clone(), client.clone(), of_children.clone()));
-        let all = join(setup.scope.can_list::<K>(&client, &params), join_all(children));
         tokio::select! {
-            (resources, children) = all => resources && children.into_iter().all(|listed| listed),
-            () = setup.clock.sleep(self.elections.options().timings.retry_period()) => false,
+            listed = self.kinds.can_list() => listed,
+            () = self.setup.clock.sleep(self.elections.options().timings.retry_period()) => false,
         }
     }
 
@@ -85,7 +64,7 @@ impl<K: Sharded, R: Reconciler<K>> Replica<K, R> {
             coordination_problem: self.setup.coordination_problem.get(),
             health: &self.elections.health(),
             lease_duration: self.elections.options().timings.lease_duration(),
-            problem: self.setup.problem(),
+            problem: self.setup.problem(&self.kinds),
             unable: self.ability().unable(),
         });
         self.setup.metrics.ready(because.is_none());

@@ -12,14 +12,12 @@ use crate::{
         predecessor::{is_member, predecessor},
     },
     names::Names,
-    reconciler::Reconciler,
     routing::{
         bucket::ShardId,
         plan::{Member, Plan, rank, takeover_delay},
     },
     rules,
     setup::Setup,
-    sharded::Sharded,
 };
 
 /// How long to leave a free shard to others: not at all for the planned member, by rank for everyone else. Where no plan
@@ -74,10 +72,7 @@ pub(super) fn in_turn(mut held: Vec<ShardId>, last: Option<ShardId>) -> Vec<Shar
 
 /// After acquiring a shard, reads the coordinator Lease before anything starts: this replica may have contended because of an old
 /// view. `false` if the shard must be released.
-pub(super) async fn confirm_layout<K: Sharded, R: Reconciler<K>>(
-    setup: Arc<Setup<K, R>>,
-    elections: Elections,
-) -> bool {
+pub(super) async fn confirm_layout(setup: Arc<Setup>, elections: Elections) -> bool {
     if is_committed(&setup, &elections).await {
         return true;
     }
@@ -90,10 +85,7 @@ pub(super) async fn confirm_layout<K: Sharded, R: Reconciler<K>>(
 }
 
 /// Whether the committed layout is this replica's, by a consistent read. Asks until it is answered.
-pub(super) async fn is_committed<K: Sharded, R: Reconciler<K>>(
-    setup: &Setup<K, R>,
-    elections: &Elections,
-) -> bool {
+pub(super) async fn is_committed(setup: &Setup, elections: &Elections) -> bool {
     if !rules::layout_is_confirmed_first() {
         return true;
     }

@@ -6,12 +6,12 @@ use futures::FutureExt;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::{reconciler::Reconciler, setup::Setup, sharded::Sharded, task::NamedTask};
+use crate::{setup::Setup, task::NamedTask};
 
 /// Runs the task until `stop`, and starts it again after each restore of etcd, even if it had ended: the resourceVersions that its watches
 /// and caches continue from mean other states then, and its writes may be undone.
-pub(super) async fn run_until<K: Sharded, R: Reconciler<K>>(
-    setup: Arc<Setup<K, R>>,
+pub(super) async fn run_until(
+    setup: Arc<Setup>,
     task: NamedTask,
     stop: CancellationToken,
     mut histories: watch::Receiver<u64>,

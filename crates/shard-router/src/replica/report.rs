@@ -5,15 +5,15 @@ use std::{future::Future, sync::Arc, time::Duration};
 use lease_core::{Candidate, LeaseName, Monotonic, ShownLease, State, Term};
 use tokio::sync::Notify;
 
-use crate::{names::Names, reconciler::Reconciler, routing::bucket::ShardId, setup::Setup, sharded::Sharded};
+use crate::{names::Names, routing::bucket::ShardId, setup::Setup};
 
 /// Follows one candidate until its task ends.
-pub(super) fn follow<K: Sharded, R: Reconciler<K>>(
-    setup: Arc<Setup<K, R>>,
+pub(super) fn follow(
+    setup: Arc<Setup>,
     shard: Option<ShardId>,
     candidate: &Candidate,
     wake: Arc<Notify>,
-) -> impl Future<Output = ()> + Send + use<K, R> {
+) -> impl Future<Output = ()> + Send + use<> {
     let (lease, mut status) = (candidate.lease().clone(), candidate.status());
     async move {
         let mut tracker = LatencyTracker::default();
@@ -39,7 +39,7 @@ pub(super) fn follow<K: Sharded, R: Reconciler<K>>(
 }
 
 /// Reports how often the holders of the coordinator Lease and of the shard Leases have changed.
-pub(super) fn transitions<K: Sharded, R: Reconciler<K>>(setup: &Setup<K, R>, leases: &[ShownLease]) {
+pub(super) fn transitions(setup: &Setup, leases: &[ShownLease]) {
     for lease in leases {
         let Some(name) = lease.metadata.name.as_deref().filter(|name| counts(&setup.names, name)) else {
             continue;
@@ -54,7 +54,7 @@ fn counts(names: &Names, lease: &str) -> bool {
 }
 
 /// Reports the fraction of RenewDeadline that has passed at each renewal of a term. Never ends by itself.
-async fn follow_renewals<K: Sharded, R: Reconciler<K>>(setup: &Setup<K, R>, term: Option<&Term>) {
+async fn follow_renewals(setup: &Setup, term: Option<&Term>) {
     let deadline = setup.options.elections.timings.renew_deadline();
     if let Some(term) = term {
         let mut renewals = term.renewals();

@@ -5,12 +5,10 @@ use std::time::Duration;
 use super::Replica;
 use crate::{
     observability::readiness::Readiness,
-    reconciler::Reconciler,
     routing::plan::{Member, Plan},
-    sharded::Sharded,
 };
 
-impl<K: Sharded, R: Reconciler<K>> Replica<K, R> {
+impl Replica {
     /// First the member Lease is marked as draining, so that the plan gives this replica nothing more. Then all shards are drained and released,
     /// and the coordinator Lease with them. The member Lease is released last.
     ///

@@ -16,18 +16,18 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     error::RunError,
+    kinds::Kinds,
     observability::readiness::{Readiness, ReadinessSwitch},
-    reconciler::Reconciler,
     routing::bucket::ShardId,
     setup::Setup,
-    shard::runner,
-    sharded::Sharded,
+    shard::hold,
     task::NamedTask,
 };
 
 /// Runs until `shutdown`, then drains.
-pub(crate) async fn run<K: Sharded, R: Reconciler<K>>(
-    setup: Arc<Setup<K, R>>,
+pub(crate) async fn run(
+    setup: Arc<Setup>,
+    kinds: Kinds,
     connection: Connection,
     tasks: Vec<NamedTask>,
     readiness: ReadinessSwitch,
@@ -45,13 +45,13 @@ pub(crate) async fn run<K: Sharded, R: Reconciler<K>>(
         .layout
         .shards
         .shards()
-        .map(|shard| lead(&setup, &elections, shard))
+        .map(|shard| lead(&setup, &kinds, &elections, shard))
         .collect::<Result<_, _>>()?;
-    let stamper = setup.stamper(setup.stamper_clients.ungated(), Duration::ZERO);
+    let stamper = setup.stamper_clients.ungated();
     tokio::select! {
         () = shutdown => {}
-        () = assess(&setup, &readiness) => {}
-        () = stamper.run::<K>(&setup.options.watch_namespaces) => {}
+        () = assess(&setup, &kinds, &readiness) => {}
+        () = kinds.stamp(&stamper, Duration::ZERO, None) => {}
     }
     setup.metrics.ready(false);
     let because = "the replica is shutting down".to_owned();
@@ -73,23 +73,24 @@ pub(crate) async fn run<K: Sharded, R: Reconciler<K>>(
 }
 
 /// Works on a shard from now on: without leader election, a candidate that contends is the leader at once.
-fn lead<K: Sharded, R: Reconciler<K>>(
-    setup: &Arc<Setup<K, R>>,
+fn lead(
+    setup: &Arc<Setup>,
+    kinds: &Kinds,
     elections: &Elections,
     shard: ShardId,
 ) -> Result<Candidate, RunError> {
     let options = CandidateOptions::default().drain_timeout(setup.options.drain_timeout).announce(false);
     let work = {
-        let setup = setup.clone();
-        move |term: Term| Box::pin(runner::run(setup.clone(), shard, term, ready(true)))
+        let (setup, kinds) = (setup.clone(), kinds.clone());
+        move |term: Term| Box::pin(hold::run(setup.clone(), kinds.clone(), shard, term, ready(true)))
     };
     Ok(elections.candidate(setup.names.shard(shard)?, options, work)?)
 }
 
 /// Never ends by itself.
-async fn assess<K: Sharded, R: Reconciler<K>>(setup: &Setup<K, R>, readiness: &ReadinessSwitch) {
+async fn assess(setup: &Setup, kinds: &Kinds, readiness: &ReadinessSwitch) {
     loop {
-        let because = setup.problem();
+        let because = setup.problem(kinds);
         setup.metrics.ready(because.is_none());
         let now = setup.clock.now().monotonic;
         readiness.set(because.map_or(Readiness::Ready, |because| Readiness::NotReady { because }), now);

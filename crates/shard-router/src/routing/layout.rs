@@ -23,7 +23,8 @@ pub struct Layout {
     /// The label whose value is the shard key; `None` for `namespace/name`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key_label: Option<String>,
-    /// The kind that is reconciled, as `Kind.group`; `None` if an older version without this field committed the layout.
+    /// The kind that is reconciled, as `Kind.group`, or several kinds, sorted and separated by commas; `None` if an older version without this field
+    /// committed the layout.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<String>,
     /// The version of the hash from which the buckets were computed.
@@ -49,7 +50,7 @@ impl Layout {
         }
     }
 
-    /// The same for this kind, as `Kind.group`.
+    /// The same for these kinds.
     #[must_use]
     pub(crate) fn of_kind(self, kind: String) -> Self {
         Self { kind: Some(kind), ..self }
@@ -92,7 +93,8 @@ impl Layout {
         {
             return Some(format!(
                 "this replica reconciles {here}, but its LeaderElectionID is in use for {committed} (layout generation {}), \
-                 and one kind is supported for each; give one of the operators a LeaderElectionID of its own",
+                 and all replicas must reconcile the same kinds; give another operator a LeaderElectionID of its own, or, to add or \
+                 remove a kind, end all replicas and delete their Leases",
                 self.generation
             ));
         }

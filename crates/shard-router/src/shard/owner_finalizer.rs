@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::tracker::Tracker;
 use crate::{
-    authority::held::HeldShard, reconciler::Reconciler, rules, setup::Setup, sharded::Sharded,
+    authority::held::HeldShard, reconciler::Reconciler, rules, setup::KindSetup, sharded::Sharded,
     watch::lenient::Lenient,
 };
 
@@ -19,13 +19,13 @@ use crate::{
 /// # Errors
 /// If the API server refuses the request, or does not answer. Then this has to be retried.
 pub(super) async fn remove_owner_finalizer<K: Sharded, R: Reconciler<K>>(
-    setup: &Setup<K, R>,
+    kind: &KindSetup<K, R>,
     held: &HeldShard,
     tracker: &Tracker,
     meta: &ObjectMeta,
 ) -> Result<(), kube::Error> {
-    if !only_owner_finalizer_is_left(meta, &setup.stamp.owner_finalizer)
-        || !writes_have_landed(setup, held, tracker).await
+    if !only_owner_finalizer_is_left(meta, &kind.stamp.owner_finalizer)
+        || !writes_have_landed(kind, held, tracker).await
     {
         return Ok(());
     }
@@ -61,18 +61,18 @@ pub(super) fn only_owner_finalizer_is_left(meta: &ObjectMeta, owner_finalizer: &
 /// Waits until no write of this shard that was given up can be applied any more: afterwards, a new resource of this name may belong to another
 /// replica. `false` if the shard is handed over before; then the next owner frees the name.
 async fn writes_have_landed<K: Sharded, R: Reconciler<K>>(
-    setup: &Setup<K, R>,
+    kind: &KindSetup<K, R>,
     held: &HeldShard,
     tracker: &Tracker,
 ) -> bool {
-    let timings = &setup.options.elections.timings;
+    let timings = &kind.setup.options.elections.timings;
     let in_transit = timings.lease_duration().saturating_sub(timings.renew_deadline());
     let Some(landed) = rules::name_taken_until(held.term.last_given_up(), in_transit) else {
         return true;
     };
     tokio::select! {
-        () = setup.clock.sleep(landed.duration_since(setup.clock.now().monotonic)) => {
-            let now = setup.clock.now().monotonic;
+        () = kind.setup.clock.sleep(landed.duration_since(kind.setup.clock.now().monotonic)) => {
+            let now = kind.setup.clock.now().monotonic;
             invariant!(now >= landed, "a name is freed at {now:?}, beside a write that may land until {landed:?}");
             true
         }

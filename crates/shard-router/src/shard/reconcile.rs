@@ -24,7 +24,7 @@ use crate::{
     authority::held::{Held, HeldShard},
     observability::{metrics::Queue, records::ReconcileFacts},
     reconciler::{Failure, Reconciler},
-    setup::Setup,
+    setup::KindSetup,
     sharded::{Eligibility, Sharded, cr_name},
 };
 
@@ -36,7 +36,7 @@ struct Turn<'a> {
 
 /// A shard that is being worked on.
 pub(crate) struct ActiveShard<K: Sharded, R: Reconciler<K>> {
-    pub(crate) setup: Arc<Setup<K, R>>,
+    pub(crate) kind: Arc<KindSetup<K, R>>,
     pub(crate) held: Arc<HeldShard>,
     pub(crate) tracker: Arc<Tracker>,
     pub(crate) record: Arc<HoldRecord>,
@@ -50,16 +50,16 @@ pub(crate) struct ActiveShard<K: Sharded, R: Reconciler<K>> {
 
 impl<K: Sharded, R: Reconciler<K>> ActiveShard<K, R> {
     pub(crate) fn new(
-        setup: Arc<Setup<K, R>>,
+        kind: Arc<KindSetup<K, R>>,
         held: Arc<HeldShard>,
         tracker: Arc<Tracker>,
         record: Arc<HoldRecord>,
         store: Store<K>,
         failures: Arc<Failures>,
     ) -> Arc<Self> {
-        let turns = Semaphore::new(setup.options.concurrency_per_shard.max(1));
-        let queue = setup.metrics.queue(held.shard, &setup.clock);
-        Arc::new(Self { setup, held, tracker, record, store, turns, queue, failures })
+        let turns = Semaphore::new(kind.setup.options.concurrency_per_shard.max(1));
+        let queue = kind.metrics.queue(held.shard, &kind.setup.clock);
+        Arc::new(Self { kind, held, tracker, record, store, turns, queue, failures })
     }
 
     /// Called by kube-runtime for each object that is due.
@@ -74,12 +74,12 @@ impl<K: Sharded, R: Reconciler<K>> ActiveShard<K, R> {
         let Some((running, object, _turn)) = self.admit(&reference).await else {
             return Ok(Action::await_change());
         };
-        let started = self.setup.clock.now().monotonic;
+        let started = self.kind.setup.clock.now().monotonic;
         let earlier_failures = self.failures.of(&running.facts.uid);
         let namespace = object.namespace().unwrap_or_default();
         let held = self.held.for_object(running.facts.bucket, namespace, earlier_failures);
         let result = self.run(&object, held).await;
-        let took = self.setup.clock.now().monotonic.duration_since(started);
+        let took = self.kind.setup.clock.now().monotonic.duration_since(started);
         let outcome = match &result {
             Ok(_) => "ok",
             Err(Failure::Panicked(_)) => "panic",
@@ -87,11 +87,11 @@ impl<K: Sharded, R: Reconciler<K>> ActiveShard<K, R> {
         };
         if self.store.get(&reference).is_none() {
             // Its writes need not be awaited any more. They may have been recorded after the resource had left the cache.
-            self.held.caches().forget(&running.facts.cr);
+            self.held.caches().forget(&cr_name(object.as_ref()));
         }
         // From here on no code of the user runs. The ticket is kept until the name is freed.
         let ticket = running.end(outcome, took);
-        self.setup.metrics.reconciled(outcome, took);
+        self.kind.metrics.reconciled(outcome, took);
         let action = match result {
             Ok(action) => self.remove_owner_finalizer(&object).await.map(|()| action),
             Err(failure) => Err(failure),
@@ -112,9 +112,10 @@ impl<K: Sharded, R: Reconciler<K>> ActiveShard<K, R> {
             cached.is_some_and(|cached| cached.meta().uid.as_deref() == Some(uid))
         });
         let asked = self.held.retry_after.remaining();
-        let delay = self.setup.options.backoff.delay_as_asked(failures, self.setup.rng.roll(), asked);
-        tracing::warn!(%cr, shard = %self.held.shard, failures, %failure, "a reconcile failed");
-        self.setup.reconciler.after_failure(object, failure, failures, delay)
+        let setup = &self.kind.setup;
+        let delay = setup.options.backoff.delay_as_asked(failures, setup.rng.roll(), asked);
+        tracing::warn!(%cr, kind = self.kind.name, shard = %self.held.shard, failures, %failure, "a reconcile failed");
+        self.kind.reconciler.after_failure(object, failure, failures, delay)
     }
 
     /// Waits for a permit and writes the begin record; `None` if the reconcile must not begin.
@@ -128,33 +129,33 @@ impl<K: Sharded, R: Reconciler<K>> ActiveShard<K, R> {
             }
         };
         let object = self.store.get(reference)?;
-        let eligibility = self.setup.stamp.eligibility(object.meta(), object.recorded_bucket());
+        let eligibility = self.kind.stamp.eligibility(object.meta(), object.recorded_bucket());
         let Eligibility::Eligible(bucket) = eligibility else {
             return None;
         };
         let (cr, uid) = (cr_name(object.as_ref()), object.uid()?);
         invariant!(
-            self.setup.layout.shard_of(bucket) == self.held.shard,
+            self.kind.setup.layout.shard_of(bucket) == self.held.shard,
             "{cr} is of bucket {bucket}, which is not of shard {}",
             self.held.shard
         );
         let ticket = self.tracker.begin(&cr, &uid)?;
         let facts = ReconcileFacts {
-            cr,
+            cr: self.kind.record_name(&cr),
             uid,
             generation: object.meta().generation,
             bucket,
             shard: self.held.shard,
             token: self.held.term.token().0,
-            number: self.setup.next_reconcile(),
+            number: self.kind.setup.next_reconcile(),
         };
         // The record contains exactly the instant at which the validity was checked.
-        let now = self.setup.recorder.now();
+        let now = self.kind.setup.recorder.now();
         if !self.held.term.validity().holds_at(now) {
             return None;
         }
-        self.setup.recorder.begin(&facts, now);
-        let running = Running::new(self.setup.recorder.clone(), facts, ticket, self.record.clone());
+        self.kind.setup.recorder.begin(&facts, now);
+        let running = Running::new(self.kind.setup.recorder.clone(), facts, ticket, self.record.clone());
         Some((running, object, turn))
     }
 
@@ -166,12 +167,12 @@ impl<K: Sharded, R: Reconciler<K>> ActiveShard<K, R> {
         let namespace = reference.namespace.as_deref().unwrap_or_default();
         self.held.caches().current(namespace, &format!("{namespace}/{}", reference.name)).await;
         let in_shard = self.turns.acquire().await.ok()?;
-        Some(Turn { _in_shard: in_shard, _in_replica: self.setup.turns.acquire().await.ok()? })
+        Some(Turn { _in_shard: in_shard, _in_replica: self.kind.setup.turns.acquire().await.ok()? })
     }
 
     async fn run(&self, object: &Arc<K>, held: Held) -> Result<Action, Failure<R::Error>> {
         // The call itself may panic too, before there is a future.
-        let work = async { self.setup.reconciler.reconcile(object.clone(), held).await };
+        let work = async { self.kind.reconciler.reconcile(object.clone(), held).await };
         match AssertUnwindSafe(work).catch_unwind().await {
             Ok(result) => result.map_err(Failure::Error),
             Err(panic) => {
@@ -184,15 +185,15 @@ impl<K: Sharded, R: Reconciler<K>> ActiveShard<K, R> {
 
     /// After the last reconcile of a deleted object. While it has another finalizer, there will be another reconcile.
     async fn remove_owner_finalizer(&self, object: &Arc<K>) -> Result<(), Failure<R::Error>> {
-        let freed = remove_owner_finalizer(&self.setup, &self.held, &self.tracker, object.meta()).await;
+        let freed = remove_owner_finalizer(&self.kind, &self.held, &self.tracker, object.meta()).await;
         freed.map_err(Failure::FinalizerNotRemoved)
     }
 
     /// A reconcile without a requeue is repeated after the resync interval.
     fn with_resync(&self, action: Action) -> Action {
-        match self.setup.options.resync {
+        match self.kind.setup.options.resync {
             Some(interval) if action == Action::await_change() => {
-                Action::requeue(interval.mul_f64(0.9 + 0.2 * self.setup.rng.roll()))
+                Action::requeue(interval.mul_f64(0.9 + 0.2 * self.kind.setup.rng.roll()))
             }
             _ => action,
         }

@@ -1,4 +1,4 @@
-//! The work under a shard Lease, from the acquisition to the release.
+//! The work on the resources of one kind in one shard, from the start permit to the end of the drain.
 
 #[cfg(feature = "mutants")]
 mod faults;
@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use futures::{StreamExt, future::BoxFuture, stream};
+use futures::{StreamExt, future::BoxFuture, future::ready, stream};
 use kube::{
     Api, Resource,
     core::ObjectMeta,
@@ -18,7 +18,7 @@ use lease_core::{Term, invariant};
 use tokio::sync::mpsc;
 
 use super::{
-    hold_record::HoldRecord,
+    news::News,
     reconcile::{ActiveShard, failures::Failures},
     reflect::{Observer, SideChannels, Watch, reflect},
     tracker::Tracker,
@@ -28,105 +28,100 @@ use super::{
 use crate::{
     authority::held::HeldShard,
     caches::{Caches, FirstLists, Watching},
-    observability::{records::HoldFacts, retry_after::RetryAfter},
+    kinds::Hold,
+    observability::retry_after::RetryAfter,
     reconciler::Reconciler,
     routing::{bucket::ShardId, layout::selector},
-    setup::Setup,
+    setup::{KindSetup, Setup},
     sharded::{Eligibility, Sharded, cr_name, cr_name_of},
     watch::{backoff::NoBackoff, lenient::Lenient},
 };
 
-/// Runs a shard for as long as it is held, or until it has drained. Cancelled by being dropped.
-///
-/// `confirmed` is awaited before anything starts; if it is `false`, the shard is released.
-pub(crate) async fn run<K: Sharded, R: Reconciler<K>>(
-    setup: Arc<Setup<K, R>>,
-    shard: ShardId,
-    term: Term,
-    confirmed: impl Future<Output = bool> + Send,
-) {
-    let facts = HoldFacts { lease: term.lease().to_string(), shard, token: term.token().0 };
-    let record = HoldRecord::begin(setup.recorder.clone(), facts, term.clone());
-    let (progress, _end) = setup.progress.track(shard);
-    let held_since = setup.clock.now().monotonic;
-    let start =
-        async { if confirmed.await { setup.starts.clone().acquire_owned().await.ok() } else { None } };
+/// Waits for a start permit, and works. If the shard is drained before the start, there is nothing to wait for, so the first list is not awaited.
+pub(super) async fn run<K: Sharded, R: Reconciler<K>>(kind: Arc<KindSetup<K, R>>, hold: Hold) {
+    let starts = kind.setup.starts.clone();
     let permit = tokio::select! {
         biased;
-        // If the shard is drained before the start, there is nothing to wait for, so the first list is not awaited.
-        () = term.draining() => return,
-        () = record.follow_renewals() => return,
-        permit = start => permit,
+        () = hold.term.draining() => return,
+        permit = starts.clone().acquire_owned() => permit,
     };
-    let Some(permit) = permit else { return };
+    let Ok(permit) = permit else { return };
     let warm_up = WarmUp {
-        starts: setup.starts.clone(),
+        starts,
         permit: tokio::sync::Mutex::new(Some(permit)),
-        held_since,
-        progress,
-        waits_for: WaitsFor::all(setup.owned.len()),
+        held_since: hold.since,
+        progress: hold.progress.clone(),
+        waits_for: WaitsFor::all(kind.owned.len()),
         is_complete: AtomicBool::new(false),
-        facts: record.facts.clone(),
-        recorder: setup.recorder.clone(),
-        metrics: setup.metrics.clone(),
-        clock: setup.clock.clone(),
+        facts: hold.record.facts.clone(),
+        recorder: kind.setup.recorder.clone(),
+        metrics: kind.setup.metrics.clone(),
+        clock: kind.setup.clock.clone(),
     };
-    work(setup, shard, term, record, Arc::new(warm_up)).await;
+    work(kind, hold, Arc::new(warm_up)).await;
 }
 
-async fn work<K: Sharded, R: Reconciler<K>>(
-    setup: Arc<Setup<K, R>>,
-    shard: ShardId,
-    term: Term,
-    record: Arc<HoldRecord>,
-    warm_up: Arc<WarmUp>,
-) {
-    let label: Arc<str> = setup.stamp.bucket_label.as_str().into();
-    let caches = Caches::new(setup.scope.clone(), &setup.owned);
+async fn work<K: Sharded, R: Reconciler<K>>(kind: Arc<KindSetup<K, R>>, hold: Hold, warm_up: Arc<WarmUp>) {
+    let Hold { shard, term, record, .. } = hold;
+    let setup = &kind.setup;
+    let label: Arc<str> = kind.stamp.bucket_label.as_str().into();
+    let caches = Caches::new(setup.scope.clone(), &kind.owned);
     let clients = (&setup.clients, &setup.stamper_clients);
     let retry_after = RetryAfter::new(setup.clock.clone(), setup.options.backoff.cap);
-    let gated =
-        HeldShard::new(shard, term.clone(), clients, label, &warm_up.progress, retry_after, caches.clone());
+    let gated = HeldShard::new(
+        shard,
+        term.clone(),
+        clients,
+        setup.reporter(),
+        label,
+        (&warm_up.progress, retry_after),
+        caches.clone(),
+    );
     let tracker = Arc::new(Tracker::default());
     let failures = Arc::new(Failures::default());
+    let news = News::new(kind.news.clone());
     let (repairs, repair_queue) = mpsc::unbounded_channel();
     let (undecodable, undecodable_queue) = mpsc::unbounded_channel();
-    let selector = selector(&setup.stamp.bucket_label, &setup.layout.buckets_of(shard));
+    let selector = selector(&kind.stamp.bucket_label, &setup.layout.buckets_of(shard));
     let observer = ShardObserver {
-        setup: setup.clone(),
+        kind: kind.clone(),
         shard,
         tracker: tracker.clone(),
         failures: failures.clone(),
         warm_up: warm_up.clone(),
+        news: news.clone(),
         caches,
     };
-    let (store, triggers) = reflect(
+    let (store, changes) = reflect(
         &setup.watcher(),
-        watches(setup.scope.apis(&gated.client()), &setup),
+        watches(setup.scope.apis(&gated.client()), setup),
         &selector,
         observer,
         SideChannels { repairs, undecodable },
         setup.order(),
     );
+    let changes =
+        changes.filter(move |change| ready(change.as_ref().map_or(true, |object| news.is_news(object))));
     let active_shard = ActiveShard::new(
-        setup.clone(),
+        kind.clone(),
         gated.clone(),
         tracker.clone(),
         record.clone(),
         store.clone(),
         failures,
     );
-    let mut controlling = Box::pin(control(active_shard, store, triggers, selector, warm_up));
-    let stamper = setup.stamper(gated.housekeeping(), Duration::ZERO);
+    let mut controlling = Box::pin(control(active_shard, store, changes, selector, warm_up));
+    let stamper = kind.stamper(gated.housekeeping(), Duration::ZERO);
     let repairing = stamper
         .restore(receiver_stream(repair_queue), |object: &Lenient<K>| !tracker.is_running(&cr_name(object)));
-    let reporting = undecodable::report(&setup, &gated, &tracker, receiver_stream(undecodable_queue));
+    let reporting = undecodable::report(&kind, &gated, &tracker, receiver_stream(undecodable_queue));
     tokio::select! {
         () = drained(&term, &tracker) => {}
-        () = &mut controlling => tracing::error!(lease = %term.lease(), "the controller of a shard has ended by itself"),
+        () = &mut controlling => {
+            tracing::error!(lease = %term.lease(), kind = kind.name, "the controller of a shard has ended by itself");
+        }
         () = repairing => {}
         () = reporting => {}
-        () = record.follow_renewals() => {}
     }
     #[cfg(feature = "mutants")]
     if faults::skips_drain() {
@@ -137,7 +132,7 @@ async fn work<K: Sharded, R: Reconciler<K>>(
 }
 
 /// One watch for each namespace, each with its own backoff.
-fn watches<K: Sharded, R: Reconciler<K>>(apis: Vec<Api<Lenient<K>>>, setup: &Setup<K, R>) -> Vec<Watch<K>> {
+fn watches<K: Sharded>(apis: Vec<Api<Lenient<K>>>, setup: &Setup) -> Vec<Watch<K>> {
     apis.into_iter().map(|api| Watch { api, backoff: setup.watch_backoff() }).collect()
 }
 
@@ -162,16 +157,22 @@ async fn control<K: Sharded, R: Reconciler<K>>(
 ) {
     // The shard limits concurrent reconciles itself, so the runner has no limit.
     let config = controller::Config::default().concurrency(0);
-    let mut controller =
-        Controller::for_stream(triggers, store).with_config(config).trigger_backoff(NoBackoff);
-    for (nth, owned) in shard.setup.owned.iter().enumerate() {
+    // kube-runtime drops what is not in the store.
+    let external = shard.kind.external.subscribe();
+    let mut controller = Controller::for_stream(triggers, store)
+        .with_config(config)
+        .trigger_backoff(NoBackoff)
+        .reconcile_on(external);
+    for (nth, owned) in shard.kind.owned.iter().enumerate() {
         controller = controller.reconcile_on((owned.watch)(Watching {
             caches: shard.held.caches().clone(),
             nth,
             client: shard.held.client(),
             selector: selector.clone(),
-            watcher: shard.setup.watcher(),
-            backoffs: (0..shard.setup.scope.watches()).map(|_| shard.setup.watch_backoff()).collect(),
+            watcher: shard.kind.setup.watcher(),
+            backoffs: (0..shard.kind.setup.scope.watches())
+                .map(|_| shard.kind.setup.watch_backoff())
+                .collect(),
             lists: warm_up.clone(),
         }));
     }
@@ -210,17 +211,18 @@ fn receiver_stream<T: Send>(mut receiver: mpsc::UnboundedReceiver<T>) -> impl st
 
 /// The receiver of the reports of a shard's reflector.
 struct ShardObserver<K: Sharded, R: Reconciler<K>> {
-    setup: Arc<Setup<K, R>>,
+    kind: Arc<KindSetup<K, R>>,
     shard: ShardId,
     tracker: Arc<Tracker>,
     failures: Arc<Failures>,
     warm_up: Arc<WarmUp>,
+    news: Arc<News<K>>,
     caches: Arc<Caches>,
 }
 
 impl<K: Sharded, R: Reconciler<K>> Observer<K> for ShardObserver<K, R> {
     fn eligibility(&self, object: &Lenient<K>) -> Eligibility {
-        self.setup.stamp.eligibility(object.meta(), object.recorded_bucket())
+        self.kind.stamp.eligibility(object.meta(), object.recorded_bucket())
     }
 
     fn shown(&self, watch: usize, version: Option<&str>) {
@@ -244,20 +246,21 @@ impl<K: Sharded, R: Reconciler<K>> Observer<K> for ShardObserver<K, R> {
     }
 
     fn cached(&self, objects: usize) {
-        self.setup.metrics.objects(self.shard, objects);
+        self.kind.metrics.objects(self.shard, objects);
     }
 
     fn uncached(&self, object: &ObjectMeta) {
         if let Some(uid) = &object.uid {
             self.failures.forget(uid);
+            self.news.forget(uid);
         }
     }
 
     fn left(&self, object: &ObjectMeta) {
         #[cfg(feature = "mutants")]
         crate::caches::clean_up::after(
-            self.setup.owned.iter().map(|owned| &owned.clean_up),
-            &self.setup.clients.ungated(),
+            self.kind.owned.iter().map(|owned| &owned.clean_up),
+            &self.kind.setup.clients.ungated(),
             object,
         );
         self.caches.forget(&cr_name_of(object));
@@ -278,7 +281,7 @@ impl<K: Sharded, R: Reconciler<K>> Observer<K> for ShardObserver<K, R> {
 impl<K: Sharded, R: Reconciler<K>> Drop for ShardObserver<K, R> {
     /// The cache ends with the reflector.
     fn drop(&mut self) {
-        self.setup.metrics.objects(self.shard, 0);
+        self.kind.metrics.objects(self.shard, 0);
     }
 }
 

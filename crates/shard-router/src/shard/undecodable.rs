@@ -10,7 +10,7 @@ use std::{
 use futures::{FutureExt, Stream, StreamExt};
 use kube::{
     Resource,
-    runtime::events::{Event, EventType, Recorder, Reporter},
+    runtime::events::{Event, EventType, Recorder},
 };
 use parking_lot::{Mutex, MutexGuard};
 
@@ -21,7 +21,7 @@ use super::{
 use crate::{
     authority::held::HeldShard,
     reconciler::Reconciler,
-    setup::Setup,
+    setup::KindSetup,
     sharded::{Sharded, cr_name},
     stamper::{Change, Completion, process_changes},
     watch::lenient::{Lenient, Undecodable},
@@ -32,13 +32,13 @@ const REASON: &str = "CannotBeDecoded";
 
 /// Reports the objects of the stream, until it is dropped.
 pub(super) async fn report<K: Sharded, R: Reconciler<K>>(
-    setup: &Setup<K, R>,
+    kind: &KindSetup<K, R>,
     held: &HeldShard,
     tracker: &Arc<Tracker>,
     changes: impl Stream<Item = Change<Lenient<K>>>,
 ) {
-    let reports = Reports { setup, held, tracker, told: Mutex::default() };
-    let mut count = Count { setup, held, objects: BTreeSet::new() };
+    let reports = Reports { kind, held, tracker, told: Mutex::default() };
+    let mut count = Count { kind, held, objects: BTreeSet::new() };
     let changes = changes.inspect(|change| {
         if let Change::Settled(cr) = change {
             reports.told().remove(cr);
@@ -55,11 +55,11 @@ pub(super) async fn report<K: Sharded, R: Reconciler<K>>(
         }
         .boxed()
     };
-    process_changes(setup.clock.as_ref(), Duration::ZERO, changes, report).await;
+    process_changes(kind.setup.clock.as_ref(), Duration::ZERO, changes, report).await;
 }
 
 struct Reports<'a, K: Sharded, R: Reconciler<K>> {
-    setup: &'a Setup<K, R>,
+    kind: &'a KindSetup<K, R>,
     held: &'a HeldShard,
     tracker: &'a Arc<Tracker>,
     /// The events published, with the uid of their object and their text.
@@ -70,13 +70,13 @@ impl<K: Sharded, R: Reconciler<K>> Reports<'_, K, R> {
     async fn report(&self, object: &Lenient<K>, undecodable: &Undecodable) -> Completion {
         let cr = cr_name(object);
         let kind = K::kind(&());
-        if only_owner_finalizer_is_left(undecodable.metadata(), &self.setup.stamp.owner_finalizer) {
+        if only_owner_finalizer_is_left(undecodable.metadata(), &self.kind.stamp.owner_finalizer) {
             return self.remove_finalizer(&cr, undecodable).await;
         }
         self.say(&format!("{kind} {cr} cannot be decoded, {}", what_now(undecodable)));
         let event = self.publish(&cr, object, undecodable).await;
         let client = self.held.housekeeping();
-        let status = self.setup.reconciler.report_undecodable(undecodable, client).await;
+        let status = self.kind.reconciler.report_undecodable(undecodable, client).await;
         match event.and(status) {
             Ok(()) => Completion::Done,
             Err(kube::Error::Api(status)) if status.code == 404 => Completion::Done,
@@ -99,7 +99,7 @@ impl<K: Sharded, R: Reconciler<K>> Reports<'_, K, R> {
         if ticket.is_none() && !self.tracker.is_finished(uid) {
             return Completion::Deferred;
         }
-        match remove_owner_finalizer(self.setup, self.held, self.tracker, undecodable.metadata()).await {
+        match remove_owner_finalizer(self.kind, self.held, self.tracker, undecodable.metadata()).await {
             Ok(()) => Completion::Done,
             Err(kube::Error::Api(status)) if status.code == 409 => Completion::Conflict,
             Err(error) => {
@@ -124,10 +124,7 @@ impl<K: Sharded, R: Reconciler<K>> Reports<'_, K, R> {
         if self.told().get(cr) == Some(&news) {
             return Ok(());
         }
-        let options = &self.setup.options;
-        let controller = options.product.split('/').next().unwrap_or_default().to_owned();
-        let instance = Some(options.elections.identity.to_string());
-        let recorder = Recorder::new(self.held.housekeeping(), Reporter { controller, instance });
+        let recorder = Recorder::new(self.held.housekeeping(), self.kind.setup.reporter());
         let event = Event {
             type_: EventType::Warning,
             reason: REASON.to_owned(),
@@ -141,7 +138,7 @@ impl<K: Sharded, R: Reconciler<K>> Reports<'_, K, R> {
     }
 
     fn say(&self, line: &str) {
-        if let Some(withheld) = self.setup.log_limit.due(line, self.setup.clock.now().monotonic) {
+        if let Some(withheld) = self.kind.setup.log_limit.due(line, self.kind.setup.clock.now().monotonic) {
             tracing::warn!(withheld, "{line}");
         }
     }
@@ -166,7 +163,7 @@ fn what_now(undecodable: &Undecodable) -> String {
 
 /// How many there are, as a metric for as long as the shard is held here.
 struct Count<'a, K: Sharded, R: Reconciler<K>> {
-    setup: &'a Setup<K, R>,
+    kind: &'a KindSetup<K, R>,
     held: &'a HeldShard,
     objects: BTreeSet<String>,
 }
@@ -179,12 +176,12 @@ impl<K: Sharded, R: Reconciler<K>> Count<'_, K, R> {
             // The reflector says of each object by itself that it is gone.
             Change::Listed { .. } => false,
         };
-        self.setup.metrics.undecodable(self.held.shard, self.objects.len());
+        self.kind.metrics.undecodable(self.held.shard, self.objects.len());
     }
 }
 
 impl<K: Sharded, R: Reconciler<K>> Drop for Count<'_, K, R> {
     fn drop(&mut self) {
-        self.setup.metrics.undecodable(self.held.shard, 0);
+        self.kind.metrics.undecodable(self.held.shard, 0);
     }
 }

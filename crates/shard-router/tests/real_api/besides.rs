@@ -48,11 +48,11 @@ async fn a_task_of_the_coordinator_runs_once_and_moves_and_one_of_every_replica_
     let (single, every) = (Count::default(), Count::default());
     let start = |pod: &str| {
         let (single, every) = (single.clone(), every.clone());
-        let (identity, controller) = fleet.controller(fleet.options(pod, 1));
-        let controller = controller
+        let (identity, app) = fleet.app(fleet.options(pod, 1));
+        let app = app
             .run_on_coordinator("single", move |context| single.clone().run(context))
             .run_on_every_replica("every", move |context| every.clone().run(context));
-        Fleet::assemble((identity, controller), quick)
+        Fleet::assemble((identity, app), quick)
     };
     let a = start("pod-a");
     single.reaches(1, 1).await;
@@ -89,15 +89,15 @@ async fn the_metrics_tell_what_is_held_and_done() {
     let Some(fleet) = Fleet::new("the whole path from watch to reconcile is meant").await else { return };
     let mut registry = Registry::default();
     let metrics = Metrics::register(&mut registry);
-    let (identity, controller) = fleet.controller(fleet.options("pod-a", 2));
-    let replica = Fleet::assemble((identity, controller.metrics(metrics)), quick);
+    let (identity, app) = fleet.app(fleet.options("pod-a", 2));
+    let replica = Fleet::assemble((identity, app.metrics(metrics)), quick);
     create(&fleet.widgets, "w", &[]).await;
     fleet.reconciled(&["w".to_owned()]).await;
     fleet.settle_at(&[2]).await;
     let lines = [
         "leader_election_master_status{name=\"widgets.test.shard-router.dev-shard-1\"} 1",
         "shard_router_shard_owned{shard=\"0\"} 1",
-        "shard_router_reconciles_total{outcome=\"ok\"} 1",
+        "shard_router_reconciles_total{kind=\"Widget.shards.example.com\",outcome=\"ok\"} 1",
         "shard_router_reconcile_duration_seconds_count 1",
         "shard_router_acquisition_seconds_count 2",
         "shard_router_shard_start_seconds_count 2",

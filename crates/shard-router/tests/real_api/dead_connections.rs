@@ -44,7 +44,7 @@ async fn reconciles_on_dead_connections_are_given_up_and_made_again() {
     // Long enough for the holds to outlast the Lease requests that meet dead connections too.
     options.elections.timings = Timings::default();
     let config = fleet.env.config_via(&proxy, &TestUser::admin());
-    let replica = Fleet::assemble(Fleet::controller_by(config, options), reconcile);
+    let replica = Fleet::assemble(Fleet::app_by(config, options), reconcile);
     let every_widget_beyond = |before: BTreeMap<String, usize>| {
         let answered = answered.clone();
         move || {

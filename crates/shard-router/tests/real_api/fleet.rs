@@ -13,7 +13,7 @@ use kube_testkit::{RealEnv, TestUser, eventually};
 use lease_core::{ElectionsOptions, Identity, LeaderElectionId, OnOverrun, Timings};
 use overlap_checker::records::RecordLog;
 use overlap_checker::{Observations, Rules, judge};
-use shard_router::{Options, Readiness, ReadinessProbe, Reconciler, RecordSink, RunError, ShardedController};
+use shard_router::{Options, Readiness, ReadinessProbe, Reconciler, RecordSink, RunError, ShardedApp};
 use tokio::{sync::oneshot, task::JoinHandle};
 
 use crate::widget::{Widget, install};
@@ -121,29 +121,32 @@ impl Fleet {
     }
 
     pub(crate) fn start(&self, options: Options, reconciler: impl Reconciler<Widget>) -> Running {
-        Self::assemble(self.controller(options), reconciler)
+        Self::assemble(self.app(options), reconciler)
     }
 
-    pub(crate) fn controller(&self, options: Options) -> (String, ShardedController<Widget>) {
-        Self::controller_by(self.env.config(&TestUser::admin()), options)
+    pub(crate) fn app(&self, options: Options) -> (String, ShardedApp) {
+        Self::app_by(self.env.config(&TestUser::admin()), options)
     }
 
-    pub(crate) fn controller_by(
-        config: kube::Config,
-        options: Options,
-    ) -> (String, ShardedController<Widget>) {
+    pub(crate) fn app_by(config: kube::Config, options: Options) -> (String, ShardedApp) {
         let identity = options.elections.identity.to_string();
-        (identity, ShardedController::new(config, options))
+        (identity, ShardedApp::new(config, options))
     }
 
     pub(crate) fn assemble(
-        (identity, controller): (String, ShardedController<Widget>),
+        (identity, mut app): (String, ShardedApp),
         reconciler: impl Reconciler<Widget>,
     ) -> Running {
-        let readiness = controller.readiness();
+        app.controller::<Widget>().run(reconciler);
+        Self::spawn(identity, app)
+    }
+
+    /// Runs a replica whose kinds are declared.
+    pub(crate) fn spawn(identity: String, app: ShardedApp) -> Running {
+        let readiness = app.readiness();
         let (stop, stopped) = oneshot::channel();
         let shutdown = async move { drop(stopped.await) };
-        let task = tokio::spawn(controller.run(reconciler, shutdown));
+        let task = tokio::spawn(app.run(shutdown));
         Running { identity, readiness, stop, task }
     }
 

@@ -25,7 +25,7 @@ async fn a_pause_between_the_last_check_and_the_sending_lets_no_more_than_that_w
     let mut options = fleet.options("pod-a", 1);
     // A process would end here. This one goes on, to see what gets out.
     options.elections.on_overrun = OnOverrun::Call(Arc::new(|why| println!("{why}")));
-    let a = Fleet::assemble(Fleet::controller_by(config, options), slow);
+    let a = Fleet::assemble(Fleet::app_by(config, options), slow);
     fleet.settle_at(&[1]).await;
     fleet.begins(2).await;
     let old_token = fleet.records.of("hold-begin")[0]["token"].to_string();

@@ -63,7 +63,7 @@ impl Place {
 fn start(fleet: &Fleet, pod: &str, user: &TestUser, places: &[&Place]) -> Running {
     let mut options = fleet.options(pod, 4);
     options.watch_namespaces = places.iter().map(|place| place.name.clone()).collect();
-    Fleet::assemble(Fleet::controller_by(fleet.env.config(user), options), quick)
+    Fleet::assemble(Fleet::app_by(fleet.env.config(user), options), quick)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

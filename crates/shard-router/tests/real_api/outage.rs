@@ -23,7 +23,7 @@ async fn a_replica_that_is_cut_off_stops_in_time_and_its_shards_go_on_elsewhere_
         create(&fleet.widgets, &format!("w{n}"), &[]).await;
     }
     let config = fleet.env.config_via(&proxy, &TestUser::admin());
-    let a = Fleet::assemble(Fleet::controller_by(config, fleet.options("pod-a", 4)), slow);
+    let a = Fleet::assemble(Fleet::app_by(config, fleet.options("pod-a", 4)), slow);
     let b = fleet.start(fleet.options("pod-b", 4), slow);
     fleet.settle_at(&[2, 2]).await;
     fleet.begins(12).await;

@@ -26,15 +26,15 @@ use crate::{
 pub(crate) async fn relabel(fleet: &Fleet) -> Vec<String> {
     let options = fleet.options("pod-a", 4);
     let layout = options.layout();
-    let (identity, controller) = fleet.controller(options);
+    let (identity, mut app) = fleet.app(options);
     // The newest state of the widget that a reconcile was given.
     let newest = Arc::new(AtomicU64::new(0));
     let note = newest.clone();
-    let replica =
-        Fleet::assemble((identity, controller.owns::<ConfigMap>()), move |widget: Arc<Widget>, held| {
-            note.fetch_max(version(&widget), Ordering::SeqCst);
-            with_a_child(widget, held)
-        });
+    app.controller::<Widget>().owns::<ConfigMap>().run(move |widget: Arc<Widget>, held| {
+        note.fetch_max(version(&widget), Ordering::SeqCst);
+        with_a_child(widget, held)
+    });
+    let replica = Fleet::spawn(identity, app);
     let created = create(&fleet.widgets, "w", &[]).await;
     let key = ShardKey::of(created.meta(), None);
     let (bucket, label) = (json!(key.bucket()), key.bucket().to_string());

@@ -18,7 +18,7 @@ use crate::{
     fleet::{Fleet, Running},
     scenarios::quick,
     tenant::Tenant,
-    widget::create,
+    widget::{Widget, create},
 };
 
 const ACCOUNT: &str = "operator";
@@ -62,8 +62,9 @@ async fn grant_all_but(fleet: &Fleet, withheld: Option<(&str, &str)>) {
 
 fn start(fleet: &Fleet) -> Running {
     let user = TestUser::service_account(fleet.env.namespace(), ACCOUNT);
-    let (identity, controller) = Fleet::controller_by(fleet.env.config(&user), fleet.options("pod-a", 1));
-    Fleet::assemble((identity, controller.owns::<Service>()), quick)
+    let (identity, mut app) = Fleet::app_by(fleet.env.config(&user), fleet.options("pod-a", 1));
+    app.controller::<Widget>().owns::<Service>().run(quick);
+    Fleet::spawn(identity, app)
 }
 
 fn may_not(fleet: &Fleet, what: &str) -> String {

@@ -48,8 +48,8 @@ async fn counts(registry: &Registry, objects: u64) {
 }
 
 fn start(fleet: &Fleet, options: Options, registry: &mut Registry) -> Running {
-    let (identity, controller) = fleet.controller(options);
-    Fleet::assemble((identity, controller.metrics(Metrics::register(registry))), quick)
+    let (identity, app) = fleet.app(options);
+    Fleet::assemble((identity, app.metrics(Metrics::register(registry))), quick)
 }
 
 /// As with the mutant that has to be found out by it.

@@ -32,17 +32,17 @@ struct Pod {
 impl Pod {
     /// Starts a replica that cannot find this type, or finds all.
     fn start(harness: &Harness, pod: &str, lost: Option<&'static str>) -> Self {
-        let (network, controller) = harness.controller(harness.options(pod, SHARDS));
-        let controller = controller.owns::<ConfigMap>();
+        let (network, mut app) = harness.app(harness.options(pod, SHARDS));
         network.lose(lost);
-        let readiness = controller.readiness();
+        let readiness = app.readiness();
         let reconciled = Arc::<Mutex<BTreeSet<String>>>::default();
         let seen = reconciled.clone();
         let reconcile = move |widget: Arc<Widget>, _: Held| {
             seen.lock().unwrap().insert(widget.name_any());
             async { Ok::<_, Infallible>(Action::await_change()) }
         };
-        let replica = Harness::run((network.clone(), controller), reconcile);
+        app.controller::<Widget>().owns::<ConfigMap>().run(reconcile);
+        let replica = Harness::spawn(network.clone(), app);
         Self { network, readiness, reconciled, _replica: replica }
     }
 

@@ -45,7 +45,7 @@ async fn each_shard_has_its_turn_though_the_successor_does_not_come() {
         .await;
     let before = transitions(&leases, "stays", true).await.expect("held");
 
-    let absent = harness.controller(harness.options("absent", SHARDS));
+    let absent = harness.app(harness.options("absent", SHARDS));
     absent.0.swallow_shard_writes(true);
     let _absent = Harness::run(absent, reconcile);
     let both_offered = || async {

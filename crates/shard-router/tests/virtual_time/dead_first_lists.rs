@@ -25,9 +25,9 @@ pub(crate) async fn under_way_at_once() -> (usize, usize) {
         |_: Arc<Widget>, _: Held| async { Ok::<_, std::convert::Infallible>(Action::await_change()) };
     let options = harness.options("op-0", SHARDS);
     let at_once = options.concurrent_starts;
-    let (network, controller) = harness.controller(options);
+    let (network, app) = harness.app(options);
     network.swallow_lists_of_first(usize::from(SHARDS));
-    let replica = Harness::run((network, controller), reconcile);
+    let replica = Harness::run((network, app), reconcile);
     let met = || std::future::ready(replica.network.shards_with_swallowed_lists() >= at_once);
     harness.until("the first lists to be sent", met).await;
     // All shards are held by then, and no list has run into its limit.
@@ -53,9 +53,9 @@ pub(crate) async fn others_started_after() -> Option<Duration> {
     let options = harness.options("op-0", SHARDS);
     let at_once = options.concurrent_starts;
     assert!(at_once < usize::from(SHARDS), "otherwise nobody waits for a turn");
-    let (network, controller) = harness.controller(options);
+    let (network, app) = harness.app(options);
     network.swallow_lists_of_first(at_once);
-    let replica = Harness::run((network, controller), reconcile);
+    let replica = Harness::run((network, app), reconcile);
     let met = || std::future::ready(replica.network.shards_with_swallowed_lists() == at_once);
     harness.until("the first lists to be sent", met).await;
 

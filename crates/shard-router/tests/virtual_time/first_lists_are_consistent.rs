@@ -9,7 +9,7 @@ use std::{
 use http::{Method, Request};
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::{Client, ResourceExt, client::Body};
-use shard_router::{Action, Held, ShardedController};
+use shard_router::{Action, Held, ShardedApp};
 use tokio::sync::oneshot;
 use tower::Service;
 
@@ -43,9 +43,10 @@ async fn no_list_of_a_shard_may_come_from_an_old_cache() {
         seen.lock().unwrap().insert(widget.name_any());
         async { Ok::<_, Infallible>(Action::await_change()) }
     };
-    let controller = ShardedController::new(client, harness.options("pod", 1)).owns::<ConfigMap>();
+    let mut app = ShardedApp::new(client, harness.options("pod", 1));
+    app.controller::<Widget>().owns::<ConfigMap>().run(reconcile);
     let (_stop, stopped) = oneshot::channel::<()>();
-    let _replica = tokio::spawn(controller.run(reconcile, async { drop(stopped.await) }));
+    let _replica = tokio::spawn(app.run(async { drop(stopped.await) }));
     harness.until("the widget to be reconciled", || async { !done.lock().unwrap().is_empty() }).await;
     let expected = ["configmaps", "widgets"].map(|plural| (plural.to_owned(), false));
     assert_eq!(*lists.lock().unwrap(), BTreeSet::from(expected));

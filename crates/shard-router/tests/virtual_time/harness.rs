@@ -6,7 +6,7 @@ use embedded_apiserver::EmbeddedServer;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::{Api, Client, CustomResourceExt as _, api::PostParams};
 use lease_core::{Clock, ElectionsOptions, Identity, LeaderElectionId, LeaseRuntime, OnOverrun};
-use shard_router::{Options, Reconciler, RunError, ShardedController};
+use shard_router::{Options, Reconciler, RunError, ShardedApp};
 use tokio::{sync::oneshot, task::JoinHandle};
 
 use crate::{
@@ -73,22 +73,28 @@ impl Harness {
     }
 
     pub(crate) fn start(&self, options: Options, reconciler: impl Reconciler<Widget>) -> Replica {
-        Self::run(self.controller(options), reconciler)
+        Self::run(self.app(options), reconciler)
     }
 
     /// A replica that does not run yet, and its network.
-    pub(crate) fn controller(&self, options: Options) -> (Blackhole, ShardedController<Widget>) {
+    pub(crate) fn app(&self, options: Options) -> (Blackhole, ShardedApp) {
         let network = Blackhole::before(self.server.service());
-        let controller = ShardedController::new(Client::new(network.clone(), NAMESPACE), options);
-        (network, controller)
+        let app = ShardedApp::new(Client::new(network.clone(), NAMESPACE), options);
+        (network, app)
     }
 
     pub(crate) fn run(
-        (network, controller): (Blackhole, ShardedController<Widget>),
+        (network, mut app): (Blackhole, ShardedApp),
         reconciler: impl Reconciler<Widget>,
     ) -> Replica {
+        app.controller::<Widget>().run(reconciler);
+        Self::spawn(network, app)
+    }
+
+    /// Runs a replica whose kinds are declared.
+    pub(crate) fn spawn(network: Blackhole, app: ShardedApp) -> Replica {
         let (stop, stopped) = oneshot::channel::<()>();
-        let task = tokio::spawn(controller.run(reconciler, async { drop(stopped.await) }));
+        let task = tokio::spawn(app.run(async { drop(stopped.await) }));
         Replica { network, stop, task }
     }
 

@@ -19,7 +19,7 @@ use kube::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use shard_router::{Action, Held, Readiness, ReadinessProbe, ShardKey, Sharded, ShardedController};
+use shard_router::{Action, Held, Readiness, ReadinessProbe, ShardKey, Sharded, ShardedApp};
 
 use crate::{
     harness::{Harness, ID, NAMESPACE, Replica},
@@ -27,10 +27,10 @@ use crate::{
 };
 
 fn start(harness: &Harness, pod: &str) -> (Replica, ReadinessProbe) {
-    let controller = harness.controller(harness.options(pod, 2));
-    let readiness = controller.1.readiness();
+    let app = harness.app(harness.options(pod, 2));
+    let readiness = app.1.readiness();
     let reconcile = |_: Arc<Widget>, _: Held| async { Ok::<_, Infallible>(Action::await_change()) };
-    (Harness::run(controller, reconcile), readiness)
+    (Harness::run(app, reconcile), readiness)
 }
 
 async fn unready_because(harness: &Harness, readiness: &ReadinessProbe, part: &str) {
@@ -45,10 +45,10 @@ async fn needs_a_record(definition: &CustomResourceDefinition, part: &str) {
     create(&harness.widgets, "one", &[("tenant", "blue")]).await;
     let mut options = harness.options("op-0", 2);
     options.key_label = Some("tenant".into());
-    let controller = harness.controller(options);
-    let readiness = controller.1.readiness();
+    let app = harness.app(options);
+    let readiness = app.1.readiness();
     let reconcile = |_: Arc<Widget>, _: Held| async { Ok::<_, Infallible>(Action::await_change()) };
-    let _replica = Harness::run(controller, reconcile);
+    let _replica = Harness::run(app, reconcile);
     unready_because(
         &harness,
         &readiness,
@@ -103,13 +103,14 @@ async fn a_kind_of_the_api_itself_can_be_sharded() {
     let seen = reconciled.clone();
     // Their group is empty, and a label needs a domain.
     let options = harness.options("op-0", 4);
-    let controller = ShardedController::<ConfigMap>::new(harness.admin(), options);
+    let mut app = ShardedApp::new(harness.admin(), options);
     let reconcile = move |map: Arc<ConfigMap>, held: Held| {
         assert_eq!(held.bucket(), ShardKey::of(map.meta(), None).bucket());
         seen.lock().unwrap().insert(map.name_any());
         async { Ok::<_, Infallible>(Action::await_change()) }
     };
-    tokio::spawn(controller.run(reconcile, std::future::pending()));
+    app.controller::<ConfigMap>().run(reconcile);
+    tokio::spawn(app.run(std::future::pending()));
     harness.until("all of them to be reconciled", || async { reconciled.lock().unwrap().len() == 12 }).await;
 }
 
@@ -180,21 +181,22 @@ async fn one_of_two_kinds_works(shards: [u16; 2], domain: &str) {
     }
     let reconciled: [Arc<Mutex<BTreeSet<String>>>; 2] = Default::default();
     let [widgets, others] = reconciled.clone();
-    let (network, controller) = harness.controller(harness.options("op-a", shards[0]));
-    let widget_probe = controller.readiness();
-    let _widgets = Harness::run((network, controller), move |widget: Arc<Widget>, _: Held| {
+    let (network, app) = harness.app(harness.options("op-a", shards[0]));
+    let widget_probe = app.readiness();
+    let _widgets = Harness::run((network, app), move |widget: Arc<Widget>, _: Held| {
         widgets.lock().unwrap().insert(widget.name_any());
         async { Ok::<_, Infallible>(Action::await_change()) }
     });
     let mut options = harness.options("op-b", shards[1]);
     options.elections.domain = domain.to_owned();
-    let controller = ShardedController::<Gadget>::new(harness.admin(), options);
-    let gadget_probe = controller.readiness();
+    let mut app = ShardedApp::new(harness.admin(), options);
+    let gadget_probe = app.readiness();
     let reconcile = move |gadget: Arc<Gadget>, _: Held| {
         others.lock().unwrap().insert(gadget.name_any());
         async { Ok::<_, Infallible>(Action::await_change()) }
     };
-    tokio::spawn(controller.run(reconcile, std::future::pending()));
+    app.controller::<Gadget>().run(reconcile);
+    tokio::spawn(app.run(std::future::pending()));
 
     let count = |which: usize| reconciled[which].lock().unwrap().len();
     let all = || async { count(0) == RESOURCES || count(1) == RESOURCES };

@@ -33,7 +33,7 @@ pub(crate) async fn freed_after_a_write_was_given_up_on() -> (Duration, Duration
     let mut options = harness.options("op-0", 1);
     options.key_label = Some("tenant".to_owned());
     let timings = options.elections.timings;
-    let (network, controller) = harness.controller(options);
+    let (network, app) = harness.app(options);
     let given_up = Arc::new(Mutex::new(None));
     let (reconciled, armed) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
     let (was_here, impatient) = (reconciled.clone(), armed.clone());
@@ -58,7 +58,7 @@ pub(crate) async fn freed_after_a_write_was_given_up_on() -> (Duration, Duration
             Ok::<_, Infallible>(Action::await_change())
         }
     };
-    let _replica = Harness::run((network, controller), reconcile);
+    let _replica = Harness::run((network, app), reconcile);
     harness.until("a reconcile", || async { reconciled.load(Ordering::Relaxed) }).await;
     // The watch that follows the first list is to be open by then.
     harness.clock.sleep(Duration::from_secs(1)).await;

@@ -34,17 +34,17 @@ struct Watching {
 impl Watching {
     fn start(harness: &Harness, pod: &str, namespaces: &[&str]) -> Self {
         let options = harness.options(pod, SHARDS).with_watch_namespaces(namespaces.iter().copied());
-        let (network, controller) = harness.controller(options);
+        let (network, app) = harness.app(options);
         let mut registry = Registry::default();
-        let controller = controller.metrics(Metrics::register(&mut registry));
-        let readiness = controller.readiness();
+        let app = app.metrics(Metrics::register(&mut registry));
+        let readiness = app.readiness();
         let reconciled = Arc::new(Mutex::new(BTreeSet::new()));
         let seen = reconciled.clone();
         let reconcile = move |widget: Arc<Widget>, _: Held| {
             seen.lock().expect("no panic").insert(widget.name_any());
             async { Ok::<_, Infallible>(Action::await_change()) }
         };
-        let replica = Harness::run((network, controller), reconcile);
+        let replica = Harness::run((network, app), reconcile);
         Self { replica, readiness, registry, reconciled }
     }
 

@@ -55,9 +55,9 @@ pub(crate) async fn overlap_with(takes: Takes) -> Option<Duration> {
     };
     let replicas = ["a", "b"].map(|pod| {
         let options = harness.options(pod, 4);
-        let controller = harness.controller(options);
-        let readiness = controller.1.readiness();
-        (Harness::run(controller, reconcile.clone()), readiness)
+        let app = harness.app(options);
+        let readiness = app.1.readiness();
+        (Harness::run(app, reconcile.clone()), readiness)
     });
     let all = || async { running.load(Ordering::Relaxed) == WIDGETS };
     harness.until("every widget to be reconciled", all).await;

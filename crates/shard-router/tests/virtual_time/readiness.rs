@@ -21,14 +21,14 @@ struct Watched {
 impl Watched {
     /// A replica whose network is set up like this before it starts.
     fn start(harness: &Harness, options: Options, network: impl FnOnce(&Replica)) -> Self {
-        let controller = harness.controller(options);
-        let readiness = controller.1.readiness();
+        let app = harness.app(options);
+        let readiness = app.1.readiness();
         let reconcile = |_: Arc<Widget>, held: Held| async move {
             // Ends when it is aborted, at the end of the drain timeout.
             held.draining().await;
             std::future::pending::<Result<Action, Infallible>>().await
         };
-        let replica = Harness::run(controller, reconcile);
+        let replica = Harness::run(app, reconcile);
         network(&replica);
         Self { replica, readiness }
     }

@@ -98,10 +98,10 @@ async fn a_replica_announces_drains_and_releases_in_this_order() {
         create(&harness.widgets, &format!("widget-{number}"), &[]).await;
     }
     let work = Work::default();
-    let (network, controller) = harness.controller(harness.options("op-0", SHARDS));
+    let (network, app) = harness.app(harness.options("op-0", SHARDS));
     let (of_task, of_reconciles, clock) = (work.clone(), work.clone(), harness.clock.clone());
     let task_clock = clock.clone();
-    let controller = controller.run_on_coordinator("slow", move |context| {
+    let app = app.run_on_coordinator("slow", move |context| {
         let (work, clock) = (of_task.clone(), task_clock.clone());
         async move {
             context.shutdown().await;
@@ -118,7 +118,7 @@ async fn a_replica_announces_drains_and_releases_in_this_order() {
             Ok::<_, Infallible>(Action::requeue(Duration::from_millis(1)))
         }
     };
-    let Replica { stop, task, network: _network } = Harness::run((network, controller), reconcile);
+    let Replica { stop, task, network: _network } = Harness::run((network, app), reconcile);
     let all_run = || async { work.running() == WIDGETS };
     harness.until("a reconcile of each widget to run", all_run).await;
     let leases: Api<Lease> = Api::namespaced(harness.admin(), NAMESPACE);

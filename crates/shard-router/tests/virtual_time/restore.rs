@@ -42,13 +42,13 @@ pub(crate) async fn recovered_after() -> Option<Duration> {
     };
     let starts = Arc::new(AtomicUsize::new(0));
     let replicas = ["a", "b"].map(|pod| {
-        let (network, controller) = harness.controller(harness.options(pod, 4));
-        let (starts, readiness) = (starts.clone(), controller.readiness());
-        let controller = controller.run_on_every_replica("everywhere", move |context: TaskContext| {
+        let (network, app) = harness.app(harness.options(pod, 4));
+        let (starts, readiness) = (starts.clone(), app.readiness());
+        let app = app.run_on_every_replica("everywhere", move |context: TaskContext| {
             starts.fetch_add(1, Ordering::SeqCst);
             async move { context.shutdown().await }
         });
-        (Harness::run((network, controller), reconcile.clone()), readiness)
+        (Harness::run((network, app), reconcile.clone()), readiness)
     });
     let all = |size: i32, count: usize| {
         let sizes = sizes.clone();

@@ -29,9 +29,9 @@ async fn pause_after(retry_after: Duration) -> Duration {
         async move { maps.get_opt("any").await.map(|_| Action::await_change()) }
     };
     let options = harness.options("pod", 1).with_backoff(Backoff::default().with_cap(CAP));
-    let (network, controller) = harness.controller(options);
+    let (network, app) = harness.app(options);
     network.refuse_as_too_many(Some(retry_after));
-    let _replica = Harness::run((network.clone(), controller), reconcile);
+    let _replica = Harness::run((network.clone(), app), reconcile);
     create(&harness.widgets, "refused", &[]).await;
     harness
         .until("a reconcile to be refused", || async { !begun.lock().expect("no panic").is_empty() })

@@ -18,9 +18,9 @@ pub(crate) async fn taken_over_after() -> Option<Duration> {
     let harness = Harness::new().await;
     let reconcile = |_: Arc<Widget>, _: Held| async { Ok::<_, Infallible>(Action::await_change()) };
     let start = |pod: &str, finds: bool| {
-        let (network, controller) = harness.controller(harness.options(pod, SHARDS));
+        let (network, app) = harness.app(harness.options(pod, SHARDS));
         network.lose((!finds).then_some("widgets"));
-        Harness::run((network, controller), reconcile)
+        Harness::run((network, app), reconcile)
     };
     let _blind = start("blind", false);
     let alone = || async { held_by(&harness, "blind").await == usize::from(SHARDS) };

@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use lease_core::{Identity, OnOverrun};
-use memcached_operator::reconcile::{MemcachedReconciler, controller};
+use memcached_operator::reconcile::{MemcachedReconciler, operator};
 use overlap_checker::records::Replica;
 use tokio::sync::oneshot;
 
@@ -126,7 +126,7 @@ impl Process {
             // A client starts a task of its own, so it is made where tasks can run.
             let client = outward.client(NAMESPACE);
             let shutdown = async { drop(stopped.await) };
-            if let Err(error) = controller(client, options).run(reconciler, shutdown).await {
+            if let Err(error) = operator(client, options, reconciler).run(shutdown).await {
                 tracing::error!(%error, "the replica ended");
             }
             returned.returned.store(true, Ordering::Relaxed);

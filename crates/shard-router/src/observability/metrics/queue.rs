@@ -14,14 +14,13 @@ use prometheus_client::{
     registry::Unit,
 };
 
-use super::ShardLabel;
-use crate::routing::bucket::ShardId;
+use super::kind::KindShardLabel;
 
-/// The queues of all shards that this replica has held.
+/// The queues of all shards that this replica has held, by kind.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Queues(Arc<Mutex<BTreeMap<ShardId, Queue>>>);
+pub(super) struct Queues(Arc<Mutex<BTreeMap<KindShardLabel, Queue>>>);
 
-/// Waiting reconciles of one shard.
+/// Waiting reconciles of one kind in one shard.
 #[derive(Debug, Clone)]
 pub(crate) struct Queue {
     clock: Arc<dyn Clock>,
@@ -42,10 +41,10 @@ pub(crate) struct Waiting<'a> {
 }
 
 impl Queues {
-    /// The queue of this shard. Several holders of the queue share it.
-    pub(super) fn of(&self, shard: ShardId, clock: &Arc<dyn Clock>) -> Queue {
+    /// The queue of this kind and shard. Several holders of the queue share it.
+    pub(super) fn of(&self, label: &KindShardLabel, clock: &Arc<dyn Clock>) -> Queue {
         let new = || Queue { clock: clock.clone(), line: Arc::default() };
-        lock(&self.0).entry(shard).or_insert_with(new).clone()
+        lock(&self.0).entry(label.clone()).or_insert_with(new).clone()
     }
 }
 
@@ -80,23 +79,22 @@ impl Collector for Queues {
         let queues = lock(&self.0).clone();
         let mut depths = encoder.encode_descriptor(
             "queue_depth",
-            "Reconciles waiting to begin, by shard.",
+            "Reconciles waiting to begin, by kind and shard.",
             None,
             MetricType::Gauge,
         )?;
-        for (shard, queue) in &queues {
+        for (label, queue) in &queues {
             let depth = i64::try_from(queue.depth()).unwrap_or(i64::MAX);
-            ConstGauge::new(depth).encode(depths.encode_family(&ShardLabel::from(*shard))?)?;
+            ConstGauge::new(depth).encode(depths.encode_family(label)?)?;
         }
         let mut ages = encoder.encode_descriptor(
             "queue_age",
-            "How long the oldest reconcile has been waiting to begin, by shard.",
+            "How long the oldest reconcile has been waiting to begin, by kind and shard.",
             Some(&Unit::Seconds),
             MetricType::Gauge,
         )?;
-        for (shard, queue) in &queues {
-            ConstGauge::new(queue.age().as_secs_f64())
-                .encode(ages.encode_family(&ShardLabel::from(*shard))?)?;
+        for (label, queue) in &queues {
+            ConstGauge::new(queue.age().as_secs_f64()).encode(ages.encode_family(label)?)?;
         }
         Ok(())
     }
@@ -126,7 +124,7 @@ mod tests {
             let value = |line: &str| line.rsplit_once(' ').unwrap().1.to_owned();
             text.lines().filter(|line| line.contains("shard=")).map(value).collect::<Vec<_>>()
         };
-        let queue = queues.of(ShardId(3), &clock);
+        let queue = queues.of(&KindShardLabel { kind: "Gadget.example.com".to_owned(), shard: 3 }, &clock);
         assert_eq!(shown(), ["0", "0.0"]);
         let oldest = queue.wait();
         time.advance(Duration::from_secs(5));

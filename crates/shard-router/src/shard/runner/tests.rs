@@ -16,9 +16,11 @@ use tower::BoxError;
 use super::*;
 use crate::{
     authority::held::Held,
-    observability::metrics::Metrics,
+    observability::{metrics::Metrics, records::HoldFacts},
     options::Options,
     routing::key::ShardKey,
+    setup::Declared,
+    shard::hold_record::HoldRecord,
     testing::{ByHand, Gadget, GadgetSpec},
     watch::scope::Scope,
 };
@@ -27,8 +29,8 @@ async fn reconcile(_: Arc<Gadget>, _: Held) -> Result<Action, Infallible> {
     Ok(Action::await_change())
 }
 
-fn setup() -> Arc<Setup<Gadget, impl Reconciler<Gadget>>> {
-    setup_of(reconcile)
+fn kind() -> Arc<KindSetup<Gadget, impl Reconciler<Gadget>>> {
+    kind_of(reconcile)
 }
 
 fn options() -> ElectionsOptions {
@@ -43,17 +45,18 @@ fn silent() -> Client {
     Client::new(tower::service_fn(silent), "ns")
 }
 
-fn setup_of<R: Reconciler<Gadget>>(reconciler: R) -> Arc<Setup<Gadget, R>> {
+fn kind_of<R: Reconciler<Gadget>>(reconciler: R) -> Arc<KindSetup<Gadget, R>> {
     let connection = Connection::from(silent());
     let options = Options::new(options());
-    Arc::new(Setup::new(&connection, options, reconciler, Vec::new(), Metrics::default()).unwrap())
+    let setup = Setup::new(&connection, options, "Gadget.example.com", Metrics::default()).unwrap();
+    Arc::new(KindSetup::new(Arc::new(setup), reconciler, Declared::default()))
 }
 
 const SHARD: ShardId = ShardId(0);
 
 /// The start of a shard that waits for the resources and for so many owned types.
-fn warm_up<R: Reconciler<Gadget>>(setup: &Setup<Gadget, R>, owned: usize) -> Arc<WarmUp> {
-    let (progress, _end) = setup.progress.track(SHARD);
+fn warm_up<R: Reconciler<Gadget>>(kind: &KindSetup<Gadget, R>, owned: usize) -> Arc<WarmUp> {
+    let (setup, (progress, _end)) = (&kind.setup, kind.progress.track(SHARD));
     Arc::new(WarmUp {
         starts: setup.starts.clone(),
         permit: tokio::sync::Mutex::new(setup.starts.clone().try_acquire_owned().ok()),
@@ -68,21 +71,22 @@ fn warm_up<R: Reconciler<Gadget>>(setup: &Setup<Gadget, R>, owned: usize) -> Arc
     })
 }
 
-fn observer<R: Reconciler<Gadget>>(setup: Arc<Setup<Gadget, R>>) -> ShardObserver<Gadget, R> {
+fn observer<R: Reconciler<Gadget>>(kind: Arc<KindSetup<Gadget, R>>) -> ShardObserver<Gadget, R> {
     ShardObserver {
         shard: SHARD,
         tracker: Arc::default(),
         failures: Arc::default(),
-        warm_up: warm_up(&setup, 0),
-        caches: Caches::new(setup.scope.clone(), &setup.owned),
-        setup,
+        warm_up: warm_up(&kind, 0),
+        news: News::new(None),
+        caches: Caches::new(kind.setup.scope.clone(), &kind.owned),
+        kind,
     }
 }
 
 /// Whatever is kept by uid or name has an end, or whoever creates and deletes in a loop fills the memory.
 #[tokio::test]
 async fn nothing_is_kept_for_an_object_that_has_left() {
-    let observer = observer(setup());
+    let observer = observer(kind());
     let object = ObjectMeta {
         name: Some("one".to_owned()),
         namespace: Some("ns".to_owned()),
@@ -105,14 +109,14 @@ async fn nothing_is_kept_for_an_object_that_has_left() {
 async fn nothing_is_kept_that_a_reconcile_notes_after_its_resource_has_left() {
     let caches = Caches::new::<Gadget>(Scope::of(&BTreeSet::new()), &[]);
     let (store, mut writer) = reflector::store::<Gadget>();
-    let (label, mut object) = (setup().stamp.bucket_label.clone(), Gadget::new("one", GadgetSpec {}));
+    let (label, mut object) = (kind().stamp.bucket_label.clone(), Gadget::new("one", GadgetSpec {}));
     object.metadata.namespace = Some("ns".to_owned());
     object.metadata.uid = Some("uid-1".to_owned());
     let bucket = ShardKey::of(&object.metadata, None).bucket();
     object.metadata.labels = Some(BTreeMap::from([(label, bucket.to_string())]));
     writer.apply_watcher_event(&Event::Apply(object.clone()));
     let (noting, writer) = (caches.clone(), Mutex::new(writer));
-    let setup = setup_of(move |object: Arc<Gadget>, _: Held| {
+    let kind = kind_of(move |object: Arc<Gadget>, _: Held| {
         writer.lock().apply_watcher_event(&Event::Delete(Gadget::clone(&object)));
         noting.note_write("ns/one");
         assert!(noting.awaits_writes());
@@ -124,14 +128,21 @@ async fn nothing_is_kept_that_a_reconcile_notes_after_its_resource_has_left() {
     let elections = Elections::start(silent(), alone).await.unwrap();
     let leader = elections.lead(|term: Term| async move { term.draining().await });
     let term = leader.leading().await;
-    let (progress, _end) = setup.progress.track(SHARD);
+    let (setup, (progress, _end)) = (&kind.setup, kind.progress.track(SHARD));
     let clients = (&setup.clients, &setup.stamper_clients);
     let retry_after = RetryAfter::new(setup.clock.clone(), setup.options.backoff.cap);
-    let held =
-        HeldShard::new(SHARD, term.clone(), clients, "bucket".into(), &progress, retry_after, caches.clone());
+    let held = HeldShard::new(
+        SHARD,
+        term.clone(),
+        clients,
+        setup.reporter(),
+        "bucket".into(),
+        (&progress, retry_after),
+        caches.clone(),
+    );
     let facts = HoldFacts { lease: term.lease().to_string(), shard: SHARD, token: 1 };
     let record = HoldRecord::begin(setup.recorder.clone(), facts, term);
-    let shard = ActiveShard::new(setup, held, Arc::default(), record, store, Arc::default());
+    let shard = ActiveShard::new(kind, held, Arc::default(), record, store, Arc::default());
     shard.reconcile(Arc::new(object)).await.unwrap();
     assert!(!caches.awaits_writes(), "the caches keep the name");
 }
@@ -139,9 +150,10 @@ async fn nothing_is_kept_that_a_reconcile_notes_after_its_resource_has_left() {
 /// Another shard may begin to list once this one has everything, children included, or cannot get on.
 #[tokio::test]
 async fn the_start_permit_is_kept_until_everything_has_been_listed() {
-    let setup = setup();
+    let kind = kind();
+    let setup = &kind.setup;
     let before = setup.starts.available_permits();
-    let shard = warm_up(&setup, 2);
+    let shard = warm_up(&kind, 2);
     let is_kept = || setup.starts.available_permits() == before - 1;
     shard.listed(3);
     assert!(is_kept(), "the children are missing");
@@ -150,7 +162,7 @@ async fn the_start_permit_is_kept_until_everything_has_been_listed() {
     shard.answered(0);
     assert!(!is_kept());
 
-    let other = warm_up(&setup, 1);
+    let other = warm_up(&kind, 1);
     assert!(is_kept());
     other.failed();
     assert!(!is_kept(), "whoever cannot list lets others do so");

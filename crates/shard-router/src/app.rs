@@ -1,71 +1,85 @@
-//! [`ShardedController`]: the entry point.
+//! [`ShardedApp`]: the entry point.
 
-use std::{future::Future, sync::Arc};
+mod controller;
+
+use std::{collections::BTreeSet, future::Future, sync::Arc};
 
 use lease_core::Connection;
 
+pub use self::controller::Controller;
 use crate::{
-    caches::{OwnedType, resource},
     error::RunError,
+    kinds::{Kind, Kinds},
     observability::{
         absent_namespaces,
         metrics::Metrics,
         readiness::{ReadinessProbe, ReadinessSwitch},
     },
     options::Options,
-    owned_resource::OwnedResource,
-    reconciler::Reconciler,
     replica,
     setup::Setup,
     sharded::Sharded,
     task::{NamedTask, TaskContext},
 };
 
-/// One replica of a sharded operator: a kube-runtime controller for each shard it holds. All replicas under one
-/// LeaderElectionID reconcile the same kind.
+/// One replica of a sharded operator: for each shard that it holds, a kube-runtime controller for each kind.
 ///
 /// ```no_run
-/// # use std::{convert::Infallible, sync::Arc, time::Duration};
+/// # use std::{convert::Infallible, sync::Arc};
 /// # use k8s_openapi::api::apps::v1::StatefulSet;
-/// # use shard_router::{Action, Held, Options, ShardedController, Sharded};
-/// # async fn example<Cache: Sharded>(
+/// # use shard_router::{Action, Held, Options, Sharded, ShardedApp};
+/// # async fn example<Cache: Sharded, User: Sharded>(
 /// #     config: kube::Config, options: Options,
 /// # ) -> Result<(), Box<dyn std::error::Error>> {
-/// let controller = ShardedController::<Cache>::new(config, options).owns::<StatefulSet>();
-/// let reconcile = |cache: Arc<Cache>, held: Held| async move {
+/// let mut app = ShardedApp::new(config, options);
+/// app.controller::<Cache>().owns::<StatefulSet>().run(|cache: Arc<Cache>, held: Held| async move {
 ///     let _client = held.client(); // works only while this replica holds the shard
 ///     Ok::<_, Infallible>(Action::await_change())
-/// };
-/// controller.run(reconcile, async { tokio::signal::ctrl_c().await.unwrap_or_default() }).await?;
+/// });
+/// app.controller::<User>().run(|user: Arc<User>, held: Held| async move {
+///     Ok::<_, Infallible>(Action::await_change())
+/// });
+/// app.run(async { tokio::signal::ctrl_c().await.unwrap_or_default() }).await?;
 /// # Ok(())
 /// # }
 /// ```
 ///
-/// ```compile_fail
-/// #![deny(unused_must_use)]
-/// # use shard_router::{Options, Sharded, ShardedController};
-/// # fn forgets<Cache: Sharded>(config: kube::Config, options: Options) {
-/// ShardedController::<Cache>::new(config, options); // never run, so nothing is reconciled
-/// # }
-/// ```
-#[must_use = "a controller does nothing until `run` is awaited"]
-pub struct ShardedController<K: Sharded> {
+/// # Several kinds
+///
+/// A shard is a part of the work on all kinds: whoever holds shard n reconciles the resources of each kind whose bucket belongs to shard n, under one
+/// set of Leases, one plan and one readiness. Each kind has its own watches, caches and queue. A kind that fails (a missing right or definition, a
+/// list that keeps failing) holds up itself alone; readiness names it.
+///
+/// The kinds are part of the layout that the first coordinator commits. A replica that declares other kinds does not work and says so: a replica
+/// that does not know a kind would leave out the resources of this kind in each shard that it holds. To add or remove a kind, end all replicas and
+/// delete their Leases.
+#[must_use = "an app does nothing until `run` is awaited"]
+pub struct ShardedApp {
     connection: Connection,
     options: Options,
-    owned: Vec<OwnedType<K>>,
+    kinds: Vec<Registered>,
     metrics: Metrics,
     readiness: ReadinessSwitch,
     replica_tasks: Vec<NamedTask>,
     coordinator_tasks: Vec<NamedTask>,
 }
 
-impl<K: Sharded> ShardedController<K> {
+/// A kind that was declared.
+struct Registered {
+    /// As `Kind.group`.
+    name: String,
+    /// As `plural.group`.
+    resource: String,
+    start: Box<dyn FnOnce(Arc<Setup>) -> Arc<dyn Kind> + Send>,
+}
+
+impl ShardedApp {
     /// A replica that connects to the API server with this configuration or client.
     pub fn new(connection: impl Into<Connection>, options: Options) -> Self {
         Self {
             connection: connection.into(),
             options,
-            owned: Vec::new(),
+            kinds: Vec::new(),
             metrics: Metrics::default(),
             readiness: ReadinessSwitch::starting(),
             replica_tasks: Vec::new(),
@@ -73,12 +87,9 @@ impl<K: Sharded> ShardedController<K> {
         }
     }
 
-    /// Reconciles a resource also when a child of this type changes, and caches these children, so that a reconcile can read them without a request
-    /// with [`Held::owned`](crate::Held::owned). A child is an object that has the resource as owner and has the bucket label, see
-    /// [`Held::label_child`](crate::Held::label_child).
-    pub fn owns<C: OwnedResource>(mut self) -> Self {
-        self.owned.push(OwnedType::of::<C>());
-        self
+    /// Declares a kind that this operator reconciles. It takes effect with [`Controller::run`].
+    pub fn controller<K: Sharded>(&mut self) -> Controller<'_, K> {
+        Controller::new(self)
     }
 
     /// Sets the metrics to use, so that the caller can serve them.
@@ -120,41 +131,56 @@ impl<K: Sharded> ShardedController<K> {
     ///
     /// # Errors
     ///
-    /// If the options are invalid, or if no client could be created from the connection. Later failures are reported by readiness, metrics and logs,
-    /// and are retried.
-    pub async fn run<R: Reconciler<K>>(
-        self,
-        reconciler: R,
-        shutdown: impl Future<Output = ()> + Send,
-    ) -> Result<(), RunError> {
+    /// If no kind was declared, or one twice; if the options are invalid; or if no client could be created from the connection. Later failures are
+    /// reported by readiness, metrics and logs, and are retried.
+    pub async fn run(self, shutdown: impl Future<Output = ()> + Send) -> Result<(), RunError> {
+        let names = names(&self.kinds)?;
         let connection = self.connection.clone().with_user_agent(&self.options.user_agent())?;
-        let setup = Setup::new(&self.connection, self.options, reconciler, self.owned, self.metrics)?;
+        let setup = Arc::new(Setup::new(&self.connection, self.options, &names, self.metrics)?);
         let recorder = setup.recorder.clone();
         recorder.replica_start(setup.options.elections.identity.pod(), &setup.options.user_agent());
         setup.metrics.starts(setup.clock.wall());
-        let (namespaces, resource) = (setup.options.watch_namespaces.clone(), resource::<K>());
+        let resources: Vec<_> = self.kinds.iter().map(|kind| kind.resource.as_str()).collect();
+        let resources = resources.join(", ");
         let absent = absent_namespaces::report(
             setup.clients.unobserved(),
-            &namespaces,
-            &resource,
+            &setup.options.watch_namespaces,
+            &resources,
             setup.clock.clone(),
         );
-        let setup = Arc::new(setup);
+        let kinds = Kinds::new(self.kinds.into_iter().map(|kind| (kind.start)(setup.clone())).collect());
+        let triggers = kinds.clone();
         let running = async {
             if setup.options.elections.leader_election {
                 let tasks =
                     replica::Tasks { every_replica: self.replica_tasks, coordinator: self.coordinator_tasks };
-                replica::run(setup, connection, tasks, self.readiness, shutdown).await
+                replica::run(setup.clone(), kinds, connection, tasks, self.readiness, shutdown).await
             } else {
                 let tasks = self.replica_tasks.into_iter().chain(self.coordinator_tasks).collect();
-                replica::unelected::run(setup, connection, tasks, self.readiness, shutdown).await
+                replica::unelected::run(setup.clone(), kinds, connection, tasks, self.readiness, shutdown)
+                    .await
             }
         };
         tokio::select! {
             ended = running => ended?,
             () = absent => {}
+            () = triggers.forward_triggers() => {}
         }
         recorder.replica_end("clean");
         Ok(())
     }
+}
+
+/// All kinds as the committed layout names them: in the order of their names, however they were declared.
+fn names(kinds: &[Registered]) -> Result<String, RunError> {
+    let mut names = BTreeSet::new();
+    for kind in kinds {
+        if !names.insert(kind.name.as_str()) {
+            return Err(RunError::KindTwice { kind: kind.name.clone() });
+        }
+    }
+    if names.is_empty() {
+        return Err(RunError::NoKind);
+    }
+    Ok(names.into_iter().collect::<Vec<_>>().join(","))
 }

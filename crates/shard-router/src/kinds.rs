@@ -1,0 +1,111 @@
+//! The kinds that an operator reconciles, whatever their types: what a replica asks of each.
+
+use std::{sync::Arc, time::Duration};
+
+use futures::future::{BoxFuture, join_all};
+use kube::Client;
+use lease_core::{Monotonic, Term};
+
+use crate::{
+    observability::{
+        problem::Problem,
+        progress::{Progress, Stall, TermProgress, WorkStatus},
+    },
+    routing::bucket::ShardId,
+    shard::hold_record::HoldRecord,
+    stamper::BeforeRecording,
+};
+
+/// One kind that the operator reconciles.
+pub(crate) trait Kind: Send + Sync {
+    /// Whether its resources are worked on in the shards that are held.
+    fn progress(&self) -> &Arc<Progress>;
+
+    /// What is wrong with its custom resource definition, so that stamps fail.
+    fn definition(&self) -> &Problem;
+
+    /// Works on its resources in one shard, for as long as the shard is held or until it has drained. Cancelled by being dropped.
+    fn run(self: Arc<Self>, hold: Hold) -> BoxFuture<'static, ()>;
+
+    /// Stamps its resources through `client`, each after `delay`. Never ends.
+    fn stamp(
+        &self,
+        client: Client,
+        delay: Duration,
+        before_recording: Option<BeforeRecording>,
+    ) -> BoxFuture<'_, ()>;
+
+    /// Forwards triggers from outside to the shards that are held. Never ends by itself.
+    fn forward_triggers(&self) -> BoxFuture<'_, ()>;
+
+    /// Whether its resources can be listed, and each type that they own. Waits for the answers without a limit.
+    fn can_list(&self) -> BoxFuture<'_, bool>;
+}
+
+/// One hold of one shard, as the work of one kind gets it.
+pub(crate) struct Hold {
+    pub(crate) shard: ShardId,
+    pub(crate) term: Term,
+    pub(crate) record: Arc<HoldRecord>,
+    pub(crate) since: Monotonic,
+    pub(crate) progress: Arc<TermProgress>,
+}
+
+/// All kinds of one operator. The first is named first where one of several problems is reported.
+#[derive(Clone)]
+pub(crate) struct Kinds(Arc<[Arc<dyn Kind>]>);
+
+impl Kinds {
+    pub(crate) fn new(kinds: Vec<Arc<dyn Kind>>) -> Self {
+        Self(kinds.into())
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<dyn Kind>> {
+        self.0.iter()
+    }
+
+    /// What is wrong with a custom resource definition.
+    pub(crate) fn definition_problem(&self) -> Option<String> {
+        self.iter().find_map(|kind| kind.definition().get())
+    }
+
+    /// What is held and not wholly worked on, the longest first.
+    pub(crate) fn stalls(&self) -> Vec<Stall> {
+        let mut stalls: Vec<Stall> = self.iter().flat_map(|kind| kind.progress().stalls()).collect();
+        stalls.sort_by_key(|stall| std::cmp::Reverse(stall.lasted));
+        stalls
+    }
+
+    /// In one sentence, what has been held for longer than `threshold` without being worked on.
+    pub(crate) fn stall_sentence(&self, threshold: Duration) -> Option<String> {
+        self.iter().find_map(|kind| kind.progress().sentence(threshold))
+    }
+
+    /// Whether this replica works, by the shards that it has held for longer than `threshold`. A kind that fails holds up itself alone, so one
+    /// kind that is worked on is enough.
+    pub(crate) fn work(&self, threshold: Duration) -> WorkStatus {
+        let mut all = self.iter().map(|kind| kind.progress().work(threshold));
+        let first = all.next().unwrap_or(WorkStatus::Unknown);
+        all.fold(first, WorkStatus::or)
+    }
+
+    /// Whether all of them can be listed, with what they own.
+    pub(crate) async fn can_list(&self) -> bool {
+        join_all(self.iter().map(|kind| kind.can_list())).await.into_iter().all(|listed| listed)
+    }
+
+    /// Forwards triggers from outside to the shards that are held. Never ends.
+    pub(crate) async fn forward_triggers(&self) {
+        join_all(self.iter().map(|kind| kind.forward_triggers())).await;
+    }
+
+    /// Stamps the resources of all kinds. Never ends.
+    pub(crate) async fn stamp(
+        &self,
+        client: &Client,
+        delay: Duration,
+        before_recording: Option<&BeforeRecording>,
+    ) {
+        join_all(self.iter().map(|kind| kind.stamp(client.clone(), delay, before_recording.cloned()))).await;
+    }
+}

@@ -1,0 +1,84 @@
+//! The metrics of one kind.
+
+use std::{sync::Arc, time::Duration};
+
+use lease_core::Clock;
+use prometheus_client::encoding::EncodeLabelSet;
+
+use super::{Metrics, queue::Queue};
+use crate::routing::bucket::ShardId;
+
+/// The [`Metrics`] of a replica, for one of its kinds.
+#[derive(Debug, Clone)]
+pub(crate) struct KindMetrics {
+    metrics: Metrics,
+    /// As `Kind.group`.
+    kind: Arc<str>,
+}
+
+impl Metrics {
+    /// Those of this kind, `Kind.group`.
+    pub(crate) fn of_kind(&self, kind: &str) -> KindMetrics {
+        let of_kind = KindMetrics { metrics: self.clone(), kind: kind.into() };
+        // Without this, the series would begin with the first failure, and its rate would be zero until the second.
+        for outcome in ["ok", "error", "panic"] {
+            drop(self.reconciles.get_or_create(&of_kind.outcome(outcome)));
+        }
+        for outcome in ["ok", "conflict", "error", "deferred"] {
+            drop(self.stamps.get_or_create(&of_kind.outcome(outcome)));
+        }
+        of_kind
+    }
+}
+
+impl KindMetrics {
+    /// The queue of reconciles of a shard.
+    pub(crate) fn queue(&self, shard: ShardId, clock: &Arc<dyn Clock>) -> Queue {
+        self.metrics.queues.of(&self.of_shard(shard), clock)
+    }
+
+    pub(crate) fn objects(&self, shard: ShardId, count: usize) {
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        self.metrics.objects.get_or_create(&self.of_shard(shard)).set(count);
+    }
+
+    pub(crate) fn undecodable(&self, shard: ShardId, count: usize) {
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        self.metrics.undecodable.get_or_create(&self.of_shard(shard)).set(count);
+    }
+
+    pub(crate) fn reconciled(&self, outcome: &'static str, took: Duration) {
+        self.metrics.reconciles.get_or_create(&self.outcome(outcome)).inc();
+        let label = KindLabel { kind: self.kind.to_string() };
+        self.metrics.duration.get_or_create(&label).observe(took.as_secs_f64());
+    }
+
+    pub(crate) fn stamped(&self, outcome: &'static str) {
+        self.metrics.stamps.get_or_create(&self.outcome(outcome)).inc();
+    }
+
+    fn of_shard(&self, shard: ShardId) -> KindShardLabel {
+        KindShardLabel { kind: self.kind.to_string(), shard: shard.0 }
+    }
+
+    fn outcome(&self, outcome: &'static str) -> KindOutcomeLabel {
+        KindOutcomeLabel { kind: self.kind.to_string(), outcome }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct KindLabel {
+    kind: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, EncodeLabelSet)]
+pub(super) struct KindShardLabel {
+    pub(super) kind: String,
+    pub(super) shard: u16,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct KindOutcomeLabel {
+    kind: String,
+    outcome: &'static str,
+}

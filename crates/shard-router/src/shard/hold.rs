@@ -1,0 +1,60 @@
+//! The work of a shard Lease: what happens between its acquisition and its release, for all kinds.
+
+use std::sync::Arc;
+
+use futures::{StreamExt, stream::FuturesUnordered};
+use lease_core::Term;
+
+use super::hold_record::HoldRecord;
+use crate::{
+    kinds::{Hold, Kinds},
+    observability::records::HoldFacts,
+    routing::bucket::ShardId,
+    setup::Setup,
+};
+
+/// Runs a shard for as long as it is held, or until it has drained. Cancelled by being dropped.
+///
+/// `confirmed` is awaited before anything starts; `false` gives the shard up.
+pub(crate) async fn run(
+    setup: Arc<Setup>,
+    kinds: Kinds,
+    shard: ShardId,
+    term: Term,
+    confirmed: impl Future<Output = bool> + Send,
+) {
+    let facts = HoldFacts { lease: term.lease().to_string(), shard, token: term.token().0 };
+    let record = HoldRecord::begin(setup.recorder.clone(), facts, term.clone());
+    let since = setup.clock.now().monotonic;
+    let (holds, _ends): (Vec<_>, Vec<_>) = kinds
+        .iter()
+        .map(|kind| {
+            let (progress, end) = kind.progress().track(shard);
+            let hold = Hold { shard, term: term.clone(), record: record.clone(), since, progress };
+            ((kind.clone(), hold), end)
+        })
+        .unzip();
+    let confirmed = tokio::select! {
+        biased;
+        // A drain before the start has nothing to wait for.
+        () = term.draining() => return,
+        () = record.follow_renewals() => return,
+        confirmed = confirmed => confirmed,
+    };
+    if !confirmed {
+        return;
+    }
+    let mut running: FuturesUnordered<_> = holds.into_iter().map(|(kind, hold)| kind.run(hold)).collect();
+    loop {
+        let ended = tokio::select! {
+            ended = running.next() => ended,
+            () = record.follow_renewals() => return,
+        };
+        match ended {
+            // Each kind drains by itself, and the last one that has drained ends the work.
+            Some(()) if term.is_draining() => {}
+            // The work of one kind has ended by itself, which it has logged. Everything is started anew with the next hold.
+            Some(()) | None => break,
+        }
+    }
+}

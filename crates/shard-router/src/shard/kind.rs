@@ -1,0 +1,70 @@
+//! What a replica asks of a kind, for any type.
+
+use std::{sync::Arc, time::Duration};
+
+use futures::{
+    FutureExt,
+    future::{BoxFuture, join, join_all},
+};
+use kube::{Client, api::ListParams};
+
+use super::runner;
+use crate::{
+    kinds::{Hold, Kind},
+    observability::{problem::Problem, progress::Progress},
+    reconciler::Reconciler,
+    routing::{
+        bucket::Bucket,
+        layout::{selector, unstamped_selector},
+    },
+    setup::KindSetup,
+    sharded::Sharded,
+    stamper::{BeforeRecording, Stamper},
+};
+
+impl<K: Sharded, R: Reconciler<K>> Kind for KindSetup<K, R> {
+    fn progress(&self) -> &Arc<Progress> {
+        &self.progress
+    }
+
+    fn definition(&self) -> &Problem {
+        &self.definition
+    }
+
+    fn run(self: Arc<Self>, hold: Hold) -> BoxFuture<'static, ()> {
+        runner::run(self, hold).boxed()
+    }
+
+    fn stamp(
+        &self,
+        client: Client,
+        delay: Duration,
+        before_recording: Option<BeforeRecording>,
+    ) -> BoxFuture<'_, ()> {
+        let stamper = Stamper { before_recording, ..self.stamper(client, delay) };
+        async move { stamper.run::<K>(&self.setup.options.watch_namespaces).await }.boxed()
+    }
+
+    fn forward_triggers(&self) -> BoxFuture<'_, ()> {
+        self.external.forward().boxed()
+    }
+
+    fn can_list(&self) -> BoxFuture<'_, bool> {
+        can_list(self).boxed()
+    }
+}
+
+/// Whether the resources can be listed, and each owned type: a shard is worked on where all of them are.
+async fn can_list<K: Sharded, R: Reconciler<K>>(kind: &KindSetup<K, R>) -> bool {
+    let (setup, label) = (&kind.setup, &kind.stamp.bucket_label);
+    // Few are enough to know whether there is an answer.
+    let of_resources = ListParams::default().limit(1).labels(&unstamped_selector(label));
+    let of_children = ListParams::default().limit(1).labels(&selector(label, &[Bucket(0)]));
+    let client = setup.clients.ungated();
+    let children = kind.owned.iter();
+    let children =
+        children.map(|owned| (owned.can_list)(setup.scope.clone(), client.clone(), of_children.clone()));
+    let (resources, children) =
+        join(setup.scope.can_list::<K>(&client, &of_resources), join_all(children)).await;
+    resources && children.into_iter().all(|listed| listed)
+}
