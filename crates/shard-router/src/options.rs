@@ -48,8 +48,8 @@ pub struct Options {
     /// How long membership must be unchanged before the plan is adapted to it, and before shards move to follow the plan. Default:
     /// one RetryPeriod, see [`Options::membership_settle`].
     pub membership_settle: Option<Duration>,
-    /// How long a replica that is not the coordinator leaves an unstamped resource to the coordinator. Default: three
-    /// LeaseDurations.
+    /// How long a replica that is not the coordinator leaves an unstamped resource to the coordinator, and how long after another replica has last made
+    /// progress with others. Each replica adds up to half of it, so that they do not begin at the same time. Default: three LeaseDurations.
     pub stamp_delay: Option<Duration>,
     /// Where to write the reconcile records; `None` for nowhere.
     pub records: Option<Arc<dyn RecordSink>>,

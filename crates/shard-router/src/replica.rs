@@ -315,7 +315,9 @@ async fn backup_stamper(
     elections: Elections,
 ) {
     let mut rewinds = elections.rewinds();
-    let (client, delay) = (setup.stamper_clients.ungated(), setup.options.stamp_delay());
+    let client = setup.stamper_clients.ungated();
+    // Not the same for all replicas: the first one that begins makes progress, and the others leave the objects to it.
+    let delay = setup.options.stamp_delay().mul_f64(1.0 + setup.rng.roll() / 2.0);
     let confirm = (setup.clone(), elections);
     let before_recording = BeforeRecording {
         is_committed: Arc::new(move || {

@@ -14,12 +14,16 @@ use crate::sharded::cr_name;
 const FIRST_RETRY: Duration = Duration::from_millis(50);
 const LAST_RETRY: Duration = Duration::from_secs(30);
 const NOT_YET: Duration = Duration::from_millis(100);
+/// The longest that an object is left to others that make progress with other objects, as a multiple of the delay.
+const PATIENCE: u32 = 10;
 /// How long a watch may be behind an answer.
 const KEPT: Duration = Duration::from_secs(30);
 
 /// One entry for each name. The object of this name may change while an attempt runs.
 pub(super) struct Backlog<K> {
     delay: Duration,
+    /// When another replica was last seen to have stamped an object that waits here.
+    others: Option<Monotonic>,
     entries: BTreeMap<String, Entry<K>>,
     /// The objects that wait for an attempt, the earliest first. There may be thousands, so no operation iterates over all of them.
     due: BTreeSet<(Monotonic, String)>,
@@ -53,14 +57,14 @@ enum State<K> {
 
 impl<K: ResourceExt + Clone> Backlog<K> {
     pub(super) fn new(delay: Duration) -> Self {
-        Self { delay, entries: BTreeMap::new(), due: BTreeSet::new(), stamped: VecDeque::new() }
+        Self { delay, others: None, entries: BTreeMap::new(), due: BTreeSet::new(), stamped: VecDeque::new() }
     }
 
     pub(super) fn change(&mut self, change: Change<K>, now: Monotonic) {
         self.forget_stamped(now);
         match change {
             Change::Pending(object) => self.pending(object, now),
-            Change::Settled(cr) => self.remove(&cr),
+            Change::Settled(cr) => self.settled_by_others(&cr, now),
             Change::Listed { namespace, names } => {
                 let is_of = |cr: &str| match &namespace {
                     Some(namespace) => cr.split_once('/').is_some_and(|(of, _)| of == namespace),
@@ -68,7 +72,7 @@ impl<K: ResourceExt + Clone> Backlog<K> {
                 };
                 let gone = self.entries.keys().filter(|cr| is_of(cr) && !names.contains(*cr));
                 for cr in gone.cloned().collect::<Vec<_>>() {
-                    self.remove(&cr);
+                    self.settled_by_others(&cr, now);
                 }
             }
         }
@@ -99,7 +103,7 @@ impl<K: ResourceExt + Clone> Backlog<K> {
 
     /// An object that is due. It is not returned again before [`settle`](Self::settle).
     pub(super) fn take_due(&mut self, now: Monotonic) -> Option<K> {
-        if self.due.first()?.0 > now {
+        if self.next_due()? > now {
             return None;
         }
         let (_, cr) = self.due.pop_first()?;
@@ -110,8 +114,15 @@ impl<K: ResourceExt + Clone> Backlog<K> {
         Some(object)
     }
 
+    /// When the next object is due.
+    ///
+    /// With a delay, the objects are left to another replica, and to leave each to it for the delay is not enough: with thousands of new objects, it is
+    /// still busy with the first ones when all the others are due. All replicas would then attempt the same objects, and most of their writes would
+    /// conflict. So as long as others make progress, the objects are left to them, each for at most [`PATIENCE`] delays.
     pub(super) fn next_due(&self) -> Option<Monotonic> {
-        self.due.first().map(|(due, _)| *due)
+        let due = self.due.first()?.0;
+        let left_to_others = self.others.map(|seen| (seen + self.delay).min(due + PATIENCE * self.delay));
+        Some(left_to_others.map_or(due, |left| left.max(due)))
     }
 
     /// Processes the result of the attempt on `attempted`. It does not apply to another object that has the same name now.
@@ -121,6 +132,9 @@ impl<K: ResourceExt + Clone> Backlog<K> {
             return;
         };
         let State::Running { object, renewed } = &entry.state else { return };
+        if outcome == Completion::Conflict {
+            self.others = Some(now);
+        }
         let pause = match outcome {
             Completion::Written(left) if version(object) <= Some(left) => {
                 let until = now + KEPT;
@@ -142,6 +156,14 @@ impl<K: ResourceExt + Clone> Backlog<K> {
         let (object, due) = (object.clone(), now + pause);
         entry.state = State::Waiting { object, due };
         self.due.insert((due, cr));
+    }
+
+    /// Removes an object that was stamped, or deleted. If no attempt on it was made here, others have done it.
+    fn settled_by_others(&mut self, cr: &str, now: Monotonic) {
+        if self.entries.get(cr).is_some_and(|entry| matches!(entry.state, State::Waiting { .. })) {
+            self.others = Some(now);
+        }
+        self.remove(cr);
     }
 
     fn remove(&mut self, cr: &str) {
@@ -193,6 +215,50 @@ mod tests {
         let due = backlog.take_due(at(4)).unwrap();
         assert_eq!(due.metadata.resource_version.as_deref(), Some("2"));
         assert!(backlog.take_due(at(9)).is_none(), "one attempt at a time");
+    }
+
+    fn named(name: &str) -> ConfigMap {
+        let mut object = object("1");
+        object.metadata.name = Some(name.into());
+        object
+    }
+
+    /// Thousands of new objects, which another replica stamps one after the other.
+    #[test]
+    fn objects_are_left_to_others_as_long_as_these_make_progress() {
+        let mut backlog = Backlog::new(3 * SECOND);
+        for name in ["a", "b", "c", "d"] {
+            backlog.change(Change::Pending(named(name)), at(1));
+        }
+        backlog.change(Change::Settled("ns/a".to_owned()), at(3));
+        assert!(backlog.take_due(at(5)).is_none(), "others are at work");
+        assert_eq!(backlog.next_due(), Some(at(6)));
+        backlog.change(Change::Settled("ns/b".to_owned()), at(5));
+        assert!(backlog.take_due(at(7)).is_none(), "they still are");
+        let mine = backlog.take_due(at(8)).expect("they have stopped");
+        // What is stamped here is no progress of others.
+        backlog.settle(&mine, Completion::Written(2), at(8));
+        backlog.change(Change::Settled("ns/c".to_owned()), at(8));
+        let last = backlog.take_due(at(8)).expect("nobody else is at work");
+        // A conflict is: somebody else has written the object.
+        backlog.settle(&last, Completion::Conflict, at(8));
+        assert_eq!(backlog.next_due(), Some(at(11)));
+    }
+
+    /// Others may make progress with all objects but one.
+    #[test]
+    fn an_object_that_others_do_not_stamp_is_not_left_to_them_for_good() {
+        let mut backlog = Backlog::new(3 * SECOND);
+        backlog.change(Change::Pending(named("stuck")), at(1));
+        for second in 2..60 {
+            backlog.change(Change::Pending(named("other")), at(second));
+            backlog.change(Change::Settled("ns/other".to_owned()), at(second));
+            match backlog.take_due(at(second)) {
+                Some(stuck) => return assert_eq!((stuck.name_any(), second), ("stuck".to_owned(), 34)),
+                None => assert!(second < 34),
+            }
+        }
+        panic!("nobody stamps it");
     }
 
     #[test]
