@@ -67,21 +67,21 @@ async fn a_renewal_whose_answer_was_lost_is_recognised() {
     let Some(env) = kube_testkit::real("a write takes effect though its answer is lost").await else {
         return;
     };
-    let proxy = env.proxy().expect("a proxy");
-    let elections = replica_at(env.config_via(&proxy, &TestUser::admin()), options(&env, "first")).await;
+    // Nothing is lost before the first round.
+    let loss = Arc::new(AtomicU64::new(LOST));
+    let client = losing_one_answer_to_an_update(env.admin(), env.namespace(), Arc::clone(&loss));
+    let elections =
+        Elections::start(Connection::Client(client), options(&env, "first")).await.expect("they start");
     let referee = Referee::new();
     let leader = elections.lead(referee.work());
     let term = leads(&leader, "the first leads").await;
 
     for round in 1..=3 {
-        let before = spec(&leases(&env), ID).await.renew_time;
-        proxy.hang_answers();
-        eventually("a renewal to land whose answer nobody gets", DEADLINE, || async {
-            (spec(&leases(&env), ID).await.renew_time > before).then_some(())
+        loss.store(DUE, Ordering::SeqCst);
+        eventually("a renewal to land whose answer is lost", DEADLINE, || {
+            std::future::ready((loss.load(Ordering::SeqCst) == LOST).then_some(()))
         })
         .await;
-        proxy.drop_connections();
-        proxy.resume();
         let landed = spec(&leases(&env), ID).await.renew_time;
         eventually("a renewal after the lost one", DEADLINE, || async {
             (spec(&leases(&env), ID).await.renew_time > landed).then_some(())
@@ -102,29 +102,37 @@ async fn an_acquisition_whose_answer_was_lost_is_recognised() {
     };
     let api = leases(&env);
     create(&api, &held_by("stranger_1", ID, Duration::from_secs(1), 5)).await;
-    let losses = Arc::new(AtomicU64::new(0));
-    let client = losing_the_first_answer_to_an_update(env.admin(), env.namespace(), Arc::clone(&losses));
+    let loss = Arc::new(AtomicU64::new(DUE));
+    let client = losing_one_answer_to_an_update(env.admin(), env.namespace(), Arc::clone(&loss));
     let elections =
         Elections::start(Connection::Client(client), options(&env, "first")).await.expect("they start");
     let referee = Referee::new();
     let candidate = elections.lead(referee.work());
     // By the watch, or by the read that follows when no answer has come.
     let term = leads(&candidate, "it finds that it holds the Lease").await;
-    assert_eq!(losses.load(Ordering::SeqCst), 1, "the answer to the acquisition was lost");
+    assert_eq!(loss.load(Ordering::SeqCst), LOST, "the answer to the acquisition was lost");
     assert!(term.is_valid());
     let spec = spec(&api, ID).await;
     assert_eq!((spec.lease_transitions, spec.holder_identity.as_deref()), (Some(6), Some("first_1")));
     candidate.shutdown().await;
 }
 
-fn losing_the_first_answer_to_an_update(client: Client, namespace: &str, losses: Arc<AtomicU64>) -> Client {
+/// The next answer to an update is to be lost.
+const DUE: u64 = 0;
+/// An update was sent whose answer is to be lost.
+const SENT: u64 = 1;
+/// It was answered, and the answer was not passed on.
+const LOST: u64 = 2;
+
+fn losing_one_answer_to_an_update(client: Client, namespace: &str, loss: Arc<AtomicU64>) -> Client {
     let route = move |request: Request<Body>| {
-        let (client, losses) = (client.clone(), Arc::clone(&losses));
+        let (client, loss) = (client.clone(), Arc::clone(&loss));
         async move {
             let swallow = request.method() == Method::PUT
-                && losses.compare_exchange(0, 1, Ordering::SeqCst, Ordering::SeqCst).is_ok();
+                && loss.compare_exchange(DUE, SENT, Ordering::SeqCst, Ordering::SeqCst).is_ok();
             let answer = client.send(request).await;
             if swallow {
+                loss.store(LOST, Ordering::SeqCst);
                 std::future::pending::<()>().await;
             }
             answer
