@@ -17,7 +17,7 @@ use lease_core::{Backoff, Elections, RequestError, Term};
 use self::{control_loop::ControlLoop, lease_history::LeaseHistory, tasks::RunningTasks};
 use crate::{
     kinds::Kinds,
-    membership::cluster_view::{Committed, SharedClusterView},
+    membership::{cluster_view::SharedClusterView, committed::Committed},
     routing::layout::Layout,
     setup::Setup,
     task::NamedTask,

@@ -2,6 +2,7 @@
 //! arguments.
 
 pub(crate) mod cluster_view;
+pub(crate) mod committed;
 pub(crate) mod incumbent;
 pub(crate) mod predecessor;
 pub(crate) mod watched_namespaces;

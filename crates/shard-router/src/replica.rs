@@ -2,6 +2,8 @@
 
 mod ability;
 mod assessment;
+mod backup_stamper;
+mod candidates;
 mod intent;
 mod other_namespaces;
 mod plan_cache;
@@ -13,11 +15,9 @@ pub(crate) mod unelected;
 
 use std::{collections::BTreeSet, future::Future, sync::Arc, time::Duration};
 
-use futures::FutureExt;
 use kube::Api;
 use lease_core::{
-    Candidate, CandidateOptions, Connection, Creation, Elections, Identity, InvalidOption, Monotonic, NOBODY,
-    Term, Timings,
+    Candidate, CandidateOptions, Connection, Creation, Elections, Identity, Monotonic, NOBODY, Timings,
 };
 use parking_lot::Mutex;
 use tokio::{
@@ -35,12 +35,12 @@ use crate::{
     coordinator::{Coordinator, lease_history::LeaseHistory},
     error::RunError,
     kinds::Kinds,
-    membership::cluster_view::{ClusterView, DEBOUNCE, SharedClusterView, Verdict},
+    membership::{
+        cluster_view::{ClusterView, DEBOUNCE, SharedClusterView},
+        committed::Verdict,
+    },
     observability::readiness::ReadinessSwitch,
-    routing::bucket::ShardId,
     setup::Setup,
-    shard::hold,
-    stamper::BeforeRecording,
     task::NamedTask,
 };
 
@@ -76,7 +76,12 @@ pub(crate) async fn run(
     };
     let verdict = watch::Sender::new(Verdict::Wait);
     let elections = elections?;
-    background.spawn(backup_stamper(setup.clone(), kinds.clone(), verdict.subscribe(), elections.clone()));
+    background.spawn(backup_stamper::run(
+        setup.clone(),
+        kinds.clone(),
+        verdict.subscribe(),
+        elections.clone(),
+    ));
     background.spawn(replica_tasks::forward_rewinds(elections.rewinds(), histories));
     let replica = Replica::new(
         setup,
@@ -143,7 +148,7 @@ impl Replica {
         let options = &setup.options.elections;
         let lease_duration = options.timings.lease_duration();
         let view = SharedClusterView::new(setup.names.clone(), options.installation.clone(), lease_duration);
-        let coordinator = coordinator_candidate(Coordinator {
+        let coordinator = candidates::coordinator(Coordinator {
             setup: setup.clone(),
             kinds: kinds.clone(),
             elections: elections.clone(),
@@ -152,7 +157,7 @@ impl Replica {
             tasks: coordinator_tasks,
         })?;
         watchers.spawn(report::follow(setup.clone(), None, &coordinator, wake.clone()));
-        let member = member_candidate(&setup, &elections)?;
+        let member = candidates::member(&setup, &elections)?;
         watchers.spawn(report::follow(setup.clone(), None, &member, wake.clone()));
         let mut shard_candidates =
             ShardCandidates::new(elections.identity().clone(), setup.clock.clone(), setup.layout.shards);
@@ -166,7 +171,7 @@ impl Replica {
                     .drain_timeout(setup.options.drain_timeout)
                     // Written with each renewal, so that it is restored if somebody removes it.
                     .annotation(key.clone(), layout.clone()),
-                shard_work(setup.clone(), kinds.clone(), elections.clone(), shard),
+                candidates::shard_work(setup.clone(), kinds.clone(), elections.clone(), shard),
             )?;
             watchers.spawn(report::follow(setup.clone(), Some(shard), &candidate, wake.clone()));
             shard_candidates.add(shard, candidate);
@@ -304,74 +309,4 @@ async fn lease_history(setup: &Setup) -> LeaseHistory {
     let api = Api::namespaced(setup.clients.ungated(), &elections.namespace);
     let duration = elections.timings.lease_duration();
     LeaseHistory::from_list(api, setup.names.clone(), setup.clock.clone(), duration).await
-}
-
-/// Every replica stamps resources that stay without a bucket, in case there is no coordinator for a long time; but only while the committed
-/// layout matches its own, since the key label is part of it.
-async fn backup_stamper(
-    setup: Arc<Setup>,
-    kinds: Kinds,
-    mut verdict: watch::Receiver<Verdict>,
-    elections: Elections,
-) {
-    let mut rewinds = elections.rewinds();
-    let client = setup.stamper_clients.ungated();
-    // Not the same for all replicas: the first one that begins makes progress, and the others leave the objects to it.
-    let delay = setup.options.stamp_delay().mul_f64(1.0 + setup.rng.roll() / 2.0);
-    let confirm = (setup.clone(), elections);
-    let before_recording = BeforeRecording {
-        is_committed: Arc::new(move || {
-            let (setup, elections) = confirm.clone();
-            async move { intent::is_committed(&setup, &elections).await }.boxed()
-        }),
-        limit: setup.options.elections.timings.renew_deadline(),
-    };
-    let mut otherwise = verdict.clone();
-    while verdict.wait_for(|verdict| *verdict == Verdict::Work).await.is_ok() {
-        tokio::select! {
-            () = kinds.stamp(&client, delay, Some(&before_recording)) => {}
-            _ = otherwise.wait_for(|verdict| *verdict != Verdict::Work) => {}
-            // After a restore of etcd, the resourceVersions that its watches continue from mean other states.
-            Ok(()) = rewinds.changed() => {}
-        }
-    }
-}
-
-fn coordinator_candidate(coordinator: Coordinator) -> Result<Candidate, InvalidOption> {
-    let (setup, elections) = (coordinator.setup.clone(), coordinator.elections.clone());
-    let coordinator = Arc::new(coordinator);
-    let work = move |term: Term| coordinator.clone().run(term);
-    let options = CandidateOptions::default()
-        .contend(false)
-        .drain_timeout(setup.options.drain_timeout)
-        .annotation(setup.names.coordinator_annotation(), elections.identity().to_string());
-    elections.candidate(setup.names.coordinator(), options, work)
-}
-
-fn member_candidate(setup: &Setup, elections: &Elections) -> Result<Candidate, RunError> {
-    let options = CandidateOptions::default()
-        .creation(Creation::AtOnce)
-        .contend(false)
-        .announce(false)
-        .delete_on_release(true)
-        .annotation(setup.names.watched_namespaces_annotation(), setup.watched_namespaces().annotation())
-        .owner(setup.options.member_owner());
-    let name = setup.names.member(elections.identity())?;
-    // A member does nothing but hold its Lease.
-    Ok(elections.candidate(name, options, |term: Term| async move { term.draining().await })?)
-}
-
-fn shard_work(
-    setup: Arc<Setup>,
-    kinds: Kinds,
-    elections: Elections,
-    shard: ShardId,
-) -> impl lease_core::Work {
-    move |term: Term| {
-        let (setup, kinds, elections) = (setup.clone(), kinds.clone(), elections.clone());
-        async move {
-            let confirmed = intent::confirm_layout(setup.clone(), elections);
-            Box::pin(hold::run(setup, kinds, shard, term, confirmed)).await;
-        }
-    }
 }

@@ -11,7 +11,10 @@ use super::{
     lease_history::{self, LeaseHistory},
 };
 use crate::{
-    membership::cluster_view::{ClusterView, Committed, DEBOUNCE, SharedClusterView},
+    membership::{
+        cluster_view::{ClusterView, DEBOUNCE, SharedClusterView},
+        committed::Committed,
+    },
     names::Names,
     routing::{bucket::ShardId, layout::Layout, plan::Plan},
 };

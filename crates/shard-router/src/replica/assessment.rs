@@ -6,7 +6,7 @@ use lease_core::Health;
 use parking_lot::MutexGuard;
 
 use super::{Replica, ability::Ability};
-use crate::{membership::cluster_view::Verdict, observability::readiness::Readiness};
+use crate::{membership::committed::Verdict, observability::readiness::Readiness};
 
 impl Replica {
     /// Monitors whether this replica is able to work, and informs the others. Never ends by itself.

@@ -8,7 +8,7 @@ use lease_core::{Backoff, Elections, Identity, Successors, Timings};
 
 use crate::{
     membership::{
-        cluster_view::{Committed, Verdict},
+        committed::{Committed, Verdict},
         predecessor::{is_member, predecessor},
     },
     names::Names,
