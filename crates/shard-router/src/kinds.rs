@@ -10,9 +10,9 @@ use crate::{
     observability::{
         problem::Problem,
         progress::{Progress, Stall, TermProgress, WorkStatus},
+        records::HoldRecord,
     },
     routing::bucket::ShardId,
-    shard::hold_record::HoldRecord,
     stamper::BeforeRecording,
 };
 

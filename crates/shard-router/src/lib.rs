@@ -25,6 +25,7 @@ mod membership;
 #[cfg(feature = "mutants")]
 pub mod mutants;
 mod names;
+mod news;
 mod observability;
 mod options;
 mod owned_resource;

@@ -23,6 +23,7 @@ use crate::{
     kinds::Kinds,
     membership::watched_namespaces::WatchedNamespaces,
     names::Names,
+    news::Property,
     observability::{
         log_limit::LogLimit,
         metrics::{KindMetrics, Metrics},
@@ -35,7 +36,6 @@ use crate::{
     reconciler::Reconciler,
     rng::SharedRng,
     routing::layout::Layout,
-    shard::news::Property,
     sharded::Sharded,
     stamper::{StampConfig, Stamper},
     watch::{backoff::WatchBackoff, scope::Scope, watcher::Watcher},

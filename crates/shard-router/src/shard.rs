@@ -2,9 +2,7 @@
 //! Lease to the end of the drain.
 
 pub(crate) mod hold;
-pub(crate) mod hold_record;
 mod kind;
-pub(crate) mod news;
 pub(crate) mod owner_finalizer;
 pub(crate) mod reconcile;
 pub(crate) mod reflect;

@@ -8,10 +8,10 @@ use kube::runtime::{Predicate, reflector::ObjectRef};
 use super::{Registered, ShardedApp};
 use crate::{
     caches::{OwnedType, resource},
+    news,
     owned_resource::OwnedResource,
     reconciler::Reconciler,
     setup::{Declared, KindSetup, kind_name},
-    shard::news,
     sharded::Sharded,
 };
 

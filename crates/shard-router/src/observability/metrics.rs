@@ -1,6 +1,7 @@
 //! Metrics. Labels are shard numbers, Lease names and fixed words; never the names of objects.
 
 mod kind;
+mod labels;
 mod queue;
 
 use std::time::Duration;
@@ -18,7 +19,7 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-use self::kind::{KindLabel, KindOutcomeLabel, KindShardLabel};
+use self::labels::{KindLabel, KindOutcomeLabel, KindShardLabel};
 use self::queue::Queues;
 pub(crate) use self::{kind::KindMetrics, queue::Queue};
 use crate::{observability::progress::Stall, routing::bucket::ShardId};

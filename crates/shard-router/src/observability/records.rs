@@ -4,6 +4,7 @@
 //! cluster has a record. Instants are `CLOCK_BOOTTIME` in nanoseconds, which can be compared between
 //! processes on the same machine. The wall clock is added for people.
 
+mod hold;
 mod line;
 mod sink;
 
@@ -12,6 +13,7 @@ use std::{sync::Arc, time::Duration};
 use lease_core::{Clock, Now, Validity};
 use serde_json::{Map, Value, json};
 
+pub(crate) use hold::HoldRecord;
 pub(crate) use line::{HoldFacts, ReconcileFacts};
 pub use sink::{FileSink, RecordSink, RecordTarget, StandardSink};
 

@@ -5,10 +5,9 @@ use std::sync::Arc;
 use futures::{StreamExt, stream::FuturesUnordered};
 use lease_core::Term;
 
-use super::hold_record::HoldRecord;
 use crate::{
     kinds::{Hold, Kinds},
-    observability::records::HoldFacts,
+    observability::records::{HoldFacts, HoldRecord},
     routing::bucket::ShardId,
     setup::Setup,
 };

@@ -19,10 +19,13 @@ use lease_core::invariant;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use self::{failures::Failures, running::Running};
-use super::{hold_record::HoldRecord, owner_finalizer::remove_owner_finalizer, tracker::Tracker};
+use super::{owner_finalizer::remove_owner_finalizer, tracker::Tracker};
 use crate::{
     authority::held::{Held, HeldShard},
-    observability::{metrics::Queue, records::ReconcileFacts},
+    observability::{
+        metrics::Queue,
+        records::{HoldRecord, ReconcileFacts},
+    },
     reconciler::{Failure, Reconciler},
     setup::KindSetup,
     sharded::{Eligibility, Sharded, cr_name},

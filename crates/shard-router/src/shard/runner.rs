@@ -18,7 +18,6 @@ use lease_core::{Term, invariant};
 use tokio::sync::mpsc;
 
 use super::{
-    news::News,
     reconcile::{ActiveShard, failures::Failures},
     reflect::{Observer, SideChannels, Watch, reflect},
     tracker::Tracker,
@@ -29,6 +28,7 @@ use crate::{
     authority::held::HeldShard,
     caches::{Caches, FirstLists, Watching},
     kinds::Hold,
+    news::News,
     observability::retry_after::RetryAfter,
     reconciler::Reconciler,
     routing::{bucket::ShardId, layout::selector},

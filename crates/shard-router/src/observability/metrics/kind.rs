@@ -2,11 +2,13 @@
 
 use std::{sync::Arc, time::Duration};
 
-use lease_core::Clock;
-use prometheus_client::encoding::EncodeLabelSet;
-
-use super::{Metrics, queue::Queue};
+use super::{
+    Metrics,
+    labels::{KindLabel, KindOutcomeLabel, KindShardLabel},
+    queue::Queue,
+};
 use crate::routing::bucket::ShardId;
+use lease_core::Clock;
 
 /// The [`Metrics`] of a replica, for one of its kinds.
 #[derive(Debug, Clone)]
@@ -64,21 +66,4 @@ impl KindMetrics {
     fn outcome(&self, outcome: &'static str) -> KindOutcomeLabel {
         KindOutcomeLabel { kind: self.kind.to_string(), outcome }
     }
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub(super) struct KindLabel {
-    kind: String,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, EncodeLabelSet)]
-pub(super) struct KindShardLabel {
-    pub(super) kind: String,
-    pub(super) shard: u16,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub(super) struct KindOutcomeLabel {
-    kind: String,
-    outcome: &'static str,
 }

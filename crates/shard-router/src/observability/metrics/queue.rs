@@ -14,7 +14,7 @@ use prometheus_client::{
     registry::Unit,
 };
 
-use super::kind::KindShardLabel;
+use super::labels::KindShardLabel;
 
 /// The queues of all shards that this replica has held, by kind.
 #[derive(Debug, Clone, Default)]

@@ -3,8 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::{
-    observability::records::{ReconcileFacts, Recorder},
-    shard::{hold_record::HoldRecord, tracker::Ticket},
+    observability::records::{HoldRecord, ReconcileFacts, Recorder},
+    shard::tracker::Ticket,
 };
 
 /// A reconcile in progress. The order of the fields is the order in which they are dropped: the line `aborted` first, then

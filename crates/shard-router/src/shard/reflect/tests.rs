@@ -1,3 +1,4 @@
+use futures::future::BoxFuture;
 use std::sync::{
     Arc, Mutex,
     atomic::{AtomicUsize, Ordering},

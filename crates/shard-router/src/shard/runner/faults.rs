@@ -7,7 +7,7 @@ use lease_core::Term;
 
 use crate::{
     mutants::{Mutant, active},
-    shard::hold_record::HoldRecord,
+    observability::records::HoldRecord,
 };
 
 /// Whether nobody waits for the reconciles that run.

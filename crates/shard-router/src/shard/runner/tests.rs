@@ -16,11 +16,13 @@ use tower::BoxError;
 use super::*;
 use crate::{
     authority::held::Held,
-    observability::{metrics::Metrics, records::HoldFacts},
+    observability::{
+        metrics::Metrics,
+        records::{HoldFacts, HoldRecord},
+    },
     options::Options,
     routing::key::ShardKey,
     setup::Declared,
-    shard::hold_record::HoldRecord,
     testing::{ByHand, Gadget, GadgetSpec},
     watch::scope::Scope,
 };

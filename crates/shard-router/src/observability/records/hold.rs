@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use lease_core::Term;
 
-use crate::observability::records::{HoldFacts, Recorder};
+use super::{HoldFacts, Recorder};
 
 /// Writes `hold-begin` when made and `hold-end` when the last clone of its [`Arc`] is dropped. The runner and each
 /// reconcile have one, so `hold-end` comes after every `end` and `aborted` of the hold, whatever ends it.
