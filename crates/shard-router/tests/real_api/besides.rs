@@ -98,7 +98,7 @@ async fn the_metrics_tell_what_is_held_and_done() {
         "leader_election_master_status{name=\"widgets.test.shard-router.dev-shard-1\"} 1",
         "shard_router_shard_owned{shard=\"0\"} 1",
         "shard_router_reconciles_total{kind=\"Widget.test.shard-router.dev\",outcome=\"ok\"} 1",
-        "shard_router_reconcile_duration_seconds_count 1",
+        "shard_router_reconcile_duration_seconds_count{kind=\"Widget.test.shard-router.dev\"} 1",
         "shard_router_acquisition_seconds_count 2",
         "shard_router_shard_start_seconds_count 2",
     ];
