@@ -22,7 +22,11 @@ impl<K: Sharded> External<K> {
     /// What the streams name from now on. Everything is reconciled when a shard starts, so what they named before is not missed.
     pub(crate) fn subscribe(&self) -> BoxStream<'static, ObjectRef<K>> {
         let (sender, mut receiver) = mpsc::unbounded_channel();
-        self.shards.lock().push(sender);
+        let mut shards = self.shards.lock();
+        // A shard that has ended is removed here too: the streams may name nothing for a long time, or there is none.
+        shards.retain(|shard| !shard.is_closed());
+        shards.push(sender);
+        drop(shards);
         futures::stream::poll_fn(move |cx| receiver.poll_recv(cx)).boxed()
     }
 
@@ -34,5 +38,21 @@ impl<K: Sharded> External<K> {
             self.shards.lock().retain(|shard| shard.send(reference.clone()).is_ok());
         }
         std::future::pending::<()>().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::Gadget;
+
+    #[test]
+    fn a_shard_that_has_ended_is_not_kept_although_nothing_is_named() {
+        let external = External::<Gadget>::new(Vec::new());
+        for _ in 0..100 {
+            drop(external.subscribe());
+        }
+        let _held = external.subscribe();
+        assert_eq!(external.shards.lock().len(), 1);
     }
 }
