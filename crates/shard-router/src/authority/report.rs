@@ -1,17 +1,14 @@
 //! What a reconcile reports on its resource: its status, and events.
 
-use std::fmt::Debug;
-
-use k8s_openapi::NamespaceResourceScope;
 use kube::{
     Api, Resource,
     api::{Patch, PatchParams},
     runtime::events::{Event, EventType},
 };
-use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use super::held::Held;
+use crate::sharded::Sharded;
 
 impl Held {
     /// Merges these fields into the status of the resource (RFC 7386: `null` removes a field), and returns the resource as the API server has it then.
@@ -29,14 +26,7 @@ impl Held {
     ///
     /// Those of the request. The write depends on the uid and resourceVersion of `resource`. If the resource has changed since, the API server answers 409:
     /// return the error, and the reconcile is repeated with the new state. Of two writes in one reconcile, give the second what the first returned.
-    pub async fn patch_status<K>(&self, resource: &K, status: Value) -> Result<K, kube::Error>
-    where
-        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
-            + Clone
-            + Debug
-            + Serialize
-            + DeserializeOwned,
-    {
+    pub async fn patch_status<K: Sharded>(&self, resource: &K, status: Value) -> Result<K, kube::Error> {
         let present = serde_json::to_value(resource).map_err(kube::Error::SerdeError)?;
         if is_merged(present.get("status").unwrap_or(&Value::Null), &status) {
             return Ok(resource.clone());

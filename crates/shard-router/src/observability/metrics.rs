@@ -1,4 +1,4 @@
-//! Metrics. Labels are shard numbers, Lease names and fixed words; never the names of objects.
+//! Metrics. Labels are shard numbers, kinds, Lease names and fixed words; never the names of objects.
 
 mod kind;
 mod labels;
