@@ -7,10 +7,7 @@ pub mod admin;
 pub mod app;
 pub mod cli;
 pub mod crd;
-#[cfg(feature = "mutants")]
-pub mod mutants;
 pub mod reconcile;
-mod rules;
 pub mod signals;
 pub mod telemetry;
 

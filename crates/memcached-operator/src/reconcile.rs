@@ -5,17 +5,11 @@
 pub mod apply;
 pub mod build;
 mod delay;
-mod differences;
-pub mod dispute;
 mod error;
 mod events;
 pub mod fetch;
 pub mod finding;
-pub mod mending;
-mod ownership;
 mod pods;
-mod precondition;
-mod quantity;
 mod run;
 mod sharded;
 pub mod status;
@@ -23,9 +17,18 @@ pub mod status;
 mod testing;
 pub mod validate;
 
+use shard_router::Applier;
+
+use crate::crd::DOMAIN;
+
 pub use error::ReconcileError;
 pub use run::MemcachedReconciler;
 pub use sharded::operator;
 
 /// The one field manager of everything that this operator applies.
 pub const FIELD_MANAGER: &str = "memcached-operator";
+
+/// Who applies the children.
+pub fn applier() -> Applier {
+    Applier::new(FIELD_MANAGER, DOMAIN)
+}

@@ -6,7 +6,6 @@
 
 use std::sync::Arc;
 
-use parking_lot::Mutex;
 use std::time::Duration;
 
 use embedded_apiserver::{EmbeddedServer, WallSeams};
@@ -17,17 +16,17 @@ use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use kube::{Api, Client, CustomResourceExt, ResourceExt};
 use lease_core::{Clock, Now, SystemClock};
 use memcached_operator::crd::Memcached;
-use memcached_operator::mutants::{Mutant, activate};
 use memcached_operator::reconcile::apply::{Applied, apply};
 use memcached_operator::reconcile::build::{Children, build};
 use memcached_operator::reconcile::fetch::{self, Observed};
 use memcached_operator::reconcile::validate::validate;
-use memcached_operator::reconcile::{MemcachedReconciler, ReconcileError};
+use memcached_operator::reconcile::{MemcachedReconciler, ReconcileError, applier};
 use serde_json::{Value, json};
-use tokio::sync::Mutex as Turns;
+use shard_router::mutants::{Mutant, activate};
+use tokio::sync::Mutex;
 
 /// One mutant at a time.
-static TURN: Turns<()> = Turns::const_new(());
+static TURN: Mutex<()> = Mutex::const_new(());
 
 /// A server, and a resource on it that nothing was reconciled of.
 struct Harness {
@@ -55,12 +54,11 @@ impl Harness {
     }
 
     async fn seen(&self) -> Observed {
-        fetch::children(&self.client, &self.memcached).await.expect("ours, or not there")
+        fetch::children(&self.client, &self.memcached, &applier()).await.expect("ours, or not there")
     }
 
     async fn apply(&self, seen: &Observed) -> Result<Applied, ReconcileError> {
-        let (mendings, clock) = (Mutex::default(), SystemClock);
-        apply(&self.client, &self.memcached, self.children(), seen, &mendings, &clock).await
+        apply(&self.client, &self.memcached, self.children(), seen, &applier()).await
     }
 
     async fn service(&self) -> Service {
@@ -188,7 +186,7 @@ impl Harness {
     async fn reconcile(&self, reconciler: &MemcachedReconciler) {
         let seen = Api::default_namespaced(self.client.clone()).get("cache").await.expect("there");
         let bucket = ("cache.example.com/bucket".to_owned(), "17".to_owned());
-        let children = fetch::children(&self.client, &seen).await;
+        let children = fetch::children(&self.client, &seen, reconciler.applier()).await;
         Box::pin(reconciler.run(&seen, children, &self.client, &bucket, 0)).await.expect("reconciled");
     }
 }

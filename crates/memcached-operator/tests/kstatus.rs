@@ -7,9 +7,9 @@ use std::process::{Command, Stdio};
 use k8s_openapi::api::apps::v1::StatefulSet;
 use kube::CustomResourceExt as _;
 use memcached_operator::crd::Memcached;
-use memcached_operator::reconcile::dispute::{Dispute, State};
 use memcached_operator::reconcile::status::{ReportedState, status};
 use serde_json::{Value, json};
+use shard_router::{Dispute, DisputeState};
 
 fn memcached() -> Memcached {
     let resource = json!({
@@ -44,7 +44,7 @@ fn unseen() -> Value {
     resource
 }
 
-fn disputed(state: State) -> ReportedState {
+fn disputed(state: DisputeState) -> ReportedState {
     let time = |text: &str| text.parse().expect("a time");
     let dispute = Dispute {
         child: "Service sessions".into(),
@@ -75,13 +75,21 @@ fn kstatus_waits_for_the_servers_and_for_nothing_else() {
         ("with both ready", after(&ReportedState::Applied, Some(2)), "Current"),
         ("after an edit", edited(), "InProgress"),
         ("while something fails", after(&ReportedState::Failing(error()), Some(2)), "InProgress"),
-        ("while a child that others change waits", after(&disputed(State::Differs), Some(2)), "InProgress"),
-        ("while a child that others delete waits", after(&disputed(State::Missing), Some(2)), "InProgress"),
-        ("once that is restored", after(&disputed(State::Restored), Some(2)), "Current"),
-        ("where admission changes a child", after(&disputed(State::Admitted), Some(2)), "Current"),
+        (
+            "while a child that others change waits",
+            after(&disputed(DisputeState::Differs), Some(2)),
+            "InProgress",
+        ),
+        (
+            "while a child that others delete waits",
+            after(&disputed(DisputeState::Missing), Some(2)),
+            "InProgress",
+        ),
+        ("once that is restored", after(&disputed(DisputeState::Restored), Some(2)), "Current"),
+        ("where admission changes a child", after(&disputed(DisputeState::Admitted), Some(2)), "Current"),
         (
             "where it does, and servers are on their way",
-            after(&disputed(State::Admitted), Some(1)),
+            after(&disputed(DisputeState::Admitted), Some(1)),
             "InProgress",
         ),
         ("when somebody has to act", after(&ReportedState::Blocked(error()), Some(2)), "Failed"),

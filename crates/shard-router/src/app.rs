@@ -1,12 +1,13 @@
 //! [`ShardedApp`]: the entry point.
 
 mod controller;
+mod rights;
 
 use std::{collections::BTreeSet, future::Future, sync::Arc};
 
 use lease_core::Connection;
 
-pub use self::controller::Controller;
+pub use self::{controller::Controller, rights::RequiredRights};
 use crate::{
     error::RunError,
     kinds::{Kind, Kinds},
@@ -70,6 +71,8 @@ struct Registered {
     name: String,
     /// As `plural.group`.
     resource: String,
+    /// The types that it owns, as `plural.group`.
+    owned: Vec<String>,
     start: Box<dyn FnOnce(Arc<Setup>) -> Arc<dyn Kind> + Send>,
 }
 

@@ -17,6 +17,7 @@
 mod app;
 mod authority;
 mod caches;
+mod children;
 mod coordinator;
 mod error;
 mod external;
@@ -43,9 +44,12 @@ mod task;
 mod testing;
 mod watch;
 
-pub use app::{Controller, ShardedApp};
+pub use app::{Controller, RequiredRights, ShardedApp};
 pub use authority::held::Held;
 pub use caches::OwnedError;
+pub use children::{
+    Applied, Applier, ApplyError, ApplyOwned, Change, Dispute, DisputeState, Owner, is_conflict, thousandths,
+};
 pub use error::RunError;
 pub use kube::runtime::controller::Action;
 pub use lease_core::{Connection, GateClosed, PoolError, REQUEST_LIMIT};

@@ -45,4 +45,10 @@ lease_core::declare_mutants! {
     UnlistedIsAbsent = "unlisted-is-absent",
     /// A reconcile starts before the watches have shown what the last one of the same resource wrote.
     OwnWritesNotAwaited = "own-writes-not-awaited",
+    /// A child that was seen is applied without its uid and resourceVersion.
+    ChildWithoutPrecondition = "child-without-precondition",
+    /// A child that was not seen is applied to whatever is there by then.
+    CreateOverwrites = "create-overwrites",
+    /// A child that somebody keeps changing or deleting is restored each time at once.
+    MendsAtOnce = "mends-at-once",
 }

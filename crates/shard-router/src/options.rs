@@ -22,7 +22,7 @@ pub struct Options {
     /// on ([`ElectionsOptions::leader_election`]). If it is off, this must be the only replica, and it works on all shards at once.
     pub elections: ElectionsOptions,
     /// The user agent for the API server, such as `memcached-operator/0.1.0`. The identity is appended
-    /// in parentheses, so that an audit log shows which replica wrote.
+    /// in parentheses, so that an audit log shows which replica wrote. The name without the version is the field manager of children.
     pub product: String,
     /// The number of shards.
     pub shards: ShardCount,
@@ -156,6 +156,11 @@ impl Options {
     /// The layout that these options describe.
     pub fn layout(&self) -> Layout {
         Layout::first(self.shards, self.key_label.clone())
+    }
+
+    /// The product without its version: the field manager of children, and who reports events.
+    pub(crate) fn product_name(&self) -> &str {
+        self.product.split('/').next().unwrap_or_default()
     }
 
     /// `<product> (<identity>)`, for reconcilers.

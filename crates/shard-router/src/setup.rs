@@ -19,6 +19,7 @@ use tokio::sync::Semaphore;
 use crate::{
     authority::clients::Clients,
     caches::{OwnedType, resource},
+    children::Applier,
     external::External,
     kinds::Kinds,
     membership::watched_namespaces::WatchedNamespaces,
@@ -127,8 +128,14 @@ impl Setup {
 
     /// Who publishes events on resources.
     pub(crate) fn reporter(&self) -> Reporter {
-        let controller = self.options.product.split('/').next().unwrap_or_default().to_owned();
+        let controller = self.options.product_name().to_owned();
         Reporter { controller, instance: Some(self.options.elections.identity.to_string()) }
+    }
+
+    /// Who applies children.
+    fn applier(&self) -> Applier {
+        let domain = &self.options.elections.domain;
+        Applier::new(self.options.product_name(), domain).with_clock(self.clock.clone())
     }
 
     /// The order in which the objects of a list are reconciled.
@@ -171,6 +178,8 @@ pub(crate) struct KindSetup<K: Sharded, R: Reconciler<K>> {
     pub(crate) news: Option<Property<K>>,
     pub(crate) external: External<K>,
     pub(crate) stamp: Arc<StampConfig>,
+    /// Applies children.
+    pub(crate) applier: Arc<Applier>,
     pub(crate) metrics: KindMetrics,
     /// The problem with the CRD because of which stamps fail.
     pub(crate) definition: Arc<Problem>,
@@ -192,6 +201,7 @@ impl<K: Sharded, R: Reconciler<K>> KindSetup<K, R> {
             news,
             external: External::new(external),
             stamp: Arc::new(StampConfig::new(&setup.names, setup.options.key_label.clone())),
+            applier: Arc::new(setup.applier()),
             definition: Arc::default(),
             progress: Arc::new(progress),
             setup,

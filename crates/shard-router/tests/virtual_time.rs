@@ -6,6 +6,8 @@ mod ability;
 mod absent_namespaces;
 #[path = "virtual_time/absent_successor.rs"]
 mod absent_successor;
+#[path = "virtual_time/apply_owned.rs"]
+mod apply_owned;
 #[path = "virtual_time/blackhole.rs"]
 mod blackhole;
 #[path = "virtual_time/clock.rs"]

@@ -1,6 +1,5 @@
 //! From a valid fleet to its children. Pure: same fleet, same objects.
 
-pub(super) mod digest;
 mod labels;
 mod pod;
 mod pod_disruption_budget;
@@ -33,8 +32,8 @@ pub struct Children {
 /// Builds the children of a fleet; `bucket` is the label by which its shard's watches find them.
 pub fn build(fleet: &Fleet, bucket: &(String, String)) -> Children {
     Children {
-        stateful_set: digest::with(stateful_set::build(fleet, bucket)),
-        service: digest::with(service::build(fleet, bucket)),
-        pod_disruption_budget: digest::with(pod_disruption_budget::build(fleet, bucket)),
+        stateful_set: stateful_set::build(fleet, bucket),
+        service: service::build(fleet, bucket),
+        pod_disruption_budget: pod_disruption_budget::build(fleet, bucket),
     }
 }

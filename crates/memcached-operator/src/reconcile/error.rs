@@ -1,8 +1,10 @@
 //! Why a reconcile did not get to its end.
 
+use shard_router::{ApplyError, is_conflict};
+
 use crate::crd::Memcached;
 
-/// A failed reconcile. All but [`NotOurs`](Self::NotOurs) pass by themselves; the router tries again, more and more
+/// A failed reconcile. All but [`ApplyError::NotOurs`] pass by themselves; the router tries again, more and more
 /// seldom.
 #[derive(Debug, thiserror::Error)]
 pub enum ReconcileError {
@@ -14,47 +16,9 @@ pub enum ReconcileError {
         /// The API server's answer, or why there was none.
         source: kube::Error,
     },
-    /// A child could not be written.
-    #[error("could not apply {child}: {}", sentence(.source))]
-    Apply {
-        /// Kind and name.
-        child: String,
-        /// The API server's answer, or why there was none.
-        source: kube::Error,
-    },
-    /// Somebody else's object bears the name of a child. Taking it over might break what it belongs to.
-    #[error(
-        "{child} exists and does not belong to this Memcached ({owner}); rename this Memcached, or delete or rename \
-         that object"
-    )]
-    NotOurs {
-        /// Kind and name.
-        child: String,
-        /// Whose it is, as a phrase.
-        owner: String,
-    },
-    /// A child is being deleted; its successor has to wait until it is gone.
-    #[error(
-        "{child} has been terminating since {since}{}; it is created again as soon as it is gone",
-        waits_for(.finalizers)
-    )]
-    Terminating {
-        /// Kind and name.
-        child: String,
-        /// Its deletionTimestamp.
-        since: String,
-        /// What keeps it.
-        finalizers: Vec<String>,
-    },
-    /// A child of a deleted Memcached of the same name is still there.
-    #[error(
-        "{child} still belongs to a deleted Memcached of the same name; it is created again as soon as the garbage \
-         collector has removed it"
-    )]
-    Leftover {
-        /// Kind and name.
-        child: String,
-    },
+    /// A child could not be read or written, or belongs to somebody else.
+    #[error(transparent)]
+    Child(#[from] ApplyError),
     /// The StatefulSet was made with another selector, which the API server never lets anyone change.
     #[error(
         "{child} selects its Pods by other labels than this version uses, and a selector cannot be changed; delete it, and it \
@@ -73,12 +37,9 @@ impl ReconcileError {
     /// Whether a write lost against another: news rather than a fault, and soon mended by looking again.
     pub fn is_conflict(&self) -> bool {
         match self {
-            Self::Apply { source, .. } | Self::Status(source) => is_conflict(source),
-            Self::Terminating { .. }
-            | Self::Leftover { .. }
-            | Self::Read { .. }
-            | Self::NotOurs { .. }
-            | Self::OtherSelector { .. } => false,
+            Self::Child(error) => error.is_conflict(),
+            Self::Status(source) => is_conflict(source),
+            Self::Read { .. } | Self::OtherSelector { .. } => false,
         }
     }
 
@@ -87,18 +48,13 @@ impl ReconcileError {
     /// happens twice in a row.
     pub(super) fn needs_a_person(&self) -> bool {
         match self {
-            Self::NotOurs { .. } | Self::OtherSelector { .. } => true,
-            Self::Apply { source, .. } => !is_conflict(source) && code(source).is_some_and(is_refusal),
-            Self::Read { .. } | Self::Terminating { .. } | Self::Leftover { .. } | Self::Status(_) => false,
+            Self::OtherSelector { .. } | Self::Child(ApplyError::NotOurs { .. }) => true,
+            Self::Child(ApplyError::Apply { source, .. }) => {
+                !is_conflict(source) && code(source).is_some_and(is_refusal)
+            }
+            Self::Read { .. } | Self::Child(_) | Self::Status(_) => false,
         }
     }
-}
-
-/// Whether a precondition failed. Another uid than that of the object there is reported as a field that cannot change.
-pub(super) fn is_conflict(error: &kube::Error) -> bool {
-    let kube::Error::Api(status) = error else { return false };
-    let causes = status.details.iter().flat_map(|details| &details.causes);
-    status.code == 409 || (status.code == 422 && causes.clone().any(|cause| cause.field == "metadata.uid"))
 }
 
 /// Whether an answer with this HTTP status stays the same until somebody acts. That is all of 4xx, since an admission webhook may deny
@@ -120,13 +76,6 @@ fn sentence(error: &kube::Error) -> String {
     }
 }
 
-fn waits_for(finalizers: &[String]) -> String {
-    match finalizers {
-        [] => String::new(),
-        _ => format!(", because its finalizers have not been removed ({})", finalizers.join(", ")),
-    }
-}
-
 /// For logs: `namespace/name`.
 pub(super) fn key(memcached: &Memcached) -> String {
     let meta = &memcached.metadata;
@@ -141,7 +90,8 @@ mod tests {
 
     fn denied(code: u16) -> ReconcileError {
         let status = Status { code, ..Status::default() };
-        ReconcileError::Apply { child: "StatefulSet s".into(), source: kube::Error::Api(Box::new(status)) }
+        let source = kube::Error::Api(Box::new(status));
+        ApplyError::Apply { child: "StatefulSet s".into(), source }.into()
     }
 
     #[test]
@@ -157,7 +107,7 @@ mod tests {
             assert!(!denied(code).needs_a_person(), "{code}");
         }
         let source = kube::Error::LinesCodecMaxLineLengthExceeded;
-        let unanswered = ReconcileError::Apply { child: "StatefulSet s".into(), source };
+        let unanswered = ReconcileError::from(ApplyError::Apply { child: "StatefulSet s".into(), source });
         assert!(!unanswered.needs_a_person());
     }
 }

@@ -9,10 +9,10 @@ use kube::runtime::events::{Event, EventType};
 use kube::{Api, Client, Resource};
 use lease_core::Clock;
 use parking_lot::Mutex;
+use shard_router::Dispute;
 
 use super::FIELD_MANAGER;
 use super::apply::Applied;
-use super::dispute::{BY_ADMISSION, BY_OTHERS, Dispute};
 use super::status::{DEGRADED, condition};
 use crate::crd::{Memcached, MemcachedStatus};
 
@@ -42,9 +42,9 @@ pub(super) fn of_reconcile(
             events.push(event(EventType::Normal, "Updated", "Apply", &note));
         }
         // One for each child, so that each counts up by itself.
-        for mended in &applied.mended {
+        for restored in &applied.restored {
             let note =
-                format!("Restored {mended}. After repeated changes it is restored at growing intervals.");
+                format!("Restored {restored}. After repeated changes it is restored at growing intervals.");
             events.push(event(EventType::Normal, "DriftHealed", "Apply", &note));
         }
         for child in &applied.recreated {
@@ -69,12 +69,12 @@ fn degradation(memcached: &Memcached, applied: Option<&Applied>, status: &Memcac
     let is_same_reason = was_degraded && before.is_some_and(|before| before.reason == now.reason);
     match now.status == "True" {
         // Told at each write.
-        true if now.reason == BY_ADMISSION => None,
+        true if now.reason == Dispute::BY_ADMISSION => None,
         // The message has times in it that move with each mending; the event must not become another one by that.
-        true if now.reason == BY_OTHERS => {
+        true if now.reason == Dispute::BY_OTHERS => {
             let disputes = applied.map_or(&[][..], |applied| &applied.disputes);
             let note = disputes.iter().map(Dispute::summary).collect::<Vec<_>>().join(" ");
-            (!is_same_reason).then(|| event(EventType::Warning, BY_OTHERS, "Apply", &note))
+            (!is_same_reason).then(|| event(EventType::Warning, Dispute::BY_OTHERS, "Apply", &note))
         }
         true if before.is_none_or(|before| !was_degraded || before.message != now.message) => {
             Some(event(EventType::Warning, &now.reason, "Reconcile", &now.message))

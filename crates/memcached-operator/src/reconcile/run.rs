@@ -10,6 +10,7 @@ use kube::Client;
 use kube::runtime::controller::Action;
 use lease_core::{Clock, SystemClock};
 use parking_lot::Mutex;
+use shard_router::Applier;
 
 use super::apply::{Applied, apply};
 use super::build::build;
@@ -17,7 +18,6 @@ use super::delay::Delay;
 use super::error::{ReconcileError, key};
 use super::events::{self, Published};
 use super::fetch::Observed;
-use super::mending::Mendings;
 use super::pods::{self, Look};
 use super::status::{DEGRADED, FAILED, READY, ReportedState, condition, sentences, status, write};
 use super::validate::{Problem, validate};
@@ -34,7 +34,7 @@ pub struct MemcachedReconciler {
     replica: Arc<str>,
     clock: Arc<dyn Clock>,
     delay: Delay,
-    mendings: Arc<Mutex<Mendings>>,
+    applier: Arc<Applier>,
     published: Arc<Mutex<Published>>,
 }
 
@@ -45,16 +45,21 @@ impl MemcachedReconciler {
             replica: replica.into(),
             clock: Arc::new(SystemClock),
             delay: Delay::from_env(),
-            mendings: Arc::default(),
+            applier: Arc::new(super::applier()),
             published: Arc::default(),
         }
     }
 
     /// Takes the time that goes into conditions from this clock.
     #[must_use]
-    pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
-        self.clock = clock;
-        self
+    pub fn with_clock(self, clock: Arc<dyn Clock>) -> Self {
+        let applier = Arc::new(super::applier().with_clock(clock.clone()));
+        Self { clock, applier, ..self }
+    }
+
+    /// Who applies the children, and reads them.
+    pub fn applier(&self) -> &Applier {
+        &self.applier
     }
 
     /// Makes each reconcile wait between reading and writing, for a time drawn from the seed and the version of the resource:
@@ -208,7 +213,7 @@ impl MemcachedReconciler {
     ) -> Result<(Applied, Look), Failure> {
         let fleet = validate(memcached).map_err(Failure::Invalid)?;
         let children = build(&fleet, bucket);
-        let applied = apply(client, memcached, children, observed, &self.mendings, self.clock.as_ref());
+        let applied = apply(client, memcached, children, observed, &self.applier);
         let applied = Box::pin(applied).await.map_err(Failure::Error)?;
         let look = match &applied.stateful_set {
             Some(servers) => Box::pin(pods::look(client, memcached, servers, self.wall())).await,
@@ -220,7 +225,7 @@ impl MemcachedReconciler {
     /// Drops what was kept for a resource that is gone.
     fn forget(&self, gone: &Memcached) {
         let uid = gone.metadata.uid.as_deref().unwrap_or_default();
-        self.mendings.lock().forget(uid);
+        self.applier.forget(uid);
         self.published.lock().forget(uid);
     }
 }
@@ -255,9 +260,10 @@ mod tests {
     use crate::reconcile::finding::{Finding, PodFailure};
     use crate::reconcile::testing::memcached;
     use serde_json::json;
+    use shard_router::ApplyError;
 
     fn failing() -> ReconcileError {
-        ReconcileError::Leftover { child: "Service sessions".into() }
+        ApplyError::Leftover { child: "Service sessions".into(), owner_kind: "Memcached".into() }.into()
     }
 
     /// Attempts at which a failure that goes on is told, with a message that differs each time.
@@ -295,7 +301,8 @@ mod tests {
 
     #[test]
     fn what_needs_a_person_is_told_at_once() {
-        let error = ReconcileError::NotOurs { child: "Service sessions".into(), owner: "nobody".into() };
+        let (child, owner_kind, owner) = ("Service sessions".into(), "Memcached".into(), "nobody".into());
+        let error = ApplyError::NotOurs { child, owner_kind, owner }.into();
         assert_eq!(told(&error), [0, 1, 2, 4, 8, 12, 16]);
     }
 }

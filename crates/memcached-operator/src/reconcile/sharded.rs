@@ -48,7 +48,7 @@ impl Reconciler<Memcached> for MemcachedReconciler {
     type Error = ReconcileError;
 
     async fn reconcile(&self, memcached: Arc<Memcached>, held: Held) -> Result<Action, ReconcileError> {
-        let children = fetch::cached(&held, &memcached).await;
+        let children = fetch::cached(&held, &memcached, self.applier()).await;
         let failures = held.earlier_failures();
         Box::pin(self.run(&memcached, children, &held.client(), &held.bucket_label(), failures)).await
     }

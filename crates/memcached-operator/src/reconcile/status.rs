@@ -6,9 +6,9 @@ mod write;
 
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::jiff::Timestamp;
+use shard_router::Dispute;
 
 use super::build::selector;
-use super::dispute::Dispute;
 use super::finding::Finding;
 use super::validate::{Problem, image};
 use crate::crd::{Memcached, MemcachedStatus};

@@ -57,7 +57,7 @@ impl Dispute {
         let bucket = ("cache.example.com/bucket".to_owned(), "17".to_owned());
         let seen = self.harness.api::<Memcached>().get("disputed").await.expect("there");
         let client = &self.harness.client;
-        let children = fetch::children(client, &seen).await;
+        let children = fetch::children(client, &seen, self.reconciler.applier()).await;
         Box::pin(self.reconciler.run(&seen, children, client, &bucket, 0)).await.expect("reconciled")
     }
 

@@ -76,7 +76,7 @@ impl Servers {
     async fn reconcile_by(&self, client: &Client) -> Action {
         let bucket = ("cache.example.com/bucket".to_owned(), "17".to_owned());
         let seen = self.resource().await;
-        let children = fetch::children(client, &seen).await;
+        let children = fetch::children(client, &seen, self.reconciler.applier()).await;
         Box::pin(self.reconciler.run(&seen, children, client, &bucket, 0)).await.expect("reconciled")
     }
 

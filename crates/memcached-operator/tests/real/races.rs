@@ -1,19 +1,16 @@
 //! Somebody is quicker: what happens between the reads and the writes of one reconcile.
 
-use parking_lot::Mutex;
-
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use kube::{Resource, ResourceExt};
-use lease_core::SystemClock;
 use memcached_operator::crd::Memcached;
-use memcached_operator::reconcile::ReconcileError;
 use memcached_operator::reconcile::apply::{Applied, apply};
 use memcached_operator::reconcile::build::{Children, build};
 use memcached_operator::reconcile::fetch::{self, Observed};
 use memcached_operator::reconcile::validate::validate;
+use memcached_operator::reconcile::{ReconcileError, applier};
 use serde_json::{Value, json};
 
 use crate::support::{Harness, harness};
@@ -26,7 +23,7 @@ async fn what_a_stranger_made_since_the_read_is_never_rewritten() {
     let Some(harness) = harness("the API server compares versions").await else { return };
     for kind in ["service", "budget", "set"] {
         let memcached = harness.create(kind, json!({})).await.expect("created");
-        let seen = fetch::children(&harness.client, &memcached).await.expect("nothing is there");
+        let seen = fetch::children(&harness.client, &memcached, &applier()).await.expect("nothing is there");
         let before = harness.make_strange(kind, kind).await.expect("nobody was quicker");
         let error = applied(&harness, &memcached, &seen).await.expect_err("refused").to_string();
         assert!(error.contains("exists and does not belong to this Memcached"), "{error}");
@@ -71,7 +68,7 @@ async fn a_child_that_was_made_anew_since_the_read_is_judged_again() {
     // So that there is something to write.
     let edit = json!({"metadata": {"labels": {"app.kubernetes.io/name": "edited"}}});
     services.patch("anew", &PatchParams::default(), &Patch::Merge(&edit)).await.expect("edited");
-    let seen = fetch::children(&harness.client, &memcached).await.expect("ours");
+    let seen = fetch::children(&harness.client, &memcached, &applier()).await.expect("ours");
     services.delete("anew", &DeleteParams::default()).await.expect("deleted");
     let strange = harness.make_strange("service", "anew").await.expect("made anew");
     let error = applied(&harness, &memcached, &seen).await.expect_err("refused").to_string();
@@ -89,7 +86,7 @@ async fn a_write_that_comes_late_undoes_nothing() {
     let Some(harness) = harness("the API server compares versions").await else { return };
     let old = harness.create("late", json!({"replicas": 2})).await.expect("created");
     harness.reconcile("late").await.expect("reconciled");
-    let seen = fetch::children(&harness.client, &old).await.expect("ours");
+    let seen = fetch::children(&harness.client, &old, &applier()).await.expect("ours");
     harness.change("late", json!({"replicas": 5})).await.expect("changed");
     harness.reconcile("late").await.expect("reconciled by a successor");
     // The request of the predecessor, as it was sent.
@@ -129,16 +126,15 @@ async fn a_field_of_a_new_child_goes_when_it_is_applied_no_more() {
         annotations.insert("example.com/dropped-later".into(), "x".into());
         annotations.insert("cache.example.com/applied-digest".into(), "that of another version".into());
     }
-    let (mendings, clock) = (Mutex::default(), SystemClock);
     let seen = Observed::default();
-    apply(&harness.client, &memcached, first, &seen, &mendings, &clock).await.expect("created");
+    apply(&harness.client, &memcached, first, &seen, &applier()).await.expect("created");
     let annotated = |meta: &kube::api::ObjectMeta| {
         meta.annotations.as_ref().is_some_and(|all| all.contains_key("example.com/dropped-later"))
     };
-    let there = fetch::children(&harness.client, &memcached).await.expect("ours");
+    let there = fetch::children(&harness.client, &memcached, &applier()).await.expect("ours");
     assert!(metas_of(&there).into_iter().all(annotated), "they were created with it");
     applied(&harness, &memcached, &there).await.expect("applied without it");
-    let left = fetch::children(&harness.client, &memcached).await.expect("ours");
+    let left = fetch::children(&harness.client, &memcached, &applier()).await.expect("ours");
     assert!(!metas_of(&left).into_iter().any(annotated), "a field that was dropped has stayed");
 }
 
@@ -160,7 +156,7 @@ async fn applied(
     memcached: &Memcached,
     seen: &Observed,
 ) -> Result<Applied, ReconcileError> {
-    apply(&harness.client, memcached, children(memcached), seen, &Mutex::default(), &SystemClock).await
+    apply(&harness.client, memcached, children(memcached), seen, &applier()).await
 }
 
 impl Harness {

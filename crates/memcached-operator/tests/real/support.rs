@@ -96,8 +96,8 @@ impl Harness {
 
     async fn attempt(&self, memcached: &Memcached, failures: u32) -> Result<Action, ReconcileError> {
         let bucket = ("cache.example.com/bucket".to_owned(), "17".to_owned());
-        let children = fetch::children(&self.client, memcached).await;
         let reconciler = MemcachedReconciler::new("tests_1");
+        let children = fetch::children(&self.client, memcached, reconciler.applier()).await;
         Box::pin(reconciler.run(memcached, children, &self.client, &bucket, failures)).await
     }
 

@@ -73,6 +73,7 @@ impl<'app, K: Sharded> Controller<'app, K> {
         self.app.kinds.push(Registered {
             name: kind_name::<K>(),
             resource: resource::<K>(),
+            owned: declared.owned.iter().map(|owned| owned.resource.clone()).collect(),
             start: Box::new(move |setup| Arc::new(KindSetup::<K, R>::new(setup, reconciler, declared))),
         });
     }

@@ -9,10 +9,12 @@ use kube::{
     runtime::events::{Recorder, Reporter},
 };
 use lease_core::{FencingToken, Term};
+use parking_lot::Mutex;
 
 use crate::{
     authority::clients::Clients,
     caches::{Caches, OwnedError, recorded},
+    children::Applier,
     observability::{progress::TermProgress, requests::Observer, retry_after::RetryAfter},
     routing::bucket::{Bucket, ShardId},
 };
@@ -27,6 +29,8 @@ pub struct Held {
     bucket: Bucket,
     namespace: Arc<str>,
     earlier_failures: u32,
+    /// How long until the first child that waits may be written again.
+    again: Arc<Mutex<Option<Duration>>>,
 }
 
 impl Held {
@@ -51,6 +55,21 @@ impl Held {
         C: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Send + Sync + 'static,
     {
         self.shard.caches.owned(&self.namespace, name)
+    }
+
+    pub(crate) fn applier(&self) -> &Applier {
+        &self.shard.applier
+    }
+
+    /// A child waits for so long.
+    pub(crate) fn look_again(&self, wait: Option<Duration>) {
+        let mut again = self.again.lock();
+        *again = again.into_iter().chain(wait).min();
+    }
+
+    /// How long the first child waits, of those that this reconcile has applied.
+    pub(crate) fn again(&self) -> Option<Duration> {
+        *self.again.lock()
     }
 
     pub(super) fn recorder(&self) -> &Recorder {
@@ -114,6 +133,7 @@ pub(crate) struct HeldShard {
     recorder: Recorder,
     bucket_label: Arc<str>,
     caches: Arc<Caches>,
+    applier: Arc<Applier>,
 }
 
 impl HeldShard {
@@ -125,13 +145,23 @@ impl HeldShard {
         reporter: Reporter,
         bucket_label: Arc<str>,
         (progress, retry_after): (&Arc<TermProgress>, Arc<RetryAfter>),
-        caches: Arc<Caches>,
+        (caches, applier): (Arc<Caches>, Arc<Applier>),
     ) -> Arc<Self> {
         let observers = || [progress.clone() as Arc<dyn Observer>, retry_after.clone()];
         let client = recorded(reconcilers.of_shard(&term, observers()), caches.clone());
         let housekeeping = housekeeping.of_shard(&term, observers());
         let recorder = Recorder::new(client.clone(), reporter);
-        Arc::new(Self { shard, term, retry_after, client, housekeeping, recorder, bucket_label, caches })
+        Arc::new(Self {
+            shard,
+            term,
+            retry_after,
+            client,
+            housekeeping,
+            recorder,
+            bucket_label,
+            caches,
+            applier,
+        })
     }
 
     pub(crate) fn for_object(
@@ -140,7 +170,13 @@ impl HeldShard {
         namespace: String,
         earlier_failures: u32,
     ) -> Held {
-        Held { shard: self.clone(), bucket, namespace: namespace.into(), earlier_failures }
+        Held {
+            shard: self.clone(),
+            bucket,
+            namespace: namespace.into(),
+            earlier_failures,
+            again: Arc::default(),
+        }
     }
 
     pub(crate) fn caches(&self) -> &Arc<Caches> {

@@ -5,7 +5,7 @@ pub(super) mod failures;
 mod faults;
 mod running;
 
-use std::{panic::AssertUnwindSafe, sync::Arc};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures::FutureExt;
 use kube::{
@@ -81,7 +81,7 @@ impl<K: Sharded, R: Reconciler<K>> ActiveShard<K, R> {
         let earlier_failures = self.failures.of(&running.facts.uid);
         let namespace = object.namespace().unwrap_or_default();
         let held = self.held.for_object(running.facts.bucket, namespace, earlier_failures);
-        let result = self.run(&object, held).await;
+        let result = self.run(&object, held.clone()).await;
         let took = self.kind.setup.clock.now().monotonic.duration_since(started);
         let outcome = match &result {
             Ok(_) => "ok",
@@ -103,7 +103,7 @@ impl<K: Sharded, R: Reconciler<K>> ActiveShard<K, R> {
         if action.is_ok() {
             self.failures.forget(object.meta().uid.as_deref().unwrap_or_default());
         }
-        action.map(|action| self.with_resync(action))
+        action.map(|action| self.with_resync(action, held.again()))
     }
 
     /// Called by kube-runtime after a failure.
@@ -192,9 +192,12 @@ impl<K: Sharded, R: Reconciler<K>> ActiveShard<K, R> {
         freed.map_err(Failure::FinalizerNotRemoved)
     }
 
-    /// A reconcile without a requeue is repeated after the resync interval.
-    fn with_resync(&self, action: Action) -> Action {
+    /// A reconcile without a requeue is repeated when a child may be written again that had to wait, or after the resync interval.
+    fn with_resync(&self, action: Action, again: Option<Duration>) -> Action {
         match self.kind.setup.options.resync {
+            _ if action == Action::await_change() && again.is_some() => {
+                again.map_or_else(Action::await_change, Action::requeue)
+            }
             Some(interval) if action == Action::await_change() => {
                 Action::requeue(interval.mul_f64(0.9 + 0.2 * self.kind.setup.rng.roll()))
             }

@@ -75,7 +75,7 @@ async fn work<K: Sharded, R: Reconciler<K>>(kind: Arc<KindSetup<K, R>>, hold: Ho
         setup.reporter(),
         label,
         (&warm_up.progress, retry_after),
-        caches.clone(),
+        (caches.clone(), kind.applier.clone()),
     );
     let tracker = Arc::new(Tracker::default());
     let failures = Arc::new(Failures::default());
@@ -266,6 +266,7 @@ impl<K: Sharded, R: Reconciler<K>> Observer<K> for ShardObserver<K, R> {
         self.caches.forget(&cr_name_of(object));
         if let Some(uid) = &object.uid {
             self.tracker.forget(uid);
+            self.kind.applier.forget(uid);
         }
     }
 

@@ -141,19 +141,16 @@ pub(super) fn require(name: &str) -> Result<()> {
 #[cfg(feature = "mutants")]
 fn activation(name: &str) -> Result<Box<dyn FnOnce()>> {
     use lease_core::mutants as of_leases;
-    use memcached_operator::mutants as of_children;
     use shard_router::mutants as of_shards;
     use simulation::mutants as from_outside;
 
     let lease = of_leases::Mutant::ALL.into_iter().find(|(_, known)| *known == name);
     let shard = of_shards::Mutant::ALL.into_iter().find(|(_, known)| *known == name);
-    let child = of_children::Mutant::ALL.into_iter().find(|(_, known)| *known == name);
     let outside = from_outside::Mutant::ALL.into_iter().find(|(_, known)| *known == name);
-    Ok(match (lease, shard, child, outside) {
+    Ok(match (lease, shard, outside) {
         (Some((mutant, _)), ..) => Box::new(move || of_leases::activate(Some(mutant))),
-        (_, Some((mutant, _)), ..) => Box::new(move || of_shards::activate(Some(mutant))),
-        (_, _, Some((mutant, _)), _) => Box::new(move || of_children::activate(Some(mutant))),
-        (.., Some((mutant, _))) => Box::new(move || from_outside::activate(mutant)),
+        (_, Some((mutant, _)), _) => Box::new(move || of_shards::activate(Some(mutant))),
+        (_, _, Some((mutant, _))) => Box::new(move || from_outside::activate(mutant)),
         _ => bail!("there is no mutant {name}; those that schedules are run with are {}", names().join(", ")),
     })
 }

@@ -15,10 +15,9 @@ impl Mutant {
         let of = |variable| move |name| Self { variable, name };
         let lease_core = lease_core::mutants::Mutant::ALL.map(|(_, name)| name);
         let shard_router = shard_router::mutants::Mutant::ALL.map(|(_, name)| name);
-        let operator = memcached_operator::mutants::Mutant::ALL.map(|(_, name)| name);
         let lease_core = lease_core.into_iter().map(of("LEASE_CORE_MUTANT"));
         let shard_router = shard_router.into_iter().map(of("SHARD_ROUTER_MUTANT"));
-        lease_core.chain(shard_router).chain(operator.into_iter().map(of("MEMCACHED_OPERATOR_MUTANT")))
+        lease_core.chain(shard_router)
     }
 
     /// Refuses an unknown name with the list of those that there are.
@@ -62,7 +61,7 @@ mod tests {
 
     #[test]
     fn mutants_of_each_crate_are_taken_and_no_name_stands_for_two() {
-        let variables = ["LEASE_CORE_MUTANT", "SHARD_ROUTER_MUTANT", "MEMCACHED_OPERATOR_MUTANT"];
+        let variables = ["LEASE_CORE_MUTANT", "SHARD_ROUTER_MUTANT", "SHARD_ROUTER_MUTANT"];
         for (variable, name) in variables.into_iter().zip(["open-gate", "skip-drain", "create-overwrites"]) {
             assert_eq!(chosen(name).expect("it is taken"), Some(Mutant { variable, name }));
         }

@@ -15,11 +15,11 @@
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use k8s_openapi::jiff::Timestamp;
+use shard_router::Dispute;
 
 use super::{ReportedState, sentence, sentences, shortened};
 use crate::crd::Memcached;
 use crate::reconcile::build::MAX_UNAVAILABLE;
-use crate::reconcile::dispute::{BY_OTHERS, Dispute};
 use crate::reconcile::finding::{Finding, PodFailure};
 
 /// Enough servers are ready: all except as many as the disruption budget allows to be unavailable, and at least one.
@@ -142,7 +142,7 @@ fn held_back(disputes: &[Dispute]) -> Option<(&'static str, String)> {
 }
 
 fn told<'a>(disputes: impl Iterator<Item = &'a Dispute> + Clone) -> Option<(&'static str, String)> {
-    let reason = disputes.clone().map(Dispute::reason).max_by_key(|reason| *reason == BY_OTHERS)?;
+    let reason = disputes.clone().map(Dispute::reason).max_by_key(|reason| *reason == Dispute::BY_OTHERS)?;
     Some((reason, shortened(&disputes.map(Dispute::message).collect::<Vec<_>>().join(" "))))
 }
 
@@ -158,7 +158,7 @@ pub(super) fn reconciling(desired: i32, servers: Option<&StatefulSet>, outcome: 
         }
         ReportedState::Disputed { disputes, .. } if disputes.iter().any(Dispute::is_held_back) => {
             Verdict::yes(
-                BY_OTHERS,
+                Dispute::BY_OTHERS,
                 "Children differ from what was applied and will be restored later; see Degraded.".into(),
             )
         }
@@ -188,7 +188,7 @@ pub(super) fn degraded(outcome: &ReportedState) -> Verdict {
         }
         ReportedState::NotReady(Finding::Failure(failure)) => Verdict::of_pods(true, failure),
         ReportedState::Disputed { disputes, finding } => {
-            let (reason, message) = told(disputes.iter()).unwrap_or((BY_OTHERS, String::new()));
+            let (reason, message) = told(disputes.iter()).unwrap_or((Dispute::BY_OTHERS, String::new()));
             match finding {
                 Some(Finding::Failure(failure)) => {
                     Verdict::yes(reason, shortened(&format!("{message} {}", sentence(&failure.message))))

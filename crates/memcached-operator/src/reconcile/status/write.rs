@@ -8,10 +8,11 @@ use std::borrow::Cow;
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Client, Resource};
 use serde_json::json;
+use shard_router::is_conflict;
 
 use crate::crd::{Memcached, MemcachedStatus};
 use crate::reconcile::FIELD_MANAGER;
-use crate::reconcile::error::{ReconcileError, is_conflict};
+use crate::reconcile::error::ReconcileError;
 
 /// How often a write is tried when the resource keeps changing meanwhile.
 const ATTEMPTS: usize = 3;

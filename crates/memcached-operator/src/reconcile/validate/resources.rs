@@ -4,7 +4,7 @@ use k8s_openapi::api::core::v1::ResourceRequirements;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
 use crate::crd::MemcachedSpec;
-use crate::reconcile::quantity::thousandths;
+use shard_router::thousandths;
 
 /// Code, libraries and fixed tables of a server.
 const BASE_MEGABYTES: i32 = 16;

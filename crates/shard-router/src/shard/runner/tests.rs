@@ -140,7 +140,7 @@ async fn nothing_is_kept_that_a_reconcile_notes_after_its_resource_has_left() {
         setup.reporter(),
         "bucket".into(),
         (&progress, retry_after),
-        caches.clone(),
+        (caches.clone(), kind.applier.clone()),
     );
     let facts = HoldFacts { lease: term.lease().to_string(), shard: SHARD, token: 1 };
     let record = HoldRecord::begin(setup.recorder.clone(), facts, term);

@@ -53,7 +53,6 @@ pub(crate) const MUTANTS: [Mutant; 38] = [
     mutant("layout-not-confirmed", "layout", 300),
     mutant("unable-keeps-shards", "unable", 100),
     mutant("one-bad-object-stops-the-list", "working", 100),
-    // memcached-operator
     mutant("mends-at-once", "mending", 100),
     mutant("child-without-precondition", "children", 50),
     mutant("create-overwrites", "children", 50),
@@ -69,11 +68,9 @@ mod tests {
     fn each_is_a_mutant_of_one_of_the_crates() {
         let of_leases = lease_core::mutants::Mutant::ALL.map(|(_, name)| name);
         let of_shards = shard_router::mutants::Mutant::ALL.map(|(_, name)| name);
-        let of_children = memcached_operator::mutants::Mutant::ALL.map(|(_, name)| name);
         let from_outside = simulation::mutants::Mutant::ALL.map(|(_, name)| name);
         for mutant in &MUTANTS {
-            let crates = [&of_leases[..], &of_shards, &of_children, &from_outside]
-                .map(|all| all.contains(&mutant.name));
+            let crates = [&of_leases[..], &of_shards, &from_outside].map(|all| all.contains(&mutant.name));
             assert!(crates.iter().filter(|has| **has).count() == 1, "{} is in {crates:?}", mutant.name);
         }
     }

@@ -1,15 +1,10 @@
-//! A child that does not stay as the operator applies it, as it is reported in the status and in events.
+//! [`Dispute`]: a child that does not stay as it is applied, for the status and events of its owner.
 
 use k8s_openapi::jiff::{RoundMode, Timestamp, TimestampRound, Unit};
 
-/// The reason in conditions and events if somebody changes or deletes a child.
-pub(super) const BY_OTHERS: &str = "ChangedByOthers";
-/// The reason if the API server's answer to an apply differs from what was applied.
-pub(super) const BY_ADMISSION: &str = "ChangedByAdmission";
-
 /// How a child is, and why it does not stay as applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
+pub enum DisputeState {
     /// It was changed again, and is left so until the pause is over.
     Differs,
     /// It was deleted again, and is not made again until the pause is over.
@@ -26,7 +21,7 @@ pub struct Dispute {
     /// Kind and name.
     pub child: String,
     /// How it is.
-    pub state: State,
+    pub state: DisputeState,
     /// The fields that differ and their other field managers, as a phrase. Empty for a child that was deleted.
     pub details: String,
     /// How often it was written for nothing.
@@ -38,27 +33,32 @@ pub struct Dispute {
 }
 
 impl Dispute {
-    /// For conditions and events.
-    pub(super) fn reason(&self) -> &'static str {
-        if self.state == State::Admitted { BY_ADMISSION } else { BY_OTHERS }
+    /// A reason for conditions and events: [`BY_OTHERS`](Self::BY_OTHERS) or [`BY_ADMISSION`](Self::BY_ADMISSION).
+    pub fn reason(&self) -> &'static str {
+        if self.state == DisputeState::Admitted { Self::BY_ADMISSION } else { Self::BY_OTHERS }
     }
 
+    /// The reason if somebody changes or deletes a child.
+    pub const BY_OTHERS: &'static str = "ChangedByOthers";
+    /// The reason if the API server's answer to an apply differs from what was applied.
+    pub const BY_ADMISSION: &'static str = "ChangedByAdmission";
+
     /// Whether the operator will change the child. If admission changes it, the operator will not.
-    pub(super) fn is_held_back(&self) -> bool {
-        matches!(self.state, State::Differs | State::Missing)
+    pub fn is_held_back(&self) -> bool {
+        matches!(self.state, DisputeState::Differs | DisputeState::Missing)
     }
 
     /// The problem, as a sentence without times and numbers. It stays the same as long as the problem does, so that one event counts up.
-    pub(super) fn summary(&self) -> String {
+    pub fn summary(&self) -> String {
         let Self { child, details, .. } = self;
         match self.state {
-            State::Missing => {
+            DisputeState::Missing => {
                 format!("{child} is repeatedly deleted; the audit log of the API server shows by whom.")
             }
-            State::Restored if details.is_empty() => format!("{child} was repeatedly deleted."),
-            State::Restored => format!("{child} was repeatedly changed ({details})."),
-            State::Differs => format!("{child} is repeatedly changed ({details})."),
-            State::Admitted => format!(
+            DisputeState::Restored if details.is_empty() => format!("{child} was repeatedly deleted."),
+            DisputeState::Restored => format!("{child} was repeatedly changed ({details})."),
+            DisputeState::Differs => format!("{child} is repeatedly changed ({details})."),
+            DisputeState::Admitted => format!(
                 "The API server stores {child} differently from what was applied ({details}): mutating admission changes these fields, or \
                  this version of the API server does not know them. Writing them again does not help; change the policy or \
                  the webhook, or the objects that it depends on."
@@ -67,27 +67,27 @@ impl Dispute {
     }
 
     /// The same, with times.
-    pub(super) fn message(&self) -> String {
+    pub fn message(&self) -> String {
         let summary = self.summary();
         let since = second(self.since, RoundMode::Floor);
         let until = second(self.until, RoundMode::Ceil);
         let times = if self.times == 1 { "once".to_owned() } else { format!("{} times", self.times) };
         match self.state {
-            State::Missing => {
+            DisputeState::Missing => {
                 format!(
                     "{summary} It was restored {times} since {since}, and will be created again at {until}."
                 )
             }
-            State::Differs => {
+            DisputeState::Differs => {
                 format!(
                     "{summary} It was restored {times} since {since}, and will be restored again at {until}."
                 )
             }
-            State::Restored => format!(
+            DisputeState::Restored => format!(
                 "{summary} It was restored {times} since {since}; if that continues, it will be restored again at {until} at \
                  the earliest."
             ),
-            State::Admitted => {
+            DisputeState::Admitted => {
                 format!(
                     "{summary} It was written {times} since {since}, and will be written again at {until}."
                 )
@@ -105,7 +105,7 @@ fn second(time: Timestamp, mode: RoundMode) -> Timestamp {
 mod tests {
     use super::*;
 
-    fn dispute(state: State) -> Dispute {
+    fn dispute(state: DisputeState) -> Dispute {
         let time = |text: &str| text.parse().expect("a time");
         Dispute {
             child: "Service sessions".into(),
@@ -120,7 +120,7 @@ mod tests {
     #[test]
     fn it_says_what_who_since_when_and_until_when() {
         assert_eq!(
-            dispute(State::Differs).message(),
+            dispute(DisputeState::Differs).message(),
             "Service sessions is repeatedly changed (spec.ports, also written by kubectl-edit). It was restored 3 times \
              since 2026-01-02T03:04:05Z, and will be restored again at 2026-01-02T03:05:01Z."
         );
@@ -128,7 +128,9 @@ mod tests {
 
     #[test]
     fn what_events_say_does_not_change_with_time() {
-        for state in [State::Differs, State::Missing, State::Restored, State::Admitted] {
+        for state in
+            [DisputeState::Differs, DisputeState::Missing, DisputeState::Restored, DisputeState::Admitted]
+        {
             let later = Dispute { times: 4, since: Timestamp::MIN, until: Timestamp::MAX, ..dispute(state) };
             assert_eq!(later.summary(), dispute(state).summary());
             assert_ne!(later.message(), dispute(state).message());

@@ -2,10 +2,10 @@
 
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
-/// The value in thousandths of the base unit (bytes, CPUs), or `None` if it is no quantity or too large to compare.
+/// The value of a quantity in thousandths of the base unit (bytes, CPUs), or `None` if it is no quantity or too large to compare.
 ///
 /// Grammar: k8s.io/apimachinery/pkg/api/resource. Parts smaller than a thousandth are cut off.
-pub(super) fn thousandths(quantity: &Quantity) -> Option<i128> {
+pub fn thousandths(quantity: &Quantity) -> Option<i128> {
     let text = quantity.0.trim_start_matches('+');
     let number_end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     let (number, suffix) = text.split_at(number_end);

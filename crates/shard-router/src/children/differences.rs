@@ -4,21 +4,34 @@
 
 use std::collections::BTreeSet;
 
-use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
+use k8s_openapi::{
+    apimachinery::pkg::api::resource::Quantity, apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry,
+};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::FIELD_MANAGER;
 use super::quantity::thousandths;
 
-/// The fields by which elements of lists are told apart, as far as this operator's children have such lists.
-const KEYS: [&str; 4] = ["name", "uid", "containerPort", "port"];
+/// The fields that distinguish the elements of lists which are merged by a key. A list whose elements have none of them is applied as one.
+const KEYS: [&str; 7] = ["name", "uid", "containerPort", "port", "mountPath", "devicePath", "topologyKey"];
 
-/// Maps and lists of objects that are applied as one, as far as this operator's children have such: what somebody adds there is a
-/// difference, and the next apply removes it. (`x-kubernetes-map-type` and `x-kubernetes-list-type` in the API server's OpenAPI
-/// documents.)
-const ATOMIC: [&str; 3] = ["selector", "labelSelector", "preferredDuringSchedulingIgnoredDuringExecution"];
+/// Maps and lists of objects that are applied as one: what somebody adds there is a difference, and the next apply removes it.
+/// (`x-kubernetes-map-type` and `x-kubernetes-list-type` in the API server's OpenAPI documents.) Fields of a custom resource that are missing here count as
+/// granular: what others add there is not noticed until something else differs.
+const ATOMIC: [&str; 8] = [
+    "selector",
+    "labelSelector",
+    "namespaceSelector",
+    "podSelector",
+    "nodeSelector",
+    "preferredDuringSchedulingIgnoredDuringExecution",
+    "roleRef",
+    "subjects",
+];
+
+/// The fields that contain quantities: `1000m` is `1` there.
+const QUANTITIES: [&str; 8] =
+    ["resources", "limits", "requests", "hard", "capacity", "sizeLimit", "averageValue", "overhead"];
 
 /// One step to a field.
 #[derive(Clone, Debug, PartialEq)]
@@ -73,30 +86,42 @@ pub(super) fn differences<K: Serialize>(desired: &K, seen: &K) -> Vec<Difference
         meta.remove("resourceVersion");
     }
     let mut found = Vec::new();
-    compare(&desired, Some(&value(seen)), &mut Vec::new(), &mut found);
+    compare(&desired, Some(&value(seen)), &mut Vec::new(), false, &mut found);
     found
 }
 
-fn compare(desired: &Value, seen: Option<&Value>, path: &mut Vec<Step>, found: &mut Vec<Difference>) {
+/// `is_whole` is whether something around this is applied as one, so that a list in it has no elements of others.
+fn compare(
+    desired: &Value,
+    seen: Option<&Value>,
+    path: &mut Vec<Step>,
+    is_whole: bool,
+    found: &mut Vec<Difference>,
+) {
+    let is_atomic = is_atomic(path);
     match (desired, seen) {
-        (Value::Object(desired), Some(Value::Object(seen))) if !is_atomic(path) => {
+        (Value::Object(desired), Some(Value::Object(seen))) if !is_atomic || has_defaults(path) => {
             for (name, desired) in desired {
                 path.push(Step::Field(name.clone()));
-                compare(desired, seen.get(name), path, found);
+                compare(desired, seen.get(name), path, is_whole || is_atomic, found);
                 path.pop();
             }
         }
-        (Value::Array(desired), Some(whole @ Value::Array(seen))) if desired.iter().all(Value::is_object) => {
-            if is_atomic(path) && desired.len() != seen.len() {
+        (Value::Array(desired), Some(whole @ Value::Array(seen)))
+            if desired.iter().all(Value::is_object) && !desired.is_empty() =>
+        {
+            let is_keyed = desired.iter().all(|element| key(element).is_some());
+            let is_whole = is_whole || is_atomic || !is_keyed;
+            if is_whole && desired.len() != seen.len() {
                 found.push(Difference::new(path, Some(whole)));
                 return;
             }
             for desired in desired {
-                let Some(key) = KEYS.iter().find(|key| desired.get(**key).is_some()) else {
+                let Some(key) = key(desired).filter(|_| is_keyed) else {
                     // Without a key, it is there or not.
                     let is_there = |seen: &Value| {
                         let mut found = Vec::new();
-                        compare(desired, Some(seen), &mut path.clone(), &mut found);
+                        compare(desired, Some(seen), &mut path.clone(), true, &mut found);
                         found.is_empty()
                     };
                     if !seen.iter().any(is_there) {
@@ -104,9 +129,9 @@ fn compare(desired: &Value, seen: Option<&Value>, path: &mut Vec<Step>, found: &
                     }
                     continue;
                 };
-                let seen = seen.iter().find(|seen| seen.get(*key) == desired.get(*key));
+                let seen = seen.iter().find(|seen| seen.get(key) == desired.get(key));
                 path.push(Step::Element(desired.clone()));
-                compare(desired, seen, path, found);
+                compare(desired, seen, path, is_whole, found);
                 path.pop();
             }
         }
@@ -119,22 +144,41 @@ fn compare(desired: &Value, seen: Option<&Value>, path: &mut Vec<Step>, found: &
     }
 }
 
+/// The field that distinguishes this element of a list from the others.
+fn key(element: &Value) -> Option<&'static str> {
+    KEYS.into_iter().find(|key| element.get(*key).is_some())
+}
+
 fn is_atomic(path: &[Step]) -> bool {
-    matches!(path.last(), Some(Step::Field(name)) if ATOMIC.contains(&name.as_str()))
+    is_one_of(path, &ATOMIC)
+}
+
+/// A reference, which is applied as one and gets defaults.
+fn has_defaults(path: &[Step]) -> bool {
+    is_one_of(path, &["roleRef"])
+}
+
+fn is_one_of(path: &[Step], names: &[&str]) -> bool {
+    matches!(path.last(), Some(Step::Field(name)) if names.contains(&name.as_str()))
 }
 
 /// `1000m` and `1` of a resource.
 fn is_same_quantity(desired: &Value, seen: &Value, path: &[Step]) -> bool {
-    let is_resource = path.iter().any(|step| *step == Step::Field("resources".into()));
-    let amount = |value: &Value| value.as_str().and_then(|text| thousandths(&Quantity(text.into())));
-    is_resource && amount(desired).is_some_and(|desired| amount(seen) == Some(desired))
+    let is_quantity =
+        path.iter().any(|step| matches!(step, Step::Field(name) if QUANTITIES.contains(&name.as_str())));
+    let amount = |value: &Value| match value {
+        Value::String(text) => thousandths(&Quantity(text.clone())),
+        Value::Number(number) => thousandths(&Quantity(number.to_string())),
+        _ => None,
+    };
+    is_quantity && amount(desired).is_some_and(|desired| amount(seen) == Some(desired))
 }
 
 /// The fields, and who else owns them if that is known, as a phrase: `spec.ports, also written by kubectl-edit`.
-pub(super) fn described(differences: &[Difference], entries: &[ManagedFieldsEntry]) -> String {
+pub(super) fn described(differences: &[Difference], entries: &[ManagedFieldsEntry], ours: &str) -> String {
     const MOST: usize = 5;
     let fields = listed(differences.iter().map(Difference::path).collect(), MOST);
-    match managers(differences, entries) {
+    match managers(differences, entries, ours) {
         managers if managers.is_empty() => fields,
         managers => format!("{fields}, also written by {}", listed(managers, MOST)),
     }
@@ -149,12 +193,11 @@ fn listed(mut all: Vec<String>, most: usize) -> String {
 }
 
 /// The other field managers that own one of these fields, in alphabetical order.
-fn managers(differences: &[Difference], entries: &[ManagedFieldsEntry]) -> Vec<String> {
+fn managers(differences: &[Difference], entries: &[ManagedFieldsEntry], ours: &str) -> Vec<String> {
     let mut managers = BTreeSet::new();
     for entry in entries {
         let (Some(manager), Some(fields)) = (&entry.manager, &entry.fields_v1) else { continue };
-        if manager != FIELD_MANAGER && differences.iter().any(|difference| owns(&fields.0, &difference.steps))
-        {
+        if manager != ours && differences.iter().any(|difference| owns(&fields.0, &difference.steps)) {
             managers.insert(manager.clone());
         }
     }
@@ -241,12 +284,29 @@ mod tests {
     }
 
     #[test]
+    fn a_list_without_keys_is_applied_as_one() {
+        let rules = |verbs: &[&str]| {
+            let rule = |verb: &&str| json!({"apiGroups": [""], "resources": ["pods"], "verbs": [verb]});
+            json!({"rules": verbs.iter().map(rule).collect::<Vec<_>>()})
+        };
+        assert_eq!(paths(&rules(&["get"]), &rules(&["get"])), [""; 0]);
+        assert_eq!(paths(&rules(&["get"]), &rules(&["get", "delete"])), ["rules"], "a right was added");
+        let peers = |ports: &[i32]| json!({"ingress": [{"ports": ports.iter().map(|port| json!({"port": port})).collect::<Vec<_>>()}]});
+        assert_eq!(paths(&peers(&[1]), &peers(&[1, 2])), ["ingress"], "a port was added inside of a rule");
+        let subjects = |names: &[&str]| json!({"subjects": names.iter().map(|name| json!({"kind": "User", "name": name})).collect::<Vec<_>>()});
+        assert_eq!(paths(&subjects(&["a"]), &subjects(&["a", "b"])), ["subjects"]);
+        let seen =
+            json!({"subjects": [{"kind": "User", "name": "a", "apiGroup": "rbac.authorization.k8s.io"}]});
+        assert_eq!(paths(&subjects(&["a"]), &seen), [""; 0], "a default is no difference");
+    }
+
+    #[test]
     fn the_owner_of_a_field_is_named_and_others_are_not() {
         let desired = json!({"spec": {"replicas": 3, "containers": [{"name": "m", "args": ["-m"]}], "selector": {"a": "b"}}});
         let seen =
             json!({"spec": {"replicas": 1, "containers": [{"name": "m", "args": ["-v"]}], "selector": {}}});
         let managed: Vec<ManagedFieldsEntry> = serde_json::from_value(json!([
-            {"manager": FIELD_MANAGER, "fieldsV1": {"f:spec": {"f:replicas": {}}}},
+            {"manager": "ours", "fieldsV1": {"f:spec": {"f:replicas": {}}}},
             {"manager": "scaler", "fieldsV1": {"f:spec": {"f:replicas": {}}}},
             {"manager": "editor", "fieldsV1": {"f:spec": {"f:containers": {"k:{\"name\":\"m\"}": {".": {}, "f:args": {}}}}}},
             {"manager": "atomic", "fieldsV1": {"f:spec": {"f:selector": {}}}},
@@ -254,6 +314,6 @@ mod tests {
             {"manager": "kube-controller-manager", "fieldsV1": {"f:status": {"f:replicas": {}}}},
         ]))
         .expect("managed fields");
-        assert_eq!(managers(&differences(&desired, &seen), &managed), ["atomic", "editor", "scaler"]);
+        assert_eq!(managers(&differences(&desired, &seen), &managed, "ours"), ["atomic", "editor", "scaler"]);
     }
 }

@@ -1,0 +1,103 @@
+//! [`ApplyOwned`]: the apply of one child by a reconcile.
+
+use std::{fmt::Debug, future::IntoFuture, sync::Arc};
+
+use futures::{FutureExt, future::BoxFuture};
+use k8s_openapi::NamespaceResourceScope;
+use kube::Resource;
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::{Applied, ApplyError, Owner};
+use crate::authority::held::Held;
+
+/// The apply of one child, which begins when this is awaited. Made by [`Held::apply_owned`].
+#[must_use = "nothing is applied until this is awaited"]
+pub struct ApplyOwned<'a, C> {
+    held: &'a Held,
+    owner: Owner,
+    child: C,
+    seen: Option<Option<Arc<C>>>,
+}
+
+impl Held {
+    /// Applies an object that `owner` owns, if it differs from what the caches have of it: with server-side apply, the bucket label, an owner reference, and
+    /// uid and resourceVersion as preconditions. An object that is as wanted costs no request.
+    ///
+    /// ```no_run
+    /// # use k8s_openapi::api::core::v1::ConfigMap;
+    /// # async fn example<Site>(site: &Site, config: ConfigMap, held: shard_router::Held) -> Result<(), shard_router::ApplyError>
+    /// # where Site: shard_router::Sharded {
+    /// let applied = held.apply_owned(site, config).await?;
+    /// println!("{}: {:?}", applied.name, applied.change);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// Fields that others set and the child does not have are left alone. Fields of the child that somebody else changes are restored: at once the first time,
+    /// then at intervals that double from one second to five minutes, until the child has been left alone for a while. What waits is in
+    /// [`Applied::disputes`]; a reconcile that returns [`Action::await_change`](crate::Action::await_change) is repeated when the wait is over.
+    /// Likewise where mutating admission changes what is applied.
+    ///
+    /// Declare the type with [`owns`](crate::Controller::owns). Otherwise each call costs a request, and nobody notices when the object is changed.
+    ///
+    /// # Errors
+    ///
+    /// If the object could not be written, or one of its name belongs to somebody else: [`ApplyError`] says what to do. Return the error, and the reconcile is
+    /// repeated with backoff.
+    pub fn apply_owned<K, C>(&self, owner: &K, child: C) -> ApplyOwned<'_, C>
+    where
+        K: Resource<DynamicType = ()>,
+    {
+        ApplyOwned { held: self, owner: Owner::of(owner), child, seen: None }
+    }
+}
+
+impl<C> ApplyOwned<'_, C> {
+    /// Decides on this state of the child, which the reconcile has read before; `None` if there was none. By default the present state of the cache decides.
+    pub fn based_on(self, seen: Option<Arc<C>>) -> Self {
+        Self { seen: Some(seen), ..self }
+    }
+
+    /// See [`Owner::asks_for_more`].
+    pub fn asks_for_more(self, asks_for_more: bool) -> Self {
+        Self { owner: self.owner.asks_for_more(asks_for_more), ..self }
+    }
+}
+
+impl<'a, C> IntoFuture for ApplyOwned<'a, C>
+where
+    C: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+        + Clone
+        + Debug
+        + Serialize
+        + DeserializeOwned
+        + Send
+        + Sync
+        + 'static,
+{
+    type Output = Result<Applied<C>, ApplyError>;
+    type IntoFuture = BoxFuture<'a, Self::Output>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        let Self { held, owner, mut child, seen } = self;
+        async move {
+            held.label_child(child.meta_mut());
+            let (client, applier) = (held.client(), held.applier());
+            let seen = match seen {
+                Some(seen) => seen,
+                None => {
+                    let name = child.meta().name.as_deref().unwrap_or_default();
+                    match held.owned::<C>(name) {
+                        Ok(found) => found,
+                        // Not in a cache, or it does not decode there: the answer to a request says what is wrong with it.
+                        Err(_) => applier.get(&client, &owner, name).await?,
+                    }
+                }
+            };
+            let applied = applier.apply(&client, &owner, child, seen).await?;
+            held.look_again(applied.again);
+            Ok(applied)
+        }
+        .boxed()
+    }
+}
