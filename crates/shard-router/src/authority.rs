@@ -1,5 +1,6 @@
 //! The right to reconcile: [`Held`](crate::Held), and the clients that refuse to send when the right has ended.
 
+pub(crate) mod apply_owned;
 pub(crate) mod clients;
 pub(crate) mod held;
 mod report;

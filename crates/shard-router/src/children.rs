@@ -1,7 +1,6 @@
 //! The objects that a resource owns, applied so that only a difference costs a request.
 
 mod applier;
-mod apply_owned;
 mod differences;
 mod digest;
 mod dispute;
@@ -10,11 +9,9 @@ mod owner;
 mod ownership;
 mod precondition;
 mod quantity;
-mod record;
 mod restoring;
 
 pub use applier::{Applied, Applier, Change};
-pub use apply_owned::ApplyOwned;
 pub use dispute::{Dispute, DisputeState};
 pub use error::{ApplyError, is_conflict};
 pub use owner::Owner;

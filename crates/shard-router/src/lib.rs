@@ -45,10 +45,10 @@ mod testing;
 mod watch;
 
 pub use app::{Controller, RequiredRights, ShardedApp};
-pub use authority::held::Held;
+pub use authority::{apply_owned::ApplyOwned, held::Held};
 pub use caches::OwnedError;
 pub use children::{
-    Applied, Applier, ApplyError, ApplyOwned, Change, Dispute, DisputeState, Owner, is_conflict, thousandths,
+    Applied, Applier, ApplyError, Change, Dispute, DisputeState, Owner, is_conflict, thousandths,
 };
 pub use error::RunError;
 pub use kube::runtime::controller::Action;

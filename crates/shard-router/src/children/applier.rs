@@ -14,6 +14,8 @@
 //! Force applies to fields, not to objects: each write has what was seen as precondition (see [`precondition`]), so an object
 //! that somebody else has created or recreated since then is never overwritten.
 
+mod record;
+
 use std::{any::Any, fmt::Debug, sync::Arc, time::Duration};
 
 use k8s_openapi::{ByteString, NamespaceResourceScope, api::core::v1::Secret};
@@ -25,6 +27,7 @@ use lease_core::{Clock, SystemClock};
 use parking_lot::{Mutex, MutexGuard};
 use serde::{Serialize, de::DeserializeOwned};
 
+use self::record::Written;
 use super::{
     differences::{Difference, differences},
     digest::Digest,
@@ -32,7 +35,6 @@ use super::{
     error::ApplyError,
     owner::Owner,
     ownership, precondition,
-    record::Written,
     restoring::{Cause, Child, Instant, Restorations},
 };
 

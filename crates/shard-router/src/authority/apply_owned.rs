@@ -7,8 +7,8 @@ use k8s_openapi::NamespaceResourceScope;
 use kube::Resource;
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{Applied, ApplyError, Owner};
-use crate::authority::held::Held;
+use super::held::Held;
+use crate::children::{Applied, ApplyError, Owner};
 
 /// The apply of one child, which begins when this is awaited. Made by [`Held::apply_owned`].
 #[must_use = "nothing is applied until this is awaited"]
@@ -16,7 +16,15 @@ pub struct ApplyOwned<'a, C> {
     held: &'a Held,
     owner: Owner,
     child: C,
-    seen: Option<Option<Arc<C>>>,
+    basis: Basis<C>,
+}
+
+/// The state of the child that decides what is written.
+enum Basis<C> {
+    /// That in the cache, when it is applied.
+    Cache,
+    /// One that was read before; `None` if there was none.
+    Read(Option<Arc<C>>),
 }
 
 impl Held {
@@ -48,14 +56,14 @@ impl Held {
     where
         K: Resource<DynamicType = ()>,
     {
-        ApplyOwned { held: self, owner: Owner::of(owner), child, seen: None }
+        ApplyOwned { held: self, owner: Owner::of(owner), child, basis: Basis::Cache }
     }
 }
 
 impl<C> ApplyOwned<'_, C> {
     /// Decides on this state of the child, which the reconcile has read before; `None` if there was none. By default the present state of the cache decides.
     pub fn based_on(self, seen: Option<Arc<C>>) -> Self {
-        Self { seen: Some(seen), ..self }
+        Self { basis: Basis::Read(seen), ..self }
     }
 
     /// See [`Owner::asks_for_more`].
@@ -79,24 +87,22 @@ where
     type IntoFuture = BoxFuture<'a, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
-        let Self { held, owner, mut child, seen } = self;
+        let Self { held, owner, mut child, basis } = self;
         async move {
             held.label_child(child.meta_mut());
             let (client, applier) = (held.client(), held.applier());
-            let seen = match seen {
-                Some(seen) => seen,
-                None => {
-                    let name = child.meta().name.as_deref().unwrap_or_default();
-                    match held.owned::<C>(name) {
-                        Ok(found) => found,
-                        // Not in a cache, or it does not decode there: the answer to a request says what is wrong with it.
-                        Err(_) => applier.get(&client, &owner, name).await?,
-                    }
-                }
+            let name = child.meta().name.as_deref().unwrap_or_default();
+            let seen = match basis {
+                Basis::Read(seen) => seen,
+                Basis::Cache => match held.owned::<C>(name) {
+                    Ok(found) => found,
+                    // Not in a cache, or it does not decode there: the answer to a request says what is wrong with it.
+                    Err(_) => applier.get(&client, &owner, name).await?,
+                },
             };
-            let applied = applier.apply(&client, &owner, child, seen).await?;
-            held.look_again(applied.again);
-            Ok(applied)
+            let result = applier.apply(&client, &owner, child, seen).await?;
+            held.look_again(result.again);
+            Ok(result)
         }
         .boxed()
     }

@@ -4,10 +4,12 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use kube::Resource;
 
 use super::{
-    applier::{Applied, Applier, Change, Target, Why},
-    differences::{Difference, described},
-    dispute::DisputeState,
-    restoring::Cause,
+    super::{
+        differences::{Difference, described},
+        dispute::DisputeState,
+        restoring::Cause,
+    },
+    Applied, Applier, Change, Target, Why,
 };
 
 /// One child before and after a write.
