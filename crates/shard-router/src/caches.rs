@@ -1,9 +1,10 @@
 //! The caches of a shard: the children of its resources, and the position of each watch.
 //!
-//! Reconciles make decisions based on these caches, so two conditions must be met before one begins:
+//! Reconciles make decisions based on these caches, so these conditions must be met before one begins:
 //!
 //! - *Each owned type has been listed* in the namespace after the acquisition (the takeover barrier). So an object that is not in the cache does not
 //!   exist.
+//! - *Each watched type* contains in the namespace what a read after the acquisition contains; see `watched`.
 //! - *The watches have shown the writes of the last reconcile* of the same resource. Otherwise a reconcile could repeat a decision. client-go's informers
 //!   leave this to their users; controller-runtime and the Java SDK guarantee it, too.
 //!
@@ -16,7 +17,13 @@ mod own_writes;
 mod owned;
 mod position;
 
-use std::{any::Any, sync::Arc};
+use std::{
+    any::Any,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use kube::{Resource, runtime::reflector::ObjectRef};
 use parking_lot::Mutex;
@@ -32,13 +39,20 @@ use self::{
     owned::OwnedCache,
     position::Position,
 };
-use crate::{rules, sharded::Sharded, watch::scope::Scope};
+use crate::{
+    owned_resource::{OwnedResource, resource},
+    rules,
+    sharded::Sharded,
+    watch::scope::Scope,
+    watched::{SharedWatch, WatchedError},
+};
 
 /// The caches of one shard's hold.
 pub(crate) struct Caches {
     scope: Scope,
     /// The custom resources first, then each owned type, as they were declared.
     kinds: Vec<Kind>,
+    watched: Vec<Watched>,
     own_writes: Mutex<OwnWrites>,
     /// Returns the resource that an object of an owned type belongs to.
     owner: fn(&Written) -> Option<String>,
@@ -55,8 +69,20 @@ struct Kind {
     objects: Option<Arc<dyn Any + Send + Sync>>,
 }
 
+/// A watched type, as one hold of one shard sees it.
+struct Watched {
+    /// For each watch, whether the cache contains a read that was sent after the acquisition.
+    current: Vec<AtomicBool>,
+    /// The `SharedWatch`.
+    objects: Arc<dyn Any + Send + Sync>,
+}
+
 impl Caches {
-    pub(crate) fn new<K: Sharded>(scope: Scope, owned: &[OwnedType<K>]) -> Arc<Self> {
+    pub(crate) fn new<K: Sharded>(
+        scope: Scope,
+        owned: &[OwnedType<K>],
+        watched: impl IntoIterator<Item = Arc<dyn Any + Send + Sync>>,
+    ) -> Arc<Self> {
         let kind = |resource, objects| Kind {
             resource,
             positions: (0..scope.watches()).map(|_| Position::default()).collect(),
@@ -64,7 +90,10 @@ impl Caches {
         };
         let mut kinds = vec![kind(resource::<K>(), None)];
         kinds.extend(owned.iter().map(|owned| kind(owned.resource.clone(), Some((owned.cache)()))));
-        Arc::new(Self { scope, kinds, own_writes: Mutex::default(), owner: owner::<K>, moved: Notify::new() })
+        let current = || (0..scope.watches()).map(|_| AtomicBool::new(false)).collect();
+        let watched = watched.into_iter().map(|objects| Watched { current: current(), objects }).collect();
+        let own_writes = Mutex::default();
+        Arc::new(Self { scope, kinds, watched, own_writes, owner: owner::<K>, moved: Notify::new() })
     }
 
     /// The child with this type, namespace and name, in the state that the watch has shown last.
@@ -74,6 +103,43 @@ impl Caches {
     {
         let cache = (1..self.kinds.len()).find_map(|kind| self.objects::<C>(kind));
         cache.ok_or_else(|| OwnedError::NotDeclared { kind: C::kind(&()).into_owned() })?.get(namespace, name)
+    }
+
+    /// The object with this type, namespace and name that resources depend on, in the state that the watch has shown last.
+    pub(crate) fn watched<W: OwnedResource>(
+        &self,
+        namespace: &str,
+        name: &str,
+    ) -> Result<Option<Arc<W>>, WatchedError> {
+        let kind = || W::kind(&()).into_owned();
+        let (of, named) = (|| namespace.to_owned(), || name.to_owned());
+        let mut caches = self
+            .watched
+            .iter()
+            .filter_map(|watched| Some((watched, watched.objects.downcast_ref::<SharedWatch<W>>()?)));
+        let mut caches = caches.by_ref().peekable();
+        if caches.peek().is_none() {
+            return Err(WatchedError::NotDeclared { kind: kind() });
+        }
+        let Some(watch) = self.scope.watch_of(namespace) else {
+            return Err(WatchedError::NamespaceNotWatched { kind: kind(), namespace: of(), name: named() });
+        };
+        // One type may have been declared with several selectors.
+        for (watched, cache) in caches {
+            if !watched.is_current(watch) {
+                return Err(WatchedError::NotListed { kind: kind(), namespace: of(), name: named() });
+            }
+            if let Some(object) = cache.get(namespace, name)? {
+                return Ok(Some(object));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The `nth` watched type contains, as far as the `watch`th watch covers it, a read that was sent after the acquisition.
+    pub(crate) fn watched_is_current(&self, nth: usize, watch: usize) {
+        self.watched[nth].current[watch].store(true, Ordering::Release);
+        self.moved.notify_waiters();
     }
 
     /// The cache of this owned type, if it is of these objects.
@@ -94,10 +160,11 @@ impl Caches {
         }
     }
 
-    /// Whether each owned type has been listed in this namespace.
+    /// Whether each owned type has been listed in this namespace, and each watched type since the acquisition.
     fn is_listed(&self, namespace: &str) -> bool {
         let Some(watch) = self.scope.watch_of(namespace) else { return false };
         rules::children_are_known(self.kinds[1..].iter().all(|kind| kind.positions[watch].is_listed()))
+            && self.watched.iter().all(|watched| watched.is_current(watch))
     }
 
     /// Whether the watches have shown what earlier reconciles of the resource wrote.
@@ -156,6 +223,12 @@ impl Caches {
     }
 }
 
+impl Watched {
+    fn is_current(&self, watch: usize) -> bool {
+        rules::watched_is_current(self.current[watch].load(Ordering::Acquire))
+    }
+}
+
 #[cfg(test)]
 impl Caches {
     /// As if a reconcile of this resource had written it, with a version that no watch has shown.
@@ -167,12 +240,6 @@ impl Caches {
     pub(crate) fn awaits_writes(&self) -> bool {
         !self.own_writes.lock().is_empty()
     }
-}
-
-/// As `plural.group`, as a request names it; the group of the core API is left out.
-pub(crate) fn resource<C: Resource<DynamicType = ()>>() -> String {
-    let (plural, group) = (C::plural(&()), C::group(&()));
-    if group.is_empty() { plural.into_owned() } else { format!("{plural}.{group}") }
 }
 
 /// The resource of kind `K` that an object belongs to, as `namespace/name`.

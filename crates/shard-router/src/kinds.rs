@@ -14,6 +14,7 @@ use crate::{
     },
     routing::bucket::ShardId,
     stamper::BeforeRecording,
+    watched::ReadMark,
 };
 
 /// One kind that the operator reconciles.
@@ -38,7 +39,7 @@ pub(crate) trait Kind: Send + Sync {
     /// Forwards triggers from outside to the shards that are held. Never ends by itself.
     fn forward_triggers(&self) -> BoxFuture<'_, ()>;
 
-    /// Whether its resources can be listed, and each type that they own. Waits for the answers without a limit.
+    /// Whether its resources can be listed, and each type that they own or depend on. Waits for the answers without a limit.
     fn can_list(&self) -> BoxFuture<'_, bool>;
 }
 
@@ -48,6 +49,8 @@ pub(crate) struct Hold {
     pub(crate) term: Term,
     pub(crate) record: Arc<HoldRecord>,
     pub(crate) since: Monotonic,
+    /// Reads that are later than the acquisition.
+    pub(crate) acquired: ReadMark,
     pub(crate) progress: Arc<TermProgress>,
 }
 

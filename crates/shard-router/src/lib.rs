@@ -43,6 +43,7 @@ mod task;
 #[cfg(test)]
 mod testing;
 mod watch;
+mod watched;
 
 pub use app::{Controller, RequiredRights, ShardedApp};
 pub use authority::{apply_owned::ApplyOwned, held::Held};
@@ -68,3 +69,4 @@ pub use routing::plan::{Member, Plan, rank, takeover_delay};
 pub use sharded::{BUCKET_IMMUTABLE_RULE, Sharded};
 pub use task::TaskContext;
 pub use watch::lenient::{Lenient, Undecodable};
+pub use watched::WatchedError;

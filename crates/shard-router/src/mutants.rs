@@ -51,4 +51,6 @@ lease_core::declare_mutants! {
     CreateOverwrites = "create-overwrites",
     /// A child that somebody keeps changing or deleting is restored each time at once.
     MendsAtOnce = "mends-at-once",
+    /// Reconciles start before the cache of a watched type has reached a read sent after the acquisition.
+    WatchedNotAwaited = "watched-not-awaited",
 }

@@ -28,3 +28,9 @@ impl<C> OwnedResource for C where
         + 'static
 {
 }
+
+/// As `plural.group`, as a request names it; the group of the core API is left out.
+pub(crate) fn resource<C: Resource<DynamicType = ()>>() -> String {
+    let (plural, group) = (C::plural(&()), C::group(&()));
+    if group.is_empty() { plural.into_owned() } else { format!("{plural}.{group}") }
+}

@@ -76,6 +76,7 @@ pub(crate) async fn run(
     };
     let verdict = watch::Sender::new(Verdict::Wait);
     let elections = elections?;
+    setup.watched.follow_restores(elections.rewinds());
     background.spawn(backup_stamper::run(
         setup.clone(),
         kinds.clone(),

@@ -1,13 +1,16 @@
 //! [`SharedRng`]: seeded randomness, for jitter and for the order of work.
 
+use std::sync::Arc;
+
 use parking_lot::Mutex;
 
 /// Seeded randomness, shared.
-pub(crate) struct SharedRng(Mutex<fastrand::Rng>);
+#[derive(Clone)]
+pub(crate) struct SharedRng(Arc<Mutex<fastrand::Rng>>);
 
 impl SharedRng {
     pub(crate) fn seeded(seed: u64) -> Self {
-        Self(Mutex::new(fastrand::Rng::with_seed(seed)))
+        Self(Arc::new(Mutex::new(fastrand::Rng::with_seed(seed))))
     }
 
     /// From 0 to 1.

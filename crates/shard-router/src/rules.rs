@@ -61,6 +61,12 @@ pub(crate) fn children_are_known(listed: bool) -> bool {
     listed
 }
 
+/// Whether the objects that a resource depends on are known: the cache, which is older than the acquisition, contains a read that was sent after it.
+pub(crate) fn watched_is_current(read_after_acquisition: bool) -> bool {
+    broken!(WatchedNotAwaited => true);
+    read_after_acquisition
+}
+
 /// Whether a reconcile may use the caches: the watches have shown what the last reconcile of the same resource wrote.
 pub(crate) fn caches_are_current(own_writes_shown: bool) -> bool {
     broken!(OwnWritesNotAwaited => true);

@@ -18,7 +18,7 @@ use tokio::sync::Semaphore;
 
 use crate::{
     authority::clients::Clients,
-    caches::{OwnedType, resource},
+    caches::OwnedType,
     children::Applier,
     external::External,
     kinds::Kinds,
@@ -34,12 +34,14 @@ use crate::{
         rights::Rights,
     },
     options::Options,
+    owned_resource::resource,
     reconciler::Reconciler,
     rng::SharedRng,
     routing::layout::Layout,
     sharded::Sharded,
     stamper::{StampConfig, Stamper},
     watch::{backoff::WatchBackoff, scope::Scope, watcher::Watcher},
+    watched::{Dependency, Registry, WatchedType},
 };
 
 /// What all kinds and shards of one replica share.
@@ -69,6 +71,8 @@ pub(crate) struct Setup {
     pub(crate) rights: Arc<Rights>,
     /// For lines that would otherwise be logged repeatedly.
     pub(crate) log_limit: LogLimit,
+    /// The watches that all shards share.
+    pub(crate) watched: Registry,
 }
 
 impl Setup {
@@ -87,21 +91,29 @@ impl Setup {
         let clients =
             |user_agent: &str| Clients::new(connection.clone(), user_agent, clock.clone(), rights.clone());
         let identity = options.elections.identity.as_str();
+        let (scope, log_limit) = (Scope::of(&options.watch_namespaces), LogLimit::default());
+        let (reconcilers, rng) = (clients(&options.user_agent())?, SharedRng::seeded(options.seed));
+        let watching = {
+            let clients = reconcilers.clone();
+            move |observer| clients.watching(observer)
+        };
+        let watcher = Watcher { clock: clock.clone(), log_limit: log_limit.clone() };
         Ok(Self {
             names: options.names(),
             several_kinds: kinds.contains(','),
             layout: options.layout().of_kind(kinds.to_owned()),
-            scope: Scope::of(&options.watch_namespaces),
-            clients: clients(&options.user_agent())?,
+            watched: Registry::new(Box::new(watching), scope.clone(), watcher, rng.clone()),
+            scope,
+            clients: reconcilers,
             stamper_clients: clients(&options.stamper_user_agent())?,
             recorder: Recorder::new(options.records.clone(), clock.clone(), identity),
             metrics,
             turns: Semaphore::new(options.concurrency.max(1)),
             starts: Arc::new(Semaphore::new(options.concurrent_starts.max(1))),
-            rng: SharedRng::seeded(options.seed),
+            rng,
             reconciles: AtomicU64::new(1),
             coordination_problem: Problem::default(),
-            log_limit: LogLimit::default(),
+            log_limit,
             clock,
             rights,
             options,
@@ -157,13 +169,14 @@ impl Setup {
 /// What a user declares about one kind, besides its reconciler.
 pub(crate) struct Declared<K: Sharded> {
     pub(crate) owned: Vec<OwnedType<K>>,
+    pub(crate) watched: Vec<WatchedType<K>>,
     pub(crate) news: Option<Property<K>>,
     pub(crate) external: Vec<BoxStream<'static, ObjectRef<K>>>,
 }
 
 impl<K: Sharded> Default for Declared<K> {
     fn default() -> Self {
-        Self { owned: Vec::new(), news: None, external: Vec::new() }
+        Self { owned: Vec::new(), watched: Vec::new(), news: None, external: Vec::new() }
     }
 }
 
@@ -174,6 +187,8 @@ pub(crate) struct KindSetup<K: Sharded, R: Reconciler<K>> {
     pub(crate) name: String,
     pub(crate) reconciler: R,
     pub(crate) owned: Vec<OwnedType<K>>,
+    /// What the resources depend on and do not own.
+    pub(crate) watched: Vec<Arc<dyn Dependency<K>>>,
     /// Which changes of a resource are news to the reconciler; all, if there is none.
     pub(crate) news: Option<Property<K>>,
     pub(crate) external: External<K>,
@@ -188,16 +203,20 @@ pub(crate) struct KindSetup<K: Sharded, R: Reconciler<K>> {
 
 impl<K: Sharded, R: Reconciler<K>> KindSetup<K, R> {
     pub(crate) fn new(setup: Arc<Setup>, reconciler: R, declared: Declared<K>) -> Self {
-        let Declared { owned, news, external } = declared;
+        let Declared { owned, watched, news, external } = declared;
+        let watched: Vec<_> = watched.into_iter().map(|watched| watched.attach(&setup.watched)).collect();
         let resources =
             std::iter::once(resource::<K>()).chain(owned.iter().map(|owned| owned.resource.clone()));
-        let progress = Progress::new(setup.clock.clone(), resources.collect(), setup.scope.watches());
+        let resources = resources.chain(watched.iter().map(|watched| watched.resource().to_owned()));
+        let progress = Progress::new(setup.clock.clone(), resources.collect(), setup.scope.watches())
+            .depending_on(watched.iter().map(|watched| watched.progress().clone()).collect());
         let name = kind_name::<K>();
         Self {
             metrics: setup.metrics.of_kind(&name),
             name,
             reconciler,
             owned,
+            watched,
             news,
             external: External::new(external),
             stamp: Arc::new(StampConfig::new(&setup.names, setup.options.key_label.clone())),

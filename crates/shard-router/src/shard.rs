@@ -10,3 +10,4 @@ pub(crate) mod runner;
 pub(crate) mod tracker;
 pub(crate) mod undecodable;
 mod warm_up;
+mod watched_barrier;

@@ -70,6 +70,10 @@ mod several_kinds;
 mod shutdown;
 #[path = "virtual_time/triggers.rs"]
 mod triggers;
+#[path = "virtual_time/watched_types.rs"]
+mod watched_types;
+#[path = "virtual_time/watched_unseen.rs"]
+mod watched_unseen;
 #[path = "real_api/widget.rs"]
 #[expect(
     dead_code,
@@ -128,6 +132,13 @@ async fn shards_stop_when_the_predecessors_lease_is_not_in_the_watch() {
 #[tokio::test(start_paused = true)]
 async fn nobody_works_beside_a_predecessor_that_the_watch_does_not_show() {
     assert_eq!(predecessor_unseen::begun_beside_it().await, 0, "reconciles began beside the predecessor");
+}
+
+/// Its watch hangs while it takes over, and what it cached is older than what the previous owner worked by.
+#[tokio::test(start_paused = true)]
+async fn a_new_owner_knows_what_the_previous_one_knew_of_watched_types() {
+    let old = watched_unseen::reconciled_by_an_old_state().await;
+    assert!(old.is_empty(), "{old:?}");
 }
 
 /// The restored Leases are honoured for LeaseDuration anew, and so is what each replica gave up meanwhile.

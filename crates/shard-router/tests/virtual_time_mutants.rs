@@ -26,6 +26,8 @@ mod predecessor;
 mod restore;
 #[path = "virtual_time/shards_of_the_unable.rs"]
 mod shards_of_the_unable;
+#[path = "virtual_time/watched_unseen.rs"]
+mod watched_unseen;
 #[path = "real_api/widget.rs"]
 #[expect(
     dead_code,
@@ -134,4 +136,13 @@ async fn a_bucket_that_is_recorded_by_a_former_layout_is_found_out() {
     let recorded = key_label_unseen::recorded().await;
     activate(None);
     assert!(recorded.is_some(), "not found out");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cache_older_than_the_acquisition_is_found_out() {
+    let _turn = TURN.lock().await;
+    activate(Some(Mutant::WatchedNotAwaited));
+    let old = watched_unseen::reconciled_by_an_old_state().await;
+    activate(None);
+    assert!(!old.is_empty(), "not found out");
 }

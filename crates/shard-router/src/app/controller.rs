@@ -3,16 +3,21 @@
 use std::sync::Arc;
 
 use futures::{Stream, StreamExt};
-use kube::runtime::{Predicate, reflector::ObjectRef};
+use kube::runtime::{
+    Predicate,
+    reflector::{ObjectRef, Store},
+    watcher,
+};
 
 use super::{Registered, ShardedApp};
 use crate::{
-    caches::{OwnedType, resource},
+    caches::OwnedType,
     news,
-    owned_resource::OwnedResource,
+    owned_resource::{OwnedResource, resource},
     reconciler::Reconciler,
     setup::{Declared, KindSetup, kind_name},
     sharded::Sharded,
+    watched::WatchedType,
 };
 
 /// The controller of one kind, while it is declared. Made by [`ShardedApp::controller`].
@@ -40,6 +45,44 @@ impl<'app, K: Sharded> Controller<'app, K> {
     /// [`Held::label_child`](crate::Held::label_child).
     pub fn owns<C: OwnedResource>(mut self) -> Self {
         self.declared.owned.push(OwnedType::of::<C>());
+        self
+    }
+
+    /// Watches objects of another type that resources depend on and do not own: a Secret, a ConfigMap. They need no label. Reconciles the
+    /// resources that `mapper` names when such an object appears, changes or disappears, and caches the objects, so that a reconcile
+    /// can read them without a request with [`Held::watched`](crate::Held::watched).
+    ///
+    /// `mapper` gets the object and the resources that this replica holds, of one shard at a time. It is called for the new state, and for the old state
+    /// if there was one, so that a resource is reconciled, too, if it no longer uses the object. It is called for each change in each shard,
+    /// and must not block. A first list triggers nothing, because everything is reconciled after it.
+    ///
+    /// There is one watch on a replica, whatever the number of its shards, as long as it holds one. Kinds that declare the same type with an equal
+    /// configuration share it. Set a label or field selector in the configuration to cache less, and watch `PartialObjectMeta<W>` to cache only
+    /// metadata. An object that is not selected looks as if it did not exist.
+    ///
+    /// No resource of a shard is reconciled before the cache contains what was there when the shard was acquired. If the objects cannot be
+    /// listed, this kind is held up, and readiness says why; other kinds are not.
+    ///
+    /// ```no_run
+    /// # use k8s_openapi::api::core::v1::Secret;
+    /// # use kube::runtime::{reflector::{ObjectRef, Store}, watcher};
+    /// # use shard_router::{Sharded, ShardedApp};
+    /// # fn secret_of<Site>(_: &Site) -> Option<String> { None }
+    /// # fn example<Site: Sharded>(app: &mut ShardedApp) -> impl Sized {
+    /// app.controller::<Site>().watches::<Secret, _>(watcher::Config::default(), |secret, sites: &Store<Site>| {
+    ///     let name = secret.metadata.name.clone();
+    ///     let sites = sites.state();
+    ///     let users = sites.into_iter().filter(move |site| secret_of(site.as_ref()) == name);
+    ///     users.map(|site| ObjectRef::from_obj(site.as_ref())).collect::<Vec<_>>()
+    /// })
+    /// # }
+    /// ```
+    pub fn watches<W: OwnedResource, I: IntoIterator<Item = ObjectRef<K>>>(
+        mut self,
+        config: watcher::Config,
+        mapper: impl Fn(&W, &Store<K>) -> I + Send + Sync + 'static,
+    ) -> Self {
+        self.declared.watched.push(WatchedType::new(config, mapper));
         self
     }
 

@@ -38,6 +38,11 @@ impl Clients {
         self.pool.ungated()
     }
 
+    /// For a watch that is shared by all shards, with an observer of its own.
+    pub(crate) fn watching(&self, observer: Arc<dyn Observer>) -> Client {
+        observing(self.pool.ungated(), vec![self.rights.clone(), observer])
+    }
+
     /// Sends only while the term is valid.
     pub(crate) fn of_term(&self, term: &Term) -> Client {
         observing(term.client(&self.pool), vec![self.rights.clone()])

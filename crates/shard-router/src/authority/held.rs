@@ -16,7 +16,9 @@ use crate::{
     caches::{Caches, OwnedError, recorded},
     children::Applier,
     observability::{progress::TermProgress, requests::Observer, retry_after::RetryAfter},
+    owned_resource::OwnedResource,
     routing::bucket::{Bucket, ShardId},
+    watched::WatchedError,
 };
 
 /// Proof that this replica holds the shard that an object belongs to, with a client that works only while it does.
@@ -70,6 +72,25 @@ impl Held {
     /// How long the first child waits, of those that this reconcile has applied.
     pub(crate) fn again(&self) -> Option<Duration> {
         *self.again.lock()
+    }
+
+    /// The object of a type that resources depend on, in the state that the watch has shown last. `None` if there is none that the watch selects. The object has no
+    /// `managedFields`.
+    ///
+    /// A reconcile begins only after the cache contains, in the namespace of its resource, what was there when the shard was acquired. The
+    /// state may still be older than in the API server, also after a write of one's own. A change is followed by another reconcile, if the mapper names the
+    /// resource.
+    ///
+    /// # Errors
+    ///
+    /// If the type was not declared with [`watches`](crate::Controller::watches), if the object does not decode, or if it is unknown whether there is one: the
+    /// operator does not watch the namespace, or has not listed the objects there yet.
+    pub fn watched<W: OwnedResource>(
+        &self,
+        namespace: &str,
+        name: &str,
+    ) -> Result<Option<Arc<W>>, WatchedError> {
+        self.shard.caches.watched(namespace, name)
     }
 
     pub(super) fn recorder(&self) -> &Recorder {

@@ -18,9 +18,9 @@ use kube::{
 };
 use parking_lot::RwLock;
 
-use super::{Caches, resource};
+use super::Caches;
 use crate::{
-    owned_resource::OwnedResource,
+    owned_resource::{OwnedResource, resource},
     sharded::Sharded,
     watch::first_list::{ListState, all_answered},
     watch::{

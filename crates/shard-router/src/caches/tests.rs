@@ -9,7 +9,11 @@ const TYPES: [usize; 2] = [1, 2];
 
 fn caches(namespaces: &[&str]) -> Arc<Caches> {
     let namespaces = namespaces.iter().map(|name| (*name).to_owned()).collect();
-    Caches::new::<Gadget>(Scope::of(&namespaces), &[OwnedType::of::<ConfigMap>(), OwnedType::of::<Secret>()])
+    Caches::new::<Gadget>(
+        Scope::of(&namespaces),
+        &[OwnedType::of::<ConfigMap>(), OwnedType::of::<Secret>()],
+        [],
+    )
 }
 
 fn list(caches: &Caches, kind: usize, watch: usize) {

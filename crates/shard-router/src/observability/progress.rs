@@ -3,6 +3,8 @@
 //! A shard is worked on once its first list is complete, and while no list and no watch of it keeps failing. This is decided by the
 //! answers to requests, because a watch that continues after a failure may have no events for a long time.
 
+mod failing;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{
@@ -15,6 +17,8 @@ use std::{
 use lease_core::{Clock, Monotonic, invariant};
 use parking_lot::{Mutex, MutexGuard};
 
+use self::failing::Failing;
+pub(crate) use self::failing::WatchedProgress;
 use crate::{
     observability::requests::{Answer, Observer, Target, seconds},
     routing::bucket::ShardId,
@@ -24,9 +28,11 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Progress {
     clock: Arc<dyn Clock>,
-    /// The custom resources and the owned types, as `plural.group`, and on how many watches each comes.
+    /// The custom resources, the owned and the watched types, as `plural.group`, and on how many watches each comes.
     resources: Vec<String>,
     watches: usize,
+    /// The watches that all shards share.
+    depends_on: Vec<Arc<WatchedProgress>>,
     shards: Mutex<BTreeMap<ShardId, ShardProgress>>,
     holds: AtomicU64,
 }
@@ -37,8 +43,7 @@ struct ShardProgress {
     number: u64,
     since: Monotonic,
     listed: bool,
-    /// Lists and watches whose last answer was a failure: since when, and what it was.
-    failing: BTreeMap<Target, (Monotonic, String)>,
+    failing: Failing,
 }
 
 /// A shard that is held but not, or only partly, worked on.
@@ -76,14 +81,20 @@ impl WorkStatus {
 
 impl Progress {
     pub(crate) fn new(clock: Arc<dyn Clock>, resources: Vec<String>, watches: usize) -> Self {
-        Self { clock, resources, watches, shards: Mutex::default(), holds: AtomicU64::new(0) }
+        let depends_on = Vec::new();
+        Self { clock, resources, watches, depends_on, shards: Mutex::default(), holds: AtomicU64::new(0) }
+    }
+
+    /// The shards are held up by failures of these watches, too.
+    pub(crate) fn depending_on(self, depends_on: Vec<Arc<WatchedProgress>>) -> Self {
+        Self { depends_on, ..self }
     }
 
     /// Tracks a shard from its acquisition until the guard is dropped.
     pub(crate) fn track(self: &Arc<Self>, shard: ShardId) -> (Arc<TermProgress>, ProgressGuard) {
         let since = self.clock.now().monotonic;
         let number = self.holds.fetch_add(1, Ordering::Relaxed);
-        let held = ShardProgress { number, since, listed: false, failing: BTreeMap::new() };
+        let held = ShardProgress { number, since, listed: false, failing: Failing::default() };
         let earlier = self.lock().insert(shard, held);
         invariant!(earlier.is_none(), "shard {shard} is acquired while the work of its last hold still runs");
         let progress = Arc::new(TermProgress { progress: self.clone(), shard, hold: number });
@@ -131,13 +142,16 @@ impl Progress {
     }
 
     fn stall(&self, shard: ShardId, held: &ShardProgress, now: Monotonic) -> Option<Stall> {
-        let earliest = held.failing.values().min_by_key(|(since, _)| *since);
-        let why = earliest.map(|(_, why)| why.clone());
+        let of_watched: Vec<_> = self.depends_on.iter().flat_map(|watched| watched.failing()).collect();
+        let of_watched = of_watched.iter().map(|(target, since, why)| (target, *since, why.as_str()));
+        let failing: Vec<_> = held.failing.iter().chain(of_watched).collect();
+        let earliest = failing.iter().min_by_key(|(_, since, _)| *since);
+        let why = earliest.map(|(_, _, why)| (*why).to_owned());
         // Where one of them is not seen, nothing is worked on.
-        let failing = held.failing.keys().filter(|target| self.resources.contains(&target.resource));
-        let failing: BTreeSet<_> = failing.map(|target| &target.namespace).collect();
-        let wholly = !held.listed || failing.len() >= self.watches;
-        let since = if held.listed { earliest?.0 } else { held.since };
+        let unseen = failing.iter().filter(|(target, _, _)| self.resources.contains(&target.resource));
+        let unseen: BTreeSet<_> = unseen.map(|(target, _, _)| &target.namespace).collect();
+        let wholly = !held.listed || unseen.len() >= self.watches;
+        let since = if held.listed { earliest?.1 } else { held.since };
         Some(Stall { shard, lasted: now.duration_since(since), wholly, why })
     }
 
@@ -195,39 +209,8 @@ impl TermProgress {
 
 impl Observer for TermProgress {
     fn answered(&self, target: &Target, answer: &Answer) {
-        if !matches!(target.verb, "list" | "watch") {
-            return;
-        }
-        let why = match answer {
-            Answer::Accepted => None,
-            // The version was too old: a list follows, whose answer counts.
-            Answer::Refused { code: 410, .. } => return,
-            // In any namespace: the API server does not know this resource.
-            Answer::Refused { code: 404, .. } => Some(
-                "(404) the API server does not serve them; is their custom resource definition installed?"
-                    .into(),
-            ),
-            Answer::Refused { code, message, .. } => Some(format!("({code}) {message}")),
-            Answer::Failed(error) => Some(error.clone()),
-        };
         let now = self.progress.clock.now().monotonic;
-        self.with(|held| match why {
-            None => {
-                held.failing.remove(target);
-                if target.verb == "watch" {
-                    // The watch continues after a list, so a failed list is over, too.
-                    held.failing.remove(&Target { verb: "list", ..target.clone() });
-                }
-            }
-            Some(why) => {
-                let place = target.namespace.as_ref().map_or_else(
-                    || "in all namespaces".to_owned(),
-                    |namespace| format!("in namespace {namespace}"),
-                );
-                let why = format!("the {} of {} {place} keeps failing: {why}", target.verb, target.resource);
-                held.failing.entry(target.clone()).or_insert((now, String::new())).1 = why;
-            }
-        });
+        self.with(|held| held.failing.answered(target, answer, now));
     }
 }
 

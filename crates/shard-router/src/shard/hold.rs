@@ -25,11 +25,12 @@ pub(crate) async fn run(
     let facts = HoldFacts { lease: term.lease().to_string(), shard, token: term.token().0 };
     let record = HoldRecord::begin(setup.recorder.clone(), facts, term.clone());
     let since = setup.clock.now().monotonic;
+    let acquired = setup.watched.mark();
     let (holds, _ends): (Vec<_>, Vec<_>) = kinds
         .iter()
         .map(|kind| {
             let (progress, end) = kind.progress().track(shard);
-            let hold = Hold { shard, term: term.clone(), record: record.clone(), since, progress };
+            let hold = Hold { shard, term: term.clone(), record: record.clone(), since, acquired, progress };
             ((kind.clone(), hold), end)
         })
         .unzip();

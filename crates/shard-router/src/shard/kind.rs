@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use futures::{
     FutureExt,
-    future::{BoxFuture, join, join_all},
+    future::{BoxFuture, join_all, join3},
 };
 use kube::{Client, api::ListParams};
 
@@ -54,7 +54,7 @@ impl<K: Sharded, R: Reconciler<K>> Kind for KindSetup<K, R> {
     }
 }
 
-/// Whether the resources can be listed, and each owned type: a shard is worked on where all of them are.
+/// Whether the resources can be listed, and each type that they own or depend on: a shard is worked on where all of them are.
 async fn can_list<K: Sharded, R: Reconciler<K>>(kind: &KindSetup<K, R>) -> bool {
     let (setup, label) = (&kind.setup, &kind.stamp.bucket_label);
     // Few are enough to know whether there is an answer.
@@ -64,7 +64,8 @@ async fn can_list<K: Sharded, R: Reconciler<K>>(kind: &KindSetup<K, R>) -> bool 
     let children = kind.owned.iter();
     let children =
         children.map(|owned| (owned.can_list)(setup.scope.clone(), client.clone(), of_children.clone()));
-    let (resources, children) =
-        join(setup.scope.can_list::<K>(&client, &of_resources), join_all(children)).await;
-    resources && children.into_iter().all(|listed| listed)
+    let watched = kind.watched.iter().map(|watched| watched.can_list());
+    let (resources, children, watched) =
+        join3(setup.scope.can_list::<K>(&client, &of_resources), join_all(children), join_all(watched)).await;
+    resources && children.into_iter().chain(watched).all(|listed| listed)
 }

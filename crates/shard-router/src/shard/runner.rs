@@ -8,11 +8,18 @@ use std::{
     time::Duration,
 };
 
-use futures::{StreamExt, future::BoxFuture, future::ready, stream};
+use futures::{
+    StreamExt,
+    future::{BoxFuture, join_all, pending, ready},
+    stream::{self, BoxStream},
+};
 use kube::{
     Api, Resource,
     core::ObjectMeta,
-    runtime::{Controller, controller, reflector::Store},
+    runtime::{
+        Controller, controller,
+        reflector::{ObjectRef, Store},
+    },
 };
 use lease_core::{Term, invariant};
 use tokio::sync::mpsc;
@@ -23,6 +30,7 @@ use super::{
     tracker::Tracker,
     undecodable,
     warm_up::{WaitsFor, WarmUp},
+    watched_barrier,
 };
 use crate::{
     authority::held::HeldShard,
@@ -35,6 +43,7 @@ use crate::{
     setup::{KindSetup, Setup},
     sharded::{Eligibility, Sharded, cr_name, cr_name_of},
     watch::{backoff::NoBackoff, lenient::Lenient},
+    watched::Opened,
 };
 
 /// Waits for a start permit, and works. If the shard is drained before the start, there is nothing to wait for, so the first list is not awaited.
@@ -51,7 +60,7 @@ pub(super) async fn run<K: Sharded, R: Reconciler<K>>(kind: Arc<KindSetup<K, R>>
         permit: tokio::sync::Mutex::new(Some(permit)),
         held_since: hold.since,
         progress: hold.progress.clone(),
-        waits_for: WaitsFor::all(kind.owned.len()),
+        waits_for: WaitsFor::all(kind.owned.len() + kind.watched.len()),
         is_complete: AtomicBool::new(false),
         facts: hold.record.facts.clone(),
         recorder: kind.setup.recorder.clone(),
@@ -62,10 +71,19 @@ pub(super) async fn run<K: Sharded, R: Reconciler<K>>(kind: Arc<KindSetup<K, R>>
 }
 
 async fn work<K: Sharded, R: Reconciler<K>>(kind: Arc<KindSetup<K, R>>, hold: Hold, warm_up: Arc<WarmUp>) {
-    let Hold { shard, term, record, .. } = hold;
+    let Hold { shard, term, record, acquired, .. } = hold;
     let setup = &kind.setup;
     let label: Arc<str> = kind.stamp.bucket_label.as_str().into();
-    let caches = Caches::new(setup.scope.clone(), &kind.owned);
+    let (watched, watched_triggers): (Vec<_>, Vec<_>) = kind
+        .watched
+        .iter()
+        .map(|watched| {
+            let Opened { cache, objects, triggers } = watched.open();
+            ((cache, objects), triggers)
+        })
+        .unzip();
+    let objects = watched.iter().map(|(_, objects)| objects.clone());
+    let caches = Caches::new(setup.scope.clone(), &kind.owned, objects);
     let clients = (&setup.clients, &setup.stamper_clients);
     let retry_after = RetryAfter::new(setup.clock.clone(), setup.options.backoff.cap);
     let gated = HeldShard::new(
@@ -90,7 +108,7 @@ async fn work<K: Sharded, R: Reconciler<K>>(kind: Arc<KindSetup<K, R>>, hold: Ho
         failures: failures.clone(),
         warm_up: warm_up.clone(),
         news: news.clone(),
-        caches,
+        caches: caches.clone(),
     };
     let (store, changes) = reflect(
         &setup.watcher(),
@@ -110,7 +128,19 @@ async fn work<K: Sharded, R: Reconciler<K>>(kind: Arc<KindSetup<K, R>>, hold: Ho
         store.clone(),
         failures,
     );
-    let mut controlling = Box::pin(control(active_shard, store, changes, selector, warm_up));
+    let others = watched_triggers.into_iter().map(|triggers| triggers(store.clone())).collect();
+    let barrier = watched.iter().enumerate().map(|(nth, (cache, _))| {
+        watched_barrier::passed(
+            cache.clone(),
+            nth,
+            acquired,
+            caches.clone(),
+            (kind.owned.len(), warm_up.clone()),
+        )
+    });
+    let barriers = join_all(barrier.collect::<Vec<_>>());
+    let mut controlling =
+        Box::pin(control(active_shard, store, (changes, others), selector, warm_up.clone()));
     let stamper = kind.stamper(gated.housekeeping(), Duration::ZERO);
     let repairing = stamper
         .restore(receiver_stream(repair_queue), |object: &Lenient<K>| !tracker.is_running(&cr_name(object)));
@@ -121,6 +151,7 @@ async fn work<K: Sharded, R: Reconciler<K>>(kind: Arc<KindSetup<K, R>>, hold: Ho
             tracing::error!(lease = %term.lease(), kind = kind.name, "the controller of a shard has ended by itself");
         }
         () = repairing => {}
+        () = async { barriers.await; pending::<()>().await } => {}
         () = reporting => {}
     }
     #[cfg(feature = "mutants")]
@@ -151,7 +182,10 @@ async fn drained(term: &Term, tracker: &Tracker) {
 async fn control<K: Sharded, R: Reconciler<K>>(
     shard: Arc<ActiveShard<K, R>>,
     store: Store<K>,
-    triggers: impl stream::Stream<Item = Result<K, kube::runtime::watcher::Error>> + Send + 'static,
+    (changes, others): (
+        impl stream::Stream<Item = Result<K, kube::runtime::watcher::Error>> + Send + 'static,
+        Vec<BoxStream<'static, ObjectRef<K>>>,
+    ),
     selector: String,
     warm_up: Arc<WarmUp>,
 ) {
@@ -159,10 +193,13 @@ async fn control<K: Sharded, R: Reconciler<K>>(
     let config = controller::Config::default().concurrency(0);
     // kube-runtime drops what is not in the store.
     let external = shard.kind.external.subscribe();
-    let mut controller = Controller::for_stream(triggers, store)
+    let mut controller = Controller::for_stream(changes, store)
         .with_config(config)
         .trigger_backoff(NoBackoff)
         .reconcile_on(external);
+    for watched in others {
+        controller = controller.reconcile_on(watched);
+    }
     for (nth, owned) in shard.kind.owned.iter().enumerate() {
         controller = controller.reconcile_on((owned.watch)(Watching {
             caches: shard.held.caches().clone(),

@@ -40,12 +40,12 @@ pub(crate) struct WarmUp {
 pub(super) struct WaitsFor {
     /// How many custom resources there are, once that is known.
     objects: Option<usize>,
-    /// Which owned types are missing.
+    /// Which owned types are missing, and, with the numbers that follow, which watched types.
     owned: BTreeSet<usize>,
 }
 
 impl WaitsFor {
-    /// For the resources, and so many owned types.
+    /// For the resources, and so many owned and watched types.
     pub(super) fn all(owned: usize) -> Mutex<Self> {
         Mutex::new(Self { objects: None, owned: (0..owned).collect() })
     }

@@ -60,6 +60,14 @@ impl Watcher {
         .boxed()
     }
 
+    /// Logs that a list or watch of this has failed, unless the same was logged a moment ago.
+    pub(crate) fn log_failure<K>(&self, api: &Api<K>, error: &watcher::Error, now: Monotonic)
+    where
+        K: Resource<DynamicType = ()>,
+    {
+        self.log(&place(api), error, now);
+    }
+
     fn log(&self, place: &str, error: &watcher::Error, now: Monotonic) {
         let line = format!("the watch on {place} has failed and is retried: {}", sentence::of_watch(error));
         if let Some(withheld) = self.log_limit.due(&line, now) {

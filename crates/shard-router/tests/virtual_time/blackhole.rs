@@ -2,6 +2,8 @@
 
 #[path = "blackhole/answers.rs"]
 mod answers;
+#[path = "blackhole/config_maps.rs"]
+mod config_maps;
 #[path = "blackhole/swallowed_lists.rs"]
 mod swallowed_lists;
 
@@ -24,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 use tower::Service;
 
 use answers::{Answer, answer, status, too_many_requests};
+use config_maps::ConfigMaps;
 use swallowed_lists::SwallowedLists;
 
 pub(crate) use answers::LeaseWatchFailure;
@@ -46,6 +49,7 @@ pub(crate) struct Blackhole {
     swallows_shard_writes: Arc<AtomicBool>,
     shard_conflicts: Arc<AtomicUsize>,
     too_many: Arc<Mutex<Option<Duration>>>,
+    config_maps: ConfigMaps,
 }
 
 impl Blackhole {
@@ -65,6 +69,7 @@ impl Blackhole {
             swallows_shard_writes: Arc::default(),
             shard_conflicts: Arc::default(),
             too_many: Arc::default(),
+            config_maps: ConfigMaps::default(),
         }
     }
 
@@ -151,6 +156,18 @@ impl Blackhole {
         std::mem::take(&mut *self.hung.lock().expect("no panic")).store(true, Ordering::Relaxed);
     }
 
+    /// The reads of ConfigMaps that no label selects, in the order in which they were sent.
+    #[allow(dead_code, reason = "not every test program that shares this file needs it")]
+    pub(crate) fn reads_of_config_maps(&self) -> Vec<&'static str> {
+        self.config_maps.reads()
+    }
+
+    /// From now on the watches on ConfigMaps that are open show nothing more. New ones do.
+    #[allow(dead_code, reason = "not every test program that shares this file needs it")]
+    pub(crate) fn hang_watches_of_config_maps(&self) {
+        self.config_maps.hang();
+    }
+
     /// Which type is not found any more, from now on: each request for it (by its plural) is answered with 404. Watches that are open
     /// go on.
     #[allow(dead_code, reason = "not every test program that shares this file needs it")]
@@ -174,7 +191,7 @@ impl Blackhole {
 impl Blackhole {
     /// An answer of this network's own, that arrives.
     fn whole(&self, answer: Response<AnswerBody>) -> Response<Answer> {
-        let (hung, swallows) = (Arc::default(), self.swallows.clone());
+        let (hung, swallows) = (Vec::new(), self.swallows.clone());
         let cut = Box::pin(CancellationToken::new().cancelled_owned());
         answer.map(|body| Answer { body, swallows, hung, cut })
     }
@@ -190,6 +207,7 @@ impl Service<Request<Body>> for Blackhole {
     }
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+        let of_type = self.config_maps.observe(&request);
         if let Some(plural) = *self.loses.lock().expect("no panic") {
             let elsewhere = request.uri().to_string();
             let elsewhere = elsewhere.replace(&format!("/{plural}?"), "/lost?");
@@ -244,7 +262,7 @@ impl Service<Request<Body>> for Blackhole {
         }
         let conflicts = is_of_shard.then(|| self.shard_conflicts.clone());
         let (answer, swallows) = (self.service.call(request), self.swallows.clone());
-        let hung = self.hung.lock().expect("no panic").clone();
+        let hung = of_type.into_iter().chain([self.hung.lock().expect("no panic").clone()]).collect();
         let cut = self.connections.lock().expect("no panic").clone().cancelled_owned();
         let cut = Box::pin(cut);
         async move {

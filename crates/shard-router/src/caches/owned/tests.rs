@@ -12,7 +12,7 @@ struct Watch {
 impl Watch {
     fn new() -> Self {
         let scope = Scope::of(&std::collections::BTreeSet::new());
-        let caches = Caches::new::<Gadget>(scope, &[OwnedType::of::<ConfigMap>()]);
+        let caches = Caches::new::<Gadget>(scope, &[OwnedType::of::<ConfigMap>()], []);
         Self { part: Part::new(None), caches }
     }
 

@@ -80,7 +80,7 @@ fn observer<R: Reconciler<Gadget>>(kind: Arc<KindSetup<Gadget, R>>) -> ShardObse
         failures: Arc::default(),
         warm_up: warm_up(&kind, 0),
         news: News::new(None),
-        caches: Caches::new(kind.setup.scope.clone(), &kind.owned),
+        caches: Caches::new(kind.setup.scope.clone(), &kind.owned, []),
         kind,
     }
 }
@@ -109,7 +109,7 @@ async fn nothing_is_kept_for_an_object_that_has_left() {
 /// The answer to a write may be noted when the watch has shown already that the resource is gone. Nothing would end that entry.
 #[tokio::test]
 async fn nothing_is_kept_that_a_reconcile_notes_after_its_resource_has_left() {
-    let caches = Caches::new::<Gadget>(Scope::of(&BTreeSet::new()), &[]);
+    let caches = Caches::new::<Gadget>(Scope::of(&BTreeSet::new()), &[], []);
     let (store, mut writer) = reflector::store::<Gadget>();
     let (label, mut object) = (kind().stamp.bucket_label.clone(), Gadget::new("one", GadgetSpec {}));
     object.metadata.namespace = Some("ns".to_owned());

@@ -69,7 +69,8 @@ pub(super) fn too_many_requests(pause: Duration) -> Response<AnswerBody> {
 pub(crate) struct Answer {
     pub(super) body: AnswerBody,
     pub(super) swallows: Arc<AtomicBool>,
-    pub(super) hung: Arc<AtomicBool>,
+    /// Any of these.
+    pub(super) hung: Vec<Arc<AtomicBool>>,
     pub(super) cut: Pin<Box<WaitForCancellationFutureOwned>>,
 }
 
@@ -84,7 +85,7 @@ impl http_body::Body for Answer {
         if self.cut.as_mut().poll(cx).is_ready() {
             return Poll::Ready(None);
         }
-        if self.hung.load(Ordering::Relaxed) {
+        if self.hung.iter().any(|hung| hung.load(Ordering::Relaxed)) {
             return Poll::Pending;
         }
         // Registered with the body all the same, so that a body that goes on wakes its reader.
