@@ -73,6 +73,8 @@ struct Registered {
     resource: String,
     /// The types that it owns, as `plural.group`.
     owned: Vec<String>,
+    /// What the resources depend on besides, as `plural.group`.
+    watched: Vec<String>,
     start: Box<dyn FnOnce(Arc<Setup>) -> Arc<dyn Kind> + Send>,
 }
 

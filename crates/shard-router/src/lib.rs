@@ -42,6 +42,7 @@ mod stamper;
 mod task;
 #[cfg(test)]
 mod testing;
+mod turns;
 mod watch;
 mod watched;
 

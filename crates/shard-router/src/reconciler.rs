@@ -6,6 +6,9 @@ use kube::{Client, runtime::controller::Action};
 
 use crate::{authority::held::Held, watch::lenient::Undecodable};
 
+/// What a user declares to do after a failure, from the resource, the error and the number of failures in a row.
+pub(crate) type ErrorPolicy<K> = Arc<dyn Fn(&K, &(dyn StdError + 'static), u32) -> Action + Send + Sync>;
+
 /// Reconciles one custom resource: makes the cluster match its spec. `self` is the user's context.
 ///
 /// Also implemented for closures `Fn(Arc<K>, Held) -> impl Future<Output = Result<Action, E>> + Send`.
@@ -30,7 +33,7 @@ pub trait Reconciler<K>: Send + Sync + 'static {
         held: Held,
     ) -> impl Future<Output = Result<Action, Self::Error>> + Send;
 
-    /// The error policy: what to do after a failure. `failures` is the number of failures in a row, `backoff` the
+    /// The error policy, unless [`Controller::error_policy`](crate::Controller::error_policy) declares one: what to do after a failure. `failures` is the number of failures in a row, `backoff` the
     /// delay according to the exponential backoff in [`Options`](crate::Options). The default is a requeue after
     /// `backoff`.
     fn after_failure(

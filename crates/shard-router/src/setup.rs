@@ -35,11 +35,12 @@ use crate::{
     },
     options::Options,
     owned_resource::resource,
-    reconciler::Reconciler,
+    reconciler::{ErrorPolicy, Reconciler},
     rng::SharedRng,
     routing::layout::Layout,
     sharded::Sharded,
     stamper::{StampConfig, Stamper},
+    turns::Turns,
     watch::{backoff::WatchBackoff, scope::Scope, watcher::Watcher},
     watched::{Dependency, Registry, WatchedType},
 };
@@ -60,8 +61,8 @@ pub(crate) struct Setup {
     pub(crate) recorder: Recorder,
     pub(crate) metrics: Metrics,
     pub(crate) clock: Arc<dyn Clock>,
-    /// Limits the concurrent reconciles of all shards.
-    pub(crate) turns: Semaphore,
+    /// Limits the concurrent reconciles of all shards, and says who is next.
+    pub(crate) turns: Arc<Turns>,
     /// Limits concurrent starts of shards.
     pub(crate) starts: Arc<Semaphore>,
     pub(crate) rng: SharedRng,
@@ -108,7 +109,7 @@ impl Setup {
             stamper_clients: clients(&options.stamper_user_agent())?,
             recorder: Recorder::new(options.records.clone(), clock.clone(), identity),
             metrics,
-            turns: Semaphore::new(options.concurrency.max(1)),
+            turns: Turns::new(options.concurrency),
             starts: Arc::new(Semaphore::new(options.concurrent_starts.max(1))),
             rng,
             reconciles: AtomicU64::new(1),
@@ -172,11 +173,20 @@ pub(crate) struct Declared<K: Sharded> {
     pub(crate) watched: Vec<WatchedType<K>>,
     pub(crate) news: Option<Property<K>>,
     pub(crate) external: Vec<BoxStream<'static, ObjectRef<K>>>,
+    pub(crate) debounce: Option<Duration>,
+    pub(crate) error_policy: Option<ErrorPolicy<K>>,
 }
 
 impl<K: Sharded> Default for Declared<K> {
     fn default() -> Self {
-        Self { owned: Vec::new(), watched: Vec::new(), news: None, external: Vec::new() }
+        Self {
+            owned: Vec::new(),
+            watched: Vec::new(),
+            news: None,
+            external: Vec::new(),
+            debounce: None,
+            error_policy: None,
+        }
     }
 }
 
@@ -192,6 +202,10 @@ pub(crate) struct KindSetup<K: Sharded, R: Reconciler<K>> {
     /// Which changes of a resource are news to the reconciler; all, if there is none.
     pub(crate) news: Option<Property<K>>,
     pub(crate) external: External<K>,
+    /// How long changes are held back, so that those of a burst fold.
+    pub(crate) debounce: Option<Duration>,
+    /// What to do after a failure, instead of what the reconciler says.
+    pub(crate) error_policy: Option<ErrorPolicy<K>>,
     pub(crate) stamp: Arc<StampConfig>,
     /// Applies children.
     pub(crate) applier: Arc<Applier>,
@@ -203,7 +217,7 @@ pub(crate) struct KindSetup<K: Sharded, R: Reconciler<K>> {
 
 impl<K: Sharded, R: Reconciler<K>> KindSetup<K, R> {
     pub(crate) fn new(setup: Arc<Setup>, reconciler: R, declared: Declared<K>) -> Self {
-        let Declared { owned, watched, news, external } = declared;
+        let Declared { owned, watched, news, external, debounce, error_policy } = declared;
         let watched: Vec<_> = watched.into_iter().map(|watched| watched.attach(&setup.watched)).collect();
         let resources =
             std::iter::once(resource::<K>()).chain(owned.iter().map(|owned| owned.resource.clone()));
@@ -219,6 +233,8 @@ impl<K: Sharded, R: Reconciler<K>> KindSetup<K, R> {
             watched,
             news,
             external: External::new(external),
+            debounce,
+            error_policy,
             stamp: Arc::new(StampConfig::new(&setup.names, setup.options.key_label.clone())),
             applier: Arc::new(setup.applier()),
             definition: Arc::default(),

@@ -8,6 +8,7 @@ pub(crate) mod reconcile;
 pub(crate) mod reflect;
 pub(crate) mod runner;
 pub(crate) mod tracker;
+mod triggers;
 pub(crate) mod undecodable;
 mod warm_up;
 mod watched_barrier;

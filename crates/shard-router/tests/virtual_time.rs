@@ -52,6 +52,8 @@ mod other_namespaces;
 mod predecessor;
 #[path = "virtual_time/predecessor_unseen.rs"]
 mod predecessor_unseen;
+#[path = "virtual_time/priority.rs"]
+mod priority;
 #[path = "virtual_time/readiness.rs"]
 mod readiness;
 #[path = "virtual_time/release_order.rs"]

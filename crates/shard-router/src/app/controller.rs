@@ -1,10 +1,11 @@
 //! [`Controller`]: what an operator declares about one kind.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use futures::{Stream, StreamExt};
 use kube::runtime::{
     Predicate,
+    controller::Action,
     reflector::{ObjectRef, Store},
     watcher,
 };
@@ -88,7 +89,8 @@ impl<'app, K: Sharded> Controller<'app, K> {
 
     /// Reconciles a resource only if this hash of it has changed, or while it is being deleted; not when only its status has, for example. What a
     /// reconcile asks for itself ([`Action::requeue`](crate::Action)), retries, changes of children and triggers from outside come in any case. The
-    /// default is each change.
+    /// default is each change, also if it is the reconciler's own: a status that was written makes the resource due once more. With
+    /// `predicates::generation` it does not.
     ///
     /// ```no_run
     /// # use shard_router::{Sharded, ShardedApp};
@@ -110,6 +112,39 @@ impl<'app, K: Sharded> Controller<'app, K> {
         self
     }
 
+    /// What to do after a failure: the resource, the error, and the number of its failures in a row, of which the first is 1. The default is
+    /// [`Reconciler::after_failure`]: a requeue after the exponential backoff in [`Options`](crate::Options), and not before the API server wants to be asked
+    /// again.
+    ///
+    /// The error is that of the reconciler (`downcast_ref` gives it back), or a [`Failure`](crate::Failure) if the reconciler panicked or the router could not
+    /// remove its finalizer.
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # use shard_router::{Action, Sharded, ShardedApp};
+    /// # fn example<Site: Sharded>(app: &mut ShardedApp) -> impl Sized {
+    /// app.controller::<Site>().error_policy(|_, error, failures| match error.downcast_ref::<kube::Error>() {
+    ///     Some(kube::Error::Api(status)) if status.code == 404 => Action::await_change(),
+    ///     _ => Action::requeue(Duration::from_secs(30) * failures.min(10)),
+    /// })
+    /// # }
+    /// ```
+    pub fn error_policy(
+        mut self,
+        policy: impl Fn(&K, &(dyn std::error::Error + 'static), u32) -> Action + Send + Sync + 'static,
+    ) -> Self {
+        self.declared.error_policy = Some(Arc::new(policy));
+        self
+    }
+
+    /// Holds changes back for this long, so that those of a burst are reconciled at once: changes of a resource, of its children and of what it depends on,
+    /// and triggers from outside. The delay begins with the first change and is not prolonged by others. What a list brings, requeues and retries are not
+    /// delayed. The default is no delay.
+    pub fn debounce(mut self, delay: Duration) -> Self {
+        self.declared.debounce = Some(delay);
+        self
+    }
+
     /// Reconciles the kind with this reconciler, from [`ShardedApp::run`] on.
     pub fn run<R: Reconciler<K>>(self, reconciler: R) {
         let declared = self.declared;
@@ -117,6 +152,7 @@ impl<'app, K: Sharded> Controller<'app, K> {
             name: kind_name::<K>(),
             resource: resource::<K>(),
             owned: declared.owned.iter().map(|owned| owned.resource.clone()).collect(),
+            watched: declared.watched.iter().map(|watched| watched.resource.clone()).collect(),
             start: Box::new(move |setup| Arc::new(KindSetup::<K, R>::new(setup, reconciler, declared))),
         });
     }

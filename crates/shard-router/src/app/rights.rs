@@ -17,7 +17,7 @@ pub struct RequiredRights {
 }
 
 impl ShardedApp {
-    /// The rights that a replica needs, with these options and the kinds that have been declared so far: for election, for the kinds and what they own, and
+    /// The rights that a replica needs, with these options and the kinds that have been declared so far: for election, for the kinds, for what they own or depend on, and
     /// for the methods of [`Held`](crate::Held). What a reconciler requests otherwise is not known here. Compare it with your manifest in a test:
     ///
     /// ```
@@ -44,6 +44,10 @@ impl ShardedApp {
         let owned: BTreeSet<&String> = self.kinds.iter().flat_map(|kind| &kind.owned).collect();
         for owned in owned {
             resources.push(rule(owned, "", &["get", "list", "watch", "create", "patch"]));
+        }
+        let watched: BTreeSet<&String> = self.kinds.iter().flat_map(|kind| &kind.watched).collect();
+        for watched in watched {
+            resources.push(rule(watched, "", &["list", "watch"]));
         }
         resources.push(rule("events.events.k8s.io", "", &["create", "patch"]));
         let election = [

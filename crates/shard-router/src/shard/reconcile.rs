@@ -16,7 +16,6 @@ use kube::{
     },
 };
 use lease_core::invariant;
-use tokio::sync::{Semaphore, SemaphorePermit};
 
 use self::{failures::Failures, running::Running};
 use super::{owner_finalizer::remove_owner_finalizer, tracker::Tracker};
@@ -29,13 +28,8 @@ use crate::{
     reconciler::{Failure, Reconciler},
     setup::KindSetup,
     sharded::{Eligibility, Sharded, cr_name},
+    turns::{Lane, Turn},
 };
-
-/// A permit to run a reconcile, which is returned when dropped.
-struct Turn<'a> {
-    _in_replica: SemaphorePermit<'a>,
-    _in_shard: SemaphorePermit<'a>,
-}
 
 /// A shard that is being worked on.
 pub(crate) struct ActiveShard<K: Sharded, R: Reconciler<K>> {
@@ -46,7 +40,7 @@ pub(crate) struct ActiveShard<K: Sharded, R: Reconciler<K>> {
     store: Store<K>,
     /// Limits concurrent reconciles. kube-runtime starts a task for each object that is due, and the task waits here. So the queue can be measured, it
     /// is emptied at once when the shard drains, and an object is read from the cache only when its reconcile begins.
-    turns: Semaphore,
+    lane: Arc<Lane>,
     queue: Queue,
     failures: Arc<Failures>,
 }
@@ -59,10 +53,10 @@ impl<K: Sharded, R: Reconciler<K>> ActiveShard<K, R> {
         record: Arc<HoldRecord>,
         store: Store<K>,
         failures: Arc<Failures>,
+        lane: Arc<Lane>,
     ) -> Arc<Self> {
-        let turns = Semaphore::new(kind.setup.options.concurrency_per_shard.max(1));
         let queue = kind.metrics.queue(held.shard, &kind.setup.clock);
-        Arc::new(Self { kind, held, tracker, record, store, turns, queue, failures })
+        Arc::new(Self { kind, held, tracker, record, store, lane, queue, failures })
     }
 
     /// Called by kube-runtime for each object that is due.
@@ -74,7 +68,7 @@ impl<K: Sharded, R: Reconciler<K>> ActiveShard<K, R> {
         }
         // The cache may change while this waits, so it is checked again afterwards.
         drop(object);
-        let Some((running, object, _turn)) = self.admit(&reference).await else {
+        let Some((running, object, turn)) = self.admit(&reference).await else {
             return Ok(Action::await_change());
         };
         let started = self.kind.setup.clock.now().monotonic;
@@ -91,6 +85,9 @@ impl<K: Sharded, R: Reconciler<K>> ActiveShard<K, R> {
         if self.store.get(&reference).is_none() {
             // Its writes need not be awaited any more. They may have been recorded after the resource had left the cache.
             self.held.caches().forget(&cr_name(object.as_ref()));
+        } else if result.is_err() && turn.is_for_change {
+            // The retry is for the change, too.
+            self.lane.changed(&cr_name(object.as_ref()));
         }
         // From here on no code of the user runs. The ticket is kept until the name is freed.
         let ticket = running.end(outcome, took);
@@ -118,11 +115,17 @@ impl<K: Sharded, R: Reconciler<K>> ActiveShard<K, R> {
         let setup = &self.kind.setup;
         let delay = setup.options.backoff.delay_as_asked(failures, setup.rng.roll(), asked);
         tracing::warn!(%cr, kind = self.kind.name, shard = %self.held.shard, failures, %failure, "a reconcile failed");
-        self.kind.reconciler.after_failure(object, failure, failures, delay)
+        let Some(policy) = &self.kind.error_policy else {
+            return self.kind.reconciler.after_failure(object, failure, failures, delay);
+        };
+        match failure {
+            Failure::Error(error) => policy(object, error, failures),
+            other => policy(object, other, failures),
+        }
     }
 
     /// Waits for a permit and writes the begin record; `None` if the reconcile must not begin.
-    async fn admit(&self, reference: &ObjectRef<K>) -> Option<(Running, Arc<K>, Turn<'_>)> {
+    async fn admit(&self, reference: &ObjectRef<K>) -> Option<(Running, Arc<K>, Turn)> {
         let turn = {
             let _waiting = self.queue.wait();
             tokio::select! {
@@ -164,13 +167,12 @@ impl<K: Sharded, R: Reconciler<K>> ActiveShard<K, R> {
 
     /// Waits for a permit, after the caches are complete and contain what the last reconcile wrote.
     ///
-    /// Permits are granted in the order of the requests, and each object requests one at a time. So an object that changes constantly waits
-    /// behind the others of its shard, and a shard with many objects waits behind other shards.
-    async fn turn(&self, reference: &ObjectRef<K>) -> Option<Turn<'_>> {
+    /// Each object requests one permit at a time, so an object that changes constantly waits behind the others that have changed.
+    async fn turn(&self, reference: &ObjectRef<K>) -> Option<Turn> {
         let namespace = reference.namespace.as_deref().unwrap_or_default();
-        self.held.caches().current(namespace, &format!("{namespace}/{}", reference.name)).await;
-        let in_shard = self.turns.acquire().await.ok()?;
-        Some(Turn { _in_shard: in_shard, _in_replica: self.kind.setup.turns.acquire().await.ok()? })
+        let cr = format!("{namespace}/{}", reference.name);
+        self.held.caches().current(namespace, &cr).await;
+        self.lane.turn(&cr).await
     }
 
     async fn run(&self, object: &Arc<K>, held: Held) -> Result<Action, Failure<R::Error>> {

@@ -44,7 +44,7 @@ pub(crate) fn reflect<K: Sharded>(
     observer: impl Observer<K>,
     side_channels: SideChannels<K>,
     order: fastrand::Rng,
-) -> (Store<K>, impl Stream<Item = Result<K, watcher::Error>> + Send + 'static)
+) -> (Store<K>, impl Stream<Item = Due<K>> + Send + 'static)
 where
     K::DynamicType: Default + Eq + Hash + Clone,
 {
@@ -64,15 +64,22 @@ where
         events.map(move |event| (part, event)).boxed()
     });
     let triggers = merged(events.collect()).flat_map(move |(part, event)| {
-        stream::iter(match event {
-            Ok(event) => reflector.apply(part, event).into_iter().map(Ok).collect(),
-            Err(error) => {
-                let due = reflector.failed(part).into_iter().map(Ok);
-                std::iter::once(Err(error)).chain(due).collect::<Vec<_>>()
-            }
-        })
+        let is_change = matches!(event, Ok(Event::Apply(_)));
+        let due = match event {
+            Ok(event) => reflector.apply(part, event),
+            // It has been logged, and is retried.
+            Err(_) => reflector.failed(part),
+        };
+        stream::iter(due).map(move |object| Due { object, is_change })
     });
     (store, triggers)
+}
+
+/// An object to reconcile.
+pub(crate) struct Due<K> {
+    pub(crate) object: K,
+    /// Whether it has changed; otherwise it was only listed.
+    pub(crate) is_change: bool,
 }
 
 struct Reflector<K: Sharded, O> {

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "mutants")]
 mod faults;
+mod observer;
 
 use std::{
     sync::{Arc, atomic::AtomicBool},
@@ -10,12 +11,11 @@ use std::{
 
 use futures::{
     StreamExt,
-    future::{BoxFuture, join_all, pending, ready},
+    future::{join_all, pending, ready},
     stream::{self, BoxStream},
 };
 use kube::{
-    Api, Resource,
-    core::ObjectMeta,
+    Api,
     runtime::{
         Controller, controller,
         reflector::{ObjectRef, Store},
@@ -24,25 +24,27 @@ use kube::{
 use lease_core::{Term, invariant};
 use tokio::sync::mpsc;
 
+use self::observer::ShardObserver;
 use super::{
     reconcile::{ActiveShard, failures::Failures},
-    reflect::{Observer, SideChannels, Watch, reflect},
+    reflect::{Due, SideChannels, Watch, reflect},
     tracker::Tracker,
+    triggers::{Debounce, Trigger, merged},
     undecodable,
     warm_up::{WaitsFor, WarmUp},
     watched_barrier,
 };
 use crate::{
     authority::held::HeldShard,
-    caches::{Caches, FirstLists, Watching},
+    caches::{Caches, Watching},
     kinds::Hold,
     news::News,
     observability::retry_after::RetryAfter,
     reconciler::Reconciler,
-    routing::{bucket::ShardId, layout::selector},
+    routing::layout::selector,
     setup::{KindSetup, Setup},
-    sharded::{Eligibility, Sharded, cr_name, cr_name_of},
-    watch::{backoff::NoBackoff, lenient::Lenient},
+    sharded::{Sharded, cr_name},
+    watch::lenient::Lenient,
     watched::Opened,
 };
 
@@ -101,6 +103,7 @@ async fn work<K: Sharded, R: Reconciler<K>>(kind: Arc<KindSetup<K, R>>, hold: Ho
     let (repairs, repair_queue) = mpsc::unbounded_channel();
     let (undecodable, undecodable_queue) = mpsc::unbounded_channel();
     let selector = selector(&kind.stamp.bucket_label, &setup.layout.buckets_of(shard));
+    let lane = setup.turns.lane(setup.options.concurrency_per_shard);
     let observer = ShardObserver {
         kind: kind.clone(),
         shard,
@@ -109,6 +112,7 @@ async fn work<K: Sharded, R: Reconciler<K>>(kind: Arc<KindSetup<K, R>>, hold: Ho
         warm_up: warm_up.clone(),
         news: news.clone(),
         caches: caches.clone(),
+        lane: lane.clone(),
     };
     let (store, changes) = reflect(
         &setup.watcher(),
@@ -118,8 +122,10 @@ async fn work<K: Sharded, R: Reconciler<K>>(kind: Arc<KindSetup<K, R>>, hold: Ho
         SideChannels { repairs, undecodable },
         setup.order(),
     );
-    let changes =
-        changes.filter(move |change| ready(change.as_ref().map_or(true, |object| news.is_news(object))));
+    let changes = changes.filter_map(move |Due { object, is_change }| {
+        let is_news = news.is_news(&object);
+        ready(is_news.then(|| Trigger { resource: ObjectRef::from_obj(&object), is_change }))
+    });
     let active_shard = ActiveShard::new(
         kind.clone(),
         gated.clone(),
@@ -127,8 +133,13 @@ async fn work<K: Sharded, R: Reconciler<K>>(kind: Arc<KindSetup<K, R>>, hold: Ho
         record.clone(),
         store.clone(),
         failures,
+        lane.clone(),
     );
-    let others = watched_triggers.into_iter().map(|triggers| triggers(store.clone())).collect();
+    let mut others: Vec<_> = watched_triggers.into_iter().map(|triggers| triggers(store.clone())).collect();
+    others.push(kind.external.subscribe());
+    others.extend(owned(&kind, &gated, &selector, &warm_up));
+    let debounce = Debounce { delay: kind.debounce, clock: setup.clock.clone() };
+    let triggers = merged(changes, others, debounce, (store.clone(), lane));
     let barrier = watched.iter().enumerate().map(|(nth, (cache, _))| {
         watched_barrier::passed(
             cache.clone(),
@@ -139,8 +150,7 @@ async fn work<K: Sharded, R: Reconciler<K>>(kind: Arc<KindSetup<K, R>>, hold: Ho
         )
     });
     let barriers = join_all(barrier.collect::<Vec<_>>());
-    let mut controlling =
-        Box::pin(control(active_shard, store, (changes, others), selector, warm_up.clone()));
+    let mut controlling = Box::pin(control(active_shard, store, triggers));
     let stamper = kind.stamper(gated.housekeeping(), Duration::ZERO);
     let repairing = stamper
         .restore(receiver_stream(repair_queue), |object: &Lenient<K>| !tracker.is_running(&cr_name(object)));
@@ -160,6 +170,27 @@ async fn work<K: Sharded, R: Reconciler<K>>(kind: Arc<KindSetup<K, R>>, hold: Ho
     }
     drop(controlling);
     invariant!(tracker.is_idle(), "shard {shard} ends, to be released, while a reconcile of it runs");
+}
+
+/// The resources whose children have changed.
+fn owned<K: Sharded, R: Reconciler<K>>(
+    kind: &KindSetup<K, R>,
+    held: &HeldShard,
+    selector: &str,
+    warm_up: &Arc<WarmUp>,
+) -> Vec<BoxStream<'static, ObjectRef<K>>> {
+    let owned = kind.owned.iter().enumerate().map(|(nth, owned)| {
+        (owned.watch)(Watching {
+            caches: held.caches().clone(),
+            nth,
+            client: held.client(),
+            selector: selector.to_owned(),
+            watcher: kind.setup.watcher(),
+            backoffs: (0..kind.setup.scope.watches()).map(|_| kind.setup.watch_backoff()).collect(),
+            lists: warm_up.clone(),
+        })
+    });
+    owned.collect()
 }
 
 /// One watch for each namespace, each with its own backoff.
@@ -182,37 +213,13 @@ async fn drained(term: &Term, tracker: &Tracker) {
 async fn control<K: Sharded, R: Reconciler<K>>(
     shard: Arc<ActiveShard<K, R>>,
     store: Store<K>,
-    (changes, others): (
-        impl stream::Stream<Item = Result<K, kube::runtime::watcher::Error>> + Send + 'static,
-        Vec<BoxStream<'static, ObjectRef<K>>>,
-    ),
-    selector: String,
-    warm_up: Arc<WarmUp>,
+    triggers: BoxStream<'static, ObjectRef<K>>,
 ) {
     // The shard limits concurrent reconciles itself, so the runner has no limit.
     let config = controller::Config::default().concurrency(0);
-    // kube-runtime drops what is not in the store.
-    let external = shard.kind.external.subscribe();
-    let mut controller = Controller::for_stream(changes, store)
-        .with_config(config)
-        .trigger_backoff(NoBackoff)
-        .reconcile_on(external);
-    for watched in others {
-        controller = controller.reconcile_on(watched);
-    }
-    for (nth, owned) in shard.kind.owned.iter().enumerate() {
-        controller = controller.reconcile_on((owned.watch)(Watching {
-            caches: shard.held.caches().clone(),
-            nth,
-            client: shard.held.client(),
-            selector: selector.clone(),
-            watcher: shard.kind.setup.watcher(),
-            backoffs: (0..shard.kind.setup.scope.watches())
-                .map(|_| shard.kind.setup.watch_backoff())
-                .collect(),
-            lists: warm_up.clone(),
-        }));
-    }
+    // All triggers come by one stream, which neither ends nor fails.
+    let controller =
+        Controller::for_stream(stream::pending(), store).with_config(config).reconcile_on(triggers);
     let reconcile = |object: Arc<K>, shard: Arc<ActiveShard<K, R>>| {
         let term = shard.held.term.clone();
         let reconcile = Box::pin(shard.reconcile(object));
@@ -244,83 +251,6 @@ async fn control<K: Sharded, R: Reconciler<K>>(
 
 fn receiver_stream<T: Send>(mut receiver: mpsc::UnboundedReceiver<T>) -> impl stream::Stream<Item = T> {
     stream::poll_fn(move |cx| receiver.poll_recv(cx))
-}
-
-/// The receiver of the reports of a shard's reflector.
-struct ShardObserver<K: Sharded, R: Reconciler<K>> {
-    kind: Arc<KindSetup<K, R>>,
-    shard: ShardId,
-    tracker: Arc<Tracker>,
-    failures: Arc<Failures>,
-    warm_up: Arc<WarmUp>,
-    news: Arc<News<K>>,
-    caches: Arc<Caches>,
-}
-
-impl<K: Sharded, R: Reconciler<K>> Observer<K> for ShardObserver<K, R> {
-    fn eligibility(&self, object: &Lenient<K>) -> Eligibility {
-        self.kind.stamp.eligibility(object.meta(), object.recorded_bucket())
-    }
-
-    fn shown(&self, watch: usize, version: Option<&str>) {
-        self.caches.shown(watch, version);
-    }
-
-    fn list_begins(&self, watch: usize) {
-        self.caches.list_begins(watch);
-    }
-
-    fn list_brings(&self, watch: usize, version: Option<&str>) {
-        self.caches.listed(watch, version);
-    }
-
-    fn list_ends(&self, watch: usize) {
-        self.caches.list_ends(watch);
-    }
-
-    fn listed(&self, objects: usize) {
-        self.warm_up.listed(objects);
-    }
-
-    fn cached(&self, objects: usize) {
-        self.kind.metrics.objects(self.shard, objects);
-    }
-
-    fn uncached(&self, object: &ObjectMeta) {
-        if let Some(uid) = &object.uid {
-            self.failures.forget(uid);
-            self.news.forget(uid);
-        }
-    }
-
-    fn left(&self, object: &ObjectMeta) {
-        #[cfg(feature = "mutants")]
-        crate::caches::clean_up::after(
-            self.kind.owned.iter().map(|owned| &owned.clean_up),
-            &self.kind.setup.clients.ungated(),
-            object,
-        );
-        self.caches.forget(&cr_name_of(object));
-        if let Some(uid) = &object.uid {
-            self.tracker.forget(uid);
-            self.kind.applier.forget(uid);
-        }
-    }
-
-    fn list_failed(&self) {
-        self.warm_up.failed();
-    }
-
-    fn may_list(&self) -> BoxFuture<'static, ()> {
-        self.warm_up.clone().may_list()
-    }
-}
-
-impl<K: Sharded, R: Reconciler<K>> Drop for ShardObserver<K, R> {
-    /// The cache ends with the reflector.
-    fn drop(&mut self) {
-        self.kind.metrics.objects(self.shard, 0);
-    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use kube::runtime::{utils::Backoff, watcher};
+use kube::runtime::watcher;
 use lease_core::Monotonic;
 
 const FIRST: Duration = Duration::from_millis(250);
@@ -59,24 +59,6 @@ fn is_refused(error: &watcher::Error) -> bool {
         _ => return false,
     };
     matches!(code, 401 | 403 | 404 | 405)
-}
-
-/// For a stream that is merged from others, each of which has its own backoff.
-///
-/// A controller pauses *all* of its triggers when one of them fails, and for longer with each failure: four watches that
-/// lost their connection at once kept a shard without any event for over a minute.
-pub(crate) struct NoBackoff;
-
-impl Iterator for NoBackoff {
-    type Item = Duration;
-
-    fn next(&mut self) -> Option<Duration> {
-        Some(Duration::ZERO)
-    }
-}
-
-impl Backoff for NoBackoff {
-    fn reset(&mut self) {}
 }
 
 #[cfg(test)]

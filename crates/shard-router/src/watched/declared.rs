@@ -32,7 +32,11 @@ use crate::{
 type Mapper<K, W> = Arc<dyn Fn(&W, &Store<K>) -> Vec<ObjectRef<K>> + Send + Sync>;
 
 /// A declaration, until the replica starts.
-pub(crate) struct WatchedType<K: Sharded>(Attach<K>);
+pub(crate) struct WatchedType<K: Sharded> {
+    /// As `plural.group`.
+    pub(crate) resource: String,
+    attach: Attach<K>,
+}
 
 type Attach<K> = Box<dyn FnOnce(&Registry) -> Arc<dyn Dependency<K>> + Send>;
 
@@ -68,13 +72,14 @@ impl<K: Sharded> WatchedType<K> {
         // An older list could be older than the acquisition.
         let config = config.list_semantic(ListSemantic::MostRecent);
         let mapper: Mapper<K, W> = Arc::new(move |object, store| mapper(object, store).into_iter().collect());
-        Self(Box::new(move |registry| {
+        let attach = move |registry: &Registry| -> Arc<dyn Dependency<K>> {
             Arc::new(Declared { resource: resource::<W>(), entry: registry.entry::<W>(&config), mapper })
-        }))
+        };
+        Self { resource: resource::<W>(), attach: Box::new(attach) }
     }
 
     pub(crate) fn attach(self, registry: &Registry) -> Arc<dyn Dependency<K>> {
-        (self.0)(registry)
+        (self.attach)(registry)
     }
 }
 

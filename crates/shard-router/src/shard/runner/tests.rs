@@ -7,6 +7,7 @@ use http::{Request, Response};
 use kube::{
     Client,
     client::Body,
+    core::ObjectMeta,
     runtime::{controller::Action, reflector, watcher::Event},
 };
 use lease_core::{Connection, Elections, ElectionsOptions, Identity, LeaderElectionId};
@@ -16,13 +17,15 @@ use tower::BoxError;
 use super::*;
 use crate::{
     authority::held::Held,
+    caches::FirstLists,
     observability::{
         metrics::Metrics,
         records::{HoldFacts, HoldRecord},
     },
     options::Options,
-    routing::key::ShardKey,
+    routing::{bucket::ShardId, key::ShardKey},
     setup::Declared,
+    shard::reflect::Observer,
     testing::{ByHand, Gadget, GadgetSpec},
     watch::scope::Scope,
 };
@@ -81,6 +84,7 @@ fn observer<R: Reconciler<Gadget>>(kind: Arc<KindSetup<Gadget, R>>) -> ShardObse
         warm_up: warm_up(&kind, 0),
         news: News::new(None),
         caches: Caches::new(kind.setup.scope.clone(), &kind.owned, []),
+        lane: kind.setup.turns.lane(1),
         kind,
     }
 }
@@ -144,7 +148,8 @@ async fn nothing_is_kept_that_a_reconcile_notes_after_its_resource_has_left() {
     );
     let facts = HoldFacts { lease: term.lease().to_string(), shard: SHARD, token: 1 };
     let record = HoldRecord::begin(setup.recorder.clone(), facts, term);
-    let shard = ActiveShard::new(kind, held, Arc::default(), record, store, Arc::default());
+    let lane = kind.setup.turns.lane(1);
+    let shard = ActiveShard::new(kind, held, Arc::default(), record, store, Arc::default(), lane);
     shard.reconcile(Arc::new(object)).await.unwrap();
     assert!(!caches.awaits_writes(), "the caches keep the name");
 }
