@@ -139,8 +139,10 @@ async fn nobody_works_beside_a_predecessor_that_the_watch_does_not_show() {
 /// Its watch hangs while it takes over, and what it cached is older than what the previous owner worked by.
 #[tokio::test(start_paused = true)]
 async fn a_new_owner_knows_what_the_previous_one_knew_of_watched_types() {
-    let old = watched_unseen::reconciled_by_an_old_state().await;
+    let (old, took) = watched_unseen::reconciled_by_an_old_state().await;
     assert!(old.is_empty(), "{old:?}");
+    // A watch that hangs is restarted after some seconds; kube-runtime does that only after minutes.
+    assert!(took <= 2 * lease_core::Timings::standard().takeover_bound(), "after {took:?}");
 }
 
 /// The restored Leases are honoured for LeaseDuration anew, and so is what each replica gave up meanwhile.

@@ -142,7 +142,7 @@ async fn a_bucket_that_is_recorded_by_a_former_layout_is_found_out() {
 async fn a_cache_older_than_the_acquisition_is_found_out() {
     let _turn = TURN.lock().await;
     activate(Some(Mutant::WatchedNotAwaited));
-    let old = watched_unseen::reconciled_by_an_old_state().await;
+    let (old, _) = watched_unseen::reconciled_by_an_old_state().await;
     activate(None);
     assert!(!old.is_empty(), "not found out");
 }

@@ -124,3 +124,53 @@ impl Histories {
         self.0.lock().as_ref().map_or(0, |restores| *restores.borrow())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use http::{Request, Response};
+    use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+    use kube::client::Body;
+    use tower::BoxError;
+
+    use super::*;
+    use crate::{observability::log_limit::LogLimit, testing::ByHand};
+
+    /// One whose requests are never answered.
+    fn registry() -> Registry {
+        let silent = |_: Request<Body>| std::future::pending::<Result<Response<Body>, BoxError>>();
+        let client = Client::new(tower::service_fn(silent), "ns");
+        let watcher = Watcher { clock: Arc::new(ByHand::default()), log_limit: LogLimit::default() };
+        let scope = Scope::of(&std::collections::BTreeSet::new());
+        Registry::new(Box::new(move |_| client.clone()), scope, watcher, SharedRng::seeded(1))
+    }
+
+    #[tokio::test]
+    async fn equal_declarations_share_a_watch_for_as_long_as_somebody_holds_it() {
+        let registry = registry();
+        let all = watcher::Config::default();
+        let entry = registry.entry::<ConfigMap>(&all);
+        assert!(Arc::ptr_eq(&entry, &registry.entry::<ConfigMap>(&all)));
+        assert!(!Arc::ptr_eq(&entry, &registry.entry::<ConfigMap>(&all.clone().labels("a=b"))));
+        registry.entry::<Secret>(&all);
+        let watch = entry.open();
+        assert!(Arc::ptr_eq(&watch, &entry.open()));
+        let ended = Arc::downgrade(&watch);
+        drop(watch);
+        assert!(ended.upgrade().is_none(), "nobody holds it, and it runs");
+    }
+
+    /// The holds of before end, but some of them may still drain.
+    #[tokio::test]
+    async fn a_watch_of_before_a_restore_of_etcd_is_not_shared_with_holds_of_after_it() {
+        let registry = registry();
+        let (restores, seen) = watch::channel(0);
+        registry.follow_restores(seen);
+        let entry = registry.entry::<ConfigMap>(&watcher::Config::default());
+        let before = entry.open();
+        restores.send_replace(1);
+        let after = entry.open();
+        assert!(!Arc::ptr_eq(&before, &after));
+        drop(before);
+        assert!(Arc::ptr_eq(&after, &entry.open()));
+    }
+}

@@ -26,8 +26,9 @@ const MAP: &str = "settings";
 /// Who reconciled each widget, and which version it read.
 type Seen = Arc<Mutex<BTreeMap<String, Vec<(&'static str, String)>>>>;
 
-/// The widgets that the new owner reconciled first by the state that it had cached before it took them over.
-pub(crate) async fn reconciled_by_an_old_state() -> Vec<String> {
+/// The widgets that the new owner reconciled first by the state that it had cached before it took them over, and how long after the death of the previous
+/// owner all of them had been reconciled.
+pub(crate) async fn reconciled_by_an_old_state() -> (Vec<String>, Duration) {
     let harness = Harness::new().await;
     let maps: Api<ConfigMap> = Api::namespaced(harness.admin(), NAMESPACE);
     let map = serde_json::from_value(json!({"metadata": {"name": MAP}, "data": {"version": "0"}}));
@@ -88,11 +89,13 @@ pub(crate) async fn reconciled_by_an_old_state() -> Vec<String> {
     };
     seen.lock().expect("no panic").clear();
     replicas[0].network.swallow(true);
+    let died = harness.clock.now().monotonic;
     let taken_over = || {
         let seen = seen.lock().expect("no panic");
         std::future::ready(of_first.iter().all(|name| seen.contains_key(name)))
     };
     harness.until("the other to take over", taken_over).await;
+    let took = harness.clock.now().monotonic.duration_since(died);
     let seen = seen.lock().expect("no panic");
-    of_first.into_iter().filter(|name| seen[name][0] != ("op-1", "2".to_owned())).collect()
+    (of_first.into_iter().filter(|name| seen[name][0] != ("op-1", "2".to_owned())).collect(), took)
 }
