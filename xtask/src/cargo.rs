@@ -101,6 +101,17 @@ impl Cargo {
         self
     }
 
+    pub(crate) fn without_env(mut self, name: &str) -> Self {
+        self.0.env_remove(name);
+        self
+    }
+
+    /// In this directory instead of the workspace's root.
+    pub(crate) fn within(mut self, dir: &Path) -> Self {
+        self.0.current_dir(dir);
+        self
+    }
+
     /// Runs it with its output shown; fails unless it succeeds.
     pub(crate) fn run(mut self) -> Result<()> {
         self.announce();

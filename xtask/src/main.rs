@@ -43,7 +43,8 @@ enum Verb {
     Doc,
     /// Check bans, licences and sources of dependencies with cargo-deny
     Deny,
-    /// Package the crates that are meant to be published, and check that their minimum Rust version is the tested one
+    /// Package the crates that are meant to be published; check that crates of users compile with the packages, with another version of
+    /// Kubernetes and with each combination of features; and check that the minimum Rust version is the tested one
     Package,
     /// Compare the public API with that of the last release, by cargo-semver-checks
     Semver,

@@ -82,7 +82,9 @@ async fn make_ready(client: &Client, set: &StatefulSet, delay: Duration) {
 
 /// The status once every replica of this generation is ready.
 fn ready_status(set: &StatefulSet) -> StatefulSetStatus {
-    let replicas = set.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1);
+    // By its JSON, because the field is optional in some versions of k8s-openapi and not in others.
+    let spec = serde_json::to_value(&set.spec).unwrap_or_default();
+    let replicas = spec["replicas"].as_i64().and_then(|replicas| i32::try_from(replicas).ok()).unwrap_or(1);
     let generation = set.metadata.generation.unwrap_or_default();
     let revision = format!("{}-stand-in-{generation}", set.name_any());
     StatefulSetStatus {

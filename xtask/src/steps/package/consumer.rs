@@ -1,0 +1,104 @@
+//! Crates of users, in a workspace of their own. They depend on the packages by version, as on what a registry has.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result};
+
+use super::PUBLISHED;
+use crate::cargo::root;
+
+/// A crate that depends on published ones.
+pub(super) struct Consumer {
+    pub(super) name: &'static str,
+    /// What it does, for messages.
+    pub(super) what: &'static str,
+    dependencies: &'static str,
+    source: &'static str,
+    /// Whether it is built against the OpenSSL of this machine.
+    needs_openssl: bool,
+}
+
+pub(super) const CONSUMERS: [Consumer; 2] = [
+    Consumer {
+        name: "newest-kubernetes",
+        what: "chooses another version of Kubernetes than this workspace",
+        dependencies: r#"
+k8s-openapi = { version = "0.29", features = ["latest"] }
+kube = { version = "5", default-features = false, features = ["client"] }
+lease-core = "0.1"
+shard-router = "0.1"
+"#,
+        source: r"
+// With the version that this workspace is built for, nothing would be shown.
+k8s_openapi::k8s_if_le_1_33! { compile_error!(); }
+
+fn main() {
+    let _ = |config: kube::Config, options: shard_router::Options| shard_router::ShardedApp::new(config, options);
+    let _ = |elections: lease_core::Elections| elections.lead(|term: lease_core::Term| async move { term.draining().await });
+}
+",
+        needs_openssl: false,
+    },
+    Consumer {
+        name: "tests",
+        what: "is tested with the test kits",
+        dependencies: r#"
+k8s-openapi = { version = "0.29", features = ["latest"] }
+embedded-apiserver = "0.1"
+kube-testkit = "0.1"
+overlap-checker = "0.1"
+"#,
+        source: r#"
+fn main() {
+    let _ = embedded_apiserver::EmbeddedServer::new(embedded_apiserver::WallSeams::new(1));
+    let _ = overlap_checker::judge(&Default::default(), &Default::default());
+    let _ = kube_testkit::real("an API server");
+}
+"#,
+        needs_openssl: false,
+    },
+];
+
+impl Consumer {
+    /// What this machine lacks to compile it.
+    pub(super) fn missing(&self) -> Option<&'static str> {
+        let found = |library: &str| {
+            let mut probe = Command::new("pkg-config");
+            let probe = probe.args(["--exists", library]).stdout(Stdio::null()).stderr(Stdio::null());
+            probe.status().is_ok_and(|status| status.success())
+        };
+        (self.needs_openssl && !found("openssl")).then_some("pkg-config finds no openssl")
+    }
+}
+
+/// Writes the workspace, with the versions of dependencies that Cargo.lock has here.
+pub(super) fn write(dir: &Path, packages: &Path) -> Result<()> {
+    let members: Vec<_> = CONSUMERS.iter().map(|consumer| format!("\"{}\"", consumer.name)).collect();
+    let patches =
+        PUBLISHED.iter().map(|name| format!("{name} = {{ path = \"{}/{name}\" }}\n", packages.display()));
+    let manifest = format!(
+        "[workspace]\nresolver = \"3\"\nmembers = [{}]\n\n[patch.crates-io]\n{}",
+        members.join(", "),
+        patches.collect::<String>()
+    );
+    put(&dir.join("Cargo.toml"), &manifest)?;
+    fs::copy(root().join("Cargo.lock"), dir.join("Cargo.lock")).context("Cargo.lock could not be copied")?;
+    for consumer in &CONSUMERS {
+        let manifest = format!(
+            "[package]\nname = {:?}\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[dependencies]{}",
+            consumer.name, consumer.dependencies
+        );
+        let package = dir.join(consumer.name);
+        put(&package.join("Cargo.toml"), &manifest)?;
+        put(&package.join("src/main.rs"), consumer.source)?;
+    }
+    Ok(())
+}
+
+fn put(file: &Path, text: &str) -> Result<()> {
+    let dir = file.parent().context("a file lies in a directory")?;
+    fs::create_dir_all(dir).with_context(|| format!("{} could not be made", dir.display()))?;
+    fs::write(file, text).with_context(|| format!("{} could not be written", file.display()))
+}
