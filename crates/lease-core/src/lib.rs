@@ -8,6 +8,23 @@
 //! - a **driver** (feature `kube`, on by default). It turns effects into requests and watches all Leases of an
 //!   operator with one watch. It runs on its own thread, so that a busy reconciler cannot delay a renewal.
 //!
+//! # Leader election for a whole program
+//!
+//! ```no_run
+//! # #[cfg(feature = "kube")]
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let config = kube::Config::infer().await?;
+//! lease_core::run(config, "backup.example.com", |term| async move {
+//!     println!("{} leads, and writes with {:?}", term.identity(), term.client().default_namespace());
+//!     term.draining().await; // finish when asked to; the Lease is released afterwards
+//! })
+//! .await?; // until a signal
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! [`run`] handles signals, and serves health and metrics if it is asked to. It is made of the following.
+//!
 //! # Run a future only on the leader
 //!
 //! ```no_run
@@ -49,6 +66,10 @@
 //! | feature | default | what it adds |
 //! | --- | --- | --- |
 //! | `kube` | yes | the driver: [`Elections`], [`Term`], [`ClientPool`] and their dependencies (kube, tokio, hyper) |
+//! | `rustls-tls` | yes | TLS by rustls; without it, see [`Tls`] |
+//! | `ring` | yes | rustls with ring; without it, switch on the feature `aws-lc-rs` of kube |
+//! | `metrics` | no | `Run::metrics`, and the crate `prometheus_client`, exported again |
+//! | `serve` | no | `Run::serve`: `/healthz`, `/readyz` and `/metrics` on every replica |
 //! | `mutants` | no | deliberate faults, to check that the tests notice them; never for production |
 //!
 //! # What is promised
@@ -112,3 +133,6 @@ pub use validity::Validity;
 
 #[cfg(feature = "kube")]
 pub use driver::*;
+/// The crate of the registry that [`Run::metrics`] takes. A program that uses it by this name cannot have another version of it.
+#[cfg(feature = "metrics")]
+pub use prometheus_client;

@@ -54,7 +54,7 @@ pub use children::{
 };
 pub use error::RunError;
 pub use kube::runtime::controller::Action;
-pub use lease_core::{Connection, GateClosed, PoolError, REQUEST_LIMIT};
+pub use lease_core::{Connection, GateClosed, PoolError, REQUEST_LIMIT, Tls};
 pub use names::Names;
 pub use observability::metrics::Metrics;
 pub use observability::readiness::{Readiness, ReadinessProbe};
@@ -71,3 +71,6 @@ pub use sharded::{BUCKET_IMMUTABLE_RULE, Sharded};
 pub use task::TaskContext;
 pub use watch::lenient::{Lenient, Undecodable};
 pub use watched::WatchedError;
+
+/// The crate of the registry that [`Metrics::register`] takes. A program that uses it by this name cannot have another version of it.
+pub use prometheus_client;

@@ -2,20 +2,35 @@
 
 use tokio::runtime::Handle;
 
-use super::transport::transport;
+use super::transport::Tls;
 
 /// How to connect to the API server.
 #[derive(Clone)]
 pub enum Connection {
-    /// With a new client that is used for Lease traffic only. This is the usual way.
-    Config(Box<kube::Config>),
-    /// With an existing client, for simulations. It must not retry by itself.
+    /// With new clients, which are used for nothing else. This is the usual way.
+    Config(Box<kube::Config>, Tls),
+    /// With an existing client. This is for tests and simulations; in production, give the configuration of the client instead. The client
+    /// must
+    ///
+    /// - **not retry by itself**, as every client does that kube makes by `Client::try_from` or `Client::try_default`: kube repeats what was answered
+    ///   with 429, 503 or 504, after as long a wait as Retry-After asks for. A renewal or a write of the work would be repeated after the term
+    ///   that it belongs to. [`transport(config)?.build()`](crate::transport) makes a client that does not retry;
+    /// - **not be made on a runtime that may be blocked**: its requests are driven there, so whatever blocks it delays renewals;
+    /// - **not be limited or queued** together with other requests, which renewals would have to wait for;
+    /// - notice dead connections: without limits, a request on one waits until its own time limit, and a watch for minutes.
     Client(kube::Client),
+}
+
+impl Connection {
+    /// With new clients that use this TLS instead of rustls.
+    pub fn with_tls(config: kube::Config, tls: Tls) -> Self {
+        Self::Config(Box::new(config), tls)
+    }
 }
 
 impl From<kube::Config> for Connection {
     fn from(config: kube::Config) -> Self {
-        Self::Config(Box::new(config))
+        Self::with_tls(config, Tls::default())
     }
 }
 
@@ -30,8 +45,8 @@ impl From<kube::Client> for Connection {
 pub(super) async fn connect(connection: Connection, runtime: &Handle) -> kube::Result<kube::Client> {
     match connection {
         Connection::Client(client) => Ok(client),
-        Connection::Config(config) => {
-            match runtime.spawn(async move { Ok(transport(*config)?.build()) }).await {
+        Connection::Config(config, tls) => {
+            match runtime.spawn(async move { Ok(tls.transport(&config)?.build()) }).await {
                 Ok(client) => client,
                 Err(error) => Err(kube::Error::Service(Box::new(error))),
             }

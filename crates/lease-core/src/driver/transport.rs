@@ -3,6 +3,8 @@
 //! kube's own connector sets neither keep-alive nor a limit on unacknowledged data. If a connection dies without a reset, that is
 //! noticed only by the time limit of a request on it, and a silent watch waits for minutes.
 
+mod tls;
+
 use std::error::Error;
 use std::fmt;
 use std::time::Duration;
@@ -11,11 +13,13 @@ use http::{Request, Response};
 use http_body_util::BodyExt;
 use hyper_timeout::TimeoutConnector;
 use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::connect::{Connect, HttpConnector};
 use hyper_util::rt::TokioExecutor;
 use kube::client::{Body, ClientBuilder, ConfigExt, DynBody};
 use tower::util::BoxCloneSyncService;
 use tower::{BoxError, ServiceBuilder, ServiceExt};
+
+pub use self::tls::Tls;
 
 /// When the kernel closes a connection whose peer does not respond.
 #[derive(Debug, Clone, Copy)]
@@ -49,16 +53,21 @@ pub type Transport = BoxCloneSyncService<Request<Body>, Response<Box<DynBody>>, 
 /// # Errors
 ///
 /// If kube refuses the configuration. This includes any configuration with a proxy, because kube is built without support for proxies.
+/// Without the feature `rustls-tls` also an address that begins with `https`; see [`Tls`].
+#[expect(clippy::needless_pass_by_value, reason = "as `kube::Client::try_from` takes it")]
 pub fn transport(config: kube::Config) -> kube::Result<ClientBuilder<Transport>> {
-    transport_with(config, CHECKS)
+    Tls::default().transport(&config)
 }
 
-fn transport_with(config: kube::Config, checks: Checks) -> kube::Result<ClientBuilder<Transport>> {
-    if config.proxy_url.is_some() {
-        // Returns kube's own error.
-        drop(ClientBuilder::try_from(config.clone())?);
-    }
-    let mut connector = TimeoutConnector::new(config.rustls_https_connector_with_connector(checked(checks))?);
+/// kube's HTTP stack above this connector.
+fn transport_over<C>(
+    config: &kube::Config,
+    mut connector: TimeoutConnector<C>,
+) -> kube::Result<ClientBuilder<Transport>>
+where
+    C: Send + Sync + 'static,
+    TimeoutConnector<C>: Connect + Clone,
+{
     connector.set_connect_timeout(config.connect_timeout);
     connector.set_read_timeout(config.read_timeout);
     connector.set_write_timeout(config.write_timeout);
@@ -71,7 +80,7 @@ fn transport_with(config: kube::Config, checks: Checks) -> kube::Result<ClientBu
         .map_err(|error: hyper_util::client::legacy::Error| BoxError::from(NotAnswered(error)))
         .service(client)
         .map_response(|answer| answer.map(|body| Box::new(body.map_err(BoxError::from)) as Box<DynBody>));
-    Ok(ClientBuilder::new(BoxCloneSyncService::new(service), config.default_namespace))
+    Ok(ClientBuilder::new(BoxCloneSyncService::new(service), config.default_namespace.clone()))
 }
 
 /// Why there was no answer, with all causes. hyper's own message omits them: "client error (Connect)" does not say whether the connection was refused

@@ -20,26 +20,84 @@ pub(super) struct Consumer {
     needs_openssl: bool,
 }
 
-pub(super) const CONSUMERS: [Consumer; 2] = [
+/// What an operator begins with.
+const ROUTER: &str = r"
+fn main() {
+    let mut registry = shard_router::prometheus_client::registry::Registry::default();
+    let metrics = shard_router::Metrics::register(&mut registry);
+    let _ = |config: kube::Config, options: shard_router::Options| shard_router::ShardedApp::new(config, options).metrics(metrics);
+}
+";
+
+pub(super) const CONSUMERS: [Consumer; 5] = [
     Consumer {
         name: "newest-kubernetes",
         what: "chooses another version of Kubernetes than this workspace",
         dependencies: r#"
 k8s-openapi = { version = "0.29", features = ["latest"] }
 kube = { version = "5", default-features = false, features = ["client"] }
-lease-core = "0.1"
+lease-core = { version = "0.1", features = ["serve"] }
 shard-router = "0.1"
 "#,
-        source: r"
+        source: r#"
 // With the version that this workspace is built for, nothing would be shown.
 k8s_openapi::k8s_if_le_1_33! { compile_error!(); }
 
 fn main() {
     let _ = |config: kube::Config, options: shard_router::Options| shard_router::ShardedApp::new(config, options);
-    let _ = |elections: lease_core::Elections| elections.lead(|term: lease_core::Term| async move { term.draining().await });
+    let mut registry = lease_core::prometheus_client::registry::Registry::default();
+    let _ = |config: kube::Config| {
+        lease_core::run(config, "backup.example.com", |term| async move { term.draining().await })
+            .metrics(&mut registry)
+            .serve(([0, 0, 0, 0], 8080))
+    };
+}
+"#,
+        needs_openssl: false,
+    },
+    Consumer {
+        name: "without-tls",
+        what: "needs no TLS",
+        dependencies: r#"
+k8s-openapi = { version = "0.29", features = ["latest"] }
+kube = { version = "5", default-features = false, features = ["client"] }
+lease-core = { version = "0.1", default-features = false, features = ["kube"] }
+shard-router = { version = "0.1", default-features = false }
+"#,
+        source: ROUTER,
+        needs_openssl: false,
+    },
+    Consumer {
+        name: "with-aws-lc-rs",
+        what: "chooses aws-lc-rs for rustls",
+        dependencies: r#"
+k8s-openapi = { version = "0.29", features = ["latest"] }
+kube = { version = "5", default-features = false, features = ["client", "aws-lc-rs"] }
+shard-router = { version = "0.1", default-features = false, features = ["rustls-tls"] }
+"#,
+        source: ROUTER,
+        needs_openssl: false,
+    },
+    Consumer {
+        name: "with-openssl",
+        what: "chooses OpenSSL instead of rustls",
+        dependencies: r#"
+k8s-openapi = { version = "0.29", features = ["latest"] }
+kube = { version = "5", default-features = false, features = ["client", "openssl-tls"] }
+shard-router = { version = "0.1", default-features = false }
+"#,
+        source: r"
+use kube::client::ConfigExt as _;
+use shard_router::{Connection, Tls};
+
+fn main() {
+    let openssl = || Tls::new(|config, tcp| config.openssl_https_connector_with_connector(tcp));
+    let _ = |config: kube::Config, options: shard_router::Options| {
+        shard_router::ShardedApp::new(Connection::with_tls(config, openssl()), options)
+    };
 }
 ",
-        needs_openssl: false,
+        needs_openssl: true,
     },
     Consumer {
         name: "tests",

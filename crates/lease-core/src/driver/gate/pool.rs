@@ -18,7 +18,6 @@ use crate::broken;
 use crate::driver::clock::{Clock, SystemClock};
 use crate::driver::connection::Connection;
 use crate::driver::term::Term;
-use crate::driver::transport::transport;
 
 /// Connections to the API server for the work under Leases. [`Term::client`] creates a client that stops with its term.
 /// All clients share the connections, which are separate from those of the Lease traffic. Cheap to clone.
@@ -50,8 +49,8 @@ impl ClientPool {
     pub fn new(connection: impl Into<Connection>, user_agent: &str) -> Result<Self, PoolError> {
         let user_agent = header(user_agent)?;
         let client = match connection.into() {
-            Connection::Config(config) => {
-                transport(with_header(*config, user_agent))?.with_layer(&LastCheck).build()
+            Connection::Config(config, tls) => {
+                tls.transport(&with_header(*config, user_agent))?.with_layer(&LastCheck).build()
             }
             Connection::Client(client) => {
                 let namespace = client.default_namespace().to_owned();
@@ -112,7 +111,7 @@ impl Connection {
     pub fn with_user_agent(self, user_agent: &str) -> Result<Self, PoolError> {
         let user_agent = header(user_agent)?;
         Ok(match self {
-            Self::Config(config) => with_header(*config, user_agent).into(),
+            Self::Config(config, tls) => Self::with_tls(with_header(*config, user_agent), tls),
             Self::Client(client) => {
                 let namespace = client.default_namespace().to_owned();
                 Client::new(ProvidedClient::new(client, user_agent), namespace).into()

@@ -95,7 +95,7 @@ async fn client() -> Client {
             tokio::spawn(serve(connection));
         }
     });
-    transport_with(kube::Config::new(url), QUICK).unwrap().build()
+    Tls::default().transport_with(&kube::Config::new(url), QUICK).unwrap().build()
 }
 
 /// Answers each request at once; a watch with one event, and no more.
