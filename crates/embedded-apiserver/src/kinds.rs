@@ -2,11 +2,16 @@
 
 mod definition;
 mod event;
+mod job;
 mod lease;
+mod networking;
 mod pod;
 mod pod_template;
+mod role_binding;
+mod secret;
 mod service;
 mod stateful_set;
+mod workload;
 
 use std::borrow::Cow;
 
@@ -51,7 +56,17 @@ pub(crate) fn is_shown_as_kept(kind: &ResourceType, object: &Value) -> bool {
 /// Fills in what a user may leave out.
 pub(crate) fn set_defaults(kind: &ResourceType, object: &mut Value) {
     match (kind.group.as_str(), kind.plural.as_str()) {
+        ("apps", "daemonsets") => workload::set_daemon_set_defaults(object),
+        ("apps", "deployments") => workload::set_deployment_defaults(object),
+        ("apps", "replicasets") => workload::set_replica_set_defaults(object),
         ("apps", "statefulsets") => stateful_set::set_defaults(object),
+        ("batch", "cronjobs") => job::set_cron_defaults(object),
+        ("batch", "jobs") => job::set_defaults(object),
+        ("networking.k8s.io", "networkpolicies") => networking::set_policy_defaults(object),
+        ("rbac.authorization.k8s.io", "rolebindings" | "clusterrolebindings") => {
+            role_binding::set_defaults(object);
+        }
+        ("", "secrets") => secret::set_defaults(object),
         ("", "services") => service::set_defaults(object),
         ("", "pods") => pod::set_defaults(object),
         ("apiextensions.k8s.io", _) => definition::set_defaults(object),
@@ -74,7 +89,11 @@ pub(crate) fn prepare_new(kind: &ResourceType, object: &mut Value, bits: u128) {
             object["spec"]["finalizers"] = json!(["kubernetes"]);
             object["status"] = json!({"phase": "Active"});
         }
+        ("apps", "daemonsets") => workload::prepare_new_daemon_set(object),
+        ("apps", "replicasets") => object["status"] = json!({"replicas": 0}),
         ("apps", "statefulsets") => object["status"] = json!({"replicas": 0, "availableReplicas": 0}),
+        ("batch", "jobs") => job::prepare_new(object),
+        ("networking.k8s.io", "ingresses") => networking::prepare_new_ingress(object),
         ("coordination.k8s.io", "leases") => lease::drop_disabled(object),
         _ => {}
     }
@@ -84,6 +103,7 @@ pub(crate) fn prepare_new(kind: &ResourceType, object: &mut Value, bits: u128) {
 pub(crate) fn prepare_changed(kind: &ResourceType, old: &Value, object: &mut Value) {
     match (kind.group.as_str(), kind.plural.as_str()) {
         ("", "services") => service::keep_addresses(old, object),
+        ("apps", "daemonsets") => workload::prepare_changed_daemon_set(old, object),
         ("coordination.k8s.io", "leases") => lease::drop_disabled(object),
         // Only the subresource `finalize` changes these.
         ("", "namespaces") => object["spec"]["finalizers"] = old["spec"]["finalizers"].clone(),
@@ -95,7 +115,15 @@ pub(crate) fn prepare_changed(kind: &ResourceType, old: &Value, object: &mut Val
 pub(crate) fn validate(kind: &ResourceType, object: &Value, old: Option<&Value>) -> Vec<Fault> {
     match (kind.group.as_str(), kind.plural.as_str()) {
         ("coordination.k8s.io", "leases") => lease::validate(object),
+        ("apps", "daemonsets" | "deployments" | "replicasets") => workload::validate(object, old),
         ("apps", "statefulsets") => stateful_set::validate(object, old),
+        ("batch", "cronjobs") => job::validate_cron(object),
+        ("batch", "jobs") => job::validate(object, old),
+        ("networking.k8s.io", "ingresses") => networking::validate_ingress(object),
+        ("rbac.authorization.k8s.io", "rolebindings" | "clusterrolebindings") => {
+            role_binding::validate(object, old)
+        }
+        ("", "secrets") => secret::validate(object, old),
         ("", "services") => service::validate(object, old),
         ("" | "events.k8s.io", "events") => event::validate(kind, object, old),
         _ => Vec::new(),

@@ -19,8 +19,9 @@
 //!
 //! # What is supported
 //!
-//! It behaves as kube-apiserver 1.37 does, without controllers, for Namespaces, `ConfigMaps`, Events (of both groups),
-//! Services, `StatefulSets`, `PodDisruptionBudgets`, Leases, `CustomResourceDefinitions` and the custom resources that these
+//! It behaves as kube-apiserver 1.37 does, without controllers, for Namespaces, `ConfigMaps`, Secrets, `ServiceAccounts`, Events (of
+//! both groups), Pods, Services, Deployments, `ReplicaSets`, `DaemonSets`, `StatefulSets`, Jobs, `CronJobs`, `PodDisruptionBudgets`, Ingresses,
+//! `NetworkPolicies`, Roles, `RoleBindings` and those for the cluster, Leases, `CustomResourceDefinitions` and the custom resources that these
 //! define: get, list (selectors, pages, older states), watch (initial events, bookmarks, selectors that objects enter and
 //! leave, 410 Gone), create, update, delete, JSON, merge and strategic merge patch, server-side apply with ownership and
 //! conflicts, the status and scale subresources, preconditions, dry runs, finalizers; for custom resources also pruning, defaults,

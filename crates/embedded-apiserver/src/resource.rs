@@ -55,6 +55,8 @@ pub(crate) enum NameRule {
     Subdomain,
     /// Without dots, up to 63 characters.
     Label,
+    /// All that can be a part of a path.
+    PathSegment,
 }
 
 /// Where a custom resource's `scale` subresource finds its numbers, as paths of field names.

@@ -56,6 +56,8 @@ impl Selection {
                     Value::Object(fields) => {
                         fields.get("component").and_then(Value::as_str).unwrap_or_default().to_owned()
                     }
+                    // How many Pods of a Job have succeeded is not written while there are none.
+                    Value::Null if requirement.key == SUCCEEDED => "0".to_owned(),
                     Value::Null => String::new(),
                     other => other.to_string(),
                 };
@@ -216,9 +218,12 @@ fn parse_fields(kind: &ResourceType, text: &str) -> Result<Vec<Requirement>, Ref
         .collect()
 }
 
-/// Events are kept as the core group shows them.
+const SUCCEEDED: &str = "status.succeeded";
+
+/// The field of an object as it is kept: events are kept as the core group shows them, and one selector has the name that a field once had.
 fn internal(key: &str) -> String {
     match key {
+        "status.successful" => SUCCEEDED.to_owned(),
         "reportingController" => "reportingComponent".to_owned(),
         _ => key.replacen("regarding.", "involvedObject.", 1),
     }

@@ -52,13 +52,14 @@ pub fn find_kubectl() -> Result<PathBuf, StartError> {
 ///
 /// # Errors
 ///
-/// Neither of these variables is set, nor HOME.
+/// Neither of these variables is set, nor HOME; or no release can be told, see [`versions::kubernetes`].
 pub fn cache_dir() -> Result<PathBuf, StartError> {
+    let release = versions::kubernetes()?;
     let under = |name: &str, rest: &str| Some(PathBuf::from(non_empty(name)?).join(rest));
     under("KUBE_TESTKIT_CACHE", "")
         .or_else(|| under("XDG_CACHE_HOME", "kube-testkit"))
         .or_else(|| under("HOME", ".cache/kube-testkit"))
-        .map(|dir| dir.join(format!("k8s-{}", versions::KUBERNETES)))
+        .map(|dir| dir.join(format!("k8s-{release}")))
         .ok_or_else(|| unavailable("neither KUBE_TESTKIT_CACHE, XDG_CACHE_HOME nor HOME is set".into()))
 }
 

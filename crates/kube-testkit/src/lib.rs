@@ -16,6 +16,8 @@
 //! # }
 //! ```
 //!
+//! A test that is content with an API server in memory gets it with [`embedded`], on any machine and within milliseconds.
+//!
 //! `KUBE_TESTKIT_BACKEND` selects the backend, see [`BackendChoice`]. If none is available, the test is
 //! skipped with the reason. [`Proxy`] simulates a faulty network in front of the API server, [`GuardedCommand`] starts
 //! programs that never outlive the test, and [`WorkloadStandIn`] marks `StatefulSet`s as ready.
@@ -47,7 +49,7 @@ pub use error::{OperationError, StartError, tail_of};
 pub use guard::{GuardedChild, GuardedCommand, Signal, WorkDir};
 pub use options::{ClusterOptions, ExistingOptions};
 pub use proxy::Proxy;
-pub use real::{RealEnv, exclusive, real, skip};
+pub use real::{RealEnv, embedded, exclusive, real, skip};
 pub use user::TestUser;
 pub use wait::eventually;
 pub use workload::WorkloadStandIn;

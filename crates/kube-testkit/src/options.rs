@@ -39,6 +39,13 @@ impl Default for ClusterOptions {
     }
 }
 
+impl ClusterOptions {
+    /// An API server in memory, whatever `KUBE_TESTKIT_BACKEND` says, with garbage collection.
+    pub fn embedded() -> Self {
+        Self { backend: Some(BackendChoice::Embedded), garbage_collection: true, ..Self::default() }
+    }
+}
+
 /// Which existing cluster to use. Fields that are not set are taken from the environment.
 #[derive(Debug, Clone, Default)]
 pub struct ExistingOptions {

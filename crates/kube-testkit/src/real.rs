@@ -21,6 +21,9 @@ const REAL: &str = "real";
 /// The control plane that all tests of one binary share. It is never dropped: its guardians end it with the process.
 static SHARED: OnceCell<Result<Cluster, String>> = OnceCell::const_new();
 
+/// The same in memory, for tests that ask for no other.
+static EMBEDDED: OnceCell<Cluster> = OnceCell::const_new();
+
 /// A namespace of its own on the control plane that the tests of one binary share.
 ///
 /// Dereferences to the [`Cluster`]. Do not pause or restart the API server through it, as other tests are using it at
@@ -53,6 +56,37 @@ pub async fn real(why: &str) -> Option<RealEnv> {
             None
         }
     }
+}
+
+/// The [API server in memory](embedded_apiserver) that all tests of one binary share, and a fresh namespace on it for the calling test. It needs
+/// nothing on this machine and is ready within milliseconds, so no test is skipped, whatever `KUBE_TESTKIT_BACKEND` says.
+///
+/// Everybody may do everything there, no controllers run, and requests that the crate `embedded-apiserver` does not support are refused with 501.
+/// Objects without owners are removed, and deleted namespaces come to their end. Take [`real`] for what depends on more.
+///
+/// ```
+/// use k8s_openapi::api::core::v1::Secret;
+/// use kube::Api;
+/// use kube::api::ListParams;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let env = kube_testkit::embedded().await;
+/// let secrets: Api<Secret> = Api::namespaced(env.admin(), env.namespace());
+/// assert!(secrets.list(&ListParams::default()).await.unwrap().items.is_empty());
+/// # }
+/// ```
+///
+/// # Panics
+///
+/// If no port of this machine can be had.
+pub async fn embedded() -> RealEnv {
+    let start = || async { Cluster::start(ClusterOptions::embedded()).await };
+    let cluster = EMBEDDED
+        .get_or_try_init(start)
+        .await
+        .unwrap_or_else(|error| panic!("the API server in memory did not start: {error}"));
+    RealEnv { cluster, namespace: new_namespace(&cluster.admin()).await }
 }
 
 /// An API server for the calling test alone, which may pause, restart and stop it. Skips as [`real`] does.

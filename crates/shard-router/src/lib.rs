@@ -61,6 +61,8 @@ pub use observability::readiness::{Readiness, ReadinessProbe};
 pub use observability::records::{FileSink, RecordSink, RecordTarget, StandardSink};
 pub use options::{Backoff, Options, Pod};
 pub use owned_resource::OwnedResource;
+/// The crate of the registry that [`Metrics::register`] takes. A program that uses it by this name cannot have another version of it.
+pub use prometheus_client;
 pub use reconciler::{Failure, Reconciler};
 pub use routing::bucket::{BUCKETS, Bucket, ShardCount, ShardCountError, ShardId};
 pub use routing::hash;
@@ -71,6 +73,3 @@ pub use sharded::{BUCKET_IMMUTABLE_RULE, Sharded};
 pub use task::TaskContext;
 pub use watch::lenient::{Lenient, Undecodable};
 pub use watched::WatchedError;
-
-/// The crate of the registry that [`Metrics::register`] takes. A program that uses it by this name cannot have another version of it.
-pub use prometheus_client;

@@ -15,6 +15,16 @@ pub(super) fn set_defaults(spec: &mut Value) {
             set_container_defaults(container);
         }
     }
+    for volume in spec.get_mut("volumes").and_then(Value::as_array_mut).into_iter().flatten() {
+        for source in ["configMap", "downwardAPI", "projected", "secret"] {
+            if let Some(source) = volume.get_mut(source) {
+                default(source, "defaultMode", json!(0o644));
+            }
+        }
+    }
+    // The old name of the field is kept for old clients.
+    let account = spec["serviceAccountName"].clone();
+    default(spec, "serviceAccount", account);
     // A null is what indexing left behind.
     if let Some(fields) = spec.as_object_mut() {
         fields.retain(|_, value| !value.is_null());
@@ -32,6 +42,11 @@ fn set_container_defaults(container: &mut Value) {
     default(container, "resources", json!({}));
     for port in container.get_mut("ports").and_then(Value::as_array_mut).into_iter().flatten() {
         default(port, "protocol", json!("TCP"));
+    }
+    for variable in container.get_mut("env").and_then(Value::as_array_mut).into_iter().flatten() {
+        if let Some(reference) = variable.pointer_mut("/valueFrom/fieldRef") {
+            default(reference, "apiVersion", json!("v1"));
+        }
     }
     for probe in ["livenessProbe", "readinessProbe", "startupProbe"] {
         let Some(probe) = container.get_mut(probe) else { continue };

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{default, pod_template};
+use super::{default, pod_template, workload};
 use crate::fault::Fault;
 
 pub(super) fn set_defaults(set: &mut Value) {
@@ -33,14 +33,7 @@ pub(super) fn validate(set: &Value, old: Option<&Value>) -> Vec<Fault> {
     if spec["replicas"].as_i64().is_some_and(|replicas| replicas < 0) {
         faults.push(Fault::invalid("spec.replicas", &spec["replicas"], "must be greater than or equal to 0"));
     }
-    let selector = &spec["selector"];
-    let labels = &spec["template"]["metadata"]["labels"];
-    let wanted = selector["matchLabels"].as_object();
-    if wanted.is_some_and(|wanted| wanted.iter().any(|(key, value)| labels[key] != *value)) {
-        let shown = labels.to_string();
-        let detail = format!("Invalid value: {shown}: `selector` does not match template `labels`");
-        faults.push(Fault::of("FieldValueInvalid", "spec.template.metadata.labels", detail));
-    }
+    faults.extend(workload::selects_no_pods(spec));
     for field in FIXED {
         if old.is_some_and(|old| old["spec"][field] != spec[field]) {
             faults.push(Fault::invalid(format!("spec.{field}"), &spec[field], "field is immutable"));

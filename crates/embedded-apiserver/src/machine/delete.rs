@@ -22,7 +22,10 @@ impl Machine {
         let key = Self::key_of(call, name);
         let (object, gone) = self.remove_or_mark(&call.kind, &key, &old, finalizer(call, &options)?, dry_run);
         // Some kinds' strategies give back what was deleted.
-        if !gone || call.kind.plural == "services" && call.kind.group.is_empty() {
+        if !gone
+            || call.kind.group.is_empty()
+                && ["services", "serviceaccounts"].contains(&call.kind.plural.as_str())
+        {
             return Ok(self.answer_object(call, 200, &object));
         }
         let mut details = call.kind.details(name, &call.kind.plural);
@@ -122,6 +125,8 @@ fn finalizer(call: &Call<'_>, options: &Value) -> Result<Option<&'static str>, R
     match policy {
         Some("Foreground") => Ok(Some("foregroundDeletion")),
         Some("Orphan") => Ok(Some("orphan")),
+        // As it was before there were policies.
+        None if call.kind.group == "batch" && call.kind.plural == "jobs" => Ok(Some("orphan")),
         Some("Background") | None => Ok(None),
         Some(other) => Err(Refusal::bad_request(&format!("invalid propagationPolicy {other:?}"))),
     }

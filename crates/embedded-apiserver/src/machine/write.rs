@@ -228,6 +228,10 @@ fn name_faults(kind: &ResourceType, name: &str) -> Vec<Fault> {
     let (fine, longest, rule) = match kind.traits.name {
         NameRule::Subdomain => (name.split('.').all(label), 253, SUBDOMAIN),
         NameRule::Label => (label(name), 63, LABEL),
+        NameRule::PathSegment => match path_segment_problem(name) {
+            Some(problem) => (false, usize::MAX, problem),
+            None => (true, usize::MAX, ""),
+        },
     };
     let mut faults = Vec::new();
     if name.len() > longest {
@@ -238,6 +242,17 @@ fn name_faults(kind: &ResourceType, name: &str) -> Vec<Fault> {
         faults.push(Fault::invalid("metadata.name", &json!(name), rule));
     }
     faults
+}
+
+/// What keeps a name from being a part of a path.
+fn path_segment_problem(name: &str) -> Option<&'static str> {
+    match name {
+        "." => Some("may not be '.'"),
+        ".." => Some("may not be '..'"),
+        name if name.contains('/') => Some("may not contain '/'"),
+        name if name.contains('%') => Some("may not contain '%'"),
+        _ => None,
+    }
 }
 
 const SUBDOMAIN: &str = "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', \

@@ -23,21 +23,45 @@ const KEPT: [&str; 11] = [
 ];
 
 /// The kinds that are served; the definitions that they refer to come along.
-const ROOTS: [&str; 8] = [
+const ROOTS: [&str; 21] = [
+    "apps.v1.DaemonSet",
+    "apps.v1.Deployment",
+    "apps.v1.ReplicaSet",
     "apps.v1.StatefulSet",
+    "batch.v1.CronJob",
+    "batch.v1.Job",
     "coordination.v1.Lease",
     "core.v1.ConfigMap",
     "core.v1.Event",
     "core.v1.Namespace",
     "core.v1.Pod",
+    "core.v1.Secret",
     "core.v1.Service",
+    "core.v1.ServiceAccount",
+    "networking.v1.Ingress",
+    "networking.v1.NetworkPolicy",
     "policy.v1.PodDisruptionBudget",
+    "rbac.v1.ClusterRole",
+    "rbac.v1.ClusterRoleBinding",
+    "rbac.v1.Role",
+    "rbac.v1.RoleBinding",
+];
+
+/// Where they are documented.
+const DOCUMENTS: [&str; 7] = [
+    "api/v1",
+    "apis/apps/v1",
+    "apis/batch/v1",
+    "apis/coordination.k8s.io/v1",
+    "apis/networking.k8s.io/v1",
+    "apis/policy/v1",
+    "apis/rbac.authorization.k8s.io/v1",
 ];
 
 /// `builtin.json` as this server has it, one definition a line.
 pub(crate) async fn builtin(client: &Client, zeros: &Zeros) -> String {
     let mut known = BTreeMap::new();
-    for version in ["api/v1", "apis/apps/v1", "apis/policy/v1", "apis/coordination.k8s.io/v1"] {
+    for version in DOCUMENTS {
         let request =
             http::Request::get(format!("/openapi/v3/{version}")).body(Vec::new()).expect("a request");
         let document: Value = client.request(request).await.expect("the document");

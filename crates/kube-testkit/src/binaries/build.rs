@@ -23,7 +23,7 @@ pub(super) fn build(program: Program, go: &Path, cache: &Path) -> Result<PathBuf
         return Ok(target);
     }
     let scratch = WorkDir::create_in(cache).map_err(|error| io_error("make a directory in", cache, error))?;
-    let recipe = program.recipe();
+    let recipe = program.recipe()?;
     let started = Instant::now();
     say(&format!("building {} {} (once; kept in {})", program.name(), recipe.version, cache.display()));
     let workshop = Workshop { program, go, scratch: &scratch };
@@ -63,8 +63,9 @@ impl Workshop<'_> {
             say(&format!("{}: fetching {module}", self.program.name()));
             let path = self.go_mod_of(&module)?;
             let go_mod = fs::read_to_string(&path).map_err(|error| io_error("read", &path, error))?;
+            let staging = versions::staging_of(&recipe.version);
             for staged in staged_modules(&go_mod) {
-                let replace = format!("-replace={staged}={staged}@{}", versions::KUBERNETES_STAGING);
+                let replace = format!("-replace={staged}={staged}@{staging}");
                 self.run(&["mod", "edit", &replace])?;
             }
         }

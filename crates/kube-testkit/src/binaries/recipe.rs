@@ -1,7 +1,9 @@
 //! The programs that can be built, as a table.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
+use crate::error::StartError;
 use crate::versions;
 
 /// A program of the control plane, or one to talk to it.
@@ -21,7 +23,7 @@ pub enum Program {
 pub(super) struct Recipe {
     /// The Go module that contains it.
     pub(super) module: &'static str,
-    pub(super) version: &'static str,
+    pub(super) version: Cow<'static, str>,
     /// The package to build.
     pub(super) package: &'static str,
     /// Whether the module's `replace … => ./staging/…` lines have to be turned into released versions.
@@ -39,24 +41,22 @@ impl Program {
         }
     }
 
-    pub(super) fn recipe(self) -> Recipe {
-        let kubernetes = |package| Recipe {
-            module: "k8s.io/kubernetes",
-            version: versions::KUBERNETES,
-            package,
-            staging: true,
-        };
-        match self {
+    /// How to build it, of the release that tests have chosen.
+    pub(super) fn recipe(self) -> Result<Recipe, StartError> {
+        let release = versions::kubernetes()?;
+        let kubernetes =
+            |package| Recipe { module: "k8s.io/kubernetes", version: release, package, staging: true };
+        Ok(match self {
             Self::Etcd => Recipe {
                 module: "go.etcd.io/etcd/server/v3",
-                version: versions::ETCD,
+                version: versions::ETCD.into(),
                 package: "go.etcd.io/etcd/server/v3",
                 staging: false,
             },
             Self::Apiserver => kubernetes("k8s.io/kubernetes/cmd/kube-apiserver"),
             Self::ControllerManager => kubernetes("k8s.io/kubernetes/cmd/kube-controller-manager"),
             Self::Kubectl => kubernetes("k8s.io/kubernetes/cmd/kubectl"),
-        }
+        })
     }
 }
 
@@ -67,7 +67,7 @@ impl Recipe {
         if self.staging {
             let mut numbers = self.version.trim_start_matches('v').split('.');
             let (major, minor) = (numbers.next().unwrap_or("1"), numbers.next().unwrap_or("0"));
-            for (name, value) in [("gitVersion", self.version), ("gitMajor", major), ("gitMinor", minor)] {
+            for (name, value) in [("gitVersion", &*self.version), ("gitMajor", major), ("gitMinor", minor)] {
                 let _ = write!(flags, " -X k8s.io/component-base/version.{name}={value}");
             }
         }
@@ -97,8 +97,8 @@ mod tests {
 
     #[test]
     fn the_version_is_linked_in() {
-        let flags = Program::Apiserver.recipe().ldflags();
+        let flags = Program::Apiserver.recipe().unwrap().ldflags();
         assert!(flags.contains("version.gitMajor=1 ") && flags.contains("version.gitVersion=v1."), "{flags}");
-        assert_eq!(Program::Etcd.recipe().ldflags(), "-s -w");
+        assert_eq!(Program::Etcd.recipe().unwrap().ldflags(), "-s -w");
     }
 }

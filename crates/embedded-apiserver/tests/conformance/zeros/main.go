@@ -9,9 +9,12 @@ import (
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
@@ -22,8 +25,10 @@ var (
 
 func main() {
 	for _, root := range []any{
-		appsv1.StatefulSet{}, coordinationv1.Lease{}, corev1.ConfigMap{}, corev1.Event{}, corev1.Namespace{},
-		corev1.Pod{}, corev1.Service{}, policyv1.PodDisruptionBudget{},
+		appsv1.DaemonSet{}, appsv1.Deployment{}, appsv1.ReplicaSet{}, appsv1.StatefulSet{}, batchv1.CronJob{}, batchv1.Job{},
+		coordinationv1.Lease{}, corev1.ConfigMap{}, corev1.Event{}, corev1.Namespace{}, corev1.Pod{}, corev1.Secret{},
+		corev1.Service{}, corev1.ServiceAccount{}, networkingv1.Ingress{}, networkingv1.NetworkPolicy{},
+		policyv1.PodDisruptionBudget{}, rbacv1.ClusterRole{}, rbacv1.ClusterRoleBinding{}, rbacv1.Role{}, rbacv1.RoleBinding{},
 	} {
 		visit(reflect.TypeOf(root))
 	}

@@ -82,7 +82,7 @@ impl Plan {
             files: Path::new(FILES),
             audit: self.audit.then_some(&audit),
         };
-        let image = image("KUBE_TESTKIT_APISERVER_IMAGE", versions::APISERVER_IMAGE)
+        let image = image("KUBE_TESTKIT_APISERVER_IMAGE", &versions::apiserver_image()?)
             .with_entrypoint("kube-apiserver")
             .with_exposed_port(PORT.tcp());
         let host_port = self.port;
