@@ -3,7 +3,7 @@
 mod controller;
 mod rights;
 
-use std::{collections::BTreeSet, future::Future, sync::Arc};
+use std::{future::Future, sync::Arc};
 
 use lease_core::Connection;
 
@@ -18,6 +18,7 @@ use crate::{
     },
     options::Options,
     replica,
+    routing::kind_set::{KindMode, KindSet, KindSetError},
     setup::Setup,
     sharded::Sharded,
     task::{NamedTask, TaskContext},
@@ -139,9 +140,9 @@ impl ShardedApp {
     /// If no kind was declared, or one twice; if the options are invalid; or if no client could be created from the connection. Later failures are
     /// reported by readiness, metrics and logs, and are retried.
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send) -> Result<(), RunError> {
-        let names = names(&self.kinds)?;
+        let declared = kind_set(&self.kinds)?;
         let connection = self.connection.clone().with_user_agent(&self.options.user_agent())?;
-        let setup = Arc::new(Setup::new(&self.connection, self.options, &names, self.metrics)?);
+        let setup = Arc::new(Setup::new(&self.connection, self.options, declared, self.metrics)?);
         let recorder = setup.recorder.clone();
         recorder.replica_start(setup.options.elections.identity.pod(), &setup.options.user_agent());
         setup.metrics.starts(setup.clock.wall());
@@ -176,16 +177,12 @@ impl ShardedApp {
     }
 }
 
-/// All kinds as the committed layout names them: in the order of their names, however they were declared.
-fn names(kinds: &[Registered]) -> Result<String, RunError> {
-    let mut names = BTreeSet::new();
-    for kind in kinds {
-        if !names.insert(kind.name.as_str()) {
-            return Err(RunError::KindTwice { kind: kind.name.clone() });
-        }
-    }
-    if names.is_empty() {
-        return Err(RunError::NoKind);
-    }
-    Ok(names.into_iter().collect::<Vec<_>>().join(","))
+/// All kinds as the layout records them.
+fn kind_set(kinds: &[Registered]) -> Result<KindSet, RunError> {
+    let kinds = kinds.iter().map(|kind| (kind.name.as_str(), KindMode::Sharded));
+    KindSet::new(kinds).map_err(|error| match error {
+        KindSetError::Empty => RunError::NoKind,
+        KindSetError::Twice(kind) => RunError::KindTwice { kind },
+        error => RunError::Kinds(error),
+    })
 }

@@ -2,6 +2,8 @@
 
 use lease_core::{InvalidOption, NameError, PoolError, StartError};
 
+use crate::routing::kind_set::KindSetError;
+
 /// Why a replica could not start. Each error is fatal.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
@@ -16,6 +18,9 @@ pub enum RunError {
         /// As `Kind.group`.
         kind: String,
     },
+    /// The kinds cannot be recorded in the layout.
+    #[error("the declared kinds cannot be recorded in the layout: {0}")]
+    Kinds(KindSetError),
     /// The client could not be created, see [`PoolError`].
     #[error(transparent)]
     Client(#[from] PoolError),

@@ -67,6 +67,7 @@ pub use reconciler::{Failure, Reconciler};
 pub use routing::bucket::{BUCKETS, Bucket, ShardCount, ShardCountError, ShardId};
 pub use routing::hash;
 pub use routing::key::ShardKey;
+pub use routing::kind_set::{KindMode, KindSet, KindSetError};
 pub use routing::layout::{Layout, selector, unstamped_selector};
 pub use routing::plan::{Member, Plan, rank, takeover_delay};
 pub use sharded::{BUCKET_IMMUTABLE_RULE, Sharded};

@@ -3,5 +3,6 @@
 pub(crate) mod bucket;
 pub mod hash;
 pub(crate) mod key;
+pub(crate) mod kind_set;
 pub(crate) mod layout;
 pub(crate) mod plan;

@@ -37,7 +37,7 @@ use crate::{
     owned_resource::resource,
     reconciler::{ErrorPolicy, Reconciler},
     rng::SharedRng,
-    routing::layout::Layout,
+    routing::{kind_set::KindSet, layout::Layout},
     sharded::Sharded,
     stamper::{StampConfig, Stamper},
     turns::Turns,
@@ -77,14 +77,14 @@ pub(crate) struct Setup {
 }
 
 impl Setup {
-    /// For these kinds, each as `Kind.group`, sorted and separated by commas. Does not send anything yet.
+    /// For these kinds. Does not send anything yet.
     ///
     /// # Errors
     /// If no client could be created from the connection.
     pub(crate) fn new(
         connection: &Connection,
         options: Options,
-        kinds: &str,
+        kinds: KindSet,
         metrics: Metrics,
     ) -> Result<Self, PoolError> {
         let clock = options.elections.clock.clone();
@@ -101,8 +101,8 @@ impl Setup {
         let watcher = Watcher { clock: clock.clone(), log_limit: log_limit.clone() };
         Ok(Self {
             names: options.names(),
-            several_kinds: kinds.contains(','),
-            layout: options.layout().of_kind(kinds.to_owned()),
+            several_kinds: kinds.len() > 1,
+            layout: options.layout().of_kinds(kinds),
             watched: Registry::new(Box::new(watching), scope.clone(), watcher, rng.clone()),
             scope,
             clients: reconcilers,

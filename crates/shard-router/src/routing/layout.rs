@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::routing::{
     bucket::{BUCKETS, Bucket, ShardCount, ShardId},
     hash::HASH_VERSION,
+    kind_set::KindSet,
 };
 
 /// The layout, which the coordinator commits on its Lease. A replica whose options differ from it does not work.
@@ -23,10 +24,9 @@ pub struct Layout {
     /// The label whose value is the shard key; `None` for `namespace/name`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key_label: Option<String>,
-    /// The kind that is reconciled, as `Kind.group`, or several kinds, sorted and separated by commas; `None` if an older version without this field
-    /// committed the layout.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub kind: Option<String>,
+    /// The kinds that are reconciled, and whether each is sharded; `None` if an older version without this field committed the layout.
+    #[serde(default, rename = "kind", skip_serializing_if = "Option::is_none")]
+    pub kinds: Option<KindSet>,
     /// The version of the hash from which the buckets were computed.
     pub hash_version: u32,
     /// The number of shards before the last change, if it is known.
@@ -43,7 +43,7 @@ impl Layout {
             generation: 1,
             shards,
             key_label,
-            kind: None,
+            kinds: None,
             hash_version: HASH_VERSION,
             previous: None,
             settled: true,
@@ -52,13 +52,13 @@ impl Layout {
 
     /// The same for these kinds.
     #[must_use]
-    pub(crate) fn of_kind(self, kind: String) -> Self {
-        Self { kind: Some(kind), ..self }
+    pub(crate) fn of_kinds(self, kinds: KindSet) -> Self {
+        Self { kinds: Some(kinds), ..self }
     }
 
-    /// The same, with the kind of `configured` if an older version committed the layout without one.
+    /// The same, with the kinds of `configured` if an older version committed the layout without any.
     pub(crate) fn completed(&self, configured: &Layout) -> Self {
-        Self { kind: self.kind.clone().or_else(|| configured.kind.clone()), ..self.clone() }
+        Self { kinds: self.kinds.clone().or_else(|| configured.kinds.clone()), ..self.clone() }
     }
 
     /// The shard that a bucket belongs to. The result depends on the number of shards only, and is the same in every
@@ -88,13 +88,13 @@ impl Layout {
             None => "no shard key label".to_owned(),
         };
         let hash = |version: u32| format!("hash version {version}");
-        if let (Some(committed), Some(here)) = (&self.kind, &configured.kind)
+        if let (Some(committed), Some(here)) = (&self.kinds, &configured.kinds)
             && committed != here
         {
             return Some(format!(
                 "this replica reconciles {here}, but its LeaderElectionID is in use for {committed} (layout generation {}), \
-                 and all replicas must reconcile the same kinds; give another operator a LeaderElectionID of its own, or, to add or \
-                 remove a kind, end all replicas and delete their Leases",
+                 and all replicas must reconcile the same kinds in the same mode; give another operator a LeaderElectionID of its own, or, to \
+                 add or remove a kind or to change whether it is sharded, end all replicas and delete their Leases",
                 self.generation
             ));
         }
@@ -174,7 +174,8 @@ mod tests {
     #[test]
     fn two_kinds_do_not_share_an_id_and_a_layout_that_does_not_say_is_completed() {
         let old = Layout::first(count(4), None);
-        let (ours, other) = (old.clone().of_kind("A.x.io".into()), old.clone().of_kind("B.x.io".into()));
+        let of = |kinds: &str| old.clone().of_kinds(kinds.parse().unwrap());
+        let (ours, other) = (of("A.x.io"), of("B.x.io"));
         assert_eq!(old.mismatch(&ours), None);
         assert_eq!(old.completed(&ours), ours);
         assert_eq!(other.completed(&ours), other);
@@ -186,6 +187,41 @@ mod tests {
         let json = serde_json::to_string(&old).unwrap();
         assert!(!json.contains("kind"), "{json}");
         assert_eq!(serde_json::from_str::<Layout>(&json).unwrap(), old);
+    }
+
+    #[test]
+    fn a_replica_that_has_a_kind_in_another_mode_refuses() {
+        let of = |kinds: &str| Layout::first(count(4), None).of_kinds(kinds.parse().unwrap());
+        let (sharded, unsharded) = (of("A.x.io,B.x.io"), of("A.x.io,B.x.io=unsharded"));
+        assert_eq!(unsharded.mismatch(&unsharded), None);
+        for (committed, here, sentence) in [
+            (
+                &sharded,
+                &unsharded,
+                "reconciles A.x.io,B.x.io (unsharded), but its LeaderElectionID is in use for A.x.io,B.x.io (",
+            ),
+            (
+                &unsharded,
+                &sharded,
+                "reconciles A.x.io,B.x.io, but its LeaderElectionID is in use for A.x.io,B.x.io (unsharded) (",
+            ),
+        ] {
+            let mismatch = committed.mismatch(here).unwrap();
+            assert!(mismatch.contains(sentence), "{mismatch}");
+        }
+    }
+
+    /// `kind` of an earlier version is a string, which it compares with its own.
+    #[test]
+    fn kinds_are_committed_as_earlier_versions_have_committed_them() {
+        let committed =
+            r#"{"generation":1,"shards":8,"kind":"ConfigMap,Widget.x.io","hashVersion":1,"settled":true}"#;
+        let layout = Layout::first(count(8), None).of_kinds("Widget.x.io,ConfigMap".parse().unwrap());
+        assert_eq!(serde_json::to_string(&layout).unwrap(), committed);
+        assert_eq!(serde_json::from_str::<Layout>(committed).unwrap(), layout);
+        let later = committed.replace("Widget.x.io", "Widget.x.io=folded");
+        let error = serde_json::from_str::<Layout>(&later).unwrap_err().to_string();
+        assert!(error.contains("the mode \"folded\" of Widget.x.io is unknown to this version"), "{error}");
     }
 
     #[test]

@@ -53,7 +53,8 @@ fn silent() -> Client {
 fn kind_of<R: Reconciler<Gadget>>(reconciler: R) -> Arc<KindSetup<Gadget, R>> {
     let connection = Connection::from(silent());
     let options = Options::new(options());
-    let setup = Setup::new(&connection, options, "Gadget.example.com", Metrics::default()).unwrap();
+    let setup =
+        Setup::new(&connection, options, "Gadget.example.com".parse().unwrap(), Metrics::default()).unwrap();
     Arc::new(KindSetup::new(Arc::new(setup), reconciler, Declared::default()))
 }
 
