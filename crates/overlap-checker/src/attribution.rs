@@ -29,18 +29,32 @@ pub struct JudgedResource {
     pub owner: Owner,
     /// The kind of the CR, as its records call it; empty for an operator with one kind.
     pub kind: String,
+    /// Whether the CR is in no namespace. Its children may be in any.
+    pub cluster_scoped: bool,
 }
 
 impl JudgedResource {
     /// A resource whose writes are judged.
     pub fn new(group: &str, resource: &str, owner: Owner) -> Self {
-        Self { group: group.to_owned(), resource: resource.to_owned(), owner, kind: String::new() }
+        Self {
+            group: group.to_owned(),
+            resource: resource.to_owned(),
+            owner,
+            kind: String::new(),
+            cluster_scoped: false,
+        }
     }
 
     /// The same, of the CRs of this kind.
     #[must_use]
     pub fn of_kind(self, kind: &str) -> Self {
         Self { kind: kind.to_owned(), ..self }
+    }
+
+    /// The same, of CRs that are in no namespace.
+    #[must_use]
+    pub fn of_cluster_scoped(self) -> Self {
+        Self { cluster_scoped: true, ..self }
     }
 
     fn cr(&self, event: &AuditEvent) -> Option<CrKey> {
@@ -51,7 +65,8 @@ impl JudgedResource {
             Owner::Itself | Owner::SameName => &event.name,
             Owner::Suffix(suffix) => event.name.strip_suffix(suffix.as_str())?,
         };
-        Some(CrKey::new(event.namespace.clone(), name).of_kind(&*self.kind))
+        let namespace = if self.cluster_scoped { "" } else { event.namespace.as_str() };
+        Some(CrKey::new(namespace, name).of_kind(&*self.kind))
     }
 }
 
