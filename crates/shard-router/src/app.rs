@@ -5,11 +5,16 @@ mod rights;
 
 use std::{future::Future, sync::Arc};
 
+use kube::{
+    core::{ApiResource, DynamicObject},
+    discovery::Scope,
+};
 use lease_core::Connection;
 
 pub use self::{controller::Controller, rights::RequiredRights};
 use crate::{
     error::RunError,
+    kind_type::KindType,
     kinds::{Kind, Kinds},
     observability::{
         absent_namespaces,
@@ -76,6 +81,8 @@ struct Registered {
     owned: Vec<String>,
     /// What the resources depend on besides, as `plural.group`.
     watched: Vec<String>,
+    /// Why it cannot be reconciled as it was declared.
+    refused: Option<RunError>,
     start: Box<dyn FnOnce(Arc<Setup>) -> Arc<dyn Kind> + Send>,
 }
 
@@ -93,9 +100,34 @@ impl ShardedApp {
         }
     }
 
-    /// Declares a kind that this operator reconciles. It takes effect with [`Controller::run`].
+    /// Declares a kind that this operator reconciles, namespaced or cluster-scoped. It takes effect with [`Controller::run`].
+    ///
+    /// The resources of a cluster-scoped kind are listed as a whole, whatever [`Options::watch_namespaces`] says. The rights on them need a ClusterRole.
     pub fn controller<K: Sharded>(&mut self) -> Controller<'_, K> {
-        Controller::new(self)
+        Controller::new(self, KindType::of::<K>())
+    }
+
+    /// Declares a kind that is not known at compile time. What it is called and whether it is namespaced may be configured, or come from
+    /// [discovery](kube::discovery). Each replica has to declare the same kinds.
+    ///
+    /// ```no_run
+    /// # use std::{convert::Infallible, sync::Arc};
+    /// # use shard_router::{Action, Held, ShardedApp};
+    /// use kube::{api::{ApiResource, DynamicObject, GroupVersionKind}, discovery::Scope};
+    /// # fn example(app: &mut ShardedApp) {
+    /// let sites = ApiResource::from_gvk(&GroupVersionKind::gvk("web.example.com", "v1", "Site"));
+    /// app.dynamic_controller(sites, Scope::Namespaced).run(|site: Arc<DynamicObject>, held: Held| async move {
+    ///     let _pages = site.data.pointer("/spec/pages");
+    ///     Ok::<_, Infallible>(Action::await_change())
+    /// });
+    /// # }
+    /// ```
+    pub fn dynamic_controller(
+        &mut self,
+        resource: ApiResource,
+        scope: Scope,
+    ) -> Controller<'_, DynamicObject> {
+        Controller::new(self, KindType::dynamic(resource, scope))
     }
 
     /// Sets the metrics to use, so that the caller can serve them.
@@ -137,10 +169,13 @@ impl ShardedApp {
     ///
     /// # Errors
     ///
-    /// If no kind was declared, or one twice; if the options are invalid; or if no client could be created from the connection. Later failures are
+    /// If no kind was declared, or one twice; if a namespaced kind owns one that is cluster-scoped; if the options are invalid; or if no client could be created from the connection. Later failures are
     /// reported by readiness, metrics and logs, and are retried.
-    pub async fn run(self, shutdown: impl Future<Output = ()> + Send) -> Result<(), RunError> {
+    pub async fn run(mut self, shutdown: impl Future<Output = ()> + Send) -> Result<(), RunError> {
         let declared = kind_set(&self.kinds)?;
+        if let Some(refused) = self.kinds.iter_mut().find_map(|kind| kind.refused.take()) {
+            return Err(refused);
+        }
         let connection = self.connection.clone().with_user_agent(&self.options.user_agent())?;
         let setup = Arc::new(Setup::new(&self.connection, self.options, declared, self.metrics)?);
         let recorder = setup.recorder.clone();

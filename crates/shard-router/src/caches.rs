@@ -8,13 +8,17 @@
 //! - *The watches have shown the writes of the last reconcile* of the same resource. Otherwise a reconcile could repeat a decision. client-go's informers
 //!   leave this to their users; controller-runtime and the Java SDK guarantee it, too.
 //!
+//! A child without the bucket label is shown by no watch, so its write is not awaited; it is reported instead ([`ChildLabels`]).
+//!
 //! The cache may still be older than what other clients have written. Then the write fails with a conflict, provided that the reconciler sets uid and resourceVersion as
 //! preconditions of each write.
 
+mod child_labels;
 #[cfg(feature = "mutants")]
 pub(crate) mod clean_up;
 mod own_writes;
 mod owned;
+mod owned_error;
 mod position;
 
 use std::{
@@ -25,37 +29,40 @@ use std::{
     },
 };
 
-use kube::{Resource, runtime::reflector::ObjectRef};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use kube::Resource;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-pub use self::owned::OwnedError;
 pub(crate) use self::{
+    child_labels::ChildLabels,
     own_writes::recorded,
     owned::{FirstLists, OwnedType, Watching},
 };
+pub use self::{child_labels::UnlabelledChild, owned_error::OwnedError};
 use self::{
     own_writes::{OwnWrite, OwnWrites, Written},
     owned::OwnedCache,
     position::Position,
 };
 use crate::{
-    owned_resource::{OwnedResource, resource},
+    kind_type::{KindScope, KindType},
+    owned_resource::OwnedResource,
     rules,
-    sharded::Sharded,
+    sharded::{ShardedObject, qualified},
     watch::scope::Scope,
     watched::{SharedWatch, WatchedError},
 };
 
 /// The caches of one shard's hold.
 pub(crate) struct Caches {
-    scope: Scope,
+    /// The kind of the custom resources.
+    kind: KindType,
     /// The custom resources first, then each owned type, as they were declared.
     kinds: Vec<Kind>,
     watched: Vec<Watched>,
     own_writes: Mutex<OwnWrites>,
-    /// Returns the resource that an object of an owned type belongs to.
-    owner: fn(&Written) -> Option<String>,
+    labels: ChildLabels,
     moved: Notify,
 }
 
@@ -63,14 +70,18 @@ pub(crate) struct Caches {
 struct Kind {
     /// As `plural.group`.
     resource: String,
+    scope: Scope,
     /// One for each watch.
     positions: Vec<Position>,
+    /// Each of its lists has been answered, and at least one of them completely.
+    answered: AtomicBool,
     /// The [`OwnedCache`] of an owned type; nothing for the custom resources, which a reflector keeps.
     objects: Option<Arc<dyn Any + Send + Sync>>,
 }
 
 /// A watched type, as one hold of one shard sees it.
 struct Watched {
+    scope: Scope,
     /// For each watch, whether the cache contains a read that was sent after the acquisition.
     current: Vec<AtomicBool>,
     /// The `SharedWatch`.
@@ -78,31 +89,66 @@ struct Watched {
 }
 
 impl Caches {
-    pub(crate) fn new<K: Sharded>(
-        scope: Scope,
+    /// `namespaces` are those that are watched.
+    pub(crate) fn new<K: ShardedObject>(
+        kind: &KindType,
+        namespaces: &Scope,
         owned: &[OwnedType<K>],
-        watched: impl IntoIterator<Item = Arc<dyn Any + Send + Sync>>,
+        labels: ChildLabels,
+        watched: impl IntoIterator<Item = (KindType, Arc<dyn Any + Send + Sync>)>,
     ) -> Arc<Self> {
-        let kind = |resource, objects| Kind {
-            resource,
-            positions: (0..scope.watches()).map(|_| Position::default()).collect(),
-            objects,
+        let of_kind = |kind: &KindType, objects| {
+            let scope = namespaces.of_kind(kind);
+            Kind {
+                resource: kind.resource(),
+                positions: (0..scope.watches()).map(|_| Position::default()).collect(),
+                scope,
+                answered: AtomicBool::new(false),
+                objects,
+            }
         };
-        let mut kinds = vec![kind(resource::<K>(), None)];
-        kinds.extend(owned.iter().map(|owned| kind(owned.resource.clone(), Some((owned.cache)()))));
-        let current = || (0..scope.watches()).map(|_| AtomicBool::new(false)).collect();
-        let watched = watched.into_iter().map(|objects| Watched { current: current(), objects }).collect();
-        let own_writes = Mutex::default();
-        Arc::new(Self { scope, kinds, watched, own_writes, owner: owner::<K>, moved: Notify::new() })
+        let mut kinds = vec![of_kind(kind, None)];
+        kinds.extend(owned.iter().map(|owned| of_kind(&owned.kind, Some((owned.cache)()))));
+        let watched = watched.into_iter().map(|(kind, objects)| {
+            let scope = namespaces.of_kind(&kind);
+            let current = (0..scope.watches()).map(|_| AtomicBool::new(false)).collect();
+            Watched { scope, current, objects }
+        });
+        let (watched, own_writes) = (watched.collect(), Mutex::default());
+        Arc::new(Self { kind: kind.clone(), kinds, watched, own_writes, labels, moved: Notify::new() })
     }
 
-    /// The child with this type, namespace and name, in the state that the watch has shown last.
-    pub(crate) fn owned<C>(&self, namespace: &str, name: &str) -> Result<Option<Arc<C>>, OwnedError>
+    /// The kind of the custom resources.
+    pub(crate) fn kind(&self) -> &KindType {
+        &self.kind
+    }
+
+    /// Whether children carry the bucket label.
+    pub(crate) fn labels(&self) -> &ChildLabels {
+        &self.labels
+    }
+
+    /// The child with this type, namespace and name, in the state that the watch has shown last. The namespace is ignored if the type is cluster-scoped.
+    pub(crate) fn owned<C>(&self, namespace: Option<&str>, name: &str) -> Result<Option<Arc<C>>, OwnedError>
     where
-        C: Resource<DynamicType = ()> + Send + Sync + 'static,
+        C: Resource<DynamicType = (), Scope: KindScope> + Send + Sync + 'static,
     {
-        let cache = (1..self.kinds.len()).find_map(|kind| self.objects::<C>(kind));
-        cache.ok_or_else(|| OwnedError::NotDeclared { kind: C::kind(&()).into_owned() })?.get(namespace, name)
+        let child = || C::kind(&()).into_owned();
+        let found =
+            (1..self.kinds.len()).find_map(|kind| Some((&self.kinds[kind], self.objects::<C>(kind)?)));
+        let (kind, cache) = found.ok_or_else(|| OwnedError::NotDeclared { kind: child() })?;
+        if !KindType::of::<C>().is_namespaced() {
+            return cache.get("", name);
+        }
+        let Some(namespace) = namespace else {
+            return Err(OwnedError::NoNamespace { kind: child(), owner: self.kind.name() });
+        };
+        let is_listed = |watch: usize| kind.positions[watch].is_listed();
+        // A reconcile of a namespaced resource begins only when its namespace has been listed.
+        if !self.kind.is_namespaced() && !kind.scope.watch_of(Some(namespace)).is_some_and(is_listed) {
+            return Err(OwnedError::NotListed { kind: child(), namespace: namespace.to_owned() });
+        }
+        cache.get(namespace, name)
     }
 
     /// The object with this type, namespace and name that resources depend on, in the state that the watch has shown last.
@@ -111,21 +157,27 @@ impl Caches {
         namespace: &str,
         name: &str,
     ) -> Result<Option<Arc<W>>, WatchedError> {
-        let kind = || W::kind(&()).into_owned();
+        let watched_kind = KindType::of::<W>();
+        let namespace = if watched_kind.is_namespaced() { namespace } else { "" };
+        let kind = || watched_kind.api.kind.clone();
         let (of, named) = (|| namespace.to_owned(), || name.to_owned());
         let mut caches = self
             .watched
             .iter()
-            .filter_map(|watched| Some((watched, watched.objects.downcast_ref::<SharedWatch<W>>()?)));
-        let mut caches = caches.by_ref().peekable();
+            .filter_map(|watched| Some((watched, watched.objects.downcast_ref::<SharedWatch<W>>()?)))
+            .peekable();
         if caches.peek().is_none() {
             return Err(WatchedError::NotDeclared { kind: kind() });
         }
-        let Some(watch) = self.scope.watch_of(namespace) else {
-            return Err(WatchedError::NamespaceNotWatched { kind: kind(), namespace: of(), name: named() });
-        };
         // One type may have been declared with several selectors.
         for (watched, cache) in caches {
+            let Some(watch) = watched.scope.watch_of(Some(namespace)) else {
+                return Err(WatchedError::NamespaceNotWatched {
+                    kind: kind(),
+                    namespace: of(),
+                    name: named(),
+                });
+            };
             if !watched.is_current(watch) {
                 return Err(WatchedError::NotListed { kind: kind(), namespace: of(), name: named() });
             }
@@ -148,7 +200,7 @@ impl Caches {
     }
 
     /// Resolves when a reconcile of this resource may use the caches.
-    pub(crate) async fn current(&self, namespace: &str, cr: &str) {
+    pub(crate) async fn current(&self, namespace: Option<&str>, cr: &str) {
         loop {
             let moved = self.moved.notified();
             tokio::pin!(moved);
@@ -160,11 +212,16 @@ impl Caches {
         }
     }
 
-    /// Whether each owned type has been listed in this namespace, and each watched type since the acquisition.
-    fn is_listed(&self, namespace: &str) -> bool {
-        let Some(watch) = self.scope.watch_of(namespace) else { return false };
-        rules::children_are_known(self.kinds[1..].iter().all(|kind| kind.positions[watch].is_listed()))
-            && self.watched.iter().all(|watched| watched.is_current(watch))
+    /// Whether each owned type has been listed where children of a resource in this namespace can be, and each watched type since the acquisition. Those
+    /// of a cluster-scoped resource can be anywhere. Where one of several lists of children was refused, a reconcile can begin without it:
+    /// [`owned`](Self::owned) says what is not known.
+    fn is_listed(&self, namespace: Option<&str>) -> bool {
+        let is_listed = |kind: &Kind| match namespace {
+            Some(_) => kind.scope.watch_of(namespace).is_some_and(|watch| kind.positions[watch].is_listed()),
+            None => kind.answered.load(Ordering::Acquire),
+        };
+        rules::children_are_known(self.kinds[1..].iter().all(is_listed))
+            && self.watched.iter().all(|watched| watched.is_current_for(namespace))
     }
 
     /// Whether the watches have shown what earlier reconciles of the resource wrote.
@@ -175,13 +232,25 @@ impl Caches {
 
     /// A reconcile has written this object.
     fn wrote(&self, resource: &str, written: &Written) {
-        let Some(kind) = self.kinds.iter().position(|kind| kind.resource == resource) else { return };
-        let cr = if kind == 0 { Some(written.name()) } else { (self.owner)(written) };
-        let Some(watch) = self.scope.watch_of(written.namespace()) else { return };
-        if let (Some(cr), Some(version)) = (cr, written.version()) {
-            let write = self.kinds[kind].positions[watch].write(kind, watch, version);
-            self.own_writes.lock().add(cr, write);
+        // Resources of a kind may own others of the same kind.
+        for kind in (0..self.kinds.len()).filter(|kind| self.kinds[*kind].resource == resource) {
+            let cr = if kind == 0 { Some(written.name()) } else { self.owner(written) };
+            let Some(cr) = cr.filter(|cr| kind == 0 || self.labels.is_shown(cr, resource, written)) else {
+                continue;
+            };
+            let watch = self.kinds[kind].scope.watch_of(written.namespace());
+            if let (Some(watch), Some(version)) = (watch, written.version()) {
+                let write = self.kinds[kind].positions[watch].write(kind, watch, version);
+                self.own_writes.lock().add(cr, write);
+            }
         }
+    }
+
+    /// The resource that a child belongs to.
+    fn owner(&self, child: &Written) -> Option<String> {
+        let owner = child.owners().iter().find(|owner| is_owner(&self.kind, owner))?;
+        let namespace = if self.kind.is_namespaced() { child.namespace() } else { None };
+        Some(qualified(namespace, &owner.name))
     }
 
     /// The resource was deleted, so its earlier writes need not be awaited any more.
@@ -217,6 +286,12 @@ impl Caches {
         }
     }
 
+    /// Each list of this owned type has been answered, and at least one of them completely.
+    fn kind_answered(&self, kind: usize) {
+        self.kinds[kind].answered.store(true, Ordering::Release);
+        self.moved.notify_waiters();
+    }
+
     fn kind_list_ends(&self, kind: usize, watch: usize) {
         self.kinds[kind].positions[watch].list_ends();
         self.moved.notify_waiters();
@@ -226,6 +301,14 @@ impl Caches {
 impl Watched {
     fn is_current(&self, watch: usize) -> bool {
         rules::watched_is_current(self.current[watch].load(Ordering::Acquire))
+    }
+
+    /// Whether a resource in this namespace can be reconciled. One that is in no namespace may depend on objects in any.
+    fn is_current_for(&self, namespace: Option<&str>) -> bool {
+        match namespace {
+            Some(_) => self.scope.watch_of(namespace).is_some_and(|watch| self.is_current(watch)),
+            None => (0..self.current.len()).all(|watch| self.is_current(watch)),
+        }
     }
 }
 
@@ -242,12 +325,9 @@ impl Caches {
     }
 }
 
-/// The resource of kind `K` that an object belongs to, as `namespace/name`.
-fn owner<K: Sharded>(written: &Written) -> Option<String> {
-    let namespace = written.namespace();
-    let owners = written.owners().iter();
-    let mut owners = owners.filter_map(|owner| ObjectRef::<K>::from_owner_ref(Some(namespace), owner, ()));
-    owners.next().map(|owner| format!("{namespace}/{}", owner.name))
+/// Whether this refers to an object of the kind.
+fn is_owner(kind: &KindType, owner: &OwnerReference) -> bool {
+    owner.api_version == kind.api.api_version && owner.kind == kind.api.kind
 }
 
 #[cfg(test)]

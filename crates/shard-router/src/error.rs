@@ -18,6 +18,17 @@ pub enum RunError {
         /// As `Kind.group`.
         kind: String,
     },
+    /// A namespaced kind was declared to own a cluster-scoped one.
+    #[error(
+        "{kind} is namespaced, so it cannot own the cluster-scoped {owned}: the garbage collector cannot follow an owner reference out of all namespaces; \
+         let a cluster-scoped kind own it, or delete it in a finalizer and do not declare it with `owns`"
+    )]
+    OwnsClusterScoped {
+        /// The kind, as `Kind.group`.
+        kind: String,
+        /// The kind of the children.
+        owned: String,
+    },
     /// The kinds cannot be recorded in the layout.
     #[error("the declared kinds cannot be recorded in the layout: {0}")]
     Kinds(KindSetError),

@@ -5,16 +5,16 @@ use kube::runtime::reflector::ObjectRef;
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
-use crate::sharded::Sharded;
+use crate::sharded::ShardedObject;
 
 /// One stream, forwarded to each shard that is held. A shard drops what it does not hold.
-pub(crate) struct External<K: Sharded> {
+pub(crate) struct External<K: ShardedObject> {
     /// Taken by whoever forwards it; a stream cannot be begun again.
     streams: Mutex<Vec<BoxStream<'static, ObjectRef<K>>>>,
     shards: Mutex<Vec<mpsc::UnboundedSender<ObjectRef<K>>>>,
 }
 
-impl<K: Sharded> External<K> {
+impl<K: ShardedObject> External<K> {
     pub(crate) fn new(streams: Vec<BoxStream<'static, ObjectRef<K>>>) -> Self {
         Self { streams: Mutex::new(streams), shards: Mutex::default() }
     }

@@ -21,6 +21,7 @@ mod children;
 mod coordinator;
 mod error;
 mod external;
+mod kind_type;
 mod kinds;
 mod membership;
 #[cfg(feature = "mutants")]
@@ -48,11 +49,12 @@ mod watched;
 
 pub use app::{Controller, RequiredRights, ShardedApp};
 pub use authority::{apply_owned::ApplyOwned, held::Held};
-pub use caches::OwnedError;
+pub use caches::{OwnedError, UnlabelledChild};
 pub use children::{
     Applied, Applier, ApplyError, Change, Dispute, DisputeState, Owner, is_conflict, thousandths,
 };
 pub use error::RunError;
+pub use kind_type::{KindScope, TypeInformation};
 pub use kube::runtime::controller::Action;
 pub use lease_core::{Connection, GateClosed, PoolError, REQUEST_LIMIT, Tls};
 pub use names::Names;
@@ -70,7 +72,7 @@ pub use routing::key::ShardKey;
 pub use routing::kind_set::{KindMode, KindSet, KindSetError};
 pub use routing::layout::{Layout, selector, unstamped_selector};
 pub use routing::plan::{Member, Plan, rank, takeover_delay};
-pub use sharded::{BUCKET_IMMUTABLE_RULE, Sharded};
+pub use sharded::{BUCKET_IMMUTABLE_RULE, Sharded, ShardedObject};
 pub use task::TaskContext;
 pub use watch::lenient::{Lenient, Undecodable};
 pub use watched::WatchedError;

@@ -26,10 +26,10 @@ pub struct Options {
     pub product: String,
     /// The number of shards.
     pub shards: ShardCount,
-    /// The label whose value is the shard key; `None` for `namespace/name`.
+    /// The label whose value is the shard key; `None` for `namespace/name`, or the `name` of a cluster-scoped resource.
     pub key_label: Option<String>,
     /// The namespaces to watch; empty for all. Each namespace costs one watch for the resources and one for each owned
-    /// type, per shard. With dozens of namespaces, watching all is cheaper.
+    /// type, per shard. With dozens of namespaces, watching all is cheaper. Cluster-scoped kinds are listed as a whole.
     pub watch_namespaces: BTreeSet<String>,
     /// The maximum number of concurrent reconciles per shard. Default: 8.
     pub concurrency_per_shard: usize,

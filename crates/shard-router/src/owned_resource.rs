@@ -2,24 +2,21 @@
 
 use std::fmt::Debug;
 
-use k8s_openapi::NamespaceResourceScope;
 use kube::Resource;
 use serde::de::DeserializeOwned;
 
-/// A type whose objects a custom resource can own as children. It is namespaced and known at compile time. Implemented for every such type.
+use crate::kind_type::KindScope;
+
+/// A type whose objects a resource can own as children. It is known at compile time. Implemented for every such type.
+///
+/// The children of a namespaced resource are in its namespace. Those of a cluster-scoped resource may be in any namespace, or in none.
 pub trait OwnedResource:
-    Resource<DynamicType = (), Scope = NamespaceResourceScope>
-    + Clone
-    + Debug
-    + DeserializeOwned
-    + Send
-    + Sync
-    + 'static
+    Resource<DynamicType = (), Scope: KindScope> + Clone + Debug + DeserializeOwned + Send + Sync + 'static
 {
 }
 
 impl<C> OwnedResource for C where
-    C: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+    C: Resource<DynamicType = (), Scope: KindScope>
         + Clone
         + Debug
         + DeserializeOwned

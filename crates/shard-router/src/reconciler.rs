@@ -4,7 +4,7 @@ use std::{error::Error as StdError, fmt, future::Future, sync::Arc, time::Durati
 
 use kube::{Client, runtime::controller::Action};
 
-use crate::{authority::held::Held, watch::lenient::Undecodable};
+use crate::{authority::held::Held, caches::UnlabelledChild, watch::lenient::Undecodable};
 
 /// What a user declares to do after a failure, from the resource, the error and the number of failures in a row.
 pub(crate) type ErrorPolicy<K> = Arc<dyn Fn(&K, &(dyn StdError + 'static), u32) -> Action + Send + Sync>;
@@ -90,6 +90,9 @@ pub enum Failure<E> {
     Error(E),
     /// The reconciler panicked with this message. Other reconciles are not affected.
     Panicked(String),
+    /// The reconcile succeeded, but it wrote a child that its shard does not see. It is repeated like any other failure, because no change of the child causes a
+    /// reconcile.
+    UnlabelledChild(UnlabelledChild),
     /// The reconcile succeeded, but the finalizer that keeps the resource's name taken could not be removed.
     FinalizerNotRemoved(kube::Error),
 }
@@ -99,6 +102,7 @@ impl<E: fmt::Display> fmt::Display for Failure<E> {
         match self {
             Self::Error(error) => error.fmt(f),
             Self::Panicked(message) => write!(f, "the reconciler panicked: {message}"),
+            Self::UnlabelledChild(child) => child.fmt(f),
             Self::FinalizerNotRemoved(error) => {
                 write!(f, "the finalizer of the shard's owner could not be removed: {error}")
             }
@@ -110,7 +114,7 @@ impl<E: StdError + 'static> StdError for Failure<E> {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
             Self::Error(error) => Some(error),
-            Self::Panicked(_) => None,
+            Self::Panicked(_) | Self::UnlabelledChild(_) => None,
             Self::FinalizerNotRemoved(error) => Some(error),
         }
     }

@@ -18,9 +18,10 @@ use tokio::sync::Semaphore;
 
 use crate::{
     authority::clients::Clients,
-    caches::OwnedType,
+    caches::{ChildLabels, OwnedType},
     children::Applier,
     external::External,
+    kind_type::KindType,
     kinds::Kinds,
     membership::watched_namespaces::WatchedNamespaces,
     names::Names,
@@ -34,11 +35,10 @@ use crate::{
         rights::Rights,
     },
     options::Options,
-    owned_resource::resource,
     reconciler::{ErrorPolicy, Reconciler},
     rng::SharedRng,
     routing::{kind_set::KindSet, layout::Layout},
-    sharded::Sharded,
+    sharded::ShardedObject,
     stamper::{StampConfig, Stamper},
     turns::Turns,
     watch::{backoff::WatchBackoff, scope::Scope, watcher::Watcher},
@@ -168,7 +168,7 @@ impl Setup {
 }
 
 /// What a user declares about one kind, besides its reconciler.
-pub(crate) struct Declared<K: Sharded> {
+pub(crate) struct Declared<K: ShardedObject> {
     pub(crate) owned: Vec<OwnedType<K>>,
     pub(crate) watched: Vec<WatchedType<K>>,
     pub(crate) news: Option<Property<K>>,
@@ -177,7 +177,7 @@ pub(crate) struct Declared<K: Sharded> {
     pub(crate) error_policy: Option<ErrorPolicy<K>>,
 }
 
-impl<K: Sharded> Default for Declared<K> {
+impl<K: ShardedObject> Default for Declared<K> {
     fn default() -> Self {
         Self {
             owned: Vec::new(),
@@ -191,8 +191,9 @@ impl<K: Sharded> Default for Declared<K> {
 }
 
 /// What all shards of one replica share of one kind.
-pub(crate) struct KindSetup<K: Sharded, R: Reconciler<K>> {
+pub(crate) struct KindSetup<K: ShardedObject, R: Reconciler<K>> {
     pub(crate) setup: Arc<Setup>,
+    pub(crate) kind: KindType,
     /// As `Kind.group`.
     pub(crate) name: String,
     pub(crate) reconciler: R,
@@ -215,18 +216,20 @@ pub(crate) struct KindSetup<K: Sharded, R: Reconciler<K>> {
     pub(crate) progress: Arc<Progress>,
 }
 
-impl<K: Sharded, R: Reconciler<K>> KindSetup<K, R> {
-    pub(crate) fn new(setup: Arc<Setup>, reconciler: R, declared: Declared<K>) -> Self {
+impl<K: ShardedObject, R: Reconciler<K>> KindSetup<K, R> {
+    pub(crate) fn new(setup: Arc<Setup>, kind: KindType, reconciler: R, declared: Declared<K>) -> Self {
         let Declared { owned, watched, news, external, debounce, error_policy } = declared;
         let watched: Vec<_> = watched.into_iter().map(|watched| watched.attach(&setup.watched)).collect();
-        let resources =
-            std::iter::once(resource::<K>()).chain(owned.iter().map(|owned| owned.resource.clone()));
+        let resources = std::iter::once(&kind).chain(owned.iter().map(|owned| &owned.kind));
+        let resources = resources.map(KindType::resource);
         let resources = resources.chain(watched.iter().map(|watched| watched.resource().to_owned()));
-        let progress = Progress::new(setup.clock.clone(), resources.collect(), setup.scope.watches())
+        let watches = setup.scope.of_kind(&kind).watches();
+        let progress = Progress::new(setup.clock.clone(), resources.collect(), watches)
             .depending_on(watched.iter().map(|watched| watched.progress().clone()).collect());
-        let name = kind_name::<K>();
+        let name = kind.name();
         Self {
             metrics: setup.metrics.of_kind(&name),
+            kind,
             name,
             reconciler,
             owned,
@@ -243,14 +246,23 @@ impl<K: Sharded, R: Reconciler<K>> KindSetup<K, R> {
         }
     }
 
-    /// How the records call a resource of this kind: `namespace/name`, and with several kinds `Kind.group/namespace/name`.
+    /// How the records call a resource of this kind: `namespace/name`, and with several kinds `Kind.group/namespace/name`. The namespace of what is in none is
+    /// empty: `/name`.
     pub(crate) fn record_name(&self, cr: &str) -> String {
-        if self.setup.several_kinds { format!("{}/{cr}", self.name) } else { cr.to_owned() }
+        let slash = if cr.contains('/') { "" } else { "/" };
+        if self.setup.several_kinds { format!("{}/{slash}{cr}", self.name) } else { format!("{slash}{cr}") }
+    }
+
+    /// Reports children without the bucket label.
+    pub(crate) fn child_labels(&self) -> ChildLabels {
+        let (log_limit, clock) = (self.setup.log_limit.clone(), self.setup.clock.clone());
+        ChildLabels::new(self.stamp.bucket_label.as_str().into(), self.metrics.clone(), log_limit, clock)
     }
 
     /// A stamper that writes through `client`.
     pub(crate) fn stamper(&self, client: Client, delay: Duration) -> Stamper {
         Stamper {
+            kind: self.kind.clone(),
             config: self.stamp.clone(),
             client,
             clock: self.setup.clock.clone(),
@@ -262,10 +274,4 @@ impl<K: Sharded, R: Reconciler<K>> KindSetup<K, R> {
             backoff_seed: self.setup.rng.seed(),
         }
     }
-}
-
-/// As `Kind.group`; the group of the core API is left out.
-pub(crate) fn kind_name<K: Sharded>() -> String {
-    let (kind, group) = (K::kind(&()), K::group(&()));
-    if group.is_empty() { kind.into_owned() } else { format!("{kind}.{group}") }
 }

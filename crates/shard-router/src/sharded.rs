@@ -2,11 +2,19 @@
 
 use std::fmt::Debug;
 
-use k8s_openapi::{Metadata, NamespaceResourceScope};
-use kube::{Resource, core::ObjectMeta};
+use k8s_openapi::Metadata;
+use kube::{
+    Resource,
+    core::{ApiResource, DynamicObject, ObjectMeta},
+    runtime::reflector::{Lookup, ObjectRef},
+};
 use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
 
-use crate::routing::bucket::Bucket;
+use crate::{
+    kind_type::{KindScope, TypeInformation},
+    routing::bucket::Bucket,
+};
 
 /// A CEL rule for the root of a CRD with `status.bucket`: once recorded, the bucket cannot be changed.
 ///
@@ -16,10 +24,12 @@ use crate::routing::bucket::Bucket;
 pub const BUCKET_IMMUTABLE_RULE: &str = "!has(oldSelf.status) || !has(oldSelf.status.bucket) || \
      (has(self.status) && has(self.status.bucket) && self.status.bucket == oldSelf.status.bucket)";
 
-/// A namespaced kind that can be split into shards. Any kind can implement it, even if its definition is not yours. All built-in kinds of
-/// Kubernetes implement it already.
+/// A kind that can be split into shards, namespaced or cluster-scoped. Any kind can implement it, even if its definition is not yours. All built-in kinds
+/// of Kubernetes implement it already. For a kind that is not known at compile time, see
+/// [`ShardedApp::dynamic_controller`](crate::ShardedApp::dynamic_controller).
 ///
-/// The router adds the bucket as a label. With `namespace/name` as key nothing else is needed, because the label can be compared with the name.
+/// The router adds the bucket as a label. With the name as key ([`ShardKey`](crate::ShardKey)) nothing else is needed, because the label can be compared
+/// with the name.
 ///
 /// ```
 /// # use kube::CustomResource;
@@ -38,7 +48,7 @@ pub const BUCKET_IMMUTABLE_RULE: &str = "!has(oldSelf.status) || !has(oldSelf.st
 /// [`BUCKET_IMMUTABLE_RULE`] in the CRD. Without the field, the subresource or the method, a replica with a key label is not ready and
 /// says why. The reconciler must not change the field in its own status writes: patch only your own fields.
 pub trait Sharded:
-    Resource<DynamicType = (), Scope = NamespaceResourceScope>
+    Resource<DynamicType = (), Scope: KindScope>
     + Clone
     + Debug
     + Serialize
@@ -58,7 +68,8 @@ pub trait Sharded:
 
 /// The built-in kinds of Kubernetes. For these, set a domain of your own in [`Options`](crate::Options) (`elections.domain`).
 impl<K> Sharded for K where
-    K: Metadata<Ty = ObjectMeta, Scope = NamespaceResourceScope>
+    K: Metadata<Ty = ObjectMeta>
+        + Resource<DynamicType = (), Scope: KindScope>
         + Clone
         + Debug
         + Serialize
@@ -69,14 +80,76 @@ impl<K> Sharded for K where
 {
 }
 
-/// `namespace/name`, as used in records, messages and the tracker.
+/// The Rust type of the objects of a sharded kind: each type that is [`Sharded`], and [`DynamicObject`] for kinds that are not known at compile time. It
+/// cannot be implemented for other types.
+pub trait ShardedObject:
+    Resource<DynamicType: TypeInformation> + Clone + Debug + Serialize + DeserializeOwned + Send + Sync + 'static
+{
+    #[doc(hidden)]
+    fn bucket_in_status(&self) -> Option<u8>;
+}
+
+impl<K> ShardedObject for K
+where
+    K: Resource<DynamicType: TypeInformation + ReadsBucket<K>>
+        + Clone
+        + Debug
+        + Serialize
+        + DeserializeOwned
+        + Send
+        + Sync
+        + 'static,
+{
+    fn bucket_in_status(&self) -> Option<u8> {
+        <K::DynamicType as ReadsBucket<K>>::bucket_in_status(self)
+    }
+}
+
+/// How the bucket is read depends on whether the kind is known at compile time. An implementation of [`ShardedObject`] for each would not do: to the compiler,
+/// `DynamicObject` could become a built-in kind one day.
+#[doc(hidden)]
+pub trait ReadsBucket<K> {
+    fn bucket_in_status(object: &K) -> Option<u8>;
+}
+
+impl<K: Sharded> ReadsBucket<K> for () {
+    fn bucket_in_status(object: &K) -> Option<u8> {
+        object.recorded_bucket()
+    }
+}
+
+impl ReadsBucket<DynamicObject> for ApiResource {
+    fn bucket_in_status(object: &DynamicObject) -> Option<u8> {
+        bucket_in_status(&object.data)
+    }
+}
+
+/// `/status/bucket` of an object.
+pub(crate) fn bucket_in_status(object: &Value) -> Option<u8> {
+    object.pointer("/status/bucket").and_then(Value::as_u64).and_then(|bucket| u8::try_from(bucket).ok())
+}
+
+/// `namespace/name`, or `name` of an object that is in no namespace, as used in messages and the tracker.
 pub(crate) fn cr_name<K: Resource>(object: &K) -> String {
     cr_name_of(object.meta())
 }
 
 /// The same, from the metadata.
 pub(crate) fn cr_name_of(meta: &ObjectMeta) -> String {
-    format!("{}/{}", meta.namespace.as_deref().unwrap_or_default(), meta.name.as_deref().unwrap_or_default())
+    qualified(meta.namespace.as_deref(), meta.name.as_deref().unwrap_or_default())
+}
+
+/// The same, of what is referred to.
+pub(crate) fn cr_name_of_ref<K: Lookup>(reference: &ObjectRef<K>) -> String {
+    qualified(reference.namespace.as_deref(), &reference.name)
+}
+
+/// The same, from its parts. A name contains no slash, so two objects of one kind never have the same.
+pub(crate) fn qualified(namespace: Option<&str>, name: &str) -> String {
+    match namespace {
+        Some(namespace) if !namespace.is_empty() => format!("{namespace}/{name}"),
+        _ => name.to_owned(),
+    }
 }
 
 /// Whether an object may be reconciled, according to its label, name, status and finalizers.

@@ -15,15 +15,16 @@ use futures::{
     future::{BoxFuture, ready},
     stream::FuturesUnordered,
 };
-use kube::{Api, Client, Resource, ResourceExt, runtime::watcher};
+use kube::{Client, Resource, ResourceExt, runtime::watcher};
 use lease_core::Clock;
 
 pub(crate) use self::config::StampConfig;
 use self::{backlog::Backlog, write::StampError};
 use crate::{
+    kind_type::KindType,
     observability::{log_limit::LogLimit, metrics::KindMetrics, problem::Problem},
     routing::layout::unstamped_selector,
-    sharded::{Sharded, cr_name},
+    sharded::{ShardedObject, cr_name},
     watch::{
         backoff::WatchBackoff,
         lenient::Lenient,
@@ -37,7 +38,7 @@ use crate::{
 pub(crate) enum Change<K> {
     /// Something has to be done with this object, in the state given here.
     Pending(K),
-    /// Nothing has to be done with the object of this name (`namespace/name`) any more, or it is gone.
+    /// Nothing has to be done with the object of this name (`namespace/name`, or `name`) any more, or it is gone.
     Settled(String),
     /// A list is complete: of this namespace, or of all, nothing has to be done with other objects than these.
     Listed { namespace: Option<String>, names: BTreeSet<String> },
@@ -45,7 +46,7 @@ pub(crate) enum Change<K> {
 
 /// Converts the events of one watch. An object that was stamped or deleted between two watches is only missing in the next list, so the names in
 /// each list are remembered.
-fn change<K: Sharded>(
+fn change<K: ShardedObject>(
     event: Result<watcher::Event<Lenient<K>>, watcher::Error>,
     namespace: Option<&str>,
     listed: &mut BTreeSet<String>,
@@ -88,6 +89,7 @@ pub(crate) struct BeforeRecording {
 /// One stamper.
 #[derive(Clone)]
 pub(crate) struct Stamper {
+    pub(crate) kind: KindType,
     pub(crate) config: Arc<StampConfig>,
     pub(crate) client: Client,
     pub(crate) clock: Arc<dyn Clock>,
@@ -105,11 +107,11 @@ pub(crate) struct Stamper {
 
 impl Stamper {
     /// Stamps all objects without a valid bucket label, in these namespaces or in all if there are none. Never ends.
-    pub(crate) async fn run<K: Sharded>(&self, namespaces: &BTreeSet<String>) {
+    pub(crate) async fn run<K: ShardedObject>(&self, namespaces: &BTreeSet<String>) {
         let config = watcher::Config::default().labels(&unstamped_selector(&self.config.bucket_label));
         let seeds = (0..).map(|nth| self.backoff_seed.wrapping_add(nth));
         let watcher = Watcher { clock: self.clock.clone(), log_limit: self.log_limit.clone() };
-        let changes = Scope::of(namespaces).apis::<Lenient<K>>(&self.client).into_iter().zip(seeds).map(
+        let changes = Scope::of(namespaces).apis::<K>(&self.kind, &self.client).into_iter().zip(seeds).map(
             |(api, seed)| {
                 let (namespace, mut listed) = (api.namespace().map(str::to_owned), BTreeSet::new());
                 let events = watcher.watch(api, config.clone(), WatchBackoff::seeded(seed), at_once);
@@ -122,7 +124,7 @@ impl Stamper {
     }
 
     /// Stamps the objects of the stream that `may` permits at the time.
-    pub(crate) async fn restore<K: Sharded>(
+    pub(crate) async fn restore<K: ShardedObject>(
         &self,
         changes: impl Stream<Item = Change<Lenient<K>>>,
         may: impl Fn(&Lenient<K>) -> bool,
@@ -139,7 +141,7 @@ impl Stamper {
         process_changes(self.clock.as_ref(), self.delay, changes, stamp).await;
     }
 
-    async fn stamp<K: Sharded>(&self, object: &Lenient<K>) -> Completion {
+    async fn stamp<K: ShardedObject>(&self, object: &Lenient<K>) -> Completion {
         let Some(before) = &self.before_recording else { return self.write(object).await };
         if !self.config.stamp(object.meta(), object.recorded_bucket()).record {
             return self.write(object).await;
@@ -155,9 +157,8 @@ impl Stamper {
         }
     }
 
-    async fn write<K: Sharded>(&self, object: &Lenient<K>) -> Completion {
-        let namespace = object.meta().namespace.clone().unwrap_or_default();
-        let api: Api<Lenient<K>> = Api::namespaced(self.client.clone(), &namespace);
+    async fn write<K: ShardedObject>(&self, object: &Lenient<K>) -> Completion {
+        let api = Lenient::api(&self.kind, self.client.clone(), object.meta().namespace.as_deref());
         match write::stamp(&api, &self.config, object).await {
             Ok(stamped) => {
                 self.definition.clear();
@@ -168,10 +169,9 @@ impl Stamper {
             Err(StampError::Request(kube::Error::Api(status))) if status.code == 409 => Completion::Conflict,
             Err(error @ (StampError::NoSubresource | StampError::NotRecorded)) => {
                 let sentence = format!(
-                    "{}.{} of version {} cannot be sharded by the key label {}, and new resources are not reconciled: {error}",
-                    K::plural(&()),
-                    K::group(&()),
-                    K::version(&()),
+                    "{} of version {} cannot be sharded by the key label {}, and new resources are not reconciled: {error}",
+                    self.kind.resource(),
+                    self.kind.api.version,
                     self.config.key_label.as_deref().unwrap_or_default()
                 );
                 if self.definition.get().as_ref() != Some(&sentence) {

@@ -1,6 +1,6 @@
 //! What several unit tests share.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use futures::{FutureExt, future::BoxFuture};
 use kube::CustomResource;
@@ -9,7 +9,11 @@ use parking_lot::Mutex;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::sharded::Sharded;
+use crate::{
+    caches::ChildLabels,
+    observability::{log_limit::LogLimit, metrics::Metrics},
+    sharded::Sharded,
+};
 
 /// A clock that moves only when it is advanced.
 #[derive(Debug, Default)]
@@ -35,6 +39,12 @@ impl Clock for ByHand {
     }
 }
 
+/// Those of gadgets, in a shard of which no reconcile runs.
+pub(crate) fn child_labels() -> ChildLabels {
+    let metrics = Metrics::default().of_kind("Gadget.example.com");
+    ChildLabels::new("b".into(), metrics, LogLimit::default(), Arc::new(ByHand::default()))
+}
+
 /// So many seconds after the origin of a replica's monotonic clock.
 pub(crate) fn at(seconds: u64) -> Monotonic {
     Monotonic::from_origin(Duration::from_secs(seconds))
@@ -49,3 +59,10 @@ pub(crate) const LEASE_DURATION: Duration = Duration::from_secs(15);
 pub(crate) struct GadgetSpec {}
 
 impl Sharded for Gadget {}
+
+/// A kind that is in no namespace.
+#[derive(CustomResource, Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[kube(group = "example.com", version = "v1", kind = "Tenant")]
+pub(crate) struct TenantSpec {}
+
+impl Sharded for Tenant {}

@@ -12,6 +12,8 @@ mod tenant;
 #[path = "real_api/widget.rs"]
 mod widget;
 
+#[path = "real_api/any_kind.rs"]
+mod any_kind;
 #[path = "real_api/balance.rs"]
 mod balance;
 #[path = "real_api/besides.rs"]

@@ -6,6 +6,8 @@ mod ability;
 mod absent_namespaces;
 #[path = "virtual_time/absent_successor.rs"]
 mod absent_successor;
+#[path = "virtual_time/any_kind.rs"]
+mod any_kind;
 #[path = "virtual_time/apply_owned.rs"]
 mod apply_owned;
 #[path = "virtual_time/blackhole.rs"]
@@ -72,6 +74,8 @@ mod several_kinds;
 mod shutdown;
 #[path = "virtual_time/triggers.rs"]
 mod triggers;
+#[path = "virtual_time/unlabelled_children.rs"]
+mod unlabelled_children;
 #[path = "virtual_time/watched_types.rs"]
 mod watched_types;
 #[path = "virtual_time/watched_unseen.rs"]

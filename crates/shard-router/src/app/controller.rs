@@ -13,11 +13,13 @@ use kube::runtime::{
 use super::{Registered, ShardedApp};
 use crate::{
     caches::OwnedType,
+    error::RunError,
+    kind_type::KindType,
     news,
-    owned_resource::{OwnedResource, resource},
+    owned_resource::OwnedResource,
     reconciler::Reconciler,
-    setup::{Declared, KindSetup, kind_name},
-    sharded::Sharded,
+    setup::{Declared, KindSetup},
+    sharded::ShardedObject,
     watched::WatchedType,
 };
 
@@ -31,19 +33,23 @@ use crate::{
 /// # }
 /// ```
 #[must_use = "a kind is reconciled only if `run` is called on its controller"]
-pub struct Controller<'app, K: Sharded> {
+pub struct Controller<'app, K: ShardedObject> {
     app: &'app mut ShardedApp,
+    kind: KindType,
     declared: Declared<K>,
 }
 
-impl<'app, K: Sharded> Controller<'app, K> {
-    pub(super) fn new(app: &'app mut ShardedApp) -> Self {
-        Self { app, declared: Declared::default() }
+impl<'app, K: ShardedObject> Controller<'app, K> {
+    pub(super) fn new(app: &'app mut ShardedApp, kind: KindType) -> Self {
+        Self { app, kind, declared: Declared::default() }
     }
 
     /// Reconciles a resource also when a child of this type changes, and caches these children, so that a reconcile can read them without a request
     /// with [`Held::owned`](crate::Held::owned). A child is an object that has the resource as owner and has the bucket label, see
     /// [`Held::label_child`](crate::Held::label_child).
+    ///
+    /// The children of a namespaced resource are in its namespace. Those of a cluster-scoped resource are in any namespace, or cluster-scoped themselves. A
+    /// namespaced resource cannot own a cluster-scoped child, because the garbage collector cannot follow such an owner reference: [`ShardedApp::run`] refuses that.
     pub fn owns<C: OwnedResource>(mut self) -> Self {
         self.declared.owned.push(OwnedType::of::<C>());
         self
@@ -147,13 +153,17 @@ impl<'app, K: Sharded> Controller<'app, K> {
 
     /// Reconciles the kind with this reconciler, from [`ShardedApp::run`] on.
     pub fn run<R: Reconciler<K>>(self, reconciler: R) {
-        let declared = self.declared;
-        self.app.kinds.push(Registered {
-            name: kind_name::<K>(),
-            resource: resource::<K>(),
-            owned: declared.owned.iter().map(|owned| owned.resource.clone()).collect(),
+        let Self { app, kind, declared } = self;
+        let is_permitted = |child: &KindType| child.is_namespaced() || !kind.is_namespaced();
+        let refused = declared.owned.iter().find(|owned| !is_permitted(&owned.kind));
+        app.kinds.push(Registered {
+            name: kind.name(),
+            resource: kind.resource(),
+            owned: declared.owned.iter().map(|owned| owned.kind.resource()).collect(),
             watched: declared.watched.iter().map(|watched| watched.resource.clone()).collect(),
-            start: Box::new(move |setup| Arc::new(KindSetup::<K, R>::new(setup, reconciler, declared))),
+            refused: refused
+                .map(|owned| RunError::OwnsClusterScoped { kind: kind.name(), owned: owned.kind.name() }),
+            start: Box::new(move |setup| Arc::new(KindSetup::<K, R>::new(setup, kind, reconciler, declared))),
         });
     }
 }

@@ -8,7 +8,10 @@ use kube::Resource;
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::held::Held;
-use crate::children::{Applied, ApplyError, Owner};
+use crate::{
+    children::{Applied, ApplyError, Owner},
+    sharded::ShardedObject,
+};
 
 /// The apply of one child, which begins when this is awaited. Made by [`Held::apply_owned`].
 #[must_use = "nothing is applied until this is awaited"]
@@ -46,6 +49,8 @@ impl Held {
     /// [`Applied::disputes`]; a reconcile that returns [`Action::await_change`](crate::Action::await_change) is repeated when the wait is over.
     /// Likewise where mutating admission changes what is applied.
     ///
+    /// The child of a cluster-scoped owner has to say which namespace it is for. The child itself has to be namespaced.
+    ///
     /// Declare the type with [`owns`](crate::Controller::owns). Otherwise each call costs a request, and nobody notices when the object is changed.
     ///
     /// # Errors
@@ -54,9 +59,10 @@ impl Held {
     /// repeated with backoff.
     pub fn apply_owned<K, C>(&self, owner: &K, child: C) -> ApplyOwned<'_, C>
     where
-        K: Resource<DynamicType = ()>,
+        K: ShardedObject,
     {
-        ApplyOwned { held: self, owner: Owner::of(owner), child, basis: Basis::Cache }
+        let owner = Owner::of_with(owner, &self.kind().information::<K::DynamicType>());
+        ApplyOwned { held: self, owner, child, basis: Basis::Cache }
     }
 }
 
@@ -91,10 +97,11 @@ where
         async move {
             held.label_child(child.meta_mut());
             let (client, applier) = (held.client(), held.applier());
+            let owner = owner.with_children_in(child.meta().namespace.clone());
             let name = child.meta().name.as_deref().unwrap_or_default();
             let seen = match basis {
                 Basis::Read(seen) => seen,
-                Basis::Cache => match held.owned::<C>(name) {
+                Basis::Cache => match held.owned_in::<C>(owner.namespace().unwrap_or_default(), name) {
                     Ok(found) => found,
                     // Not in a cache, or it does not decode there: the answer to a request says what is wrong with it.
                     Err(_) => applier.get(&client, &owner, name).await?,

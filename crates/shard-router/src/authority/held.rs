@@ -2,7 +2,6 @@
 
 use std::{future::Future, sync::Arc, time::Duration};
 
-use k8s_openapi::NamespaceResourceScope;
 use kube::{
     Client, Resource,
     core::ObjectMeta,
@@ -15,6 +14,7 @@ use crate::{
     authority::clients::Clients,
     caches::{Caches, OwnedError, recorded},
     children::Applier,
+    kind_type::{KindScope, KindType},
     observability::{progress::TermProgress, requests::Observer, retry_after::RetryAfter},
     owned_resource::OwnedResource,
     routing::bucket::{Bucket, ShardId},
@@ -29,7 +29,8 @@ use crate::{
 pub struct Held {
     shard: Arc<HeldShard>,
     bucket: Bucket,
-    namespace: Arc<str>,
+    /// Of the object that is reconciled.
+    namespace: Option<Arc<str>>,
     earlier_failures: u32,
     /// How long until the first child that waits may be written again.
     again: Arc<Mutex<Option<Duration>>>,
@@ -42,7 +43,8 @@ impl Held {
         self.shard.client.clone()
     }
 
-    /// The child of this type and name in the namespace of the object that is reconciled, in the state that the shard's watch has shown last. `None` if
+    /// The child of this type and name in the namespace of the object that is reconciled, or in none if the type is cluster-scoped, in the state that the shard's
+    /// watch has shown last. `None` if
     /// there is none with the bucket label (see [`label_child`](Self::label_child)). The object has no `managedFields`.
     ///
     /// A reconcile begins only after each owned type has been listed in its namespace, and after the watches have shown what the last
@@ -51,12 +53,26 @@ impl Held {
     ///
     /// # Errors
     ///
-    /// If the type was not declared with [`owns`](crate::Controller::owns), or if the child does not decode.
+    /// If the type was not declared with [`owns`](crate::Controller::owns), if the child does not decode, or if the type is namespaced and the object that is
+    /// reconciled is in no namespace.
     pub fn owned<C>(&self, name: &str) -> Result<Option<Arc<C>>, OwnedError>
     where
-        C: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Send + Sync + 'static,
+        C: Resource<DynamicType = (), Scope: KindScope> + Send + Sync + 'static,
     {
-        self.shard.caches.owned(&self.namespace, name)
+        self.shard.caches.owned(self.namespace.as_deref(), name)
+    }
+
+    /// The same for the child of a cluster-scoped object, which may be in any namespace.
+    ///
+    /// # Errors
+    ///
+    /// As for [`owned`](Self::owned); and if children in this namespace are not known, because it is not watched or its list has been refused. Do not create the
+    /// child then: it may exist.
+    pub fn owned_in<C>(&self, namespace: &str, name: &str) -> Result<Option<Arc<C>>, OwnedError>
+    where
+        C: Resource<DynamicType = (), Scope: KindScope> + Send + Sync + 'static,
+    {
+        self.shard.caches.owned(Some(namespace), name)
     }
 
     pub(crate) fn applier(&self) -> &Applier {
@@ -95,6 +111,11 @@ impl Held {
 
     pub(super) fn recorder(&self) -> &Recorder {
         &self.shard.recorder
+    }
+
+    /// The kind of the object that is reconciled.
+    pub(super) fn kind(&self) -> &KindType {
+        self.shard.caches.kind()
     }
 
     /// The shard of the object.
@@ -188,13 +209,13 @@ impl HeldShard {
     pub(crate) fn for_object(
         self: &Arc<Self>,
         bucket: Bucket,
-        namespace: String,
+        namespace: Option<String>,
         earlier_failures: u32,
     ) -> Held {
         Held {
             shard: self.clone(),
             bucket,
-            namespace: namespace.into(),
+            namespace: namespace.map(Into::into),
             earlier_failures,
             again: Arc::default(),
         }

@@ -1,14 +1,14 @@
 //! What a reconcile reports on its resource: its status, and events.
 
 use kube::{
-    Api, Resource,
-    api::{Patch, PatchParams},
+    Resource,
+    api::{Patch, PatchParams, Request},
     runtime::events::{Event, EventType},
 };
 use serde_json::{Value, json};
 
 use super::held::Held;
-use crate::sharded::Sharded;
+use crate::{kind_type::TypeInformation, sharded::ShardedObject};
 
 impl Held {
     /// Merges these fields into the status of the resource (RFC 7386: `null` removes a field), and returns the resource as the API server has it then.
@@ -26,23 +26,31 @@ impl Held {
     ///
     /// Those of the request. The write depends on the uid and resourceVersion of `resource`. If the resource has changed since, the API server answers 409:
     /// return the error, and the reconcile is repeated with the new state. Of two writes in one reconcile, give the second what the first returned.
-    pub async fn patch_status<K: Sharded>(&self, resource: &K, status: Value) -> Result<K, kube::Error> {
+    pub async fn patch_status<K: ShardedObject>(
+        &self,
+        resource: &K,
+        status: Value,
+    ) -> Result<K, kube::Error> {
         let present = serde_json::to_value(resource).map_err(kube::Error::SerdeError)?;
         if is_merged(present.get("status").unwrap_or(&Value::Null), &status) {
             return Ok(resource.clone());
         }
         let meta = resource.meta();
-        let api: Api<K> = Api::namespaced(self.client(), meta.namespace.as_deref().unwrap_or_default());
         let patch = json!({
             "metadata": {"uid": meta.uid, "resourceVersion": meta.resource_version},
             "status": status,
         });
         let name = meta.name.as_deref().unwrap_or_default();
-        api.patch_status(name, &PatchParams::default(), &Patch::Merge(patch)).await
+        let url = K::url_path(&self.kind().information(), meta.namespace.as_deref());
+        // An `Api` would have to know at compile time whether the kind is namespaced.
+        let request = Request::new(url)
+            .patch_subresource("status", name, &PatchParams::default(), &Patch::Merge(patch))
+            .map_err(kube::Error::BuildRequest)?;
+        self.client().request(request).await
     }
 
     /// Publishes an event on the resource. The same event again within some minutes is counted in the one that is there, as long as this replica
-    /// holds the shard.
+    /// holds the shard. Events on cluster-scoped resources are in the namespace `default`. A `DynamicObject` is taken for one of the kind that is reconciled.
     ///
     /// `reason` is a word in CamelCase for programs, `note` a sentence for people.
     ///
@@ -57,7 +65,7 @@ impl Held {
         note: impl Into<String>,
     ) -> Result<(), kube::Error>
     where
-        K: Resource<DynamicType = ()>,
+        K: Resource<DynamicType: TypeInformation>,
     {
         let event = Event {
             type_,
@@ -66,7 +74,7 @@ impl Held {
             action: "Reconcile".to_owned(),
             secondary: None,
         };
-        self.recorder().publish(&event, &resource.object_ref(&())).await
+        self.recorder().publish(&event, &resource.object_ref(&self.kind().information())).await
     }
 }
 

@@ -11,16 +11,22 @@ use kube::{
 use serde::de::DeserializeOwned;
 
 use crate::{
+    kind_type::KindType,
     mutants::{Mutant, active, clean_ups},
     owned_resource::OwnedResource,
+    watch::lenient::Lenient,
 };
 
 /// Deletes the children of one type. Arguments: client, namespace, uid of their owner.
-pub(crate) type CleanUp = Box<dyn Fn(Client, String, String) -> BoxFuture<'static, ()> + Send + Sync>;
+pub(crate) type CleanUp = Box<dyn Fn(Client, Option<String>, String) -> BoxFuture<'static, ()> + Send + Sync>;
 
 /// For children of this type.
 pub(crate) fn clean_up<C: OwnedResource>() -> CleanUp {
-    Box::new(|client, namespace, owner| delete_all::<C>(Api::namespaced(client, &namespace), owner).boxed())
+    Box::new(|client, namespace, owner| {
+        let kind = KindType::of::<C>();
+        let namespace = namespace.filter(|_| kind.is_namespaced());
+        delete_all::<C>(Lenient::api(&kind, client, namespace.as_deref()), owner).boxed()
+    })
 }
 
 /// `object` has left the watch: deletes its children of these types, by a client without a gate.
@@ -28,14 +34,13 @@ pub(crate) fn after<'a>(types: impl IntoIterator<Item = &'a CleanUp>, client: &C
     if !active(Mutant::DeletedIsCleanUp) {
         return;
     }
-    let (namespace, uid) =
-        (object.namespace.clone().unwrap_or_default(), object.uid.clone().unwrap_or_default());
+    let (namespace, uid) = (object.namespace.clone(), object.uid.clone().unwrap_or_default());
     for clean_up in types {
         clean_ups().spawn(clean_up(client.clone(), namespace.clone(), uid.clone()));
     }
 }
 
-async fn delete_all<C>(api: Api<C>, owner: String)
+async fn delete_all<C>(api: Api<Lenient<C>>, owner: String)
 where
     C: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned,
 {

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use tower::BoxError;
 
 use super::Caches;
-use crate::observability::requests::Target;
+use crate::{observability::requests::Target, sharded::qualified};
 
 /// A write of an object of a watched type.
 #[derive(Debug)]
@@ -22,7 +22,7 @@ pub(super) struct OwnWrite {
     pub(super) lists_begun: u64,
 }
 
-/// Writes by resource (`namespace/name`). An entry is removed when all its writes have been shown, or when the resource is deleted.
+/// Writes by resource (`namespace/name`, or `name`). An entry is removed when all its writes have been shown, or when the resource is deleted.
 #[derive(Debug, Default)]
 pub(super) struct OwnWrites(BTreeMap<String, Vec<OwnWrite>>);
 
@@ -66,25 +66,30 @@ pub(super) struct Written {
 #[serde(rename_all = "camelCase")]
 struct Metadata {
     name: String,
-    #[serde(default)]
-    namespace: String,
+    namespace: Option<String>,
     resource_version: Option<String>,
     #[serde(default)]
     owner_references: Vec<OwnerReference>,
+    #[serde(default)]
+    labels: BTreeMap<String, String>,
 }
 
 impl Written {
-    /// As `namespace/name`.
+    /// As `namespace/name`, or `name`.
     pub(super) fn name(&self) -> String {
-        format!("{}/{}", self.metadata.namespace, self.metadata.name)
+        qualified(self.namespace(), &self.metadata.name)
     }
 
-    pub(super) fn namespace(&self) -> &str {
-        &self.metadata.namespace
+    pub(super) fn namespace(&self) -> Option<&str> {
+        self.metadata.namespace.as_deref()
     }
 
     pub(super) fn version(&self) -> Option<u64> {
         self.metadata.resource_version.as_ref()?.parse().ok()
+    }
+
+    pub(super) fn label(&self, key: &str) -> Option<&str> {
+        self.metadata.labels.get(key).map(String::as_str)
     }
 
     pub(super) fn owners(&self) -> &[OwnerReference] {

@@ -18,10 +18,11 @@ use kube::{
 };
 use parking_lot::RwLock;
 
-use super::Caches;
+use super::{Caches, OwnedError, is_owner};
 use crate::{
-    owned_resource::{OwnedResource, resource},
-    sharded::Sharded,
+    kind_type::KindType,
+    owned_resource::OwnedResource,
+    sharded::ShardedObject,
     watch::first_list::{ListState, all_answered},
     watch::{
         backoff::WatchBackoff,
@@ -31,33 +32,9 @@ use crate::{
     },
 };
 
-/// Why a child cannot be read from the cache.
-#[derive(Debug, thiserror::Error)]
-pub enum OwnedError {
-    /// The type was not declared with `owns`.
-    #[error(
-        "{kind} is not an owned type of this controller, so it is not cached; declare it with `Controller::owns`"
-    )]
-    NotDeclared {
-        /// The kind.
-        kind: String,
-    },
-    /// The child exists but does not decode.
-    #[error("{kind} {name} does not decode: {error}")]
-    Undecodable {
-        /// The kind.
-        kind: String,
-        /// As `namespace/name`.
-        name: String,
-        /// Where decoding fails, and why.
-        error: String,
-    },
-}
-
 /// A type of children.
-pub(crate) struct OwnedType<K: Sharded> {
-    /// As `plural.group`.
-    pub(crate) resource: String,
+pub(crate) struct OwnedType<K: ShardedObject> {
+    pub(crate) kind: KindType,
     /// An empty cache.
     pub(super) cache: fn() -> Arc<dyn Any + Send + Sync>,
     /// Whether it can be listed in any of the namespaces.
@@ -92,13 +69,13 @@ pub(crate) trait FirstLists: Send + Sync {
     fn may_list(self: Arc<Self>) -> BoxFuture<'static, ()>;
 }
 
-impl<K: Sharded> OwnedType<K> {
+impl<K: ShardedObject> OwnedType<K> {
     pub(crate) fn of<C: OwnedResource>() -> Self {
         Self {
-            resource: resource::<C>(),
+            kind: KindType::of::<C>(),
             cache: || Arc::new(OwnedCache::<C>::default()),
             can_list: |scope, client, params| {
-                async move { scope.can_list::<C>(&client, &params).await }.boxed()
+                async move { scope.can_list::<C>(&KindType::of::<C>(), &client, &params).await }.boxed()
             },
             watch: watch::<K, C>,
             #[cfg(feature = "mutants")]
@@ -187,9 +164,10 @@ impl<C: Resource<DynamicType = ()>> OwnedCache<C> {
 
 /// Watches one owned type and yields the resources to reconcile: the owners of each object that
 /// has appeared, changed or disappeared, even if only a list shows that.
-fn watch<K: Sharded, C: OwnedResource>(watching: Watching) -> BoxStream<'static, ObjectRef<K>> {
+fn watch<K: ShardedObject, C: OwnedResource>(watching: Watching) -> BoxStream<'static, ObjectRef<K>> {
     let Watching { caches, nth, client, selector, watcher, backoffs, lists } = watching;
-    let apis = caches.scope.apis::<Lenient<C>>(&client);
+    let kind = nth + 1;
+    let apis = caches.kinds[kind].scope.apis::<C>(&KindType::of::<C>(), &client);
     let config = watcher::Config::default().labels(&selector).list_semantic(ListSemantic::MostRecent);
     let namespaces = apis.iter().map(|api| api.namespace().map(str::to_owned)).collect::<Vec<_>>();
     let events = apis.into_iter().zip(backoffs).enumerate().map(|(part, (api, backoff))| {
@@ -209,6 +187,7 @@ fn watch<K: Sharded, C: OwnedResource>(watching: Watching) -> BoxStream<'static,
         if !is_answered {
             is_answered = all_answered(parts.iter().map(|part| part.list));
             if is_answered {
+                caches.kind_answered(kind);
                 lists.answered(nth);
             } else if parts[part].list == ListState::Refused {
                 lists.failed();
@@ -233,7 +212,7 @@ impl<C: OwnedResource> Part<C> {
     }
 
     /// Processes one event and returns the resources to reconcile because of it. Waiting reconciles are notified last.
-    fn apply<K: Sharded>(
+    fn apply<K: ShardedObject>(
         &mut self,
         event: Event<Lenient<C>>,
         caches: &Caches,
@@ -241,6 +220,7 @@ impl<C: OwnedResource> Part<C> {
     ) -> Vec<ObjectRef<K>> {
         let kind = nth + 1;
         let Some(objects) = caches.objects::<C>(kind) else { return Vec::new() };
+        let owners = |child: &ObjectMeta| owners(caches.kind(), child);
         match event {
             Event::Init => {
                 self.list = ListState::Asked;
@@ -287,9 +267,11 @@ fn key(meta: &ObjectMeta) -> Key {
     (meta.namespace.clone().unwrap_or_default(), meta.name.clone().unwrap_or_default())
 }
 
-fn owners<K: Sharded>(meta: &ObjectMeta) -> Vec<ObjectRef<K>> {
-    let owners = meta.owner_references.iter().flatten();
-    owners.filter_map(|owner| ObjectRef::from_owner_ref(meta.namespace.as_deref(), owner, ())).collect()
+/// The resources of this kind that own the child. Those of a namespaced kind are in the namespace of the child.
+fn owners<K: ShardedObject>(kind: &KindType, child: &ObjectMeta) -> Vec<ObjectRef<K>> {
+    let owners = child.owner_references.iter().flatten().filter(|owner| is_owner(kind, owner));
+    let namespace = child.namespace.as_deref();
+    owners.map(|owner| kind.reference(namespace, &owner.name)).collect()
 }
 
 #[cfg(test)]

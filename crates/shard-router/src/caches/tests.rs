@@ -2,7 +2,7 @@ use futures::FutureExt;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 
 use super::*;
-use crate::testing::Gadget;
+use crate::testing::{Gadget, Tenant, child_labels};
 
 /// Which owned types there are, the first with number 1.
 const TYPES: [usize; 2] = [1, 2];
@@ -10,8 +10,10 @@ const TYPES: [usize; 2] = [1, 2];
 fn caches(namespaces: &[&str]) -> Arc<Caches> {
     let namespaces = namespaces.iter().map(|name| (*name).to_owned()).collect();
     Caches::new::<Gadget>(
-        Scope::of(&namespaces),
+        &KindType::of::<Gadget>(),
+        &Scope::of(&namespaces),
         &[OwnedType::of::<ConfigMap>(), OwnedType::of::<Secret>()],
+        child_labels(),
         [],
     )
 }
@@ -22,7 +24,7 @@ fn list(caches: &Caches, kind: usize, watch: usize) {
 }
 
 fn may_begin(caches: &Caches, namespace: &str) -> bool {
-    caches.current(namespace, &format!("{namespace}/one")).now_or_never().is_some()
+    caches.current(Some(namespace), &format!("{namespace}/one")).now_or_never().is_some()
 }
 
 #[test]
@@ -47,4 +49,29 @@ fn a_list_of_another_namespace_does_not_count() {
     }
     assert!(may_begin(&caches, "a") && !may_begin(&caches, "b"));
     assert!(!may_begin(&caches, "elsewhere"), "nobody looks there");
+}
+
+/// Its children may be in any of the namespaces, so it waits for all answers. A namespace whose list is refused holds it up no longer than that, and children there
+/// stay unknown.
+#[test]
+fn a_resource_that_is_in_no_namespace_waits_for_the_answers_of_all() {
+    let namespaces = Scope::of(&["a", "b"].map(str::to_owned).into());
+    let owned = [OwnedType::<Tenant>::of::<ConfigMap>(), OwnedType::of::<Tenant>()];
+    let caches = Caches::new(&KindType::of::<Tenant>(), &namespaces, &owned, child_labels(), []);
+    let may_begin = || caches.current(None, "one").now_or_never().is_some();
+    // The second type is cluster-scoped itself, so it has one list.
+    list(&caches, 2, 0);
+    caches.kind_answered(2);
+    list(&caches, 1, 0);
+    assert!(!may_begin(), "a list has not been answered");
+    caches.kind_answered(1);
+    assert!(may_begin());
+    let child = |namespace| caches.owned::<ConfigMap>(namespace, "one").map(drop);
+    assert!(child(Some("a")).is_ok());
+    for unknown in ["b", "elsewhere"] {
+        let error = child(Some(unknown)).unwrap_err();
+        assert!(matches!(error, OwnedError::NotListed { .. }), "{error}");
+    }
+    assert!(matches!(child(None), Err(OwnedError::NoNamespace { .. })));
+    assert!(caches.owned::<Tenant>(None, "one").is_ok());
 }

@@ -15,11 +15,16 @@ pub struct Owner {
 impl Owner {
     /// This resource, with itself as the controller of its children.
     pub fn of<K: Resource<DynamicType = ()>>(resource: &K) -> Self {
+        Self::of_with(resource, &())
+    }
+
+    /// The same for a resource of a kind that is not known at compile time.
+    pub fn of_with<K: Resource>(resource: &K, kind: &K::DynamicType) -> Self {
         let meta = resource.meta();
         Self {
             reference: OwnerReference {
-                api_version: K::api_version(&()).into_owned(),
-                kind: K::kind(&()).into_owned(),
+                api_version: K::api_version(kind).into_owned(),
+                kind: K::kind(kind).into_owned(),
                 name: meta.name.clone().unwrap_or_default(),
                 uid: meta.uid.clone().unwrap_or_default(),
                 controller: Some(true),
@@ -36,6 +41,16 @@ impl Owner {
     #[must_use]
     pub fn asks_for_more(self, asks_for_more: bool) -> Self {
         Self { asks_for_more: Some(asks_for_more), ..self }
+    }
+
+    /// For a child in this namespace, if the resource is in none: its children may be in any.
+    pub(crate) fn with_children_in(self, namespace: Option<String>) -> Self {
+        Self { namespace: self.namespace.or(namespace), ..self }
+    }
+
+    /// The namespace of the children.
+    pub(crate) fn namespace(&self) -> Option<&str> {
+        self.namespace.as_deref()
     }
 
     /// The controller of an object.

@@ -47,6 +47,7 @@ pub struct Metrics {
     acquisition: Histogram,
     start: Histogram,
     stamps: Family<KindOutcomeLabel, Counter>,
+    unlabelled_children: Family<KindLabel, Counter>,
 }
 
 impl Default for Metrics {
@@ -74,6 +75,7 @@ impl Default for Metrics {
             acquisition: latency(),
             start: latency(),
             stamps: Family::default(),
+            unlabelled_children: Family::default(),
         }
     }
 }
@@ -174,12 +176,22 @@ impl Metrics {
             seconds(),
             metrics.start.clone(),
         );
+        metrics.register_writes(registry);
+        metrics
+    }
+
+    /// Those about what is written on resources and children.
+    fn register_writes(&self, registry: &mut Registry) {
         registry.register(
             "stamps",
             "Buckets that were written or restored, by kind and outcome",
-            metrics.stamps.clone(),
+            self.stamps.clone(),
         );
-        metrics
+        registry.register(
+            "unlabelled_children",
+            "Writes of children without the bucket label of their owner, by kind of the owner; their changes cause no reconcile",
+            self.unlabelled_children.clone(),
+        );
     }
 
     pub(crate) fn holds(&self, lease: &str, shard: Option<ShardId>, held: bool) {

@@ -4,7 +4,12 @@ use kube::core::ObjectMeta;
 
 use crate::routing::{bucket::Bucket, hash::hash};
 
-/// The text that is hashed to a [`Bucket`]: the value of the key label at the time of stamping, or `namespace/name`.
+/// The text that is hashed to a [`Bucket`]: the value of the key label at the time of stamping, or `namespace/name`, or the `name` alone of an object that is
+/// in no namespace.
+///
+/// A name contains no slash, so no cluster-scoped object has the key of a namespaced one. A label value contains none either, so with a key label a
+/// cluster-scoped object has the bucket of the objects whose label has its name as value: the Tenant `blue` belongs to the shard of what is labelled
+/// `tenant: blue`.
 ///
 /// The key is evaluated **once**, when the object is stamped. Later edits of the label have no effect: the bucket is
 /// fixed for the life of the object.
@@ -13,7 +18,7 @@ pub struct ShardKey(String);
 
 impl ShardKey {
     /// The key of an object. With a key label, objects with the same value belong to the same shard. For an
-    /// object without the label, or with an empty value, the key is `namespace/name`.
+    /// object without the label, or with an empty value, the key is `namespace/name` or `name`.
     pub fn of(meta: &ObjectMeta, key_label: Option<&str>) -> Self {
         let labelled =
             key_label.and_then(|label| meta.labels.as_ref()?.get(label)).filter(|value| !value.is_empty());
@@ -32,9 +37,11 @@ impl ShardKey {
     }
 
     fn named(meta: &ObjectMeta) -> Self {
-        let namespace = meta.namespace.as_deref().unwrap_or_default();
         let name = meta.name.as_deref().unwrap_or_default();
-        Self(format!("{namespace}/{name}"))
+        match meta.namespace.as_deref() {
+            Some(namespace) if !namespace.is_empty() => Self(format!("{namespace}/{name}")),
+            _ => Self(name.to_owned()),
+        }
     }
 }
 
@@ -54,6 +61,16 @@ mod tests {
         let buckets = ["", "default/cache-0", "default/cache-1", "tenant-a", "tenant-b", "prod/Ünïcode"]
             .map(|key| ShardKey::from(key).bucket().0);
         assert_eq!(buckets, [38, 115, 250, 165, 193, 139]);
+    }
+
+    /// By name alone.
+    #[test]
+    fn pinned_vectors_of_objects_that_are_in_no_namespace() {
+        let key =
+            |name: &str| ShardKey::of(&ObjectMeta { name: Some(name.into()), ..ObjectMeta::default() }, None);
+        let buckets = ["tenant-a", "tenant-b", "cache-0", "system:node"].map(|name| key(name).bucket().0);
+        assert_eq!(buckets, [165, 193, 154, 208]);
+        assert_eq!(key("tenant-a"), ShardKey::from("tenant-a"), "that of what is labelled with its name");
     }
 
     #[test]

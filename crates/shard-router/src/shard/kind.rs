@@ -18,11 +18,11 @@ use crate::{
         layout::{selector, unstamped_selector},
     },
     setup::KindSetup,
-    sharded::Sharded,
+    sharded::ShardedObject,
     stamper::{BeforeRecording, Stamper},
 };
 
-impl<K: Sharded, R: Reconciler<K>> Kind for KindSetup<K, R> {
+impl<K: ShardedObject, R: Reconciler<K>> Kind for KindSetup<K, R> {
     fn progress(&self) -> &Arc<Progress> {
         &self.progress
     }
@@ -55,7 +55,7 @@ impl<K: Sharded, R: Reconciler<K>> Kind for KindSetup<K, R> {
 }
 
 /// Whether the resources can be listed, and each type that they own or depend on: a shard is worked on where all of them are.
-async fn can_list<K: Sharded, R: Reconciler<K>>(kind: &KindSetup<K, R>) -> bool {
+async fn can_list<K: ShardedObject, R: Reconciler<K>>(kind: &KindSetup<K, R>) -> bool {
     let (setup, label) = (&kind.setup, &kind.stamp.bucket_label);
     // Few are enough to know whether there is an answer.
     let of_resources = ListParams::default().limit(1).labels(&unstamped_selector(label));
@@ -65,7 +65,7 @@ async fn can_list<K: Sharded, R: Reconciler<K>>(kind: &KindSetup<K, R>) -> bool 
     let children =
         children.map(|owned| (owned.can_list)(setup.scope.clone(), client.clone(), of_children.clone()));
     let watched = kind.watched.iter().map(|watched| watched.can_list());
-    let (resources, children, watched) =
-        join3(setup.scope.can_list::<K>(&client, &of_resources), join_all(children), join_all(watched)).await;
+    let resources = setup.scope.can_list::<K>(&kind.kind, &client, &of_resources);
+    let (resources, children, watched) = join3(resources, join_all(children), join_all(watched)).await;
     resources && children.into_iter().chain(watched).all(|listed| listed)
 }

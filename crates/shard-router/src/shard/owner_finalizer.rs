@@ -1,7 +1,6 @@
 //! The end of a deleted object: its owner removes the finalizer that kept the name taken.
 
 use kube::{
-    Api,
     api::{Patch, PatchParams},
     core::ObjectMeta,
 };
@@ -10,7 +9,7 @@ use serde_json::json;
 
 use super::tracker::Tracker;
 use crate::{
-    authority::held::HeldShard, reconciler::Reconciler, rules, setup::KindSetup, sharded::Sharded,
+    authority::held::HeldShard, reconciler::Reconciler, rules, setup::KindSetup, sharded::ShardedObject,
     watch::lenient::Lenient,
 };
 
@@ -18,7 +17,7 @@ use crate::{
 ///
 /// # Errors
 /// If the API server refuses the request, or does not answer. Then this has to be retried.
-pub(super) async fn remove_owner_finalizer<K: Sharded, R: Reconciler<K>>(
+pub(super) async fn remove_owner_finalizer<K: ShardedObject, R: Reconciler<K>>(
     kind: &KindSetup<K, R>,
     held: &HeldShard,
     tracker: &Tracker,
@@ -29,9 +28,8 @@ pub(super) async fn remove_owner_finalizer<K: Sharded, R: Reconciler<K>>(
     {
         return Ok(());
     }
-    let namespace = meta.namespace.clone().unwrap_or_default();
     // The answer need not decode.
-    let api: Api<Lenient<K>> = Api::namespaced(held.housekeeping(), &namespace);
+    let api = Lenient::<K>::api(&kind.kind, held.housekeeping(), meta.namespace.as_deref());
     let patch = json!({"metadata": {
         "uid": meta.uid, "resourceVersion": meta.resource_version, "finalizers": [],
     }});
@@ -60,7 +58,7 @@ pub(super) fn only_owner_finalizer_is_left(meta: &ObjectMeta, owner_finalizer: &
 
 /// Waits until no write of this shard that was given up can be applied any more: afterwards, a new resource of this name may belong to another
 /// replica. `false` if the shard is handed over before; then the next owner frees the name.
-async fn writes_have_landed<K: Sharded, R: Reconciler<K>>(
+async fn writes_have_landed<K: ShardedObject, R: Reconciler<K>>(
     kind: &KindSetup<K, R>,
     held: &HeldShard,
     tracker: &Tracker,

@@ -27,12 +27,12 @@ use crate::{
     },
     reconciler::{Failure, Reconciler},
     setup::KindSetup,
-    sharded::{Eligibility, Sharded, cr_name},
+    sharded::{Eligibility, ShardedObject, cr_name, cr_name_of_ref},
     turns::{Lane, Turn},
 };
 
 /// A shard that is being worked on.
-pub(crate) struct ActiveShard<K: Sharded, R: Reconciler<K>> {
+pub(crate) struct ActiveShard<K: ShardedObject, R: Reconciler<K>> {
     pub(crate) kind: Arc<KindSetup<K, R>>,
     pub(crate) held: Arc<HeldShard>,
     pub(crate) tracker: Arc<Tracker>,
@@ -45,7 +45,7 @@ pub(crate) struct ActiveShard<K: Sharded, R: Reconciler<K>> {
     failures: Arc<Failures>,
 }
 
-impl<K: Sharded, R: Reconciler<K>> ActiveShard<K, R> {
+impl<K: ShardedObject, R: Reconciler<K>> ActiveShard<K, R> {
     pub(crate) fn new(
         kind: Arc<KindSetup<K, R>>,
         held: Arc<HeldShard>,
@@ -61,7 +61,7 @@ impl<K: Sharded, R: Reconciler<K>> ActiveShard<K, R> {
 
     /// Called by kube-runtime for each object that is due.
     pub(crate) async fn reconcile(self: Arc<Self>, object: Arc<K>) -> Result<Action, Failure<R::Error>> {
-        let reference = ObjectRef::from_obj(object.as_ref());
+        let reference = self.reference(&object);
         if object.uid().is_some_and(|uid| self.tracker.is_finished(&uid)) {
             // Its last reconcile is over, and it is not known yet whether its name was freed.
             return self.remove_owner_finalizer(&object).await.map(|()| Action::await_change());
@@ -73,9 +73,14 @@ impl<K: Sharded, R: Reconciler<K>> ActiveShard<K, R> {
         };
         let started = self.kind.setup.clock.now().monotonic;
         let earlier_failures = self.failures.of(&running.facts.uid);
-        let namespace = object.namespace().unwrap_or_default();
-        let held = self.held.for_object(running.facts.bucket, namespace, earlier_failures);
+        let held = self.held.for_object(running.facts.bucket, object.namespace(), earlier_failures);
+        let (cr, labels) = (cr_name(object.as_ref()), self.held.caches().labels());
+        labels.begin(&cr, running.facts.bucket);
         let result = self.run(&object, held.clone()).await;
+        let result = match (result, labels.end(&cr)) {
+            (Ok(_), Some(unlabelled)) => Err(Failure::UnlabelledChild(unlabelled)),
+            (result, _) => result,
+        };
         let took = self.kind.setup.clock.now().monotonic.duration_since(started);
         let outcome = match &result {
             Ok(_) => "ok",
@@ -84,10 +89,10 @@ impl<K: Sharded, R: Reconciler<K>> ActiveShard<K, R> {
         };
         if self.store.get(&reference).is_none() {
             // Its writes need not be awaited any more. They may have been recorded after the resource had left the cache.
-            self.held.caches().forget(&cr_name(object.as_ref()));
+            self.held.caches().forget(&cr);
         } else if result.is_err() && turn.is_for_change {
             // The retry is for the change, too.
-            self.lane.changed(&cr_name(object.as_ref()));
+            self.lane.changed(&cr);
         }
         // From here on no code of the user runs. The ticket is kept until the name is freed.
         let ticket = running.end(outcome, took);
@@ -108,7 +113,7 @@ impl<K: Sharded, R: Reconciler<K>> ActiveShard<K, R> {
         let cr = cr_name(object);
         let uid = object.meta().uid.as_deref().unwrap_or_default();
         let failures = self.failures.count(uid, || {
-            let cached = self.store.get(&ObjectRef::from_obj(object));
+            let cached = self.store.get(&self.reference(object));
             cached.is_some_and(|cached| cached.meta().uid.as_deref() == Some(uid))
         });
         let asked = self.held.retry_after.remaining();
@@ -135,7 +140,7 @@ impl<K: Sharded, R: Reconciler<K>> ActiveShard<K, R> {
             }
         };
         let object = self.store.get(reference)?;
-        let eligibility = self.kind.stamp.eligibility(object.meta(), object.recorded_bucket());
+        let eligibility = self.kind.stamp.eligibility(object.meta(), object.bucket_in_status());
         let Eligibility::Eligible(bucket) = eligibility else {
             return None;
         };
@@ -169,9 +174,8 @@ impl<K: Sharded, R: Reconciler<K>> ActiveShard<K, R> {
     ///
     /// Each object requests one permit at a time, so an object that changes constantly waits behind the others that have changed.
     async fn turn(&self, reference: &ObjectRef<K>) -> Option<Turn> {
-        let namespace = reference.namespace.as_deref().unwrap_or_default();
-        let cr = format!("{namespace}/{}", reference.name);
-        self.held.caches().current(namespace, &cr).await;
+        let cr = cr_name_of_ref(reference);
+        self.held.caches().current(reference.namespace.as_deref(), &cr).await;
         self.lane.turn(&cr).await
     }
 
@@ -186,6 +190,10 @@ impl<K: Sharded, R: Reconciler<K>> ActiveShard<K, R> {
                 Err(Failure::Panicked(message(panic.as_ref())))
             }
         }
+    }
+
+    fn reference(&self, object: &K) -> ObjectRef<K> {
+        ObjectRef::from_obj_with(object, self.kind.kind.information())
     }
 
     /// After the last reconcile of a deleted object. While it has another finalizer, there will be another reconcile.

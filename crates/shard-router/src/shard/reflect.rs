@@ -10,7 +10,7 @@ mod faults;
 mod observer;
 mod part;
 
-use std::{hash::Hash, sync::Arc};
+use std::sync::Arc;
 
 use futures::{Stream, StreamExt, stream};
 use kube::{
@@ -26,7 +26,8 @@ use tokio::sync::mpsc;
 pub(crate) use self::observer::{Observer, SideChannels, Watch};
 use self::part::Part;
 use crate::{
-    sharded::{Eligibility, Sharded, cr_name},
+    kind_type::KindType,
+    sharded::{Eligibility, ShardedObject, cr_name},
     stamper::Change,
     watch::{lenient::Lenient, scope::merged, watcher::Watcher},
 };
@@ -37,23 +38,21 @@ use crate::{
 /// A watcher starts with its first poll, after the acquisition, and its list is a consistent read
 /// ([`ListSemantic::MostRecent`]): that is the takeover barrier. A list with resourceVersion "0" could be older than
 /// the last write of the previous owner.
-pub(crate) fn reflect<K: Sharded>(
+pub(crate) fn reflect<K: ShardedObject>(
+    kind: &KindType,
     watcher: &Watcher,
     sources: Vec<Watch<K>>,
     selector: &str,
     observer: impl Observer<K>,
     side_channels: SideChannels<K>,
     order: fastrand::Rng,
-) -> (Store<K>, impl Stream<Item = Due<K>> + Send + 'static)
-where
-    K::DynamicType: Default + Eq + Hash + Clone,
-{
+) -> (Store<K>, impl Stream<Item = Due<K>> + Send + 'static) {
     let config = watcher::Config::default().labels(selector).list_semantic(ListSemantic::MostRecent);
     #[cfg(feature = "mutants")]
     let config = faults::list_as_it_comes(config);
     let observer = Arc::new(observer);
     let parts = sources.iter().map(|watch| Part::new(watch.api.namespace())).collect();
-    let reflector = Reflector::new(parts, observer.clone(), side_channels, order);
+    let reflector = Reflector::new(kind, parts, observer.clone(), side_channels, order);
     #[cfg(feature = "mutants")]
     let reflector = reflector.open_at_once();
     let mut reflector = reflector;
@@ -82,7 +81,8 @@ pub(crate) struct Due<K> {
     pub(crate) is_change: bool,
 }
 
-struct Reflector<K: Sharded, O> {
+struct Reflector<K: ShardedObject, O> {
+    kind: KindType,
     writer: Writer<K>,
     store: Store<K>,
     observer: Arc<O>,
@@ -93,19 +93,17 @@ struct Reflector<K: Sharded, O> {
     order: fastrand::Rng,
 }
 
-impl<K: Sharded, O: Observer<K>> Reflector<K, O>
-where
-    K::DynamicType: Default + Eq + Hash + Clone,
-{
+impl<K: ShardedObject, O: Observer<K>> Reflector<K, O> {
     fn new(
+        kind: &KindType,
         parts: Vec<Part<K>>,
         observer: Arc<O>,
         side_channels: SideChannels<K>,
         order: fastrand::Rng,
     ) -> Self {
-        let writer = Writer::<K>::default();
+        let writer = Writer::<K>::new(kind.information());
         let store = writer.as_reader();
-        Self { writer, store, observer, side_channels, parts, open: false, order }
+        Self { kind: kind.clone(), writer, store, observer, side_channels, parts, open: false, order }
     }
 
     /// Takes one event of a part and returns the objects to reconcile because of it.
@@ -274,7 +272,8 @@ where
     fn remove(&mut self, part: usize, object: &ObjectMeta) {
         self.parts[part].drop_listed(object);
         let name = object.name.as_deref().unwrap_or_default();
-        let reference = ObjectRef::new(name).within(object.namespace.as_deref().unwrap_or_default());
+        let mut reference = ObjectRef::new_with(name, self.kind.information());
+        reference.namespace.clone_from(&object.namespace);
         if let Some(cached) = self.store.get(&reference) {
             self.writer.apply_watcher_event(&Event::Delete(K::clone(&cached)));
             if cached.meta().uid != object.uid {

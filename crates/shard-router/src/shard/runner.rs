@@ -43,13 +43,13 @@ use crate::{
     reconciler::Reconciler,
     routing::layout::selector,
     setup::{KindSetup, Setup},
-    sharded::{Sharded, cr_name},
+    sharded::{ShardedObject, cr_name},
     watch::lenient::Lenient,
     watched::Opened,
 };
 
 /// Waits for a start permit, and works. If the shard is drained before the start, there is nothing to wait for, so the first list is not awaited.
-pub(super) async fn run<K: Sharded, R: Reconciler<K>>(kind: Arc<KindSetup<K, R>>, hold: Hold) {
+pub(super) async fn run<K: ShardedObject, R: Reconciler<K>>(kind: Arc<KindSetup<K, R>>, hold: Hold) {
     let starts = kind.setup.starts.clone();
     let permit = tokio::select! {
         biased;
@@ -72,7 +72,11 @@ pub(super) async fn run<K: Sharded, R: Reconciler<K>>(kind: Arc<KindSetup<K, R>>
     work(kind, hold, Arc::new(warm_up)).await;
 }
 
-async fn work<K: Sharded, R: Reconciler<K>>(kind: Arc<KindSetup<K, R>>, hold: Hold, warm_up: Arc<WarmUp>) {
+async fn work<K: ShardedObject, R: Reconciler<K>>(
+    kind: Arc<KindSetup<K, R>>,
+    hold: Hold,
+    warm_up: Arc<WarmUp>,
+) {
     let Hold { shard, term, record, acquired, .. } = hold;
     let setup = &kind.setup;
     let label: Arc<str> = kind.stamp.bucket_label.as_str().into();
@@ -80,12 +84,12 @@ async fn work<K: Sharded, R: Reconciler<K>>(kind: Arc<KindSetup<K, R>>, hold: Ho
         .watched
         .iter()
         .map(|watched| {
-            let Opened { cache, objects, triggers } = watched.open();
-            ((cache, objects), triggers)
+            let Opened { cache, kind: of, objects, triggers } = watched.open(kind.kind.clone());
+            ((cache, (of, objects)), triggers)
         })
         .unzip();
     let objects = watched.iter().map(|(_, objects)| objects.clone());
-    let caches = Caches::new(setup.scope.clone(), &kind.owned, objects);
+    let caches = Caches::new(&kind.kind, &setup.scope, &kind.owned, kind.child_labels(), objects);
     let clients = (&setup.clients, &setup.stamper_clients);
     let retry_after = RetryAfter::new(setup.clock.clone(), setup.options.backoff.cap);
     let gated = HeldShard::new(
@@ -115,16 +119,26 @@ async fn work<K: Sharded, R: Reconciler<K>>(kind: Arc<KindSetup<K, R>>, hold: Ho
         lane: lane.clone(),
     };
     let (store, changes) = reflect(
+        &kind.kind,
         &setup.watcher(),
-        watches(setup.scope.apis(&gated.client()), setup),
+        watches(setup.scope.apis(&kind.kind, &gated.client()), setup),
         &selector,
         observer,
         SideChannels { repairs, undecodable },
         setup.order(),
     );
+    let reference = {
+        let kind = kind.kind.clone();
+        move |object: &K| {
+            kind.reference(
+                object.meta().namespace.as_deref(),
+                object.meta().name.as_deref().unwrap_or_default(),
+            )
+        }
+    };
     let changes = changes.filter_map(move |Due { object, is_change }| {
         let is_news = news.is_news(&object);
-        ready(is_news.then(|| Trigger { resource: ObjectRef::from_obj(&object), is_change }))
+        ready(is_news.then(|| Trigger { resource: reference(&object), is_change }))
     });
     let active_shard = ActiveShard::new(
         kind.clone(),
@@ -139,7 +153,7 @@ async fn work<K: Sharded, R: Reconciler<K>>(kind: Arc<KindSetup<K, R>>, hold: Ho
     others.push(kind.external.subscribe());
     others.extend(owned(&kind, &gated, &selector, &warm_up));
     let debounce = Debounce { delay: kind.debounce, clock: setup.clock.clone() };
-    let triggers = merged(changes, others, debounce, (store.clone(), lane));
+    let triggers = merged(changes, others, debounce, (kind.kind.clone(), store.clone(), lane));
     let barrier = watched.iter().enumerate().map(|(nth, (cache, _))| {
         watched_barrier::passed(
             cache.clone(),
@@ -173,7 +187,7 @@ async fn work<K: Sharded, R: Reconciler<K>>(kind: Arc<KindSetup<K, R>>, hold: Ho
 }
 
 /// The resources whose children have changed.
-fn owned<K: Sharded, R: Reconciler<K>>(
+fn owned<K: ShardedObject, R: Reconciler<K>>(
     kind: &KindSetup<K, R>,
     held: &HeldShard,
     selector: &str,
@@ -186,7 +200,9 @@ fn owned<K: Sharded, R: Reconciler<K>>(
             client: held.client(),
             selector: selector.to_owned(),
             watcher: kind.setup.watcher(),
-            backoffs: (0..kind.setup.scope.watches()).map(|_| kind.setup.watch_backoff()).collect(),
+            backoffs: (0..kind.setup.scope.of_kind(&owned.kind).watches())
+                .map(|_| kind.setup.watch_backoff())
+                .collect(),
             lists: warm_up.clone(),
         })
     });
@@ -194,7 +210,7 @@ fn owned<K: Sharded, R: Reconciler<K>>(
 }
 
 /// One watch for each namespace, each with its own backoff.
-fn watches<K: Sharded>(apis: Vec<Api<Lenient<K>>>, setup: &Setup) -> Vec<Watch<K>> {
+fn watches<K: ShardedObject>(apis: Vec<Api<Lenient<K>>>, setup: &Setup) -> Vec<Watch<K>> {
     apis.into_iter().map(|api| Watch { api, backoff: setup.watch_backoff() }).collect()
 }
 
@@ -210,7 +226,7 @@ async fn drained(term: &Term, tracker: &Tracker) {
 }
 
 /// Drives a kube-runtime controller. Dropping this aborts its reconciles; when they are gone, their tracked futures have been dropped.
-async fn control<K: Sharded, R: Reconciler<K>>(
+async fn control<K: ShardedObject, R: Reconciler<K>>(
     shard: Arc<ActiveShard<K, R>>,
     store: Store<K>,
     triggers: BoxStream<'static, ObjectRef<K>>,
@@ -218,8 +234,10 @@ async fn control<K: Sharded, R: Reconciler<K>>(
     // The shard limits concurrent reconciles itself, so the runner has no limit.
     let config = controller::Config::default().concurrency(0);
     // All triggers come by one stream, which neither ends nor fails.
-    let controller =
-        Controller::for_stream(stream::pending(), store).with_config(config).reconcile_on(triggers);
+    let information = shard.kind.kind.information();
+    let controller = Controller::for_stream_with(stream::pending(), store, information)
+        .with_config(config)
+        .reconcile_on(triggers);
     let reconcile = |object: Arc<K>, shard: Arc<ActiveShard<K, R>>| {
         let term = shard.held.term.clone();
         let reconcile = Box::pin(shard.reconcile(object));

@@ -14,10 +14,14 @@ use futures::{
 use kube::runtime::reflector::{ObjectRef, Store};
 use lease_core::{Clock, Monotonic};
 
-use crate::{sharded::Sharded, turns::Lane};
+use crate::{
+    kind_type::KindType,
+    sharded::{ShardedObject, cr_name_of_ref},
+    turns::Lane,
+};
 
 /// A resource that is due.
-pub(super) struct Trigger<K: Sharded> {
+pub(super) struct Trigger<K: ShardedObject> {
     pub(super) resource: ObjectRef<K>,
     /// Whether something has changed; otherwise it was only listed.
     pub(super) is_change: bool,
@@ -30,18 +34,22 @@ pub(super) struct Debounce {
 }
 
 /// The resources to reconcile. What has changed is marked, so that it gets its turn before what was only listed.
-pub(super) fn merged<K: Sharded>(
+pub(super) fn merged<K: ShardedObject>(
     resources: impl stream::Stream<Item = Trigger<K>> + Send + 'static,
     others: Vec<BoxStream<'static, ObjectRef<K>>>,
     debounce: Debounce,
-    (store, lane): (Store<K>, Arc<Lane>),
+    (kind, store, lane): (KindType, Store<K>, Arc<Lane>),
 ) -> BoxStream<'static, ObjectRef<K>> {
-    let others = stream::select_all(others).map(|resource| Trigger { resource, is_change: true });
+    // What a user calls the kind does not matter.
+    let others = stream::select_all(others).map(move |named| Trigger {
+        resource: kind.reference(named.namespace.as_deref(), &named.name),
+        is_change: true,
+    });
     let triggers = debounced(stream::select(resources, others).boxed(), debounce);
     let resources = triggers.map(move |Trigger { resource, is_change }| {
         // kube-runtime drops what is not in the store, so nothing would ever remove its mark.
         if is_change && store.get(&resource).is_some() {
-            lane.changed(&format!("{}/{}", resource.namespace.as_deref().unwrap_or_default(), resource.name));
+            lane.changed(&cr_name_of_ref(&resource));
         }
         resource
     });
@@ -50,7 +58,7 @@ pub(super) fn merged<K: Sharded>(
 
 /// Holds each change back for the delay. Further changes of the same resource are folded into it meanwhile. Unlike kube-runtime's, the delay does not
 /// start over with each change, so a resource that changes all the time is reconciled, too. What was only listed is passed on at once.
-fn debounced<K: Sharded>(
+fn debounced<K: ShardedObject>(
     triggers: BoxStream<'static, Trigger<K>>,
     Debounce { delay, clock }: Debounce,
 ) -> BoxStream<'static, Trigger<K>> {

@@ -22,7 +22,7 @@ use crate::{
     authority::held::HeldShard,
     reconciler::Reconciler,
     setup::KindSetup,
-    sharded::{Sharded, cr_name},
+    sharded::{ShardedObject, cr_name},
     stamper::{Change, Completion, process_changes},
     watch::lenient::{Lenient, Undecodable},
 };
@@ -31,7 +31,7 @@ use crate::{
 const REASON: &str = "CannotBeDecoded";
 
 /// Reports the objects of the stream, until it is dropped.
-pub(super) async fn report<K: Sharded, R: Reconciler<K>>(
+pub(super) async fn report<K: ShardedObject, R: Reconciler<K>>(
     kind: &KindSetup<K, R>,
     held: &HeldShard,
     tracker: &Arc<Tracker>,
@@ -58,7 +58,7 @@ pub(super) async fn report<K: Sharded, R: Reconciler<K>>(
     process_changes(kind.setup.clock.as_ref(), Duration::ZERO, changes, report).await;
 }
 
-struct Reports<'a, K: Sharded, R: Reconciler<K>> {
+struct Reports<'a, K: ShardedObject, R: Reconciler<K>> {
     kind: &'a KindSetup<K, R>,
     held: &'a HeldShard,
     tracker: &'a Arc<Tracker>,
@@ -66,10 +66,10 @@ struct Reports<'a, K: Sharded, R: Reconciler<K>> {
     told: Mutex<BTreeMap<String, (Option<String>, String)>>,
 }
 
-impl<K: Sharded, R: Reconciler<K>> Reports<'_, K, R> {
+impl<K: ShardedObject, R: Reconciler<K>> Reports<'_, K, R> {
     async fn report(&self, object: &Lenient<K>, undecodable: &Undecodable) -> Completion {
         let cr = cr_name(object);
-        let kind = K::kind(&());
+        let kind = &self.kind.kind.api.kind;
         if only_owner_finalizer_is_left(undecodable.metadata(), &self.kind.stamp.owner_finalizer) {
             return self.remove_finalizer(&cr, undecodable).await;
         }
@@ -103,7 +103,7 @@ impl<K: Sharded, R: Reconciler<K>> Reports<'_, K, R> {
             Ok(()) => Completion::Done,
             Err(kube::Error::Api(status)) if status.code == 409 => Completion::Conflict,
             Err(error) => {
-                let kind = K::kind(&());
+                let kind = &self.kind.kind.api.kind;
                 self.say(&format!(
                     "{kind} {cr} cannot be decoded and is being deleted, but the finalizer of its owner could not be removed; it \
                      is retried: {error}"
@@ -132,7 +132,7 @@ impl<K: Sharded, R: Reconciler<K>> Reports<'_, K, R> {
             action: "Decode".to_owned(),
             secondary: None,
         };
-        recorder.publish(&event, &object.object_ref(&())).await?;
+        recorder.publish(&event, &object.object_ref(&self.kind.kind.information())).await?;
         self.told().insert(cr.to_owned(), news);
         Ok(())
     }
@@ -162,13 +162,13 @@ fn what_now(undecodable: &Undecodable) -> String {
 }
 
 /// How many there are, as a metric for as long as the shard is held here.
-struct Count<'a, K: Sharded, R: Reconciler<K>> {
+struct Count<'a, K: ShardedObject, R: Reconciler<K>> {
     kind: &'a KindSetup<K, R>,
     held: &'a HeldShard,
     objects: BTreeSet<String>,
 }
 
-impl<K: Sharded, R: Reconciler<K>> Count<'_, K, R> {
+impl<K: ShardedObject, R: Reconciler<K>> Count<'_, K, R> {
     fn take(&mut self, change: &Change<Lenient<K>>) {
         match change {
             Change::Pending(object) => self.objects.insert(cr_name(object)),
@@ -180,7 +180,7 @@ impl<K: Sharded, R: Reconciler<K>> Count<'_, K, R> {
     }
 }
 
-impl<K: Sharded, R: Reconciler<K>> Drop for Count<'_, K, R> {
+impl<K: ShardedObject, R: Reconciler<K>> Drop for Count<'_, K, R> {
     fn drop(&mut self) {
         self.kind.metrics.undecodable(self.held.shard, 0);
     }

@@ -7,7 +7,7 @@ use kube::{
 use serde_json::{Value, json};
 
 use super::config::StampConfig;
-use crate::{observability::sentence, sharded::Sharded, watch::lenient::Lenient};
+use crate::{observability::sentence, sharded::ShardedObject, watch::lenient::Lenient};
 
 /// Adds the label (and the finalizer), with the version of the object as precondition. If the bucket has to be recorded, it is written
 /// before, with the same precondition.
@@ -15,7 +15,7 @@ use crate::{observability::sentence, sharded::Sharded, watch::lenient::Lenient};
 /// The order matters: a label without a record could be edited before there is anything to restore it from, whereas a
 /// record without a label only waits for the next stamper. An object whose label differs from its bucket is not reconciled.
 /// Returns the new state of the object.
-pub(super) async fn stamp<K: Sharded>(
+pub(super) async fn stamp<K: ShardedObject>(
     api: &Api<Lenient<K>>,
     config: &StampConfig,
     object: &Lenient<K>,
@@ -48,7 +48,7 @@ pub(super) async fn stamp<K: Sharded>(
 }
 
 /// The API server answers 404 to a status without a subresource as it does to an object that is gone.
-async fn without_subresource<K: Sharded>(
+async fn without_subresource<K: ShardedObject>(
     api: &Api<Lenient<K>>,
     object: &Lenient<K>,
     error: kube::Error,
@@ -79,6 +79,6 @@ pub(super) enum StampError {
     NotRecorded,
 }
 
-fn precondition<K: Sharded>(object: &Lenient<K>) -> Value {
+fn precondition<K: ShardedObject>(object: &Lenient<K>) -> Value {
     json!({"uid": object.meta().uid, "resourceVersion": object.meta().resource_version})
 }

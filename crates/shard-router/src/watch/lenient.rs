@@ -6,8 +6,10 @@
 
 use std::{borrow::Cow, fmt};
 
-use k8s_openapi::NamespaceResourceScope;
-use kube::{Resource, core::ObjectMeta};
+use kube::{
+    Api, Client, Resource,
+    core::{DynamicResourceScope, ObjectMeta},
+};
 use lease_core::broken;
 use serde::{
     Deserialize, Deserializer,
@@ -15,12 +17,17 @@ use serde::{
 };
 use serde_json::Value;
 
-use crate::sharded::Sharded;
+use crate::{
+    kind_type::{KindType, TypeInformation},
+    sharded::{ShardedObject, bucket_in_status},
+};
 
 /// The maximum length of a decoding error, which may quote a value.
 const LONGEST_ERROR: usize = 300;
 
-/// A resource of type `K`, or an object that does not decode as one. An `Api<Lenient<K>>` sends the same requests as an `Api<K>`.
+/// A resource of type `K`, or an object that does not decode as one. An `Api<Lenient<K>>` sends the same requests as an
+/// `Api<K>`. It is made with [`Api::namespaced_with`](kube::Api::namespaced_with) or [`Api::all_with`](kube::Api::all_with), because it does not know at compile
+/// time whether `K` is namespaced.
 #[derive(Clone, Debug)]
 pub enum Lenient<K> {
     /// The object decodes.
@@ -74,15 +81,23 @@ impl fmt::Debug for Undecodable {
     }
 }
 
-impl<K: Sharded> Lenient<K> {
+impl<K: Resource<DynamicType: TypeInformation>> Lenient<K> {
+    /// The objects of a kind in one namespace, or those in all namespaces, or those that are in none.
+    pub(crate) fn api(kind: &KindType, client: Client, namespace: Option<&str>) -> Api<Self> {
+        let information = kind.information();
+        match namespace {
+            Some(namespace) => Api::namespaced_with(client, namespace, &information),
+            None => Api::all_with(client, &information),
+        }
+    }
+}
+
+impl<K: ShardedObject> Lenient<K> {
     /// `status.bucket`, also of objects that do not decode.
     pub(crate) fn recorded_bucket(&self) -> Option<u8> {
         match self {
-            Self::Decoded(object) => object.recorded_bucket(),
-            Self::Undecodable(object) => {
-                let bucket = object.object.pointer("/status/bucket").and_then(Value::as_u64);
-                bucket.and_then(|bucket| u8::try_from(bucket).ok())
-            }
+            Self::Decoded(object) => object.bucket_in_status(),
+            Self::Undecodable(object) => bucket_in_status(&object.object),
         }
     }
 }
@@ -106,27 +121,28 @@ impl<'de, K: DeserializeOwned> Deserialize<'de> for Lenient<K> {
     }
 }
 
-impl<K> Resource for Lenient<K>
-where
-    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
-{
-    type DynamicType = ();
-    type Scope = NamespaceResourceScope;
+impl<K: Resource> Resource for Lenient<K> {
+    type DynamicType = K::DynamicType;
+    type Scope = DynamicResourceScope;
 
-    fn kind((): &()) -> Cow<'_, str> {
-        K::kind(&())
+    fn kind(information: &K::DynamicType) -> Cow<'_, str> {
+        K::kind(information)
     }
 
-    fn group((): &()) -> Cow<'_, str> {
-        K::group(&())
+    fn group(information: &K::DynamicType) -> Cow<'_, str> {
+        K::group(information)
     }
 
-    fn version((): &()) -> Cow<'_, str> {
-        K::version(&())
+    fn version(information: &K::DynamicType) -> Cow<'_, str> {
+        K::version(information)
     }
 
-    fn plural((): &()) -> Cow<'_, str> {
-        K::plural(&())
+    fn api_version(information: &K::DynamicType) -> Cow<'_, str> {
+        K::api_version(information)
+    }
+
+    fn plural(information: &K::DynamicType) -> Cow<'_, str> {
+        K::plural(information)
     }
 
     fn metadata_api() -> bool {

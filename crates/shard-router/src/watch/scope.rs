@@ -7,9 +7,13 @@ use futures::{
     future::select_ok,
     stream::{BoxStream, StreamExt, select_all},
 };
-use k8s_openapi::NamespaceResourceScope;
-use kube::{Api, Client, Resource, api::ListParams, core::PartialObjectMeta};
+use kube::{Api, Client, Resource, api::ListParams};
 use serde::de::DeserializeOwned;
+
+use crate::{
+    kind_type::{KindType, TypeInformation},
+    watch::lenient::Lenient,
+};
 
 /// The watches for the configured namespaces: one for each, or a single one for all if none is configured.
 ///
@@ -23,36 +27,45 @@ impl Scope {
         Self(namespaces.iter().cloned().collect())
     }
 
+    /// The watches of this kind. One that is cluster-scoped is in no namespace, so it is listed as a whole.
+    pub(crate) fn of_kind(&self, kind: &KindType) -> Self {
+        if kind.is_namespaced() { self.clone() } else { Self(Vec::new()) }
+    }
+
     /// The number of watches per type.
     pub(crate) fn watches(&self) -> usize {
         self.0.len().max(1)
     }
 
-    /// The watch for this namespace.
-    pub(crate) fn watch_of(&self, namespace: &str) -> Option<usize> {
-        if self.0.is_empty() { Some(0) } else { self.0.iter().position(|named| named == namespace) }
+    /// The watch for this namespace, or for what is in none.
+    pub(crate) fn watch_of(&self, namespace: Option<&str>) -> Option<usize> {
+        if self.0.is_empty() {
+            return Some(0);
+        }
+        self.0.iter().position(|named| Some(named.as_str()) == namespace)
     }
 
-    /// One `Api` for each watch.
-    pub(crate) fn apis<K>(&self, client: &Client) -> Vec<Api<K>>
+    /// One `Api` of this kind for each watch.
+    pub(crate) fn apis<K>(&self, kind: &KindType, client: &Client) -> Vec<Api<Lenient<K>>>
     where
-        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
+        K: Resource<DynamicType: TypeInformation>,
     {
-        if self.0.is_empty() {
-            return vec![Api::all(client.clone())];
+        let Self(namespaces) = self.of_kind(kind);
+        if namespaces.is_empty() {
+            return vec![Lenient::api(kind, client.clone(), None)];
         }
-        self.0.iter().map(|namespace| Api::namespaced(client.clone(), namespace)).collect()
+        namespaces.iter().map(|namespace| Lenient::api(kind, client.clone(), Some(namespace))).collect()
     }
 }
 
 impl Scope {
-    /// Whether this type can be listed, in any of the namespaces.
-    pub(crate) async fn can_list<K>(&self, client: &Client, params: &ListParams) -> bool
+    /// Whether this kind can be listed, in any of the namespaces.
+    pub(crate) async fn can_list<K>(&self, kind: &KindType, client: &Client, params: &ListParams) -> bool
     where
-        K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + DeserializeOwned + Debug,
+        K: Resource<DynamicType: TypeInformation> + Clone + DeserializeOwned + Debug,
     {
-        let apis = self.apis::<PartialObjectMeta<K>>(client);
-        let lists = apis.iter().map(|api| api.list(params).map(|listed| listed.map(drop)).boxed());
+        let apis = self.apis::<K>(kind, client);
+        let lists = apis.iter().map(|api| api.list_metadata(params).map(|listed| listed.map(drop)).boxed());
         select_ok(lists).await.is_ok()
     }
 }

@@ -35,7 +35,7 @@ impl Watcher {
         again: impl Fn() -> BoxFuture<'static, ()> + Send + 'static,
     ) -> Events<K>
     where
-        K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + 'static,
+        K: Resource + Clone + Debug + DeserializeOwned + Send + 'static,
     {
         let this = self.clone();
         let place = place(&api);
@@ -81,8 +81,8 @@ pub(crate) fn at_once() -> BoxFuture<'static, ()> {
     Box::pin(std::future::ready(()))
 }
 
-fn place<K: Resource<DynamicType = ()>>(api: &Api<K>) -> String {
-    let plural = K::plural(&());
+fn place<K: Resource>(api: &Api<K>) -> String {
+    let plural = api.resource_url().rsplit('/').next().unwrap_or_default();
     match api.namespace() {
         Some(namespace) => format!("{plural} in namespace {namespace}"),
         None => format!("{plural} in all namespaces"),

@@ -23,16 +23,17 @@ use super::{
     shared::{Cache, selected},
 };
 use crate::{
+    kind_type::KindType,
     observability::progress::WatchedProgress,
     owned_resource::{OwnedResource, resource},
-    sharded::Sharded,
+    sharded::ShardedObject,
 };
 
 /// Which resources of a shard use an object.
 type Mapper<K, W> = Arc<dyn Fn(&W, &Store<K>) -> Vec<ObjectRef<K>> + Send + Sync>;
 
 /// A declaration, until the replica starts.
-pub(crate) struct WatchedType<K: Sharded> {
+pub(crate) struct WatchedType<K: ShardedObject> {
     /// As `plural.group`.
     pub(crate) resource: String,
     attach: Attach<K>,
@@ -41,7 +42,7 @@ pub(crate) struct WatchedType<K: Sharded> {
 type Attach<K> = Box<dyn FnOnce(&Registry) -> Arc<dyn Dependency<K>> + Send>;
 
 /// A watched type, as a kind that depends on it sees it.
-pub(crate) trait Dependency<K: Sharded>: Send + Sync {
+pub(crate) trait Dependency<K: ShardedObject>: Send + Sync {
     /// As `plural.group`.
     fn resource(&self) -> &str;
 
@@ -51,20 +52,22 @@ pub(crate) trait Dependency<K: Sharded>: Send + Sync {
     /// Whether it can be listed in any of the namespaces.
     fn can_list(&self) -> BoxFuture<'_, bool>;
 
-    /// Takes part in the watch, for one hold of one shard.
-    fn open(&self) -> Opened<K>;
+    /// Takes part in the watch, for one hold of one shard of this kind.
+    fn open(&self, of: KindType) -> Opened<K>;
 }
 
 /// A watch that runs, and what it makes due.
-pub(crate) struct Opened<K: Sharded> {
+pub(crate) struct Opened<K: ShardedObject> {
     pub(crate) cache: Arc<dyn Cache>,
+    /// What is watched.
+    pub(crate) kind: KindType,
     /// The `SharedWatch`.
     pub(crate) objects: Arc<dyn Any + Send + Sync>,
     /// The resources to reconcile, from the store of the shard. Changes are noted from now on, not only once this is called.
     pub(crate) triggers: Box<dyn FnOnce(Store<K>) -> BoxStream<'static, ObjectRef<K>> + Send>,
 }
 
-impl<K: Sharded> WatchedType<K> {
+impl<K: ShardedObject> WatchedType<K> {
     pub(crate) fn new<W: OwnedResource, I: IntoIterator<Item = ObjectRef<K>>>(
         config: watcher::Config,
         mapper: impl Fn(&W, &Store<K>) -> I + Send + Sync + 'static,
@@ -83,13 +86,13 @@ impl<K: Sharded> WatchedType<K> {
     }
 }
 
-struct Declared<K: Sharded, W> {
+struct Declared<K: ShardedObject, W> {
     resource: String,
     entry: Arc<WatchEntry<W>>,
     mapper: Mapper<K, W>,
 }
 
-impl<K: Sharded, W: OwnedResource> Dependency<K> for Declared<K, W> {
+impl<K: ShardedObject, W: OwnedResource> Dependency<K> for Declared<K, W> {
     fn resource(&self) -> &str {
         &self.resource
     }
@@ -100,10 +103,11 @@ impl<K: Sharded, W: OwnedResource> Dependency<K> for Declared<K, W> {
 
     fn can_list(&self) -> BoxFuture<'_, bool> {
         let params = selected(&self.entry.config).limit(1);
-        async move { self.entry.scope.can_list::<W>(&self.entry.client, &params).await }.boxed()
+        async move { self.entry.scope.can_list::<W>(&KindType::of::<W>(), &self.entry.client, &params).await }
+            .boxed()
     }
 
-    fn open(&self) -> Opened<K> {
+    fn open(&self, of: KindType) -> Opened<K> {
         let watch = self.entry.open();
         let mut changes = watch.subscribe();
         let (mapper, resource) = (self.mapper.clone(), self.resource.clone());
@@ -113,14 +117,22 @@ impl<K: Sharded, W: OwnedResource> Dependency<K> for Declared<K, W> {
                 // The shard holds the watch, so it can only have panicked.
                 change.map(|change| Some(change.expect("the watch runs for as long as the shard is held")))
             });
-            changes.flat_map(move |change| stream::iter(due(&mapper, &change, &store, &resource))).boxed()
+            changes
+                .flat_map(move |change| stream::iter(due(&of, &mapper, &change, &store, &resource)))
+                .boxed()
         };
-        Opened { cache: watch.clone(), objects: watch, triggers: Box::new(triggers) }
+        Opened {
+            cache: watch.clone(),
+            kind: KindType::of::<W>(),
+            objects: watch,
+            triggers: Box::new(triggers),
+        }
     }
 }
 
 /// The resources that use the object as it is, or used it as it was: one that no longer uses it has to notice that, too.
-fn due<K: Sharded, W>(
+fn due<K: ShardedObject, W>(
+    of: &KindType,
     mapper: &Mapper<K, W>,
     change: &Change<W>,
     store: &Store<K>,
@@ -133,7 +145,11 @@ fn due<K: Sharded, W>(
         tracing::error!(
             "the mapper of `watches` has panicked for a change of {resource}; all resources of the shard are reconciled"
         );
-        store.state().iter().map(|object| ObjectRef::from_obj(object.as_ref())).collect()
+        let reference = |object: &Arc<K>| {
+            let meta = object.meta();
+            of.reference(meta.namespace.as_deref(), meta.name.as_deref().unwrap_or_default())
+        };
+        store.state().iter().map(reference).collect()
     });
     let mut seen = HashSet::new();
     due.retain(|reference| seen.insert(reference.clone()));
@@ -164,7 +180,9 @@ mod tests {
         let mapper: Mapper<Gadget, ConfigMap> = Arc::new(|map, _| {
             map.data.iter().flat_map(|data| data.values()).map(|user| ObjectRef::new(user)).collect()
         });
-        let due = |before, after| names(due(&mapper, &Change { before, after }, &store, "configmaps"));
+        let due = |before, after| {
+            names(due(&KindType::of::<Gadget>(), &mapper, &Change { before, after }, &store, "configmaps"))
+        };
         assert_eq!(due(Some(map("a")), Some(map("b"))), ["b", "a"]);
         assert_eq!(due(Some(map("a")), Some(map("a"))), ["a"]);
         assert_eq!(due(Some(map("a")), None), ["a"]);
@@ -178,6 +196,9 @@ mod tests {
         writer.apply_watcher_event(&Event::Apply(Gadget::new("a", GadgetSpec::default())));
         let mapper: Mapper<Gadget, ConfigMap> = Arc::new(|_, _| panic!("a mistake of the user"));
         let change = Change { before: None, after: Some(map("b")) };
-        assert_eq!(names(due(&mapper, &change, &writer.as_reader(), "configmaps")), ["a"]);
+        assert_eq!(
+            names(due(&KindType::of::<Gadget>(), &mapper, &change, &writer.as_reader(), "configmaps")),
+            ["a"]
+        );
     }
 }

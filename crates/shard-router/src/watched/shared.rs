@@ -9,7 +9,7 @@ use futures::{
     future::{BoxFuture, join_all},
 };
 use kube::{
-    Client, Resource,
+    Api, Client, Resource,
     api::ListParams,
     runtime::watcher::{self, Event},
 };
@@ -23,6 +23,7 @@ use super::{
     objects::{Change, Listing, Objects},
 };
 use crate::{
+    kind_type::KindType,
     owned_resource::OwnedResource,
     rng::SharedRng,
     watch::{
@@ -75,7 +76,7 @@ struct WatchState<W> {
 impl<W: OwnedResource> SharedWatch<W> {
     /// Must be called within a tokio runtime.
     pub(super) fn start(shared: Shared, client: Client, config: watcher::Config) -> Arc<Self> {
-        let apis = shared.scope.apis::<W>(&client);
+        let apis = shared.scope.apis::<W>(&KindType::of::<W>(), &client);
         let parts =
             apis.iter().map(|api| (api.namespace().map(str::to_owned), Position::default())).collect();
         let state = Arc::new(WatchState {
@@ -133,7 +134,7 @@ impl<W: OwnedResource> WatchState<W> {
         let config = self.config.clone();
         let mut listing = Listing::default();
         loop {
-            let api = self.shared.scope.apis::<Lenient<W>>(&self.client).remove(part);
+            let api = self.apis().remove(part);
             let mut events = self.shared.watcher.watch(api, config.clone(), self.backoff(), at_once);
             loop {
                 tokio::select! {
@@ -188,6 +189,11 @@ impl<W: OwnedResource> WatchState<W> {
     fn publish(&self, change: Change<W>) {
         let change = Arc::new(change);
         self.subscribers.lock().retain(|subscriber| subscriber.send(change.clone()).is_ok());
+    }
+
+    /// One for each watch.
+    fn apis(&self) -> Vec<Api<Lenient<W>>> {
+        self.shared.scope.apis(&KindType::of::<W>(), &self.client)
     }
 
     fn backoff(&self) -> WatchBackoff {

@@ -41,10 +41,19 @@ impl Harness {
 
     /// One whose definition of widgets is this.
     pub(crate) async fn defining(definition: &CustomResourceDefinition) -> Self {
-        let server = EmbeddedServer::new(VirtualSeams::default());
+        Self::on(EmbeddedServer::new(VirtualSeams::default()), [definition]).await
+    }
+
+    /// One on this API server, with these definitions.
+    pub(crate) async fn on(
+        server: EmbeddedServer,
+        defined: impl IntoIterator<Item = &CustomResourceDefinition>,
+    ) -> Self {
         let admin = server.client(NAMESPACE);
         let definitions: Api<CustomResourceDefinition> = Api::all(admin.clone());
-        definitions.create(&PostParams::default(), definition).await.expect("the CRD is accepted");
+        for definition in defined {
+            definitions.create(&PostParams::default(), definition).await.expect("the CRD is accepted");
+        }
         Self { server, clock: Arc::new(VirtualClock::default()), widgets: Api::namespaced(admin, NAMESPACE) }
     }
 

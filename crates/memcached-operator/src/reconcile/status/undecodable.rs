@@ -28,7 +28,8 @@ pub async fn report(object: &Undecodable, client: Client, now: Timestamp) -> Res
     let meta = object.metadata();
     let name = meta.name.as_deref().unwrap_or_default();
     // The answer does not decode either, so it is not read as a `Memcached`.
-    let api: Api<Lenient<Memcached>> = Api::namespaced(client, meta.namespace.as_deref().unwrap_or_default());
+    let api: Api<Lenient<Memcached>> =
+        Api::namespaced_with(client, meta.namespace.as_deref().unwrap_or_default(), &());
     let body = json!({
         "apiVersion": Memcached::api_version(&()),
         "kind": Memcached::kind(&()),

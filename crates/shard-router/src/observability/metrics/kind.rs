@@ -29,6 +29,7 @@ impl Metrics {
         for outcome in ["ok", "conflict", "error", "deferred"] {
             drop(self.stamps.get_or_create(&of_kind.outcome(outcome)));
         }
+        drop(self.unlabelled_children.get_or_create(&of_kind.of_all()));
         of_kind
     }
 }
@@ -51,12 +52,20 @@ impl KindMetrics {
 
     pub(crate) fn reconciled(&self, outcome: &'static str, took: Duration) {
         self.metrics.reconciles.get_or_create(&self.outcome(outcome)).inc();
-        let label = KindLabel { kind: self.kind.to_string() };
-        self.metrics.duration.get_or_create(&label).observe(took.as_secs_f64());
+        self.metrics.duration.get_or_create(&self.of_all()).observe(took.as_secs_f64());
     }
 
     pub(crate) fn stamped(&self, outcome: &'static str) {
         self.metrics.stamps.get_or_create(&self.outcome(outcome)).inc();
+    }
+
+    /// A child was written without the bucket label.
+    pub(crate) fn unlabelled_child(&self) {
+        self.metrics.unlabelled_children.get_or_create(&self.of_all()).inc();
+    }
+
+    fn of_all(&self) -> KindLabel {
+        KindLabel { kind: self.kind.to_string() }
     }
 
     fn of_shard(&self, shard: ShardId) -> KindShardLabel {

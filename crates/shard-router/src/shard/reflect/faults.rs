@@ -1,13 +1,13 @@
 //! The reflector without its takeover barrier. Only with the feature `mutants`; see [`crate::mutants`].
 
-use std::{hash::Hash, ops::ControlFlow};
+use std::ops::ControlFlow;
 
 use kube::runtime::watcher::{Config, Event};
 
 use super::{Observer, Reflector};
 use crate::{
     mutants::{Mutant, active},
-    sharded::Sharded,
+    sharded::ShardedObject,
     watch::lenient::Lenient,
 };
 
@@ -16,10 +16,7 @@ pub(super) fn list_as_it_comes(config: Config) -> Config {
     if active(Mutant::NoBarrier) { config.any_semantic().page_size(1) } else { config }
 }
 
-impl<K: Sharded, O: Observer<K>> Reflector<K, O>
-where
-    K::DynamicType: Default + Eq + Hash + Clone,
-{
+impl<K: ShardedObject, O: Observer<K>> Reflector<K, O> {
     pub(super) fn open_at_once(mut self) -> Self {
         if active(Mutant::NoBarrier) {
             self.open();

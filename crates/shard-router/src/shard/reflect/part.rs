@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use kube::{ResourceExt, core::ObjectMeta};
 
 use crate::{
-    sharded::Sharded,
+    sharded::ShardedObject,
     watch::first_list::{self, ListState},
 };
 
@@ -15,7 +15,7 @@ pub(super) struct Part<K> {
     list: ListState,
     /// What a list under way has brought so far, or a complete one that waits for those of other parts.
     listed: Vec<K>,
-    /// Which objects do not decode, as `namespace/name`.
+    /// Which objects do not decode, as `namespace/name`, or `name`.
     undecodable: BTreeSet<String>,
     /// Those of them that the list under way has not brought yet.
     unconfirmed: BTreeSet<String>,
@@ -26,7 +26,7 @@ pub(super) fn all_answered<K>(parts: &[Part<K>]) -> bool {
     first_list::all_answered(parts.iter().map(|part| part.list))
 }
 
-impl<K: Sharded> Part<K> {
+impl<K: ShardedObject> Part<K> {
     pub(super) fn new(namespace: Option<&str>) -> Self {
         Self {
             namespace: namespace.map(str::to_owned),

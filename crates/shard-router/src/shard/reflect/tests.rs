@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::*;
-use crate::stamper::StampConfig;
+use crate::{sharded::Sharded, stamper::StampConfig};
 
 mod namespaces;
 mod undecodable;
@@ -95,7 +95,8 @@ fn all_of(namespaces: &[&str]) -> (Reflector<Gadget, RecordingObserver>, Repairs
     };
     let side_channels = SideChannels { repairs, undecodable };
     let observer = Arc::new(RecordingObserver::default());
-    (Reflector::new(parts, observer, side_channels, fastrand::Rng::with_seed(1)), queue, reports)
+    let order = fastrand::Rng::with_seed(1);
+    (Reflector::new(&KindType::of::<Gadget>(), parts, observer, side_channels, order), queue, reports)
 }
 
 /// One that has seen an empty list.

@@ -12,13 +12,13 @@ use crate::{
     routing::bucket::ShardId,
     setup::KindSetup,
     shard::{reconcile::failures::Failures, reflect::Observer, tracker::Tracker, warm_up::WarmUp},
-    sharded::{Eligibility, Sharded, cr_name_of},
+    sharded::{Eligibility, ShardedObject, cr_name_of},
     turns::Lane,
     watch::lenient::Lenient,
 };
 
 /// The receiver of the reports of a shard's reflector.
-pub(super) struct ShardObserver<K: Sharded, R: Reconciler<K>> {
+pub(super) struct ShardObserver<K: ShardedObject, R: Reconciler<K>> {
     pub(super) kind: Arc<KindSetup<K, R>>,
     pub(super) shard: ShardId,
     pub(super) tracker: Arc<Tracker>,
@@ -29,8 +29,14 @@ pub(super) struct ShardObserver<K: Sharded, R: Reconciler<K>> {
     pub(super) lane: Arc<Lane>,
 }
 
-impl<K: Sharded, R: Reconciler<K>> Observer<K> for ShardObserver<K, R> {
+impl<K: ShardedObject, R: Reconciler<K>> Observer<K> for ShardObserver<K, R> {
     fn eligibility(&self, object: &Lenient<K>) -> Eligibility {
+        let setup = &self.kind.setup;
+        if let Some(line) = self.kind.kind.misdeclared(object.meta())
+            && let Some(withheld) = setup.log_limit.due(&line, setup.clock.now().monotonic)
+        {
+            tracing::error!(withheld, "{line}");
+        }
         self.kind.stamp.eligibility(object.meta(), object.recorded_bucket())
     }
 
@@ -89,7 +95,7 @@ impl<K: Sharded, R: Reconciler<K>> Observer<K> for ShardObserver<K, R> {
     }
 }
 
-impl<K: Sharded, R: Reconciler<K>> Drop for ShardObserver<K, R> {
+impl<K: ShardedObject, R: Reconciler<K>> Drop for ShardObserver<K, R> {
     /// The cache ends with the reflector.
     fn drop(&mut self) {
         self.kind.metrics.objects(self.shard, 0);

@@ -18,6 +18,7 @@ use super::*;
 use crate::{
     authority::held::Held,
     caches::FirstLists,
+    kind_type::KindType,
     observability::{
         metrics::Metrics,
         records::{HoldFacts, HoldRecord},
@@ -26,7 +27,7 @@ use crate::{
     routing::{bucket::ShardId, key::ShardKey},
     setup::Declared,
     shard::reflect::Observer,
-    testing::{ByHand, Gadget, GadgetSpec},
+    testing::{ByHand, Gadget, GadgetSpec, child_labels},
     watch::scope::Scope,
 };
 
@@ -55,7 +56,7 @@ fn kind_of<R: Reconciler<Gadget>>(reconciler: R) -> Arc<KindSetup<Gadget, R>> {
     let options = Options::new(options());
     let setup =
         Setup::new(&connection, options, "Gadget.example.com".parse().unwrap(), Metrics::default()).unwrap();
-    Arc::new(KindSetup::new(Arc::new(setup), reconciler, Declared::default()))
+    Arc::new(KindSetup::new(Arc::new(setup), KindType::of::<Gadget>(), reconciler, Declared::default()))
 }
 
 const SHARD: ShardId = ShardId(0);
@@ -84,7 +85,7 @@ fn observer<R: Reconciler<Gadget>>(kind: Arc<KindSetup<Gadget, R>>) -> ShardObse
         failures: Arc::default(),
         warm_up: warm_up(&kind, 0),
         news: News::new(None),
-        caches: Caches::new(kind.setup.scope.clone(), &kind.owned, []),
+        caches: Caches::new(&kind.kind, &kind.setup.scope, &kind.owned, child_labels(), []),
         lane: kind.setup.turns.lane(1),
         kind,
     }
@@ -114,7 +115,13 @@ async fn nothing_is_kept_for_an_object_that_has_left() {
 /// The answer to a write may be noted when the watch has shown already that the resource is gone. Nothing would end that entry.
 #[tokio::test]
 async fn nothing_is_kept_that_a_reconcile_notes_after_its_resource_has_left() {
-    let caches = Caches::new::<Gadget>(Scope::of(&BTreeSet::new()), &[], []);
+    let caches = Caches::new::<Gadget>(
+        &KindType::of::<Gadget>(),
+        &Scope::of(&BTreeSet::new()),
+        &[],
+        child_labels(),
+        [],
+    );
     let (store, mut writer) = reflector::store::<Gadget>();
     let (label, mut object) = (kind().stamp.bucket_label.clone(), Gadget::new("one", GadgetSpec {}));
     object.metadata.namespace = Some("ns".to_owned());

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use kube::{Api, core::PartialObjectMeta, runtime::watcher};
+use kube::runtime::watcher;
 
 use super::{WatchState, selected};
 use crate::{
@@ -52,11 +52,7 @@ impl<W: OwnedResource> WatchState<W> {
                 failed();
                 let error = watcher::Error::InitialListFailed(error);
                 let now = self.shared.watcher.clock.now().monotonic;
-                self.shared.watcher.log_failure(
-                    &self.shared.scope.apis::<W>(&self.client)[part],
-                    &error,
-                    now,
-                );
+                self.shared.watcher.log_failure(&self.apis()[part], &error, now);
                 self.shared.watcher.clock.sleep(backoff.after(&error, now)).await;
             }
         }
@@ -103,13 +99,13 @@ impl<W: OwnedResource> WatchState<W> {
 
     /// A consistent read of the metadata of everything that the watch covers.
     async fn list(&self, part: usize) -> Result<Read, kube::Error> {
-        let api: Api<PartialObjectMeta<W>> = self.shared.scope.apis(&self.client).remove(part);
+        let api = self.apis().remove(part);
         let mut params = selected(&self.config).limit(PAGE);
         let mut objects = BTreeMap::new();
         loop {
-            let page = api.list(&params).await?;
-            let of = |object: &PartialObjectMeta<W>| (key(&object.metadata), Version::of(&object.metadata));
-            objects.extend(page.items.iter().map(of));
+            let page = api.list_metadata(&params).await?;
+            let metadata = page.items.iter().map(|object| &object.metadata);
+            objects.extend(metadata.map(|metadata| (key(metadata), Version::of(metadata))));
             // All pages are of one version.
             match page.metadata.continue_.filter(|token| !token.is_empty()) {
                 Some(token) => params.continue_token = Some(token),
