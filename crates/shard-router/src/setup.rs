@@ -223,8 +223,8 @@ impl<K: ShardedObject, R: Reconciler<K>> KindSetup<K, R> {
         let resources = std::iter::once(&kind).chain(owned.iter().map(|owned| &owned.kind));
         let resources = resources.map(KindType::resource);
         let resources = resources.chain(watched.iter().map(|watched| watched.resource().to_owned()));
-        let watches = setup.scope.of_kind(&kind).watches();
-        let progress = Progress::new(setup.clock.clone(), resources.collect(), watches)
+        let of_kind = setup.scope.of_kind(&kind).watches();
+        let progress = Progress::new(setup.clock.clone(), resources.collect(), of_kind)
             .depending_on(watched.iter().map(|watched| watched.progress().clone()).collect());
         let name = kind.name();
         Self {

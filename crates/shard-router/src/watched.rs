@@ -13,7 +13,7 @@ mod shared;
 
 pub(crate) use self::{
     barrier::ReadMark,
-    declared::{Dependency, Opened, WatchedType},
+    declared::{Dependency, Opened, Triggers, WatchedType},
     registry::Registry,
     shared::{Cache, SharedWatch},
 };

@@ -5,6 +5,7 @@ mod faults;
 mod observer;
 
 use std::{
+    any::Any,
     sync::{Arc, atomic::AtomicBool},
     time::Duration,
 };
@@ -37,6 +38,7 @@ use super::{
 use crate::{
     authority::held::HeldShard,
     caches::{Caches, Watching},
+    kind_type::KindType,
     kinds::Hold,
     news::News,
     observability::retry_after::RetryAfter,
@@ -45,7 +47,7 @@ use crate::{
     setup::{KindSetup, Setup},
     sharded::{ShardedObject, cr_name},
     watch::lenient::Lenient,
-    watched::Opened,
+    watched::{Cache, Opened, Triggers},
 };
 
 /// Waits for a start permit, and works. If the shard is drained before the start, there is nothing to wait for, so the first list is not awaited.
@@ -80,15 +82,7 @@ async fn work<K: ShardedObject, R: Reconciler<K>>(
     let Hold { shard, term, record, acquired, .. } = hold;
     let setup = &kind.setup;
     let label: Arc<str> = kind.stamp.bucket_label.as_str().into();
-    let (watched, watched_triggers): (Vec<_>, Vec<_>) = kind
-        .watched
-        .iter()
-        .map(|watched| {
-            let Opened { cache, kind: of, objects, triggers } = watched.open(kind.kind.clone());
-            ((cache, (of, objects)), triggers)
-        })
-        .unzip();
-    let objects = watched.iter().map(|(_, objects)| objects.clone());
+    let Dependencies { watched, objects, triggers: watched_triggers } = open(&kind);
     let caches = Caches::new(&kind.kind, &setup.scope, &kind.owned, kind.child_labels(), objects);
     let clients = (&setup.clients, &setup.stamper_clients);
     let retry_after = RetryAfter::new(setup.clock.clone(), setup.options.backoff.cap);
@@ -103,7 +97,7 @@ async fn work<K: ShardedObject, R: Reconciler<K>>(
     );
     let tracker = Arc::new(Tracker::default());
     let failures = Arc::new(Failures::default());
-    let news = News::new(kind.news.clone());
+    let (news, of) = (News::new(kind.news.clone()), kind.kind.clone());
     let (repairs, repair_queue) = mpsc::unbounded_channel();
     let (undecodable, undecodable_queue) = mpsc::unbounded_channel();
     let selector = selector(&kind.stamp.bucket_label, &setup.layout.buckets_of(shard));
@@ -127,19 +121,7 @@ async fn work<K: ShardedObject, R: Reconciler<K>>(
         SideChannels { repairs, undecodable },
         setup.order(),
     );
-    let reference = {
-        let kind = kind.kind.clone();
-        move |object: &K| {
-            kind.reference(
-                object.meta().namespace.as_deref(),
-                object.meta().name.as_deref().unwrap_or_default(),
-            )
-        }
-    };
-    let changes = changes.filter_map(move |Due { object, is_change }| {
-        let is_news = news.is_news(&object);
-        ready(is_news.then(|| Trigger { resource: reference(&object), is_change }))
-    });
+    let changes = changes.filter_map(move |due| ready(trigger(&news, &of, &due)));
     let active_shard = ActiveShard::new(
         kind.clone(),
         gated.clone(),
@@ -154,7 +136,7 @@ async fn work<K: ShardedObject, R: Reconciler<K>>(
     others.extend(owned(&kind, &gated, &selector, &warm_up));
     let debounce = Debounce { delay: kind.debounce, clock: setup.clock.clone() };
     let triggers = merged(changes, others, debounce, (kind.kind.clone(), store.clone(), lane));
-    let barrier = watched.iter().enumerate().map(|(nth, (cache, _))| {
+    let barrier = watched.iter().enumerate().map(|(nth, cache)| {
         watched_barrier::passed(
             cache.clone(),
             nth,
@@ -184,6 +166,32 @@ async fn work<K: ShardedObject, R: Reconciler<K>>(
     }
     drop(controlling);
     invariant!(tracker.is_idle(), "shard {shard} ends, to be released, while a reconcile of it runs");
+}
+
+/// What the resources of a kind depend on, for one hold of one shard.
+struct Dependencies<K: ShardedObject> {
+    watched: Vec<Arc<dyn Cache>>,
+    objects: Vec<(KindType, Arc<dyn Any + Send + Sync>)>,
+    triggers: Vec<Triggers<K>>,
+}
+
+fn open<K: ShardedObject, R: Reconciler<K>>(kind: &KindSetup<K, R>) -> Dependencies<K> {
+    let mut opened = Dependencies { watched: Vec::new(), objects: Vec::new(), triggers: Vec::new() };
+    for watched in &kind.watched {
+        let Opened { cache, kind: of, objects, triggers } = watched.open(kind.kind.clone());
+        opened.watched.push(cache);
+        opened.objects.push((of, objects));
+        opened.triggers.push(triggers);
+    }
+    opened
+}
+
+/// What a change of a resource makes due, if it is news.
+fn trigger<K: ShardedObject>(news: &News<K>, kind: &KindType, due: &Due<K>) -> Option<Trigger<K>> {
+    let Due { object, is_change } = due;
+    let meta = object.meta();
+    let reference = || kind.reference(meta.namespace.as_deref(), meta.name.as_deref().unwrap_or_default());
+    news.is_news(object).then(|| Trigger { resource: reference(), is_change: *is_change })
 }
 
 /// The resources whose children have changed.

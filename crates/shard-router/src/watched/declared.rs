@@ -64,8 +64,11 @@ pub(crate) struct Opened<K: ShardedObject> {
     /// The `SharedWatch`.
     pub(crate) objects: Arc<dyn Any + Send + Sync>,
     /// The resources to reconcile, from the store of the shard. Changes are noted from now on, not only once this is called.
-    pub(crate) triggers: Box<dyn FnOnce(Store<K>) -> BoxStream<'static, ObjectRef<K>> + Send>,
+    pub(crate) triggers: Triggers<K>,
 }
+
+/// The resources of a store that are due.
+pub(crate) type Triggers<K> = Box<dyn FnOnce(Store<K>) -> BoxStream<'static, ObjectRef<K>> + Send>;
 
 impl<K: ShardedObject> WatchedType<K> {
     pub(crate) fn new<W: OwnedResource, I: IntoIterator<Item = ObjectRef<K>>>(
