@@ -2,6 +2,7 @@
 
 mod document;
 mod idle;
+mod plot;
 mod requests;
 mod scale;
 mod scale_out;
@@ -9,7 +10,7 @@ mod settings;
 mod table;
 mod throughput;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use serde::Serialize;
@@ -20,6 +21,8 @@ use crate::requests::Requests;
 use crate::scale::Scale;
 use crate::scale_out::Run;
 use crate::throughput::Throughput;
+
+use self::plot::Plot;
 
 pub(crate) use settings::Settings;
 
@@ -58,6 +61,16 @@ impl Report {
         format!("{}\n{table}\n{}", settings.headline(), settings.programs())
     }
 
+    /// What is shown as a picture, too.
+    fn plot(&self) -> Option<Plot> {
+        match self {
+            Self::Requests { runs, .. } => Some(requests::plot(runs)),
+            Self::Throughput { runs, .. } => Some(throughput::plot(runs)),
+            Self::ScaleOut { runs, .. } => Some(scale_out::plot(runs)),
+            Self::Idle { .. } | Self::Scale { .. } => None,
+        }
+    }
+
     /// Prints the table, and writes what was asked for.
     pub(crate) fn publish(&self, common: &Common) -> Result<()> {
         let table = self.markdown();
@@ -72,7 +85,15 @@ impl Report {
             .with_context(|| format!("{} cannot be written", json.display()))?;
         eprintln!("wrote {}", json.display());
         if common.write {
-            document::replace(self.name(), &table)?;
+            let mut shown = table;
+            if let Some(plot) = self.plot() {
+                let file = format!("plots/{}.svg", self.name());
+                let path = Path::new(document::PATH).with_file_name(&file);
+                plot.write(&path)?;
+                eprintln!("wrote {}", path.display());
+                shown = format!("![{}]({file})\n\n{shown}", plot.what());
+            }
+            document::replace(self.name(), &shown)?;
             eprintln!("wrote {}", document::PATH);
         }
         Ok(())

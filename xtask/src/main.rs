@@ -41,6 +41,12 @@ enum Verb {
     Lint,
     /// Build the documentation; warnings are errors
     Doc,
+    /// Build the book with mdbook, and check that every link in it leads somewhere
+    Book {
+        /// Also write what is generated in its pages
+        #[arg(long)]
+        write: bool,
+    },
     /// Check bans, licences and sources of dependencies with cargo-deny
     Deny,
     /// Package the crates that are meant to be published; check that crates of users compile with the packages, with another version of
@@ -101,6 +107,8 @@ fn main() -> ExitCode {
         Verb::Purity => suite::run_one("purity"),
         Verb::Lint => suite::run_one("lint"),
         Verb::Doc => suite::run_one("doc"),
+        Verb::Book { write: false } => suite::run_one("book"),
+        Verb::Book { write: true } => steps::book::write(),
         Verb::Deny => suite::run_one("deny"),
         Verb::Package => suite::run_one("package"),
         Verb::Semver => steps::semver::run(),

@@ -6,6 +6,7 @@
 pub(crate) mod alerts;
 mod api_server;
 pub(crate) mod bench;
+pub(crate) mod book;
 mod build;
 pub(crate) mod chart;
 pub(crate) mod demo;
@@ -43,12 +44,13 @@ pub(crate) struct Step {
 }
 
 /// In the order of running: what is quick and fails often comes first.
-pub(crate) const ALL: [Step; 15] = [
+pub(crate) const ALL: [Step; 16] = [
     Step { name: "fmt", fast: true, run: fmt::run },
     Step { name: "layers", fast: true, run: layers::run },
     Step { name: "purity", fast: true, run: purity::run },
     Step { name: "lint", fast: true, run: lint::run },
     Step { name: "doc", fast: false, run: doc::run },
+    Step { name: "book", fast: false, run: book::check },
     Step { name: "deny", fast: false, run: deny::run },
     Step { name: "package", fast: false, run: package::run },
     Step { name: "alerts", fast: false, run: alerts::run },

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::plot::Plot;
 use super::table::{Table, each, mean_allocated, mean_resident, mebibytes, number};
 use crate::audit::Request;
 use crate::requests::Requests;
@@ -41,6 +42,12 @@ pub(super) fn table(runs: &[Requests]) -> String {
     row("open watches, all replicas", &|run| run.watches.to_string());
     row("open connections, all replicas", &|run| run.connections.to_string());
     format!("{}\n{}", table.finish(), breakdown(runs))
+}
+
+pub(super) fn plot(runs: &[Requests]) -> Plot {
+    let of_one = |run: &Requests| each(run.creation.work.total(), run.resources);
+    let bars = runs.iter().map(|run| (run.subject.to_string(), of_one(run))).collect();
+    Plot::Bars { what: "requests per new resource until its status says so", bars }
 }
 
 /// What a new resource costs, by verb and resource.

@@ -1,5 +1,6 @@
 //! The table of `bench scale-out`.
 
+use super::plot::Plot;
 use super::table::{Table, number};
 use crate::scale_out::Run;
 
@@ -19,6 +20,23 @@ pub(super) fn table(runs: &[Run]) -> String {
         table.row(&format!("{replicas} replica{}", if replicas == 1 { "" } else { "s" }), cells);
     }
     table.finish()
+}
+
+/// A line for each number of resources and shards.
+pub(super) fn plot(runs: &[Run]) -> Plot {
+    let mut columns: Vec<(u16, u32)> = runs.iter().map(|run| (run.shards, run.resources)).collect();
+    columns.sort_unstable();
+    columns.dedup();
+    let line = |column: &(u16, u32)| {
+        let mut of_column: Vec<&Run> =
+            runs.iter().filter(|run| (run.shards, run.resources) == *column).collect();
+        of_column.sort_unstable_by_key(|run| run.replicas);
+        let one = of_column.first().map_or(0.0, |run| run.seconds);
+        let points = of_column.iter().map(|run| (f64::from(run.replicas), one / run.seconds)).collect();
+        (format!("{} resources, {} shards", column.1, column.0), points)
+    };
+    let lines = columns.iter().map(line).collect();
+    Plot::Lines { what: "speedup, relative to one replica", along: "replicas", lines }
 }
 
 /// How many times as fast as the fewest replicas, and the time.

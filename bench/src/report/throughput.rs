@@ -1,5 +1,6 @@
 //! The table of `bench throughput`.
 
+use super::plot::Plot;
 use super::table::{Table, each, mean_allocated, mean_resident, mebibytes, number};
 use crate::subject::Subject;
 use crate::throughput::Throughput;
@@ -58,6 +59,21 @@ pub(super) fn table(runs: &[Throughput]) -> String {
         measured(&|run| mean_allocated(&run.memory)).into_iter().map(mebibytes).collect(),
     );
     table.finish()
+}
+
+/// The mean of the rounds.
+pub(super) fn plot(runs: &[Throughput]) -> Plot {
+    let mut bars: Vec<(String, f64)> = Vec::new();
+    for run in runs {
+        let subject = run.subject.to_string();
+        if bars.iter().any(|(name, _)| *name == subject) {
+            continue;
+        }
+        let rounds = runs.iter().filter(|other| other.subject == run.subject);
+        let rates: Vec<f64> = rounds.map(|run| f64::from(run.resources) / run.acted_on_seconds).collect();
+        bars.push((subject, rates.iter().sum::<f64>() / each(rates.len() as u64, 1)));
+    }
+    Plot::Bars { what: "new resources per second until the status says so", bars }
 }
 
 /// Resources a second in the round that took longest.

@@ -2,5 +2,6 @@
 
 pub(crate) mod apply_owned;
 pub(crate) mod clients;
+pub(crate) mod error;
 pub(crate) mod held;
 mod report;

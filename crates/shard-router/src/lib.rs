@@ -48,7 +48,7 @@ mod watch;
 mod watched;
 
 pub use app::{Controller, RequiredRights, ShardedApp};
-pub use authority::{apply_owned::ApplyOwned, held::Held};
+pub use authority::{apply_owned::ApplyOwned, error::HeldError, held::Held};
 pub use caches::{OwnedError, UnlabelledChild};
 pub use children::{
     Applied, Applier, ApplyError, Change, Dispute, DisputeState, Owner, is_conflict, thousandths,

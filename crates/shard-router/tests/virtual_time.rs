@@ -22,6 +22,8 @@ mod control_loop;
 mod dead_connections;
 #[path = "virtual_time/dead_first_lists.rs"]
 mod dead_first_lists;
+#[path = "virtual_time/examples.rs"]
+mod examples;
 #[path = "virtual_time/failing_lease_watch.rs"]
 mod failing_lease_watch;
 #[path = "virtual_time/fairness.rs"]
