@@ -84,17 +84,29 @@ pub struct WriteRules {
     /// reconcile. Upkeep is conditional on what was read and needs no hold, so it is counted and not judged;
     /// on children it is never excused.
     pub upkeep: fn(&AuditEvent) -> bool,
+    /// Whether a write is that of a task which runs beside the reconciles (on every replica, or with the coordinator Lease). It belongs to no reconcile, so
+    /// it is counted and not judged.
+    pub task: fn(&AuditEvent) -> bool,
 }
 
 impl Default for WriteRules {
     fn default() -> Self {
-        Self { judged: Vec::new(), users: BTreeMap::new(), upkeep: stamper_user_agent }
+        Self { judged: Vec::new(), users: BTreeMap::new(), upkeep: stamper_user_agent, task: task_user_agent }
     }
 }
 
 /// Whether the first product of the user agent ends in `-stamper`, as that of shard-router's stampers does.
 pub fn stamper_user_agent(event: &AuditEvent) -> bool {
-    event.user_agent.split(['/', ' ']).next().is_some_and(|product| product.ends_with("-stamper"))
+    product(event).ends_with("-stamper")
+}
+
+/// Whether the first product of the user agent ends in `-task`, as that of shard-router's tasks does.
+pub fn task_user_agent(event: &AuditEvent) -> bool {
+    product(event).ends_with("-task")
+}
+
+fn product(event: &AuditEvent) -> &str {
+    event.user_agent.split(['/', ' ']).next().unwrap_or_default()
 }
 
 /// A write of a replica that was accepted, or may have been.
@@ -142,6 +154,8 @@ pub struct LeftOut {
     pub refused: u64,
     /// Dry runs.
     pub dry_run: u64,
+    /// Accepted, on resources that are judged, but sent by a task beside the reconciles.
+    pub tasks: u64,
     /// Accepted, on resources that are not judged, by resource.
     pub not_judged: BTreeMap<String, u64>,
 }
@@ -184,6 +198,10 @@ impl Writes {
         if fitting.peek().is_none() {
             let kind = format!("{}/{}", event.group, event.resource);
             *self.left_out.not_judged.entry(kind).or_default() += 1;
+            return;
+        }
+        if (rules.task)(event) {
+            self.left_out.tasks += 1;
             return;
         }
         let (cr, itself) = fitting

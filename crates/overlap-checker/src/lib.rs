@@ -48,7 +48,9 @@ mod tests;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-pub use attribution::{JudgedResource, LeftOut, Owner, Write, WriteRules, Writes, stamper_user_agent};
+pub use attribution::{
+    JudgedResource, LeftOut, Owner, Write, WriteRules, Writes, stamper_user_agent, task_user_agent,
+};
 pub use audit::{AuditEvent, AuditLog};
 pub use clock::{Clock, Interval, Moment};
 pub use takeover::{Takeover, takeovers};

@@ -210,6 +210,13 @@ impl fmt::Display for Coverage {
             self.upkeep,
             self.left_out.refused
         )?;
+        if self.left_out.tasks > 0 {
+            writeln!(
+                f,
+                "  observations: {} accepted writes of tasks beside the reconciles are not judged",
+                self.left_out.tasks
+            )?;
+        }
         if self.unauthenticated > 0 {
             writeln!(
                 f,

@@ -42,7 +42,7 @@ impl Coordinator {
             layout = self.commit_layout(&term) => layout,
         };
         let Some(layout) = layout else { return };
-        let tasks = RunningTasks::start(&self.tasks, &self.setup.clients, &term);
+        let tasks = RunningTasks::start(&self.tasks, &self.setup.task_clients, &term);
         let stamper = self.setup.stamper_clients.of_term(&term);
         tokio::select! {
             () = term.draining() => {}

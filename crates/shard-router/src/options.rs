@@ -171,8 +171,17 @@ impl Options {
     /// `<name>-stamper/<version> (<identity>)`: writes to custom resources outside of a reconcile have a different
     /// user agent, so that they can be distinguished in an audit log.
     pub(crate) fn stamper_user_agent(&self) -> String {
+        self.user_agent_of("stamper")
+    }
+
+    /// The same for the user's tasks beside the reconciles: `<name>-task/<version> (<identity>)`.
+    pub(crate) fn task_user_agent(&self) -> String {
+        self.user_agent_of("task")
+    }
+
+    fn user_agent_of(&self, part: &str) -> String {
         let (name, version) = self.product.split_once('/').unwrap_or((&self.product, "0"));
-        format!("{name}-stamper/{version} ({})", self.elections.identity)
+        format!("{name}-{part}/{version} ({})", self.elections.identity)
     }
 }
 

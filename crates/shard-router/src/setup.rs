@@ -58,6 +58,8 @@ pub(crate) struct Setup {
     pub(crate) clients: Clients,
     /// For writes to custom resources outside of a reconcile.
     pub(crate) stamper_clients: Clients,
+    /// For the user's tasks beside the reconciles.
+    pub(crate) task_clients: Clients,
     pub(crate) recorder: Recorder,
     pub(crate) metrics: Metrics,
     pub(crate) clock: Arc<dyn Clock>,
@@ -107,6 +109,7 @@ impl Setup {
             scope,
             clients: reconcilers,
             stamper_clients: clients(&options.stamper_user_agent())?,
+            task_clients: clients(&options.task_user_agent())?,
             recorder: Recorder::new(options.records.clone(), clock.clone(), identity),
             metrics,
             turns: Turns::new(options.concurrency),

@@ -18,7 +18,8 @@ pub struct TaskContext {
 }
 
 impl TaskContext {
-    /// The client of the task. For tasks of the coordinator it refuses to send once the coordinator Lease is lost.
+    /// The client of the task. For tasks of the coordinator it refuses to send once the coordinator Lease is lost. Its user agent is
+    /// `<product>-task/<version> (<identity>)`, so that the requests of tasks can be distinguished from those of reconciles.
     pub fn client(&self) -> Client {
         self.client.clone()
     }

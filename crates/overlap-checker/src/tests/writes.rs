@@ -157,6 +157,18 @@ fn stamping_needs_no_hold_but_children_are_never_stamped() {
 }
 
 #[test]
+fn a_task_beside_the_reconciles_may_write_without_one_and_nobody_else_may() {
+    let mut run = run();
+    run.audited("c", "", "services", "other", 200, json!({"userAgent": "op-task/0.1.0 (c_1)"}));
+    let verdict = run.judge();
+    assert!(verdict.passed(), "{verdict}");
+    assert_eq!(verdict.coverage.left_out.tasks, 1);
+    assert!(verdict.to_string().contains("1 accepted writes of tasks"), "{verdict}");
+    run.audited("c", "", "services", "other", 200, json!({"userAgent": "op-tasks/0.1.0 (c_1)"}));
+    only(&run, "writes", 1);
+}
+
+#[test]
 fn a_user_agent_that_names_another_pod_is_a_data_problem() {
     let mut run = run();
     run.audited("a", "", "services", "m", 5150, json!({"userAgent": "op/0.1.0 (b_1)"}));

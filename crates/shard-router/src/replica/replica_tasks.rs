@@ -19,7 +19,8 @@ pub(super) async fn run_until(
     loop {
         // Ends with `stop` as well.
         let ends = stop.child_token();
-        let mut running = task.start(setup.clients.ungated(), None, ends.clone().cancelled_owned().boxed());
+        let mut running =
+            task.start(setup.task_clients.ungated(), None, ends.clone().cancelled_owned().boxed());
         let mut over = false;
         loop {
             tokio::select! {

@@ -39,7 +39,7 @@ pub(crate) async fn run(
     let mut running = JoinSet::new();
     for task in tasks {
         let stopped = stop.clone().cancelled_owned().boxed();
-        running.spawn(task.start(setup.clients.ungated(), None, stopped));
+        running.spawn(task.start(setup.task_clients.ungated(), None, stopped));
     }
     let shards: Vec<Candidate> = setup
         .layout

@@ -25,7 +25,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use shard_router::{
-    Action, Controller, Held, OwnedError, RecordSink, RunError, ShardKey, Sharded, ShardedApp, ShardedObject,
+    Action, Change, Controller, Held, OwnedError, RecordSink, RunError, ShardKey, Sharded, ShardedApp,
+    ShardedObject,
 };
 
 use crate::{
@@ -230,14 +231,12 @@ impl Work {
         let name = format!("{}-child", object.name_any());
         let found: Option<Arc<ConfigMap>> =
             if self.namespaced { held.owned(&name)? } else { held.owned_in(NAMESPACE, &name)? };
-        if found.is_none() {
-            let mut child = ConfigMap::default();
-            child.metadata.name = Some(name);
-            child.metadata.owner_references = object.owner_ref(kind).map(|owner| vec![owner]);
-            held.label_child(&mut child.metadata);
-            let children: Api<ConfigMap> = Api::namespaced(held.client(), NAMESPACE);
-            children.create(&PostParams::default(), &child).await?;
-        }
+        let mut child = ConfigMap::default();
+        (child.metadata.name, child.metadata.namespace) = (Some(name), Some(NAMESPACE.to_owned()));
+        let applied = held.apply_owned(object, child).await?;
+        assert_eq!(found.is_none(), applied.change == Change::Created, "{applied:?}");
+        let child = applied.object.ok_or("it is there")?;
+        assert_eq!(child.owner_references(), object.controller_owner_ref(kind).as_slice());
         Ok(())
     }
 }
