@@ -13,8 +13,10 @@ pub(crate) type ErrorPolicy<K> = Arc<dyn Fn(&K, &(dyn StdError + 'static), u32) 
 ///
 /// Also implemented for closures `Fn(Arc<K>, Held) -> impl Future<Output = Result<Action, E>> + Send`.
 ///
+/// A span `reconcile` with the fields `kind`, `cr`, `shard`, `token` and `replica` is around each reconcile, so what it logs says where it belongs.
+///
 /// - Use [`Held::client`] for every request.
-/// - Put [`Held::label_child`] on every child.
+/// - Write children with [`Held::apply_owned`], or put [`Held::label_child`] on each.
 /// - Clean up by owner references, or by your own finalizer. A resource that disappears from a watch was not necessarily
 ///   deleted.
 /// - Do not block the thread: if the runtime makes no progress, the shard loses its Lease.

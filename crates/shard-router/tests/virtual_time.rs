@@ -74,6 +74,8 @@ mod scale_out;
 mod several_kinds;
 #[path = "virtual_time/shutdown.rs"]
 mod shutdown;
+#[path = "virtual_time/spans.rs"]
+mod spans;
 #[path = "virtual_time/tasks.rs"]
 mod tasks;
 #[path = "virtual_time/triggers.rs"]

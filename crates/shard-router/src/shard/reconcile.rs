@@ -16,6 +16,7 @@ use kube::{
     },
 };
 use lease_core::invariant;
+use tracing::Instrument as _;
 
 use self::{failures::Failures, running::Running};
 use super::{owner_finalizer::remove_owner_finalizer, tracker::Tracker};
@@ -181,7 +182,15 @@ impl<K: ShardedObject, R: Reconciler<K>> ActiveShard<K, R> {
 
     async fn run(&self, object: &Arc<K>, held: Held) -> Result<Action, Failure<R::Error>> {
         // The call itself may panic too, before there is a future.
-        let work = async { self.kind.reconciler.reconcile(object.clone(), held).await };
+        let span = tracing::info_span!(
+            "reconcile",
+            kind = self.kind.name,
+            cr = cr_name(object.as_ref()),
+            shard = %held.shard(),
+            token = held.token().0,
+            replica = %self.kind.setup.options.elections.identity,
+        );
+        let work = async { self.kind.reconciler.reconcile(object.clone(), held).await }.instrument(span);
         match AssertUnwindSafe(work).catch_unwind().await {
             Ok(result) => result.map_err(Failure::Error),
             Err(panic) => {

@@ -124,6 +124,7 @@ impl Run {
         of_pod.map(|line| line["cr"].as_str().unwrap().to_owned()).collect()
     }
 
+    // ANCHOR: judge
     fn judge(&self, judged: Vec<JudgedResource>) -> Verdict {
         let mut records = RecordLog::default();
         records.read_str("memory", &self.records.text());
@@ -132,6 +133,7 @@ impl Run {
         rules.writes.judged = judged;
         judge(&Observations { records, audit, ..Observations::default() }, &rules)
     }
+    // ANCHOR_END: judge
 }
 
 /// A kind, and how it is declared.

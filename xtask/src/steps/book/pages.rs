@@ -143,7 +143,9 @@ fn targets(text: &str) -> Vec<String> {
     let mut is_code = false;
     for line in text.lines() {
         if let Some((_, include)) = line.split_once("{{#include ") {
-            targets.push(include.trim_end().trim_end_matches("}}").to_owned());
+            // Behind a colon is the part of the file to include.
+            let file = include.trim_end().trim_end_matches("}}");
+            targets.push(file.split(':').next().unwrap_or(file).to_owned());
         }
         if line.trim_start().starts_with("```") {
             is_code = !is_code;
@@ -184,7 +186,7 @@ mod tests {
 
     #[test]
     fn links_are_found_and_code_is_not() {
-        let text = "[a](b.md) and [`c`](d/e.md#f), `x[0](no)`\n```rust\ncall[g](h);\n{{#include ../i.rs}}\n```\n[j](https://k)\n";
+        let text = "[a](b.md) and [`c`](d/e.md#f), `x[0](no)`\n```rust\ncall[g](h);\n{{#include ../i.rs:part}}\n```\n[j](https://k)\n";
         assert_eq!(targets(text), ["b.md", "d/e.md#f", "../i.rs", "https://k"]);
     }
 
