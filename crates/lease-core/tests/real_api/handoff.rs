@@ -1,10 +1,10 @@
 //! Release, and who comes next.
 
-use lease_core::State;
+use lease_core::{Candidate, State, Term};
 use tokio::time::timeout;
 
 use crate::support::{DEADLINE, ID, leases, replica};
-use crate::waiting::idle;
+use crate::waiting::{idle, leads};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_released_lease_is_taken_without_waiting_for_it_to_expire() {
@@ -38,4 +38,14 @@ async fn a_released_lease_is_taken_without_waiting_for_it_to_expire() {
     assert_eq!(lease.lease_duration_seconds, Some(1));
     first.shutdown().await;
     second.shutdown().await;
+}
+
+/// Passes the Lease on. The leader does not contend until the other candidate leads: it leaves the Lease alone for one RetryPeriod only, and
+/// on a busy machine the other one may need longer.
+pub(crate) async fn hand_over(leader: &Candidate, next: &Candidate, what: &str) -> Term {
+    leader.contend(false);
+    leader.step_down(None);
+    let term = leads(next, what).await;
+    leader.contend(true);
+    term
 }

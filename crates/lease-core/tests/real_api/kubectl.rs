@@ -5,6 +5,7 @@ use std::process::Command;
 
 use kube_testkit::{TestUser, eventually};
 
+use crate::handoff::hand_over;
 use crate::support::{DEADLINE, ID, replica};
 use crate::waiting::{idle, leads, sees_holder};
 
@@ -28,8 +29,7 @@ async fn kubectl_shows_holder_transitions_and_events() {
     let table = ask.run(&["get", "lease", ID]);
     assert!(table.contains("HOLDER") && table.contains("first_1"), "{table}");
 
-    leader.step_down(None);
-    leads(&standby, "the second leads").await;
+    hand_over(&leader, &standby, "the second leads").await;
     let fields = "{.spec.holderIdentity} {.spec.leaseTransitions} {.spec.leaseDurationSeconds}";
     let spec = ask.run(&["get", "lease", ID, "-o", &format!("jsonpath={fields}")]);
     assert_eq!(spec.trim(), "second_1 1 5");

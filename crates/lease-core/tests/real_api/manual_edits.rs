@@ -11,6 +11,7 @@ use lease_core::{Candidate, Elections, Term, Timings};
 use serde_json::json;
 
 use crate::chronicle::Chronicle;
+use crate::handoff::hand_over;
 use crate::referee::Referee;
 use crate::stranger::scribble;
 use crate::support::{DEADLINE, ID, leases, now, replica, spec};
@@ -144,8 +145,7 @@ async fn a_deleted_lease_is_lost_waited_for_and_made_again_with_transitions_goin
     let Some(env) = kube_testkit::real("a Lease is deleted under its holder").await else { return };
     let pair = Pair::start(&env).await;
     // A second holder first, so that there are transitions to go on from.
-    pair.leader.step_down(None);
-    let second = leads(&pair.standby, "the second leads").await;
+    let second = hand_over(&pair.leader, &pair.standby, "the second leads").await;
     assert_eq!(spec(&pair.api, ID).await.lease_transitions, Some(1));
     sees_holder(&pair.leader, "second_1").await;
 

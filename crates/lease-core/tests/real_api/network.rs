@@ -110,7 +110,11 @@ async fn an_acquisition_whose_answer_was_lost_is_recognised() {
     let candidate = elections.lead(referee.work());
     // By the watch, or by the read that follows when no answer has come.
     let term = leads(&candidate, "it finds that it holds the Lease").await;
-    assert_eq!(loss.load(Ordering::SeqCst), LOST, "the answer to the acquisition was lost");
+    // The watch may show the acquisition before its answer arrives and is lost.
+    eventually("the answer to the acquisition to be lost", DEADLINE, || {
+        std::future::ready((loss.load(Ordering::SeqCst) == LOST).then_some(()))
+    })
+    .await;
     assert!(term.is_valid());
     let spec = spec(&api, ID).await;
     assert_eq!((spec.lease_transitions, spec.holder_identity.as_deref()), (Some(6), Some("first_1")));

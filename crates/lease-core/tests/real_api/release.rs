@@ -46,6 +46,8 @@ async fn the_lease_is_not_released_while_tracked_work_runs_and_is_renewed_meanwh
     let leader = elections.lead(work);
     let term = leads(&leader, "the first leads").await;
     seen.wait_for(|step| *step == "began").await.expect("it tells");
+    // Otherwise it takes the Lease again after a RetryPeriod, perhaps before the release is seen below.
+    leader.contend(false);
     leader.step_down(None);
     seen.wait_for(|step| *step == "returned").await.expect("it tells");
     // Longer than the validity would last without renewals.
@@ -161,6 +163,7 @@ async fn annotations_land_while_the_lease_is_held_and_only_then() {
     leader.annotate(note(None)).await.expect("it leads");
     assert_eq!(read().await, None);
 
+    leader.contend(false);
     leader.step_down(Some(second.identity().clone()));
     leads(&standby, "the second leads").await;
     sees(&leader, "the first waits", |seen| seen.state == State::Standby && seen.term.is_none()).await;

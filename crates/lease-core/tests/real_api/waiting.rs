@@ -34,9 +34,9 @@ pub(crate) async fn sees_holder(candidate: &Candidate, holder: &str) {
 }
 
 pub(crate) async fn leads(candidate: &Candidate, what: &str) -> Term {
-    timeout(DEADLINE, candidate.leading())
-        .await
-        .unwrap_or_else(|_| panic!("after {DEADLINE:?} it was not true that {what}"))
+    timeout(DEADLINE, candidate.leading()).await.unwrap_or_else(|_| {
+        panic!("after {DEADLINE:?} it was not true that {what}; it is at {:?}", candidate.status().borrow())
+    })
 }
 
 /// Waits for the end of a term; returns when it was seen.
