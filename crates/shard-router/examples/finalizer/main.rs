@@ -1,34 +1,37 @@
-//! Two replicas of the finalizer on the API server in memory, until Ctrl-C: `cargo run -p shard-router --example finalizer`.
-//! With `plain` as argument, one process with kube-runtime alone.
+//! Two replicas of the finalizer on an API server in memory, until Ctrl-C: `cargo run -p shard-router --example finalizer`. They get one
+//! resource, and what they make of it is printed. With `plain` as argument, one process with kube-runtime alone.
 
+#[path = "../common/in_memory.rs"]
+#[allow(dead_code, reason = "not every example needs all of it")]
+mod in_memory;
 #[allow(dead_code, reason = "both variants define the kind")]
 mod plain;
 mod sharded;
 
-use std::error::Error;
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::Api;
 
-use embedded_apiserver::{EmbeddedServer, WallSeams};
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::{Api, CustomResourceExt as _, api::PostParams};
-use lease_core::{ElectionsOptions, Identity, LeaderElectionId};
-use shard_router::Options;
+use self::{
+    in_memory::{InMemory, Outcome, show, stop},
+    sharded::{Record, RecordSpec},
+};
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
-    tracing_subscriber::fmt().init();
-    let server = EmbeddedServer::new(WallSeams::new(1));
-    let definitions: Api<CustomResourceDefinition> = Api::all(server.client("default"));
-    definitions.create(&PostParams::default(), &sharded::Record::crd()).await?;
-    let stop = || async { tokio::signal::ctrl_c().await.unwrap_or_default() };
-    if std::env::args().nth(1).as_deref() == Some("plain") {
-        return plain::run(server.client("default"), stop()).await;
-    }
-    let replica = |pod| {
-        let id = LeaderElectionId::new("finalizer.examples.dev")?;
-        let elections = ElectionsOptions::new(id, "default", Identity::of_pod(pod, "1")?);
-        let options = Options::for_crd::<sharded::Record>(elections).with_shards(4.try_into()?);
-        Ok::<_, Box<dyn Error>>(sharded::run(server.client("default"), options, stop()))
+async fn main() -> Outcome {
+    let server = InMemory::start::<Record>("finalizer.examples.dev").await?;
+    server.create_namespace("dns").await?;
+    let mut zone = ConfigMap::default();
+    zone.metadata.name = Some("zone".to_owned());
+    server.create(Api::namespaced(server.client(), "dns"), zone).await?;
+    let record = Record::new("www", RecordSpec { address: "10.0.0.1".to_owned() });
+    server.create(Api::default_namespaced(server.client()), record).await?;
+    let replicas = server.run::<Record, _, _>(
+        |client| plain::run(client, stop()),
+        |client, options| sharded::run(client, options, stop()),
+    );
+    let shown = async {
+        show(Api::<ConfigMap>::namespaced(server.client(), "dns"), "zone", |zone| zone.data.is_some()).await;
+        Ok(())
     };
-    tokio::try_join!(replica("op-0")?, replica("op-1")?)?;
-    Ok(())
+    tokio::try_join!(replicas, shown).map(drop)
 }

@@ -1,34 +1,33 @@
-//! Two replicas of the generator on the API server in memory, until Ctrl-C: `cargo run -p shard-router --example generator`.
-//! With `plain` as argument, one process with kube-runtime alone.
+//! Two replicas of the generator on an API server in memory, until Ctrl-C: `cargo run -p shard-router --example generator`. They get one
+//! resource, and what they make of it is printed. With `plain` as argument, one process with kube-runtime alone.
 
+#[path = "../common/in_memory.rs"]
+#[allow(dead_code, reason = "not every example needs all of it")]
+mod in_memory;
 #[allow(dead_code, reason = "both variants define the kind")]
 mod plain;
 mod sharded;
 
-use std::error::Error;
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::Api;
 
-use embedded_apiserver::{EmbeddedServer, WallSeams};
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::{Api, CustomResourceExt as _, api::PostParams};
-use lease_core::{ElectionsOptions, Identity, LeaderElectionId};
-use shard_router::Options;
+use self::{
+    in_memory::{InMemory, Outcome, show, stop},
+    sharded::{Generator, GeneratorSpec},
+};
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
-    tracing_subscriber::fmt().init();
-    let server = EmbeddedServer::new(WallSeams::new(1));
-    let definitions: Api<CustomResourceDefinition> = Api::all(server.client("default"));
-    definitions.create(&PostParams::default(), &sharded::Generator::crd()).await?;
-    let stop = || async { tokio::signal::ctrl_c().await.unwrap_or_default() };
-    if std::env::args().nth(1).as_deref() == Some("plain") {
-        return plain::run(server.client("default"), stop()).await;
-    }
-    let replica = |pod| {
-        let id = LeaderElectionId::new("generator.examples.dev")?;
-        let elections = ElectionsOptions::new(id, "default", Identity::of_pod(pod, "1")?);
-        let options = Options::for_crd::<sharded::Generator>(elections).with_shards(4.try_into()?);
-        Ok::<_, Box<dyn Error>>(sharded::run(server.client("default"), options, stop()))
+async fn main() -> Outcome {
+    let server = InMemory::start::<Generator>("generator.examples.dev").await?;
+    let generator = Generator::new("hello", GeneratorSpec { content: "Hello!".to_owned() });
+    server.create(Api::default_namespaced(server.client()), generator).await?;
+    let replicas = server.run::<Generator, _, _>(
+        |client| plain::run(client, stop()),
+        |client, options| sharded::run(client, options, stop()),
+    );
+    let shown = async {
+        show(Api::<ConfigMap>::default_namespaced(server.client()), "hello", |_| true).await;
+        Ok(())
     };
-    tokio::try_join!(replica("op-0")?, replica("op-1")?)?;
-    Ok(())
+    tokio::try_join!(replicas, shown).map(drop)
 }

@@ -1,34 +1,38 @@
-//! Two replicas of the syncer on the API server in memory, until Ctrl-C: `cargo run -p shard-router --example syncer`.
-//! With `plain` as argument, one process with kube-runtime alone.
+//! Two replicas of the syncer on an API server in memory, until Ctrl-C: `cargo run -p shard-router --example syncer`. They get one
+//! resource, and what they make of it is printed. With `plain` as argument, one process with kube-runtime alone.
 
+#[path = "../common/in_memory.rs"]
+#[allow(dead_code, reason = "not every example needs all of it")]
+mod in_memory;
 #[allow(dead_code, reason = "both variants define the kind")]
 mod plain;
 mod sharded;
 
-use std::error::Error;
+use k8s_openapi::api::core::v1::Secret;
+use kube::Api;
+use serde_json::json;
 
-use embedded_apiserver::{EmbeddedServer, WallSeams};
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::{Api, CustomResourceExt as _, api::PostParams};
-use lease_core::{ElectionsOptions, Identity, LeaderElectionId};
-use shard_router::Options;
+use self::{
+    in_memory::{InMemory, Outcome, show, stop},
+    sharded::{SecretCopy, SecretCopySpec},
+};
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
-    tracing_subscriber::fmt().init();
-    let server = EmbeddedServer::new(WallSeams::new(1));
-    let definitions: Api<CustomResourceDefinition> = Api::all(server.client("default"));
-    definitions.create(&PostParams::default(), &sharded::SecretCopy::crd()).await?;
-    let stop = || async { tokio::signal::ctrl_c().await.unwrap_or_default() };
-    if std::env::args().nth(1).as_deref() == Some("plain") {
-        return plain::run(server.client("default"), stop()).await;
-    }
-    let replica = |pod| {
-        let id = LeaderElectionId::new("syncer.examples.dev")?;
-        let elections = ElectionsOptions::new(id, "default", Identity::of_pod(pod, "1")?);
-        let options = Options::for_crd::<sharded::SecretCopy>(elections).with_shards(4.try_into()?);
-        Ok::<_, Box<dyn Error>>(sharded::run(server.client("default"), options, stop()))
+async fn main() -> Outcome {
+    let server = InMemory::start::<SecretCopy>("syncer.examples.dev").await?;
+    server.create_namespace("sources").await?;
+    let secret =
+        serde_json::from_value(json!({"metadata": {"name": "tls"}, "stringData": {"key": "secret"}}))?;
+    server.create(Api::<Secret>::namespaced(server.client(), "sources"), secret).await?;
+    let copy = SecretCopy::new("tls", SecretCopySpec { from: "sources".to_owned() });
+    server.create(Api::default_namespaced(server.client()), copy).await?;
+    let replicas = server.run::<SecretCopy, _, _>(
+        |client| plain::run(client, stop()),
+        |client, options| sharded::run(client, options, stop()),
+    );
+    let shown = async {
+        show(Api::<Secret>::default_namespaced(server.client()), "tls", |_| true).await;
+        Ok(())
     };
-    tokio::try_join!(replica("op-0")?, replica("op-1")?)?;
-    Ok(())
+    tokio::try_join!(replicas, shown).map(drop)
 }

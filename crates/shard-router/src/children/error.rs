@@ -1,11 +1,13 @@
 //! Why a child could not be applied.
 
+use crate::observability::sentence::of_request;
+
 /// A child that could not be applied. All but [`NotOurs`](Self::NotOurs), and refusals by the API server, pass by themselves.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ApplyError {
     /// The child could not be read.
-    #[error("could not read {child}: {}", sentence(.source))]
+    #[error("could not read {child}: {}", of_request(.source))]
     Read {
         /// Kind and name.
         child: String,
@@ -13,7 +15,7 @@ pub enum ApplyError {
         source: kube::Error,
     },
     /// The child could not be written.
-    #[error("could not apply {child}: {}", sentence(.source))]
+    #[error("could not apply {child}: {}", of_request(.source))]
     Apply {
         /// Kind and name.
         child: String,
@@ -100,14 +102,6 @@ pub fn is_conflict(error: &kube::Error) -> bool {
     let kube::Error::Api(status) = error else { return false };
     let causes = status.details.iter().flat_map(|details| &details.causes);
     status.code == 409 || (status.code == 422 && causes.clone().any(|cause| cause.field == "metadata.uid"))
-}
-
-/// The API server's own words without the debug print around them.
-fn sentence(error: &kube::Error) -> String {
-    match error {
-        kube::Error::Api(status) => status.message.clone(),
-        other => other.to_string(),
-    }
 }
 
 fn waits_for(finalizers: &[String]) -> String {
