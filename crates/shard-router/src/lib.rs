@@ -23,6 +23,8 @@ mod error;
 mod external;
 mod kind_type;
 mod kinds;
+#[doc(hidden)]
+pub mod layout_change;
 mod membership;
 #[cfg(feature = "mutants")]
 pub mod mutants;

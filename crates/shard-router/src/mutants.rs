@@ -53,4 +53,40 @@ lease_core::declare_mutants! {
     MendsAtOnce = "mends-at-once",
     /// Reconciles start before the cache of a watched type has reached a read sent after the acquisition.
     WatchedNotAwaited = "watched-not-awaited",
+    /// A new number of shards is committed although the last one is not settled, or although Leases of neither exist.
+    CommitsBeforeSettled = "commits-before-settled",
+    /// A shard Lease that is absent counts as one that has acknowledged when a layout is settled.
+    AbsentCountsAsAcknowledged = "absent-counts-as-acknowledged",
+    /// A layout is settled when the shards that it has have acknowledged it, without those that it no longer has.
+    SettledByItsOwnShards = "settled-by-its-own-shards",
+    /// A new shard Lease is created free, whatever Leases existed before.
+    NewLeaseIsFree = "new-lease-is-free",
+    /// The free Lease of a shard that the layout no longer has is not acquired, so nobody acknowledges for it.
+    SurplusIsNotAcquired = "surplus-is-not-acquired",
+    /// An acquisition replaces a newer acknowledgement by what the replica knows.
+    AcquisitionForgets = "acquisition-forgets",
+    /// The Lease of a shard that the layout no longer has is deleted before the layout is settled.
+    DeletesBeforeSettled = "deletes-before-settled",
+    /// A holder starts a bucket without waiting until the shard that had it before has given it away.
+    GainedStartsAtOnce = "gained-starts-at-once",
+    /// A shard Lease that is absent counts as one that has given its buckets away.
+    AbsentHasGivenAway = "absent-has-given-away",
+    /// A holder continues to work on the buckets that its shard has lost.
+    WorksOnWhatItLost = "works-on-what-it-lost",
+    /// A holder that has missed a generation continues to work on what its shard had before.
+    KeptAcrossGenerations = "kept-across-generations",
+    /// A bucket is started although a reconcile of it under another hold of this process still runs.
+    StartsBesideAnEarlierHold = "starts-beside-an-earlier-hold",
+    /// The fencing token of a gained bucket is that of the acquisition, which may be older than the last one under which the bucket was worked on.
+    TokenOfAcquisition = "token-of-acquisition",
+    /// A holder acknowledges a layout while it still works on buckets that it has lost.
+    AcknowledgesBeforeTheDrain = "acknowledges-before-the-drain",
+    /// A holder acknowledges a layout although a write of the buckets that it has lost was given up and may still be applied.
+    AcknowledgesBesideUnanswered = "acknowledges-beside-unanswered",
+    /// A release acknowledges what its holder knows.
+    ReleaseAcknowledges = "release-acknowledges",
+    /// A layout that is recorded because the coordinator Lease was missing counts as settled.
+    RecoveredIsSettled = "recovered-is-settled",
+    /// Where the coordinator Lease was missing, each shard keeps its buckets.
+    RecoveredKeeps = "recovered-keeps",
 }

@@ -1,13 +1,13 @@
 //! The layout: how many shards there are, and which shard each bucket belongs to.
 
-use std::sync::LazyLock;
-
 use serde::{Deserialize, Serialize};
 
 use crate::routing::{
-    bucket::{BUCKETS, Bucket, ShardCount, ShardId},
+    bucket::{Bucket, ShardCount, ShardId},
+    generation::Generation,
     hash::HASH_VERSION,
     kind_set::KindSet,
+    table::shard_among,
 };
 
 /// The layout, which the coordinator commits on its Lease. A replica whose options differ from it does not work.
@@ -31,7 +31,10 @@ pub struct Layout {
     pub hash_version: u32,
     /// The number of shards before the last change, if it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub previous: Option<u16>,
+    pub previous: Option<ShardCount>,
+    /// Where the coordinator Lease was missing, how many shard Leases have to acknowledge this generation until it is settled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub found: Option<u16>,
     /// Whether every shard has acknowledged this generation. The first generation does not have to wait.
     pub settled: bool,
 }
@@ -46,8 +49,15 @@ impl Layout {
             kinds: None,
             hash_version: HASH_VERSION,
             previous: None,
+            found: None,
             settled: true,
         }
+    }
+
+    /// What the rules of a change need to know of it.
+    pub fn generation(&self) -> Generation {
+        let Self { generation, shards, previous, found, settled, .. } = *self;
+        Generation { number: generation, shards, previous, found, settled }
     }
 
     /// The same for these kinds.
@@ -64,7 +74,7 @@ impl Layout {
     /// The shard that a bucket belongs to. The result depends on the number of shards only, and is the same in every
     /// version.
     pub fn shard_of(&self, bucket: Bucket) -> ShardId {
-        shard_of(self.shards, bucket)
+        shard_among(self.shards, bucket)
     }
 
     /// The buckets of a shard, ascending.
@@ -126,46 +136,10 @@ fn join(buckets: impl Iterator<Item = Bucket>) -> String {
     buckets.map(|bucket| bucket.to_string()).collect::<Vec<_>>().join(",")
 }
 
-fn shard_of(shards: ShardCount, bucket: Bucket) -> ShardId {
-    let row = usize::from(shards.get() - 1) * usize::from(BUCKETS);
-    ShardId(u16::from(TABLE[row + usize::from(bucket.0)]))
-}
-
-/// One row of 256 bytes for each number of shards.
-static TABLE: LazyLock<Vec<u8>> = LazyLock::new(table);
-
-/// Row S + 1 is row S, except that the new shard takes one bucket at a time from the largest shard
-/// (the lowest number among equals; its highest bucket) until it has ⌊256 / (S + 1)⌋ buckets. So only the new shard
-/// receives buckets, and because the largest shards give first, the sizes differ by at most one.
-fn table() -> Vec<u8> {
-    let buckets = usize::from(BUCKETS);
-    let mut rows = vec![0_u8; buckets];
-    let mut row = rows.clone();
-    for newcomer in 1..BUCKETS {
-        let mut sizes = vec![0_u16; usize::from(newcomer)];
-        for shard in &row {
-            sizes[usize::from(*shard)] += 1;
-        }
-        let newcomer_id = u8::try_from(newcomer).expect("there are 256 shards at most");
-        for _ in 0..BUCKETS / (newcomer + 1) {
-            let donor = tallest(&sizes);
-            let taken = row.iter().rposition(|shard| usize::from(*shard) == donor);
-            row[taken.expect("the tallest shard has a bucket")] = newcomer_id;
-            sizes[donor] -= 1;
-        }
-        rows.extend_from_slice(&row);
-    }
-    rows
-}
-
-fn tallest(sizes: &[u16]) -> usize {
-    let tallest = sizes.iter().enumerate().max_by_key(|(shard, size)| (**size, std::cmp::Reverse(*shard)));
-    tallest.expect("there is a shard").0
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::routing::bucket::BUCKETS;
 
     fn count(shards: u16) -> ShardCount {
         shards.try_into().unwrap()
@@ -240,12 +214,6 @@ mod tests {
                 assert!(before == after || after == ShardId(shards), "{bucket}: {before} -> {after}");
             }
         }
-    }
-
-    /// Replicas of two builds must agree on who owns what: the table is part of the protocol.
-    #[test]
-    fn the_table_is_pinned() {
-        assert_eq!(crate::routing::hash::hash(&TABLE), 0x1ab4_98af_5dc7_9271);
     }
 
     #[test]
