@@ -32,6 +32,7 @@ use std::{
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::Resource;
 use parking_lot::Mutex;
+use serde::de::DeserializeOwned;
 use tokio::sync::Notify;
 
 pub(crate) use self::{
@@ -131,7 +132,7 @@ impl Caches {
     /// The child with this type, namespace and name, in the state that the watch has shown last. The namespace is ignored if the type is cluster-scoped.
     pub(crate) fn owned<C>(&self, namespace: Option<&str>, name: &str) -> Result<Option<Arc<C>>, OwnedError>
     where
-        C: Resource<DynamicType = (), Scope: KindScope> + Send + Sync + 'static,
+        C: Resource<DynamicType = (), Scope: KindScope> + DeserializeOwned + Send + Sync + 'static,
     {
         let child = || C::kind(&()).into_owned();
         let found =

@@ -3,15 +3,24 @@
 use std::fmt::Debug;
 
 use kube::Resource;
-use serde::de::DeserializeOwned;
+use serde::{Serialize, de::DeserializeOwned};
 
 use crate::kind_type::KindScope;
 
 /// A type whose objects a resource can own as children. It is known at compile time. Implemented for every such type.
 ///
+/// Children are kept as JSON, so what the type reads it also has to write (`#[serde(skip_serializing)]` loses a field).
+///
 /// The children of a namespaced resource are in its namespace. Those of a cluster-scoped resource may be in any namespace, or in none.
 pub trait OwnedResource:
-    Resource<DynamicType = (), Scope: KindScope> + Clone + Debug + DeserializeOwned + Send + Sync + 'static
+    Resource<DynamicType = (), Scope: KindScope>
+    + Clone
+    + Debug
+    + Serialize
+    + DeserializeOwned
+    + Send
+    + Sync
+    + 'static
 {
 }
 
@@ -19,6 +28,7 @@ impl<C> OwnedResource for C where
     C: Resource<DynamicType = (), Scope: KindScope>
         + Clone
         + Debug
+        + Serialize
         + DeserializeOwned
         + Send
         + Sync

@@ -9,6 +9,7 @@ use kube::{
 };
 use lease_core::{FencingToken, Term};
 use parking_lot::Mutex;
+use serde::de::DeserializeOwned;
 
 use crate::{
     authority::clients::Clients,
@@ -57,7 +58,7 @@ impl Held {
     /// reconciled is in no namespace.
     pub fn owned<C>(&self, name: &str) -> Result<Option<Arc<C>>, OwnedError>
     where
-        C: Resource<DynamicType = (), Scope: KindScope> + Send + Sync + 'static,
+        C: Resource<DynamicType = (), Scope: KindScope> + DeserializeOwned + Send + Sync + 'static,
     {
         self.shard.caches.owned(self.namespace.as_deref(), name)
     }
@@ -70,7 +71,7 @@ impl Held {
     /// child then: it may exist.
     pub fn owned_in<C>(&self, namespace: &str, name: &str) -> Result<Option<Arc<C>>, OwnedError>
     where
-        C: Resource<DynamicType = (), Scope: KindScope> + Send + Sync + 'static,
+        C: Resource<DynamicType = (), Scope: KindScope> + DeserializeOwned + Send + Sync + 'static,
     {
         self.shard.caches.owned(Some(namespace), name)
     }

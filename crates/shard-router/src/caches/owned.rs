@@ -1,5 +1,7 @@
 //! The children of one owned type.
 
+mod objects;
+
 use std::{any::Any, collections::BTreeMap, sync::Arc};
 
 use futures::{
@@ -16,9 +18,10 @@ use kube::{
         watcher::{self, Event, ListSemantic},
     },
 };
-use parking_lot::RwLock;
 
-use super::{Caches, OwnedError, is_owner};
+pub(super) use self::objects::OwnedCache;
+use self::objects::{Kept, Key};
+use super::{Caches, is_owner};
 use crate::{
     kind_type::KindType,
     owned_resource::OwnedResource,
@@ -26,7 +29,7 @@ use crate::{
     watch::first_list::{ListState, all_answered},
     watch::{
         backoff::WatchBackoff,
-        lenient::{Lenient, Undecodable},
+        lenient::Lenient,
         scope::{Scope, merged},
         watcher::Watcher,
     },
@@ -84,84 +87,6 @@ impl<K: ShardedObject> OwnedType<K> {
     }
 }
 
-type Key = (String, String);
-
-/// The objects of one owned type, by namespace and name.
-pub(super) struct OwnedCache<C>(RwLock<BTreeMap<Key, Kept<C>>>);
-
-impl<C> Default for OwnedCache<C> {
-    fn default() -> Self {
-        Self(RwLock::default())
-    }
-}
-
-enum Kept<C> {
-    Decoded(Arc<C>),
-    Undecodable(Box<Undecodable>),
-}
-
-impl<C: Resource<DynamicType = ()>> Kept<C> {
-    /// `managedFields` are needed only in the rare case that a difference is found, and they are most of the size of an object.
-    fn new(object: Lenient<C>) -> Self {
-        match object {
-            Lenient::Decoded(mut object) => {
-                object.meta_mut().managed_fields = None;
-                Self::Decoded(Arc::new(object))
-            }
-            Lenient::Undecodable(object) => Self::Undecodable(object),
-        }
-    }
-
-    fn meta(&self) -> &ObjectMeta {
-        match self {
-            Self::Decoded(object) => object.meta(),
-            Self::Undecodable(object) => object.metadata(),
-        }
-    }
-}
-
-impl<C: Resource<DynamicType = ()>> OwnedCache<C> {
-    pub(super) fn get(&self, namespace: &str, name: &str) -> Result<Option<Arc<C>>, OwnedError> {
-        let objects = self.0.read();
-        match objects.get(&(namespace.to_owned(), name.to_owned())) {
-            None => Ok(None),
-            Some(Kept::Decoded(object)) => Ok(Some(object.clone())),
-            Some(Kept::Undecodable(object)) => Err(OwnedError::Undecodable {
-                kind: C::kind(&()).into_owned(),
-                name: format!("{namespace}/{name}"),
-                error: object.error().to_owned(),
-            }),
-        }
-    }
-
-    fn put(&self, key: Key, object: Kept<C>) -> Option<Kept<C>> {
-        self.0.write().insert(key, object)
-    }
-
-    fn remove(&self, key: &Key) -> Option<Kept<C>> {
-        self.0.write().remove(key)
-    }
-
-    /// Replaces the objects of a namespace, or all objects, by a complete list. Returns the metadata of objects that are new, changed or gone.
-    fn replace(&self, namespace: Option<&str>, listed: BTreeMap<Key, Kept<C>>) -> Vec<ObjectMeta> {
-        let mut objects = self.0.write();
-        let of_list = |key: &Key| namespace.is_none_or(|namespace| key.0 == namespace);
-        let gone: Vec<_> =
-            objects.keys().filter(|key| of_list(key) && !listed.contains_key(*key)).cloned().collect();
-        let gone = gone.iter().filter_map(|key| objects.remove(key));
-        let mut changed: Vec<_> = gone.map(|gone| gone.meta().clone()).collect();
-        for (key, object) in listed {
-            let is_known =
-                |before: &Kept<C>| before.meta().resource_version == object.meta().resource_version;
-            if !objects.get(&key).is_some_and(is_known) {
-                changed.push(object.meta().clone());
-            }
-            objects.insert(key, object);
-        }
-        changed
-    }
-}
-
 /// Watches one owned type and yields the resources to reconcile: the owners of each object that
 /// has appeared, changed or disappeared, even if only a list shows that.
 fn watch<K: ShardedObject, C: OwnedResource>(watching: Watching) -> BoxStream<'static, ObjectRef<K>> {
@@ -175,7 +100,7 @@ fn watch<K: ShardedObject, C: OwnedResource>(watching: Watching) -> BoxStream<'s
         let events = watcher.watch(api, config.clone(), backoff, move || lists.clone().may_list());
         events.map(move |event| (part, event)).boxed()
     });
-    let mut parts: Vec<_> = namespaces.into_iter().map(Part::<C>::new).collect();
+    let mut parts: Vec<_> = namespaces.into_iter().map(Part::new).collect();
     let mut is_answered = false;
     let triggers = merged(events.collect()).flat_map(move |(part, event)| {
         let due = if let Ok(event) = event {
@@ -199,20 +124,20 @@ fn watch<K: ShardedObject, C: OwnedResource>(watching: Watching) -> BoxStream<'s
 }
 
 /// The state of one watch, for one namespace or for all.
-struct Part<C> {
+struct Part {
     namespace: Option<String>,
     list: ListState,
     /// The objects of a list in progress.
-    listed: BTreeMap<Key, Kept<C>>,
+    listed: BTreeMap<Key, Kept>,
 }
 
-impl<C: OwnedResource> Part<C> {
+impl Part {
     fn new(namespace: Option<String>) -> Self {
         Self { namespace, list: ListState::Asked, listed: BTreeMap::new() }
     }
 
     /// Processes one event and returns the resources to reconcile because of it. Waiting reconciles are notified last.
-    fn apply<K: ShardedObject>(
+    fn apply<K: ShardedObject, C: OwnedResource>(
         &mut self,
         event: Event<Lenient<C>>,
         caches: &Caches,
@@ -247,7 +172,7 @@ impl<C: OwnedResource> Part<C> {
                 let (key, version) = (key(object.meta()), object.meta().resource_version.clone());
                 // A former owner has to create the child again.
                 if let Some(before) = objects.put(key, Kept::new(object)) {
-                    let before = owners(before.meta());
+                    let before = owners(&before.metadata());
                     due.extend(before.into_iter().filter(|owner| !due.contains(owner)).collect::<Vec<_>>());
                 }
                 caches.kind_shown(kind, part, version.as_deref());

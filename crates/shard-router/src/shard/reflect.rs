@@ -256,7 +256,11 @@ impl<K: ShardedObject, O: Observer<K>> Reflector<K, O> {
         }
         send(&self.side_channels.repairs, Change::Settled(cr_name(&object)));
         match object {
-            Lenient::Decoded(fit) => Some(fit),
+            Lenient::Decoded(mut fit) => {
+                // Most of the size of an object, and nothing is decided by them.
+                fit.meta_mut().managed_fields = None;
+                Some(fit)
+            }
             Lenient::Undecodable(_) => None,
         }
     }

@@ -52,6 +52,12 @@ impl Undecodable {
         Ok(Self { metadata, object, error: shortened(error) })
     }
 
+    /// What is kept of an object whose type cannot be written as JSON.
+    pub(crate) fn unwritable(metadata: ObjectMeta, error: &serde_json::Error) -> Self {
+        let error = shortened(format!("its type cannot be written as JSON: {error}"));
+        Self { metadata, object: Value::Null, error }
+    }
+
     /// The metadata, which has the same form for all types.
     pub fn metadata(&self) -> &ObjectMeta {
         &self.metadata

@@ -5,7 +5,7 @@ use crate::testing::{Gadget, child_labels};
 
 /// A watch of all namespaces, and the caches that it fills.
 struct Watch {
-    part: Part<ConfigMap>,
+    part: Part,
     caches: Arc<Caches>,
 }
 

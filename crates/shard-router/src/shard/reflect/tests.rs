@@ -293,3 +293,18 @@ fn with_uid(name: &str, uid: &str) -> Gadget {
     gadget.metadata.uid = Some(uid.to_owned());
     gadget
 }
+
+#[test]
+fn managed_fields_are_not_kept() {
+    let (mut reflector, _repairs) = reflector();
+    let with_managed_fields = |name| {
+        let mut object = fit(name);
+        object.metadata.managed_fields = Some(Vec::new());
+        object
+    };
+    apply(&mut reflector, 0, Event::Apply(with_managed_fields("watched")));
+    assert!(reflector.store.state().iter().all(|object| object.metadata.managed_fields.is_none()));
+    list(&mut reflector, 0, &[with_managed_fields("watched"), with_managed_fields("listed")]);
+    assert_eq!(cached(&reflector), ["listed", "watched"]);
+    assert!(reflector.store.state().iter().all(|object| object.metadata.managed_fields.is_none()));
+}
