@@ -77,6 +77,8 @@ enum Verb {
     Mutants,
     /// Run whole replicas under seeded fault schedules in virtual time, and check what they did
     Sim(steps::simulation::SimOptions),
+    /// Check every order of steps and faults of layout changes, within bounds
+    Model(steps::model::ModelOptions),
     /// Run the tests that need a real API server
     ApiServer,
     /// Build the operator's image: a static binary and nothing else
@@ -122,6 +124,7 @@ fn main() -> ExitCode {
         Verb::Unit => suite::run_one("unit"),
         Verb::Mutants => suite::run_one("mutants"),
         Verb::Sim(options) => steps::simulation::run_verb(&options),
+        Verb::Model(options) => steps::model::run_verb(&options),
         Verb::ApiServer => suite::run_one("api-server"),
         Verb::Image(options) => steps::image::run(&options),
         Verb::Bench { args } => steps::bench::run(&args),

@@ -18,6 +18,7 @@ pub(crate) mod generate;
 pub(crate) mod image;
 mod layers;
 mod lint;
+pub(crate) mod model;
 mod mutants;
 mod package;
 mod purity;
@@ -44,7 +45,7 @@ pub(crate) struct Step {
 }
 
 /// In the order of running: what is quick and fails often comes first.
-pub(crate) const ALL: [Step; 16] = [
+pub(crate) const ALL: [Step; 17] = [
     Step { name: "fmt", fast: true, run: fmt::run },
     Step { name: "layers", fast: true, run: layers::run },
     Step { name: "purity", fast: true, run: purity::run },
@@ -60,6 +61,7 @@ pub(crate) const ALL: [Step; 16] = [
     Step { name: "unit", fast: true, run: unit::run },
     Step { name: "mutants", fast: false, run: mutants::run },
     Step { name: "sim", fast: false, run: simulation::run },
+    Step { name: "model", fast: false, run: model::run },
     Step { name: "api-server", fast: false, run: api_server::run },
 ];
 
