@@ -50,7 +50,7 @@ impl Harness {
 
     fn children(&self) -> Children {
         let bucket = ("cache.example.com/bucket".to_owned(), "17".to_owned());
-        build(&validate(&self.memcached).expect("valid"), &bucket)
+        build(&validate(&self.memcached).expect("valid"), Some(&bucket))
     }
 
     async fn seen(&self) -> Observed {
@@ -187,7 +187,7 @@ impl Harness {
         let seen = Api::default_namespaced(self.client.clone()).get("cache").await.expect("there");
         let bucket = ("cache.example.com/bucket".to_owned(), "17".to_owned());
         let children = fetch::children(&self.client, &seen, reconciler.applier()).await;
-        Box::pin(reconciler.run(&seen, children, &self.client, &bucket, 0)).await.expect("reconciled");
+        Box::pin(reconciler.run(&seen, children, &self.client, Some(&bucket), 0)).await.expect("reconciled");
     }
 }
 

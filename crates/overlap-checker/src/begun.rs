@@ -22,14 +22,16 @@ fn judge(timeline: &Timeline, reconcile: &Reconcile) -> Option<Violation> {
     let (sentence, first, by) = match reconcile.hold.map(|index| &timeline.holds[index]) {
         None => {
             let sentence = format!(
-                "{replica} began a reconcile of {cr} at {at} under token {token} of shard {shard}, a hold that it never recorded."
+                "{replica} began a reconcile of {cr} at {at} under token {token} of {}, a hold that it never recorded.",
+                shard.described()
             );
             (sentence, None, std::time::Duration::ZERO)
         }
         Some(hold) if is_outside(reconcile, hold) => {
             let by = short(begun.since(hold.valid.to).max(hold.valid.from.since(*begun)));
             let sentence = format!(
-                "{replica} began a reconcile of {cr} at {at}, {by:?} outside of its hold of shard {shard} (token {token}, valid {}).",
+                "{replica} began a reconcile of {cr} at {at}, {by:?} outside of its hold of {} (token {token}, valid {}).",
+                shard.described(),
                 timeline.clock.show_interval(hold.valid)
             );
             (sentence, Some(hold.valid), by)

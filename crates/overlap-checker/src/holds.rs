@@ -2,7 +2,7 @@
 
 use super::clock::short;
 use super::timeline::{Hold, Timeline};
-use super::verdict::{Check, Violation};
+use super::verdict::{Check, Violation, capitalised};
 
 pub(super) const NAME: &str = "holds";
 
@@ -28,8 +28,8 @@ fn violation(timeline: &Timeline, first: &Hold, second: &Hold) -> Option<Violati
     let by = first.valid.overlap(&second.valid)?;
     Some(Violation {
         sentence: format!(
-            "Shard {} had two valid holders for {:?}: {} and {}.",
-            second.shard,
+            "{} had two valid holders for {:?}: {} and {}.",
+            capitalised(&second.shard.described()),
             short(by),
             first.describe(&timeline.clock),
             second.describe(&timeline.clock)

@@ -209,8 +209,10 @@ impl Builder {
         // After a restore the same token may be given once more.
         if before.is_some_and(|before| self.holds[before].epoch == hold.epoch) {
             self.data_problems.push(format!(
-                "{} recorded two holds of shard {} with token {}.",
-                hold.replica, hold.shard, hold.token
+                "{} recorded two holds of {} with token {}.",
+                hold.replica,
+                hold.shard.described(),
+                hold.token
             ));
         }
         self.holds.push(hold);
@@ -220,7 +222,8 @@ impl Builder {
         let index = self.hold_index.get(&(replica.clone(), shard, token)).copied();
         if index.is_none() {
             self.data_problems.push(format!(
-                "{replica} recorded a {what} of shard {shard} with token {token} without a hold-begin before it."
+                "{replica} recorded a {what} of {} with token {token} without a hold-begin before it.",
+                shard.described()
             ));
         }
         self.holds.get_mut(index?)

@@ -36,7 +36,8 @@ fn per_shard(timeline: &Timeline, violations: &mut Vec<Violation>) {
             }
             violations.push(Violation {
                 sentence: format!(
-                    "The token of shard {shard} did not grow from one hold to the next: {} and then {}.",
+                    "The token of {} did not grow from one hold to the next: {} and then {}.",
+                    shard.described(),
                     earlier.describe(&timeline.clock),
                     later.describe(&timeline.clock)
                 ),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::clock::{Interval, Moment, short};
 use super::timeline::{Hold, Timeline};
-use super::verdict::{Check, Violation};
+use super::verdict::{Check, Violation, capitalised};
 use super::{Observations, Rules};
 use crate::records::Shard;
 
@@ -70,7 +70,8 @@ fn violation(
         |hold: Option<&Hold>, none: &str| hold.map_or(none.to_owned(), |hold| hold.replica.to_string());
     Violation {
         sentence: format!(
-            "Shard {shard} had no owner for {long:?}, {:?} longer than the bound of {bound:?}: {} between {} and {}.",
+            "{} had no owner for {long:?}, {:?} longer than the bound of {bound:?}: {} between {} and {}.",
+            capitalised(&shard.described()),
             long.saturating_sub(bound),
             timeline.clock.show_interval(gap),
             name(after, "the start"),

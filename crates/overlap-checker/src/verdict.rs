@@ -247,8 +247,14 @@ impl Reconcile {
     /// Who ran when under what, in a few words.
     pub(super) fn describe(&self, clock: &Clock) -> String {
         let Self { replica, shard, token, ran, .. } = self;
-        format!("{replica} (shard {shard}, token {token}, {})", clock.show_interval(*ran))
+        format!("{replica} ({}, token {token}, {})", shard.described(), clock.show_interval(*ran))
     }
+}
+
+/// For the beginning of a sentence.
+pub(super) fn capitalised(text: &str) -> String {
+    let mut rest = text.chars();
+    rest.next().map(|first| first.to_uppercase().chain(rest).collect()).unwrap_or_default()
 }
 
 fn as_millis<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {

@@ -79,17 +79,17 @@ fn judge(timeline: &Timeline, reconciles: &Reconciles<'_>, write: &Write, rules:
     let by = short(at.since(hold.valid.to).max(hold.valid.from.since(at)));
     let since = match next {
         Some(next) if taken_over => {
-            format!("; {} had held the shard for {:?}", next.replica, short(at.since(next.valid.from)))
+            format!("; {} had held it for {:?}", next.replica, short(at.since(next.valid.from)))
         }
-        _ => "; nobody else held the shard yet".to_owned(),
+        _ => "; nobody else held it yet".to_owned(),
     };
     Finding::Violation(Violation {
         sentence: format!(
-            "The API server {} a {} from {replica} at {}, {by:?} outside of its hold of shard {} (token {}, valid {}){since}.",
+            "The API server {} a {} from {replica} at {}, {by:?} outside of its hold of {} (token {}, valid {}){since}.",
             write.answer(),
             write.describe(),
             timeline.clock.show(at),
-            hold.shard,
+            hold.shard.described(),
             hold.token,
             timeline.clock.show_interval(hold.valid),
         ),

@@ -57,9 +57,9 @@ use crate::{
 /// set of Leases, one plan and one readiness. Each kind has its own watches, caches and queue. A kind that fails (a missing right or definition, a
 /// list that keeps failing) holds up itself alone; readiness names it.
 ///
-/// The kinds are part of the layout that the first coordinator commits. A replica that declares other kinds does not work and says so: a replica
-/// that does not know a kind would leave out the resources of this kind in each shard that it holds. To add or remove a kind, end all replicas and
-/// delete their Leases.
+/// The kinds, and whether each is sharded, are part of the layout that the first coordinator commits. A replica that declares other kinds does not work and says so: a replica
+/// that does not know a kind would leave out the resources of this kind in each shard that it holds. To add or remove a kind, or to
+/// change whether it is sharded, end all replicas and delete their Leases.
 #[must_use = "an app does nothing until `run` is awaited"]
 pub struct ShardedApp {
     connection: Connection,
@@ -75,6 +75,7 @@ pub struct ShardedApp {
 struct Registered {
     /// As `Kind.group`.
     name: String,
+    mode: KindMode,
     /// As `plural.group`.
     resource: String,
     /// The types that it owns, as `plural.group`.
@@ -104,7 +105,39 @@ impl ShardedApp {
     ///
     /// The resources of a cluster-scoped kind are listed as a whole, whatever [`Options::watch_namespaces`] says. The rights on them need a ClusterRole.
     pub fn controller<K: Sharded>(&mut self) -> Controller<'_, K> {
-        Controller::new(self, KindType::of::<K>())
+        Controller::new(self, KindType::of::<K>(), KindMode::Sharded)
+    }
+
+    /// Declares a kind of which one replica reconciles all resources: the holder of the coordinator Lease. For a kind with few resources, or one whose reconciles
+    /// must not run beside each other on several replicas. Its controller is declared like that of a sharded kind.
+    ///
+    /// The promise is the same as for shards: when the Lease changes hands, no resource is reconciled by two replicas at once, the new holder waits until its
+    /// caches contain everything that the old one saw, and running reconciles end before the Lease is released.
+    ///
+    /// These resources get no label, and their children need none. So the watches of owned types are not filtered: they show the objects of everybody, of which only the
+    /// children are cached. [`Held::shard`](crate::Held::shard) and [`Held::bucket`](crate::Held::bucket) are `None`.
+    ///
+    /// ```no_run
+    /// # use std::{convert::Infallible, sync::Arc};
+    /// # use shard_router::{Action, Held, Sharded, ShardedApp};
+    /// # fn example<Site: Sharded, Settings: Sharded>(app: &mut ShardedApp) {
+    /// app.controller::<Site>().run(|site: Arc<Site>, held: Held| async move { Ok::<_, Infallible>(Action::await_change()) });
+    /// app.unsharded::<Settings>().run(|settings: Arc<Settings>, held: Held| async move {
+    ///     Ok::<_, Infallible>(Action::await_change())
+    /// });
+    /// # }
+    /// ```
+    pub fn unsharded<K: Sharded>(&mut self) -> Controller<'_, K> {
+        Controller::new(self, KindType::of::<K>(), KindMode::Unsharded)
+    }
+
+    /// The same for a kind that is not known at compile time; see [`dynamic_controller`](Self::dynamic_controller).
+    pub fn dynamic_unsharded(
+        &mut self,
+        resource: ApiResource,
+        scope: Scope,
+    ) -> Controller<'_, DynamicObject> {
+        Controller::new(self, KindType::dynamic(resource, scope), KindMode::Unsharded)
     }
 
     /// Declares a kind that is not known at compile time. What it is called and whether it is namespaced may be configured, or come from
@@ -127,7 +160,7 @@ impl ShardedApp {
         resource: ApiResource,
         scope: Scope,
     ) -> Controller<'_, DynamicObject> {
-        Controller::new(self, KindType::dynamic(resource, scope))
+        Controller::new(self, KindType::dynamic(resource, scope), KindMode::Sharded)
     }
 
     /// Sets the metrics to use, so that the caller can serve them.
@@ -214,7 +247,7 @@ impl ShardedApp {
 
 /// All kinds as the layout records them.
 fn kind_set(kinds: &[Registered]) -> Result<KindSet, RunError> {
-    let kinds = kinds.iter().map(|kind| (kind.name.as_str(), KindMode::Sharded));
+    let kinds = kinds.iter().map(|kind| (kind.name.as_str(), kind.mode));
     KindSet::new(kinds).map_err(|error| match error {
         KindSetError::Empty => RunError::NoKind,
         KindSetError::Twice(kind) => RunError::KindTwice { kind },

@@ -30,7 +30,7 @@ use std::{
 };
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
-use kube::Resource;
+use kube::{Resource, core::ObjectMeta};
 use parking_lot::Mutex;
 use serde::de::DeserializeOwned;
 use tokio::sync::Notify;
@@ -245,6 +245,12 @@ impl Caches {
                 self.own_writes.lock().add(cr, write);
             }
         }
+    }
+
+    /// Whether the cache of an owned type keeps this object. Where the watch is not filtered by a label, it shows everybody's objects.
+    fn keeps(&self, child: &ObjectMeta) -> bool {
+        self.labels.are_needed()
+            || child.owner_references.iter().flatten().any(|owner| is_owner(&self.kind, owner))
     }
 
     /// The resource that a child belongs to.

@@ -1,7 +1,7 @@
 //! The work of the coordinator: it commits the layout, creates the shard Leases, publishes the plan, deletes the Leases of dead members,
-//! stamps, and runs the user's singleton tasks.
+//! stamps, runs the user's singleton tasks, and reconciles the kinds that are not sharded.
 //!
-//! Nothing here gives the right to reconcile. A coordinator that has lost its Lease and does not know it does no harm: its annotations are accepted only
+//! But for these kinds, nothing here gives the right to reconcile. A coordinator that has lost its Lease and does not know it does no harm: its annotations are accepted only
 //! while it holds the Lease, creating a Lease that exists fails, and its stamps are conditional on what it read.
 
 mod control_loop;
@@ -9,6 +9,7 @@ mod gc;
 mod layout_recovery;
 pub(crate) mod lease_history;
 mod tasks;
+mod unsharded;
 
 use std::{sync::Arc, time::Duration};
 
@@ -34,7 +35,7 @@ pub(crate) struct Coordinator {
 }
 
 impl Coordinator {
-    /// The work of one term. Ends when the term drains, after the user's tasks have.
+    /// The work of one term. Ends when the term drains, after the user's tasks and the last reconcile have.
     pub(crate) async fn run(self: Arc<Self>, term: Term) {
         // Nothing starts before the committed layout is known to match: a stamper with another key label would stamp wrong buckets.
         let layout = tokio::select! {
@@ -44,12 +45,19 @@ impl Coordinator {
         let Some(layout) = layout else { return };
         let tasks = RunningTasks::start(&self.tasks, &self.setup.task_clients, &term);
         let stamper = self.setup.stamper_clients.of_term(&term);
-        tokio::select! {
-            () = term.draining() => {}
-            () = self.control_loop(&term, layout) => {}
-            () = self.kinds.stamp(&stamper, Duration::ZERO, None) => {}
+        let mut unsharded = Box::pin(self.unsharded(&term));
+        let has_ended = tokio::select! {
+            () = term.draining() => false,
+            () = &mut unsharded => true,
+            () = self.control_loop(&term, layout) => false,
+            () = self.kinds.stamp(&stamper, Duration::ZERO, None) => false,
+        };
+        if !has_ended {
+            futures::join!(tasks.ended(), unsharded);
+        } else if term.is_draining() {
+            tasks.ended().await;
         }
-        tasks.ended().await;
+        // Otherwise the work of a kind has ended by itself. Everything is started anew with the next term, the tasks included.
     }
 
     /// Never ends by itself.

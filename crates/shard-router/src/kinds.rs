@@ -12,23 +12,26 @@ use crate::{
         progress::{Progress, Stall, TermProgress, WorkStatus},
         records::HoldRecord,
     },
-    routing::bucket::ShardId,
+    routing::{kind_set::KindMode, part::Part},
     stamper::BeforeRecording,
     watched::ReadMark,
 };
 
 /// One kind that the operator reconciles.
 pub(crate) trait Kind: Send + Sync {
-    /// Whether its resources are worked on in the shards that are held.
+    /// Whether it is sharded.
+    fn mode(&self) -> KindMode;
+
+    /// Whether its resources are worked on in what is held.
     fn progress(&self) -> &Arc<Progress>;
 
     /// What is wrong with its custom resource definition, so that stamps fail.
     fn definition(&self) -> &Problem;
 
-    /// Works on its resources in one shard, for as long as the shard is held or until it has drained. Cancelled by being dropped.
+    /// Works on its resources in one part of the work, for as long as that is held or until it has drained. Cancelled by being dropped.
     fn run(self: Arc<Self>, hold: Hold) -> BoxFuture<'static, ()>;
 
-    /// Stamps its resources through `client`, each after `delay`. Never ends.
+    /// Stamps its resources through `client`, each after `delay`. Never ends. Does nothing if it is not sharded.
     fn stamp(
         &self,
         client: Client,
@@ -43,9 +46,9 @@ pub(crate) trait Kind: Send + Sync {
     fn can_list(&self) -> BoxFuture<'_, bool>;
 }
 
-/// One hold of one shard, as the work of one kind gets it.
+/// One hold of one part of the work, as the work of one kind gets it.
 pub(crate) struct Hold {
-    pub(crate) shard: ShardId,
+    pub(crate) part: Part,
     pub(crate) term: Term,
     pub(crate) record: Arc<HoldRecord>,
     pub(crate) since: Monotonic,
@@ -67,6 +70,11 @@ impl Kinds {
         self.0.iter()
     }
 
+    /// The kinds of which this is a part of the work.
+    pub(crate) fn of(&self, part: Part) -> Vec<Arc<dyn Kind>> {
+        self.iter().filter(|kind| kind.mode() == part.mode()).cloned().collect()
+    }
+
     /// What is wrong with a custom resource definition.
     pub(crate) fn definition_problem(&self) -> Option<String> {
         self.iter().find_map(|kind| kind.definition().get())
@@ -85,9 +93,10 @@ impl Kinds {
     }
 
     /// Whether this replica works, by the shards that it has held for longer than `threshold`. A kind that fails holds up itself alone, so one
-    /// kind that is worked on is enough.
+    /// kind that is worked on is enough. A kind that is not sharded counts on the replica that holds it.
     pub(crate) fn work(&self, threshold: Duration) -> WorkStatus {
-        let mut all = self.iter().map(|kind| kind.progress().work(threshold));
+        let counts = |kind: &&Arc<dyn Kind>| kind.mode() == KindMode::Sharded || kind.progress().is_held();
+        let mut all = self.iter().filter(counts).map(|kind| kind.progress().work(threshold));
         let first = all.next().unwrap_or(WorkStatus::Unknown);
         all.fold(first, WorkStatus::or)
     }

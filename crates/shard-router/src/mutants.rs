@@ -51,6 +51,8 @@ lease_core::declare_mutants! {
     CreateOverwrites = "create-overwrites",
     /// A child that somebody keeps changing or deleting is restored each time at once.
     MendsAtOnce = "mends-at-once",
+    /// Kinds that are not sharded are worked on with the coordinator Lease while shards of a former layout may still be held.
+    UnshardedAtOnce = "unsharded-at-once",
     /// Reconciles start before the cache of a watched type has reached a read sent after the acquisition.
     WatchedNotAwaited = "watched-not-awaited",
     /// A new number of shards is committed although the last one is not settled, or although Leases of neither exist.

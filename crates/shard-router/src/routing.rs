@@ -6,5 +6,6 @@ pub mod hash;
 pub(crate) mod key;
 pub(crate) mod kind_set;
 pub(crate) mod layout;
+pub(crate) mod part;
 pub(crate) mod plan;
 pub(crate) mod table;

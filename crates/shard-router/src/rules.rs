@@ -112,6 +112,14 @@ pub(crate) fn nobody_holds_any_of(
     earlier.is_empty() && !created.contains(&shard)
 }
 
+/// Whether no replica can hold a shard under another layout, so that the holder of the coordinator Lease may work on the kinds that are not sharded: they
+/// may have been sharded there. That is so once the Lease of each shard of this layout has had a holder or was created released, because a Lease that was created
+/// beside a former layout has a placeholder as its holder first.
+pub(crate) fn no_former_layout_is_in_force(all_leases_are_taken_up: bool) -> bool {
+    broken!(UnshardedAtOnce => true);
+    all_leases_are_taken_up
+}
+
 // What a write of a child depends on.
 
 /// The revision of an empty etcd. The first write has a larger one, so no object ever has it. (`0` means "any".)

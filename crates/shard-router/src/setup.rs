@@ -11,6 +11,7 @@ use std::{
 use futures::stream::BoxStream;
 use kube::{
     Client,
+    core::ObjectMeta,
     runtime::{events::Reporter, reflector::ObjectRef},
 };
 use lease_core::{Clock, Connection, PoolError};
@@ -37,8 +38,12 @@ use crate::{
     options::Options,
     reconciler::{ErrorPolicy, Reconciler},
     rng::SharedRng,
-    routing::{kind_set::KindSet, layout::Layout},
-    sharded::ShardedObject,
+    routing::{
+        kind_set::{KindMode, KindSet},
+        layout::{Layout, selector},
+        part::Part,
+    },
+    sharded::{Eligibility, ShardedObject},
     stamper::{StampConfig, Stamper},
     turns::Turns,
     watch::{backoff::WatchBackoff, scope::Scope, watcher::Watcher},
@@ -197,6 +202,7 @@ impl<K: ShardedObject> Default for Declared<K> {
 pub(crate) struct KindSetup<K: ShardedObject, R: Reconciler<K>> {
     pub(crate) setup: Arc<Setup>,
     pub(crate) kind: KindType,
+    pub(crate) mode: KindMode,
     /// As `Kind.group`.
     pub(crate) name: String,
     pub(crate) reconciler: R,
@@ -220,7 +226,13 @@ pub(crate) struct KindSetup<K: ShardedObject, R: Reconciler<K>> {
 }
 
 impl<K: ShardedObject, R: Reconciler<K>> KindSetup<K, R> {
-    pub(crate) fn new(setup: Arc<Setup>, kind: KindType, reconciler: R, declared: Declared<K>) -> Self {
+    pub(crate) fn new(
+        setup: Arc<Setup>,
+        kind: KindType,
+        mode: KindMode,
+        reconciler: R,
+        declared: Declared<K>,
+    ) -> Self {
         let Declared { owned, watched, news, external, debounce, error_policy } = declared;
         let watched: Vec<_> = watched.into_iter().map(|watched| watched.attach(&setup.watched)).collect();
         let resources = std::iter::once(&kind).chain(owned.iter().map(|owned| &owned.kind));
@@ -233,6 +245,7 @@ impl<K: ShardedObject, R: Reconciler<K>> KindSetup<K, R> {
         Self {
             metrics: setup.metrics.of_kind(&name),
             kind,
+            mode,
             name,
             reconciler,
             owned,
@@ -259,7 +272,24 @@ impl<K: ShardedObject, R: Reconciler<K>> KindSetup<K, R> {
     /// Reports children without the bucket label.
     pub(crate) fn child_labels(&self) -> ChildLabels {
         let (log_limit, clock) = (self.setup.log_limit.clone(), self.setup.clock.clone());
-        ChildLabels::new(self.stamp.bucket_label.as_str().into(), self.metrics.clone(), log_limit, clock)
+        let label = (self.mode == KindMode::Sharded).then(|| self.stamp.bucket_label.as_str().into());
+        ChildLabels::new(label, self.metrics.clone(), log_limit, clock)
+    }
+
+    /// The label selector of the resources and children in a part of the work; empty for all.
+    pub(crate) fn selector(&self, part: Part) -> String {
+        match part {
+            Part::Shard(shard) => selector(&self.stamp.bucket_label, &self.setup.layout.buckets_of(shard)),
+            Part::Unsharded => String::new(),
+        }
+    }
+
+    /// Whether an object with this bucket in its status may be reconciled.
+    pub(crate) fn eligibility(&self, meta: &ObjectMeta, recorded: Option<u8>) -> Eligibility {
+        match self.mode {
+            KindMode::Sharded => self.stamp.eligibility(meta, recorded),
+            KindMode::Unsharded => Eligibility::Eligible(None),
+        }
     }
 
     /// A stamper that writes through `client`.

@@ -155,8 +155,8 @@ pub(crate) fn qualified(namespace: Option<&str>, name: &str) -> String {
 /// Whether an object may be reconciled, according to its label, name, status and finalizers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Eligibility {
-    /// The label agrees with the bucket of the object.
-    Eligible(Bucket),
+    /// The label agrees with the bucket of the object. `None` if the kind is not sharded, so that there is nothing to agree about.
+    Eligible(Option<Bucket>),
     /// Something is missing or differs, and has to be written before anybody reconciles the object.
     NeedsStamp,
     /// It is being deleted without the finalizer that keeps its name taken, and the API server does not allow to add one now.

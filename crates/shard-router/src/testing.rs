@@ -42,7 +42,7 @@ impl Clock for ByHand {
 /// Those of gadgets, in a shard of which no reconcile runs.
 pub(crate) fn child_labels() -> ChildLabels {
     let metrics = Metrics::default().of_kind("Gadget.example.com");
-    ChildLabels::new("b".into(), metrics, LogLimit::default(), Arc::new(ByHand::default()))
+    ChildLabels::new(Some("b".into()), metrics, LogLimit::default(), Arc::new(ByHand::default()))
 }
 
 /// So many seconds after the origin of a replica's monotonic clock.

@@ -34,6 +34,8 @@ mod first_lists_are_consistent;
 mod harness;
 #[path = "virtual_time/hung_lease_watch.rs"]
 mod hung_lease_watch;
+#[path = "virtual_time/judged_run.rs"]
+mod judged_run;
 #[path = "virtual_time/key_label.rs"]
 mod key_label;
 #[path = "virtual_time/key_label_unseen.rs"]
@@ -82,6 +84,10 @@ mod tasks;
 mod triggers;
 #[path = "virtual_time/unlabelled_children.rs"]
 mod unlabelled_children;
+#[path = "virtual_time/unsharded.rs"]
+mod unsharded;
+#[path = "virtual_time/unsharded_kinds.rs"]
+mod unsharded_kinds;
 #[path = "virtual_time/watched_types.rs"]
 mod watched_types;
 #[path = "virtual_time/watched_unseen.rs"]
@@ -99,6 +105,7 @@ use blackhole::LeaseWatchFailure;
 use layout_unseen::Coordinator;
 use predecessor::Takes;
 use report_conflict::Because;
+use unsharded::Ends;
 
 #[tokio::test(start_paused = true)]
 async fn no_resource_has_two_owners_across_a_layout_change_by_hand() {
@@ -287,4 +294,29 @@ async fn a_bucket_of_a_name_stands_when_a_key_label_is_set() {
 #[tokio::test(start_paused = true)]
 async fn nobody_records_a_bucket_by_a_layout_that_is_no_longer_committed() {
     assert_eq!(key_label_unseen::recorded().await, None);
+}
+
+/// The holder of the coordinator Lease cannot reach the API server any more.
+#[tokio::test(start_paused = true)]
+async fn an_unsharded_kind_is_taken_over_from_a_replica_that_is_cut_off() {
+    let verdict = unsharded::taken_over(Ends::CutOff).await;
+    assert!(verdict.passed(), "{verdict}");
+    assert_eq!(verdict.coverage.crs, unsharded::RESOURCES as u64, "{verdict}");
+    assert_eq!(verdict.coverage.writes, unsharded::RESOURCES as u64, "each child is created once: {verdict}");
+}
+
+/// It drains before it releases the coordinator Lease.
+#[tokio::test(start_paused = true)]
+async fn an_unsharded_kind_is_taken_over_from_a_replica_that_shuts_down() {
+    let verdict = unsharded::taken_over(Ends::ShutDown).await;
+    assert!(verdict.passed(), "{verdict}");
+    assert_eq!(verdict.coverage.crs, unsharded::RESOURCES as u64, "{verdict}");
+    assert_eq!(verdict.coverage.writes, unsharded::RESOURCES as u64, "each child is created once: {verdict}");
+}
+
+/// The kind was sharded there, and its shards are still held.
+#[tokio::test(start_paused = true)]
+async fn an_unsharded_kind_is_not_worked_on_beside_shards_of_a_former_layout() {
+    let overlaps = unsharded::beside_a_former_layout().await;
+    assert!(overlaps.is_empty(), "{overlaps:#?}");
 }

@@ -10,6 +10,8 @@ mod dead_connections;
 mod dead_first_lists;
 #[path = "virtual_time/harness.rs"]
 mod harness;
+#[path = "virtual_time/judged_run.rs"]
+mod judged_run;
 #[path = "virtual_time/key_label.rs"]
 mod key_label;
 #[path = "virtual_time/key_label_unseen.rs"]
@@ -26,6 +28,8 @@ mod predecessor;
 mod restore;
 #[path = "virtual_time/shards_of_the_unable.rs"]
 mod shards_of_the_unable;
+#[path = "virtual_time/unsharded.rs"]
+mod unsharded;
 #[path = "virtual_time/watched_unseen.rs"]
 mod watched_unseen;
 #[path = "real_api/widget.rs"]
@@ -145,4 +149,24 @@ async fn a_cache_older_than_the_acquisition_is_found_out() {
     let (old, _) = watched_unseen::reconciled_by_an_old_state().await;
     activate(None);
     assert!(!old.is_empty(), "not found out");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_coordinator_lease_that_is_released_without_a_drain_is_found_out() {
+    let _turn = TURN.lock().await;
+    activate(Some(Mutant::SkipDrain));
+    let verdict = unsharded::taken_over(unsharded::Ends::ShutDown).await;
+    activate(None);
+    println!("{verdict}");
+    assert!(!verdict.of("overlap").is_empty(), "not found out: {verdict}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unsharded_kind_that_does_not_wait_for_shards_of_a_former_layout_is_found_out() {
+    let _turn = TURN.lock().await;
+    activate(Some(Mutant::UnshardedAtOnce));
+    let overlaps = unsharded::beside_a_former_layout().await;
+    activate(None);
+    println!("{} overlaps, such as {:?}", overlaps.len(), overlaps.first());
+    assert!(!overlaps.is_empty(), "not found out");
 }

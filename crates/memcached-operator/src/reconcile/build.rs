@@ -30,7 +30,7 @@ pub struct Children {
 }
 
 /// Builds the children of a fleet; `bucket` is the label by which its shard's watches find them.
-pub fn build(fleet: &Fleet, bucket: &(String, String)) -> Children {
+pub fn build(fleet: &Fleet, bucket: Option<&(String, String)>) -> Children {
     Children {
         stateful_set: stateful_set::build(fleet, bucket),
         service: service::build(fleet, bucket),

@@ -87,7 +87,7 @@ impl MemcachedReconciler {
         seen: &Memcached,
         children: Result<Observed, ReconcileError>,
         client: &Client,
-        bucket: &(String, String),
+        bucket: Option<&(String, String)>,
         earlier_failures: u32,
     ) -> Result<Action, ReconcileError> {
         if seen.metadata.deletion_timestamp.is_some() {
@@ -208,7 +208,7 @@ impl MemcachedReconciler {
         &self,
         memcached: &Memcached,
         client: &Client,
-        bucket: &(String, String),
+        bucket: Option<&(String, String)>,
         observed: &Observed,
     ) -> Result<(Applied, Look), Failure> {
         let fleet = validate(memcached).map_err(Failure::Invalid)?;

@@ -50,7 +50,7 @@ impl Reconciler<Memcached> for MemcachedReconciler {
     async fn reconcile(&self, memcached: Arc<Memcached>, held: Held) -> Result<Action, ReconcileError> {
         let children = fetch::cached(&held, &memcached, self.applier()).await;
         let failures = held.earlier_failures();
-        Box::pin(self.run(&memcached, children, &held.client(), &held.bucket_label(), failures)).await
+        Box::pin(self.run(&memcached, children, &held.client(), held.bucket_label().as_ref(), failures)).await
     }
 
     /// A conflict is no reason to be slow, unless they go on; all else follows the growing backoff.

@@ -58,7 +58,7 @@ impl Dispute {
         let seen = self.harness.api::<Memcached>().get("disputed").await.expect("there");
         let client = &self.harness.client;
         let children = fetch::children(client, &seen, self.reconciler.applier()).await;
-        Box::pin(self.reconciler.run(&seen, children, client, &bucket, 0)).await.expect("reconciled")
+        Box::pin(self.reconciler.run(&seen, children, client, Some(&bucket), 0)).await.expect("reconciled")
     }
 
     /// The events of this reason.

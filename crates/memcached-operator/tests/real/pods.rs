@@ -77,7 +77,7 @@ impl Servers {
         let bucket = ("cache.example.com/bucket".to_owned(), "17".to_owned());
         let seen = self.resource().await;
         let children = fetch::children(client, &seen, self.reconciler.applier()).await;
-        Box::pin(self.reconciler.run(&seen, children, client, &bucket, 0)).await.expect("reconciled")
+        Box::pin(self.reconciler.run(&seen, children, client, Some(&bucket), 0)).await.expect("reconciled")
     }
 
     async fn resource(&self) -> Memcached {

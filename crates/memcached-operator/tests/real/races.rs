@@ -148,7 +148,7 @@ fn metas_of(observed: &Observed) -> [&kube::api::ObjectMeta; 3] {
 
 fn children(memcached: &Memcached) -> Children {
     let bucket = ("cache.example.com/bucket".to_owned(), "17".to_owned());
-    build(&validate(memcached).expect("valid"), &bucket)
+    build(&validate(memcached).expect("valid"), Some(&bucket))
 }
 
 async fn applied(

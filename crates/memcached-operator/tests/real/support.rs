@@ -98,7 +98,7 @@ impl Harness {
         let bucket = ("cache.example.com/bucket".to_owned(), "17".to_owned());
         let reconciler = MemcachedReconciler::new("tests_1");
         let children = fetch::children(&self.client, memcached, reconciler.applier()).await;
-        Box::pin(reconciler.run(memcached, children, &self.client, &bucket, failures)).await
+        Box::pin(reconciler.run(memcached, children, &self.client, Some(&bucket), failures)).await
     }
 
     pub(crate) async fn status(&self, name: &str) -> MemcachedStatus {

@@ -33,11 +33,6 @@ id!(
     BootId(String)
 );
 id!(
-    /// The number of a shard.
-    #[derive(Copy)]
-    Shard(u32)
-);
-id!(
     /// A fencing token: of two holds of one shard, the later has the larger.
     #[derive(Copy)]
     Token(u64)
@@ -47,6 +42,54 @@ id!(
     #[derive(Copy)]
     ReconcileId(u64)
 );
+
+/// The number of a shard. On the wire, `"unsharded"` takes its place for what belongs to the coordinator Lease.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "WireShard", into = "WireShard")]
+pub struct Shard(pub u32);
+
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum WireShard {
+    Number(u32),
+    Word(String),
+}
+
+const UNSHARDED: &str = "unsharded";
+
+impl Shard {
+    /// All resources of the kinds that are not sharded. They belong to the coordinator Lease.
+    pub const UNSHARDED: Self = Self(u32::MAX);
+
+    /// As a sentence names it.
+    pub fn described(self) -> String {
+        if self == Self::UNSHARDED { "the coordinator Lease".to_owned() } else { format!("shard {self}") }
+    }
+}
+
+impl TryFrom<WireShard> for Shard {
+    type Error = String;
+
+    fn try_from(wire: WireShard) -> Result<Self, String> {
+        match wire {
+            WireShard::Number(number) => Ok(Self(number)),
+            WireShard::Word(word) if word == UNSHARDED => Ok(Self::UNSHARDED),
+            WireShard::Word(word) => Err(format!("{word:?} is no shard")),
+        }
+    }
+}
+
+impl From<Shard> for WireShard {
+    fn from(shard: Shard) -> Self {
+        if shard == Shard::UNSHARDED { Self::Word(UNSHARDED.to_owned()) } else { Self::Number(shard.0) }
+    }
+}
+
+impl fmt::Display for Shard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if *self == Self::UNSHARDED { f.write_str(UNSHARDED) } else { self.0.fmt(f) }
+    }
+}
 
 impl Replica {
     /// The Pod's part of the identity, as `awk -F_ '{print $1}'` gives it.
@@ -126,6 +169,15 @@ impl fmt::Display for CrKey {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_shard_is_a_number_or_the_word_for_what_is_not_sharded() {
+        for (wire, shard) in [("3", Shard(3)), ("\"unsharded\"", Shard::UNSHARDED)] {
+            assert_eq!(serde_json::from_str::<Shard>(wire).unwrap(), shard);
+            assert_eq!(serde_json::to_string(&shard).unwrap(), wire);
+        }
+        assert!(serde_json::from_str::<Shard>("\"shard\"").is_err());
+    }
 
     #[test]
     fn a_key_reads_as_it_is_written() {

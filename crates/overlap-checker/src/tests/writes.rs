@@ -43,7 +43,7 @@ fn a_write_after_validity_is_caught() {
     run.write("a", "m", 3100);
     let sentences = only(&run, "writes", 1);
     assert!(sentences[0].contains("100ms outside of its hold of shard 0"), "{sentences:?}");
-    assert!(sentences[0].contains("nobody else held the shard yet"), "{sentences:?}");
+    assert!(sentences[0].contains("nobody else held it yet"), "{sentences:?}");
 }
 
 #[test]
@@ -55,7 +55,7 @@ fn a_request_in_transit_is_allowed_for_until_the_next_holder() {
     assert_eq!(run.judge().checks.iter().map(|check| check.in_transit).sum::<u64>(), 1);
     run.write("a", "m", 5050);
     let sentences = only(&run, "writes", 1);
-    assert!(sentences[0].contains("b_1 had held the shard for 50ms"), "{sentences:?}");
+    assert!(sentences[0].contains("b_1 had held it for 50ms"), "{sentences:?}");
 }
 
 /// Tokens begin again below after a restore, so that its token alone does not tell who came next.

@@ -18,6 +18,7 @@ use crate::{
     news,
     owned_resource::OwnedResource,
     reconciler::Reconciler,
+    routing::kind_set::KindMode,
     setup::{Declared, KindSetup},
     sharded::ShardedObject,
     watched::WatchedType,
@@ -36,12 +37,13 @@ use crate::{
 pub struct Controller<'app, K: ShardedObject> {
     app: &'app mut ShardedApp,
     kind: KindType,
+    mode: KindMode,
     declared: Declared<K>,
 }
 
 impl<'app, K: ShardedObject> Controller<'app, K> {
-    pub(super) fn new(app: &'app mut ShardedApp, kind: KindType) -> Self {
-        Self { app, kind, declared: Declared::default() }
+    pub(super) fn new(app: &'app mut ShardedApp, kind: KindType, mode: KindMode) -> Self {
+        Self { app, kind, mode, declared: Declared::default() }
     }
 
     /// Reconciles a resource also when a child of this type changes, and caches these children, so that a reconcile can read them without a request
@@ -153,17 +155,20 @@ impl<'app, K: ShardedObject> Controller<'app, K> {
 
     /// Reconciles the kind with this reconciler, from [`ShardedApp::run`] on.
     pub fn run<R: Reconciler<K>>(self, reconciler: R) {
-        let Self { app, kind, declared } = self;
+        let Self { app, kind, mode, declared } = self;
         let is_permitted = |child: &KindType| child.is_namespaced() || !kind.is_namespaced();
         let refused = declared.owned.iter().find(|owned| !is_permitted(&owned.kind));
         app.kinds.push(Registered {
             name: kind.name(),
+            mode,
             resource: kind.resource(),
             owned: declared.owned.iter().map(|owned| owned.kind.resource()).collect(),
             watched: declared.watched.iter().map(|watched| watched.resource.clone()).collect(),
             refused: refused
                 .map(|owned| RunError::OwnsClusterScoped { kind: kind.name(), owned: owned.kind.name() }),
-            start: Box::new(move |setup| Arc::new(KindSetup::<K, R>::new(setup, kind, reconciler, declared))),
+            start: Box::new(move |setup| {
+                Arc::new(KindSetup::<K, R>::new(setup, kind, mode, reconciler, declared))
+            }),
         });
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use k8s_openapi::api::rbac::v1::PolicyRule;
 
 use super::ShardedApp;
+use crate::routing::kind_set::KindMode;
 
 /// The rights that a replica needs, by what was declared. Made by [`ShardedApp::required_rights`].
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -36,8 +37,11 @@ impl ShardedApp {
         let has_key_label = self.options.key_label.is_some();
         let mut resources = Vec::new();
         for kind in &self.kinds {
-            let verbs: &[&str] =
-                if has_key_label { &["get", "list", "watch", "patch"] } else { &["list", "watch", "patch"] };
+            let verbs: &[&str] = match kind.mode {
+                KindMode::Unsharded => &["list", "watch"],
+                KindMode::Sharded if has_key_label => &["get", "list", "watch", "patch"],
+                KindMode::Sharded => &["list", "watch", "patch"],
+            };
             resources.push(rule(&kind.resource, "", verbs));
             resources.push(rule(&kind.resource, "/status", &["patch"]));
         }

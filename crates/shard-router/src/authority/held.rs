@@ -18,18 +18,23 @@ use crate::{
     kind_type::{KindScope, KindType},
     observability::{progress::TermProgress, requests::Observer, retry_after::RetryAfter},
     owned_resource::OwnedResource,
-    routing::bucket::{Bucket, ShardId},
+    routing::{
+        bucket::{Bucket, ShardId},
+        part::Part,
+    },
     watched::WatchedError,
 };
 
-/// Proof that this replica holds the shard that an object belongs to, with a client that works only while it does.
+/// Proof that this replica holds the shard that an object belongs to, with a client that works only while it does. For an object of a kind that is
+/// [not sharded](crate::ShardedApp::unsharded), the coordinator Lease takes the place of the shard.
 ///
 /// A reconciler gets one for each reconcile. The client of a clone that is kept longer refuses to
 /// send as soon as the shard is lost or released.
 #[derive(Clone)]
 pub struct Held {
     shard: Arc<HeldShard>,
-    bucket: Bucket,
+    /// `None` if the kind is not sharded.
+    bucket: Option<Bucket>,
     /// Of the object that is reconciled.
     namespace: Option<Arc<str>>,
     earlier_failures: u32,
@@ -119,13 +124,17 @@ impl Held {
         self.shard.caches.kind()
     }
 
-    /// The shard of the object.
-    pub fn shard(&self) -> ShardId {
-        self.shard.shard
+    /// The shard of the object; `None` if its kind is not sharded.
+    pub fn shard(&self) -> Option<ShardId> {
+        self.shard.part.shard()
     }
 
-    /// The bucket of the object that is reconciled.
-    pub fn bucket(&self) -> Bucket {
+    pub(crate) fn part(&self) -> Part {
+        self.shard.part
+    }
+
+    /// The bucket of the object that is reconciled; `None` if its kind is not sharded.
+    pub fn bucket(&self) -> Option<Bucket> {
         self.bucket
     }
 
@@ -152,22 +161,23 @@ impl Held {
         async move { shard.term.draining().await }
     }
 
-    /// The label that children must have, as key and value.
-    pub fn bucket_label(&self) -> (String, String) {
-        (self.shard.bucket_label.to_string(), self.bucket.to_string())
+    /// The label that children must have, as key and value; `None` if the kind is not sharded.
+    pub fn bucket_label(&self) -> Option<(String, String)> {
+        self.bucket.map(|bucket| (self.shard.bucket_label.to_string(), bucket.to_string()))
     }
 
     /// Adds the bucket label to a child. Watches of owned types are filtered by it, so a child without the label is not
-    /// seen.
+    /// seen. Does nothing if the kind is not sharded: its children need no label.
     pub fn label_child(&self, meta: &mut ObjectMeta) {
-        let (key, value) = self.bucket_label();
-        meta.labels.get_or_insert_default().insert(key, value);
+        if let Some((key, value)) = self.bucket_label() {
+            meta.labels.get_or_insert_default().insert(key, value);
+        }
     }
 }
 
-/// A held shard, which all [`Held`] of one term share.
+/// A held shard, or the held coordinator Lease, which all [`Held`] of one term and kind share.
 pub(crate) struct HeldShard {
-    pub(crate) shard: ShardId,
+    pub(crate) part: Part,
     pub(crate) term: Term,
     /// What the API server has answered to either client.
     pub(crate) retry_after: Arc<RetryAfter>,
@@ -182,7 +192,7 @@ pub(crate) struct HeldShard {
 impl HeldShard {
     /// Creates the clients of one term. `progress` and `retry_after` observe the answers to their requests.
     pub(crate) fn new(
-        shard: ShardId,
+        part: Part,
         term: Term,
         (reconcilers, housekeeping): (&Clients, &Clients),
         reporter: Reporter,
@@ -195,7 +205,7 @@ impl HeldShard {
         let housekeeping = housekeeping.of_shard(&term, observers());
         let recorder = Recorder::new(client.clone(), reporter);
         Arc::new(Self {
-            shard,
+            part,
             term,
             retry_after,
             client,
@@ -209,7 +219,7 @@ impl HeldShard {
 
     pub(crate) fn for_object(
         self: &Arc<Self>,
-        bucket: Bucket,
+        bucket: Option<Bucket>,
         namespace: Option<String>,
         earlier_failures: u32,
     ) -> Held {

@@ -47,7 +47,8 @@ impl std::error::Error for UnlabelledChild {}
 
 /// The reconciles that run, and which of them have written a child without the label.
 pub(crate) struct ChildLabels {
-    label: Arc<str>,
+    /// `None` if the kind is not sharded: then its children need no label.
+    label: Option<Arc<str>>,
     metrics: KindMetrics,
     log_limit: LogLimit,
     clock: Arc<dyn Clock>,
@@ -56,13 +57,13 @@ pub(crate) struct ChildLabels {
 }
 
 struct Running {
-    bucket: Bucket,
+    bucket: Option<Bucket>,
     unlabelled: Option<UnlabelledChild>,
 }
 
 impl ChildLabels {
     pub(crate) fn new(
-        label: Arc<str>,
+        label: Option<Arc<str>>,
         metrics: KindMetrics,
         log_limit: LogLimit,
         clock: Arc<dyn Clock>,
@@ -71,7 +72,7 @@ impl ChildLabels {
     }
 
     /// A reconcile of the resource begins. Its children have to be in its bucket.
-    pub(crate) fn begin(&self, cr: &str, bucket: Bucket) {
+    pub(crate) fn begin(&self, cr: &str, bucket: Option<Bucket>) {
         self.running.lock().insert(cr.to_owned(), Running { bucket, unlabelled: None });
     }
 
@@ -80,21 +81,27 @@ impl ChildLabels {
         self.running.lock().remove(cr)?.unlabelled
     }
 
+    /// Whether watches of children are filtered by a label.
+    pub(super) fn are_needed(&self) -> bool {
+        self.label.is_some()
+    }
+
     /// Whether the watch of this type shows the child of this resource, which has just been written. If not, that is reported.
     pub(super) fn is_shown(&self, cr: &str, resource: &str, child: &Written) -> bool {
-        let found = child.label(&self.label);
+        let Some(label) = &self.label else { return true };
+        let found = child.label(label);
         let labelled = found.and_then(Bucket::from_label);
         let mut running = self.running.lock();
         let owner = running.get_mut(cr);
         // What others write than the reconcile of the owner is only known to need some bucket.
-        let is_right = owner.as_ref().map_or(labelled.is_some(), |owner| labelled == Some(owner.bucket));
+        let is_right = owner.as_ref().map_or(labelled.is_some(), |owner| labelled == owner.bucket);
         if is_right {
             return true;
         }
         let unlabelled = UnlabelledChild {
             resource: resource.to_owned(),
             name: child.name(),
-            label: self.label.to_string(),
+            label: label.to_string(),
             found: found.map(str::to_owned),
         };
         self.report(cr, &unlabelled);

@@ -15,7 +15,7 @@ use kube::{
     core::ObjectMeta,
     runtime::{
         reflector::ObjectRef,
-        watcher::{self, Event, ListSemantic},
+        watcher::{Event, ListSemantic},
     },
 };
 
@@ -31,7 +31,7 @@ use crate::{
         backoff::WatchBackoff,
         lenient::Lenient,
         scope::{Scope, merged},
-        watcher::Watcher,
+        watcher::{Watcher, selecting},
     },
 };
 
@@ -54,7 +54,7 @@ pub(crate) struct Watching {
     /// Which of the owned types it is, from 0.
     pub(crate) nth: usize,
     pub(crate) client: Client,
-    /// The same buckets as the custom resources.
+    /// The same buckets as the custom resources; empty for all children.
     pub(crate) selector: String,
     pub(crate) watcher: Watcher,
     /// One for each watch.
@@ -93,7 +93,7 @@ fn watch<K: ShardedObject, C: OwnedResource>(watching: Watching) -> BoxStream<'s
     let Watching { caches, nth, client, selector, watcher, backoffs, lists } = watching;
     let kind = nth + 1;
     let apis = caches.kinds[kind].scope.apis::<C>(&KindType::of::<C>(), &client);
-    let config = watcher::Config::default().labels(&selector).list_semantic(ListSemantic::MostRecent);
+    let config = selecting(&selector).list_semantic(ListSemantic::MostRecent);
     let namespaces = apis.iter().map(|api| api.namespace().map(str::to_owned)).collect::<Vec<_>>();
     let events = apis.into_iter().zip(backoffs).enumerate().map(|(part, (api, backoff))| {
         let lists = lists.clone();
@@ -155,7 +155,9 @@ impl Part {
             }
             Event::InitApply(object) => {
                 let (key, version) = (key(object.meta()), object.meta().resource_version.clone());
-                self.listed.insert(key, Kept::new(object));
+                if caches.keeps(object.meta()) {
+                    self.listed.insert(key, Kept::new(object));
+                }
                 caches.kinds[kind].positions[part].listed(version.as_deref());
                 Vec::new()
             }
@@ -171,7 +173,9 @@ impl Part {
                 let mut due = owners(object.meta());
                 let (key, version) = (key(object.meta()), object.meta().resource_version.clone());
                 // A former owner has to create the child again.
-                if let Some(before) = objects.put(key, Kept::new(object)) {
+                let keeps = caches.keeps(object.meta());
+                let before = if keeps { objects.put(key, Kept::new(object)) } else { objects.remove(&key) };
+                if let Some(before) = before {
                     let before = owners(&before.metadata());
                     due.extend(before.into_iter().filter(|owner| !due.contains(owner)).collect::<Vec<_>>());
                 }

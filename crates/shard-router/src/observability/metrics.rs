@@ -22,7 +22,10 @@ use prometheus_client::{
 use self::labels::{KindLabel, KindOutcomeLabel, KindShardLabel};
 use self::queue::Queues;
 pub(crate) use self::{kind::KindMetrics, queue::Queue};
-use crate::{observability::progress::Stall, routing::bucket::ShardId};
+use crate::{
+    observability::progress::Stall,
+    routing::{bucket::ShardId, part::Part},
+};
 
 /// The metrics of one replica. Cheap to clone; all clones count together.
 #[derive(Debug, Clone)]
@@ -99,7 +102,7 @@ impl Metrics {
         );
         registry.register_with_unit(
             "shard_stalled",
-            "How long this replica has held the shard without working on all of it; 0 if it works on it or does not hold it",
+            "How long this replica has held the shard (or, as unsharded, the coordinator Lease) without working on all of it; 0 if it works on it or does not hold it",
             Unit::Seconds,
             metrics.stalled.clone(),
         );
@@ -236,14 +239,15 @@ impl Metrics {
         self.ready.set(ready.into());
     }
 
-    /// These shards are held and not worked on; all others are worked on or not held.
+    /// These parts are held and not worked on; all others are worked on or not held.
     pub(crate) fn stalled(&self, stalls: &[Stall]) {
-        let told = |shard: ShardId| stalls.iter().find(|stall| stall.shard == shard);
-        for shard in (0..=u16::from(u8::MAX)).map(ShardId) {
-            let stall = told(shard);
-            if stall.is_some() || self.stalled.get(&shard.into()).is_some() {
+        let told = |part: Part| stalls.iter().find(|stall| stall.part == part);
+        let shards = (0..=u16::from(u8::MAX)).map(|shard| Part::Shard(ShardId(shard)));
+        for part in shards.chain([Part::Unsharded]) {
+            let (stall, label) = (told(part), ShardLabel { shard: part });
+            if stall.is_some() || self.stalled.get(&label).is_some() {
                 let seconds = stall.map_or(0, |stall| stall.lasted.as_secs());
-                self.stalled.get_or_create(&shard.into()).set(i64::try_from(seconds).unwrap_or(i64::MAX));
+                self.stalled.get_or_create(&label).set(i64::try_from(seconds).unwrap_or(i64::MAX));
             }
         }
     }
@@ -272,11 +276,11 @@ struct LeaseLabel {
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ShardLabel {
-    shard: u16,
+    shard: Part,
 }
 
 impl From<ShardId> for ShardLabel {
     fn from(shard: ShardId) -> Self {
-        Self { shard: shard.0 }
+        Self { shard: Part::Shard(shard) }
     }
 }

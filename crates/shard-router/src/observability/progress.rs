@@ -1,6 +1,6 @@
-//! Whether the shards that this replica holds are worked on.
+//! Whether what this replica holds is worked on: shards, and the kinds that are not sharded.
 //!
-//! A shard is worked on once its first list is complete, and while no list and no watch of it keeps failing. This is decided by the
+//! A part of the work is worked on once its first list is complete, and while no list and no watch of it keeps failing. This is decided by the
 //! answers to requests, because a watch that continues after a failure may have no events for a long time.
 
 mod failing;
@@ -21,10 +21,10 @@ use self::failing::Failing;
 pub(crate) use self::failing::WatchedProgress;
 use crate::{
     observability::requests::{Answer, Observer, Target, seconds},
-    routing::bucket::ShardId,
+    routing::part::Part,
 };
 
-/// The shards that are held, and their problems.
+/// What is held, and its problems.
 #[derive(Debug)]
 pub(crate) struct Progress {
     clock: Arc<dyn Clock>,
@@ -33,12 +33,12 @@ pub(crate) struct Progress {
     watches: usize,
     /// The watches that all shards share.
     depends_on: Vec<Arc<WatchedProgress>>,
-    shards: Mutex<BTreeMap<ShardId, ShardProgress>>,
+    parts: Mutex<BTreeMap<Part, PartProgress>>,
     holds: AtomicU64,
 }
 
 #[derive(Debug)]
-struct ShardProgress {
+struct PartProgress {
     /// Counts the terms of this process.
     number: u64,
     since: Monotonic,
@@ -46,10 +46,10 @@ struct ShardProgress {
     failing: Failing,
 }
 
-/// A shard that is held but not, or only partly, worked on.
+/// A part of the work that is held but not, or only partly, worked on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Stall {
-    pub(crate) shard: ShardId,
+    pub(crate) part: Part,
     pub(crate) lasted: Duration,
     /// Whether all of its resources are affected; otherwise only some.
     pub(crate) wholly: bool,
@@ -82,7 +82,7 @@ impl WorkStatus {
 impl Progress {
     pub(crate) fn new(clock: Arc<dyn Clock>, resources: Vec<String>, watches: usize) -> Self {
         let depends_on = Vec::new();
-        Self { clock, resources, watches, depends_on, shards: Mutex::default(), holds: AtomicU64::new(0) }
+        Self { clock, resources, watches, depends_on, parts: Mutex::default(), holds: AtomicU64::new(0) }
     }
 
     /// The shards are held up by failures of these watches, too.
@@ -90,21 +90,26 @@ impl Progress {
         Self { depends_on, ..self }
     }
 
-    /// Tracks a shard from its acquisition until the guard is dropped.
-    pub(crate) fn track(self: &Arc<Self>, shard: ShardId) -> (Arc<TermProgress>, ProgressGuard) {
+    /// Tracks a part from its acquisition until the guard is dropped.
+    pub(crate) fn track(self: &Arc<Self>, part: Part) -> (Arc<TermProgress>, ProgressGuard) {
         let since = self.clock.now().monotonic;
         let number = self.holds.fetch_add(1, Ordering::Relaxed);
-        let held = ShardProgress { number, since, listed: false, failing: Failing::default() };
-        let earlier = self.lock().insert(shard, held);
-        invariant!(earlier.is_none(), "shard {shard} is acquired while the work of its last hold still runs");
-        let progress = Arc::new(TermProgress { progress: self.clone(), shard, hold: number });
+        let held = PartProgress { number, since, listed: false, failing: Failing::default() };
+        let earlier = self.lock().insert(part, held);
+        invariant!(earlier.is_none(), "{part} is acquired while the work of its last hold still runs");
+        let progress = Arc::new(TermProgress { progress: self.clone(), part, hold: number });
         (progress.clone(), ProgressGuard(progress))
     }
 
-    /// All held shards that are not completely worked on, by number.
+    /// Whether anything is held.
+    pub(crate) fn is_held(&self) -> bool {
+        !self.lock().is_empty()
+    }
+
+    /// All that is held and not completely worked on, shards by number.
     pub(crate) fn stalls(&self) -> Vec<Stall> {
         let now = self.clock.now().monotonic;
-        self.lock().iter().filter_map(|(shard, held)| self.stall(*shard, held, now)).collect()
+        self.lock().iter().filter_map(|(part, held)| self.stall(*part, held, now)).collect()
     }
 
     /// A sentence that says which shards have been held for longer than `threshold` without being worked on.
@@ -121,14 +126,14 @@ impl Progress {
     /// The status of the shards that have been held for longer than `threshold`.
     pub(crate) fn work(&self, threshold: Duration) -> WorkStatus {
         let now = self.clock.now().monotonic;
-        let shards = self.lock();
-        let mut old = shards.iter().filter(|(_, held)| now.duration_since(held.since) > threshold).peekable();
+        let parts = self.lock();
+        let mut old = parts.iter().filter(|(_, held)| now.duration_since(held.since) > threshold).peekable();
         if old.peek().is_none() {
             return WorkStatus::Unknown;
         }
         let mut first = None;
-        for (shard, held) in old {
-            match self.stall(*shard, held, now) {
+        for (part, held) in old {
+            match self.stall(*part, held, now) {
                 Some(stall) if stall.wholly => {
                     if stall.why.is_none() || stall.lasted <= threshold {
                         return WorkStatus::Unknown;
@@ -141,7 +146,7 @@ impl Progress {
         first.map_or(WorkStatus::Unknown, WorkStatus::Stuck)
     }
 
-    fn stall(&self, shard: ShardId, held: &ShardProgress, now: Monotonic) -> Option<Stall> {
+    fn stall(&self, part: Part, held: &PartProgress, now: Monotonic) -> Option<Stall> {
         let of_watched: Vec<_> = self.depends_on.iter().flat_map(|watched| watched.failing()).collect();
         let of_watched = of_watched.iter().map(|(target, since, why)| (target, *since, why.as_str()));
         let failing: Vec<_> = held.failing.iter().chain(of_watched).collect();
@@ -152,30 +157,30 @@ impl Progress {
         let unseen: BTreeSet<_> = unseen.map(|(target, _, _)| &target.namespace).collect();
         let wholly = !held.listed || unseen.len() >= self.watches;
         let since = if held.listed { earliest?.1 } else { held.since };
-        Some(Stall { shard, lasted: now.duration_since(since), wholly, why })
+        Some(Stall { part, lasted: now.duration_since(since), wholly, why })
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<ShardId, ShardProgress>> {
-        self.shards.lock()
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Part, PartProgress>> {
+        self.parts.lock()
     }
 }
 
 impl Stall {
     fn sentence(&self) -> String {
-        let Self { shard, lasted, wholly, why } = self;
+        let Self { part: held, lasted, wholly, why } = self;
         let part = if *wholly { "is held but not worked on" } else { "is held but only partly worked on" };
         let why = why.as_deref().unwrap_or(
             "its first list is not complete yet; it waits for other shards to start, or for the API server",
         );
-        format!("shard {shard} {part} for {} now: {why}", seconds(*lasted))
+        format!("{held} {part} for {} now: {why}", seconds(*lasted))
     }
 }
 
-/// Observes the requests of one term of one shard.
+/// Observes the requests of one term of one part.
 #[derive(Debug)]
 pub(crate) struct TermProgress {
     progress: Arc<Progress>,
-    shard: ShardId,
+    part: Part,
     hold: u64,
 }
 
@@ -185,10 +190,10 @@ pub(crate) struct ProgressGuard(Arc<TermProgress>);
 
 impl Drop for ProgressGuard {
     fn drop(&mut self) {
-        let TermProgress { progress, shard, hold } = self.0.as_ref();
-        let mut shards = progress.lock();
-        if shards.get(shard).is_some_and(|held| held.number == *hold) {
-            shards.remove(shard);
+        let TermProgress { progress, part, hold } = self.0.as_ref();
+        let mut parts = progress.lock();
+        if parts.get(part).is_some_and(|held| held.number == *hold) {
+            parts.remove(part);
         }
     }
 }
@@ -199,9 +204,9 @@ impl TermProgress {
         self.with(|held| held.listed = true);
     }
 
-    fn with(&self, act: impl FnOnce(&mut ShardProgress)) {
-        let mut shards = self.progress.lock();
-        if let Some(held) = shards.get_mut(&self.shard).filter(|held| held.number == self.hold) {
+    fn with(&self, act: impl FnOnce(&mut PartProgress)) {
+        let mut parts = self.progress.lock();
+        if let Some(held) = parts.get_mut(&self.part).filter(|held| held.number == self.hold) {
             act(held);
         }
     }

@@ -6,7 +6,11 @@ use lease_core::{Candidate, CandidateOptions, Creation, Elections, InvalidOption
 
 use super::intent;
 use crate::{
-    coordinator::Coordinator, error::RunError, kinds::Kinds, routing::bucket::ShardId, setup::Setup,
+    coordinator::Coordinator,
+    error::RunError,
+    kinds::Kinds,
+    routing::{bucket::ShardId, part::Part},
+    setup::Setup,
     shard::hold,
 };
 
@@ -44,7 +48,7 @@ pub(super) fn shard_work(
         let (setup, kinds, elections) = (setup.clone(), kinds.clone(), elections.clone());
         async move {
             let confirmed = intent::confirm_layout(setup.clone(), elections);
-            Box::pin(hold::run(setup, kinds, shard, term, confirmed)).await;
+            Box::pin(hold::run(setup, kinds, Part::Shard(shard), term, confirmed)).await;
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Leader election off: one replica runs every shard without Leases.
+//! Leader election off: one replica runs every shard without Leases, and the kinds that are not sharded.
 //!
 //! The user has to make sure that there is exactly one replica. Nothing here prevents a second one from
 //! reconciling the same resources, and there are no fencing tokens.
@@ -18,7 +18,7 @@ use crate::{
     error::RunError,
     kinds::Kinds,
     observability::readiness::{Readiness, ReadinessSwitch},
-    routing::bucket::ShardId,
+    routing::part::Part,
     setup::Setup,
     shard::hold,
     task::NamedTask,
@@ -41,12 +41,9 @@ pub(crate) async fn run(
         let stopped = stop.clone().cancelled_owned().boxed();
         running.spawn(task.start(setup.task_clients.ungated(), None, stopped));
     }
-    let shards: Vec<Candidate> = setup
-        .layout
-        .shards
-        .shards()
-        .map(|shard| lead(&setup, &kinds, &elections, shard))
-        .collect::<Result<_, _>>()?;
+    let parts = setup.layout.shards.shards().map(Part::Shard).chain([Part::Unsharded]);
+    let parts: Vec<Candidate> =
+        parts.map(|part| lead(&setup, &kinds, &elections, part)).collect::<Result<_, _>>()?;
     let stamper = setup.stamper_clients.ungated();
     tokio::select! {
         () = shutdown => {}
@@ -66,25 +63,24 @@ pub(crate) async fn run(
         }
     };
     // Each candidate aborts and joins its work after the drain timeout, which a timer here must not cut short.
-    tokio::join!(join_all(shards.into_iter().map(Candidate::shutdown)), tasks_ended);
+    tokio::join!(join_all(parts.into_iter().map(Candidate::shutdown)), tasks_ended);
     running.shutdown().await;
     elections.shutdown().await;
     Ok(())
 }
 
-/// Works on a shard from now on: without leader election, a candidate that contends is the leader at once.
-fn lead(
-    setup: &Arc<Setup>,
-    kinds: &Kinds,
-    elections: &Elections,
-    shard: ShardId,
-) -> Result<Candidate, RunError> {
+/// Works on a part from now on: without leader election, a candidate that contends is the leader at once.
+fn lead(setup: &Arc<Setup>, kinds: &Kinds, elections: &Elections, part: Part) -> Result<Candidate, RunError> {
     let options = CandidateOptions::default().drain_timeout(setup.options.drain_timeout).announce(false);
     let work = {
         let (setup, kinds) = (setup.clone(), kinds.clone());
-        move |term: Term| Box::pin(hold::run(setup.clone(), kinds.clone(), shard, term, ready(true)))
+        move |term: Term| Box::pin(hold::run(setup.clone(), kinds.clone(), part, term, ready(true)))
     };
-    Ok(elections.candidate(setup.names.shard(shard)?, options, work)?)
+    let lease = match part {
+        Part::Shard(shard) => setup.names.shard(shard)?,
+        Part::Unsharded => setup.names.coordinator(),
+    };
+    Ok(elections.candidate(lease, options, work)?)
 }
 
 /// Never ends by itself.

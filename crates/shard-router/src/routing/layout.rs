@@ -6,7 +6,7 @@ use crate::routing::{
     bucket::{Bucket, ShardCount, ShardId},
     generation::Generation,
     hash::HASH_VERSION,
-    kind_set::KindSet,
+    kind_set::{KindMode, KindSet},
     table::shard_among,
 };
 
@@ -108,6 +108,15 @@ impl Layout {
                 self.generation
             ));
         }
+        if let (None, Some(here)) = (&self.kinds, &configured.kinds)
+            && here.iter().any(|(_, mode)| mode == KindMode::Unsharded)
+        {
+            return Some(format!(
+                "this replica reconciles {here}, but an older version committed the layout (generation {}), and may still reconcile a kind in \
+                 shards that is not sharded here; end all replicas of that version and delete their Leases",
+                self.generation
+            ));
+        }
         if self.shards != configured.shards {
             say(shards(self.shards), shards(configured.shards))
         } else if self.key_label != configured.key_label {
@@ -153,6 +162,11 @@ mod tests {
         assert_eq!(old.mismatch(&ours), None);
         assert_eq!(old.completed(&ours), ours);
         assert_eq!(other.completed(&ours), other);
+        let sentence = old.mismatch(&of("A.x.io=unsharded")).unwrap();
+        assert!(
+            sentence.starts_with("this replica reconciles A.x.io (unsharded), but an older version"),
+            "{sentence}"
+        );
         let sentence = other.mismatch(&ours).unwrap();
         assert!(
             sentence

@@ -1,4 +1,4 @@
-//! The work of a shard Lease: what happens between its acquisition and its release, for all kinds.
+//! The work of a Lease: what happens between its acquisition and its release, for all kinds that it stands for.
 
 use std::sync::Arc;
 
@@ -8,29 +8,34 @@ use lease_core::Term;
 use crate::{
     kinds::{Hold, Kinds},
     observability::records::{HoldFacts, HoldRecord},
-    routing::bucket::ShardId,
+    routing::part::Part,
     setup::Setup,
 };
 
-/// Runs a shard for as long as it is held, or until it has drained. Cancelled by being dropped.
+/// Runs a part of the work for as long as it is held, or until it has drained. Cancelled by being dropped.
 ///
-/// `confirmed` is awaited before anything starts; `false` gives the shard up.
+/// `confirmed` is awaited before anything starts; `false` gives the part up.
 pub(crate) async fn run(
     setup: Arc<Setup>,
     kinds: Kinds,
-    shard: ShardId,
+    part: Part,
     term: Term,
     confirmed: impl Future<Output = bool> + Send,
 ) {
-    let facts = HoldFacts { lease: term.lease().to_string(), shard, token: term.token().0 };
+    let kinds = kinds.of(part);
+    if kinds.is_empty() {
+        // A Lease that stands for no work is held all the same: its candidate would acquire it again at once.
+        return term.draining().await;
+    }
+    let facts = HoldFacts { lease: term.lease().to_string(), part, token: term.token().0 };
     let record = HoldRecord::begin(setup.recorder.clone(), facts, term.clone());
     let since = setup.clock.now().monotonic;
     let acquired = setup.watched.mark();
     let (holds, _ends): (Vec<_>, Vec<_>) = kinds
         .iter()
         .map(|kind| {
-            let (progress, end) = kind.progress().track(shard);
-            let hold = Hold { shard, term: term.clone(), record: record.clone(), since, acquired, progress };
+            let (progress, end) = kind.progress().track(part);
+            let hold = Hold { part, term: term.clone(), record: record.clone(), since, acquired, progress };
             ((kind.clone(), hold), end)
         })
         .unzip();

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use futures::{
     FutureExt,
-    future::{BoxFuture, join_all, join3},
+    future::{BoxFuture, join_all, join3, pending},
 };
 use kube::{Client, api::ListParams};
 
@@ -15,6 +15,7 @@ use crate::{
     reconciler::Reconciler,
     routing::{
         bucket::Bucket,
+        kind_set::KindMode,
         layout::{selector, unstamped_selector},
     },
     setup::KindSetup,
@@ -23,6 +24,10 @@ use crate::{
 };
 
 impl<K: ShardedObject, R: Reconciler<K>> Kind for KindSetup<K, R> {
+    fn mode(&self) -> KindMode {
+        self.mode
+    }
+
     fn progress(&self) -> &Arc<Progress> {
         &self.progress
     }
@@ -41,6 +46,9 @@ impl<K: ShardedObject, R: Reconciler<K>> Kind for KindSetup<K, R> {
         delay: Duration,
         before_recording: Option<BeforeRecording>,
     ) -> BoxFuture<'_, ()> {
+        if self.mode == KindMode::Unsharded {
+            return pending().boxed();
+        }
         let stamper = Stamper { before_recording, ..self.stamper(client, delay) };
         async move { stamper.run::<K>(&self.setup.options.watch_namespaces).await }.boxed()
     }
@@ -58,8 +66,13 @@ impl<K: ShardedObject, R: Reconciler<K>> Kind for KindSetup<K, R> {
 async fn can_list<K: ShardedObject, R: Reconciler<K>>(kind: &KindSetup<K, R>) -> bool {
     let (setup, label) = (&kind.setup, &kind.stamp.bucket_label);
     // Few are enough to know whether there is an answer.
-    let of_resources = ListParams::default().limit(1).labels(&unstamped_selector(label));
-    let of_children = ListParams::default().limit(1).labels(&selector(label, &[Bucket(0)]));
+    let (of_resources, of_children) = match kind.mode {
+        KindMode::Sharded => (
+            ListParams::default().limit(1).labels(&unstamped_selector(label)),
+            ListParams::default().limit(1).labels(&selector(label, &[Bucket(0)])),
+        ),
+        KindMode::Unsharded => (ListParams::default().limit(1), ListParams::default().limit(1)),
+    };
     let client = setup.clients.ungated();
     let children = kind.owned.iter();
     let children =

@@ -56,7 +56,7 @@ impl<K: ShardedObject, R: Reconciler<K>> ActiveShard<K, R> {
         failures: Arc<Failures>,
         lane: Arc<Lane>,
     ) -> Arc<Self> {
-        let queue = kind.metrics.queue(held.shard, &kind.setup.clock);
+        let queue = kind.metrics.queue(held.part, &kind.setup.clock);
         Arc::new(Self { kind, held, tracker, record, store, lane, queue, failures })
     }
 
@@ -120,7 +120,7 @@ impl<K: ShardedObject, R: Reconciler<K>> ActiveShard<K, R> {
         let asked = self.held.retry_after.remaining();
         let setup = &self.kind.setup;
         let delay = setup.options.backoff.delay_as_asked(failures, setup.rng.roll(), asked);
-        tracing::warn!(%cr, kind = self.kind.name, shard = %self.held.shard, failures, %failure, "a reconcile failed");
+        tracing::warn!(%cr, kind = self.kind.name, shard = %self.held.part.word(), failures, %failure, "a reconcile failed");
         let Some(policy) = &self.kind.error_policy else {
             return self.kind.reconciler.after_failure(object, failure, failures, delay);
         };
@@ -141,15 +141,15 @@ impl<K: ShardedObject, R: Reconciler<K>> ActiveShard<K, R> {
             }
         };
         let object = self.store.get(reference)?;
-        let eligibility = self.kind.stamp.eligibility(object.meta(), object.bucket_in_status());
+        let eligibility = self.kind.eligibility(object.meta(), object.bucket_in_status());
         let Eligibility::Eligible(bucket) = eligibility else {
             return None;
         };
         let (cr, uid) = (cr_name(object.as_ref()), object.uid()?);
         invariant!(
-            self.kind.setup.layout.shard_of(bucket) == self.held.shard,
-            "{cr} is of bucket {bucket}, which is not of shard {}",
-            self.held.shard
+            bucket.map(|bucket| self.kind.setup.layout.shard_of(bucket)) == self.held.part.shard(),
+            "{cr} is of bucket {bucket:?}, which is not of {}",
+            self.held.part
         );
         let ticket = self.tracker.begin(&cr, &uid)?;
         let facts = ReconcileFacts {
@@ -157,7 +157,7 @@ impl<K: ShardedObject, R: Reconciler<K>> ActiveShard<K, R> {
             uid,
             generation: object.meta().generation,
             bucket,
-            shard: self.held.shard,
+            part: self.held.part,
             token: self.held.term.token().0,
             number: self.kind.setup.next_reconcile(),
         };
@@ -186,7 +186,7 @@ impl<K: ShardedObject, R: Reconciler<K>> ActiveShard<K, R> {
             "reconcile",
             kind = self.kind.name,
             cr = cr_name(object.as_ref()),
-            shard = %held.shard(),
+            shard = %held.part().word(),
             token = held.token().0,
             replica = %self.kind.setup.options.elections.identity,
         );

@@ -18,7 +18,7 @@ use kube::{
     core::ObjectMeta,
     runtime::{
         reflector::{ObjectRef, Store, store::Writer},
-        watcher::{self, Event, ListSemantic},
+        watcher::{Event, ListSemantic},
     },
 };
 use tokio::sync::mpsc;
@@ -29,7 +29,11 @@ use crate::{
     kind_type::KindType,
     sharded::{Eligibility, ShardedObject, cr_name},
     stamper::Change,
-    watch::{lenient::Lenient, scope::merged, watcher::Watcher},
+    watch::{
+        lenient::Lenient,
+        scope::merged,
+        watcher::{Watcher, selecting},
+    },
 };
 
 /// The store and the stream that triggers reconciles, for a controller. Objects that need a stamp or do not decode go to the side channels
@@ -47,7 +51,7 @@ pub(crate) fn reflect<K: ShardedObject>(
     side_channels: SideChannels<K>,
     order: fastrand::Rng,
 ) -> (Store<K>, impl Stream<Item = Due<K>> + Send + 'static) {
-    let config = watcher::Config::default().labels(selector).list_semantic(ListSemantic::MostRecent);
+    let config = selecting(selector).list_semantic(ListSemantic::MostRecent);
     #[cfg(feature = "mutants")]
     let config = faults::list_as_it_comes(config);
     let observer = Arc::new(observer);

@@ -1,4 +1,4 @@
-//! The work on the resources of one kind in one shard, from the start permit to the end of the drain.
+//! The work on the resources of one kind in one shard, or on all of a kind that is not sharded, from the start permit to the end of the drain.
 
 #[cfg(feature = "mutants")]
 mod faults;
@@ -43,7 +43,6 @@ use crate::{
     news::News,
     observability::retry_after::RetryAfter,
     reconciler::Reconciler,
-    routing::layout::selector,
     setup::{KindSetup, Setup},
     sharded::{ShardedObject, cr_name},
     watch::lenient::Lenient,
@@ -79,7 +78,7 @@ async fn work<K: ShardedObject, R: Reconciler<K>>(
     hold: Hold,
     warm_up: Arc<WarmUp>,
 ) {
-    let Hold { shard, term, record, acquired, .. } = hold;
+    let Hold { part, term, record, acquired, .. } = hold;
     let setup = &kind.setup;
     let label: Arc<str> = kind.stamp.bucket_label.as_str().into();
     let Dependencies { watched, objects, triggers: watched_triggers } = open(&kind);
@@ -87,7 +86,7 @@ async fn work<K: ShardedObject, R: Reconciler<K>>(
     let clients = (&setup.clients, &setup.stamper_clients);
     let retry_after = RetryAfter::new(setup.clock.clone(), setup.options.backoff.cap);
     let gated = HeldShard::new(
-        shard,
+        part,
         term.clone(),
         clients,
         setup.reporter(),
@@ -100,11 +99,11 @@ async fn work<K: ShardedObject, R: Reconciler<K>>(
     let (news, of) = (News::new(kind.news.clone()), kind.kind.clone());
     let (repairs, repair_queue) = mpsc::unbounded_channel();
     let (undecodable, undecodable_queue) = mpsc::unbounded_channel();
-    let selector = selector(&kind.stamp.bucket_label, &setup.layout.buckets_of(shard));
+    let selector = kind.selector(part);
     let lane = setup.turns.lane(setup.options.concurrency_per_shard);
     let observer = ShardObserver {
         kind: kind.clone(),
-        shard,
+        part,
         tracker: tracker.clone(),
         failures: failures.clone(),
         warm_up: warm_up.clone(),
@@ -165,7 +164,7 @@ async fn work<K: ShardedObject, R: Reconciler<K>>(
         return faults::run_on(record, controlling);
     }
     drop(controlling);
-    invariant!(tracker.is_idle(), "shard {shard} ends, to be released, while a reconcile of it runs");
+    invariant!(tracker.is_idle(), "the hold of {part} ends, to be released, while a reconcile of it runs");
 }
 
 /// What the resources of a kind depend on, for one hold of one shard.

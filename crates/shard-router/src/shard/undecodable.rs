@@ -176,12 +176,12 @@ impl<K: ShardedObject, R: Reconciler<K>> Count<'_, K, R> {
             // The reflector says of each object by itself that it is gone.
             Change::Listed { .. } => false,
         };
-        self.kind.metrics.undecodable(self.held.shard, self.objects.len());
+        self.kind.metrics.undecodable(self.held.part, self.objects.len());
     }
 }
 
 impl<K: ShardedObject, R: Reconciler<K>> Drop for Count<'_, K, R> {
     fn drop(&mut self) {
-        self.kind.metrics.undecodable(self.held.shard, 0);
+        self.kind.metrics.undecodable(self.held.part, 0);
     }
 }

@@ -40,7 +40,7 @@ impl StampConfig {
         let fixed = self.fixed_bucket(meta, recorded);
         let protected = !self.needs_finalizer(meta, recorded) || self.has_finalizer(meta);
         match rules::agreed_bucket(self.labelled(meta), fixed) {
-            Some(bucket) if protected => Eligibility::Eligible(bucket),
+            Some(bucket) if protected => Eligibility::Eligible(Some(bucket)),
             Some(_) if meta.deletion_timestamp.is_some() => Eligibility::Unprotected,
             _ => Eligibility::NeedsStamp,
         }
@@ -139,10 +139,13 @@ mod tests {
             assert_eq!(config.stamp(&meta(label, &[]), None), stamp);
             assert_eq!(config.eligibility(&meta(label, &[]), None), Eligibility::NeedsStamp);
         }
-        assert_eq!(config.eligibility(&meta(Some(named()), &[]), None), Eligibility::Eligible(named()));
+        assert_eq!(config.eligibility(&meta(Some(named()), &[]), None), Eligibility::Eligible(Some(named())));
         // As an older version has recorded it.
         let recorded = Some(named().0);
-        assert_eq!(config.eligibility(&meta(Some(named()), &[]), recorded), Eligibility::Eligible(named()));
+        assert_eq!(
+            config.eligibility(&meta(Some(named()), &[]), recorded),
+            Eligibility::Eligible(Some(named()))
+        );
     }
 
     #[test]
@@ -153,7 +156,7 @@ mod tests {
         assert_eq!(config.stamp(&meta(None, &["mine"]), None), stamp);
         let protected = meta(Some(KEYED), &["owner"]);
         assert_eq!(config.eligibility(&protected, None), Eligibility::NeedsStamp);
-        assert_eq!(config.eligibility(&protected, Some(KEYED.0)), Eligibility::Eligible(KEYED));
+        assert_eq!(config.eligibility(&protected, Some(KEYED.0)), Eligibility::Eligible(Some(KEYED)));
         assert_eq!(config.eligibility(&protected, Some(named().0)), Eligibility::NeedsStamp);
         assert_eq!(config.eligibility(&meta(Some(KEYED), &[]), Some(KEYED.0)), Eligibility::NeedsStamp);
         let mut deleted = meta(Some(KEYED), &[]);
@@ -177,7 +180,7 @@ mod tests {
         let recorded = Some(KEYED.0);
         assert_eq!(
             config.eligibility(&meta(Some(KEYED), &["owner"]), recorded),
-            Eligibility::Eligible(KEYED)
+            Eligibility::Eligible(Some(KEYED))
         );
         for meta in [meta(None, &[]), meta(Some(KEYED), &[]), meta(Some(named()), &[])] {
             assert_eq!(config.eligibility(&meta, recorded), Eligibility::NeedsStamp);

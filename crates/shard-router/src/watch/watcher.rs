@@ -76,6 +76,12 @@ impl Watcher {
     }
 }
 
+/// What is watched: the objects with these labels, or all if that is empty.
+pub(crate) fn selecting(labels: &str) -> watcher::Config {
+    let all = watcher::Config::default();
+    if labels.is_empty() { all } else { all.labels(labels) }
+}
+
 /// For a watch that waits for nothing but its backoff.
 pub(crate) fn at_once() -> BoxFuture<'static, ()> {
     Box::pin(std::future::ready(()))

@@ -9,30 +9,23 @@ use std::{
     time::Duration,
 };
 
-use embedded_apiserver::EmbeddedServer;
 use k8s_openapi::api::{core::v1::ConfigMap, events::v1::Event};
 use kube::{
-    Api, CustomResource, CustomResourceExt, Resource, ResourceExt,
+    Api, Resource, ResourceExt,
     api::{ApiResource, DeleteParams, ListParams, PostParams},
     discovery::Scope,
     runtime::events::EventType,
 };
 use lease_core::Clock;
-use overlap_checker::{
-    AuditLog, JudgedResource, Observations, Owner, Rules, Verdict, judge, records::RecordLog,
-};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use overlap_checker::{JudgedResource, Observations, Owner, Rules, judge, records::RecordLog};
+use serde_json::json;
 use shard_router::{
-    Action, Change, Controller, Held, OwnedError, RecordSink, RunError, ShardKey, Sharded, ShardedApp,
-    ShardedObject,
+    Action, Change, Controller, Held, OwnedError, RunError, ShardKey, ShardedApp, ShardedObject,
 };
 
 use crate::{
-    blackhole::Blackhole,
-    clock::VirtualSeams,
     harness::{Harness, NAMESPACE, Replica},
+    judged_run::{Quota, QuotaSpec, Run, Tenant, TenantSpec},
     widget::{LABEL, Widget, create},
 };
 
@@ -41,100 +34,6 @@ const RESOURCES: usize = 24;
 /// How long one reconcile takes, so that some run at each instant.
 const RECONCILE: Duration = Duration::from_millis(300);
 const AGAIN: Duration = Duration::from_secs(1);
-
-/// In no namespace.
-#[derive(CustomResource, Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
-#[kube(group = "test.shard-router.dev", version = "v1", kind = "Tenant", status = "TenantStatus")]
-struct TenantSpec {}
-
-#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
-struct TenantStatus {
-    /// Who reconciled it last.
-    by: Option<String>,
-}
-
-impl Sharded for Tenant {}
-
-/// In no namespace, and owned by a tenant.
-#[derive(CustomResource, Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
-#[kube(group = "test.shard-router.dev", version = "v1", kind = "Quota")]
-struct QuotaSpec {}
-
-/// Lines that replicas or the API server write.
-#[derive(Clone, Debug, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl Lines {
-    fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
-    }
-}
-
-impl io::Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl RecordSink for Lines {
-    fn write_line(&self, line: &str) -> io::Result<()> {
-        self.0.lock().unwrap().extend(line.bytes().chain([b'\n']));
-        Ok(())
-    }
-}
-
-/// What is observed of one run.
-struct Run {
-    harness: Harness,
-    records: Lines,
-    audit: Lines,
-}
-
-impl Run {
-    async fn new() -> Self {
-        let audit = Lines::default();
-        let server = EmbeddedServer::new(VirtualSeams::default()).with_audit_log(audit.clone());
-        let harness = Harness::on(server, [&Widget::crd(), &Tenant::crd(), &Quota::crd()]).await;
-        Self { harness, records: Lines::default(), audit }
-    }
-
-    /// A replica that watches one namespace, whose kinds are not declared yet.
-    fn app(&self, pod: &str) -> (Blackhole, ShardedApp) {
-        let records: Arc<dyn RecordSink> = Arc::new(self.records.clone());
-        let mut options = self.harness.options(pod, SHARDS);
-        options.resync = None;
-        self.harness.app(options.with_watch_namespaces([NAMESPACE]).with_records(records))
-    }
-
-    fn lines(&self) -> usize {
-        self.records.text().lines().count()
-    }
-
-    /// What this replica has reconciled from this line of the records on.
-    fn reconciled_by(&self, pod: &str, from: usize) -> BTreeSet<String> {
-        let text = self.records.text();
-        let lines = text.lines().skip(from).map(|line| serde_json::from_str::<Value>(line).unwrap());
-        let ends = lines.filter(|line| line["record"] == "end" && line["outcome"] == "ok");
-        let of_pod = ends.filter(|line| line["replica"].as_str().unwrap().starts_with(pod));
-        of_pod.map(|line| line["cr"].as_str().unwrap().to_owned()).collect()
-    }
-
-    // ANCHOR: judge
-    fn judge(&self, judged: Vec<JudgedResource>) -> Verdict {
-        let mut records = RecordLog::default();
-        records.read_str("memory", &self.records.text());
-        let audit = Some(AuditLog::read_str(&self.audit.text()));
-        let mut rules = Rules::default();
-        rules.writes.judged = judged;
-        judge(&Observations { records, audit, ..Observations::default() }, &rules)
-    }
-    // ANCHOR_END: judge
-}
 
 /// A kind, and how it is declared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -252,7 +151,7 @@ async fn is_taken_over(sort: Sort) {
     let namespace = if sort.is_namespaced() { NAMESPACE } else { "" };
     let all: BTreeSet<_> = (0..RESOURCES).map(|number| format!("{namespace}/resource-{number}")).collect();
     let start = |pod: &str| {
-        let (network, mut app) = run.app(pod);
+        let (network, mut app) = run.app(pod, SHARDS);
         sort.declare(&mut app, &harness.clock);
         Harness::spawn(network, app)
     };
@@ -298,7 +197,7 @@ async fn children_of_a_cluster_scoped_resource_are_found_and_trigger_wherever_th
     let harness = &run.harness;
     let tenants: Api<Tenant> = Api::all(harness.admin());
     let tenant = tenants.create(&PostParams::default(), &Tenant::new("blue", TenantSpec {})).await.unwrap();
-    let (network, mut app) = run.app("op-0");
+    let (network, mut app) = run.app("op-0", SHARDS);
     let unknown = Arc::new(Mutex::new(Vec::new()));
     let found = unknown.clone();
     app.controller::<Tenant>().owns::<ConfigMap>().owns::<Quota>().run(
@@ -361,7 +260,7 @@ async fn records_of_several_kinds_tell_a_cluster_scoped_resource_from_a_namespac
     let harness = &run.harness;
     Sort::ClusterScoped.create(harness, "one").await;
     Sort::BuiltIn.create(harness, "one").await;
-    let (network, mut app) = run.app("op-0");
+    let (network, mut app) = run.app("op-0", SHARDS);
     Sort::ClusterScoped.declare(&mut app, &harness.clock);
     Sort::BuiltIn.declare(&mut app, &harness.clock);
     let Replica { stop, task, .. } = Harness::spawn(network, app);
@@ -382,7 +281,7 @@ async fn records_of_several_kinds_tell_a_cluster_scoped_resource_from_a_namespac
 #[tokio::test(start_paused = true)]
 async fn a_namespaced_kind_that_owns_a_cluster_scoped_one_is_refused() {
     let run = Run::new().await;
-    let (_network, mut app) = run.app("op-0");
+    let (_network, mut app) = run.app("op-0", SHARDS);
     let reconcile = |_: Arc<Widget>, _: Held| async { Ok::<_, io::Error>(Action::await_change()) };
     app.controller::<Widget>().owns::<ConfigMap>().owns::<Quota>().run(reconcile);
     let refused = app.run(std::future::pending()).await.unwrap_err();

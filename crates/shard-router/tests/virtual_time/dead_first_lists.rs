@@ -43,7 +43,7 @@ pub(crate) async fn others_started_after() -> Option<Duration> {
     let names_seen: Arc<Mutex<BTreeSet<String>>> = Arc::default();
     let (shards, names) = (shards_seen.clone(), names_seen.clone());
     let reconcile = move |widget: Arc<Widget>, held: Held| {
-        shards.lock().expect("no panic").insert(held.shard());
+        shards.lock().expect("no panic").extend(held.shard());
         names.lock().expect("no panic").insert(widget.name_any());
         std::future::ready(Ok::<_, kube::Error>(Action::await_change()))
     };

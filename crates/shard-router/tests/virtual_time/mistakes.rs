@@ -69,7 +69,7 @@ async fn needs_a_record(definition: &CustomResourceDefinition, part: &str) {
     });
     harness.until("the widget to be reconciled", || async { reconciled.lock().unwrap().is_some() }).await;
     let (bucket, of_name) = reconciled.lock().unwrap().unwrap();
-    assert_eq!(bucket, of_name);
+    assert_eq!(bucket, Some(of_name));
 }
 
 #[tokio::test(start_paused = true)]
@@ -105,7 +105,7 @@ async fn a_kind_of_the_api_itself_can_be_sharded() {
     let options = harness.options("op-0", 4);
     let mut app = ShardedApp::new(harness.admin(), options);
     let reconcile = move |map: Arc<ConfigMap>, held: Held| {
-        assert_eq!(held.bucket(), ShardKey::of(map.meta(), None).bucket());
+        assert_eq!(held.bucket(), Some(ShardKey::of(map.meta(), None).bucket()));
         seen.lock().unwrap().insert(map.name_any());
         async { Ok::<_, Infallible>(Action::await_change()) }
     };

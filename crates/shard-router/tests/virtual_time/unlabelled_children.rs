@@ -56,7 +56,9 @@ impl Reconciler<Widget> for Applies {
         match label {
             Label::Forgotten => {}
             Label::OfAnother => {
-                child.labels_mut().insert(LABEL.into(), (held.bucket().0.wrapping_add(1)).to_string());
+                child
+                    .labels_mut()
+                    .insert(LABEL.into(), (held.bucket().unwrap().0.wrapping_add(1)).to_string());
             }
             Label::Right => held.label_child(&mut child.metadata),
         }

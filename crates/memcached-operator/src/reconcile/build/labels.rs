@@ -30,9 +30,9 @@ pub(super) fn label_selector(fleet: &Fleet) -> LabelSelector {
 }
 
 /// Metadata of a child.
-pub(super) fn metadata(fleet: &Fleet, bucket: &(String, String)) -> ObjectMeta {
+pub(super) fn metadata(fleet: &Fleet, bucket: Option<&(String, String)>) -> ObjectMeta {
     let mut labels = of_pods(fleet);
-    labels.insert(bucket.0.clone(), bucket.1.clone());
+    labels.extend(bucket.cloned());
     ObjectMeta {
         name: Some(fleet.name.clone()),
         namespace: Some(fleet.namespace.clone()),

@@ -12,7 +12,7 @@ use crate::reconcile::validate::Fleet;
 /// How many servers may be missing at once before the cache no longer counts as available.
 pub const MAX_UNAVAILABLE: i32 = 1;
 
-pub(super) fn build(fleet: &Fleet, bucket: &(String, String)) -> PodDisruptionBudget {
+pub(super) fn build(fleet: &Fleet, bucket: Option<&(String, String)>) -> PodDisruptionBudget {
     PodDisruptionBudget {
         metadata: labels::metadata(fleet, bucket),
         spec: Some(PodDisruptionBudgetSpec {
@@ -37,7 +37,7 @@ mod tests {
     fn is_the_same_for_every_number_of_replicas() {
         let built = |replicas: i32| -> Value {
             let fleet = validate(&memcached(json!({"replicas": replicas}))).expect("valid");
-            serde_json::to_value(build(&fleet, &bucket()).pod_disruption_budget).expect("JSON")
+            serde_json::to_value(build(&fleet, Some(&bucket())).pod_disruption_budget).expect("JSON")
         };
         assert_eq!(built(0), built(9));
         assert_eq!(built(1)["spec"]["maxUnavailable"], 1);

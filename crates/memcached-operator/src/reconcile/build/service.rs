@@ -6,7 +6,7 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use super::{PORT, labels};
 use crate::reconcile::validate::Fleet;
 
-pub(super) fn build(fleet: &Fleet, bucket: &(String, String)) -> Service {
+pub(super) fn build(fleet: &Fleet, bucket: Option<&(String, String)>) -> Service {
     Service {
         metadata: labels::metadata(fleet, bucket),
         spec: Some(ServiceSpec {
@@ -36,7 +36,7 @@ mod tests {
     #[test]
     fn is_headless_and_selects_the_pods() {
         let fleet = validate(&memcached(json!({}))).expect("valid");
-        let service = serde_json::to_value(build(&fleet, &bucket()).service).expect("JSON");
+        let service = serde_json::to_value(build(&fleet, Some(&bucket())).service).expect("JSON");
         assert_eq!(
             service["spec"],
             json!({

@@ -10,7 +10,7 @@ use crate::reconcile::validate::Fleet;
 /// Enough to look back, and little to store.
 const REVISIONS_KEPT: i32 = 3;
 
-pub(super) fn build(fleet: &Fleet, bucket: &(String, String)) -> StatefulSet {
+pub(super) fn build(fleet: &Fleet, bucket: Option<&(String, String)>) -> StatefulSet {
     StatefulSet {
         metadata: labels::metadata(fleet, bucket),
         spec: Some(StatefulSetSpec {
@@ -44,7 +44,7 @@ mod tests {
 
     fn built(spec: Value) -> Value {
         let fleet = validate(&memcached(spec)).expect("valid");
-        serde_json::to_value(build(&fleet, &bucket()).stateful_set).expect("JSON")
+        serde_json::to_value(build(&fleet, Some(&bucket())).stateful_set).expect("JSON")
     }
 
     #[test]

@@ -7,7 +7,7 @@ use super::{
     labels::{KindLabel, KindOutcomeLabel, KindShardLabel},
     queue::Queue,
 };
-use crate::routing::bucket::ShardId;
+use crate::routing::part::Part;
 use lease_core::Clock;
 
 /// The [`Metrics`] of a replica, for one of its kinds.
@@ -35,19 +35,19 @@ impl Metrics {
 }
 
 impl KindMetrics {
-    /// The queue of reconciles of a shard.
-    pub(crate) fn queue(&self, shard: ShardId, clock: &Arc<dyn Clock>) -> Queue {
-        self.metrics.queues.of(&self.of_shard(shard), clock)
+    /// The queue of reconciles of a part of the work.
+    pub(crate) fn queue(&self, part: Part, clock: &Arc<dyn Clock>) -> Queue {
+        self.metrics.queues.of(&self.of_part(part), clock)
     }
 
-    pub(crate) fn objects(&self, shard: ShardId, count: usize) {
+    pub(crate) fn objects(&self, part: Part, count: usize) {
         let count = i64::try_from(count).unwrap_or(i64::MAX);
-        self.metrics.objects.get_or_create(&self.of_shard(shard)).set(count);
+        self.metrics.objects.get_or_create(&self.of_part(part)).set(count);
     }
 
-    pub(crate) fn undecodable(&self, shard: ShardId, count: usize) {
+    pub(crate) fn undecodable(&self, part: Part, count: usize) {
         let count = i64::try_from(count).unwrap_or(i64::MAX);
-        self.metrics.undecodable.get_or_create(&self.of_shard(shard)).set(count);
+        self.metrics.undecodable.get_or_create(&self.of_part(part)).set(count);
     }
 
     pub(crate) fn reconciled(&self, outcome: &'static str, took: Duration) {
@@ -68,8 +68,8 @@ impl KindMetrics {
         KindLabel { kind: self.kind.to_string() }
     }
 
-    fn of_shard(&self, shard: ShardId) -> KindShardLabel {
-        KindShardLabel { kind: self.kind.to_string(), shard: shard.0 }
+    fn of_part(&self, part: Part) -> KindShardLabel {
+        KindShardLabel { kind: self.kind.to_string(), shard: part }
     }
 
     fn outcome(&self, outcome: &'static str) -> KindOutcomeLabel {

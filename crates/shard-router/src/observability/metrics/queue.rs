@@ -109,7 +109,7 @@ mod tests {
     use prometheus_client::{encoding::text::encode, registry::Registry};
 
     use super::*;
-    use crate::testing::ByHand;
+    use crate::{routing::part::Part, testing::ByHand};
 
     #[test]
     fn the_age_is_that_of_the_oldest_and_grows_while_nothing_happens() {
@@ -124,7 +124,8 @@ mod tests {
             let value = |line: &str| line.rsplit_once(' ').unwrap().1.to_owned();
             text.lines().filter(|line| line.contains("shard=")).map(value).collect::<Vec<_>>()
         };
-        let queue = queues.of(&KindShardLabel { kind: "Gadget.example.com".to_owned(), shard: 3 }, &clock);
+        let queue = queues
+            .of(&KindShardLabel { kind: "Gadget.example.com".to_owned(), shard: Part::Unsharded }, &clock);
         assert_eq!(shown(), ["0", "0.0"]);
         let oldest = queue.wait();
         time.advance(Duration::from_secs(5));

@@ -1,5 +1,5 @@
 use super::*;
-use crate::testing::ByHand;
+use crate::{routing::bucket::ShardId, testing::ByHand};
 
 const THRESHOLD: Duration = Duration::from_secs(15);
 const RESOURCE: &str = "things.a.io";
@@ -21,7 +21,7 @@ fn refused(code: u16) -> Answer {
 #[test]
 fn a_shard_whose_first_list_keeps_failing_is_not_worked_on() {
     let (time, progress) = progress(1);
-    let (held, _end) = progress.track(ShardId(3));
+    let (held, _end) = progress.track(Part::Shard(ShardId(3)));
     held.answered(&target("list", RESOURCE, None), &refused(500));
     time.advance(THRESHOLD);
     assert_eq!((progress.sentence(THRESHOLD), progress.work(THRESHOLD)), (None, WorkStatus::Unknown));
@@ -41,7 +41,7 @@ fn a_shard_whose_first_list_keeps_failing_is_not_worked_on() {
 #[test]
 fn a_kind_that_is_not_served_any_more_is_told_with_what_to_do() {
     let (time, progress) = progress(1);
-    let (held, _end) = progress.track(ShardId(0));
+    let (held, _end) = progress.track(Part::Shard(ShardId(0)));
     held.listed();
     held.answered(
         &target("watch", RESOURCE, None),
@@ -55,7 +55,7 @@ fn a_kind_that_is_not_served_any_more_is_told_with_what_to_do() {
 #[test]
 fn a_shard_that_only_waits_for_its_list_is_told_of_but_no_reason_to_give_shards_up() {
     let (time, progress) = progress(1);
-    let _held = progress.track(ShardId(0));
+    let _held = progress.track(Part::Shard(ShardId(0)));
     time.advance(2 * THRESHOLD);
     assert!(progress.sentence(THRESHOLD).unwrap().contains("its first list is not complete"));
     assert_eq!(progress.work(THRESHOLD), WorkStatus::Unknown);
@@ -64,7 +64,7 @@ fn a_shard_that_only_waits_for_its_list_is_told_of_but_no_reason_to_give_shards_
 #[test]
 fn a_watch_that_fails_after_the_first_list_is_told_of_until_it_begins_again() {
     let (time, progress) = progress(1);
-    let (held, _end) = progress.track(ShardId(0));
+    let (held, _end) = progress.track(Part::Shard(ShardId(0)));
     held.listed();
     time.advance(10 * THRESHOLD);
     assert!(progress.stalls().is_empty());
@@ -81,7 +81,7 @@ fn a_watch_that_fails_after_the_first_list_is_told_of_until_it_begins_again() {
 fn one_namespace_of_two_is_a_part_of_the_work() {
     for resource in [RESOURCE, "services"] {
         let (time, progress) = progress(2);
-        let (held, _end) = progress.track(ShardId(0));
+        let (held, _end) = progress.track(Part::Shard(ShardId(0)));
         held.listed();
         held.answered(&target("list", RESOURCE, Some("a")), &refused(403));
         held.answered(&target("watch", RESOURCE, Some("a")), &refused(403));
@@ -100,7 +100,7 @@ fn one_namespace_of_two_is_a_part_of_the_work() {
 #[test]
 fn what_is_known_of_a_shard_ends_with_its_hold() {
     let (time, progress) = progress(1);
-    let (held, end) = progress.track(ShardId(0));
+    let (held, end) = progress.track(Part::Shard(ShardId(0)));
     held.answered(&target("list", RESOURCE, None), &refused(500));
     drop(end);
     held.answered(&target("list", RESOURCE, None), &refused(500));

@@ -2,19 +2,19 @@
 
 use serde_json::{Value, json};
 
-use crate::routing::bucket::{Bucket, ShardId};
+use crate::routing::{bucket::Bucket, part::Part};
 
-/// One holding of one shard.
+/// One holding of one part of the work.
 #[derive(Debug, Clone)]
 pub(crate) struct HoldFacts {
     pub(crate) lease: String,
-    pub(crate) shard: ShardId,
+    pub(crate) part: Part,
     pub(crate) token: u64,
 }
 
 impl HoldFacts {
     pub(super) fn with(&self, fields: Value) -> Value {
-        merged(json!({"lease": self.lease, "shard": self.shard, "token": self.token}), fields)
+        merged(json!({"lease": self.lease, "shard": self.part, "token": self.token}), fields)
     }
 }
 
@@ -24,8 +24,9 @@ pub(crate) struct ReconcileFacts {
     pub(crate) cr: String,
     pub(crate) uid: String,
     pub(crate) generation: Option<i64>,
-    pub(crate) bucket: Bucket,
-    pub(crate) shard: ShardId,
+    /// `None` if the kind is not sharded.
+    pub(crate) bucket: Option<Bucket>,
+    pub(crate) part: Part,
     pub(crate) token: u64,
     /// Unique within the replica.
     pub(crate) number: u64,
@@ -38,7 +39,7 @@ impl ReconcileFacts {
 
     pub(super) fn with(&self, fields: Value) -> Value {
         let common = json!({
-            "cr": self.cr, "uid": self.uid, "shard": self.shard, "token": self.token, "reconcile": self.number,
+            "cr": self.cr, "uid": self.uid, "shard": self.part, "token": self.token, "reconcile": self.number,
         });
         merged(common, fields)
     }

@@ -9,7 +9,7 @@ use crate::{
     caches::{Caches, FirstLists},
     news::News,
     reconciler::Reconciler,
-    routing::bucket::ShardId,
+    routing::part::Part,
     setup::KindSetup,
     shard::{reconcile::failures::Failures, reflect::Observer, tracker::Tracker, warm_up::WarmUp},
     sharded::{Eligibility, ShardedObject, cr_name_of},
@@ -20,7 +20,7 @@ use crate::{
 /// The receiver of the reports of a shard's reflector.
 pub(super) struct ShardObserver<K: ShardedObject, R: Reconciler<K>> {
     pub(super) kind: Arc<KindSetup<K, R>>,
-    pub(super) shard: ShardId,
+    pub(super) part: Part,
     pub(super) tracker: Arc<Tracker>,
     pub(super) failures: Arc<Failures>,
     pub(super) warm_up: Arc<WarmUp>,
@@ -37,7 +37,7 @@ impl<K: ShardedObject, R: Reconciler<K>> Observer<K> for ShardObserver<K, R> {
         {
             tracing::error!(withheld, "{line}");
         }
-        self.kind.stamp.eligibility(object.meta(), object.recorded_bucket())
+        self.kind.eligibility(object.meta(), object.recorded_bucket())
     }
 
     fn shown(&self, watch: usize, version: Option<&str>) {
@@ -61,7 +61,7 @@ impl<K: ShardedObject, R: Reconciler<K>> Observer<K> for ShardObserver<K, R> {
     }
 
     fn cached(&self, objects: usize) {
-        self.kind.metrics.objects(self.shard, objects);
+        self.kind.metrics.objects(self.part, objects);
     }
 
     fn uncached(&self, object: &ObjectMeta) {
@@ -98,6 +98,6 @@ impl<K: ShardedObject, R: Reconciler<K>> Observer<K> for ShardObserver<K, R> {
 impl<K: ShardedObject, R: Reconciler<K>> Drop for ShardObserver<K, R> {
     /// The cache ends with the reflector.
     fn drop(&mut self) {
-        self.kind.metrics.objects(self.shard, 0);
+        self.kind.metrics.objects(self.part, 0);
     }
 }

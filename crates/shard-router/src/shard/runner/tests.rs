@@ -24,7 +24,7 @@ use crate::{
         records::{HoldFacts, HoldRecord},
     },
     options::Options,
-    routing::{bucket::ShardId, key::ShardKey},
+    routing::{bucket::ShardId, key::ShardKey, kind_set::KindMode, part::Part},
     setup::Declared,
     shard::reflect::Observer,
     testing::{ByHand, Gadget, GadgetSpec, child_labels},
@@ -56,10 +56,11 @@ fn kind_of<R: Reconciler<Gadget>>(reconciler: R) -> Arc<KindSetup<Gadget, R>> {
     let options = Options::new(options());
     let setup =
         Setup::new(&connection, options, "Gadget.example.com".parse().unwrap(), Metrics::default()).unwrap();
-    Arc::new(KindSetup::new(Arc::new(setup), KindType::of::<Gadget>(), reconciler, Declared::default()))
+    let (of, mode) = (KindType::of::<Gadget>(), KindMode::Sharded);
+    Arc::new(KindSetup::new(Arc::new(setup), of, mode, reconciler, Declared::default()))
 }
 
-const SHARD: ShardId = ShardId(0);
+const SHARD: Part = Part::Shard(ShardId(0));
 
 /// The start of a shard that waits for the resources and for so many owned types.
 fn warm_up<R: Reconciler<Gadget>>(kind: &KindSetup<Gadget, R>, owned: usize) -> Arc<WarmUp> {
@@ -71,7 +72,7 @@ fn warm_up<R: Reconciler<Gadget>>(kind: &KindSetup<Gadget, R>, owned: usize) -> 
         progress,
         waits_for: WaitsFor::all(owned),
         is_complete: AtomicBool::new(false),
-        facts: HoldFacts { lease: "op.example.com-shard-0".to_owned(), shard: SHARD, token: 1 },
+        facts: HoldFacts { lease: "op.example.com-shard-0".to_owned(), part: SHARD, token: 1 },
         recorder: setup.recorder.clone(),
         metrics: setup.metrics.clone(),
         clock: setup.clock.clone(),
@@ -80,7 +81,7 @@ fn warm_up<R: Reconciler<Gadget>>(kind: &KindSetup<Gadget, R>, owned: usize) -> 
 
 fn observer<R: Reconciler<Gadget>>(kind: Arc<KindSetup<Gadget, R>>) -> ShardObserver<Gadget, R> {
     ShardObserver {
-        shard: SHARD,
+        part: SHARD,
         tracker: Arc::default(),
         failures: Arc::default(),
         warm_up: warm_up(&kind, 0),
@@ -154,7 +155,7 @@ async fn nothing_is_kept_that_a_reconcile_notes_after_its_resource_has_left() {
         (&progress, retry_after),
         (caches.clone(), kind.applier.clone()),
     );
-    let facts = HoldFacts { lease: term.lease().to_string(), shard: SHARD, token: 1 };
+    let facts = HoldFacts { lease: term.lease().to_string(), part: SHARD, token: 1 };
     let record = HoldRecord::begin(setup.recorder.clone(), facts, term);
     let lane = kind.setup.turns.lane(1);
     let shard = ActiveShard::new(kind, held, Arc::default(), record, store, Arc::default(), lane);
