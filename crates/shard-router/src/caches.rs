@@ -47,7 +47,7 @@ use self::{
     position::Position,
 };
 use crate::{
-    kind_type::{KindScope, KindType},
+    kind_type::KindType,
     owned_resource::OwnedResource,
     rules,
     sharded::{ShardedObject, qualified},
@@ -69,6 +69,7 @@ pub(crate) struct Caches {
 
 /// What is watched of one type.
 struct Kind {
+    of: KindType,
     /// As `plural.group`.
     resource: String,
     scope: Scope,
@@ -101,6 +102,7 @@ impl Caches {
         let of_kind = |kind: &KindType, objects| {
             let scope = namespaces.of_kind(kind);
             Kind {
+                of: kind.clone(),
                 resource: kind.resource(),
                 positions: (0..scope.watches()).map(|_| Position::default()).collect(),
                 scope,
@@ -124,22 +126,35 @@ impl Caches {
         &self.kind
     }
 
+    /// The types that its resources own.
+    pub(crate) fn owned_kinds(&self) -> impl Iterator<Item = KindType> {
+        self.kinds[1..].iter().map(|kind| kind.of.clone())
+    }
+
     /// Whether children carry the bucket label.
     pub(crate) fn labels(&self) -> &ChildLabels {
         &self.labels
     }
 
     /// The child with this type, namespace and name, in the state that the watch has shown last. The namespace is ignored if the type is cluster-scoped.
-    pub(crate) fn owned<C>(&self, namespace: Option<&str>, name: &str) -> Result<Option<Arc<C>>, OwnedError>
+    pub(crate) fn owned<C>(
+        &self,
+        of: &KindType,
+        namespace: Option<&str>,
+        name: &str,
+    ) -> Result<Option<Arc<C>>, OwnedError>
     where
-        C: Resource<DynamicType = (), Scope: KindScope> + DeserializeOwned + Send + Sync + 'static,
+        C: Resource + DeserializeOwned + Send + Sync + 'static,
     {
-        let child = || C::kind(&()).into_owned();
-        let found =
-            (1..self.kinds.len()).find_map(|kind| Some((&self.kinds[kind], self.objects::<C>(kind)?)));
+        let child = || of.api.kind.clone();
+        // Several types may have one Rust type, if they are not known at compile time.
+        let is_of = |kind: &Kind| kind.of.api == of.api;
+        let found = (1..self.kinds.len())
+            .filter(|kind| is_of(&self.kinds[*kind]))
+            .find_map(|kind| Some((&self.kinds[kind], self.objects::<C>(kind)?)));
         let (kind, cache) = found.ok_or_else(|| OwnedError::NotDeclared { kind: child() })?;
-        if !KindType::of::<C>().is_namespaced() {
-            return cache.get("", name);
+        if !kind.of.is_namespaced() {
+            return cache.get(of, "", name);
         }
         let Some(namespace) = namespace else {
             return Err(OwnedError::NoNamespace { kind: child(), owner: self.kind.name() });
@@ -149,7 +164,7 @@ impl Caches {
         if !self.kind.is_namespaced() && !kind.scope.watch_of(Some(namespace)).is_some_and(is_listed) {
             return Err(OwnedError::NotListed { kind: child(), namespace: namespace.to_owned() });
         }
-        cache.get(namespace, name)
+        cache.get(of, namespace, name)
     }
 
     /// The object with this type, namespace and name that resources depend on, in the state that the watch has shown last.

@@ -11,6 +11,7 @@ mod precondition;
 mod quantity;
 mod restoring;
 
+pub(crate) use applier::place;
 pub use applier::{Applied, Applier, Change};
 pub use dispute::{Dispute, DisputeState};
 pub use error::{ApplyError, is_conflict};

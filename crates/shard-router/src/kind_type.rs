@@ -75,6 +75,11 @@ impl KindType {
         Self { api, scope }
     }
 
+    /// As it was declared.
+    pub(crate) fn into_declared(self) -> (ApiResource, ApiScope) {
+        (self.api, self.scope)
+    }
+
     pub(crate) fn is_namespaced(&self) -> bool {
         self.scope == ApiScope::Namespaced
     }

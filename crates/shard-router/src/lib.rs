@@ -64,7 +64,7 @@ pub use observability::metrics::Metrics;
 pub use observability::readiness::{Readiness, ReadinessProbe};
 pub use observability::records::{FileSink, RecordSink, RecordTarget, StandardSink};
 pub use options::{Backoff, Options, Pod};
-pub use owned_resource::OwnedResource;
+pub use owned_resource::{ChildObject, OwnedResource};
 /// The crate of the registry that [`Metrics::register`] takes. A program that uses it by this name cannot have another version of it.
 pub use prometheus_client;
 pub use reconciler::{Failure, Reconciler};

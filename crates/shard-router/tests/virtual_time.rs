@@ -8,8 +8,12 @@ mod absent_namespaces;
 mod absent_successor;
 #[path = "virtual_time/any_kind.rs"]
 mod any_kind;
+#[path = "virtual_time/apply_any_type.rs"]
+mod apply_any_type;
 #[path = "virtual_time/apply_owned.rs"]
 mod apply_owned;
+#[path = "virtual_time/apply_refused.rs"]
+mod apply_refused;
 #[path = "virtual_time/blackhole.rs"]
 mod blackhole;
 #[path = "virtual_time/clock.rs"]
@@ -48,6 +52,8 @@ mod layout_unseen;
 mod left_over_finalizer;
 #[path = "virtual_time/log.rs"]
 mod log;
+#[path = "virtual_time/migration_log.rs"]
+mod migration_log;
 #[path = "virtual_time/mistakes.rs"]
 mod mistakes;
 #[path = "virtual_time/name.rs"]

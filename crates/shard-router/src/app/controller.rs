@@ -3,11 +3,15 @@
 use std::{sync::Arc, time::Duration};
 
 use futures::{Stream, StreamExt};
-use kube::runtime::{
-    Predicate,
-    controller::Action,
-    reflector::{ObjectRef, Store},
-    watcher,
+use kube::{
+    core::ApiResource,
+    discovery::Scope,
+    runtime::{
+        Predicate,
+        controller::Action,
+        reflector::{ObjectRef, Store},
+        watcher,
+    },
 };
 
 use super::{Registered, ShardedApp};
@@ -54,6 +58,22 @@ impl<'app, K: ShardedObject> Controller<'app, K> {
     /// namespaced resource cannot own a cluster-scoped child, because the garbage collector cannot follow such an owner reference: [`ShardedApp::run`] refuses that.
     pub fn owns<C: OwnedResource>(mut self) -> Self {
         self.declared.owned.push(OwnedType::of::<C>());
+        self
+    }
+
+    /// The same for children of a type that is not known at compile time. A reconcile reads them with [`Held::owned_dynamic`](crate::Held::owned_dynamic), and
+    /// applies them with [`Held::apply_owned`](crate::Held::apply_owned) like any other.
+    ///
+    /// ```no_run
+    /// # use shard_router::{Sharded, ShardedApp};
+    /// use kube::{api::{ApiResource, GroupVersionKind}, discovery::Scope};
+    /// # fn example<Site: Sharded>(app: &mut ShardedApp) -> impl Sized {
+    /// let certificates = ApiResource::from_gvk(&GroupVersionKind::gvk("cert-manager.io", "v1", "Certificate"));
+    /// app.controller::<Site>().owns_dynamic(certificates, Scope::Namespaced)
+    /// # }
+    /// ```
+    pub fn owns_dynamic(mut self, resource: ApiResource, scope: Scope) -> Self {
+        self.declared.owned.push(OwnedType::dynamic(KindType::dynamic(resource, scope)));
         self
     }
 

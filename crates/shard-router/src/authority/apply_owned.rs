@@ -1,17 +1,15 @@
 //! [`ApplyOwned`]: the apply of one child by a reconcile.
 
-use std::{fmt::Debug, future::IntoFuture, sync::Arc};
-
-use futures::{FutureExt, future::BoxFuture};
-use k8s_openapi::NamespaceResourceScope;
-use kube::Resource;
-use serde::{Serialize, de::DeserializeOwned};
+use std::{future::IntoFuture, sync::Arc};
 
 use super::held::Held;
 use crate::{
-    children::{Applied, ApplyError, Owner},
+    children::{Applied, ApplyError, Owner, place},
+    kind_type::KindType,
+    owned_resource::ChildObject,
     sharded::ShardedObject,
 };
+use futures::{FutureExt, future::BoxFuture};
 
 /// The apply of one child, which begins when this is awaited. Made by [`Held::apply_owned`].
 #[must_use = "nothing is applied until this is awaited"]
@@ -49,7 +47,11 @@ impl Held {
     /// [`Applied::disputes`]; a reconcile that returns [`Action::await_change`](crate::Action::await_change) is repeated when the wait is over.
     /// Likewise where mutating admission changes what is applied.
     ///
-    /// The child of a cluster-scoped owner has to say which namespace it is for. The child itself has to be namespaced.
+    /// The child of a cluster-scoped owner has to say which namespace it is for, unless it is cluster-scoped itself. A namespaced owner cannot have a cluster-scoped
+    /// child, because the garbage collector cannot follow such an owner reference.
+    ///
+    /// A child whose type is not known at compile time is a `DynamicObject` with `apiVersion` and `kind` (`DynamicObject::new(name, &resource)` sets them). Its type has to
+    /// be declared with [`owns_dynamic`](crate::Controller::owns_dynamic), which says the rest.
     ///
     /// Declare the type with [`owns`](crate::Controller::owns). Otherwise each call costs a request, and nobody notices when the object is changed.
     ///
@@ -80,14 +82,7 @@ impl<C> ApplyOwned<'_, C> {
 
 impl<'a, C> IntoFuture for ApplyOwned<'a, C>
 where
-    C: Resource<DynamicType = (), Scope = NamespaceResourceScope>
-        + Clone
-        + Debug
-        + Serialize
-        + DeserializeOwned
-        + Send
-        + Sync
-        + 'static,
+    C: ChildObject + Send + Sync,
 {
     type Output = Result<Applied<C>, ApplyError>;
     type IntoFuture = BoxFuture<'a, Self::Output>;
@@ -97,17 +92,24 @@ where
         async move {
             held.label_child(child.meta_mut());
             let (client, applier) = (held.client(), held.applier());
-            let owner = owner.with_children_in(child.meta().namespace.clone());
+            let declared = held.caches().owned_kinds().map(KindType::into_declared);
+            let (api, scope) = child.kind_of(declared).ok_or_else(|| ApplyError::UnknownType {
+                child: child.meta().name.clone().unwrap_or_default(),
+            })?;
+            let kind = KindType::dynamic(api, scope);
+            place(&kind, child.meta_mut(), &owner)?;
+            let owner =
+                owner.with_children_in(child.meta().namespace.clone().filter(|_| kind.is_namespaced()));
             let name = child.meta().name.as_deref().unwrap_or_default();
             let seen = match basis {
                 Basis::Read(seen) => seen,
-                Basis::Cache => match held.owned_in::<C>(owner.namespace().unwrap_or_default(), name) {
+                Basis::Cache => match held.caches().owned::<C>(&kind, owner.namespace(), name) {
                     Ok(found) => found,
                     // Not in a cache, or it does not decode there: the answer to a request says what is wrong with it.
-                    Err(_) => applier.get(&client, &owner, name).await?,
+                    Err(_) => applier.get_of(&kind, &client, &owner, name).await?,
                 },
             };
-            let result = applier.apply(&client, &owner, child, seen).await?;
+            let result = applier.apply_of(&kind, &client, &owner, child, seen).await?;
             held.look_again(result.again);
             Ok(result)
         }

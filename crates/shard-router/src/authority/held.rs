@@ -4,7 +4,7 @@ use std::{future::Future, sync::Arc, time::Duration};
 
 use kube::{
     Client, Resource,
-    core::ObjectMeta,
+    core::{ApiResource, DynamicObject, ObjectMeta},
     runtime::events::{Recorder, Reporter},
 };
 use lease_core::{FencingToken, Term};
@@ -65,7 +65,7 @@ impl Held {
     where
         C: Resource<DynamicType = (), Scope: KindScope> + DeserializeOwned + Send + Sync + 'static,
     {
-        self.shard.caches.owned(self.namespace.as_deref(), name)
+        self.shard.caches.owned(&KindType::of::<C>(), self.namespace.as_deref(), name)
     }
 
     /// The same for the child of a cluster-scoped object, which may be in any namespace.
@@ -78,7 +78,29 @@ impl Held {
     where
         C: Resource<DynamicType = (), Scope: KindScope> + DeserializeOwned + Send + Sync + 'static,
     {
-        self.shard.caches.owned(Some(namespace), name)
+        self.shard.caches.owned(&KindType::of::<C>(), Some(namespace), name)
+    }
+
+    /// The same for a child of a type that was declared with [`owns_dynamic`](crate::Controller::owns_dynamic). `namespace` is that of the child; `None` for that of
+    /// the object that is reconciled.
+    ///
+    /// # Errors
+    ///
+    /// As for [`owned`](Self::owned) and [`owned_in`](Self::owned_in).
+    pub fn owned_dynamic(
+        &self,
+        resource: &ApiResource,
+        namespace: Option<&str>,
+        name: &str,
+    ) -> Result<Option<Arc<DynamicObject>>, OwnedError> {
+        let caches = &self.shard.caches;
+        let known = caches.owned_kinds().find(|known| known.api == *resource);
+        let kind = known.ok_or_else(|| OwnedError::NotDeclared { kind: resource.kind.clone() })?;
+        caches.owned(&kind, namespace.or(self.namespace.as_deref()), name)
+    }
+
+    pub(super) fn caches(&self) -> &Caches {
+        &self.shard.caches
     }
 
     pub(crate) fn applier(&self) -> &Applier {

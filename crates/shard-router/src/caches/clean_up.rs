@@ -11,9 +11,9 @@ use kube::{
 use serde::de::DeserializeOwned;
 
 use crate::{
-    kind_type::KindType,
+    kind_type::{KindType, TypeInformation},
     mutants::{Mutant, active, clean_ups},
-    owned_resource::OwnedResource,
+    owned_resource::CachedChild,
     watch::lenient::Lenient,
 };
 
@@ -21,9 +21,8 @@ use crate::{
 pub(crate) type CleanUp = Box<dyn Fn(Client, Option<String>, String) -> BoxFuture<'static, ()> + Send + Sync>;
 
 /// For children of this type.
-pub(crate) fn clean_up<C: OwnedResource>() -> CleanUp {
-    Box::new(|client, namespace, owner| {
-        let kind = KindType::of::<C>();
+pub(super) fn clean_up<C: CachedChild>(kind: KindType) -> CleanUp {
+    Box::new(move |client, namespace, owner| {
         let namespace = namespace.filter(|_| kind.is_namespaced());
         delete_all::<C>(Lenient::api(&kind, client, namespace.as_deref()), owner).boxed()
     })
@@ -42,7 +41,7 @@ pub(crate) fn after<'a>(types: impl IntoIterator<Item = &'a CleanUp>, client: &C
 
 async fn delete_all<C>(api: Api<Lenient<C>>, owner: String)
 where
-    C: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned,
+    C: Resource<DynamicType: TypeInformation> + Clone + Debug + DeserializeOwned,
 {
     let Ok(children) = api.list_metadata(&ListParams::default()).await else { return };
     for child in children {

@@ -12,7 +12,7 @@ use futures::{
 use kube::{
     Client, Resource,
     api::ListParams,
-    core::ObjectMeta,
+    core::{DynamicObject, ObjectMeta},
     runtime::{
         reflector::ObjectRef,
         watcher::{Event, ListSemantic},
@@ -24,7 +24,7 @@ use self::objects::{Kept, Key};
 use super::{Caches, is_owner};
 use crate::{
     kind_type::KindType,
-    owned_resource::OwnedResource,
+    owned_resource::{CachedChild, OwnedResource},
     sharded::ShardedObject,
     watch::first_list::{ListState, all_answered},
     watch::{
@@ -41,7 +41,7 @@ pub(crate) struct OwnedType<K: ShardedObject> {
     /// An empty cache.
     pub(super) cache: fn() -> Arc<dyn Any + Send + Sync>,
     /// Whether it can be listed in any of the namespaces.
-    pub(crate) can_list: fn(Scope, Client, ListParams) -> BoxFuture<'static, bool>,
+    pub(crate) can_list: fn(KindType, Scope, Client, ListParams) -> BoxFuture<'static, bool>,
     /// Watches it and fills the cache; see [`watch`].
     pub(crate) watch: fn(Watching) -> BoxStream<'static, ObjectRef<K>>,
     #[cfg(feature = "mutants")]
@@ -74,25 +74,34 @@ pub(crate) trait FirstLists: Send + Sync {
 
 impl<K: ShardedObject> OwnedType<K> {
     pub(crate) fn of<C: OwnedResource>() -> Self {
+        Self::with::<C>(KindType::of::<C>())
+    }
+
+    /// A type that is not known at compile time.
+    pub(crate) fn dynamic(kind: KindType) -> Self {
+        Self::with::<DynamicObject>(kind)
+    }
+
+    fn with<C: CachedChild>(kind: KindType) -> Self {
         Self {
-            kind: KindType::of::<C>(),
+            #[cfg(feature = "mutants")]
+            clean_up: super::clean_up::clean_up::<C>(kind.clone()),
+            kind,
             cache: || Arc::new(OwnedCache::<C>::default()),
-            can_list: |scope, client, params| {
-                async move { scope.can_list::<C>(&KindType::of::<C>(), &client, &params).await }.boxed()
+            can_list: |kind, scope, client, params| {
+                async move { scope.can_list::<C>(&kind, &client, &params).await }.boxed()
             },
             watch: watch::<K, C>,
-            #[cfg(feature = "mutants")]
-            clean_up: super::clean_up::clean_up::<C>(),
         }
     }
 }
 
 /// Watches one owned type and yields the resources to reconcile: the owners of each object that
 /// has appeared, changed or disappeared, even if only a list shows that.
-fn watch<K: ShardedObject, C: OwnedResource>(watching: Watching) -> BoxStream<'static, ObjectRef<K>> {
+fn watch<K: ShardedObject, C: CachedChild>(watching: Watching) -> BoxStream<'static, ObjectRef<K>> {
     let Watching { caches, nth, client, selector, watcher, backoffs, lists } = watching;
     let kind = nth + 1;
-    let apis = caches.kinds[kind].scope.apis::<C>(&KindType::of::<C>(), &client);
+    let apis = caches.kinds[kind].scope.apis::<C>(&caches.kinds[kind].of, &client);
     let config = selecting(&selector).list_semantic(ListSemantic::MostRecent);
     let namespaces = apis.iter().map(|api| api.namespace().map(str::to_owned)).collect::<Vec<_>>();
     let events = apis.into_iter().zip(backoffs).enumerate().map(|(part, (api, backoff))| {
@@ -137,7 +146,7 @@ impl Part {
     }
 
     /// Processes one event and returns the resources to reconcile because of it. Waiting reconciles are notified last.
-    fn apply<K: ShardedObject, C: OwnedResource>(
+    fn apply<K: ShardedObject, C: CachedChild>(
         &mut self,
         event: Event<Lenient<C>>,
         caches: &Caches,

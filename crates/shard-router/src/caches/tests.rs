@@ -66,12 +66,13 @@ fn a_resource_that_is_in_no_namespace_waits_for_the_answers_of_all() {
     assert!(!may_begin(), "a list has not been answered");
     caches.kind_answered(1);
     assert!(may_begin());
-    let child = |namespace| caches.owned::<ConfigMap>(namespace, "one").map(drop);
+    let child =
+        |namespace| caches.owned::<ConfigMap>(&KindType::of::<ConfigMap>(), namespace, "one").map(drop);
     assert!(child(Some("a")).is_ok());
     for unknown in ["b", "elsewhere"] {
         let error = child(Some(unknown)).unwrap_err();
         assert!(matches!(error, OwnedError::NotListed { .. }), "{error}");
     }
     assert!(matches!(child(None), Err(OwnedError::NoNamespace { .. })));
-    assert!(caches.owned::<Tenant>(None, "one").is_ok());
+    assert!(caches.owned::<Tenant>(&KindType::of::<Tenant>(), None, "one").is_ok());
 }

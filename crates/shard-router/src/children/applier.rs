@@ -18,10 +18,11 @@ mod record;
 
 use std::{any::Any, fmt::Debug, sync::Arc, time::Duration};
 
-use k8s_openapi::{ByteString, NamespaceResourceScope, api::core::v1::Secret};
+use k8s_openapi::{ByteString, api::core::v1::Secret};
 use kube::{
-    Api, Client, Resource,
-    api::{Patch, PatchParams},
+    Client, Resource,
+    api::{GetParams, Patch, PatchParams, Request},
+    core::ObjectMeta,
 };
 use lease_core::{Clock, SystemClock};
 use parking_lot::{Mutex, MutexGuard};
@@ -36,6 +37,11 @@ use super::{
     owner::Owner,
     ownership, precondition,
     restoring::{Cause, Child, Instant, Restorations},
+};
+use crate::{
+    kind_type::{KindScope, KindType, TypeInformation},
+    owned_resource::ChildObject,
+    sharded::qualified,
 };
 
 /// Applies children for one field manager, and remembers which were restored lately. One for each kind of owner and replica.
@@ -106,6 +112,7 @@ pub(super) enum Why {
 
 /// One child that is applied.
 pub(super) struct Target<'a> {
+    kind: &'a KindType,
     pub(super) client: &'a Client,
     pub(super) owner: &'a Owner,
     pub(super) child: Child,
@@ -141,22 +148,34 @@ impl Applier {
         &self,
         client: &Client,
         owner: &Owner,
-        mut desired: C,
+        desired: C,
         seen: Option<Arc<C>>,
     ) -> Result<Applied<C>, ApplyError>
     where
-        C: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+        C: Resource<DynamicType = (), Scope: KindScope>
             + Clone
             + Debug
             + Serialize
             + DeserializeOwned
             + 'static,
     {
-        self.complete(&mut desired, owner)?;
-        let name = described(&desired);
+        self.apply_of(&KindType::of::<C>(), client, owner, desired, seen).await
+    }
+
+    /// The same for a child of this kind.
+    pub(crate) async fn apply_of<C: ChildObject>(
+        &self,
+        kind: &KindType,
+        client: &Client,
+        owner: &Owner,
+        mut desired: C,
+        seen: Option<Arc<C>>,
+    ) -> Result<Applied<C>, ApplyError> {
+        self.complete(kind, &mut desired, owner)?;
+        let name = described(kind, desired.meta());
         let owner_uid = owner.reference.uid.clone();
-        let child = Child { owner: owner_uid, object: name.clone() };
-        let target = Target { client, owner, child, name: name.clone() };
+        let child = Child { owner: owner_uid, object: object_of(kind, desired.meta()) };
+        let target = Target { kind, client, owner, child, name: name.clone() };
         if let Some(seen) = &seen {
             ownership::check(seen.meta(), owner, &self.digest, &name)?;
         }
@@ -194,12 +213,31 @@ impl Applier {
         name: &str,
     ) -> Result<Option<Arc<C>>, ApplyError>
     where
-        C: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned,
+        C: Resource<DynamicType = (), Scope: KindScope> + Clone + Debug + DeserializeOwned,
     {
-        let child = format!("{} {name}", C::kind(&()));
-        let api: Api<C> = Api::namespaced(client.clone(), owner.namespace.as_deref().unwrap_or_default());
-        let found = api.get_opt(name).await;
-        let found = found.map_err(|source| ApplyError::Read { child: child.clone(), source })?;
+        self.get_of(&KindType::of::<C>(), client, owner, name).await
+    }
+
+    /// The same for a child of this kind.
+    pub(crate) async fn get_of<C>(
+        &self,
+        kind: &KindType,
+        client: &Client,
+        owner: &Owner,
+        name: &str,
+    ) -> Result<Option<Arc<C>>, ApplyError>
+    where
+        C: Resource<DynamicType: TypeInformation> + Clone + Debug + DeserializeOwned,
+    {
+        let child = format!("{} {name}", kind.api.kind);
+        let read = |source| ApplyError::Read { child: child.clone(), source };
+        let request = requests::<C>(kind, owner.namespace.as_deref()).get(name, &GetParams::default());
+        let request = request.map_err(|error| read(kube::Error::BuildRequest(error)))?;
+        let found: Option<C> = match client.request(request).await {
+            Ok(found) => Some(found),
+            Err(kube::Error::Api(status)) if status.code == 404 => None,
+            Err(error) => return Err(read(error)),
+        };
         if let Some(object) = &found {
             ownership::check(object.meta(), owner, &self.digest, &child)?;
         }
@@ -210,12 +248,13 @@ impl Applier {
     ///
     /// # Errors
     /// If it belongs to somebody else, or is being deleted.
-    pub fn check_owner<C: Resource<DynamicType = ()>>(
+    pub fn check_owner<C: Resource<DynamicType = (), Scope: KindScope>>(
         &self,
         owner: &Owner,
         object: &C,
     ) -> Result<(), ApplyError> {
-        ownership::check(object.meta(), owner, &self.digest, &described(object))
+        let name = described(&KindType::of::<C>(), object.meta());
+        ownership::check(object.meta(), owner, &self.digest, &name)
     }
 
     /// Drops what is remembered of the children of an owner that is gone.
@@ -224,10 +263,12 @@ impl Applier {
     }
 
     /// Adds what every child has.
-    fn complete<C>(&self, desired: &mut C, owner: &Owner) -> Result<(), ApplyError>
-    where
-        C: Resource<DynamicType = ()> + Serialize + 'static,
-    {
+    fn complete<C: ChildObject>(
+        &self,
+        kind: &KindType,
+        desired: &mut C,
+        owner: &Owner,
+    ) -> Result<(), ApplyError> {
         if let Some(secret) = (desired as &mut dyn Any).downcast_mut::<Secret>() {
             let text = secret.string_data.take().into_iter().flatten();
             let bytes = text.map(|(key, value)| (key, ByteString(value.into_bytes())));
@@ -236,22 +277,8 @@ impl Applier {
                 secret.data.get_or_insert_default().extend(bytes);
             }
         }
-        let name = described(desired);
-        let meta = desired.meta_mut();
-        if meta.name.as_deref().is_none_or(str::is_empty) {
-            return Err(ApplyError::NoName { kind: C::kind(&()).into_owned() });
-        }
-        if let Some(of_owner) = &owner.namespace {
-            let namespace = meta.namespace.get_or_insert_with(|| of_owner.clone());
-            if namespace != of_owner {
-                let (namespace, of_owner) = (namespace.clone(), of_owner.clone());
-                return Err(ApplyError::OtherNamespace { child: name, namespace, of_owner });
-            }
-        }
-        if meta.namespace.as_deref().is_none_or(str::is_empty) {
-            return Err(ApplyError::NoNamespace { child: name });
-        }
-        let owners = meta.owner_references.get_or_insert_default();
+        place(kind, desired.meta_mut(), owner)?;
+        let owners = desired.meta_mut().owner_references.get_or_insert_default();
         if !owners.iter().any(|reference| reference.uid == owner.reference.uid) {
             owners.push(owner.reference.clone());
         }
@@ -259,29 +286,23 @@ impl Applier {
         Ok(())
     }
 
-    async fn read<C>(&self, target: &Target<'_>, desired: &C) -> Result<Option<Arc<C>>, ApplyError>
-    where
-        C: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned,
-    {
+    async fn read<C: ChildObject>(
+        &self,
+        target: &Target<'_>,
+        desired: &C,
+    ) -> Result<Option<Arc<C>>, ApplyError> {
         let meta = desired.meta();
         let owner = Owner { namespace: meta.namespace.clone(), ..target.owner.clone() };
-        self.get(target.client, &owner, meta.name.as_deref().unwrap_or_default()).await
+        self.get_of(target.kind, target.client, &owner, meta.name.as_deref().unwrap_or_default()).await
     }
 
-    async fn send<C>(
+    async fn send<C: ChildObject>(
         &self,
         target: &Target<'_>,
         desired: &mut C,
         mut seen: Option<Arc<C>>,
         done: &mut Applied<C>,
-    ) -> Result<Option<Arc<C>>, ApplyError>
-    where
-        C: Resource<DynamicType = (), Scope = NamespaceResourceScope>
-            + Clone
-            + Debug
-            + Serialize
-            + DeserializeOwned,
-    {
+    ) -> Result<Option<Arc<C>>, ApplyError> {
         let (mut task, mut drift) = self.task(target, desired, seen.as_deref());
         if self.has_to_tell(&task, &drift, &target.child) && seen.as_deref().is_some_and(is_cached) {
             seen = self.read(target, desired).await?;
@@ -300,12 +321,12 @@ impl Applier {
         };
         precondition::require(desired.meta_mut(), seen.as_deref().map(Resource::meta));
         let meta = desired.meta();
-        let namespace = meta.namespace.as_deref().unwrap_or_default();
-        let api: Api<C> = Api::namespaced(target.client.clone(), namespace);
+        let (name, namespace) = (meta.name.as_deref().unwrap_or_default(), meta.namespace.as_deref());
         let params = PatchParams::apply(&self.field_manager).force();
-        let applied =
-            api.patch(meta.name.as_deref().unwrap_or_default(), &params, &Patch::Apply(&*desired)).await;
-        let applied = applied.map_err(|source| ApplyError::Apply { child: target.name.clone(), source })?;
+        let failed = |source| ApplyError::Apply { child: target.name.clone(), source };
+        let request = requests::<C>(target.kind, namespace).patch(name, &params, &Patch::Apply(&*desired));
+        let request = request.map_err(|error| failed(kube::Error::BuildRequest(error)))?;
+        let applied: C = target.client.request(request).await.map_err(failed)?;
         let answer = differences(&*desired, &applied);
         self.note(target, Written { why, seen: seen.as_deref(), drift, applied: &applied, answer }, done);
         Ok(Some(Arc::new(applied)))
@@ -366,9 +387,47 @@ impl Applier {
     }
 }
 
+/// Gives a child the namespace of its owner, if it has none.
+///
+/// # Errors
+/// If there can be no such child of this owner.
+pub(crate) fn place(kind: &KindType, meta: &mut ObjectMeta, owner: &Owner) -> Result<(), ApplyError> {
+    let child = described(kind, meta);
+    if meta.name.as_deref().is_none_or(str::is_empty) {
+        return Err(ApplyError::NoName { kind: kind.api.kind.clone() });
+    }
+    match (&owner.namespace, kind.is_namespaced()) {
+        (Some(of_owner), false) => Err(ApplyError::ClusterScoped { child, of_owner: of_owner.clone() }),
+        (Some(of_owner), true) => {
+            let namespace = meta.namespace.get_or_insert_with(|| of_owner.clone());
+            if namespace == of_owner {
+                return Ok(());
+            }
+            let (namespace, of_owner) = (namespace.clone(), of_owner.clone());
+            Err(ApplyError::OtherNamespace { child, namespace, of_owner })
+        }
+        (None, true) if meta.namespace.as_deref().is_none_or(str::is_empty) => {
+            Err(ApplyError::NoNamespace { child })
+        }
+        (None, _) => Ok(()),
+    }
+}
+
 /// Kind and name.
-fn described<C: Resource<DynamicType = ()>>(object: &C) -> String {
-    format!("{} {}", C::kind(&()), object.meta().name.as_deref().unwrap_or_default())
+fn described(kind: &KindType, meta: &ObjectMeta) -> String {
+    format!("{} {}", kind.api.kind, meta.name.as_deref().unwrap_or_default())
+}
+
+/// What tells a child from all others of its owner, which may be in several namespaces and of kinds with one name.
+fn object_of(kind: &KindType, meta: &ObjectMeta) -> String {
+    let name = qualified(meta.namespace.as_deref(), meta.name.as_deref().unwrap_or_default());
+    format!("{} {name}", kind.name())
+}
+
+/// The requests about objects of this kind. An `Api` would have to know at compile time whether the kind is namespaced.
+fn requests<C: Resource<DynamicType: TypeInformation>>(kind: &KindType, namespace: Option<&str>) -> Request {
+    let namespace = namespace.filter(|_| kind.is_namespaced());
+    Request::new(C::url_path(&kind.information(), namespace))
 }
 
 /// The cache leaves out who writes which fields; every object of the API server says so.

@@ -75,6 +75,25 @@ pub enum ApplyError {
         /// Kind and name.
         child: String,
     },
+    /// The child is cluster-scoped and its owner is not, so the garbage collector would delete it.
+    #[error(
+        "{child} is cluster-scoped, and its owner is in the namespace {of_owner}; an owner has to be in the same namespace or \
+         cluster-scoped: let a cluster-scoped resource own it, or apply it without an owner and delete it in a finalizer"
+    )]
+    ClusterScoped {
+        /// Kind and name.
+        child: String,
+        /// The namespace of its owner.
+        of_owner: String,
+    },
+    /// The child is a `DynamicObject`, and its type was not declared.
+    #[error(
+        "the type of the child {child} is unknown; set its apiVersion and kind, and declare them with `Controller::owns_dynamic`"
+    )]
+    UnknownType {
+        /// Its name.
+        child: String,
+    },
     /// The child is in another namespace than its owner, and the garbage collector would delete it.
     #[error(
         "{child} is in the namespace {namespace} and its owner in {of_owner}; an owner has to be in the same namespace or \

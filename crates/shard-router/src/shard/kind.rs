@@ -75,8 +75,9 @@ async fn can_list<K: ShardedObject, R: Reconciler<K>>(kind: &KindSetup<K, R>) ->
     };
     let client = setup.clients.ungated();
     let children = kind.owned.iter();
-    let children =
-        children.map(|owned| (owned.can_list)(setup.scope.clone(), client.clone(), of_children.clone()));
+    let children = children.map(|owned| {
+        (owned.can_list)(owned.kind.clone(), setup.scope.clone(), client.clone(), of_children.clone())
+    });
     let watched = kind.watched.iter().map(|watched| watched.can_list());
     let resources = setup.scope.can_list::<K>(&kind.kind, &client, &of_resources);
     let (resources, children, watched) = join3(resources, join_all(children), join_all(watched)).await;

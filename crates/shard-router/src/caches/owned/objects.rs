@@ -8,11 +8,12 @@ use std::{borrow::Cow, collections::BTreeMap, marker::PhantomData, sync::Arc};
 
 use kube::{Resource, core::ObjectMeta};
 use parking_lot::RwLock;
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::super::OwnedError;
 use crate::{
-    owned_resource::OwnedResource,
+    kind_type::KindType,
+    sharded::qualified,
     watch::lenient::{Lenient, Undecodable},
 };
 
@@ -39,7 +40,7 @@ pub(super) enum Kept {
 
 impl Kept {
     /// `managedFields` are needed only in the rare case that a difference is found, and they are most of the size of an object.
-    pub(super) fn new<C: OwnedResource>(object: Lenient<C>) -> Self {
+    pub(super) fn new<C: Resource + Serialize>(object: Lenient<C>) -> Self {
         match object {
             Lenient::Decoded(mut object) => {
                 object.meta_mut().managed_fields = None;
@@ -104,11 +105,16 @@ impl<C> OwnedCache<C> {
     }
 }
 
-impl<C: Resource<DynamicType = ()> + DeserializeOwned> OwnedCache<C> {
-    pub(in super::super) fn get(&self, namespace: &str, name: &str) -> Result<Option<Arc<C>>, OwnedError> {
+impl<C: Resource + DeserializeOwned> OwnedCache<C> {
+    pub(in super::super) fn get(
+        &self,
+        kind: &KindType,
+        namespace: &str,
+        name: &str,
+    ) -> Result<Option<Arc<C>>, OwnedError> {
         let undecodable = |error: String| OwnedError::Undecodable {
-            kind: C::kind(&()).into_owned(),
-            name: format!("{namespace}/{name}"),
+            kind: kind.api.kind.clone(),
+            name: qualified(Some(namespace), name),
             error,
         };
         match self.objects.read().get(&(namespace.to_owned(), name.to_owned())) {

@@ -1,4 +1,7 @@
-use k8s_openapi::{api::core::v1::ConfigMap, apimachinery::pkg::apis::meta::v1::OwnerReference};
+use k8s_openapi::{
+    api::core::v1::{ConfigMap, Secret},
+    apimachinery::pkg::apis::meta::v1::OwnerReference,
+};
 
 use super::*;
 use crate::testing::{Gadget, child_labels};
@@ -44,7 +47,10 @@ impl Watch {
     }
 
     fn version(&self, name: &str) -> Option<String> {
-        let found = self.caches.owned::<ConfigMap>(Some("ns"), name).expect("it decodes");
+        let found = self
+            .caches
+            .owned::<ConfigMap>(&KindType::of::<ConfigMap>(), Some("ns"), name)
+            .expect("it decodes");
         found.and_then(|found| found.metadata.resource_version.clone())
     }
 }
@@ -110,8 +116,12 @@ fn one_that_a_child_was_taken_from_is_triggered_as_well() {
 fn managed_fields_are_not_kept_and_a_type_that_is_not_declared_is_an_error() {
     let mut watch = Watch::new();
     watch.lists(&[child("a", "one", "5")]);
-    let found = watch.caches.owned::<ConfigMap>(Some("ns"), "a").expect("it decodes").expect("there");
+    let found = watch
+        .caches
+        .owned::<ConfigMap>(&KindType::of::<ConfigMap>(), Some("ns"), "a")
+        .expect("it decodes")
+        .expect("there");
     assert_eq!(found.metadata.managed_fields, None);
-    let other = watch.caches.owned::<k8s_openapi::api::core::v1::Secret>(Some("ns"), "a");
+    let other = watch.caches.owned::<Secret>(&KindType::of::<Secret>(), Some("ns"), "a");
     assert!(other.expect_err("not declared").to_string().contains("Secret is not an owned type"));
 }
