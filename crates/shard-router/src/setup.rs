@@ -40,7 +40,7 @@ use crate::{
     rng::SharedRng,
     routing::{
         kind_set::{KindMode, KindSet},
-        layout::{Layout, selector},
+        layout::{Layout, selector, unstamped_selector},
         part::Part,
     },
     sharded::{Eligibility, ShardedObject},
@@ -177,6 +177,8 @@ impl Setup {
 
 /// What a user declares about one kind, besides its reconciler.
 pub(crate) struct Declared<K: ShardedObject> {
+    /// Which resources are taken; all, if there is no selector.
+    pub(crate) labels: Option<String>,
     pub(crate) owned: Vec<OwnedType<K>>,
     pub(crate) watched: Vec<WatchedType<K>>,
     pub(crate) news: Option<Property<K>>,
@@ -188,6 +190,7 @@ pub(crate) struct Declared<K: ShardedObject> {
 impl<K: ShardedObject> Default for Declared<K> {
     fn default() -> Self {
         Self {
+            labels: None,
             owned: Vec::new(),
             watched: Vec::new(),
             news: None,
@@ -206,6 +209,8 @@ pub(crate) struct KindSetup<K: ShardedObject, R: Reconciler<K>> {
     /// As `Kind.group`.
     pub(crate) name: String,
     pub(crate) reconciler: R,
+    /// The label selector of the resources; empty for all.
+    labels: String,
     pub(crate) owned: Vec<OwnedType<K>>,
     /// What the resources depend on and do not own.
     pub(crate) watched: Vec<Arc<dyn Dependency<K>>>,
@@ -233,7 +238,7 @@ impl<K: ShardedObject, R: Reconciler<K>> KindSetup<K, R> {
         reconciler: R,
         declared: Declared<K>,
     ) -> Self {
-        let Declared { owned, watched, news, external, debounce, error_policy } = declared;
+        let Declared { labels, owned, watched, news, external, debounce, error_policy } = declared;
         let watched: Vec<_> = watched.into_iter().map(|watched| watched.attach(&setup.watched)).collect();
         let resources = std::iter::once(&kind).chain(owned.iter().map(|owned| &owned.kind));
         let resources = resources.map(KindType::resource);
@@ -248,6 +253,7 @@ impl<K: ShardedObject, R: Reconciler<K>> KindSetup<K, R> {
             mode,
             name,
             reconciler,
+            labels: labels.unwrap_or_default(),
             owned,
             watched,
             news,
@@ -276,8 +282,20 @@ impl<K: ShardedObject, R: Reconciler<K>> KindSetup<K, R> {
         ChildLabels::new(label, self.metrics.clone(), log_limit, clock)
     }
 
-    /// The label selector of the resources and children in a part of the work; empty for all.
+    /// The label selector of the resources in a part of the work; empty for all.
     pub(crate) fn selector(&self, part: Part) -> String {
+        self.selected(self.child_selector(part))
+    }
+
+    /// The label selector of those resources that this one selects and that are taken.
+    pub(crate) fn selected(&self, selector: String) -> String {
+        let both = [selector, self.labels.clone()];
+        let both: Vec<_> = both.into_iter().filter(|selector| !selector.is_empty()).collect();
+        both.join(",")
+    }
+
+    /// The label selector of the children in a part of the work; empty for all.
+    pub(crate) fn child_selector(&self, part: Part) -> String {
         match part {
             Part::Shard(shard) => selector(&self.stamp.bucket_label, &self.setup.layout.buckets_of(shard)),
             Part::Unsharded => String::new(),
@@ -297,6 +315,7 @@ impl<K: ShardedObject, R: Reconciler<K>> KindSetup<K, R> {
         Stamper {
             kind: self.kind.clone(),
             config: self.stamp.clone(),
+            selector: self.selected(unstamped_selector(&self.stamp.bucket_label)),
             client,
             clock: self.setup.clock.clone(),
             metrics: self.metrics.clone(),

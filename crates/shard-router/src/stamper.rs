@@ -23,7 +23,6 @@ use self::{backlog::Backlog, write::StampError};
 use crate::{
     kind_type::KindType,
     observability::{log_limit::LogLimit, metrics::KindMetrics, problem::Problem},
-    routing::layout::unstamped_selector,
     sharded::{ShardedObject, cr_name},
     watch::{
         backoff::WatchBackoff,
@@ -91,6 +90,8 @@ pub(crate) struct BeforeRecording {
 pub(crate) struct Stamper {
     pub(crate) kind: KindType,
     pub(crate) config: Arc<StampConfig>,
+    /// The label selector of the resources that need a stamp.
+    pub(crate) selector: String,
     pub(crate) client: Client,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) metrics: KindMetrics,
@@ -106,9 +107,9 @@ pub(crate) struct Stamper {
 }
 
 impl Stamper {
-    /// Stamps all objects without a valid bucket label, in these namespaces or in all if there are none. Never ends.
+    /// Stamps all objects that its selector selects, in these namespaces or in all if there are none. Never ends.
     pub(crate) async fn run<K: ShardedObject>(&self, namespaces: &BTreeSet<String>) {
-        let config = watcher::Config::default().labels(&unstamped_selector(&self.config.bucket_label));
+        let config = watcher::Config::default().labels(&self.selector);
         let seeds = (0..).map(|nth| self.backoff_seed.wrapping_add(nth));
         let watcher = Watcher { clock: self.clock.clone(), log_limit: self.log_limit.clone() };
         let changes = Scope::of(namespaces).apis::<K>(&self.kind, &self.client).into_iter().zip(seeds).map(

@@ -44,6 +44,8 @@ mod judged_run;
 mod key_label;
 #[path = "virtual_time/key_label_unseen.rs"]
 mod key_label_unseen;
+#[path = "virtual_time/label_selector.rs"]
+mod label_selector;
 #[path = "virtual_time/layout_change.rs"]
 mod layout_change;
 #[path = "virtual_time/layout_unseen.rs"]

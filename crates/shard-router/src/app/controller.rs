@@ -50,6 +50,31 @@ impl<'app, K: ShardedObject> Controller<'app, K> {
         Self { app, kind, mode, declared: Declared::default() }
     }
 
+    /// Takes only resources that match this label selector, such as `app.kubernetes.io/part-of=shop,tier!=test`: only they are watched, get the bucket label and are
+    /// reconciled. For a built-in kind, of which a namespace contains objects of everybody: without a selector, each of them gets the label. The default is all
+    /// resources. Children need not match.
+    ///
+    /// A resource whose labels are edited so that it does not match any more is not reconciled any more; that is no deletion, and it keeps its bucket label. With a finalizer of
+    /// yours, or with a key label, it must match until it is deleted: nobody removes a finalizer from a resource that is not selected.
+    ///
+    /// The selector is not part of the layout, so a rolling update can change it. Until all replicas have the same, a resource that only some of them select is reconciled
+    /// while one of these holds its shard, and not while another does. It is never reconciled by two at once, because its bucket belongs to one shard
+    /// whatever the selectors are.
+    ///
+    /// A selector that the API server cannot parse is named in readiness.
+    ///
+    /// ```no_run
+    /// # use k8s_openapi::api::core::v1::ConfigMap;
+    /// # use shard_router::ShardedApp;
+    /// # fn example(app: &mut ShardedApp) -> impl Sized {
+    /// app.controller::<ConfigMap>().labels("sites.example.com/template=true")
+    /// # }
+    /// ```
+    pub fn labels(mut self, selector: impl Into<String>) -> Self {
+        self.declared.labels = Some(selector.into());
+        self
+    }
+
     /// Reconciles a resource also when a child of this type changes, and caches these children, so that a reconcile can read them without a request
     /// with [`Held::owned`](crate::Held::owned). A child is an object that has the resource as owner and has the bucket label, see
     /// [`Held::label_child`](crate::Held::label_child).

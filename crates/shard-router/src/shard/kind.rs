@@ -68,10 +68,16 @@ async fn can_list<K: ShardedObject, R: Reconciler<K>>(kind: &KindSetup<K, R>) ->
     // Few are enough to know whether there is an answer.
     let (of_resources, of_children) = match kind.mode {
         KindMode::Sharded => (
-            ListParams::default().limit(1).labels(&unstamped_selector(label)),
+            ListParams::default().limit(1).labels(&kind.selected(unstamped_selector(label))),
             ListParams::default().limit(1).labels(&selector(label, &[Bucket(0)])),
         ),
-        KindMode::Unsharded => (ListParams::default().limit(1), ListParams::default().limit(1)),
+        KindMode::Unsharded => {
+            let all = ListParams::default().limit(1);
+            let of_resources = kind.selected(String::new());
+            let of_resources =
+                if of_resources.is_empty() { all.clone() } else { all.clone().labels(&of_resources) };
+            (of_resources, all)
+        }
     };
     let client = setup.clients.ungated();
     let children = kind.owned.iter();

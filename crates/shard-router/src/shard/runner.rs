@@ -132,7 +132,7 @@ async fn work<K: ShardedObject, R: Reconciler<K>>(
     );
     let mut others: Vec<_> = watched_triggers.into_iter().map(|triggers| triggers(store.clone())).collect();
     others.push(kind.external.subscribe());
-    others.extend(owned(&kind, &gated, &selector, &warm_up));
+    others.extend(owned(&kind, &gated, &kind.child_selector(part), &warm_up));
     let debounce = Debounce { delay: kind.debounce, clock: setup.clock.clone() };
     let triggers = merged(changes, others, debounce, (kind.kind.clone(), store.clone(), lane));
     let barrier = watched.iter().enumerate().map(|(nth, cache)| {
