@@ -1,11 +1,12 @@
 //! The crates that are meant to be published can be packaged, for the Rust version that they state, and what users write compiles
-//! with the packages.
+//! with the packages. What `templates/operator` makes of a new crate is tested and run.
 //!
 //! The other steps build this workspace, with the features that all of its members switch on together. A file that a package lacks,
 //! a feature that only another member switches on, or a combination of features that does not compile would be found by the first user.
 //! `cargo package` alone would build each package by itself, and most dependencies five times.
 
 mod consumer;
+mod template;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -32,8 +33,10 @@ pub(super) fn run(_: &mut StepContext) -> Result<StepStatus> {
     let packages = TempDir::with_prefix("packages-").context("no directory could be made")?;
     pack(&target, packages.path())?;
     let (combinations, skipped) = compile_consumers(packages.path(), &target.join("consumers"))?;
-    let mut detail =
-        format!("{} crates, for Rust {version}; {combinations} crates of users compile", PUBLISHED.len());
+    let mut detail = format!(
+        "{} crates, for Rust {version}; {combinations} crates of users compile, and the template works",
+        PUBLISHED.len()
+    );
     if !skipped.is_empty() {
         detail = format!("{detail}; not checked: {}", skipped.join(", "));
     }
@@ -96,17 +99,38 @@ fn compile_consumers(packages: &Path, target: &Path) -> Result<(usize, Vec<Strin
             skipped.push(format!("{} ({missing})", consumer.name));
             continue;
         }
-        let checked = Cargo::new(["check", "--quiet", "--package", consumer.name])
-            .within(workspace.path())
-            .env("CARGO_TARGET_DIR", target)
-            // What would choose a version of Kubernetes for a user who has chosen one.
-            .without_env("K8S_OPENAPI_ENABLED_VERSION")
-            .run();
+        let checked = as_user(["check", "--package", consumer.name], workspace.path(), target).run();
         if let Err(error) = checked {
             bail!("a crate that {} does not compile: {error}", consumer.what);
         }
     }
+    try_template(workspace.path(), target)?;
     Ok((CONSUMERS.len() - skipped.len(), skipped))
+}
+
+/// Calls cargo as a user would in this workspace.
+fn as_user<const N: usize>(args: [&str; N], workspace: &Path, target: &Path) -> Cargo {
+    Cargo::new(args)
+        .args(["--quiet"])
+        .within(workspace)
+        .env("CARGO_TARGET_DIR", target)
+        // What would choose a version of Kubernetes for a user who has chosen one.
+        .without_env("K8S_OPENAPI_ENABLED_VERSION")
+}
+
+/// The crate of the template passes its own tests, and its first run shows that it works.
+fn try_template(workspace: &Path, target: &Path) -> Result<()> {
+    as_user(["test", "--package", template::NAME], workspace, target).run().context("the template fails")?;
+    let first = as_user(["run", "--package", template::NAME, "--example", "local"], workspace, target);
+    let said = first.output().context("the first run of the template fails")?;
+    ensure!(said.contains(r#"says "hello""#), "the first run of the template says only: {said}");
+    Ok(())
+}
+
+fn put(file: &Path, text: &str) -> Result<()> {
+    let dir = file.parent().context("a file lies in a directory")?;
+    fs::create_dir_all(dir).with_context(|| format!("{} could not be made", dir.display()))?;
+    fs::write(file, text).with_context(|| format!("{} could not be written", file.display()))
 }
 
 /// The minimum Rust version is the pinned toolchain, so that all of CI tests it.

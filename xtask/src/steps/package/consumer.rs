@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result};
 
-use super::PUBLISHED;
+use super::{PUBLISHED, put, template};
 use crate::cargo::root;
 
 /// A crate that depends on published ones.
@@ -133,7 +133,8 @@ impl Consumer {
 
 /// Writes the workspace, with the versions of dependencies that Cargo.lock has here.
 pub(super) fn write(dir: &Path, packages: &Path) -> Result<()> {
-    let members: Vec<_> = CONSUMERS.iter().map(|consumer| format!("\"{}\"", consumer.name)).collect();
+    let names = CONSUMERS.iter().map(|consumer| consumer.name).chain([template::NAME]);
+    let members: Vec<_> = names.map(|name| format!("{name:?}")).collect();
     let patches =
         PUBLISHED.iter().map(|name| format!("{name} = {{ path = \"{}/{name}\" }}\n", packages.display()));
     let manifest = format!(
@@ -152,11 +153,5 @@ pub(super) fn write(dir: &Path, packages: &Path) -> Result<()> {
         put(&package.join("Cargo.toml"), &manifest)?;
         put(&package.join("src/main.rs"), consumer.source)?;
     }
-    Ok(())
-}
-
-fn put(file: &Path, text: &str) -> Result<()> {
-    let dir = file.parent().context("a file lies in a directory")?;
-    fs::create_dir_all(dir).with_context(|| format!("{} could not be made", dir.display()))?;
-    fs::write(file, text).with_context(|| format!("{} could not be written", file.display()))
+    template::write(&dir.join(template::NAME))
 }
