@@ -28,6 +28,8 @@
 //! validation and CEL rules. The conformance suite (`tests/conformance.rs`) runs the same cases here and on a real
 //! server.
 //!
+//! A kind is added by its definition. If nobody has that, [`definitions_of_open_api`] makes one of what a cluster publishes of it.
+//!
 //! Every request is counted by its [`Shape`]. [`conformance_shapes`] are those that the suite compares with a real server; for other shapes
 //! nothing is guaranteed.
 //!
@@ -57,6 +59,7 @@ mod fault;
 mod http_port;
 mod kinds;
 mod machine;
+mod open_api;
 mod operations;
 mod ownership;
 mod present;
@@ -77,6 +80,7 @@ pub use admission::{AdmissionRequest, Operation};
 pub use answer::Answer;
 pub use http_port::HttpPort;
 pub use machine::{Machine, Reply, Watch};
+pub use open_api::{OpenApiError, definitions_of_open_api};
 pub use seams::{Seams, WallSeams};
 pub use server::{AnswerBody, EmbeddedServer, EmbeddedService};
 pub use shape::{Shape, conformance_shapes, shape};
