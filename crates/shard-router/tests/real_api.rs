@@ -26,6 +26,8 @@ mod faults;
 mod installations;
 #[path = "real_api/layout.rs"]
 mod layout;
+#[path = "real_api/migration.rs"]
+mod migration;
 #[path = "real_api/namesakes.rs"]
 mod namesakes;
 #[path = "real_api/namespaces.rs"]
