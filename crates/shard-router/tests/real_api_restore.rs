@@ -53,18 +53,6 @@ async fn replicas_go_on_by_themselves_with_what_the_backup_has() {
     assert!(falls.iter().any(|fall| fall.contains("did not grow")), "the checker must see tokens fall");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_replica_that_drops_the_backup_as_old_news_is_found_out() {
-    let _turn = TURN.lock().await;
-    let Some(fleet) = fleet().await else { return };
-    activate(Some(Mutant::OldNewsAfterRewind));
-    let found = restore::restore(&fleet, timings(), 2 * timings().lease_duration()).await;
-    activate(None);
-    println!("{found:#?}");
-    assert!(found.iter().any(|what| what.contains("did not say")), "not found out: {found:?}");
-    assert!(found.iter().any(|what| what.contains("not everything")), "not found out: {found:?}");
-}
-
 /// The API server is down for as long as it takes to start it, shorter than documented: else no term is left to survive.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn terms_that_outlast_the_restore_end_with_it() {
