@@ -1,11 +1,10 @@
 //! When the holder of a shard Lease acknowledges a generation.
 
-use lease_core::broken;
-
 use std::time::Duration;
 
+use lease_core::{Monotonic, broken};
+
 use super::{Acknowledged, Generation};
-use lease_core::Monotonic;
 
 /// What the holder writes on its Lease now, if anything. It knows `known`, and its Lease has acknowledged `acknowledged`.
 ///
