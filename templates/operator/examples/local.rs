@@ -22,14 +22,19 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
     let definitions: Api<CustomResourceDefinition> = Api::all(client.clone());
     definitions.create(&PostParams::default(), &{{kind}}::crd()).await?;
-    for pod in ["op-0", "op-1"] {
-        tokio::spawn(app(server.client("default"), options(pod)?).run(pending()));
-    }
     let resources: Api<{{kind}}> = Api::default_namespaced(client.clone());
     let resource = {{kind}}::new("first", {{kind}}Spec { content: "hello".to_owned() });
     resources.create(&PostParams::default(), &resource).await?;
-    println!("the ConfigMap of the resource says {:?}", content_of(client, "first").await?);
-    Ok(())
+    let replica = |pod| Ok::<_, Box<dyn Error>>(app(server.client("default"), options(pod)?).run(pending()));
+    let (first, second) = (replica("op-0")?, replica("op-1")?);
+    tokio::select! {
+        ended = first => Ok(ended?),
+        ended = second => Ok(ended?),
+        content = content_of(client, "first") => {
+            println!("the ConfigMap of the resource says {:?}", content?);
+            Ok(())
+        }
+    }
 }
 
 /// Fast timings, because nothing waits for a network here.

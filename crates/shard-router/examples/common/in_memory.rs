@@ -45,8 +45,25 @@ impl InMemory {
         Ok(())
     }
 
-    /// Runs two sharded replicas, or with `plain` as argument one process with kube-runtime alone, until Ctrl-C.
+    /// Runs two sharded replicas, or with `plain` as argument one process with kube-runtime alone, until Ctrl-C. Meanwhile `shown` runs once.
     pub(crate) async fn run<K, P, S>(
+        &self,
+        plain: impl FnOnce(Client) -> P,
+        sharded: impl Fn(Client, Options) -> S,
+        shown: impl Future<Output = ()>,
+    ) -> Outcome
+    where
+        K: Resource<DynamicType = ()>,
+        P: Future<Output = Outcome>,
+        S: Future<Output = Outcome>,
+    {
+        tokio::select! {
+            ended = Box::pin(self.replicas::<K, P, S>(plain, sharded)) => ended,
+            never = async { shown.await; std::future::pending().await } => never,
+        }
+    }
+
+    async fn replicas<K, P, S>(
         &self,
         plain: impl FnOnce(Client) -> P,
         sharded: impl Fn(Client, Options) -> S,

@@ -25,13 +25,11 @@ async fn main() -> Outcome {
     server.create(Api::namespaced(server.client(), "dns"), zone).await?;
     let record = Record::new("www", RecordSpec { address: "10.0.0.1".to_owned() });
     server.create(Api::default_namespaced(server.client()), record).await?;
-    let replicas = server.run::<Record, _, _>(
-        |client| plain::run(client, stop()),
-        |client, options| sharded::run(client, options, stop()),
-    );
-    let shown = async {
-        show(Api::<ConfigMap>::namespaced(server.client(), "dns"), "zone", |zone| zone.data.is_some()).await;
-        Ok(())
-    };
-    tokio::try_join!(replicas, shown).map(drop)
+    server
+        .run::<Record, _, _>(
+            |client| plain::run(client, stop()),
+            |client, options| sharded::run(client, options, stop()),
+            show(Api::<ConfigMap>::namespaced(server.client(), "dns"), "zone", |zone| zone.data.is_some()),
+        )
+        .await
 }

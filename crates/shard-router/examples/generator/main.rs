@@ -21,13 +21,11 @@ async fn main() -> Outcome {
     let server = InMemory::start::<Generator>("generator.examples.dev").await?;
     let generator = Generator::new("hello", GeneratorSpec { content: "Hello!".to_owned() });
     server.create(Api::default_namespaced(server.client()), generator).await?;
-    let replicas = server.run::<Generator, _, _>(
-        |client| plain::run(client, stop()),
-        |client, options| sharded::run(client, options, stop()),
-    );
-    let shown = async {
-        show(Api::<ConfigMap>::default_namespaced(server.client()), "hello", |_| true).await;
-        Ok(())
-    };
-    tokio::try_join!(replicas, shown).map(drop)
+    server
+        .run::<Generator, _, _>(
+            |client| plain::run(client, stop()),
+            |client, options| sharded::run(client, options, stop()),
+            show(Api::<ConfigMap>::default_namespaced(server.client()), "hello", |_| true),
+        )
+        .await
 }

@@ -26,13 +26,11 @@ async fn main() -> Outcome {
     server.create(Api::<Secret>::namespaced(server.client(), "sources"), secret).await?;
     let copy = SecretCopy::new("tls", SecretCopySpec { from: "sources".to_owned() });
     server.create(Api::default_namespaced(server.client()), copy).await?;
-    let replicas = server.run::<SecretCopy, _, _>(
-        |client| plain::run(client, stop()),
-        |client, options| sharded::run(client, options, stop()),
-    );
-    let shown = async {
-        show(Api::<Secret>::default_namespaced(server.client()), "tls", |_| true).await;
-        Ok(())
-    };
-    tokio::try_join!(replicas, shown).map(drop)
+    server
+        .run::<SecretCopy, _, _>(
+            |client| plain::run(client, stop()),
+            |client, options| sharded::run(client, options, stop()),
+            show(Api::<Secret>::default_namespaced(server.client()), "tls", |_| true),
+        )
+        .await
 }
