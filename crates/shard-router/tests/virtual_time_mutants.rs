@@ -39,6 +39,7 @@ mod watched_unseen;
 )]
 mod widget;
 
+use lease_core::mutants::Mutant as RuleOfLeaseCore;
 use predecessor::Takes;
 use shard_router::mutants::{Mutant, activate};
 use tokio::sync::Mutex;
@@ -46,127 +47,115 @@ use tokio::sync::Mutex;
 /// One mutant at a time.
 static TURN: Mutex<()> = Mutex::const_new(());
 
-#[tokio::test(start_paused = true)]
-async fn a_new_lease_that_goes_by_its_name_is_found_out() {
+/// What the scenario returns while this rule is broken.
+async fn with<T>(mutant: Mutant, scenario: impl Future<Output = T>) -> T {
     let _turn = TURN.lock().await;
-    activate(Some(Mutant::NewLeaseGoesByItsName));
-    let overlaps = layout_change::overlaps().await;
+    activate(Some(mutant));
+    let result = scenario.await;
     activate(None);
+    result
+}
+
+/// The same for a rule of lease-core.
+async fn with_of_lease_core<T>(mutant: RuleOfLeaseCore, scenario: impl Future<Output = T>) -> T {
+    let _turn = TURN.lock().await;
+    lease_core::mutants::activate(Some(mutant));
+    let result = scenario.await;
+    lease_core::mutants::activate(None);
+    result
+}
+
+fn assert_found_out(overlaps: &[String]) {
     println!("{} overlaps, such as {:?}", overlaps.len(), overlaps.first());
     assert!(!overlaps.is_empty(), "not found out");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_lease_that_goes_by_its_name_is_found_out() {
+    let overlaps = with(Mutant::NewLeaseGoesByItsName, layout_change::overlaps()).await;
+    assert_found_out(&overlaps);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_layout_that_is_not_confirmed_is_found_out() {
-    let _turn = TURN.lock().await;
-    activate(Some(Mutant::LayoutNotConfirmed));
-    let overlaps = layout_unseen::overlaps(layout_unseen::Coordinator::Readable).await;
-    activate(None);
-    println!("{} overlaps, such as {:?}", overlaps.len(), overlaps.first());
-    assert!(!overlaps.is_empty(), "not found out");
+    let overlaps =
+        with(Mutant::LayoutNotConfirmed, layout_unseen::overlaps(layout_unseen::Coordinator::Readable)).await;
+    assert_found_out(&overlaps);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_name_that_is_freed_beside_a_write_is_found_out() {
-    let _turn = TURN.lock().await;
-    activate(Some(Mutant::NameFreedBesideUnanswered));
-    let (freed, longest_transit) = name::freed_after_a_write_was_given_up_on().await;
-    activate(None);
+    let (freed, longest_transit) =
+        with(Mutant::NameFreedBesideUnanswered, name::freed_after_a_write_was_given_up_on()).await;
     assert!(freed < longest_transit, "not found out: {freed:?}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_layout_that_stands_under_a_predecessor_is_found_out() {
-    let _turn = TURN.lock().await;
     for takes in [Takes::KeepingLabels, Takes::WithoutLabels] {
-        activate(Some(Mutant::LayoutOfPredecessorStands));
-        let stopped = predecessor::overlap_with(takes).await;
-        activate(None);
+        let stopped = with(Mutant::LayoutOfPredecessorStands, predecessor::overlap_with(takes)).await;
         assert_eq!(stopped, None, "not found out");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn old_news_that_is_dropped_after_a_restore_is_found_out() {
-    let _turn = TURN.lock().await;
-    lease_core::mutants::activate(Some(lease_core::mutants::Mutant::OldNewsAfterRewind));
-    let recovered = restore::recovered_after().await;
-    lease_core::mutants::activate(None);
+    let recovered = with_of_lease_core(RuleOfLeaseCore::OldNewsAfterRewind, restore::recovered_after()).await;
     assert_eq!(recovered, None, "not found out");
 }
 
 #[tokio::test(start_paused = true)]
 async fn requests_without_a_limit_are_found_out() {
-    let _turn = TURN.lock().await;
-    lease_core::mutants::activate(Some(lease_core::mutants::Mutant::NoRequestLimit));
-    let recovered = dead_connections::recovered_after().await;
-    lease_core::mutants::activate(None);
+    let recovered =
+        with_of_lease_core(RuleOfLeaseCore::NoRequestLimit, dead_connections::recovered_after()).await;
     assert_eq!(recovered, None, "not found out");
 }
 
 #[tokio::test(start_paused = true)]
 async fn first_lists_without_a_limit_are_found_out() {
-    let _turn = TURN.lock().await;
-    lease_core::mutants::activate(Some(lease_core::mutants::Mutant::NoRequestLimit));
-    let started = dead_first_lists::others_started_after().await;
-    lease_core::mutants::activate(None);
+    let started =
+        with_of_lease_core(RuleOfLeaseCore::NoRequestLimit, dead_first_lists::others_started_after()).await;
     assert_eq!(started, None, "not found out");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_replica_that_is_unable_and_keeps_its_shards_is_found_out() {
-    let _turn = TURN.lock().await;
-    let taken_over = shards_of_the_unable::taken_over_after().await;
-    assert!(taken_over.is_some(), "the rule itself");
-    activate(Some(Mutant::UnableKeepsShards));
-    let taken_over = shards_of_the_unable::taken_over_after().await;
-    activate(None);
+    let unbroken = async {
+        let _turn = TURN.lock().await;
+        shards_of_the_unable::taken_over_after().await
+    };
+    assert!(unbroken.await.is_some(), "the rule itself");
+    let taken_over = with(Mutant::UnableKeepsShards, shards_of_the_unable::taken_over_after()).await;
     assert_eq!(taken_over, None, "not found out");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_name_that_overrides_the_record_is_found_out() {
-    let _turn = TURN.lock().await;
-    activate(Some(Mutant::NameOverridesRecord));
-    let (before, after) = key_label::labels_before_and_after().await;
-    activate(None);
+    let (before, after) = with(Mutant::NameOverridesRecord, key_label::labels_before_and_after()).await;
     assert_ne!(before, after, "not found out");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_bucket_that_is_recorded_by_a_former_layout_is_found_out() {
-    let _turn = TURN.lock().await;
-    activate(Some(Mutant::LayoutNotConfirmed));
-    let recorded = key_label_unseen::recorded().await;
-    activate(None);
+    let recorded = with(Mutant::LayoutNotConfirmed, key_label_unseen::recorded()).await;
     assert!(recorded.is_some(), "not found out");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_cache_older_than_the_acquisition_is_found_out() {
-    let _turn = TURN.lock().await;
-    activate(Some(Mutant::WatchedNotAwaited));
-    let (old, _) = watched_unseen::reconciled_by_an_old_state().await;
-    activate(None);
+    let (old, _) = with(Mutant::WatchedNotAwaited, watched_unseen::reconciled_by_an_old_state()).await;
     assert!(!old.is_empty(), "not found out");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_coordinator_lease_that_is_released_without_a_drain_is_found_out() {
-    let _turn = TURN.lock().await;
-    activate(Some(Mutant::SkipDrain));
-    let verdict = unsharded::taken_over(unsharded::Ends::ShutDown).await;
-    activate(None);
+    let verdict = with(Mutant::SkipDrain, unsharded::taken_over(unsharded::Ends::ShutDown)).await;
     println!("{verdict}");
     assert!(!verdict.of("overlap").is_empty(), "not found out: {verdict}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_unsharded_kind_that_does_not_wait_for_shards_of_a_former_layout_is_found_out() {
-    let _turn = TURN.lock().await;
-    activate(Some(Mutant::UnshardedAtOnce));
-    let overlaps = unsharded::beside_a_former_layout().await;
-    activate(None);
-    println!("{} overlaps, such as {:?}", overlaps.len(), overlaps.first());
-    assert!(!overlaps.is_empty(), "not found out");
+    let overlaps = with(Mutant::UnshardedAtOnce, unsharded::beside_a_former_layout()).await;
+    assert_found_out(&overlaps);
 }

@@ -4,7 +4,6 @@
 use std::{
     collections::BTreeMap,
     convert::Infallible,
-    fmt::Debug,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -14,12 +13,11 @@ use std::{
 
 use http::{Method, Request};
 use k8s_openapi::{
-    ByteString, NamespaceResourceScope,
+    ByteString,
     api::core::v1::{ConfigMap, Secret},
 };
-use kube::{Api, Client, Resource, ResourceExt, api::PostParams, client::Body, core::ObjectMeta};
-use serde::{Serialize, de::DeserializeOwned};
-use shard_router::{Action, Applied, ApplyError, Change, Held, Sharded, ShardedApp};
+use kube::{Api, Client, ResourceExt, api::PostParams, client::Body, core::ObjectMeta};
+use shard_router::{Action, Applied, ApplyError, Change, Held, OwnedResource, Sharded, ShardedApp};
 use tokio::sync::mpsc;
 use tower::{Service as _, service_fn};
 
@@ -33,14 +31,7 @@ use crate::{
 async fn first_apply<K, C>(run: &Run, child: C) -> Result<Applied<C>, ApplyError>
 where
     K: Sharded,
-    C: Resource<DynamicType = (), Scope = NamespaceResourceScope>
-        + Clone
-        + Debug
-        + Serialize
-        + DeserializeOwned
-        + Send
-        + Sync
-        + 'static,
+    C: OwnedResource,
 {
     let (network, mut app) = run.app("op-0", 1);
     let (done, mut results) = mpsc::unbounded_channel();

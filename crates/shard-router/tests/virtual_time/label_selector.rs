@@ -143,6 +143,24 @@ async fn an_unsharded_kind_can_have_a_selector() {
     assert_eq!(Selected::names(&selected.written), BTreeSet::new());
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_selector_that_cannot_be_parsed_is_told_in_readiness() {
+    for is_sharded in [true, false] {
+        let selected = Selected::new().await;
+        let mut app = selected.app();
+        let controller =
+            if is_sharded { app.controller::<ConfigMap>() } else { app.unsharded::<ConfigMap>() };
+        controller.labels("ours in (yes").run(selected.reconcile());
+        let readiness = app.readiness();
+        let _replica = tokio::spawn(app.run(std::future::pending()));
+        let says = || async {
+            matches!(readiness.get(), Readiness::NotReady { because } if because.contains("configmaps") && because.contains("unable to parse requirement"))
+        };
+        selected.harness.until("a sentence", says).await;
+        assert_eq!(Selected::names(&selected.reconciled), BTreeSet::new());
+    }
+}
+
 /// Two replicas in the middle of a rolling update.
 #[tokio::test(start_paused = true)]
 async fn with_different_selectors_a_resource_is_reconciled_while_its_shard_is_held_by_a_replica_that_selects_it()

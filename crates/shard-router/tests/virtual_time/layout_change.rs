@@ -17,6 +17,7 @@ use lease_core::{Clock, Monotonic};
 use shard_router::{Action, Held, Reconciler};
 
 use crate::{
+    blackhole::Blackhole,
     harness::{Harness, ID, NAMESPACE},
     widget::{Widget, create},
 };
@@ -44,21 +45,26 @@ pub(crate) async fn overlaps() -> Vec<String> {
     // It sees another layout, and refuses.
     harness.clock.sleep(Duration::from_secs(5)).await;
 
-    let leases: Api<Lease> = Api::namespaced(harness.admin(), NAMESPACE);
-    delete(&leases, ID).await;
-    harness.clock.sleep(Duration::from_millis(10_500)).await;
-    old.network.swallow(true);
-    for lease in leases.list(&ListParams::default()).await.expect("listed") {
-        if lease.name_any().starts_with(&format!("{ID}-shard-")) {
-            delete(&leases, &lease.name_any()).await;
-        }
-    }
+    delete_leases(&harness, &old.network).await;
     // LeaseDuration is 15 s: long enough for new to commit its layout and take every shard.
     harness
         .until("new to reconcile everything", || async { reconciled_by("new", &reconciles) == WIDGETS })
         .await;
     drop((old, new));
     both_at_once(&reconciles.lock().expect("no panic"))
+}
+
+/// Somebody deletes the coordinator Lease and then the shard Leases, whose holder is cut off in between.
+pub(crate) async fn delete_leases(harness: &Harness, holder: &Blackhole) {
+    let leases: Api<Lease> = Api::namespaced(harness.admin(), NAMESPACE);
+    delete(&leases, ID).await;
+    harness.clock.sleep(Duration::from_millis(10_500)).await;
+    holder.swallow(true);
+    for lease in leases.list(&ListParams::default()).await.expect("listed") {
+        if lease.name_any().starts_with(&format!("{ID}-shard-")) {
+            delete(&leases, &lease.name_any()).await;
+        }
+    }
 }
 
 pub(crate) async fn delete(leases: &Api<Lease>, name: &str) {

@@ -3,18 +3,15 @@
 
 use std::{collections::BTreeSet, io, sync::Arc, time::Duration};
 
-use k8s_openapi::api::{coordination::v1::Lease, core::v1::ConfigMap};
-use kube::{
-    Api, ResourceExt,
-    api::{ListParams, PostParams},
-};
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::{Api, ResourceExt, api::PostParams};
 use overlap_checker::{JudgedResource, Owner, Verdict};
 use shard_router::{Action, Change, Held, ShardedApp};
 
 use crate::{
-    harness::{Harness, ID, NAMESPACE, Replica},
+    harness::{Harness, NAMESPACE, Replica},
     judged_run::{Run, Tenant, TenantSpec},
-    layout_change::{Reconciles, both_at_once, delete, reconciled_by, recording},
+    layout_change::{Reconciles, both_at_once, delete_leases, reconciled_by, recording},
     widget::{Widget, create},
 };
 
@@ -108,15 +105,7 @@ pub(crate) async fn beside_a_former_layout() -> Vec<String> {
     // It sees another layout, and refuses.
     harness.clock.sleep(Duration::from_secs(5)).await;
 
-    let leases: Api<Lease> = Api::namespaced(harness.admin(), NAMESPACE);
-    delete(&leases, ID).await;
-    harness.clock.sleep(Duration::from_millis(10_500)).await;
-    old.network.swallow(true);
-    for lease in leases.list(&ListParams::default()).await.expect("listed") {
-        if lease.name_any().starts_with(&format!("{ID}-shard-")) {
-            delete(&leases, &lease.name_any()).await;
-        }
-    }
+    delete_leases(&harness, &old.network).await;
     harness.until("new to reconcile everything", all_by("new")).await;
     // What has begun by then is noted when it ends.
     harness.clock.sleep(Duration::from_secs(2)).await;
