@@ -7,13 +7,14 @@ mod dispute;
 mod error;
 mod owner;
 mod ownership;
+mod place;
 mod precondition;
 mod quantity;
 mod restoring;
 
-pub(crate) use applier::place;
 pub use applier::{Applied, Applier, Change};
 pub use dispute::{Dispute, DisputeState};
 pub use error::{ApplyError, is_conflict};
 pub use owner::Owner;
+pub(crate) use place::place;
 pub use quantity::thousandths;

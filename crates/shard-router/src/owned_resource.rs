@@ -40,30 +40,12 @@ impl<C> OwnedResource for C where
 {
 }
 
-/// The Rust type of children in a cache: of every [`OwnedResource`], and [`DynamicObject`].
-pub(crate) trait CachedChild:
-    Resource<DynamicType: TypeInformation> + Clone + Debug + Serialize + DeserializeOwned + Send + Sync + 'static
-{
-}
-
-impl<C> CachedChild for C where
-    C: Resource<DynamicType: TypeInformation>
-        + Clone
-        + Debug
-        + Serialize
-        + DeserializeOwned
-        + Send
-        + Sync
-        + 'static
-{
-}
-
 /// A type of children, and whether they are in namespaces.
 pub(crate) type DeclaredType = (ApiResource, Scope);
 
 /// The Rust type of a child that can be applied: each type that is known at compile time, and [`DynamicObject`]. It cannot be implemented for other types.
 pub trait ChildObject:
-    Resource<DynamicType: TypeInformation> + Clone + Debug + Serialize + DeserializeOwned + 'static
+    Resource<DynamicType: TypeInformation> + Clone + Debug + Serialize + DeserializeOwned + Send + Sync + 'static
 {
     #[doc(hidden)]
     fn kind_of(&self, declared: impl Iterator<Item = DeclaredType>) -> Option<DeclaredType>;
@@ -76,6 +58,8 @@ where
         + Debug
         + Serialize
         + DeserializeOwned
+        + Send
+        + Sync
         + 'static,
 {
     fn kind_of(&self, declared: impl Iterator<Item = DeclaredType>) -> Option<DeclaredType> {

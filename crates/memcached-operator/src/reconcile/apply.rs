@@ -1,15 +1,11 @@
 //! Applies the children, and sums up what has become of them for the status and events.
 
-use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 
-use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::StatefulSet;
-use kube::{Client, Resource};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-use shard_router::{Applier, Change, Dispute, Owner};
+use kube::Client;
+use shard_router::{Applier, Change, Dispute, OwnedResource, Owner};
 
 use super::build::Children;
 use super::error::ReconcileError;
@@ -85,12 +81,7 @@ struct All<'a> {
 impl All<'_> {
     async fn apply<C>(&mut self, desired: C, seen: Option<Arc<C>>) -> Result<Option<Arc<C>>, ReconcileError>
     where
-        C: Resource<DynamicType = (), Scope = NamespaceResourceScope>
-            + Clone
-            + Debug
-            + Serialize
-            + DeserializeOwned
-            + 'static,
+        C: OwnedResource,
     {
         let applied = self.applier.apply(self.client, &self.owner, desired, seen).await?;
         match applied.change {

@@ -1,15 +1,12 @@
 //! Reads the existing children.
 
-use std::fmt::Debug;
 use std::sync::Arc;
 
-use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
-use kube::{Client, Resource};
-use serde::de::DeserializeOwned;
-use shard_router::{Applier, Held, Owner};
+use kube::Client;
+use shard_router::{Applier, Held, OwnedResource, Owner};
 
 use super::error::ReconcileError;
 use crate::crd::Memcached;
@@ -51,13 +48,7 @@ async fn one_cached<K>(
     applier: &Applier,
 ) -> Result<Option<Arc<K>>, ReconcileError>
 where
-    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
-        + Clone
-        + Debug
-        + DeserializeOwned
-        + Send
-        + Sync
-        + 'static,
+    K: OwnedResource,
 {
     let name = memcached.metadata.name.as_deref().unwrap_or_default();
     let Ok(found) = held.owned::<K>(name) else {
@@ -95,7 +86,7 @@ async fn one<K>(
     applier: &Applier,
 ) -> Result<Option<Arc<K>>, ReconcileError>
 where
-    K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned,
+    K: OwnedResource,
 {
     let name = memcached.metadata.name.as_deref().unwrap_or_default();
     Ok(applier.get(client, &Owner::of(memcached), name).await?)

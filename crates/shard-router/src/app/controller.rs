@@ -61,7 +61,7 @@ impl<'app, K: ShardedObject> Controller<'app, K> {
     /// while one of these holds its shard, and not while another does. It is never reconciled by two at once, because its bucket belongs to one shard
     /// whatever the selectors are.
     ///
-    /// A selector that the API server cannot parse is named in readiness.
+    /// If the API server cannot parse the selector, readiness quotes its answer.
     ///
     /// ```no_run
     /// # use k8s_openapi::api::core::v1::ConfigMap;

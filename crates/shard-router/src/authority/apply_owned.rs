@@ -2,6 +2,8 @@
 
 use std::{future::IntoFuture, sync::Arc};
 
+use futures::{FutureExt, future::BoxFuture};
+
 use super::held::Held;
 use crate::{
     children::{Applied, ApplyError, Owner, place},
@@ -9,7 +11,6 @@ use crate::{
     owned_resource::ChildObject,
     sharded::ShardedObject,
 };
-use futures::{FutureExt, future::BoxFuture};
 
 /// The apply of one child, which begins when this is awaited. Made by [`Held::apply_owned`].
 #[must_use = "nothing is applied until this is awaited"]
@@ -82,7 +83,7 @@ impl<C> ApplyOwned<'_, C> {
 
 impl<'a, C> IntoFuture for ApplyOwned<'a, C>
 where
-    C: ChildObject + Send + Sync,
+    C: ChildObject,
 {
     type Output = Result<Applied<C>, ApplyError>;
     type IntoFuture = BoxFuture<'a, Self::Output>;

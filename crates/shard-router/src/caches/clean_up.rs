@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use crate::{
     kind_type::{KindType, TypeInformation},
     mutants::{Mutant, active, clean_ups},
-    owned_resource::CachedChild,
+    owned_resource::ChildObject,
     watch::lenient::Lenient,
 };
 
@@ -21,7 +21,7 @@ use crate::{
 pub(crate) type CleanUp = Box<dyn Fn(Client, Option<String>, String) -> BoxFuture<'static, ()> + Send + Sync>;
 
 /// For children of this type.
-pub(super) fn clean_up<C: CachedChild>(kind: KindType) -> CleanUp {
+pub(super) fn clean_up<C: ChildObject>(kind: KindType) -> CleanUp {
     Box::new(move |client, namespace, owner| {
         let namespace = namespace.filter(|_| kind.is_namespaced());
         delete_all::<C>(Lenient::api(&kind, client, namespace.as_deref()), owner).boxed()

@@ -24,7 +24,7 @@ use self::objects::{Kept, Key};
 use super::{Caches, is_owner};
 use crate::{
     kind_type::KindType,
-    owned_resource::{CachedChild, OwnedResource},
+    owned_resource::{ChildObject, OwnedResource},
     sharded::ShardedObject,
     watch::first_list::{ListState, all_answered},
     watch::{
@@ -82,7 +82,7 @@ impl<K: ShardedObject> OwnedType<K> {
         Self::with::<DynamicObject>(kind)
     }
 
-    fn with<C: CachedChild>(kind: KindType) -> Self {
+    fn with<C: ChildObject>(kind: KindType) -> Self {
         Self {
             #[cfg(feature = "mutants")]
             clean_up: super::clean_up::clean_up::<C>(kind.clone()),
@@ -98,7 +98,7 @@ impl<K: ShardedObject> OwnedType<K> {
 
 /// Watches one owned type and yields the resources to reconcile: the owners of each object that
 /// has appeared, changed or disappeared, even if only a list shows that.
-fn watch<K: ShardedObject, C: CachedChild>(watching: Watching) -> BoxStream<'static, ObjectRef<K>> {
+fn watch<K: ShardedObject, C: ChildObject>(watching: Watching) -> BoxStream<'static, ObjectRef<K>> {
     let Watching { caches, nth, client, selector, watcher, backoffs, lists } = watching;
     let kind = nth + 1;
     let apis = caches.kinds[kind].scope.apis::<C>(&caches.kinds[kind].of, &client);
@@ -146,7 +146,7 @@ impl Part {
     }
 
     /// Processes one event and returns the resources to reconcile because of it. Waiting reconciles are notified last.
-    fn apply<K: ShardedObject, C: CachedChild>(
+    fn apply<K: ShardedObject, C: ChildObject>(
         &mut self,
         event: Event<Lenient<C>>,
         caches: &Caches,

@@ -14,34 +14,35 @@
 //! Force applies to fields, not to objects: each write has what was seen as precondition (see [`precondition`]), so an object
 //! that somebody else has created or recreated since then is never overwritten.
 
+mod reading;
 mod record;
 
-use std::{any::Any, fmt::Debug, sync::Arc, time::Duration};
+use std::{any::Any, sync::Arc, time::Duration};
 
 use k8s_openapi::{ByteString, api::core::v1::Secret};
 use kube::{
     Client, Resource,
-    api::{GetParams, Patch, PatchParams, Request},
-    core::ObjectMeta,
+    api::{Patch, PatchParams},
 };
 use lease_core::{Clock, SystemClock};
 use parking_lot::{Mutex, MutexGuard};
-use serde::{Serialize, de::DeserializeOwned};
+use serde::Serialize;
 
-use self::record::Written;
+use self::{reading::requests, record::Written};
 use super::{
     differences::{Difference, differences},
     digest::Digest,
     dispute::Dispute,
     error::ApplyError,
     owner::Owner,
-    ownership, precondition,
+    ownership,
+    place::{described, object_of, place},
+    precondition,
     restoring::{Cause, Child, Instant, Restorations},
 };
 use crate::{
-    kind_type::{KindScope, KindType, TypeInformation},
-    owned_resource::ChildObject,
-    sharded::qualified,
+    kind_type::KindType,
+    owned_resource::{ChildObject, OwnedResource},
 };
 
 /// Applies children for one field manager, and remembers which were restored lately. One for each kind of owner and replica.
@@ -152,17 +153,14 @@ impl Applier {
         seen: Option<Arc<C>>,
     ) -> Result<Applied<C>, ApplyError>
     where
-        C: Resource<DynamicType = (), Scope: KindScope>
-            + Clone
-            + Debug
-            + Serialize
-            + DeserializeOwned
-            + 'static,
+        C: OwnedResource,
     {
-        self.apply_of(&KindType::of::<C>(), client, owner, desired, seen).await
+        let (kind, mut desired) = (KindType::of::<C>(), desired);
+        place(&kind, desired.meta_mut(), owner)?;
+        self.apply_of(&kind, client, owner, desired, seen).await
     }
 
-    /// The same for a child of this kind.
+    /// The same for a child of this kind that is [in its place](place).
     pub(crate) async fn apply_of<C: ChildObject>(
         &self,
         kind: &KindType,
@@ -171,7 +169,7 @@ impl Applier {
         mut desired: C,
         seen: Option<Arc<C>>,
     ) -> Result<Applied<C>, ApplyError> {
-        self.complete(kind, &mut desired, owner)?;
+        self.complete(&mut desired, owner);
         let name = described(kind, desired.meta());
         let owner_uid = owner.reference.uid.clone();
         let child = Child { owner: owner_uid, object: object_of(kind, desired.meta()) };
@@ -202,73 +200,13 @@ impl Applier {
         Ok(Applied { object, ..done })
     }
 
-    /// The child of this name from the API server, if it exists.
-    ///
-    /// # Errors
-    /// If it could not be read, belongs to somebody else, or is being deleted.
-    pub async fn get<C>(
-        &self,
-        client: &Client,
-        owner: &Owner,
-        name: &str,
-    ) -> Result<Option<Arc<C>>, ApplyError>
-    where
-        C: Resource<DynamicType = (), Scope: KindScope> + Clone + Debug + DeserializeOwned,
-    {
-        self.get_of(&KindType::of::<C>(), client, owner, name).await
-    }
-
-    /// The same for a child of this kind.
-    pub(crate) async fn get_of<C>(
-        &self,
-        kind: &KindType,
-        client: &Client,
-        owner: &Owner,
-        name: &str,
-    ) -> Result<Option<Arc<C>>, ApplyError>
-    where
-        C: Resource<DynamicType: TypeInformation> + Clone + Debug + DeserializeOwned,
-    {
-        let child = format!("{} {name}", kind.api.kind);
-        let read = |source| ApplyError::Read { child: child.clone(), source };
-        let request = requests::<C>(kind, owner.namespace.as_deref()).get(name, &GetParams::default());
-        let request = request.map_err(|error| read(kube::Error::BuildRequest(error)))?;
-        let found: Option<C> = match client.request(request).await {
-            Ok(found) => Some(found),
-            Err(kube::Error::Api(status)) if status.code == 404 => None,
-            Err(error) => return Err(read(error)),
-        };
-        if let Some(object) = &found {
-            ownership::check(object.meta(), owner, &self.digest, &child)?;
-        }
-        Ok(found.map(Arc::new))
-    }
-
-    /// Checks that an object with the name of a child belongs to the owner, and is not being deleted.
-    ///
-    /// # Errors
-    /// If it belongs to somebody else, or is being deleted.
-    pub fn check_owner<C: Resource<DynamicType = (), Scope: KindScope>>(
-        &self,
-        owner: &Owner,
-        object: &C,
-    ) -> Result<(), ApplyError> {
-        let name = described(&KindType::of::<C>(), object.meta());
-        ownership::check(object.meta(), owner, &self.digest, &name)
-    }
-
     /// Drops what is remembered of the children of an owner that is gone.
     pub fn forget(&self, owner_uid: &str) {
         self.restorations().forget(owner_uid);
     }
 
     /// Adds what every child has.
-    fn complete<C: ChildObject>(
-        &self,
-        kind: &KindType,
-        desired: &mut C,
-        owner: &Owner,
-    ) -> Result<(), ApplyError> {
+    fn complete<C: ChildObject>(&self, desired: &mut C, owner: &Owner) {
         if let Some(secret) = (desired as &mut dyn Any).downcast_mut::<Secret>() {
             let text = secret.string_data.take().into_iter().flatten();
             let bytes = text.map(|(key, value)| (key, ByteString(value.into_bytes())));
@@ -277,23 +215,11 @@ impl Applier {
                 secret.data.get_or_insert_default().extend(bytes);
             }
         }
-        place(kind, desired.meta_mut(), owner)?;
         let owners = desired.meta_mut().owner_references.get_or_insert_default();
         if !owners.iter().any(|reference| reference.uid == owner.reference.uid) {
             owners.push(owner.reference.clone());
         }
         self.digest.write(desired);
-        Ok(())
-    }
-
-    async fn read<C: ChildObject>(
-        &self,
-        target: &Target<'_>,
-        desired: &C,
-    ) -> Result<Option<Arc<C>>, ApplyError> {
-        let meta = desired.meta();
-        let owner = Owner { namespace: meta.namespace.clone(), ..target.owner.clone() };
-        self.get_of(target.kind, target.client, &owner, meta.name.as_deref().unwrap_or_default()).await
     }
 
     async fn send<C: ChildObject>(
@@ -385,49 +311,6 @@ impl Applier {
     pub(super) fn restorations(&self) -> MutexGuard<'_, Restorations> {
         self.restorations.lock()
     }
-}
-
-/// Gives a child the namespace of its owner, if it has none.
-///
-/// # Errors
-/// If there can be no such child of this owner.
-pub(crate) fn place(kind: &KindType, meta: &mut ObjectMeta, owner: &Owner) -> Result<(), ApplyError> {
-    let child = described(kind, meta);
-    if meta.name.as_deref().is_none_or(str::is_empty) {
-        return Err(ApplyError::NoName { kind: kind.api.kind.clone() });
-    }
-    match (&owner.namespace, kind.is_namespaced()) {
-        (Some(of_owner), false) => Err(ApplyError::ClusterScoped { child, of_owner: of_owner.clone() }),
-        (Some(of_owner), true) => {
-            let namespace = meta.namespace.get_or_insert_with(|| of_owner.clone());
-            if namespace == of_owner {
-                return Ok(());
-            }
-            let (namespace, of_owner) = (namespace.clone(), of_owner.clone());
-            Err(ApplyError::OtherNamespace { child, namespace, of_owner })
-        }
-        (None, true) if meta.namespace.as_deref().is_none_or(str::is_empty) => {
-            Err(ApplyError::NoNamespace { child })
-        }
-        (None, _) => Ok(()),
-    }
-}
-
-/// Kind and name.
-fn described(kind: &KindType, meta: &ObjectMeta) -> String {
-    format!("{} {}", kind.api.kind, meta.name.as_deref().unwrap_or_default())
-}
-
-/// What tells a child from all others of its owner, which may be in several namespaces and of kinds with one name.
-fn object_of(kind: &KindType, meta: &ObjectMeta) -> String {
-    let name = qualified(meta.namespace.as_deref(), meta.name.as_deref().unwrap_or_default());
-    format!("{} {name}", kind.name())
-}
-
-/// The requests about objects of this kind. An `Api` would have to know at compile time whether the kind is namespaced.
-fn requests<C: Resource<DynamicType: TypeInformation>>(kind: &KindType, namespace: Option<&str>) -> Request {
-    let namespace = namespace.filter(|_| kind.is_namespaced());
-    Request::new(C::url_path(&kind.information(), namespace))
 }
 
 /// The cache leaves out who writes which fields; every object of the API server says so.

@@ -31,9 +31,7 @@ impl Part {
             Self::Unsharded => None,
         }
     }
-}
 
-impl Part {
     /// The number of the shard, or a word.
     pub(crate) fn word(self) -> String {
         match self {

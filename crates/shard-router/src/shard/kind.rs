@@ -66,19 +66,15 @@ impl<K: ShardedObject, R: Reconciler<K>> Kind for KindSetup<K, R> {
 async fn can_list<K: ShardedObject, R: Reconciler<K>>(kind: &KindSetup<K, R>) -> bool {
     let (setup, label) = (&kind.setup, &kind.stamp.bucket_label);
     // Few are enough to know whether there is an answer.
-    let (of_resources, of_children) = match kind.mode {
-        KindMode::Sharded => (
-            ListParams::default().limit(1).labels(&kind.selected(unstamped_selector(label))),
-            ListParams::default().limit(1).labels(&selector(label, &[Bucket(0)])),
-        ),
-        KindMode::Unsharded => {
-            let all = ListParams::default().limit(1);
-            let of_resources = kind.selected(String::new());
-            let of_resources =
-                if of_resources.is_empty() { all.clone() } else { all.clone().labels(&of_resources) };
-            (of_resources, all)
-        }
+    let few = |labels: &str| {
+        let few = ListParams::default().limit(1);
+        if labels.is_empty() { few } else { few.labels(labels) }
     };
+    let (of_resources, of_children) = match kind.mode {
+        KindMode::Sharded => (unstamped_selector(label), selector(label, &[Bucket(0)])),
+        KindMode::Unsharded => (String::new(), String::new()),
+    };
+    let (of_resources, of_children) = (few(&kind.selected(of_resources)), few(&of_children));
     let client = setup.clients.ungated();
     let children = kind.owned.iter();
     let children = children.map(|owned| {
