@@ -22,6 +22,25 @@ pub(crate) struct TestRun {
     pub(crate) ignored: Vec<String>,
 }
 
+/// When the output of tests is shown.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Output {
+    AtOnce,
+    /// In one piece, so that it is not mixed with that of tests that run at the same time.
+    AtTheEnd,
+}
+
+impl TestRun {
+    /// Both together.
+    pub(crate) fn add(&mut self, other: Self) {
+        self.ok &= other.ok;
+        self.counts.passed += other.counts.passed;
+        self.counts.failed += other.counts.failed;
+        self.counts.ignored += other.counts.ignored;
+        self.ignored.extend(other.ignored);
+    }
+}
+
 /// The workspace's root, by what `cargo run` says now: where two checkouts share a target directory, this program may have
 /// been built from the other one.
 pub(crate) fn root() -> &'static Path {
@@ -132,14 +151,18 @@ impl Cargo {
     }
 
     /// Runs tests with their output shown, and takes down the counts.
-    pub(crate) fn run_tests(mut self) -> Result<TestRun> {
+    pub(crate) fn run_tests(mut self, output: Output) -> Result<TestRun> {
         self.announce();
+        let mut later = Vec::new();
         let mut child = self.0.stdout(Stdio::piped()).spawn().context("cargo could not be started")?;
         let stdout = child.stdout.take().context("the output was asked for")?;
         let mut run = TestRun::default();
         for line in BufReader::new(stdout).lines() {
             let line = line.context("cargo's output could not be read")?;
-            println!("{line}");
+            match output {
+                Output::AtOnce => println!("{line}"),
+                Output::AtTheEnd => later.push(line.clone()),
+            }
             if !run.counts.add_line(&line)
                 && let Some((test, why)) =
                     line.strip_prefix("test ").and_then(|rest| rest.split_once(" ... ignored"))
@@ -148,6 +171,9 @@ impl Cargo {
             }
         }
         run.ok = child.wait().context("cargo could not be waited for")?.success();
+        if !later.is_empty() {
+            println!("{}", later.join("\n"));
+        }
         Ok(run)
     }
 

@@ -32,7 +32,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
-use crate::cargo::{Cargo, TestRun};
+use crate::cargo::{Cargo, Output, TestRun};
 use crate::status::StepStatus;
 
 /// One step.
@@ -79,11 +79,15 @@ pub(crate) struct StepContext {
 impl StepContext {
     /// Runs tests and judges them.
     fn test<'a>(&mut self, which: impl IntoIterator<Item = &'a str>) -> Result<StepStatus> {
-        let run = self.run_tests(which)?;
+        let run = self.run_tests(which, Output::AtOnce)?;
         self.judge(run)
     }
 
-    fn run_tests<'a>(&self, which: impl IntoIterator<Item = &'a str>) -> Result<TestRun> {
+    fn run_tests<'a>(
+        &self,
+        which: impl IntoIterator<Item = &'a str>,
+        output: Output,
+    ) -> Result<TestRun> {
         let mut cargo = Cargo::new(["test", "--workspace", "--all-features", "--no-fail-fast"]).args(which);
         if let Some(file) = &self.skip_file {
             cargo = cargo.env("KUBE_TESTKIT_SKIPS", file);
@@ -91,7 +95,7 @@ impl StepContext {
         if !self.require.is_empty() {
             cargo = cargo.env("KUBE_TESTKIT_REQUIRE", &self.require);
         }
-        cargo.run_tests()
+        cargo.run_tests(output)
     }
 
     fn judge(&mut self, run: TestRun) -> Result<StepStatus> {

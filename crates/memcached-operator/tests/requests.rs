@@ -55,7 +55,7 @@ async fn a_first_reconcile_that_takes_long_says_that_it_has_begun() {
     tokio::time::sleep(SETTLED).await;
     harness.counter.reset();
     harness.create("sessions").await;
-    tokio::time::sleep(slow / 4).await;
+    tokio::time::sleep(slow / 2).await;
     let status = harness.memcacheds.get("sessions").await.expect("there").status.unwrap_or_default();
     assert_eq!(status.observed_generation, Some(1));
     let ready = condition(&status.conditions, READY).expect("said");

@@ -7,7 +7,8 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 
 use super::StepContext;
-use crate::cargo::{Cargo, root, target_dir};
+use super::simulation::build_with_model;
+use crate::cargo::{root, target_dir};
 use crate::status::StepStatus;
 
 /// Which bounds.
@@ -30,20 +31,7 @@ pub(super) fn run(_: &mut StepContext) -> Result<StepStatus> {
 
 /// Returns the last line that the model prints, which sums up.
 fn check(options: &ModelOptions) -> Result<String> {
-    // With the simulation, so that cargo builds the dependencies of both once.
-    Cargo::new([
-        "build",
-        "--quiet",
-        "--profile",
-        "sim",
-        "--package",
-        "simulation",
-        "--package",
-        "layout-model",
-    ])
-    .args(["--all-features"])
-    .run()
-    .context("the model could not be built")?;
+    build_with_model()?;
     let mut command = Command::new(target_dir()?.join("sim/layout-model"));
     command.args(options.full.then_some("--full")).current_dir(root()).stdout(Stdio::piped());
     let mut child = command.spawn().context("the model could not be started")?;

@@ -105,11 +105,18 @@ impl SimOptions {
     }
 }
 
+/// Builds the simulation and the model, for either of them: named together, their dependencies get the same features, so that cargo
+/// builds these once for both.
+pub(super) fn build_with_model() -> Result<()> {
+    Cargo::new(["build", "--quiet", "--profile", "sim", "--all-features"])
+        .args(["--package", "simulation", "--package", "layout-model"])
+        .run()
+        .context("the simulation and the model could not be built")
+}
+
 /// Builds the program and lets it run.
 fn simulation(args: &[String]) -> Result<()> {
-    Cargo::new(["build", "--quiet", "--profile", "sim", "--package", "simulation", "--all-features"])
-        .run()
-        .context("the simulation could not be built")?;
+    build_with_model()?;
     let target = target_dir()?;
     let mut command = Command::new(target.join("sim/simulation"));
     command.args(args).current_dir(root());

@@ -24,8 +24,9 @@ use super::finding::Finding;
 use super::status::{READY, condition, is_rolled_out};
 use crate::crd::Memcached;
 
-/// Servers get that long to become ready before anybody asks why they are not.
-const GRACE: Duration = Duration::from_secs(10);
+/// Servers get that long to become ready before anybody asks why they are not: pulling an image takes some seconds, and a look costs
+/// requests when the API server has much to do already.
+const GRACE: Duration = Duration::from_secs(20);
 /// The longest time between two looks.
 const LONGEST: Duration = Duration::from_mins(5);
 /// More objects than that are not read: whoever may create Pods could make any number with our label.
@@ -149,7 +150,7 @@ mod tests {
     #[test]
     fn looks_become_rarer_as_the_wait_grows_and_never_end() {
         let pause = |seconds| pause(Duration::from_secs(seconds)).as_secs();
-        assert_eq!([0, 10, 20, 30, 60, 600, 100_000].map(pause), [10, 10, 10, 15, 30, 300, 300]);
+        assert_eq!([0, 10, 20, 30, 60, 600, 100_000].map(pause), [20, 20, 20, 20, 30, 300, 300]);
     }
 
     #[test]

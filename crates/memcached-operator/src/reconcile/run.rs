@@ -24,8 +24,9 @@ use super::validate::{Problem, validate};
 use crate::crd::Memcached;
 
 /// If the first reconcile of a resource takes longer than this, the status says that it has begun. Webhooks may take half a
-/// minute, and the user should see that the operator has noticed the resource.
-const SAYS_NOTHING_FOR: Duration = Duration::from_secs(1);
+/// minute, and the user should see that the operator has noticed the resource. Much shorter, and an API server that is slow because it has
+/// much to do would get one more write for each resource.
+const SAYS_NOTHING_FOR: Duration = Duration::from_secs(5);
 
 /// Reconciles one `Memcached` after the other. Holds no client: each reconcile gets one that works only as long as this
 /// replica holds the resource's shard.

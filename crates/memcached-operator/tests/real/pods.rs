@@ -58,7 +58,7 @@ impl Servers {
         let mut servers = Self { harness, clock, reconciler, set: StatefulSet::default() };
         assert_eq!(
             servers.reconcile().await,
-            Action::requeue(Duration::from_secs(10)),
+            Action::requeue(Duration::from_secs(20)),
             "nobody watches Pods"
         );
         servers.set = servers.harness.api().get("web").await.expect("it was applied");
@@ -142,8 +142,8 @@ async fn pods_that_cannot_be_started_are_told_once_the_wait_is_long_and_so_is_th
     servers.reconcile().await;
     assert_eq!(servers.told("Degraded").await.0, "False", "they may still become ready");
 
-    servers.pass(11);
-    assert_eq!(servers.reconcile().await, Action::requeue(Duration::from_secs(10)));
+    servers.pass(21);
+    assert_eq!(servers.reconcile().await, Action::requeue(Duration::from_secs(20)));
     let sentence = "Image memcached:none of container memcached of Pod web-1 cannot be pulled; the events of the Pod say why.";
     for (type_, status) in [("Ready", "False"), ("Degraded", "True")] {
         let told = servers.told(type_).await;
@@ -215,7 +215,7 @@ async fn the_rights_of_deploy_are_enough_and_one_that_is_missing_is_named() {
         servers.harness.api_of::<StatefulSet>(&client).get("web").await.ok().map(drop)
     })
     .await;
-    servers.pass(11);
+    servers.pass(21);
     servers.refusal("web.1", servers.uid(), SystemClock.wall(), "no room").await;
     servers.reconcile_by(&client).await;
     assert_eq!(servers.told("Degraded").await.1, "FailedCreate", "events can be listed");
@@ -240,7 +240,7 @@ async fn the_rights_of_deploy_are_enough_and_one_that_is_missing_is_named() {
         servers.harness.api_of::<Pod>(&client).list(&ListParams::default()).await.err().map(drop)
     })
     .await;
-    assert_eq!(servers.reconcile_by(&client).await, Action::requeue(Duration::from_secs(10)));
+    assert_eq!(servers.reconcile_by(&client).await, Action::requeue(Duration::from_secs(20)));
     let (_, reason, message) = servers.told("Ready").await;
     assert_eq!(reason, "RollingOut");
     for phrase in [user.name(), "cannot list resource \"pods\"", servers.harness.env.namespace()] {

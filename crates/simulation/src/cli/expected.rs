@@ -6,6 +6,10 @@ use simulation::schedule::FaultKind;
 /// From so many schedules on, a zero says something.
 pub(super) const ENOUGH: usize = 40;
 
+/// Among seeds that nobody has tried before, a kind that happened fewer times may have hit nothing by chance: one in ten is the rarest
+/// hit that is expected below.
+const ENOUGH_TIMES: u64 = 30;
+
 /// The columns that must not be zero.
 #[derive(Clone, Copy)]
 struct Hits {
@@ -14,14 +18,18 @@ struct Hits {
     lease_writes: bool,
 }
 
-/// What is wrong with what the faults hit, one sentence each. A kind that is missing never happened.
-pub(super) fn shortfalls<'a>(tally: impl Fn(&str) -> Option<&'a FaultTally>) -> Vec<String> {
+/// What is wrong with what the faults hit, one sentence each. A kind that is missing never happened. What the fixed schedules hit is the same
+/// each time, so they have to hit everything.
+pub(super) fn shortfalls<'a>(tally: impl Fn(&str) -> Option<&'a FaultTally>, fixed: bool) -> Vec<String> {
     let mut sentences = Vec::new();
     for kind in FaultKind::NAMES {
         let Some(tally) = tally(kind).filter(|tally| tally.happened > 0) else {
             sentences.push(format!("{kind} never happened"));
             continue;
         };
+        if !fixed && tally.happened < ENOUGH_TIMES {
+            continue;
+        }
         let hits = hits(kind);
         // Whoever waits for these waits for ever, unless it has a limit of its own.
         let silences = kind == "dead-connections";
@@ -88,7 +96,7 @@ mod tests {
     #[test]
     fn what_hits_everything_is_enough() {
         let tally = every_kind();
-        assert_eq!(shortfalls(|kind| tally.get(kind)), Vec::<String>::new());
+        assert_eq!(shortfalls(|kind| tally.get(kind), true), Vec::<String>::new());
     }
 
     #[test]
@@ -103,6 +111,19 @@ mod tests {
             "slow happened 4 times and hit no running reconcile",
             "slow happened 4 times and hit no Lease write",
         ];
-        assert_eq!(shortfalls(|kind| tally.get(kind)), expected);
+        assert_eq!(shortfalls(|kind| tally.get(kind), true), expected);
+    }
+
+    #[test]
+    fn a_few_misses_of_new_seeds_are_chance_and_many_are_not() {
+        let mut tally = every_kind();
+        let misses = |happened| FaultTally { happened, ..FaultTally::default() };
+        tally.insert("hand-label", misses(ENOUGH_TIMES - 1));
+        assert_eq!(shortfalls(|kind| tally.get(kind), false), Vec::<String>::new());
+        tally.insert("hand-label", misses(ENOUGH_TIMES));
+        assert_eq!(
+            shortfalls(|kind| tally.get(kind), false),
+            ["hand-label happened 30 times and hit no running reconcile"]
+        );
     }
 }
