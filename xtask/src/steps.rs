@@ -83,11 +83,7 @@ impl StepContext {
         self.judge(run)
     }
 
-    fn run_tests<'a>(
-        &self,
-        which: impl IntoIterator<Item = &'a str>,
-        output: Output,
-    ) -> Result<TestRun> {
+    fn run_tests<'a>(&self, which: impl IntoIterator<Item = &'a str>, output: Output) -> Result<TestRun> {
         let mut cargo = Cargo::new(["test", "--workspace", "--all-features", "--no-fail-fast"]).args(which);
         if let Some(file) = &self.skip_file {
             cargo = cargo.env("KUBE_TESTKIT_SKIPS", file);
