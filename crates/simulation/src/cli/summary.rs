@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 use simulation::run_report::{FaultTally, RunReport, Violation};
 
-use super::expected;
+use super::{expected, fixed};
 
 /// From so many schedules on, a checker that judged nothing is taken for blind.
 const ENOUGH_TO_JUDGE: usize = 50;
