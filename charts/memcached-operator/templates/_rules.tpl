@@ -50,6 +50,20 @@ a rule too many shows there, and one too few in the tests.
   verbs: [create]
 {{- end -}}
 
+{{/* For people who run `memcached-operator status`, in the namespace of the Leases. */}}
+{{- define "memcached-operator.statusLeaseRules" -}}
+- apiGroups: [coordination.k8s.io]
+  resources: [leases]
+  verbs: [list]
+{{- end -}}
+
+{{/* Likewise, in every namespace that is watched: to count the resources of each shard. */}}
+{{- define "memcached-operator.statusResourceRules" -}}
+- apiGroups: [cache.example.com]
+  resources: [memcacheds]
+  verbs: [list]
+{{- end -}}
+
 {{/* The operator, as the subject of a binding. */}}
 {{- define "memcached-operator.subject" -}}
 - kind: ServiceAccount

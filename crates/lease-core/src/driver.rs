@@ -50,6 +50,6 @@ pub use runtime::LeaseRuntime;
 pub use term::Term;
 pub use transport::{Tls, Transport, transport};
 pub use watchdog::Tracked;
-pub use wire::{BadLease, observed, released_lease, reserved_lease};
+pub use wire::{BadLease, Takeover, TakeoverReason, observed, released_lease, reserved_lease};
 pub use work::Work;
 pub use writes::AnnouncedWrite;

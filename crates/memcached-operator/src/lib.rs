@@ -9,6 +9,7 @@ pub mod cli;
 pub mod crd;
 pub mod reconcile;
 pub mod signals;
+pub mod status;
 pub mod telemetry;
 
 pub use reconcile::operator;

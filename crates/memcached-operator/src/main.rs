@@ -1,9 +1,9 @@
-//! `memcached-operator [run]` runs a replica; the other commands print something and end.
+//! `memcached-operator [run]` runs a replica; the other commands print something and end. Called `kubectl-shards`, it is the command `status`.
 
 use std::process::ExitCode;
 
 use memcached_operator::cli::{Settings, Stop, Task, parse};
-use memcached_operator::{app, crd};
+use memcached_operator::{app, crd, status};
 
 fn main() -> ExitCode {
     match parse(std::env::args_os()) {
@@ -23,6 +23,7 @@ fn main() -> ExitCode {
             }
             Err(error) => Stop::from(error).print(),
         },
+        Ok(Task::Status(args)) => status::run(&args),
         Err(stop) => stop.print(),
     }
 }

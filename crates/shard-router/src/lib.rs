@@ -42,6 +42,7 @@ mod setup;
 mod shard;
 mod sharded;
 mod stamper;
+pub mod status;
 mod task;
 #[cfg(test)]
 mod testing;

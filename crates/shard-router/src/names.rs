@@ -1,6 +1,6 @@
 //! The names of Leases, labels, annotations and the finalizer.
 
-use lease_core::{Identity, Installation, LeaderElectionId, LeaseName, NameError};
+use lease_core::{Identity, Installation, LeaderElectionId, LeaseName, NameError, Takeover};
 
 use crate::routing::{bucket::ShardId, hash::hash, layout::Layout};
 
@@ -16,6 +16,16 @@ impl Names {
     /// The names for this LeaderElectionID, with labels and annotations under `<domain>/`.
     pub fn new(id: LeaderElectionId, domain: impl Into<String>) -> Self {
         Self { id, domain: domain.into() }
+    }
+
+    /// The LeaderElectionID.
+    pub fn id(&self) -> &LeaderElectionId {
+        &self.id
+    }
+
+    /// What labels and annotations begin with, before the slash.
+    pub fn domain(&self) -> &str {
+        &self.domain
     }
 
     /// The coordinator Lease. It has no suffix, so an earlier version of the operator that does not shard uses the same one.
@@ -100,6 +110,16 @@ impl Names {
     /// The annotation of a member Lease that says which namespaces its replica watches.
     pub fn watched_namespaces_annotation(&self) -> String {
         self.under_domain("watched-namespaces")
+    }
+
+    /// The annotation of a member Lease that says which program its replica runs, such as `memcached-operator/0.1.0` ([`Options::product`](crate::Options)).
+    pub fn version_annotation(&self) -> String {
+        self.under_domain("version")
+    }
+
+    /// The annotation of every Lease that says why its holder could take it.
+    pub fn takeover_annotation(&self) -> String {
+        Takeover::annotation(&self.domain)
     }
 
     /// The annotation of every Lease that says which [installation](Installation) holds it.

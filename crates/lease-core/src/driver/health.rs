@@ -145,7 +145,9 @@ impl Journal {
 
 fn sentence(verb: &str, resource: &str, namespace: &str, code: u16, message: &str) -> String {
     let advice = match code {
-        403 => return missing_right(verb, resource, Some(namespace), message),
+        403 => {
+            return format!("{}; this is retried", missing_right(verb, resource, Some(namespace), message));
+        }
         401 => "; renew the credentials of this process: the token of its service account, or its kubeconfig",
         404 => "; create the namespace, or use an existing one",
         _ => "",
@@ -170,11 +172,11 @@ pub fn missing_right(verb: &str, resource: &str, namespace: Option<&str>, messag
     match namespace {
         Some(namespace) => format!(
             "{account} may not {verb} {resource} in namespace {namespace}; grant it with a Role in that namespace \
-             ({rule}) and a RoleBinding; this is retried"
+             ({rule}) and a RoleBinding"
         ),
         None => format!(
             "{account} may not {verb} {resource} in all namespaces; grant it with a ClusterRole ({rule}) and a \
-             ClusterRoleBinding; this is retried"
+             ClusterRoleBinding"
         ),
     }
 }

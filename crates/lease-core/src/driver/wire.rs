@@ -3,6 +3,7 @@
 mod election_keys;
 mod lean_lease;
 mod lease_to_write;
+mod takeover;
 
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use crate::revision::{OpaqueVersion, Revision, Uid};
 pub(super) use election_keys::ElectionKeys;
 pub(super) use lean_lease::LeanLease;
 pub(super) use lease_to_write::{LeaseMetadata, lease_to_write};
+pub use takeover::{Takeover, TakeoverReason};
 
 /// The API server sent an invalid Lease.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -19,7 +19,7 @@ fn refusal(args: &[&str]) -> String {
     let stop = match parsed(&all) {
         Err(stop) => stop,
         Ok(Task::Run(args)) => Settings::new(&args).map(|_| ()).expect_err("refused").into(),
-        Ok(Task::Crd | Task::ShutdownLimit(_)) => panic!("{args:?} only prints something"),
+        Ok(Task::Crd | Task::ShutdownLimit(_) | Task::Status(_)) => panic!("{args:?} only prints something"),
     };
     assert_eq!(stop.exit_code, 2, "{}", stop.text);
     assert_eq!(stop.text.trim_end().lines().count(), 1, "{:?} is one line", stop.text);
@@ -37,6 +37,24 @@ fn run_is_the_default() {
     assert_eq!(run_args(&["run", "--shards=4"]).shards.to_string(), "4");
     assert!(matches!(parsed(&["crd"]), Ok(Task::Crd)));
     assert!(matches!(parsed(&["shutdown-limit", "--preset=fast"]), Ok(Task::ShutdownLimit(_))));
+}
+
+#[test]
+fn status_is_a_command_and_a_plugin_of_kubectl() {
+    let status = |args: &[&str]| match parse(args.iter().map(OsString::from)) {
+        Ok(Task::Status(args)) => args,
+        other => panic!("{args:?} gave {other:?}"),
+    };
+    let args =
+        status(&["/usr/bin/memcached-operator", "status", "-n", "ops", "-o", "json", "--resources=false"]);
+    assert_eq!((args.namespace.as_deref(), args.output, args.resources), (Some("ops"), Output::Json, false));
+    let args = status(&["/home/jane/bin/kubectl-shards", "-w", "--context=prod", "-o=wide"]);
+    assert_eq!((args.watch, args.context.as_deref(), args.output), (true, Some("prod"), Output::Wide));
+    assert_eq!(args.leader_election_id, "memcached.cache.example.com");
+    let stop = parse(["kubectl-shards", "run"].map(OsString::from)).expect_err("it runs no replica");
+    assert!(stop.text.ends_with("; see kubectl shards --help\n"), "{}", stop.text);
+    assert_eq!(stop.exit_code, 2);
+    Plugin::command().debug_assert();
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The operator as a process, on a real API server, with the rights of `deploy/rbac.yaml` and no others.
+//! The operator as a process, most of it on a real API server, with the rights of `deploy/rbac.yaml` and no others.
 
 mod cluster;
 mod key_label;
@@ -6,6 +6,7 @@ mod namespaces;
 mod other_namespaces;
 mod replica;
 mod rights;
+mod status;
 mod waiting;
 mod webhook;
 mod webhooks;

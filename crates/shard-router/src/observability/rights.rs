@@ -56,7 +56,8 @@ impl Observer for Rights {
         match answer {
             Answer::Refused { code: 403, message, .. } if is_denial(message) => {
                 let namespace = target.namespace.as_deref();
-                let sentence = missing_right(target.verb, &target.resource, namespace, message);
+                let missing = missing_right(target.verb, &target.resource, namespace, message);
+                let sentence = format!("{missing}; this is retried");
                 let refused = self.clock.now().monotonic;
                 let known =
                     self.lock().insert(target.clone(), Missing { sentence: sentence.clone(), refused });

@@ -32,6 +32,7 @@ pub(super) fn member(setup: &Setup, elections: &Elections) -> Result<Candidate, 
         .announce(false)
         .delete_on_release(true)
         .annotation(setup.names.watched_namespaces_annotation(), setup.watched_namespaces().annotation())
+        .annotation(setup.names.version_annotation(), setup.options.product.clone())
         .owner(setup.options.member_owner());
     let name = setup.names.member(elections.identity())?;
     // A member does nothing but hold its Lease.

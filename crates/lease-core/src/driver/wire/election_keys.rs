@@ -5,7 +5,7 @@ use std::hash::Hasher;
 use fnv::FnvHasher;
 use k8s_openapi::api::coordination::v1::Lease;
 
-use super::{BadLease, observed};
+use super::{BadLease, Takeover, observed};
 use crate::annotations::AnnotationChanges;
 use crate::identity::Identity;
 use crate::installation::Installation;
@@ -19,6 +19,7 @@ pub(in crate::driver) struct ElectionKeys {
     election_key: String,
     election_value: String,
     pub(super) successor_key: String,
+    pub(super) takeover_key: String,
     installation_key: String,
     installation: Option<Installation>,
 }
@@ -33,6 +34,7 @@ impl ElectionKeys {
             election_key: format!("{domain}/election"),
             election_value: label_value(id.as_str()),
             successor_key: format!("{domain}/successor"),
+            takeover_key: Takeover::annotation(domain),
             installation_key: Installation::annotation(domain),
             installation,
         }
@@ -59,7 +61,7 @@ impl ElectionKeys {
     }
 
     pub(super) fn check_reserved(&self, key: &str) -> Result<(), InvalidMetadata> {
-        let reserved = [&self.election_key, &self.successor_key, &self.installation_key];
+        let reserved = [&self.election_key, &self.successor_key, &self.takeover_key, &self.installation_key];
         if reserved.into_iter().any(|reserved| reserved == key) {
             return Err(InvalidMetadata::Reserved { key: key.to_owned() });
         }
@@ -67,11 +69,13 @@ impl ElectionKeys {
     }
 
     pub(in crate::driver) fn observed(&self, lease: &Lease) -> Result<ObservedLease, BadLease> {
-        let mut observed = observed(lease)?;
-        let annotations = lease.metadata.annotations.as_ref();
-        let successor = annotations.and_then(|annotations| annotations.get(&self.successor_key));
-        observed.successor = successor.and_then(|successor| Identity::new(successor.clone()).ok());
-        Ok(observed)
+        Ok(ObservedLease { successor: self.successor(lease), ..observed(lease)? })
+    }
+
+    /// The successor that the last holder named when it released the Lease.
+    pub(super) fn successor(&self, lease: &Lease) -> Option<Identity> {
+        let successor = lease.metadata.annotations.as_ref()?.get(&self.successor_key)?;
+        Identity::new(successor.clone()).ok()
     }
 
     /// Sets the label of this election and the annotation of this installation. Without an installation, the annotation is removed,

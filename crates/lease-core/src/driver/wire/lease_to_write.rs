@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 
-use super::{ElectionKeys, write_record};
+use super::{ElectionKeys, Takeover, write_record};
 use crate::driver::invalid_option::InvalidOption;
 use crate::effect::Write;
 use crate::metadata::{check_annotations, check_annotations_size, check_labels};
@@ -63,6 +63,8 @@ pub(in crate::driver) fn lease_to_write(
             annotations.remove(&election_keys.successor_key);
         }
     }
+    let named = base.and_then(|base| election_keys.successor(base));
+    Takeover::put_on(&mut lease, &election_keys.takeover_key, write, base, named.as_ref());
     if let Some(owner) = &metadata.owner {
         let owners = lease.metadata.owner_references.get_or_insert_default();
         owners.retain(|other| other.uid != owner.uid);
