@@ -52,6 +52,8 @@ mod layout_change;
 mod layout_unseen;
 #[path = "virtual_time/left_over_finalizer.rs"]
 mod left_over_finalizer;
+#[path = "virtual_time/load.rs"]
+mod load;
 #[path = "virtual_time/log.rs"]
 mod log;
 #[path = "virtual_time/migration_log.rs"]

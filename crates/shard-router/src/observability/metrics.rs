@@ -2,7 +2,7 @@
 
 mod kind;
 mod labels;
-mod queue;
+mod load;
 
 use std::time::Duration;
 
@@ -20,8 +20,8 @@ use prometheus_client::{
 };
 
 use self::labels::{KindLabel, KindOutcomeLabel, KindShardLabel};
-use self::queue::Queues;
-pub(crate) use self::{kind::KindMetrics, queue::Queue};
+use self::load::Loads;
+pub(crate) use self::{kind::KindMetrics, load::ShardLoad};
 use crate::{
     observability::progress::Stall,
     routing::{bucket::ShardId, part::Part},
@@ -40,7 +40,7 @@ pub struct Metrics {
     rewinds: Gauge,
     ready: Gauge,
     start_time: Gauge,
-    queues: Queues,
+    loads: Loads,
     objects: Family<KindShardLabel, Gauge>,
     stalled: Family<ShardLabel, Gauge>,
     undecodable: Family<KindShardLabel, Gauge>,
@@ -68,7 +68,7 @@ impl Default for Metrics {
             rewinds: Gauge::default(),
             ready: Gauge::default(),
             start_time: Gauge::default(),
-            queues: Queues::default(),
+            loads: Loads::default(),
             objects: Family::default(),
             stalled: Family::default(),
             undecodable: Family::default(),
@@ -94,7 +94,7 @@ impl Metrics {
         );
         let registry = registry.sub_registry_with_prefix("shard_router");
         registry.register("shard_owned", "Whether this replica holds the shard", metrics.owned.clone());
-        registry.register_collector(Box::new(metrics.queues.clone()));
+        registry.register_collector(Box::new(metrics.loads.clone()));
         registry.register(
             "cached_objects",
             "Custom resources cached, by kind and shard",

@@ -23,7 +23,7 @@ use super::{owner_finalizer::remove_owner_finalizer, tracker::Tracker};
 use crate::{
     authority::held::{Held, HeldShard},
     observability::{
-        metrics::Queue,
+        metrics::ShardLoad,
         records::{HoldRecord, ReconcileFacts},
     },
     reconciler::{Failure, Reconciler},
@@ -42,7 +42,7 @@ pub(crate) struct ActiveShard<K: ShardedObject, R: Reconciler<K>> {
     /// Limits concurrent reconciles. kube-runtime starts a task for each object that is due, and the task waits here. So the queue can be measured, it
     /// is emptied at once when the shard drains, and an object is read from the cache only when its reconcile begins.
     lane: Arc<Lane>,
-    queue: Queue,
+    load: ShardLoad,
     failures: Arc<Failures>,
 }
 
@@ -56,8 +56,8 @@ impl<K: ShardedObject, R: Reconciler<K>> ActiveShard<K, R> {
         failures: Arc<Failures>,
         lane: Arc<Lane>,
     ) -> Arc<Self> {
-        let queue = kind.metrics.queue(held.part, &kind.setup.clock);
-        Arc::new(Self { kind, held, tracker, record, store, lane, queue, failures })
+        let load = kind.metrics.load(held.part, &kind.setup.clock);
+        Arc::new(Self { kind, held, tracker, record, store, lane, load, failures })
     }
 
     /// Called by kube-runtime for each object that is due.
@@ -73,6 +73,7 @@ impl<K: ShardedObject, R: Reconciler<K>> ActiveShard<K, R> {
             return Ok(Action::await_change());
         };
         let started = self.kind.setup.clock.now().monotonic;
+        let _busy = self.load.begin();
         let earlier_failures = self.failures.of(&running.facts.uid);
         let held = self.held.for_object(running.facts.bucket, object.namespace(), earlier_failures);
         let (cr, labels) = (cr_name(object.as_ref()), self.held.caches().labels());
@@ -133,7 +134,7 @@ impl<K: ShardedObject, R: Reconciler<K>> ActiveShard<K, R> {
     /// Waits for a permit and writes the begin record; `None` if the reconcile must not begin.
     async fn admit(&self, reference: &ObjectRef<K>) -> Option<(Running, Arc<K>, Turn)> {
         let turn = {
-            let _waiting = self.queue.wait();
+            let _waiting = self.load.wait();
             tokio::select! {
                 biased;
                 () = self.tracker.closed() => return None,

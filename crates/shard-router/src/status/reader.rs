@@ -114,15 +114,11 @@ impl StatusReader {
             let (namespace, id) = (self.namespace.clone(), self.names.id().to_string());
             return Err(StatusError::NoLeases { namespace, id });
         }
-        let is_recent = |(counted, _): &&(Instant, Counts)| counted.elapsed() < self.recount_after;
-        let counts = match self.counted.as_ref().filter(is_recent) {
-            Some((_, counts)) => counts.clone(),
-            None => {
-                let counts = self.count(&leases).await;
-                self.counted = Some((Instant::now(), counts.clone()));
-                counts
-            }
-        };
+        let is_recent = |(counted, _): &(Instant, Counts)| counted.elapsed() < self.recount_after;
+        if !self.counted.as_ref().is_some_and(is_recent) {
+            self.counted = Some((Instant::now(), self.count(&leases).await));
+        }
+        let counts = self.counted.as_ref().map(|(_, counts)| counts.clone()).unwrap_or_default();
         Ok(leases.status(&self.namespace, &counts))
     }
 
@@ -170,7 +166,7 @@ impl StatusReader {
 fn watched(leases: &Leases<'_>) -> BTreeSet<String> {
     let lists: Vec<&str> = leases.watched_namespaces().collect();
     let all = |list: &&str| *list == "*" || list.contains(' ');
-    if lists.iter().any(|list| all(&list)) {
+    if lists.iter().any(all) {
         return BTreeSet::new();
     }
     lists.iter().flat_map(|list| list.split(',')).map(str::to_owned).collect()

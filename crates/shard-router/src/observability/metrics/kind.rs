@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use super::{
     Metrics,
     labels::{KindLabel, KindOutcomeLabel, KindShardLabel},
-    queue::Queue,
+    load::ShardLoad,
 };
 use crate::routing::part::Part;
 use lease_core::Clock;
@@ -35,9 +35,9 @@ impl Metrics {
 }
 
 impl KindMetrics {
-    /// The queue of reconciles of a part of the work.
-    pub(crate) fn queue(&self, part: Part, clock: &Arc<dyn Clock>) -> Queue {
-        self.metrics.queues.of(&self.of_part(part), clock)
+    /// The load of a part of the work.
+    pub(crate) fn load(&self, part: Part, clock: &Arc<dyn Clock>) -> ShardLoad {
+        self.metrics.loads.of(&self.of_part(part), clock)
     }
 
     pub(crate) fn objects(&self, part: Part, count: usize) {

@@ -15,7 +15,7 @@ use crate::testing::{Gadget, Tenant};
 type Asked = Arc<Mutex<Vec<String>>>;
 
 /// A reader whose requests are answered by this, and what it has asked for.
-fn reader(answer: fn(&str) -> Option<(u16, Value)>) -> (StatusReader, Asked) {
+fn reader(answer: impl Fn(&str) -> Option<(u16, Value)> + Send + 'static) -> (StatusReader, Asked) {
     let asked = Asked::default();
     let noted = asked.clone();
     let service = service_fn(move |request: Request<Body>| {
@@ -27,8 +27,9 @@ fn reader(answer: fn(&str) -> Option<(u16, Value)>) -> (StatusReader, Asked) {
             .is_some_and(|media| media.to_str().unwrap().contains("PartialObjectMetadataList"));
         assert_eq!(partial, !asked.contains("/leases"), "of resources, only the metadata: {asked}");
         noted.lock().push(asked.clone());
+        let answer = answer(&asked);
         async move {
-            let Some((code, body)) = answer(&asked) else { return std::future::pending().await };
+            let Some((code, body)) = answer else { return std::future::pending().await };
             let response = Response::builder().status(StatusCode::from_u16(code).unwrap());
             let response = response.header("date", "Fri, 01 May 2026 12:00:00 GMT");
             Ok::<_, std::io::Error>(response.body(Body::from(body.to_string().into_bytes())).unwrap())
@@ -95,24 +96,19 @@ async fn one_list_of_leases_and_pages_of_each_kind_in_each_namespace() {
 #[tokio::test]
 async fn all_namespaces_are_counted_in_if_a_replica_watches_all_or_too_many_to_name() {
     for watched in ["*", "200 (hash 53d5ab424a91f627)"] {
-        let list = if watched == "*" {
-            |asked: &str| answer(asked, "*")
-        } else {
-            |asked: &str| answer(asked, "200 (hash 53d5ab424a91f627)")
+        let answer = move |asked: &str| {
+            Some((200, if asked.contains("/leases?") { leases(watched) } else { objects("", &[]) }))
         };
-        let (reader, asked) = reader(list);
+        let (reader, asked) = reader(answer);
         reader.kind::<Gadget>().read().await.unwrap();
         assert_eq!(asked.lock()[1..], ["/apis/example.com/v1/gadgets?&limit=500"], "{watched}");
-        let (reader, asked) = self::reader(list);
+        let (reader, asked) = self::reader(answer);
         reader.kind::<Gadget>().in_namespaces(["mine"]).read().await.unwrap();
         assert_eq!(
             asked.lock()[1..],
             ["/apis/example.com/v1/namespaces/mine/gadgets?&limit=500"],
             "{watched}"
         );
-    }
-    fn answer(asked: &str, watched: &str) -> Option<(u16, Value)> {
-        Some((200, if asked.contains("/leases?") { leases(watched) } else { objects("", &[]) }))
     }
 }
 
@@ -137,7 +133,9 @@ async fn a_list_that_expires_is_begun_again_once() {
 
 #[tokio::test]
 async fn refusals_are_told_in_sentences() {
-    let leases_refused = |answer| async move { reader(answer).0.read().await.unwrap_err().to_string() };
+    let leases_refused = |answer: fn(&str) -> Option<(u16, Value)>| async move {
+        reader(answer).0.read().await.unwrap_err().to_string()
+    };
     let forbidden = leases_refused(|_| {
         Some(refused(403, "leases is forbidden: User \"jane\" cannot list resource \"leases\" in API group"))
     });
