@@ -21,6 +21,7 @@ mod children;
 mod coordinator;
 mod error;
 mod external;
+pub mod fencing;
 mod kind_type;
 mod kinds;
 #[doc(hidden)]
