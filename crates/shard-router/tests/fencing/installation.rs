@@ -13,7 +13,7 @@ use kube::{
     api::{DeleteParams, Patch, PatchParams, PostParams},
     config::AuthInfo,
 };
-use kube_testkit::{RealEnv, TestUser, eventually};
+use kube_testkit::{Proxy, RealEnv, TestUser, eventually};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::json;
 use shard_router::{
@@ -39,9 +39,15 @@ pub(crate) struct Installation {
 pub(crate) struct Replica {
     pub(crate) pod: Pod,
     pub(crate) client: Client,
+    token: String,
 }
 
 impl Replica {
+    /// The same Pod behind a network that can fail.
+    pub(crate) fn client_via(&self, env: &RealEnv, proxy: &Proxy) -> Client {
+        client(env.config_via(proxy, &TestUser::admin()), &self.token)
+    }
+
     pub(crate) fn row(&self, token: u64) -> Row {
         Row { pod: self.pod.name_any(), uid: self.pod.uid().unwrap(), shard: Some(0), token }
     }
@@ -91,23 +97,21 @@ impl Installation {
             name: Some(name.to_owned()),
             uid: pod.uid(),
         };
-        Replica { client: self.with_token(Some(bound)).await, pod }
+        let token = self.token(Some(bound)).await;
+        Replica { client: client(self.env.config(&TestUser::admin()), &token), token, pod }
     }
 
     /// The same ServiceAccount, with a token that is bound to no Pod.
     pub(crate) async fn unbound(&self) -> Client {
-        self.with_token(None).await
+        client(self.env.config(&TestUser::admin()), &self.token(None).await)
     }
 
-    async fn with_token(&self, bound: Option<BoundObjectReference>) -> Client {
+    async fn token(&self, bound: Option<BoundObjectReference>) -> String {
         let spec = TokenRequestSpec { bound_object_ref: bound, ..TokenRequestSpec::default() };
         let request = TokenRequest { spec, ..TokenRequest::default() };
         let accounts: Api<ServiceAccount> = self.api(&self.env.admin());
         let token = accounts.create_token_request(ACCOUNT, &PostParams::default(), &request).await.unwrap();
-        let mut config = self.env.config(&TestUser::admin());
-        let token = token.status.unwrap().token;
-        config.auth_info = AuthInfo { token: Some(token.into()), ..AuthInfo::default() };
-        Client::try_from(config).unwrap()
+        token.status.unwrap().token
     }
 
     /// What the policies are generated from.
@@ -186,6 +190,12 @@ impl Installation {
         })
         .await;
     }
+}
+
+/// For whom the token is, and nobody else.
+fn client(mut config: kube::Config, token: &str) -> Client {
+    config.auth_info = AuthInfo { token: Some(token.to_owned().into()), ..AuthInfo::default() };
+    Client::try_from(config).unwrap()
 }
 
 pub(crate) fn bucket(number: u8) -> RowKey {
