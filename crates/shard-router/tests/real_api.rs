@@ -44,3 +44,5 @@ mod stamping;
 mod successors;
 #[path = "real_api/undecodable.rs"]
 mod undecodable;
+#[path = "real_api/unsharded_kind.rs"]
+mod unsharded_kind;

@@ -75,7 +75,8 @@ enum Process {
     Sharded(Running),
 }
 
-/// Plays the Deployment: has as many processes of its version run as it asks for, each with a Pod. Another version starts when all Pods of the former one are gone.
+/// Plays the Deployment: has as many processes of its version run as it asks for, each with a Pod. Another version starts first, and the former one ends when that
+/// works, as in a rolling update: only the commands of the pages keep the two apart.
 struct Deployed {
     fleet: Fleet,
     work: Arc<Work>,
@@ -100,15 +101,22 @@ impl Deployed {
         let image = spec.template.spec.as_ref().unwrap().containers[0].image.clone().unwrap();
         let wanted = usize::try_from(spec.replicas.unwrap_or(1)).unwrap();
         let mut running = self.running.lock().await;
-        let keeps = if running.0 == image { wanted } else { 0 };
-        while running.1.len() > keeps {
+        let former = if running.0 == image { Vec::new() } else { std::mem::take(&mut running.1) };
+        running.0 = image;
+        while running.1.len() > wanted {
             let (pod, process) = running.1.pop().unwrap();
             self.end(&pod, process).await;
         }
-        running.0 = image;
         while running.1.len() < wanted {
             let started = self.start(&running.0).await;
             running.1.push(started);
+        }
+        if wanted > 0 && !former.is_empty() {
+            let ended = if running.0 == "old" { &self.work.by_plain } else { &self.work.by_sharded };
+            self.works(ended).await;
+        }
+        for (pod, process) in former {
+            self.end(&pod, process).await;
         }
     }
 
@@ -228,7 +236,7 @@ impl Kubectl {
         let labels = json!({"app": "my-operator"});
         let manifest = json!({
             "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "my-operator"},
-            "spec": {"replicas": replicas, "strategy": {"type": "Recreate"}, "selector": {"matchLabels": labels},
+            "spec": {"replicas": replicas, "selector": {"matchLabels": labels},
                 "template": {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "operator", "image": image}]}}},
         });
         std::fs::write(self.dir.path().join(file), manifest.to_string()).unwrap();
