@@ -17,7 +17,7 @@ const NAME: &str = "mistyped";
 /// Refused at once on every node. A name that is not known would do as well, but a kubelet may ask name servers for a minute.
 const IMAGE: &str = "localhost:9/memcached:1.6.39";
 const REASON: &str = "ImagePullBackOff";
-/// What servers lack is looked for once they have not been ready for ten seconds, and again after half of the time that they have not been.
+/// What servers lack is looked for once they have not been ready for twenty seconds, and again after half of the time that they have not been.
 const TOLD_WITHIN: Duration = Duration::from_secs(60);
 
 /// Told in the conditions and in an event; with the right image the servers come up, although those with the wrong one never got ready.
