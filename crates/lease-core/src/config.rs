@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::ended::EndedProcesses;
 use crate::identity::Identity;
 use crate::timings::Timings;
 
@@ -76,6 +77,8 @@ pub struct ElectorConfig {
     pub contend: bool,
     /// Where in RetryPeriod the Lease is renewed; `None` for RetryPeriod after the last write.
     pub renewal_phase: Option<Duration>,
+    /// Processes that are proven to have ended: their Leases need not expire.
+    pub ended: EndedProcesses,
 }
 
 impl ElectorConfig {
@@ -91,6 +94,7 @@ impl ElectorConfig {
             successors: Successors::Anyone,
             contend: true,
             renewal_phase: None,
+            ended: EndedProcesses::default(),
         }
     }
 
@@ -142,6 +146,14 @@ impl ElectorConfig {
     #[must_use]
     pub fn renewal_phase(mut self, phase: Duration) -> Self {
         self.renewal_phase = Some(phase);
+        self
+    }
+
+    /// Processes that are proven to have ended. A Lease that one of them holds is taken when nothing of that process can be on its way any more,
+    /// instead of when it expires. Default: none.
+    #[must_use]
+    pub fn ended(mut self, ended: EndedProcesses) -> Self {
+        self.ended = ended;
         self
     }
 }

@@ -23,6 +23,7 @@ mod options;
 mod request_error;
 mod run;
 mod runtime;
+mod state_dir;
 mod task;
 mod term;
 mod transport;

@@ -76,6 +76,12 @@ crate::declare_mutants! {
     TermsSurviveRewind = "terms-survive-rewind",
     /// A write that is accepted with an older version than was known when it was sent is not treated as proof of a restore.
     WritesProveNoRewind = "writes-prove-no-rewind",
+    /// The Lease of a process that has ended is taken although requests of it may still be on their way.
+    EndedIsGoneAtOnce = "ended-is-gone-at-once",
+    /// If any process is proven to have ended, every holder is treated like it.
+    AnyHolderHasEnded = "any-holder-has-ended",
+    /// Processes count as ended although another process holds the lock that would prove it.
+    LockNotAwaited = "lock-not-awaited",
     /// The client of a term sends every request, whether the term is valid or not.
     OpenGate = "open-gate",
     /// Requests have no time limit.

@@ -9,6 +9,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::config::Creation;
+use crate::ended::EndedProcesses;
 use crate::identity::Identity;
 use crate::record::LeaseRecord;
 use crate::revision::{ResourceVersion, Revision};
@@ -31,6 +32,25 @@ pub(crate) fn honoured_until(before: Monotonic, now: Monotonic, duration: Durati
     broken!(ExpiryByOwnDuration => now + duration);
     broken!(LastRecordOnly => now + duration);
     before.max(now + duration)
+}
+
+/// When the holder of a Lease is gone although the Lease has not expired, because its process is proven to have ended: when nothing that it sent can be on
+/// its way any more. `None` for any other holder, who is honoured until the Lease expires.
+///
+/// The record names it, and the Lease is taken by an update of exactly this state. So nobody else has held the Lease since: if anybody could be
+/// valid, it would be this process.
+pub(crate) fn gone_at(holder: Option<&Identity>, ended: &EndedProcesses) -> Option<Monotonic> {
+    #[cfg(feature = "mutants")]
+    broken!(AnyHolderHasEnded => ended.any_proof().map(|proof| proof.proven_at + proof.longest_transit));
+    let proof = ended.proof_of(holder?)?;
+    broken!(EndedIsGoneAtOnce => Some(proof.proven_at));
+    Some(proof.proven_at + proof.longest_transit)
+}
+
+/// Whether a lock proves that the processes have ended that held it before: the kernel passes it on when the last of them is dead.
+pub(crate) fn lock_proves_the_end(is_held: bool) -> bool {
+    broken!(LockNotAwaited => true);
+    is_held
 }
 
 /// Whether the last holder has released the Lease. If somebody blanked the holder by hand, that holder has not released it and may not know.

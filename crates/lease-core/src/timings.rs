@@ -151,6 +151,12 @@ impl Timings {
         self.retry_period / 4
     }
 
+    /// How long a request may be on its way after its sender has stopped waiting, or after the validity of its sender has ended: LeaseDuration −
+    /// RenewDeadline. It is an assumption about the network.
+    pub fn longest_transit(&self) -> Duration {
+        self.lease_duration.saturating_sub(self.renew_deadline)
+    }
+
     /// The longest time from a fault to the next valid holder.
     pub fn takeover_bound(&self) -> Duration {
         self.lease_duration + self.retry_period

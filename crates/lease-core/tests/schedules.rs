@@ -20,7 +20,7 @@ use world::stats::Stats;
 const SEEDS: Range<u64> = 0..3000;
 
 /// What has to have happened, or the run proves nothing about it.
-const EXPECTED: [&str; 47] = [
+const EXPECTED: [&str; 50] = [
     "write lost",
     "write held up",
     "answer to a write lost",
@@ -52,6 +52,9 @@ const EXPECTED: [&str; 47] = [
     "Lease of a leader that is cut off released by a stranger",
     "etcd restored",
     "etcd restored within a term",
+    "lock held by another process",
+    "Lease taken back from a process that has ended",
+    "leader restarted in place",
     "rewind proved",
     "rewind proved by a write",
     "term ended by a restore",

@@ -6,6 +6,8 @@
 mod acquiring;
 #[path = "transitions/dsl.rs"]
 mod dsl;
+#[path = "transitions/ended.rs"]
+mod ended;
 #[path = "transitions/honouring.rs"]
 mod honouring;
 #[path = "transitions/leading.rs"]

@@ -23,6 +23,7 @@ use super::lease_view::LeaseView;
 use super::lease_watch::LeaseWatch;
 use super::options::{CandidateOptions, ElectionsOptions};
 use super::runtime::RunningRuntime;
+use super::state_dir::ended_processes;
 use super::task::{Common, Task};
 use super::term::Term;
 use super::unelected::Unelected;
@@ -31,6 +32,7 @@ use super::wire::ElectionKeys;
 use super::work::Work;
 use crate::config::{ElectorConfig, Successors};
 use crate::elector::{Elector, State};
+use crate::ended::EndedProcesses;
 use crate::identity::Identity;
 use crate::name::LeaseName;
 
@@ -67,6 +69,7 @@ pub struct Elections {
 struct Inner {
     options: ElectionsOptions,
     common: Arc<Common>,
+    ended: EndedProcesses,
     journal: Arc<Journal>,
     // Ends with the last clone.
     runtime: RunningRuntime,
@@ -94,6 +97,9 @@ impl Elections {
         let runtime = RunningRuntime::start(options.runtime).map_err(StartError::Thread)?;
         let client = connect(connection.into(), runtime.handle()).await.map_err(StartError::Client)?;
 
+        let ended =
+            if options.leader_election { ended_processes(&options) } else { EndedProcesses::default() };
+        let ended = ended.and(&options.ended);
         let clock = Arc::clone(&options.clock);
         let timings = options.timings;
         let timeout = timings.request_timeout();
@@ -152,8 +158,17 @@ impl Elections {
         });
         let seeds = Mutex::new(fastrand::Rng::with_seed(options.seed));
         let renewal_phase = timings.retry_period().mul_f64(fastrand::Rng::with_seed(options.seed).f64());
-        let inner =
-            Inner { options, common, journal, runtime, heartbeat_task, watch_task, seeds, renewal_phase };
+        let inner = Inner {
+            options,
+            common,
+            ended,
+            journal,
+            runtime,
+            heartbeat_task,
+            watch_task,
+            seeds,
+            renewal_phase,
+        };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -211,6 +226,7 @@ impl Elections {
             successors: Successors::Anyone,
             contend: options.contend,
             renewal_phase: Some(self.inner.renewal_phase),
+            ended: self.inner.ended.clone(),
         });
         let announce = options.announce;
         let metadata = options.into_metadata();
@@ -248,6 +264,11 @@ impl Elections {
     /// holderIdentity of this process.
     pub fn identity(&self) -> &Identity {
         &self.inner.options.identity
+    }
+
+    /// Earlier processes that are proven to have ended ([`ElectionsOptions::state_dir`]).
+    pub fn ended(&self) -> &EndedProcesses {
+        &self.inner.ended
     }
 
     /// The options that the elections were started with.

@@ -3,12 +3,14 @@
 mod candidate;
 mod on_overrun;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::clock::{Clock, SystemClock};
 use super::environment::{EnvironmentError, identity_from_env, installation_from_env, namespace_from_env};
 use super::invalid_option::{InvalidOption, LONGEST_IDENTITY};
 use super::runtime::LeaseRuntime;
+use crate::ended::EndedProcesses;
 use crate::identity::{Identity, NOBODY};
 use crate::installation::Installation;
 use crate::metadata::prefix_problem;
@@ -58,6 +60,11 @@ pub struct ElectionsOptions {
     pub domain: String,
     /// ReleaseOnCancel: whether Leases are released at a graceful shutdown. Default: true.
     pub release_on_cancel: bool,
+    /// A directory that is kept when this process ends, and that only its successors use, such as an emptyDir. With it, a process that restarts in the same
+    /// place takes its Leases back without waiting for their expiry. Default: none.
+    pub state_dir: Option<PathBuf>,
+    /// Processes that are proven to have ended, in addition to those that the lock in `state_dir` proves to have. For simulations. Default: none.
+    pub ended: EndedProcesses,
     /// What to do if work cannot be stopped before others may act. Default: end the process.
     pub on_overrun: OnOverrun,
     /// The runtime of the Lease traffic. Default: a dedicated thread.
@@ -84,6 +91,8 @@ impl ElectionsOptions {
             timings: Timings::standard(),
             domain: DEFAULT_DOMAIN.to_owned(),
             release_on_cancel: true,
+            state_dir: None,
+            ended: EndedProcesses::default(),
             on_overrun: OnOverrun::ExitProcess,
             runtime: LeaseRuntime::Dedicated,
             clock: Arc::new(SystemClock),
@@ -135,6 +144,20 @@ impl ElectionsOptions {
     #[must_use]
     pub fn release_on_cancel(mut self, release: bool) -> Self {
         self.release_on_cancel = release;
+        self
+    }
+
+    /// A directory that is kept when this process ends, such as an emptyDir that is mounted in its container and in no other. Default: none.
+    ///
+    /// The process locks a file there, for as long as it lives. A container that restarts in the same Pod gets the lock when the process
+    /// before it is dead, and then takes the Leases of that process back within LeaseDuration − RenewDeadline instead of LeaseDuration: until then, requests of
+    /// that process may be on their way. What the work does must end with the process: programs that it has started are not waited for.
+    ///
+    /// If nothing can be proven there (another process holds the lock, a network file system, no right to write), a warning says why, and the Leases expire
+    /// as without it. It works on Linux.
+    #[must_use]
+    pub fn state_dir(mut self, dir: impl Into<PathBuf>) -> Self {
+        self.state_dir = Some(dir.into());
         self
     }
 

@@ -104,9 +104,7 @@ impl Elector {
     /// A write that was given up may stay in the network for LeaseDuration − RenewDeadline, which is the assumption for all
     /// requests. The expiry of a Lease allows for that time; a release has to wait for it.
     pub(super) fn left_unanswered(&mut self, given_up: Monotonic) {
-        let timings = &self.config.timings;
-        let longest_transit = timings.lease_duration().saturating_sub(timings.renew_deadline());
-        self.quiet_at = self.quiet_at.max(given_up + longest_transit);
+        self.quiet_at = self.quiet_at.max(given_up + self.config.timings.longest_transit());
     }
 
     pub(super) fn release(&mut self, cx: &Context) {

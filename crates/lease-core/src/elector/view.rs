@@ -135,9 +135,17 @@ impl View {
         self.honour_until = self.honour_until.max(until);
     }
 
-    /// Honours the holder of the Lease after a change was seen at `now`.
-    fn honour_holder(&mut self, stated: Option<Duration>, own: Duration, now: Monotonic) {
-        let duration = rules::honoured_for(stated.or(self.stated), own);
+    /// Honours the holder of the Lease after a change was seen at `now`: until it expires, or until `gone_at` if that is earlier.
+    fn honour_holder(
+        &mut self,
+        stated: Option<Duration>,
+        own: Duration,
+        gone_at: Option<Monotonic>,
+        now: Monotonic,
+    ) {
+        let expires_in = rules::honoured_for(stated.or(self.stated), own);
+        let gone_in = gone_at.map(|gone_at| gone_at.duration_since(now));
+        let duration = gone_in.map_or(expires_in, |gone_in| gone_in.min(expires_in));
         self.honour_until = rules::honoured_until(self.honour_until, now, duration);
     }
 
@@ -233,7 +241,9 @@ impl Elector {
             self.view.note_release(&lease, now);
         } else if !self.is_own_old_record(&lease) {
             self.view.note_change_of_holder(&lease);
-            self.view.honour_holder(record.lease_duration, self.config.timings.lease_duration(), now);
+            let gone_at = rules::gone_at(record.holder.as_ref(), &self.config.ended);
+            let own = self.config.timings.lease_duration();
+            self.view.honour_holder(record.lease_duration, own, gone_at, now);
             #[cfg(feature = "mutants")]
             self.misjudge_expiry(record, cx);
         }

@@ -97,6 +97,13 @@ impl World {
             let what = format!("{writer} updated a Lease that was deleted: {write:?}");
             return Err(self.violation("what is deleted stays deleted", what));
         }
+        let taken_back = self.nodes[request.node].process.as_ref().is_some_and(|process| {
+            let holder = before.and_then(|before| before.record.holder.as_ref());
+            process.identity == *writer && process.ended.identities().any(|ended| Some(ended) == holder)
+        });
+        if taken_back && write.kind == WriteKind::Acquire {
+            self.stats.count("Lease taken back from a process that has ended");
+        }
         let version = self.api.version();
         let outlives = self.nodes[request.node].process.as_ref().is_some_and(|process| {
             let against_proof = process

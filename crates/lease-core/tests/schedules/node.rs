@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use lease_core::AttemptId;
 use lease_core::PendingAnnotations;
-use lease_core::{Elector, ElectorConfig, Event, Identity, Monotonic, ReleaseStyle, Timings};
+use lease_core::{Elector, ElectorConfig, EndedProcesses, Event, Identity, Monotonic, ReleaseStyle, Timings};
 
 use super::checks::Ledger;
 use super::clocks::Clocks;
@@ -37,6 +37,8 @@ pub(crate) struct Settings {
     pub(crate) acquire_delay: Duration,
     pub(crate) drain_timeout: Duration,
     pub(crate) release: ReleaseStyle,
+    /// The number of the directory that outlives its processes, if there is one.
+    pub(crate) state_dir: Option<usize>,
 }
 
 /// How far a node's watch has come.
@@ -65,6 +67,8 @@ pub(crate) struct Process {
     pub(crate) sits_until: Option<Duration>,
     /// What it wants to note on the Lease.
     pub(crate) annotations: PendingAnnotations<u64>,
+    /// Whom it knows to have ended.
+    pub(crate) ended: EndedProcesses,
     pub(crate) ledger: Ledger,
 }
 
@@ -111,14 +115,24 @@ impl Node {
         }
     }
 
-    /// Starts a process, with an identity that none had before.
-    pub(crate) fn start(&mut self, index: usize, at: Duration) {
+    /// The identity of the process that started last at this node.
+    pub(crate) fn identity(&self, index: usize) -> Identity {
+        Identity::of_pod(&format!("pod-{index}"), &self.lives.to_string()).expect("not empty")
+    }
+
+    /// An identity that no process had before.
+    pub(crate) fn next_identity(&mut self, index: usize) -> Identity {
         self.lives += 1;
-        let identity = Identity::of_pod(&format!("pod-{index}"), &self.lives.to_string()).expect("not empty");
+        self.identity(index)
+    }
+
+    /// Starts a process.
+    pub(crate) fn start(&mut self, identity: Identity, ended: EndedProcesses, at: Duration) {
         let config = ElectorConfig::new(identity.clone(), self.settings.timings)
             .acquire_delay(self.settings.acquire_delay)
             .drain_timeout(self.settings.drain_timeout)
-            .release(self.settings.release);
+            .release(self.settings.release)
+            .ended(ended.clone());
         self.process = Some(Process {
             identity,
             elector: Elector::new(config),
@@ -128,6 +142,7 @@ impl Node {
             wedged_until: None,
             sits_until: None,
             annotations: PendingAnnotations::default(),
+            ended,
             ledger: Ledger::new(at),
         });
     }

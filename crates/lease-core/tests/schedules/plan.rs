@@ -30,7 +30,11 @@ impl Plan {
         let mixed = rng.f64() < 0.2;
         let common = any_timings(rng);
         let nodes: Vec<_> = (0..rng.usize(2..=5))
-            .map(|_| any_settings(if mixed { any_timings(rng) } else { common }, mixed, rng))
+            .map(|node| {
+                let timings = if mixed { any_timings(rng) } else { common };
+                let state_dir = any_state_dir(node, rng);
+                Settings { state_dir, ..any_settings(timings, mixed, rng) }
+            })
             .collect();
         let mut plan = Self {
             nodes,
@@ -78,6 +82,12 @@ impl Plan {
         (dead.timings.lease_duration() + retry).mul_f64(1.0 + 2.0 * DRIFT) + 12 * LATENCY
     }
 
+    /// The promise for a leader that dies and starts again at once: LeaseDuration − RenewDeadline, by its own clock, then its acquire delay and a few messages.
+    pub(crate) fn restart_bound(&self, settings: &Settings) -> Duration {
+        let by_clocks = settings.timings.longest_transit() + settings.acquire_delay;
+        by_clocks.mul_f64(1.0 + 2.0 * DRIFT) + 12 * LATENCY
+    }
+
     /// How long it takes from a request to step down to the next leader, if the work ends at once.
     pub(crate) fn handover_bound(&self) -> Duration {
         self.longest(|settings| settings.acquire_delay).mul_f64(1.0 + 2.0 * DRIFT) + 12 * LATENCY
@@ -115,6 +125,16 @@ fn any_settings(timings: Timings, mixed: bool, rng: &mut fastrand::Rng) -> Setti
         acquire_delay,
         drain_timeout: timings.lease_duration().mul_f64(1.5 * rng.f64()),
         release,
+        state_dir: None,
+    }
+}
+
+/// Most have one of their own; the first two may have one in common.
+fn any_state_dir(node: usize, rng: &mut fastrand::Rng) -> Option<usize> {
+    match rng.u8(0..10) {
+        0 | 1 => None,
+        2..=4 if node == 1 => Some(0),
+        _ => Some(node),
     }
 }
 
@@ -132,7 +152,9 @@ fn any_weather(rng: &mut fastrand::Rng) -> Weather {
 
 /// A few kinds of fault rather than all: what is rare in a mixture is frequent among few.
 fn any_faults(mixed: bool, rng: &mut fastrand::Rng) -> Vec<Fault> {
-    let possible = Fault::ALL.into_iter().filter(|fault| !(mixed && *fault == Fault::Delete));
+    // Whoever never saw the holder of a deleted Lease has only its own LeaseDuration to wait for.
+    let deletes = |fault: &Fault| matches!(fault, Fault::Delete | Fault::Replace);
+    let possible = Fault::ALL.into_iter().filter(|fault| !(mixed && deletes(fault)));
     let share = 0.15 + 0.5 * rng.f64();
     possible.filter(|_| rng.f64() < share).collect()
 }

@@ -16,6 +16,7 @@ mod plan;
 mod queue;
 mod rewind;
 mod serve;
+mod state_dirs;
 pub(crate) mod stats;
 mod writes;
 
@@ -31,6 +32,7 @@ use network::{LATENCY, Network};
 use node::{Inward, Node};
 use plan::{DRIFT, Plan};
 use queue::{Happening, Queue};
+use state_dirs::StateDir;
 use stats::Stats;
 
 /// A promise that was broken.
@@ -68,6 +70,7 @@ pub(crate) struct World {
     api: Api,
     network: Network,
     nodes: Vec<Node>,
+    dirs: Vec<StateDir>,
     /// Strikes with the next write that is sent.
     ambush: Option<Fault>,
     /// Whether the time of faults is over.
@@ -88,7 +91,8 @@ impl World {
         let mut rng = fastrand::Rng::with_seed(seed);
         let plan = Plan::new(&mut rng);
         let nodes = plan.nodes.iter().map(|node| Node::new(Clocks::new(&mut rng, DRIFT), node.clone()));
-        let nodes = nodes.collect();
+        let nodes: Vec<_> = nodes.collect();
+        let dirs = nodes.iter().map(|_| StateDir::default()).collect();
         let mut api = Api::new();
         if let Some(record) = &plan.first {
             api.put(record.clone(), None);
@@ -101,6 +105,7 @@ impl World {
             queue: Queue::default(),
             api,
             nodes,
+            dirs,
             ambush: None,
             calm: false,
             requests: 0,
@@ -140,7 +145,7 @@ impl World {
         self.check()
     }
 
-    /// In quiet times, the leader dies or steps down. Says how long it may take until somebody else leads.
+    /// In quiet times, the leader dies, restarts in place or steps down. Says how long it may take until somebody else leads.
     fn depose(&mut self) -> Result<Duration, Violation> {
         let Some(leader) = (0..self.nodes.len()).find(|&node| self.nodes[node].is_valid(self.now)) else {
             return Err(self.violation("somebody leads", String::from("nobody is valid at the end")));
@@ -152,6 +157,11 @@ impl World {
             return Ok(self.plan.handover_bound());
         }
         self.nodes[leader].process = None;
+        if self.proves_its_end(leader) && self.rng.bool() {
+            self.stats.count("leader restarted in place");
+            self.start(leader)?;
+            return Ok(self.plan.restart_bound(&settings));
+        }
         Ok(self.plan.takeover_bound(&settings))
     }
 
@@ -204,8 +214,10 @@ impl World {
 
     fn start(&mut self, node: usize) -> Result<(), Violation> {
         let log = self.api.log().len();
+        let identity = self.nodes[node].next_identity(node);
+        let ended = self.open_state_dir(node, &identity);
         let at = &mut self.nodes[node];
-        at.start(node, self.now);
+        at.start(identity, ended, self.now);
         // The first list shows the last state only.
         at.watch = node::Watch { cursor: log.saturating_sub(1), ..node::Watch::default() };
         self.stir_watches();
