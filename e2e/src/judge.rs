@@ -52,6 +52,9 @@ pub(crate) struct HeldUp {
 /// cut of this length.
 const REDELIVERY: Duration = Duration::from_secs(15);
 
+/// How long a process lives after SIGKILL at most. Nobody else can hold its shards so soon, so that nothing is overlooked.
+const DEATH: Duration = Duration::from_secs(1);
+
 /// What the drills did, as far as the verdict depends on it.
 #[derive(Default)]
 pub(crate) struct Story {
@@ -90,7 +93,7 @@ impl Story {
         until: &Stamp,
     ) -> Judgement {
         let (elected, alone) = sole::parted(&observations.records);
-        let timeline = Timeline::new(&elected.records);
+        let timeline = Timeline::new(&elected.records).of_ended(&self.ended());
         let faults = self.faults();
         let mut audit = observations.audit.clone();
         if let Some(audit) = &mut audit {
@@ -100,6 +103,7 @@ impl Story {
             records: elected.clone(),
             audit,
             faults: faults.clone(),
+            ended: self.ended(),
             crs,
             shards: BTreeSet::new(),
             since: None,
@@ -149,6 +153,12 @@ impl Story {
     fn faults(&self) -> Vec<Fault> {
         let sudden = self.losses.iter().filter(|loss| loss.cause.is_sudden());
         sudden.map(|loss| Fault { replica: loss.replica.clone(), at: loss.at.clone() }).collect()
+    }
+
+    /// Processes that were ended with SIGKILL. Their containers may start again in the same Pod, which proves as much to the operator.
+    fn ended(&self) -> Vec<Fault> {
+        let killed = self.losses.iter().filter(|loss| loss.cause == Cause::Killed);
+        killed.map(|loss| Fault { replica: loss.replica.clone(), at: loss.at.plus(DEATH) }).collect()
     }
 
     /// Times without an owner that are longer than the bound, in one epoch.

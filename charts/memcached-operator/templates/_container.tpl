@@ -15,6 +15,9 @@
 {{- with .Values.leaderElection.retryPeriod }}
 - --retry-period={{ . }}
 {{- end }}
+{{- if include "memcached-operator.stateDir" . }}
+- --state-dir={{ include "memcached-operator.stateDir" . }}
+{{- end }}
 - --shards={{ .Values.shards }}
 {{- with .Values.shardKeyLabel }}
 - --shard-key-label={{ . }}

@@ -76,6 +76,11 @@ app.kubernetes.io/component: operator
 {{- if hasPrefix "/" .Values.reconcileRecords }}{{ dir .Values.reconcileRecords }}{{ end -}}
 {{- end -}}
 
+{{/* The directory by which a container that restarts knows that the process before it has ended, or nothing if there are no Leases to take back. */}}
+{{- define "memcached-operator.stateDir" -}}
+{{- if and .Values.leaderElection.enabled .Values.leaderElection.restartInPlace }}/var/lib/memcached-operator{{ end -}}
+{{- end -}}
+
 {{/* Which setting of the PodDisruptionBudget forbids the eviction of every ready replica, with its value; empty if none does. */}}
 {{- define "memcached-operator.blocksEvictions" -}}
 {{- $replicas := int .Values.replicas -}}

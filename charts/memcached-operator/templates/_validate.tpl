@@ -69,6 +69,9 @@ The operator itself would refuse most of it too, but only in the log of a contai
 {{- if and (not (kindIs "invalid" $grace)) (lt (int64 $grace) $leave) -}}
 {{- fail (printf "terminationGracePeriodSeconds is %d, but a replica may take %d s to drain and release its Leases, and one that is killed leaves them to expire; leave it out, raise it, or lower drainTimeout (%s)" (int64 $grace) $leave .Values.drainTimeout) -}}
 {{- end -}}
+{{- if and (include "memcached-operator.stateDir" .) (eq (include "memcached-operator.recordsDir" .) (include "memcached-operator.stateDir" .)) -}}
+{{- fail (printf "reconcileRecords is in %s, where the state of leaderElection.restartInPlace is; use another directory" (include "memcached-operator.stateDir" .)) -}}
+{{- end -}}
 {{- if not (regexMatch "^(off|stdout|stderr|/[^/]+(/[^/]+)+)$" .Values.reconcileRecords) -}}
 {{- fail (printf "reconcileRecords is %q; use \"off\", stdout, stderr, or a file in a directory of its own such as /records/reconcile.jsonl" .Values.reconcileRecords) -}}
 {{- end -}}
@@ -103,7 +106,7 @@ The operator itself would refuse most of it too, but only in the log of a contai
 {{/* What the chart sets itself: the operator takes each argument once, and server-side apply each environment variable. */}}
 {{- define "memcached-operator.validateExtras" -}}
 {{- $args := include "memcached-operator.args" . | fromYamlArray -}}
-{{- $flags := list "--lease-duration" "--renew-deadline" "--retry-period" "--shard-key-label" "--watch-namespaces" -}}
+{{- $flags := list "--lease-duration" "--renew-deadline" "--retry-period" "--state-dir" "--shard-key-label" "--watch-namespaces" -}}
 {{- range slice $args 0 (sub (len $args) (len .Values.extraArgs) | int) -}}
 {{- $flags = append $flags (splitList "=" . | first) -}}
 {{- end -}}

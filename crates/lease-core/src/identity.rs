@@ -5,7 +5,7 @@ use std::fmt;
 /// The holderIdentity of one process: `<POD_NAME or hostname>_<uuid>`.
 ///
 /// The part after the underscore makes it unique per process, as in client-go. After a restart of the container, the same Pod is
-/// another candidate, and must wait like any other. Kubernetes names contain no underscore, so
+/// another candidate, and must wait like any other, unless it can prove that the process before it has ended. Kubernetes names contain no underscore, so
 /// `awk -F_ '{print $1}'` prints the Pod.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Identity(String);

@@ -68,6 +68,9 @@ pub struct Observations {
     pub audit: Option<AuditLog>,
     /// The faults that the test injected.
     pub faults: Vec<Fault>,
+    /// Processes that were seen dead, by then at the latest. Their holds end there, although they could not record it. Only whoever has waited for a
+    /// process may say so: a replica that is cut off, or whose Pod is gone, may still act.
+    pub ended: Vec<Fault>,
     /// CRs that must be stamped and reconciled.
     pub crs: Vec<CreatedCr>,
     /// All shards that must have an owner. A shard that no replica ever held leaves no record, so its absence is noticed only if
@@ -135,7 +138,8 @@ impl Default for Rules {
 
 /// Checks a run.
 pub fn judge(observations: &Observations, rules: &Rules) -> Verdict {
-    judge_timeline(&Timeline::new(&observations.records.records), observations, rules)
+    let timeline = Timeline::new(&observations.records.records).of_ended(&observations.ended);
+    judge_timeline(&timeline, observations, rules)
 }
 
 /// Checks a run for which the caller has already built the timeline.

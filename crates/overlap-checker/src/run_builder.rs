@@ -147,6 +147,10 @@ impl RunBuilder {
         self.observations.faults.push(Fault { replica: Replica(format!("{replica}_1")), at: stamp(at) });
     }
 
+    pub(super) fn seen_dead(&mut self, replica: &str, at: u64) {
+        self.observations.ended = vec![Fault { replica: Replica(format!("{replica}_1")), at: stamp(at) }];
+    }
+
     pub(super) fn observations(&self) -> Observations {
         let mut observations = self.observations.clone();
         let mut records = RecordLog::default();

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::Fault;
 use super::clock::{Clock, Interval, Moment};
 use crate::records::{Body, CrKey, Outcome, ReconcileId, Record, Replica, Shard, Token, Uid};
 
@@ -86,6 +87,25 @@ impl Timeline {
             builder.take(record);
         }
         builder.finish()
+    }
+
+    /// The same where these processes are known to have ended by then: they hold nothing and reconcile nothing any more.
+    #[must_use]
+    pub fn of_ended(mut self, ended: &[Fault]) -> Self {
+        let by = |one: &Fault| Some((one.replica.clone(), self.clock.of_stamp(&one.at)?));
+        let by: BTreeMap<Replica, Moment> = ended.iter().filter_map(by).collect();
+        for hold in &mut self.holds {
+            if let Some(end) = by.get(&hold.replica) {
+                hold.valid = Interval::new(hold.valid.from, hold.valid.to.min(*end));
+                hold.lapses = hold.lapses.min(*end);
+            }
+        }
+        for reconcile in &mut self.reconciles {
+            if let Some(end) = by.get(&reconcile.replica) {
+                reconcile.ran = Interval::new(reconcile.ran.from, reconcile.ran.to.min(*end));
+            }
+        }
+        self
     }
 
     /// The moment of the first record.

@@ -4,6 +4,7 @@ mod ability;
 mod assessment;
 mod backup_stamper;
 mod candidates;
+mod ended_members;
 mod intent;
 mod other_namespaces;
 mod plan_cache;
@@ -84,6 +85,7 @@ pub(crate) async fn run(
         elections.clone(),
     ));
     background.spawn(replica_tasks::forward_rewinds(elections.rewinds(), histories));
+    background.spawn(ended_members::delete(setup.clone(), elections.clone()));
     let replica = Replica::new(
         setup,
         kinds,
@@ -239,7 +241,8 @@ impl Replica {
             self.verdict.send_replace(verdict.clone());
             if verdict == Verdict::Work {
                 let settled = view.membership.stable_for(now) >= self.setup.options.membership_settle();
-                let current = settled && self.elections.health().watch_is_live;
+                let current =
+                    settled && self.elections.health().watch_is_live && !self.others_honour_the_ended(now);
                 self.shard_candidates.follow(&view, current, timings);
                 self.tell_whom_it_waits_for(&view, &mut waited_for);
             }
@@ -249,6 +252,13 @@ impl Replica {
                 () = self.setup.clock.sleep(until_next_look(&view, now, timings)) => {}
             }
         }
+    }
+
+    /// Whether others may still honour an earlier process of this container, which has ended, as the holder of a shard that this replica has taken back. They
+    /// could not take the shard if it were handed over now.
+    fn others_honour_the_ended(&self, now: Monotonic) -> bool {
+        let lease_duration = self.elections.options().timings.lease_duration();
+        self.elections.ended().honoured_by_others_until(lease_duration).is_some_and(|until| now < until)
     }
 
     /// Logs who holds the shards that this replica waits for, whenever a holder is new.

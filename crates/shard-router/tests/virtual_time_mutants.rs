@@ -24,6 +24,8 @@ mod layout_unseen;
 mod name;
 #[path = "virtual_time/predecessor.rs"]
 mod predecessor;
+#[path = "virtual_time/restart_in_place.rs"]
+mod restart_in_place;
 #[path = "virtual_time/restore.rs"]
 mod restore;
 #[path = "virtual_time/shards_of_the_unable.rs"]
@@ -158,4 +160,18 @@ async fn a_coordinator_lease_that_is_released_without_a_drain_is_found_out() {
 async fn an_unsharded_kind_that_does_not_wait_for_shards_of_a_former_layout_is_found_out() {
     let overlaps = with(Mutant::UnshardedAtOnce, unsharded::beside_a_former_layout()).await;
     assert_found_out(&overlaps);
+}
+
+/// The lock is needed, and that it is about no other holder. The third part of the rule, the wait, is broken in lease-core's schedules.
+#[tokio::test(start_paused = true)]
+async fn a_restart_in_place_that_takes_too_much_is_found_out() {
+    use restart_in_place::{Finds, run};
+    for (mutant, finds, check) in [
+        (RuleOfLeaseCore::AnyHolderHasEnded, Finds::FreeLockBesideAnotherCutOff, "holds"),
+        (RuleOfLeaseCore::LockNotAwaited, Finds::HeldLock, "holds"),
+    ] {
+        let verdict = with_of_lease_core(mutant, run(finds)).await.verdict;
+        println!("{mutant:?}: {verdict}");
+        assert!(!verdict.of(check).is_empty(), "{mutant:?} is not found out: {verdict}");
+    }
 }

@@ -83,7 +83,7 @@ impl Plan {
     }
 
     /// The promise for a leader that dies and starts again at once: LeaseDuration − RenewDeadline, by its own clock, then its acquire delay and a few messages.
-    pub(crate) fn restart_bound(&self, settings: &Settings) -> Duration {
+    pub(crate) fn restart_bound(settings: &Settings) -> Duration {
         let by_clocks = settings.timings.longest_transit() + settings.acquire_delay;
         by_clocks.mul_f64(1.0 + 2.0 * DRIFT) + 12 * LATENCY
     }

@@ -160,7 +160,7 @@ impl World {
         if self.proves_its_end(leader) && self.rng.bool() {
             self.stats.count("leader restarted in place");
             self.start(leader)?;
-            return Ok(self.plan.restart_bound(&settings));
+            return Ok(Plan::restart_bound(&settings));
         }
         Ok(self.plan.takeover_bound(&settings))
     }

@@ -1,6 +1,7 @@
 //! The flags of `run`.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{ArgAction, Args, ValueEnum};
@@ -55,6 +56,11 @@ pub struct RunArgs {
     #[arg(long, env = "RELEASE_ON_CANCEL", action = ArgAction::Set, num_args = 0..=1, require_equals = true,
           default_value_t = true, default_missing_value = "true", value_name = "BOOL")]
     pub release_on_cancel: bool,
+
+    /// A directory that is kept when this process ends and that no other container uses, such as an emptyDir. With it, a
+    /// container that restarts takes its shards back within LeaseDuration - RenewDeadline [default: none, they expire]
+    #[arg(long, env = "STATE_DIR", value_name = "DIRECTORY")]
+    pub state_dir: Option<PathBuf>,
 
     /// Number of shards that the resources are split into, 1 to 256; the same for all replicas
     #[arg(long, env = "SHARDS", default_value = "8", value_name = "N")]

@@ -79,6 +79,7 @@ impl Settings {
         });
         elections.timings = timings(args)?;
         elections.release_on_cancel = args.release_on_cancel;
+        elections.state_dir = args.state_dir.clone().filter(|dir| !dir.as_os_str().is_empty());
         DOMAIN.clone_into(&mut elections.domain);
         let warnings = elections.warnings();
 

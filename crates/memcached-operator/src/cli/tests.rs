@@ -94,6 +94,7 @@ fn settings_arrive_where_they_belong() {
         "--watch-namespaces=",
         "--resync-interval=0",
         "--concurrency=3",
+        "--state-dir=/state",
     ]);
     let options = Settings::new(&args).map_err(|e| e.to_string()).expect("sound").options;
     assert_eq!(options.elections.namespace, "operators");
@@ -102,6 +103,7 @@ fn settings_arrive_where_they_belong() {
     assert_eq!(options.key_label.as_deref(), Some("example.com/tenant"));
     assert_eq!((options.watch_namespaces.len(), options.resync), (0, None));
     assert_eq!(options.concurrency_per_shard, 3);
+    assert_eq!(options.elections.state_dir.as_deref(), Some(std::path::Path::new("/state")));
     assert!(options.product.starts_with("memcached-operator/"));
 }
 

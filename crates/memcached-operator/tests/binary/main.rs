@@ -5,6 +5,7 @@ mod key_label;
 mod namespaces;
 mod other_namespaces;
 mod replica;
+mod restart_in_place;
 mod rights;
 mod status;
 mod waiting;

@@ -31,6 +31,10 @@ impl Replica {
         self.0.kill().expect("it runs");
     }
 
+    pub(crate) fn restart(&mut self) {
+        self.0.restart().expect("the operator starts");
+    }
+
     pub(crate) fn terminate(&mut self) {
         self.0.terminate().expect("it runs");
     }

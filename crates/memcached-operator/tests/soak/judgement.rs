@@ -51,6 +51,7 @@ impl Judgement {
             records: records.clone(),
             audit: Some(audit),
             faults: injection.injected.iter().filter_map(|fault| taken_out(&timeline, fault)).collect(),
+            ended: Vec::new(),
             crs: users.desired.history.clone(),
             shards: (0..SHARDS).map(Shard).collect(),
             since: None,

@@ -45,4 +45,11 @@ impl Stamp {
         let boot_id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id")?;
         Ok(Self { boot: BootTime::now(), boot_id: BootId(boot_id.trim().to_owned()) })
     }
+
+    /// This instant moved forward.
+    #[must_use]
+    pub fn plus(&self, by: Duration) -> Self {
+        let by = u64::try_from(by.as_nanos()).unwrap_or(u64::MAX);
+        Self { boot: BootTime(self.boot.0.saturating_add(by)), boot_id: self.boot_id.clone() }
+    }
 }

@@ -115,6 +115,23 @@ fn a_takeover_before_the_validity_of_a_killed_replica_is_caught() {
 }
 
 #[test]
+fn a_replica_that_was_seen_dead_holds_nothing_any_more() {
+    let mut run = RunBuilder::new();
+    run.hold("a", 0, 1, 0, 10_000);
+    run.begin("a", "m", 0, 1, 2500);
+    run.hold("b", 0, 2, 8000, 20_000);
+    run.reconcile("b", "m", 0, 2, 8000, 8100);
+    assert_eq!(run.judge().overlaps(), 2, "it may be alive");
+    run.seen_dead("a", 8001);
+    assert_eq!(run.judge().overlaps(), 2, "it was alive a moment ago");
+    run.seen_dead("a", 3000);
+    passes(&run);
+
+    run.begin("a", "n", 0, 1, 3000);
+    only(&run, "begun-in-hold", 1);
+}
+
+#[test]
 fn a_paused_replica_whose_reconcile_ends_late_counts_until_validity() {
     let mut run = RunBuilder::new();
     run.hold("a", 0, 1, 0, 3000);

@@ -49,6 +49,7 @@ pub(crate) struct Blackhole {
     swallows_shard_writes: Arc<AtomicBool>,
     shard_conflicts: Arc<AtomicUsize>,
     too_many: Arc<Mutex<Option<Duration>>>,
+    holds_up: Arc<Mutex<Option<Duration>>>,
     config_maps: ConfigMaps,
 }
 
@@ -69,6 +70,7 @@ impl Blackhole {
             swallows_shard_writes: Arc::default(),
             shard_conflicts: Arc::default(),
             too_many: Arc::default(),
+            holds_up: Arc::default(),
             config_maps: ConfigMaps::default(),
         }
     }
@@ -181,6 +183,12 @@ impl Blackhole {
         *self.too_many.lock().expect("no panic") = retry_after;
     }
 
+    /// Writes of ConfigMaps that are sent from now on arrive so much later, even if their sender is gone by then.
+    #[allow(dead_code, reason = "not every test program that shares this file needs it")]
+    pub(crate) fn hold_up_writes(&self, by: Option<Duration>) {
+        *self.holds_up.lock().expect("no panic") = by;
+    }
+
     /// For which type (by its plural) every request is refused from now on, for want of a right.
     #[allow(dead_code, reason = "not every test program that shares this file needs it")]
     pub(crate) fn forbid(&self, plural: Option<&'static str>) {
@@ -261,7 +269,21 @@ impl Service<Request<Body>> for Blackhole {
             return std::future::pending().boxed();
         }
         let conflicts = is_of_shard.then(|| self.shard_conflicts.clone());
-        let (answer, swallows) = (self.service.call(request), self.swallows.clone());
+        let is_held_up = request.method() != Method::GET && request.uri().path().contains("/configmaps");
+        let held_up = self.holds_up.lock().expect("no panic").filter(|_| is_held_up);
+        let answer = match held_up {
+            // A task of its own is not dropped with its sender.
+            Some(by) => {
+                let mut service = self.service.clone();
+                let arrives = tokio::spawn(async move {
+                    tokio::time::sleep(by).await;
+                    service.call(request).await
+                });
+                arrives.map(|answer| answer.expect("no panic")).boxed()
+            }
+            None => self.service.call(request),
+        };
+        let swallows = self.swallows.clone();
         let hung = of_type.into_iter().chain([self.hung.lock().expect("no panic").clone()]).collect();
         let cut = self.connections.lock().expect("no panic").clone().cancelled_owned();
         let cut = Box::pin(cut);

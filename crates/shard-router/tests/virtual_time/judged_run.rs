@@ -6,11 +6,14 @@ use std::{
     collections::BTreeSet,
     io,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use embedded_apiserver::EmbeddedServer;
 use kube::{CustomResource, CustomResourceExt};
-use overlap_checker::{AuditLog, JudgedResource, Observations, Rules, Verdict, judge, records::RecordLog};
+use overlap_checker::{
+    AuditLog, Fault, JudgedResource, Observations, Rules, Verdict, judge, records::RecordLog,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -103,6 +106,21 @@ impl Run {
         let ends = lines.filter(|line| line["record"] == "end" && line["outcome"] == "ok");
         let of_pod = ends.filter(|line| line["replica"].as_str().unwrap().starts_with(pod));
         of_pod.map(|line| line["cr"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// The same where these replicas were seen dead, and requests may be on their way for so long.
+    pub(crate) fn judge_with(
+        &self,
+        judged: Vec<JudgedResource>,
+        ended: Vec<Fault>,
+        transit: Duration,
+    ) -> Verdict {
+        let mut records = RecordLog::default();
+        records.read_str("memory", &self.records.text());
+        let audit = Some(AuditLog::read_str(&self.audit.text()));
+        let mut rules = Rules { transit, ..Rules::default() };
+        rules.writes.judged = judged;
+        judge(&Observations { records, audit, ended, ..Observations::default() }, &rules)
     }
 
     // ANCHOR: judge

@@ -91,6 +91,7 @@ pub(super) fn verdict(harness: &Harness, options: &DemoOptions, until: Stamp) ->
         records,
         audit,
         faults: harness.faults.clone(),
+        ended: Vec::new(),
         crs: harness.crs.clone(),
         shards: (0..harness.shards).map(Shard).collect(),
         since: None,

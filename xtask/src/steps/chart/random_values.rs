@@ -89,6 +89,7 @@ fn draw(seed: u64) -> Value {
         ("leaderElection.preset", &[json!("fast"), json!("lazy")]),
         ("leaderElection.enabled", &[json!(false), json!(true)]),
         ("leaderElection.namespace", &[json!("leases")]),
+        ("leaderElection.restartInPlace", &[json!(false)]),
         ("drainTimeout", &[json!("1m"), json!("0s"), json!("1h")]),
         ("metrics.enabled", &[json!(true), json!(false)]),
         ("serviceMonitor.enabled", &[json!(true)]),
