@@ -148,9 +148,8 @@ impl Elector {
     /// candidate does not contend, is the leader, or may take the Lease.
     pub fn waits_for(&self) -> Option<(&Identity, Duration)> {
         let lease = self.view.lease().filter(|_| self.config.contend && self.state == State::Standby)?;
-        let is_another = |holder: &&Identity| {
-            **holder != self.config.identity && self.config.ended.proof_of(holder).is_none()
-        };
+        let is_another =
+            |holder: &&Identity| **holder != self.config.identity && !self.config.ended.contains(holder);
         let holder = lease.record.holder.as_ref().filter(is_another)?;
         Some((holder, lease.record.lease_duration.unwrap_or(self.config.timings.lease_duration())))
     }

@@ -31,11 +31,11 @@ pub struct EndedProcesses(Arc<BTreeMap<Identity, Proof>>);
 
 /// What is known of one of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Proof {
+struct Proof {
     /// When this process found that it had ended.
-    pub(crate) proven_at: Monotonic,
+    proven_at: Monotonic,
     /// How long a request that it sent may be on its way.
-    pub(crate) longest_transit: Duration,
+    longest_transit: Duration,
 }
 
 impl EndedProcesses {
@@ -83,12 +83,14 @@ impl EndedProcesses {
         self.0.values().map(|proof| proof.proven_at + proof.longest_transit + lease_duration).max()
     }
 
-    pub(crate) fn proof_of(&self, identity: &Identity) -> Option<Proof> {
-        self.0.get(identity).copied()
+    /// When the holder of a Lease is gone, if it is one of these.
+    pub(crate) fn gone_at(&self, holder: Option<&Identity>) -> Option<Monotonic> {
+        let (_, proof) =
+            self.0.iter().find(|(ended, _)| holder.is_some_and(|holder| rules::has_ended(holder, ended)))?;
+        Some(rules::gone_at(proof.proven_at, proof.longest_transit))
     }
 
-    #[cfg(feature = "mutants")]
-    pub(crate) fn any_proof(&self) -> Option<Proof> {
-        self.0.values().next().copied()
+    pub(crate) fn contains(&self, identity: &Identity) -> bool {
+        self.0.contains_key(identity)
     }
 }

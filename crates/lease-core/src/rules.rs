@@ -8,8 +8,6 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::config::Creation;
-use crate::ended::EndedProcesses;
 use crate::identity::Identity;
 use crate::record::LeaseRecord;
 use crate::revision::{ResourceVersion, Revision};
@@ -34,17 +32,19 @@ pub(crate) fn honoured_until(before: Monotonic, now: Monotonic, duration: Durati
     before.max(now + duration)
 }
 
-/// When the holder of a Lease is gone although the Lease has not expired, because its process is proven to have ended: when nothing that it sent can be on
-/// its way any more. `None` for any other holder, who is honoured until the Lease expires.
+/// When a process that is proven to have ended is gone: when nothing that it sent can be on its way any more. A Lease that it holds need not expire then.
 ///
 /// The record names it, and the Lease is taken by an update of exactly this state. So nobody else has held the Lease since: if anybody could be
-/// valid, it would be this process.
-pub(crate) fn gone_at(holder: Option<&Identity>, ended: &EndedProcesses) -> Option<Monotonic> {
-    #[cfg(feature = "mutants")]
-    broken!(AnyHolderHasEnded => ended.any_proof().map(|proof| proof.proven_at + proof.longest_transit));
-    let proof = ended.proof_of(holder?)?;
-    broken!(EndedIsGoneAtOnce => Some(proof.proven_at));
-    Some(proof.proven_at + proof.longest_transit)
+/// valid, it would be that process.
+pub(crate) fn gone_at(proven_at: Monotonic, longest_transit: Duration) -> Monotonic {
+    broken!(EndedIsGoneAtOnce => proven_at);
+    proven_at + longest_transit
+}
+
+/// Whether a holder is this process, which has ended. Every other holder is honoured until the Lease expires.
+pub(crate) fn has_ended(holder: &Identity, ended: &Identity) -> bool {
+    broken!(AnyHolderHasEnded => true);
+    holder == ended
 }
 
 /// Whether a lock proves that the processes have ended that held it before: the kernel passes it on when the last of them is dead.
@@ -82,9 +82,9 @@ pub(crate) fn honoured_after_replacement(honoured: Monotonic, now: Monotonic, wa
 
 /// Whether a missing Lease is first created with a placeholder as holder, and has to expire like any other: it may have been deleted while
 /// somebody held it.
-pub(crate) fn new_lease_has_to_expire(creation: Creation) -> bool {
+pub(crate) fn new_lease_has_to_expire(others_use_its_name: bool) -> bool {
     broken!(VanishedIsFree => false);
-    creation == Creation::AfterWaiting
+    others_use_its_name
 }
 
 /// Whether this process itself is ready to take the Lease: no work of an earlier term may still run.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::hold::{ActiveTerm, Work};
 use super::{Elector, State};
+use crate::config::Creation;
 use crate::effect::{Effect, Write, WriteKind};
 use crate::event::Context;
 use crate::record::{LeaseRecord, ObservedLease};
@@ -36,7 +37,8 @@ impl Elector {
     /// Updates the observed state without a read before: if that state is stale, the answer is a conflict.
     pub(super) fn acquire(&mut self, cx: &Context) {
         self.state = State::Acquiring;
-        if self.view.lease().is_none() && rules::new_lease_has_to_expire(self.config.creation) {
+        let others_use_its_name = self.config.creation == Creation::AfterWaiting;
+        if self.view.lease().is_none() && rules::new_lease_has_to_expire(others_use_its_name) {
             self.reserve(cx);
             return;
         }

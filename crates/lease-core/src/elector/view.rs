@@ -241,7 +241,7 @@ impl Elector {
             self.view.note_release(&lease, now);
         } else if !self.is_own_old_record(&lease) {
             self.view.note_change_of_holder(&lease);
-            let gone_at = rules::gone_at(record.holder.as_ref(), &self.config.ended);
+            let gone_at = self.config.ended.gone_at(record.holder.as_ref());
             let own = self.config.timings.lease_duration();
             self.view.honour_holder(record.lease_duration, own, gone_at, now);
             #[cfg(feature = "mutants")]

@@ -37,12 +37,12 @@ fn who_gains_the_lock_knows_of_all_who_have_held_it() {
     let before = third.clock.now().monotonic;
     let ended = prove(dir.path().join(ID), &third).expect("proven");
     assert_eq!(named(&ended), ["a_1", "a_2"]);
-    let gone_at = rules::gone_at(Some(&Identity::new("a_1").expect("an identity")), &ended).expect("proven");
+    let gone_at = ended.gone_at(Some(&Identity::new("a_1").expect("an identity"))).expect("proven");
     assert!(
         gone_at >= before + Timings::standard().longest_transit(),
         "counted from when the lock was gained"
     );
-    assert_eq!(rules::gone_at(Some(&third.identity), &ended), None, "it lives");
+    assert_eq!(ended.gone_at(Some(&third.identity)), None, "it lives");
     let names = std::fs::read_to_string(dir.path().join(ID)).expect("written");
     assert!(names.contains("a_3"), "its own name is there before it sends anything: {names}");
 }
@@ -117,7 +117,7 @@ fn the_time_that_its_requests_may_take_is_that_of_the_process_that_has_ended() {
     let fast = options(dir.path(), "a_2").timings(Timings::fast());
     let before = fast.clock.now().monotonic;
     let ended = prove(path, &fast).expect("proven");
-    let gone_at = rules::gone_at(Some(&lazy.identity), &ended).expect("proven");
+    let gone_at = ended.gone_at(Some(&lazy.identity)).expect("proven");
     assert!(gone_at >= before + Duration::from_secs(20), "LeaseDuration 60 s − RenewDeadline 40 s");
 }
 
