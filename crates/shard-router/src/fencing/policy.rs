@@ -161,17 +161,15 @@ impl FencingPolicy {
         let table = ApiResource::erase::<OwnershipTable>(&());
         let writes = self.policy("", self.write_rules(), self.write_spec());
         let rows = self.policy(ROWS, vec![rule(&table.group, vec![table.plural.clone()], &ALL)], rows_spec());
-        let mut bindings = [self.binding(""), self.binding(ROWS)];
-        if let Some(spec) = bindings[0].spec.as_mut() {
-            let (namespace, name) = self.table.clone();
-            spec.param_ref = Some(ParamRef {
-                name: Some(name),
-                namespace: Some(namespace),
-                // Not `Deny`, even if rows are required; see `required`.
-                parameter_not_found_action: Some("Allow".to_owned()),
-                ..ParamRef::default()
-            });
-        }
+        let (namespace, name) = self.table.clone();
+        let params = ParamRef {
+            name: Some(name),
+            namespace: Some(namespace),
+            // Not `Deny`, even if rows are required; see `required`.
+            parameter_not_found_action: Some("Allow".to_owned()),
+            ..ParamRef::default()
+        };
+        let bindings = [self.binding("", Some(params)), self.binding(ROWS, None)];
         Ok(FencingObjects { policies: [writes, rows], bindings })
     }
 }

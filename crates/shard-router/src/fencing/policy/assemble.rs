@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::admissionregistration::v1::{
-    MatchCondition, MatchResources, NamedRuleWithOperations, ParamKind, ValidatingAdmissionPolicy,
+    MatchCondition, MatchResources, NamedRuleWithOperations, ParamKind, ParamRef, ValidatingAdmissionPolicy,
     ValidatingAdmissionPolicyBinding, ValidatingAdmissionPolicyBindingSpec, ValidatingAdmissionPolicySpec,
     Validation, Variable,
 };
@@ -93,15 +93,22 @@ impl FencingPolicy {
         }
     }
 
-    pub(super) fn binding(&self, suffix: &str) -> ValidatingAdmissionPolicyBinding {
+    pub(super) fn binding(
+        &self,
+        suffix: &str,
+        param_ref: Option<ParamRef>,
+    ) -> ValidatingAdmissionPolicyBinding {
         let name = format!("{}{suffix}", self.name);
+        // `into`, as later versions of k8s-openapi have these fields without `Option`.
         ValidatingAdmissionPolicyBinding {
             metadata: ObjectMeta { name: Some(name.clone()), ..ObjectMeta::default() },
-            spec: Some(ValidatingAdmissionPolicyBindingSpec {
-                policy_name: Some(name),
-                validation_actions: Some(vec![self.action.clone()]),
+            spec: ValidatingAdmissionPolicyBindingSpec {
+                policy_name: name.into(),
+                validation_actions: vec![self.action.clone()].into(),
+                param_ref,
                 ..ValidatingAdmissionPolicyBindingSpec::default()
-            }),
+            }
+            .into(),
         }
     }
 }
