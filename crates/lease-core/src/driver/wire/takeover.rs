@@ -23,7 +23,8 @@ pub enum TakeoverReason {
     HandedOver,
     /// It was released, and not for this process. A Lease that was created without a holder looks the same.
     Released,
-    /// The former holder did not renew it for as long as it stated (LeaseDuration): its process had ended without a release, was stopped, or was cut off.
+    /// The former holder did not renew it for as long as it stated (LeaseDuration): its process had ended without a release, was stopped, or was cut off. Or a process
+    /// that restarted in place (`ElectionsOptions::state_dir`) took it back sooner; then `from` is the process before it.
     Expired,
     /// Somebody had removed the holder by hand, and the Lease had to expire.
     Blanked,
