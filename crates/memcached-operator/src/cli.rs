@@ -20,6 +20,9 @@ pub use status_args::{Output, StatusArgs};
 /// The product name in the user agent and in the version.
 pub const PRODUCT: &str = concat!("memcached-operator/", env!("CARGO_PKG_VERSION"));
 
+/// The LeaderElectionID, unless a flag names another: `run` and `status` have to mean the same Leases.
+const DEFAULT_LEADER_ELECTION_ID: &str = "memcached.cache.example.com";
+
 #[derive(Debug, Parser)]
 #[command(
     name = "memcached-operator",

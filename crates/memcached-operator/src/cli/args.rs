@@ -21,7 +21,7 @@ pub struct RunArgs {
     #[arg(
         long,
         env = "LEADER_ELECTION_ID",
-        default_value = "memcached.cache.example.com",
+        default_value = super::DEFAULT_LEADER_ELECTION_ID,
         value_name = "ID"
     )]
     pub leader_election_id: String,
