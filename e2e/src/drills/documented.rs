@@ -10,6 +10,12 @@ use crate::resources::NAMESPACE;
 use crate::tool::Tool;
 use crate::wait::{WaitStatus, until};
 
+const STATUS: &str = "$ kubectl -n $NS exec deploy/<deployment> -- /memcached-operator status";
+const WATCHED_NAMESPACES: &str =
+    "$ kubectl -n $NS get leases -l cache.example.com/election=$ID -o custom-columns=";
+const RENEW_TIME: &str = "$ kubectl -n $NS get lease $ID -o jsonpath='{.spec.renewTime}'";
+const EVENTS: &str = "$ kubectl -n $NS events --for lease/";
+
 pub(super) async fn settles(harness: &mut Harness) -> Result<()> {
     harness.settle().await?;
     let leases = shard_leases(&harness.client, &harness.release.namespace).await?;
@@ -21,41 +27,63 @@ pub(super) async fn settles(harness: &mut Harness) -> Result<()> {
 
 /// The commands of docs/operations.md as they are written there, and of the README, pipes included.
 pub(super) async fn commands(harness: &mut Harness) -> Result<()> {
-    leases(harness).await?;
+    status(harness).await?;
+    watched_namespaces(harness).await?;
+    renew_time(harness).await?;
     holder(harness).await?;
     events(harness).await?;
     memcached(harness).await
 }
 
-async fn leases(harness: &Harness) -> Result<()> {
-    let command = written("$ kubectl -n $NS get leases -l ")?;
+/// The first look: who holds which shard. Its headings are those that the page shows.
+async fn status(harness: &Harness) -> Result<()> {
+    let command = documented(STATUS)?;
     let shown = shell(harness, &command).await?;
-    let mut lines = shown.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
-    let heading = lines.next().unwrap_or_default();
-    ensure!(
-        heading == ["LEASE", "HOLDER", "TRANSITIONS", "INSTALLATION"],
-        "`{command}` shows the columns {heading:?}"
-    );
-    let lines: Vec<_> = lines.collect();
-    let installation = format!("{}/{}", harness.release.namespace, harness.release.name);
-    let pods = harness.pods().await?;
-    let shards = (0..harness.release.shards).map(|shard| format!("{ID}-shard-{shard}"));
-    for name in std::iter::once(ID.to_owned()).chain(shards) {
-        let line = lines.iter().find(|line| line.first() == Some(&name.as_str()));
-        let [_, holder, _, named] = line.map_or(&[][..], Vec::as_slice) else {
-            bail!("`{command}` shows no {name}: {shown}");
-        };
-        let pod = holder.split('_').next().unwrap_or_default();
+    for heading in ["LAYOUT ", "SHARD ", "MEMBER "] {
+        let columns = columns(&documented(heading)?);
         ensure!(
-            pods.iter().any(|one| one.name == pod),
-            "`{command}` shows the holder {holder} of {name}, which is no Pod"
-        );
-        ensure!(
-            *named == installation,
-            "`{command}` shows the installation {named} of {name} instead of {installation}"
+            shown.lines().any(|line| self::columns(line) == columns),
+            "`{command}` does not show the columns {columns:?}: {shown}"
         );
     }
-    let command = written("$ kubectl -n $NS get lease $ID -o jsonpath='{.spec.renewTime}'")?;
+    let pods = harness.pods().await?;
+    for shard in 0..harness.release.shards {
+        let line = shown.lines().map(columns).find(|line| line.first() == Some(&shard.to_string()));
+        let [_, state, pod, ..] = line.as_deref().unwrap_or_default() else {
+            bail!("`{command}` shows no shard {shard}: {shown}");
+        };
+        ensure!(state == "Held", "`{command}` shows that shard {shard} is {state} instead of Held");
+        ensure!(
+            pods.iter().any(|one| one.name == *pod),
+            "`{command}` shows the holder {pod} of shard {shard}, which is none of the operator's Pods"
+        );
+    }
+    Ok(())
+}
+
+/// One line for each replica, with the namespaces that it watches.
+async fn watched_namespaces(harness: &Harness) -> Result<()> {
+    let command = documented(WATCHED_NAMESPACES)?;
+    let shown = shell(harness, &command).await?;
+    let mut lines = shown.lines().map(columns);
+    let heading = lines.next().unwrap_or_default();
+    ensure!(heading == ["HOLDER", "WATCHES"], "`{command}` shows the columns {heading:?}");
+    let lines: Vec<_> = lines.collect();
+    for pod in harness.pods().await? {
+        let replica = format!("{}_", pod.name);
+        ensure!(
+            lines.iter().any(
+                |line| line[0].starts_with(&replica) && line.get(1).is_some_and(|watched| watched == "*")
+            ),
+            "`{command}` does not show that {} watches all namespaces: {shown}",
+            pod.name
+        );
+    }
+    Ok(())
+}
+
+async fn renew_time(harness: &Harness) -> Result<()> {
+    let command = documented(RENEW_TIME)?;
     let shown = shell(harness, &command).await?;
     shown
         .trim()
@@ -79,7 +107,7 @@ async fn holder(harness: &mut Harness) -> Result<()> {
 }
 
 async fn events(harness: &Harness) -> Result<()> {
-    let command = written("$ kubectl -n $NS events --for lease/")?;
+    let command = documented(EVENTS)?;
     // Events are written after the Lease, and may be later.
     until("the event of an acquisition", Duration::from_secs(30), || async {
         let events = shell(harness, &command).await?;
@@ -109,18 +137,25 @@ async fn memcached(harness: &Harness) -> Result<()> {
     Ok(())
 }
 
-/// The command of docs/operations.md that begins so.
-fn written(beginning: &str) -> Result<String> {
-    let documentation = include_str!("../../../docs/operations.md");
-    let line = documentation.lines().find(|line| line.starts_with(beginning));
-    let line = line
-        .with_context(|| format!("docs/operations.md has no line that begins with {beginning:?} any more"))?;
+/// The one line of docs/operations.md that begins so, without the prompt. That several do is an error: the page was changed, and which of them is meant has
+/// to be said here.
+fn documented(beginning: &str) -> Result<String> {
+    let page = include_str!("../../../docs/operations.md");
+    let lines: Vec<_> = page.lines().filter(|line| line.starts_with(beginning)).collect();
+    let [line] = lines[..] else {
+        bail!("docs/operations.md has {} lines that begin with {beginning:?} instead of one", lines.len());
+    };
     Ok(line.trim_start_matches("$ ").to_owned())
+}
+
+fn columns(line: &str) -> Vec<String> {
+    line.split_whitespace().map(str::to_owned).collect()
 }
 
 async fn shell(harness: &Harness, command: &str) -> Result<String> {
     let namespace = &harness.release.namespace;
-    let script = format!("NS={namespace} ID={ID}; {command}");
+    let deployment = format!("{}-memcached-operator", harness.release.name);
+    let script = format!("NS={namespace} ID={ID}; {}", command.replace("<deployment>", &deployment));
     Tool::new("bash")
         .args(["-o", "pipefail", "-c", &script])
         .kubeconfig(&harness.cluster.kubeconfig)
@@ -130,12 +165,20 @@ async fn shell(harness: &Harness, command: &str) -> Result<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::written;
+    use super::{EVENTS, RENEW_TIME, STATUS, WATCHED_NAMESPACES, columns, documented};
 
     #[test]
-    fn the_commands_are_where_they_were() {
-        for beginning in ["$ kubectl -n $NS get leases -l ", "$ kubectl -n $NS events --for lease/"] {
-            written(beginning).expect("it is documented");
+    fn each_command_is_documented_once() {
+        for beginning in [EVENTS, RENEW_TIME, STATUS, WATCHED_NAMESPACES] {
+            documented(beginning).expect("it is documented");
         }
+    }
+
+    #[test]
+    fn what_the_drill_expects_of_each_command_is_what_the_page_shows() {
+        let shards = columns(&documented("SHARD ").expect("it is documented"));
+        assert_eq!(shards[..3], ["SHARD", "STATE", "HOLDER"]);
+        let watched = documented(WATCHED_NAMESPACES).expect("it is documented");
+        assert!(watched.contains("'HOLDER:") && watched.contains(",WATCHES:"), "{watched}");
     }
 }
