@@ -107,6 +107,8 @@ pub(crate) struct Checks {
     pub(crate) max_length: Option<u64>,
     pub(crate) min_items: Option<u64>,
     pub(crate) max_items: Option<u64>,
+    pub(crate) min_properties: Option<u64>,
+    pub(crate) max_properties: Option<u64>,
     pub(crate) pattern: Option<(String, regex::Regex)>,
     pub(crate) allowed: Vec<Value>,
     pub(crate) format: Option<String>,

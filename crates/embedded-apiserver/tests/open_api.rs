@@ -23,11 +23,14 @@ fn definition() -> CustomResourceDefinition {
         "required": ["host"],
         "x-kubernetes-validations": [{"rule": "self.host != 'forbidden'", "message": "this host is forbidden"}],
         "properties": {
-            "host": {"type": "string", "minLength": 3, "pattern": "^[a-z]+$"},
+            "host": {"type": "string", "minLength": 3, "maxLength": 9, "pattern": "^[a-z]+$"},
+            "since": {"type": "string", "format": "date-time"},
+            "note": {"type": "string", "nullable": true},
+            "names": {"type": "array", "minItems": 1, "maxItems": 2, "items": {"type": "string"}},
             "tier": {"type": "string", "enum": ["free", "paid"], "default": "free"},
             "port": {"x-kubernetes-int-or-string": true},
             "size": {"type": "integer", "minimum": 1, "maximum": 9},
-            "labels": {"type": "object", "additionalProperties": {"type": "string"}},
+            "labels": {"type": "object", "minProperties": 1, "maxProperties": 2, "additionalProperties": {"type": "string"}},
             "rules": {
                 "type": "array", "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"],
                 "items": {"type": "object", "required": ["name"], "properties": {"name": {"type": "string"}}},
@@ -97,8 +100,17 @@ async fn a_kind_from_its_published_schema_stores_and_refuses_what_the_kind_itsel
         json!({"host": "abc", "size": "1"}),
         json!({"host": "abc", "labels": {"a": 1}}),
         json!({"host": "abc", "rules": [{}]}),
+        json!({"host": "abc", "rules": [{"name": "a"}, {"name": "a"}]}),
+        json!({"host": "abcdefghij"}),
+        json!({"host": "abc", "since": "yesterday"}),
+        json!({"host": "abc", "names": []}),
+        json!({"host": "abc", "names": ["a", "b", "c"]}),
+        json!({"host": "abc", "labels": {}}),
+        json!({"host": "abc", "labels": {"a": "1", "b": "2", "c": "3"}}),
+        json!({"host": "abc", "size": 0}),
     ];
-    let by_rule = json!({"host": "forbidden"});
+    // v2 says no rules, and not what may be null.
+    let of_v3 = [json!({"host": "forbidden"}), json!({"host": "abc", "note": null})];
     for path in [format!("/openapi/v3/apis/{GROUP}/v1"), "/openapi/v2".to_owned()] {
         let found = eventually(&format!("{path} to have the kind"), DEADLINE, || async {
             let found = definitions_of_open_api(&published(&real, &path).await).ok()?;
@@ -111,7 +123,7 @@ async fn a_kind_from_its_published_schema_stores_and_refuses_what_the_kind_itsel
         definitions.create(&PostParams::default(), &found).await.unwrap();
         let (theirs, ours) = (hosts(&real, env.namespace()), hosts(&embedded, "default"));
         let is_v3 = path.contains("v3");
-        for spec in specs.iter().chain(is_v3.then_some(&by_rule)) {
+        for spec in specs.iter().chain(of_v3.iter().filter(|_| is_v3)) {
             let mut spec = spec.clone();
             if !is_v3 && spec.get("tier").is_none() {
                 // v2 says no defaults.

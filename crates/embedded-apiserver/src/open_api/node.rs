@@ -165,6 +165,30 @@ mod tests {
         assert_eq!(spec_of(&json!({"components": {"schemas": site(v3, &spec)}})), expected);
     }
 
+    /// Each is missed by itself: what is left out here is not refused, defaulted or merged as the kind itself would.
+    #[test]
+    fn each_word_of_a_structural_schema_is_taken_over_as_it_is() {
+        let prefix = "#/components/schemas/";
+        let words = json!({
+            "format": "date-time", "enum": ["a", "b"], "pattern": "^[a-z]+$", "minLength": 1, "maxLength": 9, "minimum": 1.5, "maximum": 9.5,
+            "minItems": 1, "maxItems": 9, "minProperties": 1, "maxProperties": 9, "nullable": true, "default": "a", "required": ["name"],
+            "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"], "x-kubernetes-map-type": "atomic",
+            "x-kubernetes-validations": [{"rule": "self != ''"}], "x-kubernetes-preserve-unknown-fields": true,
+        });
+        for (word, value) in words.as_object().unwrap() {
+            let mut schema = json!({"type": "string", "description": "left out"});
+            schema[word] = value.clone();
+            let spec = json!({"type": "object", "properties": {"field": schema}});
+            let taken = spec_of(&json!({"components": {"schemas": site(prefix, &spec)}}));
+            let mut expected = json!({"type": "string"});
+            expected[word] = value.clone();
+            assert_eq!(taken["properties"]["field"], expected, "{word}");
+        }
+        assert_eq!(words.as_object().unwrap().len() + 1, WORDS.len(), "and `type`");
+        let either = json!({"type": "object", "properties": {"port": {"x-kubernetes-int-or-string": true}}});
+        assert_eq!(spec_of(&json!({"components": {"schemas": site(prefix, &either)}})), either);
+    }
+
     #[test]
     fn what_a_structural_schema_cannot_say_is_said_otherwise() {
         let prefix = "#/components/schemas/";

@@ -119,6 +119,8 @@ fn checks(node: &Value) -> Checks {
         max_length: node["maxLength"].as_u64(),
         min_items: node["minItems"].as_u64(),
         max_items: node["maxItems"].as_u64(),
+        min_properties: node["minProperties"].as_u64(),
+        max_properties: node["maxProperties"].as_u64(),
         pattern: node["pattern"]
             .as_str()
             .and_then(|pattern| Some((pattern.to_owned(), regex::Regex::new(pattern).ok()?))),

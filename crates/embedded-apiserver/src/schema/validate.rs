@@ -30,6 +30,11 @@ fn check(schema: &Schema, value: &Value, old: Option<&Value>, path: &str, faults
     match (&schema.shape, value) {
         (Shape::Any, _) => {}
         (Shape::Object(object), Value::Object(fields)) => {
+            // Told alone, as go-openapi stops there.
+            if let Some(fault) = properties(schema, fields.len() as u64, value, path) {
+                faults.push(fault);
+                return;
+            }
             for (name, field) in fields {
                 // Metadata is judged by rules of its own.
                 if let Some(child) = schema.field(name).filter(|_| !(path.is_empty() && name == "metadata")) {
@@ -172,6 +177,16 @@ fn count(schema: &Schema, count: u64, value: &Value, path: &str, faults: &mut Ve
         let detail = format!("Too many: {count}: must have at most {most} items");
         faults.push(Fault::of("FieldValueTooMany", path, detail));
     }
+}
+
+fn properties(schema: &Schema, count: u64, value: &Value, path: &str) -> Option<Fault> {
+    if let Some(least) = schema.checks.min_properties.filter(|least| count < *least) {
+        let detail = format!("{path} in body should have at least {least} properties");
+        return Some(Fault::invalid(path, value, &detail));
+    }
+    let most = schema.checks.max_properties.filter(|most| count > *most)?;
+    let detail = format!("Too many: {count}: must have at most {most} items");
+    Some(Fault::of("FieldValueTooMany", path, detail))
 }
 
 fn duplicates(schema: &Schema, value: &Value, path: &str, faults: &mut Vec<Fault>) {

@@ -23,8 +23,8 @@ use crate::{
     widget::{LABEL, Widget, create},
 };
 
-/// What was written, by reconcile.
-type Changes = Arc<Mutex<Vec<Change>>>;
+/// What was written by each reconcile, and whether the child was in the cache before.
+type Changes = Arc<Mutex<Vec<(Change, bool)>>>;
 
 async fn tenant(harness: &Harness) {
     let tenants: Api<Tenant> = Api::all(harness.admin());
@@ -72,16 +72,21 @@ async fn a_cluster_scoped_resource_applies_a_cluster_scoped_child() {
     app.controller::<Tenant>().owns::<Quota>().run(move |tenant: Arc<Tenant>, held: Held| {
         let noted = noted.clone();
         async move {
+            let before = held.owned::<Quota>("of-blue").map(|quota| quota.is_some());
             let applied = held.apply_owned(tenant.as_ref(), quota()).await?;
-            assert!(held.owned::<Quota>("of-blue").unwrap().is_some() || applied.change != Change::None);
-            noted.lock().unwrap().push(applied.change);
+            // Judged outside: a panic here would be a failed reconcile, and repeated.
+            noted.lock().unwrap().push((applied.change, before.unwrap_or_default()));
             Ok::<_, ApplyError>(Action::await_change())
         }
     });
     let _replica = Harness::spawn(network, app);
     is_kept_right(&run.harness).await;
+    let changes = changes.lock().unwrap();
+    for (change, was_cached) in changes.iter() {
+        assert_eq!(*was_cached, *change != Change::Created, "its state came from the cache: {changes:?}");
+    }
     let written: Vec<_> =
-        changes.lock().unwrap().iter().filter(|change| **change != Change::None).cloned().collect();
+        changes.iter().map(|(change, _)| change).filter(|change| **change != Change::None).cloned().collect();
     assert!(matches!(&written[..], [Change::Created, Change::Restored(_), Change::Created]), "{written:?}");
 }
 
@@ -128,19 +133,27 @@ async fn children_whose_type_is_not_known_at_compile_time_are_applied_like_other
     let (network, mut app) = run.app("op-0", 2);
     let mistakes = Arc::new(Mutex::new(None));
     let noted = mistakes.clone();
+    let changes = Changes::default();
+    let by_cache = changes.clone();
     let controller = app.controller::<Tenant>().owns_dynamic(maps.clone(), Scope::Namespaced);
     controller.owns_dynamic(quotas.clone(), Scope::Cluster).run(move |tenant: Arc<Tenant>, held: Held| {
-        let (quotas, maps, noted) = (quotas.clone(), maps.clone(), noted.clone());
+        let (quotas, maps, noted, by_cache) = (quotas.clone(), maps.clone(), noted.clone(), by_cache.clone());
         async move {
+            // Both children have one name and one Rust type.
+            let quota_before = held.owned_dynamic(&quotas, None, "of-blue").map_err(io::Error::other)?;
             let mut child = DynamicObject::new("of-blue", &quotas);
             child.metadata.labels = quota().metadata.labels;
             child.data = json!({"spec": {}});
-            held.apply_owned(tenant.as_ref(), child).await.map_err(io::Error::other)?;
+            let of_quota = held.apply_owned(tenant.as_ref(), child).await.map_err(io::Error::other)?.change;
             let map =
                 DynamicObject::new("of-blue", &maps).within(NAMESPACE).data(json!({"data": {"a": "b"}}));
             let before = held.owned_dynamic(&maps, Some(NAMESPACE), "of-blue").map_err(io::Error::other)?;
             let applied = held.apply_owned(tenant.as_ref(), map).await.map_err(io::Error::other)?;
-            assert_eq!(before.is_none(), matches!(applied.change, Change::Created | Change::Recreated));
+            let is_quota = |child: &DynamicObject| child.labels().contains_key("size");
+            by_cache.lock().unwrap().extend([
+                (of_quota, quota_before.is_some_and(|child| is_quota(&child))),
+                (applied.change, before.is_some_and(|child| !is_quota(&child))),
+            ]);
             let unknown = DynamicObject {
                 types: None,
                 metadata: ObjectMeta { name: Some("of-blue".to_owned()), ..ObjectMeta::default() },
@@ -161,6 +174,10 @@ async fn children_whose_type_is_not_known_at_compile_time_are_applied_like_other
     api.delete("of-blue", &DeleteParams::default()).await.unwrap();
     let is_back = || async { api.get_opt("of-blue").await.unwrap().is_some() };
     harness.until("the ConfigMap to be created again", is_back).await;
+    for (change, was_cached) in changes.lock().unwrap().iter() {
+        let is_new = matches!(change, Change::Created | Change::Recreated);
+        assert_eq!(*was_cached, !is_new, "each was found in its own cache: {changes:?}");
+    }
     let mistakes = mistakes.lock().unwrap();
     let Some((ApplyError::UnknownType { .. }, OwnedError::NotDeclared { .. })) = &*mistakes else {
         panic!("{mistakes:?}")
