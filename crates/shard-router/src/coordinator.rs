@@ -4,10 +4,13 @@
 //! But for these kinds, nothing here gives the right to reconcile. A coordinator that has lost its Lease and does not know it does no harm: its annotations are accepted only
 //! while it holds the Lease, creating a Lease that exists fails, and its stamps are conditional on what it read.
 
+mod change;
 mod control_loop;
 mod gc;
 mod layout_recovery;
+mod layout_writer;
 pub(crate) mod lease_history;
+mod shard_leases;
 mod tasks;
 mod unsharded;
 
@@ -15,11 +18,18 @@ use std::{sync::Arc, time::Duration};
 
 use lease_core::{Backoff, Elections, RequestError, Term};
 
-use self::{control_loop::ControlLoop, lease_history::LeaseHistory, tasks::RunningTasks};
+use self::{
+    control_loop::ControlLoop, layout_writer::LayoutWriter, lease_history::LeaseHistory,
+    shard_leases::Surplus, tasks::RunningTasks,
+};
 use crate::{
     kinds::Kinds,
-    membership::{cluster_view::SharedClusterView, committed::Committed},
-    routing::layout::Layout,
+    layout_change::recovery,
+    membership::{
+        cluster_view::{SharedClusterView, shard_leases, version},
+        committed::Committed,
+    },
+    routing::{bucket::ShardId, layout::Layout},
     setup::Setup,
     task::NamedTask,
 };
@@ -37,10 +47,11 @@ pub(crate) struct Coordinator {
 impl Coordinator {
     /// The work of one term. Ends when the term drains, after the user's tasks and the last reconcile have.
     pub(crate) async fn run(self: Arc<Self>, term: Term) {
+        let mut writer = LayoutWriter::new(term.clone(), self.setup.names.clone());
         // Nothing starts before the committed layout is known to match: a stamper with another key label would stamp wrong buckets.
         let layout = tokio::select! {
             () = term.draining() => return,
-            layout = self.commit_layout(&term) => layout,
+            layout = self.commit_layout(&term, &mut writer) => layout,
         };
         let Some(layout) = layout else { return };
         let tasks = RunningTasks::start(&self.tasks, &self.setup.task_clients, &term);
@@ -49,7 +60,7 @@ impl Coordinator {
         let has_ended = tokio::select! {
             () = term.draining() => false,
             () = &mut unsharded => true,
-            () = self.control_loop(&term, layout) => false,
+            () = self.control_loop(&term, layout, writer) => false,
             () = self.kinds.stamp(&stamper, Duration::ZERO, None) => false,
         };
         if !has_ended {
@@ -61,29 +72,33 @@ impl Coordinator {
     }
 
     /// Never ends by itself.
-    async fn control_loop(&self, term: &Term, layout: Layout) {
-        let options = self.elections.options();
+    async fn control_loop(&self, term: &Term, layout: Layout, writer: LayoutWriter) {
+        let (options, setup) = (self.elections.options(), &self.setup.options);
         let control_loop = ControlLoop {
             layout,
+            writer,
+            wanted: setup.wanted_shards(),
+            wanted_changes: setup.wanted_shards.clone(),
             names: self.setup.names.clone(),
             api: self.elections.client(),
-            settle: self.setup.options.membership_settle(),
+            settle: setup.membership_settle(),
             lease_duration: options.timings.lease_duration(),
             retry: options.timings.hurried_retry(),
             clock: options.clock.clone(),
             lease_history: &self.lease_history,
             term: term.clone(),
+            surplus: Surplus::default(),
         };
         control_loop.run(&self.view, self.elections.leases()).await;
     }
 
-    /// Reads the coordinator Lease and commits layout generation 1 if it carries none. `None` if this replica must not
+    /// Reads the coordinator Lease and commits a layout if it carries none. `None` if this replica must not
     /// coordinate.
-    async fn commit_layout(&self, term: &Term) -> Option<Layout> {
+    async fn commit_layout(&self, term: &Term, writer: &mut LayoutWriter) -> Option<Layout> {
         let timings = self.elections.options().timings;
         let mut backoff = Backoff::new(timings);
         loop {
-            match self.try_commit(term).await {
+            match self.try_commit(term, writer).await {
                 Ok(Commit::Done(layout)) => {
                     self.setup.coordination_problem.clear();
                     return Some(layout);
@@ -101,35 +116,70 @@ impl Coordinator {
         }
     }
 
-    async fn try_commit(&self, term: &Term) -> Result<Commit, RequestError> {
+    async fn try_commit(&self, term: &Term, writer: &mut LayoutWriter) -> Result<Commit, RequestError> {
         let (names, ours) = (&self.setup.names, &self.setup.layout);
         let api = self.elections.client();
+        if writer.is_uncertain() {
+            writer.resolve(&api).await?;
+        }
         let lease = api.get(term.lease()).await?;
         match Committed::read(names, lease.as_ref()) {
             Committed::Layout(layout) if layout.mismatch(ours).is_none() => {
                 let completed = layout.completed(ours);
                 if completed != layout {
-                    return Ok(self.commit(term, completed).await);
+                    return Ok(self.commit(writer, completed).await);
                 }
+                writer.has_read(lease.as_ref().and_then(version));
                 return Ok(Commit::Done(layout));
             }
             Committed::Layout(_) | Committed::Unreadable(_) => return Ok(Commit::Refused),
             Committed::Nothing => {}
         }
-        let layout = match layout_recovery::recover(&api.list().await?, ours, names) {
-            Ok(layout) => layout,
+        match self.recover(term).await? {
+            Ok(layout) => Ok(self.commit(writer, layout).await),
             Err(sentence) => {
                 self.setup.coordination_problem.set(sentence);
-                return Ok(Commit::Refused);
+                Ok(Commit::Refused)
             }
-        };
-        Ok(self.commit(term, layout.completed(ours)).await)
+        }
     }
 
-    async fn commit(&self, term: &Term, layout: Layout) -> Commit {
-        let (key, json) = self.setup.names.annotation_of_layout(&layout);
-        if let Err(error) = term.annotate([(key, Some(json))].into()).await {
-            tracing::warn!(%error, "the layout was not committed; retrying");
+    /// The layout to commit where none is. If there were shard Leases, whatever they are by now: after one LeaseDuration of watching them.
+    async fn recover(&self, term: &Term) -> Result<Result<Layout, String>, RequestError> {
+        let (names, ours) = (&self.setup.names, &self.setup.layout);
+        let (api, history) = (self.elections.client(), &self.lease_history);
+        let listed = api.list().await?;
+        if let Err(sentence) = layout_recovery::check(&listed, ours, names) {
+            return Ok(Err(sentence));
+        }
+        let now = self.setup.clock.now().monotonic;
+        history.observe(now, &listed);
+        let wait = history.unobserved(now);
+        // Where there are none, new ones are created with placeholders, which have to expire.
+        let listed = if history.seen_lately(now).is_empty() || wait.is_zero() {
+            listed
+        } else {
+            tracing::info!(
+                "lease {} carries no layout; the shard Leases are watched for {wait:?} before one is committed",
+                names.coordinator()
+            );
+            self.setup.clock.sleep(wait).await;
+            api.list().await?
+        };
+        let proven = history.may_create_released(ShardId(0), term).await;
+        let now = self.setup.clock.now().monotonic;
+        history.observe(now, &listed);
+        let mut leases = history.seen_lately(now);
+        leases.extend(shard_leases(names, &listed));
+        // Each generation was committed by a write before this term's, so its number is smaller than that of the write.
+        let larger_than = if proven { 0 } else { term.token().0 };
+        let wanted = self.setup.options.wanted_shards();
+        let recovered = recovery::recovered(wanted, &leases, larger_than);
+        Ok(Ok(ours.in_generation(recovered)))
+    }
+
+    async fn commit(&self, writer: &mut LayoutWriter, layout: Layout) -> Commit {
+        if !writer.write(vec![self.setup.names.annotation_of_layout(&layout)]).await {
             return Commit::Again;
         }
         tracing::info!(shards = %layout.shards, "committed layout generation {}", layout.generation);

@@ -13,7 +13,9 @@ use crate::{
         records::HoldRecord,
     },
     routing::{kind_set::KindMode, part::Part},
+    shard::buckets::BucketGroup,
     stamper::BeforeRecording,
+    turns::Lane,
     watched::ReadMark,
 };
 
@@ -46,15 +48,18 @@ pub(crate) trait Kind: Send + Sync {
     fn can_list(&self) -> BoxFuture<'_, bool>;
 }
 
-/// One hold of one part of the work, as the work of one kind gets it.
+/// One group of buckets of a hold, or a hold of all that is not sharded, as the work of one kind gets it.
 pub(crate) struct Hold {
     pub(crate) part: Part,
     pub(crate) term: Term,
     pub(crate) record: Arc<HoldRecord>,
     pub(crate) since: Monotonic,
-    /// Reads that are later than the acquisition.
+    /// Reads that are later than the acquisition, or than the last work of another shard on these buckets.
     pub(crate) acquired: ReadMark,
     pub(crate) progress: Arc<TermProgress>,
+    pub(crate) buckets: Arc<BucketGroup>,
+    /// That of the shard.
+    pub(crate) lane: Arc<Lane>,
 }
 
 /// All kinds of one operator. The first is named first where one of several problems is reported.

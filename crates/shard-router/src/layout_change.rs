@@ -1,5 +1,4 @@
-//! How the number of shards changes while replicas work: the rules, each a pure function with its deliberate fault beside it. No replica uses them yet: one whose
-//! number of shards differs from the committed one does no work.
+//! How the number of shards changes while replicas work: the rules, each a pure function with its deliberate fault beside it.
 //!
 //! No rule does I/O, reads a clock or keeps a state, so that a model can take exactly these functions as its steps. What they work on is plain data:
 //!

@@ -1,9 +1,11 @@
 //! Membership: which replicas are alive, as far as this one can see from their member Leases. Pure; Leases and time are
 //! arguments.
 
+pub(crate) mod acknowledgement;
 pub(crate) mod cluster_view;
 pub(crate) mod committed;
 pub(crate) mod incumbent;
+pub(crate) mod known_layout;
 pub(crate) mod predecessor;
 pub(crate) mod watched_namespaces;
 

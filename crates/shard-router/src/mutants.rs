@@ -29,8 +29,6 @@ lease_core::declare_mutants! {
     LetPanicsThrough = "let-panics-through",
     /// A deleted resource's name is freed before its owner's last reconcile has ended.
     NoOwnerFinalizer = "no-owner-finalizer",
-    /// A new shard Lease is created released unless one of the same name existed, whatever other shards were held.
-    NewLeaseGoesByItsName = "new-lease-goes-by-its-name",
     /// The layout on the coordinator Lease counts even if the holder is an operator that does not shard.
     LayoutOfPredecessorStands = "layout-of-predecessor-stands",
     /// A deleted resource's name is freed although a write was given up that may still be applied.

@@ -6,6 +6,7 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use lease_core::ElectionsOptions;
+use tokio::sync::watch;
 
 use crate::{
     names::Names,
@@ -13,8 +14,8 @@ use crate::{
     routing::{bucket::ShardCount, layout::Layout},
 };
 
-/// The options of a replica. All replicas of an operator must have the same `shards` and `key_label`; a replica that
-/// differs from the committed layout refuses to work.
+/// The options of a replica. All replicas of an operator must have the same `key_label`; a replica that
+/// differs from the committed layout refuses to work. The number of shards may differ: the coordinator changes it to what it is set to itself.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Options {
@@ -24,8 +25,11 @@ pub struct Options {
     /// The user agent for the API server, such as `memcached-operator/0.1.0`. The identity is appended
     /// in parentheses, so that an audit log shows which replica wrote. The name without the version is the field manager of children.
     pub product: String,
-    /// The number of shards.
+    /// The number of shards. If there is a committed layout with another number, the coordinator changes it while the replicas work.
     pub shards: ShardCount,
+    /// The number of shards that is wanted at run time, instead of `shards`: whenever it changes, the coordinator changes the layout. `None` for a number that does not change. All
+    /// replicas should be given the same.
+    pub wanted_shards: Option<watch::Receiver<ShardCount>>,
     /// The label whose value is the shard key; `None` for `namespace/name`, or the `name` of a cluster-scoped resource.
     pub key_label: Option<String>,
     /// The namespaces to watch; empty for all. Each namespace costs one watch for the resources and one for each owned
@@ -99,6 +103,7 @@ impl Options {
             elections,
             product: concat!("shard-router/", env!("CARGO_PKG_VERSION")).to_owned(),
             shards: ShardCount::ONE,
+            wanted_shards: None,
             key_label: None,
             watch_namespaces: BTreeSet::new(),
             concurrency_per_shard: 8,
@@ -155,7 +160,12 @@ impl Options {
 
     /// The layout that these options describe.
     pub fn layout(&self) -> Layout {
-        Layout::first(self.shards, self.key_label.clone())
+        Layout::first(self.wanted_shards(), self.key_label.clone())
+    }
+
+    /// The number of shards that is wanted now.
+    pub(crate) fn wanted_shards(&self) -> ShardCount {
+        self.wanted_shards.as_ref().map_or(self.shards, |wanted| *wanted.borrow())
     }
 
     /// The product without its version: the field manager of children, and who reports events.

@@ -16,10 +16,9 @@ pub(crate) mod unelected;
 
 use std::{collections::BTreeSet, future::Future, sync::Arc, time::Duration};
 
+use futures::FutureExt;
 use kube::Api;
-use lease_core::{
-    Candidate, CandidateOptions, Connection, Creation, Elections, Identity, Monotonic, NOBODY, Timings,
-};
+use lease_core::{Candidate, Connection, Elections, Identity, Monotonic, NOBODY, Timings};
 use parking_lot::Mutex;
 use tokio::{
     sync::{Notify, watch},
@@ -36,11 +35,13 @@ use crate::{
     coordinator::{Coordinator, lease_history::LeaseHistory},
     error::RunError,
     kinds::Kinds,
+    layout_change::Generation,
     membership::{
         cluster_view::{ClusterView, DEBOUNCE, SharedClusterView},
-        committed::Verdict,
+        committed::{Committed, Verdict},
     },
     observability::readiness::ReadinessSwitch,
+    routing::bucket::{BUCKETS, ShardId},
     setup::Setup,
     task::NamedTask,
 };
@@ -162,23 +163,24 @@ impl Replica {
         watchers.spawn(report::follow(setup.clone(), None, &coordinator, wake.clone()));
         let member = candidates::member(&setup, &elections)?;
         watchers.spawn(report::follow(setup.clone(), None, &member, wake.clone()));
-        let mut shard_candidates =
-            ShardCandidates::new(elections.identity().clone(), setup.clock.clone(), setup.layout.shards);
-        let (key, layout) = setup.names.annotation_of_layout(&setup.layout);
-        for shard in setup.layout.shards.shards() {
-            let candidate = elections.candidate(
-                setup.names.shard(shard)?,
-                CandidateOptions::default()
-                    .creation(Creation::Never)
-                    .contend(false)
-                    .drain_timeout(setup.options.drain_timeout)
-                    // Written with each renewal, so that it is restored if somebody removes it.
-                    .annotation(key.clone(), layout.clone()),
-                candidates::shard_work(setup.clone(), kinds.clone(), elections.clone(), shard),
-            )?;
-            watchers.spawn(report::follow(setup.clone(), Some(shard), &candidate, wake.clone()));
-            shard_candidates.add(shard, candidate);
-        }
+        // The last shard that there can be: a name that is too long is an error at the start.
+        setup.names.shard(ShardId(BUCKETS - 1))?;
+        let make = {
+            let (setup, kinds, elections, wake) =
+                (setup.clone(), kinds.clone(), elections.clone(), wake.clone());
+            move |shard| {
+                let candidate = candidates::shard(&setup, &kinds, &elections, shard)?;
+                let report = report::follow(setup.clone(), Some(shard), &candidate, wake.clone());
+                Ok((candidate, report.boxed()))
+            }
+        };
+        let limit = setup.options.shutdown_limit();
+        let shard_candidates = ShardCandidates::new(
+            elections.identity().clone(),
+            setup.clock.clone(),
+            Box::new(make),
+            (limit, wake.clone()),
+        );
         let ability = Mutex::new(Ability::new(elections.options().timings.lease_duration()));
         Ok(Self {
             setup,
@@ -211,6 +213,8 @@ impl Replica {
         let mut other_namespaces = OtherNamespaces::new(self.elections.identity().clone(), own);
         loop {
             let now = self.setup.clock.now().monotonic;
+            // Before the Leases, so that none of an earlier history counts as one of this.
+            let history = *self.elections.rewinds().borrow();
             let snapshot = leases.snapshot();
             report::transitions(&self.setup, &snapshot);
             let rewinds = self.elections.health().rewinds;
@@ -218,14 +222,16 @@ impl Replica {
             if rewinds > 0 {
                 self.lease_history.invalidate();
             }
-            self.lease_history.observe(snapshot.iter().map(|shown| &*shown.lease));
+            self.lease_history.observe(now, snapshot.iter().map(|shown| &*shown.lease));
             let view = self.view.observe(now, &snapshot);
             self.setup.metrics.foreign_installation(view.foreign().is_some());
             self.setup.metrics.predecessor(view.yields_to().is_some());
             let verdict = view.verdict(&self.setup.layout);
+            let known = self.learn_layout(&view, history);
+            self.shard_candidates.fit(known.as_ref(), &view.shard_leases);
             let leaves_to_others = self.ability().unable().is_some()
                 && view.membership.another_is_able(self.elections.identity());
-            self.contend(&verdict, leaves_to_others);
+            self.contend(&verdict, known.as_ref(), leaves_to_others);
             has_worked |= verdict == Verdict::Work;
             if let Verdict::Yield(sentence) = &verdict
                 && *self.verdict.borrow() != verdict
@@ -261,6 +267,17 @@ impl Replica {
         self.elections.ended().honoured_by_others_until(lease_duration).is_some_and(|until| now < until)
     }
 
+    /// Takes in what the Leases say about the layout.
+    fn learn_layout(&self, view: &ClusterView, history: u64) -> Option<Generation> {
+        let layouts = &self.setup.layouts;
+        layouts.restored(history);
+        if let (Committed::Layout(layout), Some(lease)) = (&view.committed, view.coordinator_lease()) {
+            layouts.committed(lease, layout);
+        }
+        layouts.shown(&view.shard_leases);
+        layouts.layout().map(|layout| layout.generation())
+    }
+
     /// Logs who holds the shards that this replica waits for, whenever a holder is new.
     fn tell_whom_it_waits_for(&self, view: &ClusterView, before: &mut BTreeSet<Identity>) {
         let me = self.elections.identity();
@@ -290,7 +307,7 @@ impl Replica {
     /// that the others must not follow.
     ///
     /// A replica that is unable to work stays a member, keeps its shards until the plan gives them to others, and takes none.
-    fn contend(&self, verdict: &Verdict, leaves_to_others: bool) {
+    fn contend(&self, verdict: &Verdict, known: Option<&Generation>, leaves_to_others: bool) {
         let refused = matches!(verdict, Verdict::Refuse(_));
         self.coordinator.contend(!refused && !leaves_to_others);
         self.member.contend(!refused);
@@ -305,7 +322,8 @@ impl Replica {
             Verdict::Yield(_) => Disposition::Abandon,
             Verdict::Refuse(_) => Disposition::Drain,
         };
-        self.shard_candidates.contend(*verdict == Verdict::Work && !leaves_to_others, disposition);
+        let contending = *verdict == Verdict::Work && !leaves_to_others;
+        self.shard_candidates.contend(contending, known, disposition);
     }
 }
 

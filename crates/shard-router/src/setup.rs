@@ -24,7 +24,7 @@ use crate::{
     external::External,
     kind_type::KindType,
     kinds::Kinds,
-    membership::watched_namespaces::WatchedNamespaces,
+    membership::{known_layout::KnownLayout, watched_namespaces::WatchedNamespaces},
     names::Names,
     news::Property,
     observability::{
@@ -41,8 +41,8 @@ use crate::{
     routing::{
         kind_set::{KindMode, KindSet},
         layout::{Layout, selector, unstamped_selector},
-        part::Part,
     },
+    shard::buckets::{BucketGroup, RunningBuckets},
     sharded::{Eligibility, ShardedObject},
     stamper::{StampConfig, Stamper},
     turns::Turns,
@@ -56,7 +56,12 @@ pub(crate) struct Setup {
     pub(crate) names: Names,
     /// Whether the names of resources need that of their kind beside them.
     pub(crate) several_kinds: bool,
+    /// What this replica is set to. Its number of shards is the first that is wanted.
     pub(crate) layout: Layout,
+    /// What is committed, as far as this replica knows.
+    pub(crate) layouts: Arc<KnownLayout>,
+    /// Which reconciles run, over all holds.
+    pub(crate) running_buckets: Arc<RunningBuckets>,
     /// The namespaces of the resources and their children.
     pub(crate) scope: Scope,
     /// For requests of reconcilers.
@@ -74,6 +79,7 @@ pub(crate) struct Setup {
     pub(crate) starts: Arc<Semaphore>,
     pub(crate) rng: SharedRng,
     pub(crate) reconciles: AtomicU64,
+    holds: AtomicU64,
     /// The problem that prevents this replica from coordinating, for its readiness.
     pub(crate) coordination_problem: Problem,
     pub(crate) rights: Arc<Rights>,
@@ -110,6 +116,9 @@ impl Setup {
             names: options.names(),
             several_kinds: kinds.len() > 1,
             layout: options.layout().of_kinds(kinds),
+            layouts: Arc::default(),
+            running_buckets: Arc::default(),
+            holds: AtomicU64::new(1),
             watched: Registry::new(Box::new(watching), scope.clone(), watcher, rng.clone()),
             scope,
             clients: reconcilers,
@@ -145,6 +154,11 @@ impl Setup {
     /// The number of the next reconcile.
     pub(crate) fn next_reconcile(&self) -> u64 {
         self.reconciles.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// The number of the next hold of a shard.
+    pub(crate) fn next_hold(&self) -> u64 {
+        self.holds.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Who publishes events on resources.
@@ -282,9 +296,9 @@ impl<K: ShardedObject, R: Reconciler<K>> KindSetup<K, R> {
         ChildLabels::new(label, self.metrics.clone(), log_limit, clock)
     }
 
-    /// The label selector of the resources in a part of the work; empty for all.
-    pub(crate) fn selector(&self, part: Part) -> String {
-        self.selected(self.child_selector(part))
+    /// The label selector of the resources in the open buckets of a group; empty for all.
+    pub(crate) fn selector(&self, group: &BucketGroup) -> String {
+        self.selected(self.child_selector(group))
     }
 
     /// The label selector of those resources that this one selects and that are taken.
@@ -294,12 +308,9 @@ impl<K: ShardedObject, R: Reconciler<K>> KindSetup<K, R> {
         both.join(",")
     }
 
-    /// The label selector of the children in a part of the work; empty for all.
-    pub(crate) fn child_selector(&self, part: Part) -> String {
-        match part {
-            Part::Shard(shard) => selector(&self.stamp.bucket_label, &self.setup.layout.buckets_of(shard)),
-            Part::Unsharded => String::new(),
-        }
+    /// The label selector of the children in the open buckets of a group; empty for all.
+    pub(crate) fn child_selector(&self, group: &BucketGroup) -> String {
+        group.open().map_or_else(String::new, |buckets| selector(&self.stamp.bucket_label, &buckets))
     }
 
     /// Whether an object with this bucket in its status may be reconciled.

@@ -46,7 +46,7 @@ found_out!(a_start_before_the_barrier, NoBarrier, scenarios::handover, "before t
 found_out!(a_stamp_from_the_key_as_it_reads_now, StampFromKeyAgain, scenarios::restamp, "came back as");
 found_out!(a_key_that_is_not_recorded, KeyNeedsNoRecord, scenarios::restamp, "came back as");
 found_out!(a_gate_that_stands_open, lease_core::OpenGate, scenarios::kept_client, "outlived its hold");
-found_out!(a_replica_that_ignores_the_layout, IgnoreLayout, scenarios::other_count, "another layout");
+found_out!(a_replica_that_ignores_the_layout, IgnoreLayout, scenarios::other_key_label, "another layout");
 found_out!(a_panic_that_is_let_through, LetPanicsThrough, scenarios::panics, "a panic took");
 found_out!(
     a_name_that_is_freed_too_early,

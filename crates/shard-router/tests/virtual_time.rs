@@ -34,6 +34,8 @@ mod failing_lease_watch;
 mod fairness;
 #[path = "virtual_time/first_lists_are_consistent.rs"]
 mod first_lists_are_consistent;
+#[path = "virtual_time/fleet.rs"]
+mod fleet;
 #[path = "virtual_time/harness.rs"]
 mod harness;
 #[path = "virtual_time/hung_lease_watch.rs"]
@@ -76,6 +78,10 @@ mod readiness;
 mod release_order;
 #[path = "virtual_time/report_conflict.rs"]
 mod report_conflict;
+#[path = "virtual_time/resharding.rs"]
+mod resharding;
+#[path = "virtual_time/resharding_tests.rs"]
+mod resharding_tests;
 #[path = "virtual_time/restart_in_place.rs"]
 mod restart_in_place;
 #[path = "virtual_time/restore.rs"]

@@ -8,6 +8,9 @@ mod clock;
 mod dead_connections;
 #[path = "virtual_time/dead_first_lists.rs"]
 mod dead_first_lists;
+#[path = "virtual_time/fleet.rs"]
+#[allow(dead_code, reason = "not every test program that shares this file needs all of it")]
+mod fleet;
 #[path = "virtual_time/harness.rs"]
 mod harness;
 #[path = "virtual_time/judged_run.rs"]
@@ -17,6 +20,7 @@ mod key_label;
 #[path = "virtual_time/key_label_unseen.rs"]
 mod key_label_unseen;
 #[path = "virtual_time/layout_change.rs"]
+#[expect(dead_code, reason = "the other tests that share this file need all of it")]
 mod layout_change;
 #[path = "virtual_time/layout_unseen.rs"]
 mod layout_unseen;
@@ -26,6 +30,9 @@ mod name;
 mod predecessor;
 #[path = "virtual_time/restart_in_place.rs"]
 mod restart_in_place;
+#[path = "virtual_time/resharding.rs"]
+#[expect(dead_code, reason = "some scenarios are for the rules themselves")]
+mod resharding;
 #[path = "virtual_time/restore.rs"]
 mod restore;
 #[path = "virtual_time/shards_of_the_unable.rs"]
@@ -70,12 +77,6 @@ async fn with_of_lease_core<T>(mutant: RuleOfLeaseCore, scenario: impl Future<Ou
 fn assert_found_out(overlaps: &[String]) {
     println!("{} overlaps, such as {:?}", overlaps.len(), overlaps.first());
     assert!(!overlaps.is_empty(), "not found out");
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_new_lease_that_goes_by_its_name_is_found_out() {
-    let overlaps = with(Mutant::NewLeaseGoesByItsName, layout_change::overlaps()).await;
-    assert_found_out(&overlaps);
 }
 
 #[tokio::test(start_paused = true)]
@@ -174,4 +175,87 @@ async fn a_restart_in_place_that_takes_too_much_is_found_out() {
         println!("{mutant:?}: {verdict}");
         assert!(!verdict.of(check).is_empty(), "{mutant:?} is not found out: {verdict}");
     }
+}
+
+/// A rule of a layout change is broken, and the checker objects.
+macro_rules! found_out {
+    ($name:ident, $mutant:ident, $scenario:expr, $sign:literal) => {
+        #[tokio::test(start_paused = true)]
+        async fn $name() {
+            let found = with(Mutant::$mutant, $scenario).await.objections();
+            println!("{}", found.lines().take(3).collect::<Vec<_>>().join("\n"));
+            assert!(found.contains($sign), "not found out: {found}");
+        }
+    };
+}
+
+found_out!(
+    a_change_that_does_not_wait_for_the_last_one,
+    CommitsBeforeSettled,
+    resharding::changes_again_before_one_has_stopped(4, 8, 3),
+    "overlap"
+);
+found_out!(
+    an_absent_lease_that_settles,
+    AbsentCountsAsAcknowledged,
+    resharding::holder_is_cut_off(8, 3, true),
+    "overlap"
+);
+found_out!(
+    a_change_that_is_settled_without_surplus_shards,
+    SettledByItsOwnShards,
+    resharding::holder_is_cut_off(8, 1, false),
+    "overlap"
+);
+found_out!(
+    an_absent_lease_that_gives_buckets_away,
+    AbsentHasGivenAway,
+    resharding::holder_is_cut_off(8, 3, true),
+    "overlap"
+);
+found_out!(
+    a_new_lease_that_is_free,
+    NewLeaseIsFree,
+    resharding::lease_is_deleted_before_a_start(),
+    "overlap"
+);
+found_out!(
+    a_gained_bucket_that_is_not_waited_for,
+    GainedStartsAtOnce,
+    resharding::changes_again(8, 3, 8),
+    "overlap"
+);
+found_out!(a_lost_bucket_that_is_kept, WorksOnWhatItLost, resharding::changes(8, 3), "overlap");
+found_out!(
+    an_acknowledgement_before_the_drain,
+    AcknowledgesBeforeTheDrain,
+    resharding::changes_again(8, 3, 8),
+    "overlap"
+);
+found_out!(a_token_that_falls, TokenOfAcquisition, resharding::changes(8, 3), "tokens");
+found_out!(
+    a_recovered_layout_that_counts_as_settled,
+    RecoveredIsSettled,
+    resharding::coordinator_lease_is_deleted(8, 3),
+    "overlap"
+);
+found_out!(
+    a_recovered_layout_that_keeps_buckets,
+    RecoveredKeeps,
+    resharding::coordinator_lease_is_deleted(8, 3),
+    "overlap"
+);
+
+#[tokio::test(start_paused = true)]
+async fn a_surplus_shard_that_nobody_acquires_is_found_out() {
+    let scenario = resharding::settles_without_the_holder_of_a_surplus_shard();
+    let settles = with(Mutant::SurplusIsNotAcquired, scenario).await;
+    assert!(!settles, "not found out");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_surplus_lease_that_is_deleted_before_all_have_acknowledged_is_found_out() {
+    let scenario = resharding::settles_after_a_surplus_lease_is_deleted();
+    let settles = with(Mutant::DeletesBeforeSettled, scenario).await;
+    assert!(!settles, "not found out");
 }

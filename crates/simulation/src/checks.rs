@@ -14,7 +14,7 @@
 //! | `barrier` | a first reconcile before a consistent list that was taken after the acquisition |
 //! | `working` | a shard that is held and not worked on for longer than the bound, though its holder was fit |
 //! | `unable` | a replica that cannot list its resources and keeps its shards, or gets them back, while another can |
-//! | `layout` | a shard that is worked on by a replica that is set to another number of shards than was committed from its acquisition on |
+//! | `layout` | a first reconcile whose bucket no layout gives to the shard that was committed from the acquisition on |
 //! | `unsharded` | a reconcile while an operator that does not shard holds the coordinator Lease, and has for long enough to be seen |
 //! | `renewals` | a record that a Lease must not have: leaseTransitions, renewTime, acquireTime, resourceVersion, uid, holder |
 //! | `lost` | a wish of a user that did not come true, or something left of what was deleted |

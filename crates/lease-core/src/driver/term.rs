@@ -1,5 +1,6 @@
 //! The term: one continuous holding of a Lease, from the point of view of the work.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,9 +40,14 @@ struct Shared {
     watchdog: Arc<PollWatchdog>,
     writes: Arc<Writes>,
     annotation_sender: AnnotationSender,
+    acquired_annotations: BTreeMap<String, String>,
 }
 
 impl Term {
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "called once for each kind of candidate, by the one who gathered them"
+    )]
     pub(super) fn new(
         lease: LeaseName,
         identity: Identity,
@@ -50,6 +56,7 @@ impl Term {
         sent: Now,
         clock: Arc<dyn Clock>,
         annotation_sender: AnnotationSender,
+        acquired_annotations: BTreeMap<String, String>,
     ) -> Self {
         Self {
             shared: Arc::new(Shared {
@@ -65,6 +72,7 @@ impl Term {
                 closed: CancellationToken::new(),
                 tracker: TaskTracker::new(),
                 annotation_sender,
+                acquired_annotations,
             }),
         }
     }
@@ -82,6 +90,11 @@ impl Term {
     /// The fencing token. It is larger than that of every earlier holder of this Lease.
     pub fn token(&self) -> FencingToken {
         self.shared.token
+    }
+
+    /// The annotations of the Lease when it was acquired. Empty without leader election.
+    pub fn acquired_annotations(&self) -> &BTreeMap<String, String> {
+        &self.shared.acquired_annotations
     }
 
     /// An instant not later than the sending of the request that acquired the Lease. The validity counts from

@@ -1,5 +1,6 @@
 //! Leader election off: the process is the only replica, and works without a Lease.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -77,6 +78,7 @@ impl Unelected {
             self.clock.now(),
             Arc::clone(&self.clock),
             self.annotation_sender.clone(),
+            BTreeMap::new(),
         );
         self.publish(State::Leader, Some(&term));
         let mut running = RunningWork::start(&self.work, &term, &self.user_runtime);

@@ -1,5 +1,6 @@
 //! Conversion between Lease objects of kube and records of the state machine.
 
+mod computed_annotations;
 mod election_keys;
 mod lean_lease;
 mod lease_to_write;
@@ -16,6 +17,7 @@ use crate::name::LeaseName;
 use crate::record::{LeaseRecord, ObservedLease};
 use crate::revision::{OpaqueVersion, Revision, Uid};
 
+pub(super) use computed_annotations::ComputedAnnotations;
 pub(super) use election_keys::ElectionKeys;
 pub(super) use lean_lease::LeanLease;
 pub(super) use lease_to_write::{LeaseMetadata, lease_to_write};

@@ -73,7 +73,7 @@ async fn works_with_exactly_the_rights_it_ships_with() {
 }
 
 #[tokio::test]
-async fn another_number_of_shards_is_refused_visibly() {
+async fn another_key_label_is_refused_visibly() {
     let Some((cluster, _client)) = start_cluster("the layout is kept on a Lease").await else { return };
     let first = Replica::start(&cluster, "op-0", &[SHARDS]);
     first.answers_readiness(200, "ready").await;
@@ -81,8 +81,8 @@ async fn another_number_of_shards_is_refused_visibly() {
         first.log().contains("committed layout").then_some(())
     })
     .await;
-    let mut second = Replica::start(&cluster, "op-1", &["--shards=5"]);
-    let body = second.answers_readiness(503, "start it with 4").await;
+    let mut second = Replica::start(&cluster, "op-1", &[SHARDS, "--shard-key-label=tenant"]);
+    let body = second.answers_readiness(503, "start it with no shard key label").await;
     assert!(body.starts_with("not ready: "), "{body}");
     second.terminate();
     assert_eq!(second.exit().await, Exit::Code(0), "{}", second.log());

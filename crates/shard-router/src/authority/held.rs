@@ -22,6 +22,7 @@ use crate::{
         bucket::{Bucket, ShardId},
         part::Part,
     },
+    shard::buckets::BucketGroup,
     watched::WatchedError,
 };
 
@@ -166,9 +167,9 @@ impl Held {
         self.earlier_failures
     }
 
-    /// The fencing token, which grows from one owner of the shard to the next; 0 without leader election.
+    /// The fencing token, which grows from one owner of the object to the next; 0 without leader election.
     pub fn token(&self) -> FencingToken {
-        self.shard.term.token()
+        self.shard.token
     }
 
     /// How much longer this replica holds the shard if its Lease is not renewed again; `None` if it no longer does.
@@ -176,11 +177,16 @@ impl Held {
         self.shard.term.remaining()
     }
 
-    /// Resolves when the shard is about to be handed over. A reconcile that waits for a long time should end then: a reconcile that
-    /// still runs at the drain timeout is aborted.
+    /// Resolves when the shard is about to be handed over, or when the object is about to go to another shard because the number of shards changes. A reconcile that
+    /// waits for a long time should end then: a reconcile that still runs at the drain timeout is aborted.
     pub fn draining(&self) -> impl Future<Output = ()> + Send + use<> {
-        let shard = self.shard.clone();
-        async move { shard.term.draining().await }
+        let (shard, bucket) = (self.shard.clone(), self.bucket);
+        async move {
+            tokio::select! {
+                () = shard.term.draining() => {}
+                () = shard.buckets.closed(bucket) => {}
+            }
+        }
     }
 
     /// The label that children must have, as key and value; `None` if the kind is not sharded.
@@ -200,7 +206,9 @@ impl Held {
 /// A held shard, or the held coordinator Lease, which all [`Held`] of one term and kind share.
 pub(crate) struct HeldShard {
     pub(crate) part: Part,
+    pub(crate) token: FencingToken,
     pub(crate) term: Term,
+    pub(crate) buckets: Arc<BucketGroup>,
     /// What the API server has answered to either client.
     pub(crate) retry_after: Arc<RetryAfter>,
     client: Client,
@@ -214,8 +222,8 @@ pub(crate) struct HeldShard {
 impl HeldShard {
     /// Creates the clients of one term. `progress` and `retry_after` observe the answers to their requests.
     pub(crate) fn new(
-        part: Part,
-        term: Term,
+        (part, token): (Part, FencingToken),
+        (term, buckets): (Term, Arc<BucketGroup>),
         (reconcilers, housekeeping): (&Clients, &Clients),
         reporter: Reporter,
         bucket_label: Arc<str>,
@@ -228,7 +236,9 @@ impl HeldShard {
         let recorder = Recorder::new(client.clone(), reporter);
         Arc::new(Self {
             part,
+            token,
             term,
+            buckets,
             retry_after,
             client,
             housekeeping,

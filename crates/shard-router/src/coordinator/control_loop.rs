@@ -1,26 +1,24 @@
-//! The coordinator's loop: plan, shard Leases, dead members.
+//! The coordinator's loop: layout, shard Leases, plan, dead members.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use futures::{FutureExt, future::pending};
-use kube::ResourceExt;
-use lease_core::{Clock, LeaseApi, LeaseView, Monotonic, RequestError, Term};
+use lease_core::{Clock, LeaseApi, LeaseView, Monotonic, ShownLease, Term};
+use tokio::sync::watch;
 
-use super::{
-    gc,
-    lease_history::{self, LeaseHistory},
-};
+use super::{gc, layout_writer::LayoutWriter, lease_history::LeaseHistory, shard_leases::Surplus};
 use crate::{
-    membership::{
-        cluster_view::{ClusterView, DEBOUNCE, SharedClusterView},
-        committed::Committed,
-    },
+    membership::cluster_view::{ClusterView, DEBOUNCE, SharedClusterView},
     names::Names,
-    routing::{bucket::ShardId, layout::Layout, plan::Plan},
+    routing::{bucket::ShardCount, layout::Layout, plan::Plan},
 };
 
 pub(super) struct ControlLoop<'a> {
     pub(super) layout: Layout,
+    pub(super) writer: LayoutWriter,
+    /// The number of shards that is wanted.
+    pub(super) wanted: ShardCount,
+    pub(super) wanted_changes: Option<watch::Receiver<ShardCount>>,
     pub(super) names: Names,
     pub(super) api: LeaseApi,
     pub(super) settle: Duration,
@@ -29,31 +27,62 @@ pub(super) struct ControlLoop<'a> {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) lease_history: &'a LeaseHistory,
     pub(super) term: Term,
+    pub(super) surplus: Surplus,
+}
+
+/// When to look again, if no change of a Lease asks for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Again {
+    /// Nothing is left to do.
+    No,
+    /// Something has failed, or is under way.
+    Soon,
+    At(Monotonic),
 }
 
 impl ControlLoop<'_> {
     /// Never ends by itself.
-    pub(super) async fn run(&self, view: &SharedClusterView, mut leases: LeaseView) {
+    pub(super) async fn run(mut self, view: &SharedClusterView, mut leases: LeaseView) {
         leases.synced().await;
         let mut published: Option<Plan> = None;
         loop {
+            if let Some(wanted) = &mut self.wanted_changes {
+                self.wanted = *wanted.borrow_and_update();
+            }
             let now = self.clock.now().monotonic;
             let snapshot = leases.snapshot();
-            self.lease_history.observe(snapshot.iter().map(|shown| &*shown.lease));
+            self.lease_history.observe(now, snapshot.iter().map(|shown| &*shown.lease));
             let view = view.observe(now, &snapshot);
-            let mut soon = !self.restore_layout(&view).await;
-            soon |= self.publish(now, &view, &mut published).await;
-            // On a first install, no replica should acquire a shard before there is a plan.
-            if published.is_some() {
-                soon |= !self.create_missing(&view).await;
-            }
-            soon |= !gc::collect(&self.api, &view.membership, now, self.kept_for()).await;
-            let wait = self.wait(now, &view, soon);
+            let again = self.pass(now, &view, &snapshot, &mut published).await;
+            let wait = self.wait(now, &view, &again);
+            let wanted = self.wanted_changes.as_mut();
             tokio::select! {
                 () = leases.changed() => self.clock.sleep(DEBOUNCE).await,
                 () = wait => {}
+                () = changed(wanted) => {}
             }
         }
+    }
+
+    async fn pass(
+        &mut self,
+        now: Monotonic,
+        view: &ClusterView,
+        leases: &[ShownLease],
+        published: &mut Option<Plan>,
+    ) -> Vec<Again> {
+        let mut again = vec![self.restore_layout(view).await];
+        again.push(self.change_layout(now, view, leases, published).await);
+        again.push(self.publish(now, view, published).await);
+        // On a first install, no replica should acquire a shard before there is a plan.
+        if published.is_some() {
+            again.push(self.create_missing(view).await);
+            again.push(self.delete_surplus(now, leases).await);
+        }
+        if !gc::collect(&self.api, &view.membership, now, self.kept_for()).await {
+            again.push(Again::Soon);
+        }
+        again
     }
 
     /// How long the Lease of a dead member is kept.
@@ -61,82 +90,54 @@ impl ControlLoop<'_> {
         10 * self.lease_duration
     }
 
-    /// Restores the layout if someone removed it from the Lease while this replica holds it. Returns whether that succeeded, if it was needed.
-    async fn restore_layout(&self, view: &ClusterView) -> bool {
-        // The view may lag behind our own commit; writing the same again does no harm.
+    /// Restores the layout if someone has removed or edited it while this replica holds the Lease.
+    async fn restore_layout(&mut self, view: &ClusterView) -> Again {
         let ours = view.coordinator.as_ref() == Some(self.term.identity());
-        if !ours || view.committed != Committed::Nothing {
-            return true;
+        if !ours || !self.writer.is_overwritten(view, &self.layout) {
+            return Again::No;
         }
-        let (key, json) = self.names.annotation_of_layout(&self.layout);
-        self.note(key, json).await
+        let layout = self.layout.clone();
+        self.commit(layout, None).await
     }
 
-    /// Publishes the next plan once membership has been stable for long enough. Returns whether to look again soon.
-    async fn publish(&self, now: Monotonic, view: &ClusterView, published: &mut Option<Plan>) -> bool {
-        let before = published.clone().or_else(|| view.plan.clone()).unwrap_or_default();
-        let members = view.membership.members();
-        let next = before.next(self.layout.generation, self.layout.shards, members, &view.holders);
+    /// Writes a layout, with a plan for it if there is one. Nothing else is committed before it is known whether this was.
+    pub(super) async fn commit(&mut self, layout: Layout, plan: Option<&Plan>) -> Again {
+        let mut annotations = [self.names.annotation_of_layout(&layout)].to_vec();
+        annotations.extend(plan.map(|plan| (self.names.plan_annotation(), json(plan))));
+        if !self.writer.write(annotations).await {
+            return Again::Soon;
+        }
+        self.layout = layout;
+        Again::No
+    }
+
+    /// The plan for this layout, after the one that was published last.
+    pub(super) fn next_plan(layout: &Layout, view: &ClusterView, published: Option<&Plan>) -> (Plan, Plan) {
+        let before = published.cloned().or_else(|| view.plan.clone()).unwrap_or_default();
+        let shards = layout.planned_shards().unwrap_or(layout.shards);
+        let next = before.next(layout.generation, shards, view.membership.members(), &view.holders);
+        (before, next)
+    }
+
+    /// Publishes the next plan once membership has been stable for long enough.
+    async fn publish(&mut self, now: Monotonic, view: &ClusterView, published: &mut Option<Plan>) -> Again {
+        let (before, next) = Self::next_plan(&self.layout, view, published.as_ref());
         let settled = before.layout == next.layout && before.same_assignments(&next);
         if settled && view.plan.is_some() {
             *published = Some(before);
-            return false;
+            return Again::No;
         }
         if !settled && view.membership.stable_for(now) < self.settle {
-            return false;
+            return Again::No;
         }
         // A plan that someone removed from the Lease is restored as it was.
         let next = if settled { before } else { next };
-        let json = serde_json::to_string(&next).expect("a plan is plain data");
-        if !self.note(self.names.plan_annotation(), json).await {
-            return true;
+        if !self.writer.write(vec![(self.names.plan_annotation(), json(&next))]).await {
+            return Again::Soon;
         }
-        tracing::info!(plan = next.generation, members = members.len(), "published a plan");
+        tracing::info!(plan = next.generation, members = view.membership.members().len(), "published a plan");
         *published = Some(next);
-        false
-    }
-
-    /// Writes an annotation on the coordinator Lease. Returns whether it is there.
-    async fn note(&self, key: String, json: String) -> bool {
-        let written = self.term.annotate([(key.clone(), Some(json))].into()).await;
-        if let Err(error) = &written {
-            tracing::warn!(%error, annotation = key, "an annotation of the coordinator Lease was not written; retrying");
-        }
-        written.is_ok()
-    }
-
-    /// Creates the shard Leases that are missing. Returns whether that succeeded.
-    async fn create_missing(&self, view: &ClusterView) -> bool {
-        let existing: BTreeSet<ShardId> = view.holders.keys().copied().collect();
-        let missing: Vec<_> = self.layout.shards.shards().filter(|shard| !existing.contains(shard)).collect();
-        if missing.is_empty() {
-            return true;
-        }
-        for shard in missing {
-            let Ok(name) = self.names.shard(shard) else { continue };
-            if !self.term.is_valid() {
-                return false;
-            }
-            let released = self.lease_history.may_create_released(shard, &self.term).await;
-            let mut lease = lease_history::new_lease(
-                &name,
-                released,
-                self.lease_history.reservation(),
-                self.clock.wall(),
-            );
-            lease.annotations_mut().extend([self.names.annotation_of_layout(&self.layout)]);
-            self.lease_history.creating(shard);
-            match self.api.create(lease).await {
-                Ok(_) => {}
-                // It exists, and the view is older. It may be ours, from an attempt that was not answered.
-                Err(RequestError::Conflict) => self.lease_history.existed(shard),
-                Err(error) => {
-                    tracing::warn!(lease = %name, %error, "a shard Lease could not be created; retrying");
-                    return false;
-                }
-            }
-        }
-        true
+        Again::No
     }
 
     /// Resolves when something is due that no change of a Lease announces.
@@ -144,15 +145,32 @@ impl ControlLoop<'_> {
         &self,
         now: Monotonic,
         view: &ClusterView,
-        soon: bool,
+        again: &[Again],
     ) -> futures::future::BoxFuture<'static, ()> {
         let settled = Some(self.settle.saturating_sub(view.membership.stable_for(now)));
         let settled = settled.filter(|left| !left.is_zero());
         let expiry = view.membership.next_expiry(now).map(|expiry| expiry.duration_since(now));
         let remains = view.membership.next_silent_for(now, self.kept_for());
         let remains = remains.map(|end| end.duration_since(now));
-        let soon = soon.then_some(self.retry);
-        let next = [settled, expiry, remains, soon].into_iter().flatten().min();
+        let again = again.iter().filter_map(|again| match again {
+            Again::No => None,
+            Again::Soon => Some(self.retry),
+            Again::At(at) => Some(at.duration_since(now)),
+        });
+        let next = [settled, expiry, remains].into_iter().flatten().chain(again).min();
         next.map_or_else(|| pending().boxed(), |next| self.clock.sleep(next))
     }
+}
+
+fn json(plan: &Plan) -> String {
+    serde_json::to_string(plan).expect("a plan is plain data")
+}
+
+async fn changed(wanted: Option<&mut watch::Receiver<ShardCount>>) {
+    if let Some(wanted) = wanted
+        && wanted.changed().await.is_ok()
+    {
+        return;
+    }
+    pending::<()>().await;
 }

@@ -35,7 +35,11 @@
 //! Lease itself takes to be created; so the first shards need not wait a second time. If the first coordinator fails in the middle of
 //! creating them, its successor's wait.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use futures::{StreamExt, TryStreamExt};
 use jiff::Timestamp;
@@ -47,7 +51,13 @@ use kube::{
 use lease_core::{Clock, FencingToken, LeaseName, Monotonic, Term, released_lease, reserved_lease};
 use parking_lot::{Mutex, MutexGuard};
 
-use crate::{names::Names, observability::sentence, routing::bucket::ShardId, rules};
+use crate::{
+    layout_change::{ShardLeases, leases::NOTHING},
+    names::Names,
+    observability::sentence,
+    routing::bucket::{BUCKETS, ShardId},
+    rules,
+};
 
 /// A Lease can state any number of seconds, and people write odd ones by hand. Nobody elects a leader for longer than this.
 const LONGEST_CREDIBLE: Duration = Duration::from_secs(3_600);
@@ -74,6 +84,8 @@ struct Known {
     created: BTreeSet<ShardId>,
     /// The longest LeaseDuration seen on any of them.
     longest: Duration,
+    /// When each was seen last.
+    seen: BTreeMap<ShardId, Monotonic>,
 }
 
 impl Known {
@@ -116,8 +128,9 @@ impl LeaseHistory {
         match listed {
             Ok(list) => {
                 let version = list.metadata.resource_version.as_deref().and_then(|text| text.parse().ok());
-                history.lock().list = version.map(|version| (history.clock.now().monotonic, version));
-                history.observe(&list.items);
+                let now = history.clock.now().monotonic;
+                history.lock().list = version.map(|version| (now, version));
+                history.observe(now, &list.items);
             }
             Err(error) => tracing::warn!("the Leases could not be listed at the start: {error}"),
         }
@@ -125,13 +138,31 @@ impl LeaseHistory {
     }
 
     /// Notes Leases that exist, or did a moment ago. Those of no shard are ignored.
-    pub(crate) fn observe<'a>(&self, leases: impl IntoIterator<Item = &'a Lease>) {
+    pub(crate) fn observe<'a>(&self, now: Monotonic, leases: impl IntoIterator<Item = &'a Lease>) {
         let mut known = self.lock();
         for lease in leases {
             if let Some(shard) = lease.metadata.name.as_deref().and_then(|name| self.names.shard_of(name)) {
                 known.observe(shard, lease);
+                known.seen.insert(shard, now);
             }
         }
+        let longest = known.longest.max(self.lease_duration);
+        known.seen.retain(|_, seen| now.duration_since(*seen) <= longest);
+    }
+
+    /// The shards whose Leases have existed within the longest LeaseDuration, as far as this process has seen. What they have acknowledged is not known.
+    pub(super) fn seen_lately(&self, now: Monotonic) -> ShardLeases {
+        let known = self.lock();
+        let longest = known.longest.max(self.lease_duration);
+        let lately = known.seen.iter().filter(|(_, seen)| now.duration_since(**seen) <= longest);
+        lately.map(|(shard, _)| (*shard, NOTHING)).filter(|(shard, _)| shard.0 < BUCKETS).collect()
+    }
+
+    /// How much longer the Leases have to be watched until all that have existed within the longest LeaseDuration have been seen.
+    pub(super) fn unobserved(&self, now: Monotonic) -> Duration {
+        let wait = self.reservation();
+        let since = self.lock().list.map(|(received, _)| received);
+        since.map_or(wait, |since| wait.saturating_sub(now.duration_since(since)))
     }
 
     /// Notes that this term is about to create the Lease of this shard. Once the request is sent, the Lease may exist, be taken and be
@@ -183,7 +214,7 @@ impl LeaseHistory {
             self.lock().list = None;
             return false;
         };
-        self.observe(&seen);
+        self.observe(self.clock.now().monotonic, &seen);
         let mut known = self.lock();
         known.list = Some((received, term.token().0));
         known.nobody_holds_any_of(shard)

@@ -1,8 +1,9 @@
 //! The kinds that are not sharded: the holder of the coordinator Lease reconciles all of their resources.
 //!
 //! That Lease excludes two holders, as a shard Lease does. It does not exclude holders of shards, and under a former layout such a kind may have been
-//! sharded. A layout is replaced only after somebody has deleted Leases by hand, whose holders remain valid for up to RenewDeadline. The shard Leases of
-//! the new layout are then created with a placeholder as holder ([`lease_history`](super::lease_history)), and the work waits until all of them have had another one.
+//! sharded. The kinds of a layout are replaced only after somebody has deleted Leases by hand, whose holders remain valid for up to RenewDeadline. The shard Leases of
+//! the new layout are then created with a placeholder as holder ([`lease_history`](super::lease_history)), and the work waits until all of them have had another one. Where a
+//! layout has been recovered while shard Leases existed, it also waits until these have acknowledged it. A change of the number of shards concerns no such kind.
 
 use std::collections::BTreeMap;
 
@@ -12,11 +13,9 @@ use lease_core::{Backoff, NOBODY, Term};
 
 use super::Coordinator;
 use crate::{
+    layout_change::Generation,
     names::Names,
-    routing::{
-        bucket::{ShardCount, ShardId},
-        part::Part,
-    },
+    routing::bucket::{ShardCount, ShardId},
     rules,
     shard::hold,
 };
@@ -25,25 +24,36 @@ impl Coordinator {
     /// Works on them until the term has drained. Cancelled by being dropped.
     pub(super) async fn unsharded(&self, term: &Term) {
         let confirmed = self.no_former_layout_is_in_force();
-        hold::run(self.setup.clone(), self.kinds.clone(), Part::Unsharded, term.clone(), confirmed).await;
+        hold::unsharded(self.setup.clone(), self.kinds.clone(), term.clone(), confirmed).await;
     }
 
     /// Resolves with `true` when that is certain.
     async fn no_former_layout_is_in_force(&self) -> bool {
-        let (names, shards) = (&self.setup.names, self.setup.layout.shards);
+        let names = &self.setup.names;
         let timings = self.elections.options().timings;
         let (mut view, mut backoff) = (self.elections.leases(), Backoff::new(timings));
+        let mut layouts = self.setup.layouts.subscribe();
         loop {
+            // The number of shards may change meanwhile.
+            let current = layouts.borrow_and_update().generation();
+            let is_over = |leases: &mut dyn Iterator<Item = &Lease>| {
+                current.is_some_and(|current| {
+                    is_known_to_all(&current) && all_are_taken_up(leases, current.shards, names)
+                })
+            };
             let snapshot = view.snapshot();
-            let known = all_are_taken_up(snapshot.iter().map(|shown| &*shown.lease), shards, names);
+            let known = is_over(&mut snapshot.iter().map(|shown| &*shown.lease));
             if !rules::no_former_layout_is_in_force(known) {
-                view.changed().await;
+                tokio::select! {
+                    () = view.changed() => {}
+                    Ok(()) = layouts.changed() => {}
+                }
                 continue;
             }
             // The view may be older than the layout, and show the Leases of the former one.
             match self.elections.client().list().await {
                 Ok(leases) => {
-                    let all = all_are_taken_up(&leases, shards, names);
+                    let all = is_over(&mut leases.iter());
                     if rules::no_former_layout_is_in_force(all) {
                         return true;
                     }
@@ -56,6 +66,11 @@ impl Coordinator {
             self.setup.clock.sleep(backoff.after_failure(now)).await;
         }
     }
+}
+
+/// Whether no holder can work by a layout of which this generation knows nothing.
+fn is_known_to_all(current: &Generation) -> bool {
+    current.settled || current.previous.is_some()
 }
 
 /// Whether the Lease of each shard exists, and none of them has the placeholder as its holder.

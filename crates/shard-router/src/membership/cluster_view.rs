@@ -7,14 +7,20 @@ use lease_core::{Identity, Installation, Monotonic, ShownLease};
 use parking_lot::Mutex;
 
 use crate::{
+    layout_change::ShardLeases,
     membership::{
         MemberLease, Membership,
+        acknowledgement::{acknowledged, recorded},
         committed::{Committed, Verdict},
         incumbent::Incumbency,
         predecessor::{holder, is_member, predecessor},
     },
     names::Names,
-    routing::{bucket::ShardId, layout::Layout, plan::Plan},
+    routing::{
+        bucket::{BUCKETS, ShardCount, ShardId},
+        layout::Layout,
+        plan::Plan,
+    },
 };
 
 /// Changes of Leases are handled together: with many shards, some Lease is renewed all the time.
@@ -51,6 +57,8 @@ pub(crate) struct ClusterView {
     pub(crate) plan: Option<Plan>,
     /// Who holds each shard, for every shard Lease that exists.
     pub(crate) holders: BTreeMap<ShardId, Option<Identity>>,
+    /// What each shard Lease has acknowledged.
+    pub(crate) shard_leases: ShardLeases,
     /// What the coordinator Lease says; nothing, while a predecessor holds it.
     pub(crate) committed: Committed,
     /// Who holds the coordinator Lease and does not shard.
@@ -69,6 +77,7 @@ impl ClusterView {
             coordinator: None,
             plan: None,
             holders: BTreeMap::new(),
+            shard_leases: ShardLeases::new(),
             committed: Committed::Nothing,
             predecessor: None,
             read: None,
@@ -83,6 +92,7 @@ impl ClusterView {
         self.incumbency.observe(names, now, leases);
         let shard = |lease: &Lease| names.shard_of(lease.metadata.name.as_deref()?);
         self.holders = leases.iter().filter_map(|lease| Some((shard(lease)?, holder(lease)))).collect();
+        self.shard_leases = shard_leases(names, leases.iter().map(|shown| &*shown.lease));
         let is_coordinator =
             |lease: &Lease| lease.metadata.name.as_deref().is_some_and(|name| names.is_coordinator(name));
         let coordinator = leases.iter().find(|lease| is_coordinator(lease)).map(|shown| &shown.lease);
@@ -142,11 +152,37 @@ impl ClusterView {
         self.incumbency.refusal(&self.names, self.installation.as_ref())
     }
 
+    /// How many shards a plan for the committed layout has to place: until a change is settled, those of both layouts.
+    pub(crate) fn planned_shards(&self) -> Option<ShardCount> {
+        let Committed::Layout(layout) = &self.committed else { return None };
+        layout.planned_shards()
+    }
+
+    /// The coordinator Lease that the committed layout was read from.
+    pub(crate) fn coordinator_lease(&self) -> Option<&Lease> {
+        self.read.as_deref()
+    }
+
     /// The plan, if it was made for the committed layout.
     pub(crate) fn current_plan(&self) -> Option<&Plan> {
         let Committed::Layout(layout) = &self.committed else { return None };
         self.plan.as_ref().filter(|plan| plan.layout == layout.generation)
     }
+}
+
+/// What each of the shard Leases among these has acknowledged. Numbers that no shard can have are left out.
+pub(crate) fn shard_leases<'a>(names: &Names, leases: impl IntoIterator<Item = &'a Lease>) -> ShardLeases {
+    let of = |lease: &Lease| {
+        let shard = names.shard_of(lease.metadata.name.as_deref()?).filter(|shard| shard.0 < BUCKETS)?;
+        let layout = lease.metadata.annotations.as_ref().and_then(|all| recorded(names, all));
+        Some((shard, acknowledged(layout.as_ref())))
+    };
+    leases.into_iter().filter_map(of).collect()
+}
+
+/// The resourceVersion of a Lease.
+pub(crate) fn version(lease: &Lease) -> Option<u64> {
+    lease.metadata.resource_version.as_deref()?.parse().ok()
 }
 
 /// Whether both are the same object, or neither is there.

@@ -14,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-use lease_core::{Clock, Monotonic, invariant};
+use lease_core::{Clock, Monotonic};
 use parking_lot::{Mutex, MutexGuard};
 
 use self::failing::Failing;
@@ -33,14 +33,13 @@ pub(crate) struct Progress {
     watches: usize,
     /// The watches that all shards share.
     depends_on: Vec<Arc<WatchedProgress>>,
-    parts: Mutex<BTreeMap<Part, PartProgress>>,
+    /// By part of the work and number of the hold: several groups of buckets of one shard can be worked on.
+    parts: Mutex<BTreeMap<(Part, u64), PartProgress>>,
     holds: AtomicU64,
 }
 
 #[derive(Debug)]
 struct PartProgress {
-    /// Counts the terms of this process.
-    number: u64,
     since: Monotonic,
     listed: bool,
     failing: Failing,
@@ -90,13 +89,12 @@ impl Progress {
         Self { depends_on, ..self }
     }
 
-    /// Tracks a part from its acquisition until the guard is dropped.
+    /// Tracks a part of the work, or a group of its buckets, until the guard is dropped.
     pub(crate) fn track(self: &Arc<Self>, part: Part) -> (Arc<TermProgress>, ProgressGuard) {
         let since = self.clock.now().monotonic;
         let number = self.holds.fetch_add(1, Ordering::Relaxed);
-        let held = PartProgress { number, since, listed: false, failing: Failing::default() };
-        let earlier = self.lock().insert(part, held);
-        invariant!(earlier.is_none(), "{part} is acquired while the work of its last hold still runs");
+        let held = PartProgress { since, listed: false, failing: Failing::default() };
+        self.lock().insert((part, number), held);
         let progress = Arc::new(TermProgress { progress: self.clone(), part, hold: number });
         (progress.clone(), ProgressGuard(progress))
     }
@@ -109,7 +107,7 @@ impl Progress {
     /// All that is held and not completely worked on, shards by number.
     pub(crate) fn stalls(&self) -> Vec<Stall> {
         let now = self.clock.now().monotonic;
-        self.lock().iter().filter_map(|(part, held)| self.stall(*part, held, now)).collect()
+        self.lock().iter().filter_map(|((part, _), held)| self.stall(*part, held, now)).collect()
     }
 
     /// A sentence that says which shards have been held for longer than `threshold` without being worked on.
@@ -132,7 +130,7 @@ impl Progress {
             return WorkStatus::Unknown;
         }
         let mut first = None;
-        for (part, held) in old {
+        for ((part, _), held) in old {
             match self.stall(*part, held, now) {
                 Some(stall) if stall.wholly => {
                     if stall.why.is_none() || stall.lasted <= threshold {
@@ -160,7 +158,7 @@ impl Progress {
         Some(Stall { part, lasted: now.duration_since(since), wholly, why })
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<Part, PartProgress>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<(Part, u64), PartProgress>> {
         self.parts.lock()
     }
 }
@@ -191,10 +189,7 @@ pub(crate) struct ProgressGuard(Arc<TermProgress>);
 impl Drop for ProgressGuard {
     fn drop(&mut self) {
         let TermProgress { progress, part, hold } = self.0.as_ref();
-        let mut parts = progress.lock();
-        if parts.get(part).is_some_and(|held| held.number == *hold) {
-            parts.remove(part);
-        }
+        progress.lock().remove(&(*part, *hold));
     }
 }
 
@@ -206,7 +201,7 @@ impl TermProgress {
 
     fn with(&self, act: impl FnOnce(&mut PartProgress)) {
         let mut parts = self.progress.lock();
-        if let Some(held) = parts.get_mut(&self.part).filter(|held| held.number == self.hold) {
+        if let Some(held) = parts.get_mut(&(self.part, self.hold)) {
             act(held);
         }
     }

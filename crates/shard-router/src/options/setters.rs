@@ -2,6 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
+use tokio::sync::watch;
+
 use super::{Backoff, Options, Pod};
 use crate::{observability::records::RecordSink, routing::bucket::ShardCount};
 
@@ -17,6 +19,12 @@ impl Options {
     #[must_use]
     pub fn with_shards(self, shards: ShardCount) -> Self {
         Self { shards, ..self }
+    }
+
+    /// Sets [`wanted_shards`](Self::wanted_shards).
+    #[must_use]
+    pub fn with_wanted_shards(self, wanted: impl Into<Option<watch::Receiver<ShardCount>>>) -> Self {
+        Self { wanted_shards: wanted.into(), ..self }
     }
 
     /// Sets [`key_label`](Self::key_label).

@@ -9,9 +9,10 @@ use crate::{
     coordinator::Coordinator,
     error::RunError,
     kinds::Kinds,
-    routing::{bucket::ShardId, part::Part},
+    membership::acknowledgement::LeaseAcknowledgement,
+    routing::bucket::ShardId,
     setup::Setup,
-    shard::hold,
+    shard::hold::{self, ShardHold},
 };
 
 pub(super) fn coordinator(coordinator: Coordinator) -> Result<Candidate, InvalidOption> {
@@ -39,17 +40,30 @@ pub(super) fn member(setup: &Setup, elections: &Elections) -> Result<Candidate, 
     Ok(elections.candidate(name, options, |term: Term| async move { term.draining().await })?)
 }
 
-pub(super) fn shard_work(
-    setup: Arc<Setup>,
-    kinds: Kinds,
-    elections: Elections,
+pub(super) fn shard(
+    setup: &Arc<Setup>,
+    kinds: &Kinds,
+    elections: &Elections,
     shard: ShardId,
-) -> impl lease_core::Work {
-    move |term: Term| {
+) -> Result<Candidate, RunError> {
+    let acknowledgement = Arc::new(LeaseAcknowledgement::new(setup.names.clone(), setup.layouts.clone()));
+    let (writes, restores) = (acknowledgement.clone(), elections.rewinds());
+    let options = CandidateOptions::default()
+        .creation(Creation::Never)
+        .contend(false)
+        .drain_timeout(setup.options.drain_timeout)
+        .compute_annotations(move |kind, present| writes.of_write(kind, present, *restores.borrow()));
+    let work = {
         let (setup, kinds, elections) = (setup.clone(), kinds.clone(), elections.clone());
-        async move {
-            let confirmed = intent::confirm_layout(setup.clone(), elections);
-            Box::pin(hold::run(setup, kinds, Part::Shard(shard), term, confirmed)).await;
+        move |term: Term| {
+            let (setup, kinds, elections) = (setup.clone(), kinds.clone(), elections.clone());
+            let acknowledgement = Some(acknowledgement.clone());
+            async move {
+                let confirmed = intent::confirm_layout(setup.clone(), elections);
+                Box::pin(hold::run(ShardHold { setup, kinds, shard, term, acknowledgement }, confirmed))
+                    .await;
+            }
         }
-    }
+    };
+    Ok(elections.candidate(setup.names.shard(shard)?, options, work)?)
 }

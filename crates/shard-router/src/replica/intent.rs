@@ -84,7 +84,7 @@ pub(super) async fn confirm_layout(setup: Arc<Setup>, elections: Elections) -> b
     false
 }
 
-/// Whether the committed layout is this replica's, by a consistent read. Asks until it is answered.
+/// Whether this replica may work by the committed layout, by a consistent read. Asks until it is answered.
 pub(super) async fn is_committed(setup: &Setup, elections: &Elections) -> bool {
     if !rules::layout_is_confirmed_first() {
         return true;
@@ -94,6 +94,9 @@ pub(super) async fn is_committed(setup: &Setup, elections: &Elections) -> bool {
         match elections.client().get(&setup.names.coordinator()).await {
             Ok(lease) => {
                 let committed = confirmed(&setup.names, lease.as_ref(), elections);
+                if let (Committed::Layout(layout), Some(lease)) = (&committed, &lease) {
+                    setup.layouts.committed(lease, layout);
+                }
                 return committed.verdict(&setup.layout) == Verdict::Work;
             }
             Err(error) => {

@@ -19,6 +19,7 @@ pub(super) struct PlanCache(Option<CachedPlan>);
 #[derive(Debug)]
 struct CachedPlan {
     plan: Plan,
+    shards: ShardCount,
     members: Vec<Member>,
     holders: BTreeMap<ShardId, Option<Identity>>,
     next: Plan,
@@ -26,19 +27,24 @@ struct CachedPlan {
 
 impl PlanCache {
     /// The plan that follows the current one; `None` if there is no current plan.
-    pub(super) fn of(&mut self, view: &ClusterView, shards: ShardCount) -> Option<&Plan> {
-        let plan = view.current_plan();
-        self.0 = self.0.take().filter(|cached| cached.is_for(plan, view)).or_else(|| {
-            let (plan, members, holders) = (plan?, view.membership.members(), &view.holders);
+    pub(super) fn of(&mut self, view: &ClusterView) -> Option<&Plan> {
+        let (plan, shards) = (view.current_plan(), view.planned_shards());
+        self.0 = self.0.take().filter(|cached| cached.is_for(plan, shards, view)).or_else(|| {
+            let (plan, shards) = (plan?, shards?);
+            let (members, holders) = (view.membership.members(), &view.holders);
             let next = plan.next(plan.layout, shards, members, holders);
-            Some(CachedPlan { plan: plan.clone(), members: members.to_vec(), holders: holders.clone(), next })
+            let (plan, members) = (plan.clone(), members.to_vec());
+            Some(CachedPlan { plan, shards, members, holders: holders.clone(), next })
         });
         self.0.as_ref().map(|cached| &cached.next)
     }
 }
 
 impl CachedPlan {
-    fn is_for(&self, plan: Option<&Plan>, view: &ClusterView) -> bool {
-        plan == Some(&self.plan) && self.members == view.membership.members() && self.holders == view.holders
+    fn is_for(&self, plan: Option<&Plan>, shards: Option<ShardCount>, view: &ClusterView) -> bool {
+        plan == Some(&self.plan)
+            && shards == Some(self.shards)
+            && self.members == view.membership.members()
+            && self.holders == view.holders
     }
 }

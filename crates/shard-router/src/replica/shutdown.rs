@@ -50,7 +50,7 @@ impl Replica {
         let me = self.elections.identity();
         let others: Vec<Member> =
             view.membership.members().iter().filter(|member| member.identity != *me).cloned().collect();
-        let layout = &self.setup.layout;
-        view.current_plan().map(|plan| plan.next(plan.layout, layout.shards, &others, &view.holders))
+        let (plan, shards) = (view.current_plan()?, view.planned_shards()?);
+        Some(plan.next(plan.layout, shards, &others, &view.holders))
     }
 }

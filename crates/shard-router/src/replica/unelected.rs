@@ -20,7 +20,7 @@ use crate::{
     observability::readiness::{Readiness, ReadinessSwitch},
     routing::part::Part,
     setup::Setup,
-    shard::hold,
+    shard::hold::{self, ShardHold},
     task::NamedTask,
 };
 
@@ -41,6 +41,8 @@ pub(crate) async fn run(
         let stopped = stop.clone().cancelled_owned().boxed();
         running.spawn(task.start(setup.task_clients.ungated(), None, stopped));
     }
+    // Nobody commits another one.
+    setup.layouts.fixed(&setup.layout);
     let parts = setup.layout.shards.shards().map(Part::Shard).chain([Part::Unsharded]);
     let parts: Vec<Candidate> =
         parts.map(|part| lead(&setup, &kinds, &elections, part)).collect::<Result<_, _>>()?;
@@ -74,7 +76,18 @@ fn lead(setup: &Arc<Setup>, kinds: &Kinds, elections: &Elections, part: Part) ->
     let options = CandidateOptions::default().drain_timeout(setup.options.drain_timeout).announce(false);
     let work = {
         let (setup, kinds) = (setup.clone(), kinds.clone());
-        move |term: Term| Box::pin(hold::run(setup.clone(), kinds.clone(), part, term, ready(true)))
+        move |term: Term| {
+            let (setup, kinds) = (setup.clone(), kinds.clone());
+            async move {
+                match part {
+                    Part::Shard(shard) => {
+                        let hold = ShardHold { setup, kinds, shard, term, acknowledgement: None };
+                        Box::pin(hold::run(hold, ready(true))).await;
+                    }
+                    Part::Unsharded => Box::pin(hold::unsharded(setup, kinds, term, ready(true))).await,
+                }
+            }
+        }
     };
     let lease = match part {
         Part::Shard(shard) => setup.names.shard(shard)?,

@@ -1,65 +1,78 @@
-//! The work of a Lease: what happens between its acquisition and its release, for all kinds that it stands for.
+//! The work of a Lease: what happens between its acquisition and its release, for all kinds that it stands for, across changes of the layout.
 
-use std::sync::Arc;
+mod groups;
+mod lost;
+mod steps;
+mod unsharded;
 
-use futures::{StreamExt, stream::FuturesUnordered};
+use std::{pin::pin, sync::Arc};
+
 use lease_core::Term;
 
+use self::steps::{ShardWork, Step};
+pub(crate) use self::unsharded::run as unsharded;
 use crate::{
-    kinds::{Hold, Kinds},
+    kinds::Kinds,
+    membership::acknowledgement::LeaseAcknowledgement,
     observability::records::{HoldFacts, HoldRecord},
-    routing::part::Part,
+    routing::{bucket::ShardId, part::Part},
     setup::Setup,
 };
 
-/// Runs a part of the work for as long as it is held, or until it has drained. Cancelled by being dropped.
+/// One hold of one shard.
+pub(crate) struct ShardHold {
+    pub(crate) setup: Arc<Setup>,
+    pub(crate) kinds: Kinds,
+    pub(crate) shard: ShardId,
+    pub(crate) term: Term,
+    /// What its Lease says; `None` without leader election, where the layout does not change.
+    pub(crate) acknowledgement: Option<Arc<LeaseAcknowledgement>>,
+}
+
+/// Runs a shard for as long as it is held, or until it has drained. Cancelled by being dropped.
 ///
-/// `confirmed` is awaited before anything starts; `false` gives the part up.
-pub(crate) async fn run(
-    setup: Arc<Setup>,
-    kinds: Kinds,
-    part: Part,
-    term: Term,
-    confirmed: impl Future<Output = bool> + Send,
-) {
-    let kinds = kinds.of(part);
-    if kinds.is_empty() {
-        // A Lease that stands for no work is held all the same: its candidate would acquire it again at once.
-        return term.draining().await;
-    }
+/// `confirmed` is awaited before anything starts; `false` gives the shard up.
+pub(crate) async fn run(hold: ShardHold, confirmed: impl Future<Output = bool> + Send) {
+    let ShardHold { setup, kinds, shard, term, .. } = &hold;
+    let part = Part::Shard(*shard);
     let facts = HoldFacts { lease: term.lease().to_string(), part, token: term.token().0 };
-    let record = HoldRecord::begin(setup.recorder.clone(), facts, term.clone());
-    let since = setup.clock.now().monotonic;
-    let acquired = setup.watched.mark();
-    let (holds, _ends): (Vec<_>, Vec<_>) = kinds
-        .iter()
-        .map(|kind| {
-            let (progress, end) = kind.progress().track(part);
-            let hold = Hold { part, term: term.clone(), record: record.clone(), since, acquired, progress };
-            ((kind.clone(), hold), end)
-        })
-        .unzip();
+    let sent = term.acquisition_sent();
+    let record = HoldRecord::begin(setup.recorder.clone(), facts, term.clone(), sent);
+    // A replica that waits for the confirmation, or for the buckets of other shards, does not work.
+    let waiting: Vec<_> = kinds.of(part).iter().map(|kind| kind.progress().track(part)).collect();
+    let mut waiting = Some(waiting);
+    let mut news = setup.layouts.subscribe();
+    let mut work = ShardWork::new(&hold, record.clone());
+    // One for the whole hold, so that no renewal is missed.
+    let mut renewals = pin!(record.follow_renewals());
     let confirmed = tokio::select! {
         biased;
         // A drain before the start has nothing to wait for.
         () = term.draining() => return,
-        () = record.follow_renewals() => return,
+        () = &mut renewals => return,
         confirmed = confirmed => confirmed,
     };
     if !confirmed {
         return;
     }
-    let mut running: FuturesUnordered<_> = holds.into_iter().map(|(kind, hold)| kind.run(hold)).collect();
     loop {
-        let ended = tokio::select! {
-            ended = running.next() => ended,
-            () = record.follow_renewals() => return,
-        };
-        match ended {
-            // Each kind drains by itself, and the last one that has drained ends the work.
-            Some(()) if term.is_draining() => {}
-            // The work of one kind has ended by itself, which it has logged. Everything is started anew with the next hold.
-            Some(()) | None => break,
+        // From here on, so that no end of a reconcile is missed.
+        let ended = setup.running_buckets.ended();
+        let state = news.borrow_and_update().clone();
+        work.follow(&state);
+        if work.has_begun(&state) {
+            waiting = None;
+        }
+        tokio::select! {
+            step = work.step() => match step {
+                Step::Continue => {}
+                // The work of one kind has ended by itself, which it has logged. Everything is started anew with the next hold.
+                Step::Ended => break,
+            },
+            () = ended, if work.waits_for_reconciles() => {}
+            Ok(()) = news.changed() => {}
+            () = &mut renewals => return,
         }
     }
+    drop(waiting);
 }

@@ -15,7 +15,6 @@ use kube::{
         reflector::{ObjectRef, Store},
     },
 };
-use lease_core::invariant;
 use tracing::Instrument as _;
 
 use self::{failures::Failures, running::Running};
@@ -65,6 +64,9 @@ impl<K: ShardedObject, R: Reconciler<K>> ActiveShard<K, R> {
         let reference = self.reference(&object);
         if object.uid().is_some_and(|uid| self.tracker.is_finished(&uid)) {
             // Its last reconcile is over, and it is not known yet whether its name was freed.
+            let Some(_bucket) = self.held.buckets.begin_by_label(object.meta()) else {
+                return Ok(Action::await_change());
+            };
             return self.remove_owner_finalizer(&object).await.map(|()| Action::await_change());
         }
         // The cache may change while this waits, so it is checked again afterwards.
@@ -78,7 +80,13 @@ impl<K: ShardedObject, R: Reconciler<K>> ActiveShard<K, R> {
         let held = self.held.for_object(running.facts.bucket, object.namespace(), earlier_failures);
         let (cr, labels) = (cr_name(object.as_ref()), self.held.caches().labels());
         labels.begin(&cr, running.facts.bucket);
-        let result = self.run(&object, held.clone()).await;
+        let result = tokio::select! {
+            result = self.run(&object, held.clone()) => result,
+            () = self.held.buckets.aborted(running.facts.bucket) => {
+                labels.end(&cr);
+                return Ok(Action::await_change());
+            }
+        };
         let result = match (result, labels.end(&cr)) {
             (Ok(_), Some(unlabelled)) => Err(Failure::UnlabelledChild(unlabelled)),
             (result, _) => result,
@@ -147,19 +155,16 @@ impl<K: ShardedObject, R: Reconciler<K>> ActiveShard<K, R> {
             return None;
         };
         let (cr, uid) = (cr_name(object.as_ref()), object.uid()?);
-        invariant!(
-            bucket.map(|bucket| self.kind.setup.layout.shard_of(bucket)) == self.held.part.shard(),
-            "{cr} is of bucket {bucket:?}, which is not of {}",
-            self.held.part
-        );
-        let ticket = self.tracker.begin(&cr, &uid)?;
+        // Its bucket may have gone to another shard.
+        let of_bucket = self.held.buckets.begin(bucket)?;
+        let tickets = (self.tracker.begin(&cr, &uid)?, of_bucket);
         let facts = ReconcileFacts {
             cr: self.kind.record_name(&cr),
             uid,
             generation: object.meta().generation,
             bucket,
             part: self.held.part,
-            token: self.held.term.token().0,
+            token: self.held.token.0,
             number: self.kind.setup.next_reconcile(),
         };
         // The record contains exactly the instant at which the validity was checked.
@@ -168,7 +173,7 @@ impl<K: ShardedObject, R: Reconciler<K>> ActiveShard<K, R> {
             return None;
         }
         self.kind.setup.recorder.begin(&facts, now);
-        let running = Running::new(self.kind.setup.recorder.clone(), facts, ticket, self.record.clone());
+        let running = Running::new(self.kind.setup.recorder.clone(), facts, tickets, self.record.clone());
         Some((running, object, turn))
     }
 

@@ -12,7 +12,7 @@ mod part;
 
 use std::sync::Arc;
 
-use futures::{Stream, StreamExt, stream};
+use futures::{Stream, StreamExt, stream, stream::BoxStream};
 use kube::{
     Resource, ResourceExt,
     core::ObjectMeta,
@@ -49,7 +49,7 @@ pub(crate) fn reflect<K: ShardedObject>(
     selector: &str,
     observer: impl Observer<K>,
     side_channels: SideChannels<K>,
-    order: fastrand::Rng,
+    (order, closings): (fastrand::Rng, BoxStream<'static, ()>),
 ) -> (Store<K>, impl Stream<Item = Due<K>> + Send + 'static) {
     let config = selecting(selector).list_semantic(ListSemantic::MostRecent);
     #[cfg(feature = "mutants")]
@@ -66,14 +66,19 @@ pub(crate) fn reflect<K: ShardedObject>(
         let events = watcher.watch(api, config.clone(), backoff, move || observer.may_list());
         events.map(move |event| (part, event)).boxed()
     });
-    let triggers = merged(events.collect()).flat_map(move |(part, event)| {
+    let closings = closings.map(|()| None);
+    let triggers = stream::select(merged(events.collect()).map(Some), closings).flat_map(move |news| {
+        let Some((part, event)) = news else {
+            reflector.give_away();
+            return stream::iter(Vec::new());
+        };
         let is_change = matches!(event, Ok(Event::Apply(_)));
         let due = match event {
             Ok(event) => reflector.apply(part, event),
             // It has been logged, and is retried.
             Err(_) => reflector.failed(part),
         };
-        stream::iter(due).map(move |object| Due { object, is_change })
+        stream::iter(due.into_iter().map(|object| Due { object, is_change }).collect::<Vec<_>>())
     });
     (store, triggers)
 }
@@ -203,6 +208,8 @@ impl<K: ShardedObject, O: Observer<K>> Reflector<K, O> {
     }
 
     fn stored(&mut self, mut listed: Vec<K>) -> Vec<K> {
+        // Buckets may have gone since the list began.
+        listed.retain(|object| !self.observer.is_given_away(object.meta()));
         for object in &listed {
             self.writer.apply_watcher_event(&Event::Apply(object.clone()));
         }
@@ -225,9 +232,26 @@ impl<K: ShardedObject, O: Observer<K>> Reflector<K, O> {
         }
     }
 
+    /// Buckets have gone to other shards: their objects leave the cache.
+    fn give_away(&mut self) {
+        for object in self.store.state() {
+            if self.observer.is_given_away(object.meta()) {
+                self.observer.left(object.meta());
+                (0..self.parts.len()).for_each(|part| self.remove(part, object.meta()));
+            }
+        }
+        self.observer.cached(self.store.len());
+    }
+
     /// The object, if it may be reconciled. Else it is out of the cache, so that no trigger of a child or of an earlier
     /// requeue finds it.
     fn admitted(&mut self, part: usize, object: Lenient<K>) -> Option<K> {
+        if self.observer.is_given_away(object.meta()) {
+            self.decodes(part, &object);
+            self.remove(part, object.meta());
+            send(&self.side_channels.repairs, Change::Settled(cr_name(&object)));
+            return None;
+        }
         let decodes = match &object {
             Lenient::Decoded(_) => {
                 self.decodes(part, &object);

@@ -6,7 +6,10 @@ mod observer;
 
 use std::{
     any::Any,
-    sync::{Arc, atomic::AtomicBool},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize},
+    },
     time::Duration,
 };
 
@@ -22,11 +25,12 @@ use kube::{
         reflector::{ObjectRef, Store},
     },
 };
-use lease_core::{Term, invariant};
+use lease_core::{FencingToken, Term, invariant};
 use tokio::sync::mpsc;
 
 use self::observer::ShardObserver;
 use super::{
+    buckets::BucketGroup,
     reconcile::{ActiveShard, failures::Failures},
     reflect::{Due, SideChannels, Watch, reflect},
     tracker::Tracker,
@@ -55,6 +59,7 @@ pub(super) async fn run<K: ShardedObject, R: Reconciler<K>>(kind: Arc<KindSetup<
     let permit = tokio::select! {
         biased;
         () = hold.term.draining() => return,
+        () = hold.buckets.emptied() => return,
         permit = starts.clone().acquire_owned() => permit,
     };
     let Ok(permit) = permit else { return };
@@ -78,7 +83,7 @@ async fn work<K: ShardedObject, R: Reconciler<K>>(
     hold: Hold,
     warm_up: Arc<WarmUp>,
 ) {
-    let Hold { part, term, record, acquired, .. } = hold;
+    let Hold { part, term, record, acquired, buckets, lane, .. } = hold;
     let setup = &kind.setup;
     let label: Arc<str> = kind.stamp.bucket_label.as_str().into();
     let Dependencies { watched, objects, triggers: watched_triggers } = open(&kind);
@@ -86,8 +91,8 @@ async fn work<K: ShardedObject, R: Reconciler<K>>(
     let clients = (&setup.clients, &setup.stamper_clients);
     let retry_after = RetryAfter::new(setup.clock.clone(), setup.options.backoff.cap);
     let gated = HeldShard::new(
-        part,
-        term.clone(),
+        (part, FencingToken(record.facts.token)),
+        (term.clone(), buckets.clone()),
         clients,
         setup.reporter(),
         label,
@@ -99,8 +104,7 @@ async fn work<K: ShardedObject, R: Reconciler<K>>(
     let (news, of) = (News::new(kind.news.clone()), kind.kind.clone());
     let (repairs, repair_queue) = mpsc::unbounded_channel();
     let (undecodable, undecodable_queue) = mpsc::unbounded_channel();
-    let selector = kind.selector(part);
-    let lane = setup.turns.lane(setup.options.concurrency_per_shard);
+    let selector = kind.selector(&buckets);
     let observer = ShardObserver {
         kind: kind.clone(),
         part,
@@ -110,6 +114,8 @@ async fn work<K: ShardedObject, R: Reconciler<K>>(
         news: news.clone(),
         caches: caches.clone(),
         lane: lane.clone(),
+        buckets: buckets.clone(),
+        shown: AtomicUsize::new(0),
     };
     let (store, changes) = reflect(
         &kind.kind,
@@ -118,7 +124,7 @@ async fn work<K: ShardedObject, R: Reconciler<K>>(
         &selector,
         observer,
         SideChannels { repairs, undecodable },
-        setup.order(),
+        (setup.order(), buckets.clone().closings().boxed()),
     );
     let changes = changes.filter_map(move |due| ready(trigger(&news, &of, &due)));
     let active_shard = ActiveShard::new(
@@ -132,7 +138,7 @@ async fn work<K: ShardedObject, R: Reconciler<K>>(
     );
     let mut others: Vec<_> = watched_triggers.into_iter().map(|triggers| triggers(store.clone())).collect();
     others.push(kind.external.subscribe());
-    others.extend(owned(&kind, &gated, &kind.child_selector(part), &warm_up));
+    others.extend(owned(&kind, &gated, &kind.child_selector(&buckets), &warm_up));
     let debounce = Debounce { delay: kind.debounce, clock: setup.clock.clone() };
     let triggers = merged(changes, others, debounce, (kind.kind.clone(), store.clone(), lane));
     let barrier = watched.iter().enumerate().map(|(nth, cache)| {
@@ -152,6 +158,7 @@ async fn work<K: ShardedObject, R: Reconciler<K>>(
     let reporting = undecodable::report(&kind, &gated, &tracker, receiver_stream(undecodable_queue));
     tokio::select! {
         () = drained(&term, &tracker) => {}
+        () = given_away(&buckets, &tracker) => {}
         () = &mut controlling => {
             tracing::error!(lease = %term.lease(), kind = kind.name, "the controller of a shard has ended by itself");
         }
@@ -228,6 +235,13 @@ async fn drained(term: &Term, tracker: &Tracker) {
     if faults::skips_drain() {
         return;
     }
+    tracker.close();
+    tracker.idle().await;
+}
+
+/// Resolves when all buckets have gone to other shards and the last reconcile has ended.
+async fn given_away(buckets: &BucketGroup, tracker: &Tracker) {
+    buckets.emptied().await;
     tracker.close();
     tracker.idle().await;
 }

@@ -38,7 +38,7 @@ pub(super) async fn report<K: ShardedObject, R: Reconciler<K>>(
     changes: impl Stream<Item = Change<Lenient<K>>>,
 ) {
     let reports = Reports { kind, held, tracker, told: Mutex::default() };
-    let mut count = Count { kind, held, objects: BTreeSet::new() };
+    let mut count = Count { kind, held, objects: BTreeSet::new(), shown: 0 };
     let changes = changes.inspect(|change| {
         if let Change::Settled(cr) = change {
             reports.told().remove(cr);
@@ -99,6 +99,10 @@ impl<K: ShardedObject, R: Reconciler<K>> Reports<'_, K, R> {
         if ticket.is_none() && !self.tracker.is_finished(uid) {
             return Completion::Deferred;
         }
+        // The bucket may have gone to another shard, whose holder does it then.
+        let Some(_bucket) = self.held.buckets.begin_by_label(undecodable.metadata()) else {
+            return Completion::Done;
+        };
         match remove_owner_finalizer(self.kind, self.held, self.tracker, undecodable.metadata()).await {
             Ok(()) => Completion::Done,
             Err(kube::Error::Api(status)) if status.code == 409 => Completion::Conflict,
@@ -166,6 +170,7 @@ struct Count<'a, K: ShardedObject, R: Reconciler<K>> {
     kind: &'a KindSetup<K, R>,
     held: &'a HeldShard,
     objects: BTreeSet<String>,
+    shown: usize,
 }
 
 impl<K: ShardedObject, R: Reconciler<K>> Count<'_, K, R> {
@@ -176,12 +181,13 @@ impl<K: ShardedObject, R: Reconciler<K>> Count<'_, K, R> {
             // The reflector says of each object by itself that it is gone.
             Change::Listed { .. } => false,
         };
-        self.kind.metrics.undecodable(self.held.part, self.objects.len());
+        let now = self.objects.len();
+        self.kind.metrics.undecodable(self.held.part, std::mem::replace(&mut self.shown, now), now);
     }
 }
 
 impl<K: ShardedObject, R: Reconciler<K>> Drop for Count<'_, K, R> {
     fn drop(&mut self) {
-        self.kind.metrics.undecodable(self.held.part, 0);
+        self.kind.metrics.undecodable(self.held.part, self.shown, 0);
     }
 }

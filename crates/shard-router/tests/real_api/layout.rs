@@ -10,7 +10,6 @@ use kube::{
 };
 use kube_testkit::eventually;
 use serde_json::json;
-use shard_router::Layout;
 
 use crate::{
     fleet::{DEADLINE, Fleet, ID, violations},
@@ -19,9 +18,9 @@ use crate::{
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_replica_with_another_shard_count_contends_for_nothing() {
+async fn a_replica_with_another_key_label_contends_for_nothing() {
     let Some(fleet) = Fleet::new("the committed layout lives there").await else { return };
-    assert_eq!(scenarios::other_count(&fleet).await, [""; 0]);
+    assert_eq!(scenarios::other_key_label(&fleet).await, [""; 0]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -29,19 +28,34 @@ async fn a_refused_replica_says_why_and_works_once_the_layout_matches() {
     let Some(fleet) = Fleet::new("the committed layout lives there").await else { return };
     let first = fleet.start(fleet.options("pod-a", 4), quick);
     fleet.settle_at(&[4]).await;
-    let other = fleet.start(fleet.options("pod-b", 2), quick);
-    let because = other.unready_because("set to 2 shards").await;
-    assert!(because.contains("says 4 shards"), "{because}");
+    let keyed = fleet.options("pod-b", 4).with_key_label("tenant".to_owned());
+    let layout = serde_json::to_string(&keyed.layout()).unwrap();
+    let other = fleet.start(keyed, quick);
+    let because = other.unready_because("set to the shard key label tenant").await;
+    assert!(because.contains("says no shard key label"), "{because}");
     first.terminate().await;
     // Everything is free now, and it still takes nothing.
-    other.unready_because("set to 2 shards").await;
+    other.unready_because("set to the shard key label tenant").await;
 
-    // A layout change comes with a later version; here a hand does what it would do. Two of the Leases stay unused.
-    let layout = serde_json::to_string(&Layout::first(2.try_into().unwrap(), None)).unwrap();
+    // A hand writes what all of them are set to by now.
     let patch = json!({"metadata": {"annotations": {"test.shard-router.dev/layout": layout}}});
     fleet.leases.patch(ID, &PatchParams::default(), &Patch::Merge(patch)).await.unwrap();
-    fleet.settle_at(&[2]).await;
+    fleet.settle_at(&[4]).await;
     other.ready().await;
+    other.terminate().await;
+    assert_eq!(violations(&fleet.records), [""; 0]);
+}
+
+/// The coordinator ends, and the next one is set to another number of shards.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_number_of_shards_follows_what_the_coordinator_is_set_to() {
+    let Some(fleet) = Fleet::new("the committed layout lives there").await else { return };
+    let first = fleet.start(fleet.options("pod-a", 4), quick);
+    fleet.settle_at(&[4]).await;
+    let other = fleet.start(fleet.options("pod-b", 2), quick);
+    fleet.settle_at(&[2, 2]).await;
+    first.terminate().await;
+    fleet.settle_at(&[2]).await;
     other.terminate().await;
     assert_eq!(violations(&fleet.records), [""; 0]);
 }

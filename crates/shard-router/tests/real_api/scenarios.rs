@@ -167,16 +167,14 @@ pub(crate) async fn kept_client(fleet: &Fleet) -> Vec<String> {
     }
 }
 
-/// A replica is started with another number of shards.
-pub(crate) async fn other_count(fleet: &Fleet) -> Vec<String> {
+/// A replica is started with another key label.
+pub(crate) async fn other_key_label(fleet: &Fleet) -> Vec<String> {
     let first = fleet.start(fleet.options("pod-a", 4), quick);
     fleet.settle_at(&[4]).await;
-    let other = fleet.start(fleet.options("pod-b", 2), quick);
+    let other = fleet.start(fleet.options("pod-b", 4).with_key_label("tenant".to_owned()), quick);
     let readiness = || other.readiness.get();
-    let refuses =
-        || matches!(readiness(), Readiness::NotReady { because } if because.contains("set to 2 shards"));
-    // Either it says so, or it is ready for work. A share is no sign to wait for while the first replica is there: by
-    // the committed layout the second may be given just the two shards that its own layout knows nothing of.
+    let refuses = || matches!(readiness(), Readiness::NotReady { because } if because.contains("set to the shard key label tenant"));
+    // Either it says so, or it is ready for work.
     eventually("the second replica to make up its mind", DEADLINE, || async {
         (refuses() || readiness() == Readiness::Ready).then_some(())
     })

@@ -34,29 +34,34 @@ pub(crate) async fn overlaps(coordinator: Coordinator) -> Vec<String> {
     harness.until("old to reconcile everything", || all_by("old")).await;
     let new = harness.start(harness.options("new", 8), recording("new", &reconciles, &harness));
 
-    // Cut off, old loses its shards and hears of nothing that follows.
+    // Cut off, old loses its shards and hears of nothing that follows: new changes the layout to what it is set to.
     old.network.swallow(true);
-    let leases: Api<Lease> = Api::namespaced(harness.admin(), NAMESPACE);
-    for lease in leases.list(&ListParams::default()).await.expect("listed") {
-        if !lease.name_any().starts_with(&format!("{ID}-member-")) {
-            delete(&leases, &lease.name_any()).await;
-        }
-    }
     harness.until("new to reconcile everything", || all_by("new")).await;
+    let leases: Api<Lease> = Api::namespaced(harness.admin(), NAMESPACE);
+    let list = || async { leases.list(&ListParams::default()).await.expect("listed").items };
+    let shards = || async {
+        let all = list().await.into_iter();
+        all.filter(|lease| lease.name_any().starts_with(&format!("{ID}-shard-"))).collect::<Vec<_>>()
+    };
+    let all_held = || async { shards().await.iter().filter(|lease| is_held_by("new", lease)).count() == 8 };
+    harness.until("new to hold eight shards", all_held).await;
     old.network.refuse_lease_lists(true);
     old.network.refuse_coordinator_reads(coordinator == Coordinator::Unreadable);
     old.network.cut();
     old.network.swallow(false);
 
     // Old is a member again, and new leaves a part of the shards to it.
-    let given = || async {
-        let leases = leases.list(&ListParams::default()).await.expect("listed");
-        leases
-            .iter()
-            .any(|lease| lease.name_any().starts_with(&format!("{ID}-shard-")) && is_held_by("old", lease))
-    };
+    let given = || async { shards().await.iter().any(|lease| is_held_by("old", lease)) };
     harness.until("old to win a shard", given).await;
-    harness.clock.sleep(Timings::standard().lease_duration()).await;
+    // New Leases say nothing of the layout, and old is the first to acquire some.
+    new.network.swallow_shard_writes(true);
+    for lease in shards().await {
+        delete(&leases, &lease.name_any()).await;
+    }
+    harness.until("old to lose its shards", || async { !given().await }).await;
+    harness.until("old to win a shard again", given).await;
+    new.network.swallow_shard_writes(false);
+    harness.clock.sleep(2 * Timings::standard().lease_duration()).await;
     drop((old, new));
     both_at_once(&reconciles.lock().expect("no panic"))
 }

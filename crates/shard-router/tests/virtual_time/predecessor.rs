@@ -14,7 +14,7 @@ use k8s_openapi::{
     api::coordination::v1::{Lease, LeaseSpec},
     apimachinery::pkg::apis::meta::v1::MicroTime,
 };
-use kube::{Api, api::PostParams};
+use kube::{Api, ResourceExt, api::PostParams};
 use lease_core::Timings;
 use shard_router::{Action, Held, Readiness};
 
@@ -44,11 +44,13 @@ pub(crate) async fn overlap_with(takes: Takes) -> Option<Duration> {
     }
     let running = Arc::new(AtomicUsize::new(0));
     let counted = running.clone();
-    let reconcile = move |_: Arc<Widget>, _: Held| {
+    let reconcile = move |widget: Arc<Widget>, _: Held| {
         let count = Count::one_more(&counted);
+        let name = widget.name_any();
+        let number: u64 = name.rsplit('-').next().and_then(|number| number.parse().ok()).expect("a number");
         async move {
-            // Until it is aborted, most of the time.
-            tokio::time::sleep(Duration::from_secs(20)).await;
+            // Until it is aborted, most of the time. They do not end together, or none would run for a moment.
+            tokio::time::sleep(Duration::from_secs(20 + number)).await;
             drop(count);
             Ok::<_, Infallible>(Action::requeue(AGAIN))
         }

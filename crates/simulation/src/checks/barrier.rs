@@ -4,12 +4,11 @@
 //! answered from a cache of any age, and one that was asked for before the acquisition misses what came between. Besides the
 //! replica's own word (its `start-ready` record), the request has to be seen.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use memcached_operator::crd::DOMAIN;
-use overlap_checker::records::{Body, Replica, Shard, Token};
+use overlap_checker::records::{Body, CrKey, Record, Replica, Shard, Token};
 use overlap_checker::{Hold, Moment, Timeline};
-use shard_router::{Layout, ShardId, selector};
 
 use super::Check;
 use super::reconciles::{Place, true_time};
@@ -21,17 +20,19 @@ pub(super) fn check(observations: &Observations, timeline: &Timeline) -> Check {
     let mut check = Check::new("barrier");
     let ready = ready(observations);
     let lists = lists(observations);
-    for (hold, begun) in first_begins(timeline) {
+    for First { hold, begun, bucket } in first_begins(observations, timeline) {
         check.judged += 1;
         let key = (&hold.replica, hold.shard, hold.token);
         let acquired = true_time(hold.acquired);
+        let has_it = |list: &&Listed| {
+            bucket.is_none_or(|bucket| list.buckets.contains(&bucket))
+                && list.sent >= acquired
+                && list.answered <= begun
+        };
         let wrong = if ready.get(&key).is_none_or(|ready| *ready > begun) {
             "before the replica had noted that its cache was ready"
-        } else if !lists
-            .get(&(&hold.replica, hold.shard))
-            .is_some_and(|lists| lists.iter().any(|list| list.sent >= acquired && list.answered <= begun))
-        {
-            "before a consistent list of the shard, asked for after the acquisition, was answered"
+        } else if !lists.get(&hold.replica).is_some_and(|lists| lists.iter().any(|list| has_it(&list))) {
+            "before a consistent list of its bucket, asked for after the acquisition, was answered"
         } else {
             continue;
         };
@@ -46,15 +47,42 @@ pub(super) fn check(observations: &Observations, timeline: &Timeline) -> Check {
     check
 }
 
-pub(super) fn first_begins(timeline: &Timeline) -> impl Iterator<Item = (&Hold, TrueTime)> {
-    let mut first: BTreeMap<usize, Moment> = BTreeMap::new();
+/// The first reconcile of a hold. A hold that gains buckets when the layout changes is recorded as another one for them, with a token of its own.
+pub(super) struct First<'a> {
+    pub(super) hold: &'a Hold,
+    pub(super) begun: TrueTime,
+    /// That of the resource. Stories leave it out.
+    pub(super) bucket: Option<u32>,
+}
+
+pub(super) fn first_begins<'a>(
+    observations: &Observations,
+    timeline: &'a Timeline,
+) -> impl Iterator<Item = First<'a>> {
+    let mut first: BTreeMap<usize, (Moment, ReconcileKey<'_>)> = BTreeMap::new();
     for reconcile in &timeline.reconciles {
         // A reconcile without a hold is for `begun-in-hold` to object to.
         let Some(hold) = reconcile.hold else { continue };
-        let begun = first.entry(hold).or_insert(reconcile.begun);
-        *begun = reconcile.begun.min(*begun);
+        let key = (&reconcile.replica, &reconcile.cr, true_time(reconcile.begun));
+        let begun = first.entry(hold).or_insert((reconcile.begun, key));
+        if reconcile.begun < begun.0 {
+            *begun = (reconcile.begun, key);
+        }
     }
-    first.into_iter().map(|(hold, begun)| (&timeline.holds[hold], true_time(begun)))
+    let buckets: HashMap<_, _> = observations.records.iter().filter_map(bucket).collect();
+    let first = first.into_iter().map(|(hold, (begun, key))| First {
+        hold: &timeline.holds[hold],
+        begun: true_time(begun),
+        bucket: buckets.get(&key).copied(),
+    });
+    first.collect::<Vec<_>>().into_iter()
+}
+
+type ReconcileKey<'a> = (&'a Replica, &'a CrKey, TrueTime);
+
+fn bucket(record: &Record) -> Option<(ReconcileKey<'_>, u32)> {
+    let Body::Begin { cr, bucket, .. } = &record.body else { return None };
+    Some(((&record.replica, cr, TrueTime::of(record.boot)), (*bucket)?))
 }
 
 fn ready(observations: &Observations) -> HashMap<(&Replica, Shard, Token), TrueTime> {
@@ -71,39 +99,20 @@ fn ready(observations: &Observations) -> HashMap<(&Replica, Shard, Token), TrueT
 struct Listed {
     sent: TrueTime,
     answered: TrueTime,
+    /// Those that it selects.
+    buckets: BTreeSet<u32>,
 }
 
-/// The consistent lists of each shard that each replica asked for.
-fn lists(observations: &Observations) -> HashMap<(&Replica, Shard), Vec<Listed>> {
-    let shards = observations.processes.iter().map(|process| process.shards);
-    let selectors: HashMap<u16, _> = shards.map(|shards| (shards, selectors(shards))).collect();
-    let set_to = |replica: &Replica| {
-        observations
-            .processes
-            .iter()
-            .find(|process| process.identity == *replica)
-            .map(|process| process.shards)
-    };
+/// The consistent lists that each replica asked for.
+fn lists(observations: &Observations) -> HashMap<&Replica, Vec<Listed>> {
     let mut lists: HashMap<_, Vec<Listed>> = HashMap::new();
-    for request in &observations.requests {
-        if let Some((replica, selected, listed)) = listed(request)
-            && let Some(shard) = set_to(replica).and_then(|shards| selectors.get(&shards)?.get(&selected))
-        {
-            lists.entry((replica, *shard)).or_default().push(listed);
-        }
+    for (replica, listed) in observations.requests.iter().filter_map(listed) {
+        lists.entry(replica).or_default().push(listed);
     }
     lists
 }
 
-/// What each shard's list selects.
-fn selectors(shards: u16) -> HashMap<String, Shard> {
-    let Ok(count) = shards.try_into() else { return HashMap::new() };
-    let layout = Layout::first(count, None);
-    let of = |shard: u16| selector(&format!("{DOMAIN}/bucket"), &layout.buckets_of(ShardId(shard)));
-    (0..shards).map(|shard| (of(shard), Shard(u32::from(shard)))).collect()
-}
-
-fn listed(request: &ReceivedRequest) -> Option<(&Replica, String, Listed)> {
+fn listed(request: &ReceivedRequest) -> Option<(&Replica, Listed)> {
     let replica = request.by.as_ref().filter(|_| request.method == "GET" && request.code == 200)?;
     let AnswerFate::Delivered(after) = request.answer else { return None };
     let (path, query) = request.uri.split_once('?')?;
@@ -116,8 +125,9 @@ fn listed(request: &ReceivedRequest) -> Option<(&Replica, String, Listed)> {
     if query.contains_key("watch") || query.contains_key("resourceVersion") {
         return None;
     }
-    let selected = query.get("labelSelector")?.to_string();
-    Some((replica, selected, Listed { sent: request.sent, answered: request.arrived + after }))
+    let selected = query.get("labelSelector")?.strip_prefix(DOMAIN)?.strip_prefix("/bucket in (")?;
+    let buckets = selected.strip_suffix(')')?.split(',').filter_map(|bucket| bucket.parse().ok()).collect();
+    Some((replica, Listed { sent: request.sent, answered: request.arrived + after, buckets }))
 }
 
 #[cfg(test)]
@@ -153,7 +163,7 @@ mod tests {
             let mut run = reconciled();
             spoil(list(&mut run));
             let sentences = only(&run, "barrier");
-            assert!(sentences[0].contains("before a consistent list of the shard"), "{sentences:?}");
+            assert!(sentences[0].contains("before a consistent list of its bucket"), "{sentences:?}");
         }
     }
 

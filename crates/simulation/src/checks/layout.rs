@@ -1,25 +1,25 @@
-//! Nobody works on a shard under a layout that is not the committed one.
+//! Nobody works on a bucket under a layout that is not the committed one.
 //!
 //! A replica reads the coordinator Lease between its acquisition of a shard and its first reconcile. So at some instant in between
-//! the layout that it is set to was committed there. What is committed later does not matter here: then shard Leases tell.
-
-use std::collections::BTreeMap;
+//! a layout was committed there that gives the bucket to the shard. What is committed later does not matter here: then shard Leases tell.
+//! Buckets that a hold gains later have a token of their own, and the write that gave it is where the interval begins.
 
 use overlap_checker::Timeline;
+use serde_json::Value;
+use shard_router::{Bucket, Layout, ShardId};
 
-use super::leases::{Histories, Role, has_layout};
+use super::Check;
+use super::barrier::{First, first_begins};
+use super::leases::{Histories, Role, is_unsharded};
 use super::reconciles::true_time;
-use super::{Check, barrier};
-use crate::observations::Observations;
+use crate::observations::{LeaseState, Observations};
 
 /// Judges the first reconcile of each hold.
 pub(super) fn check(observations: &Observations, timeline: &Timeline, histories: &Histories<'_>) -> Check {
     let mut check = Check::new("layout");
     let states = histories.with(Role::Coordinator);
-    let shards: BTreeMap<_, _> =
-        observations.processes.iter().map(|process| (&process.identity, process.shards)).collect();
-    for (hold, begun) in barrier::first_begins(timeline) {
-        let Some(shards) = shards.get(&hold.replica) else { continue };
+    for First { hold, begun, bucket } in first_begins(observations, timeline) {
+        let Some(bucket) = bucket else { continue };
         check.judged += 1;
         let sent = true_time(hold.valid.from);
         let (before, until) = (
@@ -28,12 +28,12 @@ pub(super) fn check(observations: &Observations, timeline: &Timeline, histories:
         );
         // The state at the sending, and all that followed.
         let seen = &states[before.saturating_sub(1)..until];
-        if !seen.iter().any(|state| has_layout(state, *shards)) {
+        if !seen.iter().any(|state| gives(state, bucket, hold.shard.0)) {
             check.violated(
                 begun,
                 format!(
-                    "{} is set to {shards} shards, acquired shard {} at {} and began its first reconcile at {begun}, and at no \
-                     instant in between was that layout committed.",
+                    "{} acquired shard {} at {} and began its first reconcile at {begun}, of bucket {bucket}, and at no \
+                     instant in between a layout was committed that gives it to this shard.",
                     hold.replica,
                     hold.shard,
                     true_time(hold.acquired)
@@ -42,6 +42,25 @@ pub(super) fn check(observations: &Observations, timeline: &Timeline, histories:
         }
     }
     check
+}
+
+/// Whether the coordinator Lease carries a layout in this state that gives the bucket to the shard.
+fn gives(state: &LeaseState, bucket: u32, shard: u32) -> bool {
+    if state.spec.is_none() || is_unsharded(state) {
+        return false;
+    }
+    let committed = state.annotations.iter().find(|(key, _)| key.ends_with("/layout"));
+    let Some(layout) = committed.and_then(|(_, json)| serde_json::from_str::<Value>(json).ok()) else {
+        return false;
+    };
+    // Stories leave the number out.
+    let Some(count) = layout["shards"].as_u64() else { return true };
+    let count = u16::try_from(count).ok().and_then(|count| count.try_into().ok());
+    let (bucket, shard) = (u8::try_from(bucket).map(Bucket), u16::try_from(shard).map(ShardId));
+    match (count, bucket, shard) {
+        (Some(count), Ok(bucket), Ok(shard)) => Layout::first(count, None).shard_of(bucket) == shard,
+        _ => false,
+    }
 }
 
 #[cfg(test)]
@@ -64,18 +83,18 @@ mod tests {
     }
 
     #[test]
-    fn who_is_set_to_the_committed_layout_may_work() {
+    fn who_has_the_bucket_by_the_committed_layout_may_work() {
         let mut run = worked();
         commit(&mut run, 1);
         only_of(&run, "layout", 0);
     }
 
     #[test]
-    fn who_is_set_to_another_is_caught() {
+    fn who_has_it_by_another_is_caught() {
         let mut run = worked();
         commit(&mut run, 8);
         let sentences = only_of(&run, "layout", 1);
-        assert!(sentences[0].contains("a_1 is set to 1 shards, acquired shard 0"), "{sentences:?}");
+        assert!(sentences[0].contains("a_1 acquired shard 0"), "{sentences:?}");
     }
 
     #[test]

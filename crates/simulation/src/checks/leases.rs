@@ -68,6 +68,11 @@ pub(super) fn has_layout(state: &LeaseState, shards: u16) -> bool {
     spec.held_by() != Some(UNSHARDED) && committed.is_some_and(fits)
 }
 
+/// Whether an operator that does not shard holds the Lease.
+pub(super) fn is_unsharded(state: &LeaseState) -> bool {
+    state.spec.as_ref().is_some_and(|spec| spec.held_by() == Some(UNSHARDED))
+}
+
 /// leaseDurationSeconds of a released Lease, as client-go writes it.
 const RELEASED: std::time::Duration = std::time::Duration::from_secs(1);
 

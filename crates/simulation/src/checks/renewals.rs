@@ -10,7 +10,7 @@
 //! - leaseTransitions stays as it is under one holder, and is one more than the largest known to whoever becomes the
 //!   holder. What it knows is at least the state that it replaces, and what it wrote into renewals and releases of this
 //!   Lease before; and at most the largest that ever was. A Lease in nobody's name carries the number of the holder to
-//!   come. A first holder of a Lease that never was begins at 0.
+//!   come. A first holder of a Lease that never was begins at 0. So may the first holder of one that a replica has deleted, because there was no such shard any more.
 //!
 //! A restore of etcd takes resourceVersions and uids back to the backup: they are compared within an epoch, and the first write after the
 //! restore with the state that the backup has. What only grows goes on: a replica that knew of a larger leaseTransitions still does.
@@ -67,7 +67,12 @@ struct Memory<'a> {
 
 impl<'a> Memory<'a> {
     fn take(&mut self, before: Option<&'a LeaseState>, state: &'a LeaseState) {
-        let Some(spec) = &state.spec else { return };
+        let Some(spec) = &state.spec else {
+            if state.by.is_some() {
+                self.known.clear();
+            }
+            return;
+        };
         self.uids.insert(&state.uid);
         self.most = self.most.max(used(spec));
         let held = |of: Option<&'a LeaseState>, by: &str| {

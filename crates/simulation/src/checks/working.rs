@@ -4,10 +4,10 @@
 //! end under the same uid and the same key, and that nobody has put anything odd into. Whatever else is in the shard is no excuse,
 //! least of all an object that does not decode.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use overlap_checker::Timeline;
-use overlap_checker::records::{CrKey, Shard};
+use overlap_checker::records::{CrKey, Replica, Shard};
 
 use super::bounds::Bounds;
 use super::eligibility::Eligibility;
@@ -31,15 +31,17 @@ pub(super) fn check(
         return check;
     }
     let plain = plain(observations);
-    let mut begun: Vec<Option<TrueTime>> = vec![None; timeline.holds.len()];
+    // What a hold has to wait for when the layout changes is recorded as another one of the same shard, with a token of its own.
+    let mut begun: BTreeMap<(&Replica, Shard), Vec<TrueTime>> = BTreeMap::new();
     for reconcile in &timeline.reconciles {
-        if let Some(hold) = reconcile.hold {
-            let at = true_time(reconcile.begun);
-            begun[hold] = Some(begun[hold].map_or(at, |first| first.min(at)));
+        if let Some(hold) = reconcile.hold.map(|hold| &timeline.holds[hold]) {
+            begun.entry((&hold.replica, hold.shard)).or_default().push(true_time(reconcile.begun));
         }
     }
-    for (hold, begun) in timeline.holds.iter().zip(begun) {
+    for hold in &timeline.holds {
         let acquired = true_time(hold.acquired);
+        let of_shard = begun.get(&(&hold.replica, hold.shard)).into_iter().flatten().copied();
+        let begun = of_shard.filter(|at| *at >= acquired).min();
         let ended = true_time(hold.valid.to).min(observations.ended);
         let idle = Span::new(acquired, begun.unwrap_or(ended).min(ended));
         let Some((process, fit)) = eligibility.all().find(|(process, _)| process.identity == hold.replica)

@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -55,7 +56,16 @@ pub(super) fn term(validity: Validity, clock: Arc<dyn Clock>) -> Term {
     let lease = LeaderElectionId::new("op.example.com").unwrap().lease_name();
     let identity = Identity::of_pod("a", "1").unwrap();
     let annotation_sender = AnnotationSender::to(&tokio::sync::mpsc::unbounded_channel().0);
-    Term::new(lease, identity, FencingToken(7), validity, clock.now(), clock, annotation_sender)
+    Term::new(
+        lease,
+        identity,
+        FencingToken(7),
+        validity,
+        clock.now(),
+        clock,
+        annotation_sender,
+        BTreeMap::new(),
+    )
 }
 
 /// A term that ends when the test says so.

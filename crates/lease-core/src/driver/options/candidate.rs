@@ -8,7 +8,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use crate::config::{Creation, ReleaseStyle};
 #[cfg(doc)]
 use crate::driver::invalid_option::InvalidOption;
-use crate::driver::wire::LeaseMetadata;
+use crate::driver::wire::{ComputedAnnotations, LeaseMetadata};
+use crate::effect::WriteKind;
 
 /// The options of one candidate.
 ///
@@ -43,6 +44,8 @@ pub struct CandidateOptions {
     pub labels: BTreeMap<String, String>,
     /// Annotations that are set on the Lease with each write.
     pub annotations: BTreeMap<String, String>,
+    /// Annotations that depend on what is on the Lease.
+    pub(in crate::driver) computed: Option<ComputedAnnotations>,
 }
 
 impl Default for CandidateOptions {
@@ -57,6 +60,7 @@ impl Default for CandidateOptions {
             owner: None,
             labels: BTreeMap::new(),
             annotations: BTreeMap::new(),
+            computed: None,
         }
     }
 }
@@ -127,8 +131,24 @@ impl CandidateOptions {
         self
     }
 
+    /// Computes annotations that are set with each write of the Lease, from the purpose of the write and the annotations of the state that it replaces. If the Lease
+    /// changes meanwhile, the write is refused, and the next one is computed anew. What an acquisition has written is in
+    /// [`Term::acquired_annotations`](crate::Term::acquired_annotations).
+    ///
+    /// The function is called on the thread for Lease traffic and must not block. Its result is not checked before it is sent: keys and values have
+    /// to be valid, and small.
+    #[must_use]
+    pub fn compute_annotations(
+        mut self,
+        compute: impl Fn(WriteKind, &BTreeMap<String, String>) -> BTreeMap<String, String> + Send + Sync + 'static,
+    ) -> Self {
+        self.computed = Some(ComputedAnnotations::by(compute));
+        self
+    }
+
     pub(in crate::driver) fn into_metadata(self) -> LeaseMetadata {
-        LeaseMetadata { owner: self.owner, labels: self.labels, annotations: self.annotations }
+        let Self { owner, labels, annotations, computed, .. } = self;
+        LeaseMetadata { owner, labels, annotations, computed }
     }
 
     pub(in crate::driver) fn release_style(&self, release_on_cancel: bool) -> ReleaseStyle {

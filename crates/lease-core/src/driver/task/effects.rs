@@ -60,6 +60,7 @@ impl Task {
             self.acquisition_sent,
             Arc::clone(&self.common.clock),
             self.annotation_sender.clone(),
+            self.present_annotations(),
         );
         tracing::info!(lease = %self.lease, %token, "became leader");
         self.announce("became leader");

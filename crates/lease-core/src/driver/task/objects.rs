@@ -1,6 +1,6 @@
 //! The Lease objects that belong to the records of the state machine.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use k8s_openapi::api::coordination::v1::Lease;
@@ -32,6 +32,13 @@ impl Objects {
 }
 
 impl Task {
+    /// The annotations of the state of the Lease that was seen last.
+    pub(super) fn present_annotations(&self) -> BTreeMap<String, String> {
+        let revision = self.elector.lease().map(|lease| &lease.revision);
+        let lease = revision.and_then(|revision| self.objects.get(revision));
+        lease.and_then(|lease| lease.metadata.annotations.clone()).unwrap_or_default()
+    }
+
     /// Stores an object, and returns what the state machine needs to know about it.
     pub(super) fn remember(&mut self, lease: &Arc<Lease>) -> Option<ObservedLease> {
         match self.common.election_keys.observed(lease) {

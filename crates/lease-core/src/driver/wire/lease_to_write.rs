@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 
-use super::{ElectionKeys, Takeover, write_record};
+use super::{ComputedAnnotations, ElectionKeys, Takeover, write_record};
 use crate::driver::invalid_option::InvalidOption;
 use crate::effect::Write;
 use crate::metadata::{check_annotations, check_annotations_size, check_labels};
@@ -17,6 +17,7 @@ pub(in crate::driver) struct LeaseMetadata {
     pub(in crate::driver) owner: Option<OwnerReference>,
     pub(in crate::driver) labels: BTreeMap<String, String>,
     pub(in crate::driver) annotations: BTreeMap<String, String>,
+    pub(in crate::driver) computed: Option<ComputedAnnotations>,
 }
 
 impl LeaseMetadata {
@@ -55,6 +56,10 @@ pub(in crate::driver) fn lease_to_write(
     lease.metadata.labels.get_or_insert_default().extend(metadata.labels.clone());
     let annotations = lease.metadata.annotations.get_or_insert_default();
     annotations.extend(metadata.annotations.clone());
+    if let Some(computed) = &metadata.computed {
+        let computed = computed.of(write.kind, annotations);
+        annotations.extend(computed);
+    }
     annotations.remove(&election_keys.successor_key);
     if let Some(successor) = &write.successor {
         annotations.insert(election_keys.successor_key.clone(), successor.to_string());

@@ -60,8 +60,12 @@ fn a_layout_that_differs_or_cannot_be_read_is_refused_with_a_reason() {
     let json = serde_json::to_string(&committed).unwrap();
     view.observe(Monotonic::ORIGIN, &[lease("op.example.com", "", &[("example.com/layout", json)])]);
     assert_eq!(view.verdict(&committed), Verdict::Work);
-    let other = Layout::first(4.try_into().unwrap(), None);
-    assert!(matches!(view.verdict(&other), Verdict::Refuse(why) if why.contains("set to 4 shards")));
+    let fewer = Layout::first(4.try_into().unwrap(), None);
+    assert_eq!(view.verdict(&fewer), Verdict::Work);
+    let other = Layout::first(8.try_into().unwrap(), Some("tenant".to_owned()));
+    assert!(
+        matches!(view.verdict(&other), Verdict::Refuse(why) if why.contains("the shard key label tenant"))
+    );
     view.observe(Monotonic::ORIGIN, &[lease("op.example.com", "", &[("example.com/layout", "{".into())])]);
     assert!(matches!(view.verdict(&committed), Verdict::Refuse(why) if why.contains("cannot be read")));
 }

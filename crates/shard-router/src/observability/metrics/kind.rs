@@ -40,14 +40,14 @@ impl KindMetrics {
         self.metrics.loads.of(&self.of_part(part), clock)
     }
 
-    pub(crate) fn objects(&self, part: Part, count: usize) {
-        let count = i64::try_from(count).unwrap_or(i64::MAX);
-        self.metrics.objects.get_or_create(&self.of_part(part)).set(count);
+    /// A group of buckets has so many resources in its cache, and had `before` so far.
+    pub(crate) fn objects(&self, part: Part, before: usize, now: usize) {
+        self.metrics.objects.get_or_create(&self.of_part(part)).inc_by(difference(before, now));
     }
 
-    pub(crate) fn undecodable(&self, part: Part, count: usize) {
-        let count = i64::try_from(count).unwrap_or(i64::MAX);
-        self.metrics.undecodable.get_or_create(&self.of_part(part)).set(count);
+    /// The same for those that do not decode.
+    pub(crate) fn undecodable(&self, part: Part, before: usize, now: usize) {
+        self.metrics.undecodable.get_or_create(&self.of_part(part)).inc_by(difference(before, now));
     }
 
     pub(crate) fn reconciled(&self, outcome: &'static str, took: Duration) {
@@ -75,4 +75,9 @@ impl KindMetrics {
     fn outcome(&self, outcome: &'static str) -> KindOutcomeLabel {
         KindOutcomeLabel { kind: self.kind.to_string(), outcome }
     }
+}
+
+fn difference(before: usize, now: usize) -> i64 {
+    let number = |count| i64::try_from(count).unwrap_or(i64::MAX);
+    number(now) - number(before)
 }

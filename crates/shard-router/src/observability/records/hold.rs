@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use lease_core::Term;
+use lease_core::{Now, Term};
 
 use super::{HoldFacts, Recorder};
 
@@ -15,8 +15,9 @@ pub(crate) struct HoldRecord {
 }
 
 impl HoldRecord {
-    pub(crate) fn begin(recorder: Recorder, facts: HoldFacts, term: Term) -> Arc<Self> {
-        recorder.hold_begin(&facts, term.acquisition_sent(), term.validity());
+    /// `sent`: when the write was sent whose version is the token.
+    pub(crate) fn begin(recorder: Recorder, facts: HoldFacts, term: Term, sent: Now) -> Arc<Self> {
+        recorder.hold_begin(&facts, sent, term.validity());
         Arc::new(Self { recorder, facts, term })
     }
 

@@ -4,14 +4,14 @@ use std::{sync::Arc, time::Duration};
 
 use crate::{
     observability::records::{HoldRecord, ReconcileFacts, Recorder},
-    shard::tracker::Ticket,
+    shard::{buckets::BucketTicket, tracker::Ticket},
 };
 
 /// A reconcile in progress. The order of the fields is the order in which they are dropped: the line `aborted` first, then
 /// the tracker may see the shard idle, and the hold's own record ends last.
 pub(super) struct Running {
     open: OpenLine,
-    ticket: Option<Ticket>,
+    tickets: Option<(Ticket, BucketTicket)>,
     pub(super) facts: ReconcileFacts,
     hold: Arc<HoldRecord>,
 }
@@ -20,11 +20,11 @@ impl Running {
     pub(super) fn new(
         recorder: Recorder,
         facts: ReconcileFacts,
-        ticket: Ticket,
+        tickets: (Ticket, BucketTicket),
         hold: Arc<HoldRecord>,
     ) -> Self {
         let open = OpenLine { recorder, facts: Some(facts.clone()) };
-        Self { open, ticket: Some(ticket), facts, hold }
+        Self { open, tickets: Some(tickets), facts, hold }
     }
 
     /// Writes `end`. What comes back keeps the reconcile counted as running until it is dropped.
@@ -32,7 +32,7 @@ impl Running {
         if let Some(facts) = self.open.facts.take() {
             self.open.recorder.end(&facts, outcome, took);
         }
-        (self.ticket.take(), self.hold)
+        (self.tickets.take(), self.hold)
     }
 }
 

@@ -22,6 +22,8 @@ pub(crate) trait Observer<K>: Send + Sync + 'static {
     fn list_ends(&self, watch: usize);
     /// Whether the object may be reconciled.
     fn eligibility(&self, object: &Lenient<K>) -> Eligibility;
+    /// Whether its bucket has gone to another shard since the watch began.
+    fn is_given_away(&self, object: &ObjectMeta) -> bool;
     /// Complete lists are in the store: the first time, this is the takeover barrier.
     fn listed(&self, objects: usize);
     /// So many objects are in the store now.

@@ -1,7 +1,7 @@
 use futures::future::BoxFuture;
 use std::sync::{
     Arc, Mutex,
-    atomic::{AtomicUsize, Ordering},
+    atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -31,7 +31,13 @@ impl Sharded for Gadget {
 }
 
 #[derive(Clone, Default)]
-struct RecordingObserver(Arc<Mutex<Vec<String>>>, Arc<AtomicUsize>, Arc<Mutex<Vec<String>>>);
+struct RecordingObserver(
+    Arc<Mutex<Vec<String>>>,
+    Arc<AtomicUsize>,
+    Arc<Mutex<Vec<String>>>,
+    /// Whether bucket 8 has gone to another shard.
+    Arc<AtomicBool>,
+);
 
 impl Observer<Gadget> for RecordingObserver {
     fn shown(&self, _: usize, _: Option<&str>) {}
@@ -49,6 +55,14 @@ impl Observer<Gadget> for RecordingObserver {
             owner_finalizer: "owner".into(),
         };
         config.eligibility(object.meta(), object.recorded_bucket())
+    }
+
+    fn is_given_away(&self, object: &ObjectMeta) -> bool {
+        self.3.load(Ordering::Relaxed)
+            && object
+                .labels
+                .as_ref()
+                .is_some_and(|labels| labels.get("b").is_some_and(|bucket| bucket == "8"))
     }
 
     fn listed(&self, objects: usize) {
@@ -307,4 +321,35 @@ fn managed_fields_are_not_kept() {
     list(&mut reflector, 0, &[with_managed_fields("watched"), with_managed_fields("listed")]);
     assert_eq!(cached(&reflector), ["listed", "watched"]);
     assert!(reflector.store.state().iter().all(|object| object.metadata.managed_fields.is_none()));
+}
+
+#[test]
+fn objects_whose_buckets_go_to_another_shard_leave_the_cache_and_do_not_come_back() {
+    let (mut reflector, _repairs) = reflector();
+    let moving = |name| gadget(name, "8", Some(8), &["owner"]);
+    list(&mut reflector, 0, &[fit("stays"), moving("goes")]);
+    reflector.observer.3.store(true, Ordering::Relaxed);
+    reflector.give_away();
+    assert_eq!(cached(&reflector), ["stays"]);
+    assert!(apply(&mut reflector, 0, Event::Apply(moving("goes"))).is_empty());
+    assert!(apply(&mut reflector, 0, Event::Apply(moving("new"))).is_empty());
+    assert_eq!(list(&mut reflector, 0, &[fit("stays"), moving("goes")]), ["stays"]);
+    assert_eq!(cached(&reflector), ["stays"]);
+}
+
+#[test]
+fn objects_whose_buckets_go_to_another_shard_before_the_barrier_are_not_reconciled() {
+    let (mut reflector, _repairs) = waiting(&["one", "other"]);
+    let moving = Gadget {
+        metadata: ObjectMeta {
+            namespace: Some("one".into()),
+            ..gadget("goes", "8", Some(8), &["owner"]).metadata
+        },
+        ..fit("goes")
+    };
+    list(&mut reflector, 0, &[moving]);
+    reflector.observer.3.store(true, Ordering::Relaxed);
+    reflector.give_away();
+    assert!(list(&mut reflector, 1, &[]).is_empty());
+    assert!(cached(&reflector).is_empty());
 }

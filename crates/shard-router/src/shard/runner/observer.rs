@@ -1,6 +1,9 @@
 //! What a shard's reflector reports.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
 
 use futures::future::BoxFuture;
 use kube::{Resource, core::ObjectMeta};
@@ -11,7 +14,10 @@ use crate::{
     reconciler::Reconciler,
     routing::part::Part,
     setup::KindSetup,
-    shard::{reconcile::failures::Failures, reflect::Observer, tracker::Tracker, warm_up::WarmUp},
+    shard::{
+        buckets::BucketGroup, reconcile::failures::Failures, reflect::Observer, tracker::Tracker,
+        warm_up::WarmUp,
+    },
     sharded::{Eligibility, ShardedObject, cr_name_of},
     turns::Lane,
     watch::lenient::Lenient,
@@ -27,6 +33,9 @@ pub(super) struct ShardObserver<K: ShardedObject, R: Reconciler<K>> {
     pub(super) news: Arc<News<K>>,
     pub(super) caches: Arc<Caches>,
     pub(super) lane: Arc<Lane>,
+    pub(super) buckets: Arc<BucketGroup>,
+    /// How many resources of this part the metric counts.
+    pub(super) shown: AtomicUsize,
 }
 
 impl<K: ShardedObject, R: Reconciler<K>> Observer<K> for ShardObserver<K, R> {
@@ -38,6 +47,10 @@ impl<K: ShardedObject, R: Reconciler<K>> Observer<K> for ShardObserver<K, R> {
             tracing::error!(withheld, "{line}");
         }
         self.kind.eligibility(object.meta(), object.recorded_bucket())
+    }
+
+    fn is_given_away(&self, object: &ObjectMeta) -> bool {
+        self.buckets.is_closed_to(object)
     }
 
     fn shown(&self, watch: usize, version: Option<&str>) {
@@ -61,7 +74,8 @@ impl<K: ShardedObject, R: Reconciler<K>> Observer<K> for ShardObserver<K, R> {
     }
 
     fn cached(&self, objects: usize) {
-        self.kind.metrics.objects(self.part, objects);
+        let before = self.shown.swap(objects, Ordering::Relaxed);
+        self.kind.metrics.objects(self.part, before, objects);
     }
 
     fn uncached(&self, object: &ObjectMeta) {
@@ -98,6 +112,6 @@ impl<K: ShardedObject, R: Reconciler<K>> Observer<K> for ShardObserver<K, R> {
 impl<K: ShardedObject, R: Reconciler<K>> Drop for ShardObserver<K, R> {
     /// The cache ends with the reflector.
     fn drop(&mut self) {
-        self.kind.metrics.objects(self.part, 0);
+        self.kind.metrics.objects(self.part, self.shown.load(Ordering::Relaxed), 0);
     }
 }

@@ -24,7 +24,12 @@ use crate::{
         records::{HoldFacts, HoldRecord},
     },
     options::Options,
-    routing::{bucket::ShardId, key::ShardKey, kind_set::KindMode, part::Part},
+    routing::{
+        bucket::{Bucket, ShardId},
+        key::ShardKey,
+        kind_set::KindMode,
+        part::Part,
+    },
     setup::Declared,
     shard::reflect::Observer,
     testing::{ByHand, Gadget, GadgetSpec, child_labels},
@@ -88,8 +93,15 @@ fn observer<R: Reconciler<Gadget>>(kind: Arc<KindSetup<Gadget, R>>) -> ShardObse
         news: News::new(None),
         caches: Caches::new(&kind.kind, &kind.setup.scope, &kind.owned, child_labels(), []),
         lane: kind.setup.turns.lane(1),
+        buckets: all_buckets(&kind),
+        shown: AtomicUsize::new(0),
         kind,
     }
+}
+
+fn all_buckets<R: Reconciler<Gadget>>(kind: &KindSetup<Gadget, R>) -> Arc<BucketGroup> {
+    let label = kind.stamp.bucket_label.as_str().into();
+    BucketGroup::new(kind.setup.running_buckets.clone(), 1, label, Bucket::all().collect())
 }
 
 /// Whatever is kept by uid or name has an end, or whoever creates and deletes in a loop fills the memory.
@@ -147,8 +159,8 @@ async fn nothing_is_kept_that_a_reconcile_notes_after_its_resource_has_left() {
     let clients = (&setup.clients, &setup.stamper_clients);
     let retry_after = RetryAfter::new(setup.clock.clone(), setup.options.backoff.cap);
     let held = HeldShard::new(
-        SHARD,
-        term.clone(),
+        (SHARD, FencingToken(1)),
+        (term.clone(), all_buckets(&kind)),
         clients,
         setup.reporter(),
         "bucket".into(),
@@ -156,7 +168,7 @@ async fn nothing_is_kept_that_a_reconcile_notes_after_its_resource_has_left() {
         (caches.clone(), kind.applier.clone()),
     );
     let facts = HoldFacts { lease: term.lease().to_string(), part: SHARD, token: 1 };
-    let record = HoldRecord::begin(setup.recorder.clone(), facts, term);
+    let record = HoldRecord::begin(setup.recorder.clone(), facts, term.clone(), term.acquisition_sent());
     let lane = kind.setup.turns.lane(1);
     let shard = ActiveShard::new(kind, held, Arc::default(), record, store, Arc::default(), lane);
     shard.reconcile(Arc::new(object)).await.unwrap();

@@ -20,7 +20,7 @@ impl RunBuilder {
         let cr = format!("default/{cr}");
         let (token, id) = (self.last_token(name).expect("a hold was told of"), self.reconciles);
         let begin = json!({"record": "begin", "cr": cr, "uid": format!("uid-{cr}"), "shard": shard, "token": token,
-            "reconcile": id});
+            "reconcile": id, "bucket": 255});
         self.record(name, from, begin);
         self.record(name, to, json!({"record": "end", "cr": cr, "reconcile": id, "outcome": "ok"}))
     }

@@ -16,7 +16,7 @@ const fn mutant(name: &'static str, checker: &'static str, bound: u64) -> Mutant
 }
 
 /// Those that schedules can tell from the rules.
-pub(crate) const MUTANTS: [Mutant; 38] = [
+pub(crate) const MUTANTS: [Mutant; 36] = [
     // lease-core
     mutant("expiry-by-wall-clock", "one-holder", 100),
     mutant("takeover-at-first-sight", "one-holder", 100),
@@ -46,9 +46,7 @@ pub(crate) const MUTANTS: [Mutant; 38] = [
     mutant("deleted-is-clean-up", "writes", 300),
     mutant("open-gate", "sending", 300),
     mutant("no-owner-finalizer", "overlap", 300),
-    mutant("new-lease-goes-by-its-name", "overlap", 300),
     mutant("layout-of-predecessor-stands", "unsharded", 100),
-    mutant("ignore-layout", "layout", 300),
     mutant("no-request-limit", "liveness", 50),
     mutant("layout-not-confirmed", "layout", 300),
     mutant("unable-keeps-shards", "unable", 100),
