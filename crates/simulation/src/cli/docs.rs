@@ -29,10 +29,10 @@ pub(super) async fn run(options: &DocsOptions) -> Result<bool> {
     let mut text = fs::read_to_string(&options.file).with_context(|| format!("{file} could not be read"))?;
     let jobs = pool::default_jobs();
     let started = Instant::now();
-    let attempts = fixed::SEEDS.map(|seed| Attempt::of_seed(seed, None)).collect();
+    let attempts = fixed::seeds().map(|seed| Attempt::of_seed(seed, None)).collect();
     let reports = pool::run_all(attempts, jobs, "the fixed schedules").await?;
     let summary = Summary::of(&reports, commit::describe(), started.elapsed());
-    let first = *fixed::SEEDS.start();
+    let first = fixed::FIRST;
     let found = mutants::find_all(&MUTANTS.iter().collect::<Vec<_>>(), first, jobs).await?;
     let clean = mutants::run_clean(&found, first, jobs).await?;
 

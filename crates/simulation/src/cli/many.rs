@@ -47,9 +47,11 @@ pub(super) async fn run(options: &ManyOptions) -> Result<bool> {
     }
     let jobs = options.jobs.unwrap_or_else(pool::default_jobs);
     let seeds = options.seeds();
-    println!("seeds {} to {}", seeds.start(), seeds.end());
+    if let (Some(first), Some(last)) = (seeds.first(), seeds.last()) {
+        println!("{} seeds from {first} to {last}", seeds.len());
+    }
     let started = Instant::now();
-    let attempts: Vec<_> = seeds.map(|seed| Attempt::of_seed(seed, options.mutant.as_deref())).collect();
+    let attempts: Vec<_> = seeds.into_iter().map(|seed| Attempt::of_seed(seed, options.mutant.as_deref())).collect();
     let mut reports = pool::run_all(attempts.clone(), jobs, "schedules").await?;
     let took = started.elapsed();
     let again: Vec<_> = attempts.into_iter().take(options.twice).collect();
@@ -69,13 +71,13 @@ pub(super) async fn run(options: &ManyOptions) -> Result<bool> {
 }
 
 impl ManyOptions {
-    fn seeds(&self) -> std::ops::RangeInclusive<u64> {
+    fn seeds(&self) -> Vec<u64> {
         if self.fixed {
-            return fixed::SEEDS;
+            return fixed::seeds().collect();
         }
         // Short enough to be typed, and far from the fixed ones.
         let first = self.first_seed.unwrap_or_else(|| fastrand::u64(1_000_000..1_000_000_000));
-        first..=first.saturating_add(self.seeds - 1)
+        (first..=first.saturating_add(self.seeds - 1)).collect()
     }
 }
 

@@ -95,7 +95,7 @@ impl Summary {
         if self.schedules >= expected::ENOUGH {
             shortfalls.extend(expected::shortfalls(
                 |kind| self.faults.get(kind),
-                self.first_seed == *fixed::SEEDS.start(),
+                self.first_seed == fixed::FIRST,
             ));
         }
         let shapes = self.uncovered_shapes.iter();

@@ -27,7 +27,9 @@ pub(super) fn print(summary: &Summary) {
         println!("FAILED: {shortfall}");
     }
     let verdict = if summary.passed() { "PASSED" } else { "FAILED" };
-    println!("{verdict}: {} of {} schedules violated something", summary.failures, summary.schedules);
+    let shortfalls = summary.shortfalls.len();
+    let schedules = format!("{} of {} schedules violated something", summary.failures, summary.schedules);
+    println!("{verdict}: {schedules}, {shortfalls} kinds of faults or checkers met too little");
 }
 
 /// Faults by kind, with what they hit.
