@@ -19,8 +19,7 @@ use std::{sync::Arc, time::Duration};
 use lease_core::{Backoff, Elections, RequestError, Term};
 
 use self::{
-    control_loop::ControlLoop, layout_writer::LayoutWriter, lease_history::LeaseHistory,
-    shard_leases::Surplus, tasks::RunningTasks,
+    control_loop::ControlLoop, layout_writer::LayoutWriter, lease_history::LeaseHistory, tasks::RunningTasks,
 };
 use crate::{
     kinds::Kinds,
@@ -87,7 +86,7 @@ impl Coordinator {
             clock: options.clock.clone(),
             lease_history: &self.lease_history,
             term: term.clone(),
-            surplus: Surplus::default(),
+            surplus_since: None,
         };
         control_loop.run(&self.view, self.elections.leases()).await;
     }

@@ -7,13 +7,13 @@ use kube::Client;
 use lease_core::{Monotonic, Term};
 
 use crate::{
+    authority::buckets::BucketGroup,
     observability::{
         problem::Problem,
         progress::{Progress, Stall, TermProgress, WorkStatus},
         records::HoldRecord,
     },
     routing::{kind_set::KindMode, part::Part},
-    shard::buckets::BucketGroup,
     stamper::BeforeRecording,
     turns::Lane,
     watched::ReadMark,

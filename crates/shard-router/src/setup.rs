@@ -18,6 +18,7 @@ use lease_core::{Clock, Connection, PoolError};
 use tokio::sync::Semaphore;
 
 use crate::{
+    authority::buckets::{BucketGroup, RunningBuckets},
     authority::clients::Clients,
     caches::{ChildLabels, OwnedType},
     children::Applier,
@@ -42,7 +43,6 @@ use crate::{
         kind_set::{KindMode, KindSet},
         layout::{Layout, selector, unstamped_selector},
     },
-    shard::buckets::{BucketGroup, RunningBuckets},
     sharded::{Eligibility, ShardedObject},
     stamper::{StampConfig, Stamper},
     turns::Turns,

@@ -28,11 +28,11 @@ mod layout_unseen;
 mod name;
 #[path = "virtual_time/predecessor.rs"]
 mod predecessor;
-#[path = "virtual_time/restart_in_place.rs"]
-mod restart_in_place;
 #[path = "virtual_time/resharding.rs"]
 #[expect(dead_code, reason = "some scenarios are for the rules themselves")]
 mod resharding;
+#[path = "virtual_time/restart_in_place.rs"]
+mod restart_in_place;
 #[path = "virtual_time/restore.rs"]
 mod restore;
 #[path = "virtual_time/shards_of_the_unable.rs"]

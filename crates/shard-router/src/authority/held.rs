@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use serde::de::DeserializeOwned;
 
 use crate::{
-    authority::clients::Clients,
+    authority::{buckets::BucketGroup, clients::Clients},
     caches::{Caches, OwnedError, recorded},
     children::Applier,
     kind_type::{KindScope, KindType},
@@ -22,7 +22,6 @@ use crate::{
         bucket::{Bucket, ShardId},
         part::Part,
     },
-    shard::buckets::BucketGroup,
     watched::WatchedError,
 };
 

@@ -6,7 +6,7 @@ use futures::{FutureExt, future::pending};
 use lease_core::{Clock, LeaseApi, LeaseView, Monotonic, ShownLease, Term};
 use tokio::sync::watch;
 
-use super::{gc, layout_writer::LayoutWriter, lease_history::LeaseHistory, shard_leases::Surplus};
+use super::{gc, layout_writer::LayoutWriter, lease_history::LeaseHistory};
 use crate::{
     membership::cluster_view::{ClusterView, DEBOUNCE, SharedClusterView},
     names::Names,
@@ -27,7 +27,8 @@ pub(super) struct ControlLoop<'a> {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) lease_history: &'a LeaseHistory,
     pub(super) term: Term,
-    pub(super) surplus: Surplus,
+    /// Since when there are shard Leases that are left over after a change.
+    pub(super) surplus_since: Option<Monotonic>,
 }
 
 /// When to look again, if no change of a Lease asks for it.

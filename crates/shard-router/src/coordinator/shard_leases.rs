@@ -10,13 +10,6 @@ use super::{
 };
 use crate::{layout_change::leases, membership::cluster_view::ClusterView, routing::bucket::ShardId};
 
-/// Leases that are left over after a change.
-#[derive(Debug, Default)]
-pub(super) struct Surplus {
-    /// Since when there are any.
-    since: Option<Monotonic>,
-}
-
 impl ControlLoop<'_> {
     /// Creates the shard Leases that are missing.
     pub(super) async fn create_missing(&self, view: &ClusterView) -> Again {
@@ -63,10 +56,10 @@ impl ControlLoop<'_> {
             })
             .collect();
         if surplus.is_empty() {
-            self.surplus.since = None;
+            self.surplus_since = None;
             return Again::No;
         }
-        let since = *self.surplus.since.get_or_insert(now);
+        let since = *self.surplus_since.get_or_insert(now);
         let mut again = Again::No;
         for lease in surplus {
             let Ok(lease) = observed(lease) else { continue };

@@ -30,7 +30,6 @@ use tokio::sync::mpsc;
 
 use self::observer::ShardObserver;
 use super::{
-    buckets::BucketGroup,
     reconcile::{ActiveShard, failures::Failures},
     reflect::{Due, SideChannels, Watch, reflect},
     tracker::Tracker,
@@ -40,7 +39,7 @@ use super::{
     watched_barrier,
 };
 use crate::{
-    authority::held::HeldShard,
+    authority::{buckets::BucketGroup, held::HeldShard},
     caches::{Caches, Watching},
     kind_type::KindType,
     kinds::Hold,

@@ -51,7 +51,8 @@ pub(super) async fn run(options: &ManyOptions) -> Result<bool> {
         println!("{} seeds from {first} to {last}", seeds.len());
     }
     let started = Instant::now();
-    let attempts: Vec<_> = seeds.into_iter().map(|seed| Attempt::of_seed(seed, options.mutant.as_deref())).collect();
+    let attempts: Vec<_> =
+        seeds.into_iter().map(|seed| Attempt::of_seed(seed, options.mutant.as_deref())).collect();
     let mut reports = pool::run_all(attempts.clone(), jobs, "schedules").await?;
     let took = started.elapsed();
     let again: Vec<_> = attempts.into_iter().take(options.twice).collect();

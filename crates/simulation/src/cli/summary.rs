@@ -93,10 +93,8 @@ impl Summary {
             shortfalls.extend(blind.map(|(checker, _)| format!("the checker {checker} judged nothing")));
         }
         if self.schedules >= expected::ENOUGH {
-            shortfalls.extend(expected::shortfalls(
-                |kind| self.faults.get(kind),
-                self.first_seed == fixed::FIRST,
-            ));
+            shortfalls
+                .extend(expected::shortfalls(|kind| self.faults.get(kind), self.first_seed == fixed::FIRST));
         }
         let shapes = self.uncovered_shapes.iter();
         shortfalls

@@ -6,6 +6,7 @@ use futures::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered}
 use lease_core::{Monotonic, Term};
 
 use crate::{
+    authority::buckets::BucketGroup,
     kinds::{Hold, Kind, Kinds},
     observability::records::HoldRecord,
     routing::{
@@ -13,7 +14,6 @@ use crate::{
         part::Part,
     },
     setup::Setup,
-    shard::buckets::BucketGroup,
     turns::Lane,
     watched::ReadMark,
 };

@@ -6,11 +6,11 @@ use futures::{StreamExt, stream::FuturesUnordered};
 use lease_core::Term;
 
 use crate::{
+    authority::buckets::BucketGroup,
     kinds::{Hold, Kinds},
     observability::records::{HoldFacts, HoldRecord},
     routing::part::Part,
     setup::Setup,
-    shard::buckets::BucketGroup,
 };
 
 /// Works on the kinds that are not sharded for as long as the term lasts, or until they have drained. Cancelled by being dropped.

@@ -3,8 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::{
+    authority::buckets::BucketTicket,
     observability::records::{HoldRecord, ReconcileFacts, Recorder},
-    shard::{buckets::BucketTicket, tracker::Ticket},
+    shard::tracker::Ticket,
 };
 
 /// A reconcile in progress. The order of the fields is the order in which they are dropped: the line `aborted` first, then

@@ -9,15 +9,13 @@ use futures::future::BoxFuture;
 use kube::{Resource, core::ObjectMeta};
 
 use crate::{
+    authority::buckets::BucketGroup,
     caches::{Caches, FirstLists},
     news::News,
     reconciler::Reconciler,
     routing::part::Part,
     setup::KindSetup,
-    shard::{
-        buckets::BucketGroup, reconcile::failures::Failures, reflect::Observer, tracker::Tracker,
-        warm_up::WarmUp,
-    },
+    shard::{reconcile::failures::Failures, reflect::Observer, tracker::Tracker, warm_up::WarmUp},
     sharded::{Eligibility, ShardedObject, cr_name_of},
     turns::Lane,
     watch::lenient::Lenient,
