@@ -76,7 +76,7 @@ impl Coordinator {
         let control_loop = ControlLoop {
             layout,
             writer,
-            wanted: setup.wanted_shards(),
+            wanted: setup.shards_now(),
             wanted_changes: setup.wanted_shards.clone(),
             names: self.setup.names.clone(),
             api: self.elections.client(),
@@ -172,7 +172,7 @@ impl Coordinator {
         leases.extend(shard_leases(names, &listed));
         // Each generation was committed by a write before this term's, so its number is smaller than that of the write.
         let larger_than = if proven { 0 } else { term.token().0 };
-        let wanted = self.setup.options.wanted_shards();
+        let wanted = self.setup.options.shards_now();
         let recovered = recovery::recovered(wanted, &leases, larger_than);
         Ok(Ok(ours.in_generation(recovered)))
     }

@@ -160,11 +160,11 @@ impl Options {
 
     /// The layout that these options describe.
     pub fn layout(&self) -> Layout {
-        Layout::first(self.wanted_shards(), self.key_label.clone())
+        Layout::first(self.shards_now(), self.key_label.clone())
     }
 
     /// The number of shards that is wanted now.
-    pub(crate) fn wanted_shards(&self) -> ShardCount {
+    pub(crate) fn shards_now(&self) -> ShardCount {
         self.wanted_shards.as_ref().map_or(self.shards, |wanted| *wanted.borrow())
     }
 
