@@ -54,6 +54,11 @@ impl LastChange {
         rules::honoured_until(Monotonic::ORIGIN, self.seen_at, self.honoured_for)
     }
 
+    /// When the last change was seen.
+    pub fn seen_at(&self) -> Monotonic {
+        self.seen_at
+    }
+
     /// The state of the Lease that this refers to.
     pub fn revision(&self) -> &Revision {
         &self.revision

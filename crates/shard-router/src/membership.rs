@@ -9,7 +9,10 @@ pub(crate) mod known_layout;
 pub(crate) mod predecessor;
 pub(crate) mod watched_namespaces;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use lease_core::{
     Identity, Installation, LastChange, Monotonic, ObservedLease, Revision, ShownLease, observed,
@@ -118,6 +121,17 @@ impl Membership {
     /// Which namespaces the living members watch; without those that do not say so.
     pub(crate) fn watched_namespaces(&self) -> impl Iterator<Item = (&Identity, &WatchedNamespaces)> {
         self.watched.iter()
+    }
+
+    /// The members that are alive as of the last observation, without those that have not renewed their Leases for longer than `limit`. These may come back, but
+    /// nothing should wait for them. If `me` is late as well, the view itself may be old and tells nothing about the others.
+    pub(crate) fn punctual(&self, me: &Identity, now: Monotonic, limit: Duration) -> Vec<Member> {
+        let is_late = |seen: &&ObservedMember| now.duration_since(seen.change.seen_at()) > limit;
+        let late = self.seen.values().filter(is_late);
+        let late: BTreeSet<&Identity> =
+            late.filter_map(|seen| seen.member.lease.record.holder.as_ref()).collect();
+        let is_waited_for = |member: &&Member| late.contains(me) || !late.contains(&member.identity);
+        self.members.iter().filter(is_waited_for).cloned().collect()
     }
 
     /// Whether another member than this one could take shards.
@@ -236,6 +250,28 @@ mod tests {
         assert_eq!(membership.next_expiry(at(6)), Some(at(8)));
         membership.observe(at(8), renewed);
         assert!(membership.members().is_empty());
+    }
+
+    /// Two members, of which "b" has not renewed since the first second. Who is waited for then, in the view of `me`.
+    fn punctual(me: &str, now: u64) -> Vec<String> {
+        let mut membership = Membership::of(None, LEASE_DURATION);
+        observe(&mut membership, at(1), [lease("a", 1, false), lease("b", 2, false)]);
+        observe(&mut membership, at(3), [lease("a", 3, false), lease("b", 2, false)]);
+        assert_eq!(membership.members().len(), 2);
+        let me = Identity::new(format!("{me}_x")).unwrap();
+        let punctual = membership.punctual(&me, at(now), 3 * SECOND);
+        punctual.iter().map(|member| member.identity.pod().to_owned()).collect()
+    }
+
+    #[test]
+    fn who_is_late_with_a_renewal_is_a_member_and_not_waited_for() {
+        assert_eq!(punctual("a", 4), ["a", "b"]);
+        assert_eq!(punctual("a", 5), ["a"]);
+    }
+
+    #[test]
+    fn whose_own_renewals_are_not_shown_cannot_tell_who_is_late() {
+        assert_eq!(punctual("b", 5), ["a", "b"]);
     }
 
     #[test]

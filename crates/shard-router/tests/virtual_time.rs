@@ -226,6 +226,25 @@ async fn nobody_waits_for_successors_that_leave_as_well() {
     assert!(took < retry_period, "it took {took:?}, and a successor is waited for {retry_period:?}");
 }
 
+/// It is late with its renewals, so that a release does not name it.
+#[tokio::test(start_paused = true)]
+async fn a_replica_that_is_frozen_is_not_named_as_a_successor() {
+    let retry_period = lease_core::Timings::standard().retry_period();
+    let took = contention::taken_over_beside_one_that_is_frozen(2 * retry_period).await;
+    assert!(
+        took <= Duration::from_millis(200),
+        "it took {took:?}, and a successor is waited for {retry_period:?}"
+    );
+}
+
+/// The release names it, since its next renewal could still come in time, and RetryPeriod / 10 later it is late.
+#[tokio::test(start_paused = true)]
+async fn nobody_waits_for_a_successor_that_is_seen_to_be_frozen() {
+    let retry_period = lease_core::Timings::standard().retry_period();
+    let took = contention::taken_over_beside_one_that_is_frozen(retry_period * 7 / 5).await;
+    assert!(took < retry_period / 2, "it took {took:?}, and a successor is waited for {retry_period:?}");
+}
+
 /// A renewal within RetryPeriod, RetryPeriod to be shown, and the time between two looks.
 #[tokio::test(start_paused = true)]
 async fn a_lease_watch_that_does_not_show_own_renewals_is_begun_anew() {

@@ -46,6 +46,12 @@ pub(super) fn staying(members: &[Member]) -> Successors {
     Successors::Among(Arc::new(staying.collect()))
 }
 
+/// How long after its last renewal a member is neither named as a successor nor waited for any more. A renewal is due each RetryPeriod; the rest is
+/// for a slow answer. A member that is only slow loses nothing but its turn: it may still take the shard.
+pub(super) fn longest_silence(timings: Timings) -> Duration {
+    timings.retry_period() * 3 / 2
+}
+
 /// The next shard to hand over, and to whom: one that this replica holds and the plan gives to another member that is
 /// alive and staying.
 pub(super) fn next_handover(

@@ -11,7 +11,7 @@ use lease_core::{Candidate, Clock, Identity, Monotonic, Successors, Timings};
 use parking_lot::{Mutex, MutexGuard};
 use tokio::{sync::Notify, task::JoinSet};
 
-use super::intent::{in_turn, next_handover, staying, takeover_delay_for};
+use super::intent::{in_turn, longest_silence, next_handover, staying, takeover_delay_for};
 use super::plan_cache::PlanCache;
 use crate::{
     error::RunError,
@@ -158,12 +158,13 @@ impl ShardCandidates {
                 candidate.set_acquire_delay(delay);
             }
         }
-        let successors = staying(members);
+        let now = self.clock.now().monotonic;
+        let punctual = view.membership.punctual(&self.me, now, longest_silence(timings));
+        let successors = staying(&punctual);
         if state.successors != successors {
             state.candidates.values().for_each(|candidate| candidate.set_successors(successors.clone()));
             state.successors = successors;
         }
-        let now = self.clock.now().monotonic;
         let held = |shard: ShardId| state.candidates.get(&shard).and_then(Candidate::term);
         if let Some(handover) = &state.handover {
             // It is done when another replica holds the shard. A successor that does not take it must not block the others for ever.
@@ -184,7 +185,7 @@ impl ShardCandidates {
             .filter(|shard| held(*shard).is_some_and(|term| !term.is_draining()))
             .collect();
         let held = in_turn(held, state.last);
-        if let Some((shard, successor)) = next_handover(&held, &self.me, plan, members) {
+        if let Some((shard, successor)) = next_handover(&held, &self.me, plan, &punctual) {
             tracing::info!(%shard, %successor, plan = plan.generation, "handing a shard over");
             state.handover = Some(Handover { shard, begun: now });
             state.last = Some(shard);

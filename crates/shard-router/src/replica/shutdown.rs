@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Replica;
+use super::{Replica, intent::longest_silence};
 use crate::{
     observability::readiness::Readiness,
     routing::plan::{Member, Plan},
@@ -48,8 +48,9 @@ impl Replica {
         let now = self.setup.clock.now().monotonic;
         let view = self.view.observe(now, &self.elections.leases().snapshot());
         let me = self.elections.identity();
-        let others: Vec<Member> =
-            view.membership.members().iter().filter(|member| member.identity != *me).cloned().collect();
+        let longest_silence = longest_silence(self.elections.options().timings);
+        let members = view.membership.punctual(me, now, longest_silence);
+        let others: Vec<Member> = members.into_iter().filter(|member| member.identity != *me).collect();
         let (plan, shards) = (view.current_plan()?, view.planned_shards()?);
         Some(plan.next(plan.layout, shards, &others, &view.holders))
     }

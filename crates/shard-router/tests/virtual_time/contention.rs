@@ -63,6 +63,18 @@ impl Fleet {
         of_shards.map(|lease| lease.spec.and_then(|spec| spec.holder_identity).unwrap_or_default()).collect()
     }
 
+    /// Changes with each renewal of the member Lease of this Pod.
+    async fn renewals_of(&self, pod: &str) -> Option<String> {
+        let leases: Api<Lease> = Api::namespaced(self.harness.admin(), NAMESPACE);
+        let leases = leases.list(&ListParams::default()).await.expect("listed");
+        let is_its_own = |lease: &&Lease| {
+            let holder = lease.spec.as_ref().and_then(|spec| spec.holder_identity.as_deref());
+            lease.name_any().starts_with(&format!("{ID}-member-"))
+                && holder.is_some_and(|holder| holder.starts_with(&format!("{pod}_")))
+        };
+        leases.items.iter().find(is_its_own)?.resource_version()
+    }
+
     /// Resolves when the replicas of these Pods hold all shards, and says how long that took.
     async fn until_all_are_held_by(&self, pods: &[&str]) -> Duration {
         let begun = self.harness.clock.now().monotonic;
@@ -115,4 +127,21 @@ pub(crate) async fn taken_over_from_several_that_leave() -> Duration {
     fleet.until_all_are_held_by(&["op-0", "op-3"]).await;
     go_on.send_replace(false);
     fleet.until_all_are_held_by(&["op-3"]).await
+}
+
+/// A replica is told to stop when another one has been frozen for so long. How long it takes until the third has the shards of the first: the member Lease of the frozen one
+/// has not expired yet, so the plan counts on it.
+pub(crate) async fn taken_over_beside_one_that_is_frozen(frozen_for: Duration) -> Duration {
+    let mut fleet = Fleet::of(3, |_| std::future::ready(())).await;
+    let renewed = fleet.renewals_of("op-1").await;
+    fleet
+        .harness
+        .until("the replica to renew its member Lease", || async {
+            fleet.renewals_of("op-1").await != renewed
+        })
+        .await;
+    fleet.replicas[1].network.swallow(true);
+    fleet.harness.clock.sleep(frozen_for).await;
+    fleet.replicas.remove(0).stop.send(()).expect("it runs");
+    fleet.until_all_are_held_by(&["op-1", "op-2"]).await
 }
