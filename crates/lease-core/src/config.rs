@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::ended::EndedProcesses;
 use crate::identity::Identity;
+use crate::record::TimePrecision;
 use crate::timings::Timings;
 
 /// What to do if the Lease does not exist.
@@ -77,6 +78,8 @@ pub struct ElectorConfig {
     pub contend: bool,
     /// Where in RetryPeriod the Lease is renewed; `None` for RetryPeriod after the last write.
     pub renewal_phase: Option<Duration>,
+    /// How precise the times of the record are.
+    pub time_precision: TimePrecision,
     /// Processes that are proven to have ended: their Leases need not expire.
     pub ended: EndedProcesses,
 }
@@ -94,6 +97,7 @@ impl ElectorConfig {
             successors: Successors::Anyone,
             contend: true,
             renewal_phase: None,
+            time_precision: TimePrecision::Microseconds,
             ended: EndedProcesses::default(),
         }
     }
@@ -146,6 +150,14 @@ impl ElectorConfig {
     #[must_use]
     pub fn renewal_phase(mut self, phase: Duration) -> Self {
         self.renewal_phase = Some(phase);
+        self
+    }
+
+    /// How precise the times of the record are. renewTime grows by at least this much with each write, so it runs ahead of the wall clock while there are more
+    /// writes than that. Default: [`TimePrecision::Microseconds`].
+    #[must_use]
+    pub fn time_precision(mut self, precision: TimePrecision) -> Self {
+        self.time_precision = precision;
         self
     }
 

@@ -24,6 +24,8 @@ mod view;
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use crate::config::ElectorConfig;
 use crate::effect::{Effect, EndReason, Write};
 use crate::event::{Context, Event};
@@ -241,6 +243,11 @@ impl Elector {
         self.view.wrote(write.record.renew_time);
         self.attempts.begin_write(&write, self.view.latest().cloned(), cx.now);
         self.effects.push_back(Effect::Write(write));
+    }
+
+    /// A renewTime that has not been written before.
+    fn next_renew_time(&self, cx: &Context) -> Timestamp {
+        self.view.next_renew_time(cx.wall, self.config.time_precision)
     }
 
     /// Ends the term. Running work must be aborted and joined before the Lease may be taken again.

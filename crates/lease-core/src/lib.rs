@@ -127,7 +127,7 @@ pub use metadata::{
     check_labels,
 };
 pub use name::{LONGEST_SUFFIX, LeaderElectionId, LeaseName, NameError};
-pub use record::{LeaseRecord, ObservedLease, RELEASED_LEASE_DURATION};
+pub use record::{LeaseRecord, ObservedLease, RELEASED_LEASE_DURATION, TimePrecision};
 pub use revision::{FencingToken, OpaqueVersion, ResourceVersion, Revision, Uid};
 pub use time::{Boottime, Monotonic, Now};
 pub use timings::{JITTER_PERCENT, TimingError, TimingWarning, Timings};

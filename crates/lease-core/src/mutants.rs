@@ -58,6 +58,8 @@ crate::declare_mutants! {
     FirstFailureIsLoss = "first-failure-is-loss",
     /// renewTime follows the wall clock backwards.
     RenewTimeFollowsClock = "renew-time-follows-clock",
+    /// A renewTime is more precise than the record, so it does not read back as it was written.
+    TimeFinerThanRecord = "time-finer-than-record",
     /// An acquisition leaves leaseTransitions as it was.
     TransitionsNotCounted = "transitions-not-counted",
     /// An older state of the Lease, delivered late, replaces a newer one.

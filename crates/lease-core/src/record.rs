@@ -69,6 +69,26 @@ impl LeaseRecord {
     }
 }
 
+/// How precise the times are that a record keeps. A time that is read back must equal the one that was written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TimePrecision {
+    /// Microseconds, as in a Lease.
+    #[default]
+    Microseconds,
+    /// Whole seconds, as in the record that client-go keeps in an annotation of a ConfigMap or of Endpoints.
+    Seconds,
+}
+
+impl TimePrecision {
+    /// The difference of two successive times.
+    pub(crate) fn step(self) -> Duration {
+        match self {
+            Self::Microseconds => Duration::from_micros(1),
+            Self::Seconds => Duration::from_secs(1),
+        }
+    }
+}
+
 /// The state of a Lease, from a read, a watch or the answer to a write.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ObservedLease {

@@ -6,10 +6,10 @@
 
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use crate::identity::Identity;
-use crate::record::LeaseRecord;
+use crate::record::{LeaseRecord, TimePrecision};
 use crate::revision::{ResourceVersion, Revision};
 use crate::time::{Monotonic, Now};
 use crate::timings::Timings;
@@ -161,17 +161,31 @@ pub(crate) fn release_at(retry_at: Monotonic, quiet_at: Monotonic) -> Monotonic 
 
 // What is written into a record.
 
-/// A renewTime that has not been used before: that of the wall clock, or one microsecond later than the latest that was seen.
-pub(crate) fn next_renew_time(latest: Option<Timestamp>, wall: Timestamp) -> Timestamp {
-    // The API has microseconds, and the value that is read back must equal the one that was written.
-    let wall = Timestamp::from_microsecond(wall.as_microsecond()).unwrap_or(wall);
+/// A renewTime that has not been used before: that of the wall clock, or one step later than the latest that was seen. It is as precise as the record: what is read back must
+/// equal what was written, because a write whose answer was lost is recognised by it.
+pub(crate) fn next_renew_time(
+    latest: Option<Timestamp>,
+    wall: Timestamp,
+    precision: TimePrecision,
+) -> Timestamp {
+    broken!(TimeFinerThanRecord => next_renew_time_at(latest, wall, TimePrecision::Microseconds));
+    next_renew_time_at(latest, wall, precision)
+}
+
+fn next_renew_time_at(latest: Option<Timestamp>, wall: Timestamp, precision: TimePrecision) -> Timestamp {
+    let step = precision.step();
+    let wall = rounded_down(wall, step);
     broken!(RenewTimeFollowsClock => wall);
     match latest {
-        Some(latest) if latest >= wall => {
-            latest.checked_add(SignedDuration::from_micros(1)).unwrap_or(latest)
-        }
+        Some(latest) if latest >= wall => rounded_down(latest, step).checked_add(step).unwrap_or(latest),
         _ => wall,
     }
+}
+
+fn rounded_down(time: Timestamp, step: Duration) -> Timestamp {
+    let step = i128::try_from(step.as_nanos()).unwrap_or(1);
+    let nanoseconds = time.as_nanosecond();
+    Timestamp::from_nanosecond(nanoseconds - nanoseconds.rem_euclid(step)).unwrap_or(time)
 }
 
 /// leaseTransitions for a new holder: one more than the largest value ever seen, including that of a deleted Lease.

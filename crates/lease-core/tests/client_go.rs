@@ -3,6 +3,8 @@
 
 #[path = "real_api/chronicle.rs"]
 mod chronicle;
+#[path = "real_api/lock.rs"]
+mod lock;
 #[path = "real_api/support.rs"]
 mod support;
 #[path = "real_api/waiting.rs"]

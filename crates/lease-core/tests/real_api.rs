@@ -7,6 +7,8 @@ mod annotations;
 mod child;
 #[path = "real_api/chronicle.rs"]
 mod chronicle;
+#[path = "real_api/lock.rs"]
+mod lock;
 #[path = "real_api/race.rs"]
 mod race;
 #[path = "real_api/referee.rs"]

@@ -3,6 +3,8 @@
 
 #[path = "real_api/chronicle.rs"]
 mod chronicle;
+#[path = "real_api/lock.rs"]
+mod lock;
 #[path = "real_api/race.rs"]
 mod race;
 #[path = "real_api/referee.rs"]

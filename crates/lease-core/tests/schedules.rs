@@ -14,6 +14,7 @@ mod world;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use lease_core::TimePrecision;
 use world::stats::Stats;
 
 /// How many seeds a plain run tries; `LEASE_CORE_SEEDS=<from>..<to>` tries others.
@@ -75,11 +76,21 @@ const EXPECTED: [&str; 50] = [
 
 #[test]
 fn no_schedule_breaks_a_promise() {
+    play(TimePrecision::Microseconds);
+}
+
+/// As in the records of the legacy locks.
+#[test]
+fn no_schedule_breaks_a_promise_where_times_are_whole_seconds() {
+    play(TimePrecision::Seconds);
+}
+
+fn play(precision: TimePrecision) {
     if let Ok(seed) = std::env::var(world::SEED) {
         let seed = seed.parse().expect("LEASE_CORE_SEED is a number");
-        match world::run(seed) {
-            Ok(stats) => println!("seed {seed} keeps every promise\n{stats}"),
-            Err(violation) => panic!("seed {seed}: {violation}"),
+        match world::run(seed, precision) {
+            Ok(stats) => println!("seed {seed} keeps every promise, {precision:?}\n{stats}"),
+            Err(violation) => panic!("seed {seed}, {precision:?}: {violation}"),
         }
         return;
     }
@@ -87,7 +98,7 @@ fn no_schedule_breaks_a_promise() {
     let mut stats = Stats::default();
     let mut broken = BTreeMap::new();
     for seed in seeds.clone() {
-        match world::run(seed) {
+        match world::run(seed, precision) {
             Ok(of_one) => stats.merge(&of_one),
             Err(violation) => {
                 let (seeds, _) = broken.entry(violation.rule).or_insert_with(|| (Vec::new(), violation));
@@ -95,7 +106,7 @@ fn no_schedule_breaks_a_promise() {
             }
         }
     }
-    println!("{seeds:?} are the seeds\n{stats}");
+    println!("{seeds:?} are the seeds, {precision:?}\n{stats}");
     for (seeds, first) in broken.values() {
         println!("{} seeds break a promise; {}={} replays one: {first}", seeds.len(), world::SEED, seeds[0]);
     }

@@ -1,6 +1,6 @@
 //! [`RunError`]: why a replica did not start.
 
-use lease_core::{InvalidOption, NameError, PoolError, StartError};
+use lease_core::{InvalidOption, NameError, PoolError, ResourceLock, StartError};
 
 use crate::routing::kind_set::KindSetError;
 
@@ -32,6 +32,9 @@ pub enum RunError {
     /// The kinds cannot be recorded in the layout.
     #[error("the declared kinds cannot be recorded in the layout: {0}")]
     Kinds(KindSetError),
+    /// The elections are held on another kind of object than Leases, see [`LegacyLock`].
+    #[error(transparent)]
+    LegacyLock(#[from] LegacyLock),
     /// The client could not be created, see [`PoolError`].
     #[error(transparent)]
     Client(#[from] PoolError),
@@ -44,4 +47,24 @@ pub enum RunError {
     /// An option is invalid, see [`InvalidOption`].
     #[error(transparent)]
     Option(#[from] InvalidOption),
+}
+
+/// A legacy resource lock, which a replica must not use for its shards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the resource lock {:?} cannot be used for shards: holders, acknowledged layouts, members and the plan are recorded on Leases, which each replica \
+     follows with one watch; a replica with another lock would not see those of the others, and would reconcile the same resources; use \"leases\"",
+    .0.as_str()
+)]
+pub struct LegacyLock(ResourceLock);
+
+impl LegacyLock {
+    /// Checks that a lock can be used for shards.
+    ///
+    /// # Errors
+    ///
+    /// If it is a legacy one.
+    pub fn refuse(lock: ResourceLock) -> Result<(), Self> {
+        if lock.is_legacy() { Err(Self(lock)) } else { Ok(()) }
+    }
 }

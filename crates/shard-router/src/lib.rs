@@ -57,7 +57,7 @@ pub use caches::{OwnedError, UnlabelledChild};
 pub use children::{
     Applied, Applier, ApplyError, Change, Dispute, DisputeState, Owner, is_conflict, thousandths,
 };
-pub use error::RunError;
+pub use error::{LegacyLock, RunError};
 pub use kind_type::{KindScope, TypeInformation};
 pub use kube::runtime::controller::Action;
 pub use lease_core::{Connection, GateClosed, PoolError, REQUEST_LIMIT, Tls};

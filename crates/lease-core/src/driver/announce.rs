@@ -11,6 +11,7 @@ use kube::api::{Api, PostParams};
 use super::clock::Clock;
 use super::health::Journal;
 use super::lease_api::bounded;
+use super::resource_lock::ResourceLock;
 use crate::identity::Identity;
 use crate::name::{LeaderElectionId, LeaseName};
 use crate::revision::Revision;
@@ -24,6 +25,7 @@ const LONGEST_PART: usize = 253 - 17;
 #[derive(Clone)]
 pub(super) struct Announcer {
     pub(super) client: kube::Client,
+    pub(super) lock: ResourceLock,
     pub(super) namespace: String,
     pub(super) id: LeaderElectionId,
     pub(super) identity: Identity,
@@ -43,8 +45,9 @@ impl Announcer {
         let outcome = bounded(&self.journal, self.clock.as_ref(), asked, self.timeout, request).await;
         if let Err(error) = outcome {
             tracing::debug!(
-                "the event \"{} {what}\" on lease {lease} was not written: {error}",
-                self.identity
+                "the event \"{} {what}\" on {} {lease} was not written: {error}",
+                self.identity,
+                self.lock.noun()
             );
         }
     }
@@ -62,8 +65,8 @@ impl Announcer {
                 ..ObjectMeta::default()
             },
             involved_object: ObjectReference {
-                api_version: Some("coordination.k8s.io/v1".to_owned()),
-                kind: Some("Lease".to_owned()),
+                api_version: Some(self.lock.api_version().to_owned()),
+                kind: Some(self.lock.kind().to_owned()),
                 name: Some(lease.to_string()),
                 namespace: Some(self.namespace.clone()),
                 uid,

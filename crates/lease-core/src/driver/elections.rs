@@ -28,7 +28,7 @@ use super::task::{Common, Task};
 use super::term::Term;
 use super::unelected::Unelected;
 use super::watchdog::Heartbeat;
-use super::wire::ElectionKeys;
+use super::wire::{ElectionKeys, LockFormat};
 use super::work::Work;
 use crate::config::{ElectorConfig, Successors};
 use crate::elector::{Elector, State};
@@ -103,11 +103,14 @@ impl Elections {
         let clock = Arc::clone(&options.clock);
         let timings = options.timings;
         let timeout = timings.request_timeout();
-        let election_keys = ElectionKeys::new(&options.domain, &options.id, options.installation.clone());
+        let lock = options.resource_lock;
+        let election_keys =
+            ElectionKeys::new(&options.domain, &options.id, options.installation.clone(), lock);
         let journal = Arc::new(Journal::default());
         journal.contact(clock.now().monotonic);
         let api = LeaseApi::new(
             client.clone(),
+            LockFormat::of(lock),
             &options.namespace,
             timeout,
             election_keys.clone(),
@@ -116,6 +119,7 @@ impl Elections {
         );
         let announcer = Announcer {
             client,
+            lock,
             namespace: options.namespace.clone(),
             id: options.id.clone(),
             identity: options.identity.clone(),
@@ -184,7 +188,8 @@ impl Elections {
     ///
     /// # Errors
     ///
-    /// [`InvalidOption`] if the options contain labels, annotations or an owner that the API server would refuse.
+    /// [`InvalidOption`] if the options contain labels, annotations or an owner that the API server would refuse, or if the Lease has a suffix and the
+    /// [resource lock](ElectionsOptions::resource_lock) is a legacy one.
     pub fn candidate(
         &self,
         lease: LeaseName,
@@ -192,6 +197,10 @@ impl Elections {
         work: impl Work,
     ) -> Result<Candidate, InvalidOption> {
         options.clone().into_metadata().check(&self.inner.common.election_keys)?;
+        let ElectionsOptions { resource_lock: lock, id, .. } = &self.inner.options;
+        if lock.is_legacy() && lease != id.lease_name() {
+            return Err(InvalidOption::LegacyLock { lock: *lock, lease, id: id.clone() });
+        }
         Ok(self.contend(lease, options, Arc::new(work)))
     }
 
@@ -226,6 +235,7 @@ impl Elections {
             successors: Successors::Anyone,
             contend: options.contend,
             renewal_phase: Some(self.inner.renewal_phase),
+            time_precision: shared.resource_lock.time_precision(),
             ended: self.inner.ended.clone(),
         });
         let announce = options.announce;

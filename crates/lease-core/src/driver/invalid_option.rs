@@ -1,7 +1,9 @@
 //! Invalid options.
 
+use super::resource_lock::ResourceLock;
 use crate::identity::NOBODY;
 use crate::metadata::InvalidMetadata;
+use crate::name::{LeaderElectionId, LeaseName};
 
 /// An identity is written into the Lease, into the plan and into annotations of other Leases, whose sizes are limited. A Pod's name
 /// may have 253 characters, and a uuid has 36.
@@ -42,4 +44,17 @@ pub enum InvalidOption {
     /// [`CandidateOptions::labels`](super::CandidateOptions::labels) or [`CandidateOptions::annotations`](super::CandidateOptions::annotations).
     #[error(transparent)]
     Metadata(#[from] InvalidMetadata),
+    /// A candidate for a Lease with a suffix, and a legacy [`ElectionsOptions::resource_lock`](super::ElectionsOptions::resource_lock), which has one object.
+    #[error(
+        "the resource lock {lock:?} is legacy and has one object, which is named {id}, so there can be no candidate for {lease}; use \"leases\"",
+        lock = lock.as_str()
+    )]
+    LegacyLock {
+        /// The resource lock.
+        lock: ResourceLock,
+        /// The name of the Lease.
+        lease: LeaseName,
+        /// The LeaderElectionID.
+        id: LeaderElectionId,
+    },
 }

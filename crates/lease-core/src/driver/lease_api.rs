@@ -4,22 +4,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::api::coordination::v1::Lease;
-use kube::api::{Api, DeleteParams, ListParams, PostParams, Preconditions};
+use kube::api::{Api, DeleteParams, PostParams, Preconditions};
 
 use super::clock::Clock;
 use super::health::Journal;
 use super::request_error::{RequestError, meaning};
-use super::wire::{ElectionKeys, LeanLease};
+use super::resource_lock::ResourceLock;
+use super::wire::{ElectionKeys, LockFormat, LockObject};
 use crate::name::LeaseName;
 use crate::revision::Revision;
 
-pub(super) const LEASES: &str = "leases.coordination.k8s.io";
-
-/// An API for the Leases of one namespace, which are read without `managedFields`. Reads are consistent. A request takes at most
+/// An API for the Leases of one namespace, which are read without `managedFields`. With a legacy lock ([`ResourceLock`]), a Lease stands for the ConfigMap or the
+/// Endpoints with its name. Reads are consistent. A request takes at most
 /// [`Timings::request_timeout`](crate::Timings::request_timeout).
 #[derive(Clone, Debug)]
 pub struct LeaseApi {
-    api: Api<LeanLease>,
+    api: Api<LockObject>,
+    format: LockFormat,
     namespace: String,
     timeout: Duration,
     election_keys: ElectionKeys,
@@ -30,14 +31,15 @@ pub struct LeaseApi {
 impl LeaseApi {
     pub(super) fn new(
         client: kube::Client,
+        format: LockFormat,
         namespace: &str,
         timeout: Duration,
         election_keys: ElectionKeys,
         journal: Arc<Journal>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        let api = Api::namespaced(client, namespace);
-        Self { api, namespace: namespace.to_owned(), timeout, election_keys, journal, clock }
+        let api = Api::namespaced_with(client, namespace, &format.lock());
+        Self { api, format, namespace: namespace.to_owned(), timeout, election_keys, journal, clock }
     }
 
     /// Reads one Lease; `None` if it does not exist.
@@ -47,7 +49,7 @@ impl LeaseApi {
     /// If the API server refused the request, or did not answer in time.
     pub async fn get(&self, name: &LeaseName) -> Result<Option<Lease>, RequestError> {
         match self.bounded("get", self.api.get(name.as_str())).await {
-            Ok(LeanLease(lease)) => Ok(Some(lease)),
+            Ok(object) => Ok(Some(self.format.decode(object))),
             Err(RequestError::NotFound) => Ok(None),
             Err(error) => Err(error),
         }
@@ -59,9 +61,9 @@ impl LeaseApi {
     ///
     /// If the API server refused the request, or did not answer in time.
     pub async fn list(&self) -> Result<Vec<Lease>, RequestError> {
-        let params = ListParams::default().labels(&self.election_keys.selector());
-        let leases = self.bounded("list", self.api.list(&params)).await?;
-        Ok(leases.into_iter().map(|LeanLease(lease)| lease).collect())
+        let params = self.election_keys.selector().list();
+        let objects = self.bounded("list", self.api.list(&params)).await?;
+        Ok(objects.into_iter().map(|object| self.format.decode(object)).collect())
     }
 
     /// Creates a Lease with the labels and annotations of this operator.
@@ -72,10 +74,9 @@ impl LeaseApi {
     /// unknown whether the Lease was created.
     pub async fn create(&self, mut lease: Lease) -> Result<Lease, RequestError> {
         self.election_keys.put_on(&mut lease);
-        let lease = LeanLease(lease);
-        self.bounded("create", self.api.create(&PostParams::default(), &lease))
-            .await
-            .map(|LeanLease(lease)| lease)
+        let object = self.encode(lease)?;
+        let created = self.bounded("create", self.api.create(&PostParams::default(), &object)).await;
+        created.map(|object| self.format.decode(object))
     }
 
     /// Replaces a Lease if it still has the uid and resourceVersion in `lease.metadata`.
@@ -85,11 +86,10 @@ impl LeaseApi {
     /// [`RequestError::Conflict`] if it has changed, [`RequestError::NotFound`] if it does not exist. Otherwise the API server refused the request, or did not
     /// answer in time; then it is unknown whether the Lease was replaced.
     pub async fn update(&self, lease: &Lease) -> Result<Lease, RequestError> {
-        let lease = LeanLease(lease.clone());
-        let name = lease.0.metadata.name.as_deref().unwrap_or_default();
-        let params = PostParams::default();
-        let updated = self.bounded("update", self.api.replace(name, &params, &lease)).await;
-        updated.map(|LeanLease(lease)| lease)
+        let object = self.encode(lease.clone())?;
+        let name = lease.metadata.name.as_deref().unwrap_or_default();
+        let updated = self.bounded("update", self.api.replace(name, &PostParams::default(), &object)).await;
+        updated.map(|object| self.format.decode(object))
     }
 
     /// Deletes a Lease if it is still in this state.
@@ -112,8 +112,24 @@ impl LeaseApi {
         &self.namespace
     }
 
-    pub(super) fn kube(&self) -> &Api<LeanLease> {
+    /// The kind of the objects.
+    pub(super) fn lock(&self) -> ResourceLock {
+        self.format.lock()
+    }
+
+    pub(super) fn kube(&self) -> &Api<LockObject> {
         &self.api
+    }
+
+    /// What the watch has shown, as a Lease.
+    pub(super) fn decode(&self, object: LockObject) -> Lease {
+        self.format.decode(object)
+    }
+
+    /// The object to send for a Lease.
+    pub(super) fn encode(&self, lease: Lease) -> Result<LockObject, RequestError> {
+        // The API server would refuse it, as the object has changed since.
+        self.format.encode(lease).ok_or(RequestError::Conflict)
     }
 
     pub(super) async fn bounded<T>(
@@ -121,8 +137,8 @@ impl LeaseApi {
         verb: &'static str,
         request: impl Future<Output = kube::Result<T>>,
     ) -> Result<T, RequestError> {
-        bounded(&self.journal, self.clock.as_ref(), (verb, LEASES, &self.namespace), self.timeout, request)
-            .await
+        let asked = (verb, self.lock().resource(), self.namespace.as_str());
+        bounded(&self.journal, self.clock.as_ref(), asked, self.timeout, request).await
     }
 }
 

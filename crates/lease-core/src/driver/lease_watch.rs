@@ -13,7 +13,6 @@ use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::{Notify, mpsc, watch};
 
 use super::lease_view::{LeaseView, Shown, ShownLease, is_renewal};
-use super::wire::LeanLease;
 use crate::name::LeaseName;
 use crate::revision::Uid;
 use crate::time::Monotonic;
@@ -150,7 +149,7 @@ impl LeaseWatch {
     fn take(
         &self,
         history: u64,
-        event: Event<LeanLease>,
+        event: Event<Lease>,
         listed: &mut BTreeSet<LeaseName>,
         now: Monotonic,
     ) -> bool {
@@ -159,7 +158,7 @@ impl LeaseWatch {
         }
         match event {
             Event::Init => listed.clear(),
-            Event::InitApply(LeanLease(lease)) => {
+            Event::InitApply(lease) => {
                 listed.insert(name(&lease));
                 self.show(lease, now);
             }
@@ -177,12 +176,12 @@ impl LeaseWatch {
                 self.expect_no_more(|name| !listed.contains(name));
                 self.changes.send_modify(|changes| *changes += 1);
             }
-            Event::Apply(LeanLease(lease)) => {
+            Event::Apply(lease) => {
                 if !self.show(lease, now) {
                     self.changes.send_modify(|changes| *changes += 1);
                 }
             }
-            Event::Delete(LeanLease(lease)) => {
+            Event::Delete(lease) => {
                 self.hide(&lease);
                 self.changes.send_modify(|changes| *changes += 1);
             }

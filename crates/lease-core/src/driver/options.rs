@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::clock::{Clock, SystemClock};
 use super::environment::{EnvironmentError, identity_from_env, installation_from_env, namespace_from_env};
 use super::invalid_option::{InvalidOption, LONGEST_IDENTITY};
+use super::resource_lock::ResourceLock;
 use super::runtime::LeaseRuntime;
 use crate::ended::EndedProcesses;
 use crate::identity::{Identity, NOBODY};
@@ -49,6 +50,8 @@ pub struct ElectionsOptions {
     pub id: LeaderElectionId,
     /// LeaderElectionNamespace: the namespace of the Leases.
     pub namespace: String,
+    /// The kind of object that the election is held on. Default: Leases. Candidates that use different kinds do not know of each other.
+    pub resource_lock: ResourceLock,
     /// holderIdentity of this process; unique per process.
     pub identity: Identity,
     /// The installation that this process belongs to. It is written to each Lease that the process holds or creates. With `None`, nothing is
@@ -86,6 +89,7 @@ impl ElectionsOptions {
             leader_election: true,
             id,
             namespace: namespace.into(),
+            resource_lock: ResourceLock::Leases,
             identity,
             installation: None,
             timings: Timings::standard(),
@@ -115,6 +119,13 @@ impl ElectionsOptions {
     #[must_use]
     pub fn leader_election(mut self, on: bool) -> Self {
         self.leader_election = on;
+        self
+    }
+
+    /// The kind of object that the election is held on; [`ResourceLock`] says what the legacy ones are for. Default: [`ResourceLock::Leases`].
+    #[must_use]
+    pub fn resource_lock(mut self, lock: ResourceLock) -> Self {
+        self.resource_lock = lock;
         self
     }
 
@@ -209,6 +220,13 @@ impl ElectionsOptions {
     /// Warnings about options that are allowed but usually not advisable, one sentence each. [`Elections::start`](super::Elections::start) logs them.
     pub fn warnings(&self) -> Vec<String> {
         let mut warnings: Vec<String> = self.timings.warnings().iter().map(ToString::to_string).collect();
+        if self.resource_lock.is_legacy() && self.leader_election {
+            warnings.push(format!(
+                "the resource lock {:?} is legacy, client-go refuses it since 0.24; use \"leases\" as soon as no other program needs this lock: \
+                 end all processes with this lock first, because they and those with another lock do not know of each other",
+                self.resource_lock.as_str()
+            ));
+        }
         if !self.id.has_group() {
             warnings.push(format!(
                 "the LeaderElectionID {:?} contains no API group; another operator in namespace {} may use the \

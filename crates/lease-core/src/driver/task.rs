@@ -246,16 +246,15 @@ impl Task {
     fn tell_whom_it_waits_for(&mut self) {
         let Some((holder, duration)) = self.elector.waits_for().filter(|_| self.announce) else { return };
         if self.waits_for.as_ref() != Some(holder) {
-            let (lease, seconds) = (&self.lease, duration.as_secs());
+            let (lock, lease, seconds) = (self.common.api.lock().noun(), &self.lease, duration.as_secs());
+            let waits = format!(
+                "waiting for {holder}, which holds {lock} {lease}, to release it, or not to renew it for {seconds} s"
+            );
             // With many shards there are many holders, so only the Lease of the operator itself is logged by default; the others at debug level.
             if self.common.is_un_suffixed(lease) {
-                tracing::info!(
-                    "waiting for {holder}, which holds lease {lease}, to release it, or not to renew it for {seconds} s"
-                );
+                tracing::info!("{waits}");
             } else {
-                tracing::debug!(
-                    "waiting for {holder}, which holds lease {lease}, to release it, or not to renew it for {seconds} s"
-                );
+                tracing::debug!("{waits}");
             }
             self.waits_for = Some(holder.clone());
         }

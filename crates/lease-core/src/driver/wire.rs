@@ -2,8 +2,11 @@
 
 mod computed_annotations;
 mod election_keys;
-mod lean_lease;
+mod election_record;
 mod lease_to_write;
+mod lock_format;
+mod lock_object;
+mod selector;
 mod takeover;
 
 use std::time::Duration;
@@ -12,6 +15,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
 
+use super::resource_lock::RECORD_ANNOTATION;
 use crate::identity::Identity;
 use crate::name::LeaseName;
 use crate::record::{LeaseRecord, ObservedLease};
@@ -19,8 +23,10 @@ use crate::revision::{OpaqueVersion, Revision, Uid};
 
 pub(super) use computed_annotations::ComputedAnnotations;
 pub(super) use election_keys::ElectionKeys;
-pub(super) use lean_lease::LeanLease;
 pub(super) use lease_to_write::{LeaseMetadata, lease_to_write};
+pub(super) use lock_format::LockFormat;
+pub(super) use lock_object::LockObject;
+pub(super) use selector::Selector;
 pub use takeover::{Takeover, TakeoverReason};
 
 /// The API server sent an invalid Lease.
@@ -32,6 +38,17 @@ pub enum BadLease {
     /// The resourceVersion is not an integer, see [`OpaqueVersion`].
     #[error(transparent)]
     Version(#[from] OpaqueVersion),
+    /// The record of a legacy lock cannot be read ([`ResourceLock`](crate::ResourceLock)). Nobody knows then who holds it, so it is not acquired.
+    #[error(
+        "the annotation {RECORD_ANNOTATION} of {kind} {name} is no record of an election, so this process does not acquire it; find out \
+         who writes it, and remove the annotation when nobody holds the lock"
+    )]
+    Record {
+        /// The kind of the object, such as `configmap`.
+        kind: &'static str,
+        /// Its name.
+        name: String,
+    },
 }
 
 /// Converts a Lease object, except for the successor that its last holder may have named: only the candidates know its annotation.

@@ -42,7 +42,7 @@ impl Elector {
             self.reserve(cx);
             return;
         }
-        let renew_time = self.view.next_renew_time(cx.wall);
+        let renew_time = self.next_renew_time(cx);
         let own = self.view.lease().filter(|lease| lease.record.is_held_by(&self.config.identity));
         let (acquire_time, transitions) = match own {
             Some(lease) => (lease.record.acquire_time.unwrap_or(renew_time), lease.record.transitions),
@@ -63,7 +63,7 @@ impl Elector {
     /// Creates the Lease without taking it. An existing Lease has a version, which proves that nothing has happened in between. So
     /// instead of waiting for the holder of a deleted Lease, this candidate waits for the expiry of the new one.
     fn reserve(&mut self, cx: &Context) {
-        let renew_time = self.view.next_renew_time(cx.wall);
+        let renew_time = self.next_renew_time(cx);
         let wait = self.view.wait_for_the_unknown(&self.config.timings);
         let record = LeaseRecord::reserved(renew_time, wait, self.view.next_transitions());
         let attempt = self.attempts.next_id();

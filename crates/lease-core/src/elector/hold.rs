@@ -133,7 +133,7 @@ impl Elector {
             holder: Some(self.config.identity.clone()),
             lease_duration: Some(self.config.timings.lease_duration()),
             acquire_time: lease.record.acquire_time,
-            renew_time: Some(self.view.next_renew_time(cx.wall)),
+            renew_time: Some(self.next_renew_time(cx)),
             transitions: lease.record.transitions,
         };
         let base = Some(lease.revision.clone());

@@ -118,7 +118,7 @@ impl Elector {
             ReleaseStyle::Delete => WriteKind::Delete,
             ReleaseStyle::Vacate | ReleaseStyle::LetExpire => WriteKind::Release,
         };
-        let at = self.view.next_renew_time(cx.wall);
+        let at = self.next_renew_time(cx);
         let record = LeaseRecord::released(at, lease.record.transitions);
         let base = Some(lease.revision.clone());
         let attempt = self.attempts.next_id();

@@ -8,7 +8,7 @@ use super::Elector;
 use crate::config::Creation;
 use crate::effect::EndReason;
 use crate::event::Context;
-use crate::record::{LeaseRecord, ObservedLease};
+use crate::record::{LeaseRecord, ObservedLease, TimePrecision};
 use crate::revision::{ResourceVersion, Revision, Uid};
 use crate::rules;
 use crate::time::Monotonic;
@@ -68,8 +68,8 @@ impl View {
     }
 
     /// A renewTime that has not been written before.
-    pub(super) fn next_renew_time(&self, wall: Timestamp) -> Timestamp {
-        rules::next_renew_time(self.latest_renewal, wall)
+    pub(super) fn next_renew_time(&self, wall: Timestamp, precision: TimePrecision) -> Timestamp {
+        rules::next_renew_time(self.latest_renewal, wall, precision)
     }
 
     /// leaseTransitions for a new holder.

@@ -1,11 +1,10 @@
-//! Builds the client-go candidate, once, into the cache of kube-testkit.
+//! Builds a client-go candidate, once, into the cache of kube-testkit.
 
 use std::fs::{self, File};
 use std::hash::Hasher;
 use std::io::{self, BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use fnv::FnvHasher;
@@ -13,21 +12,21 @@ use fnv::FnvHasher;
 /// Between two signs of life of a build that takes minutes.
 const EVERY: Duration = Duration::from_secs(5);
 
-/// The program, or why there is none on this machine.
+/// The program of the present version of client-go, or why there is none on this machine.
 ///
 /// # Panics
 ///
 /// If there is a Go that fails to build it.
-pub(crate) fn program() -> Result<&'static Path, &'static str> {
-    static PROGRAM: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-    PROGRAM.get_or_init(find_or_build).as_deref().map_err(String::as_str)
+pub(crate) fn program() -> Result<PathBuf, String> {
+    program_in("client_go")
 }
 
-fn find_or_build() -> Result<PathBuf, String> {
+/// The program whose source is in this folder.
+pub(crate) fn program_in(folder: &str) -> Result<PathBuf, String> {
     // The tests of other crates build it too.
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../lease-core/tests/client_go");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../lease-core/tests").join(folder);
     let cache = kube_testkit::binaries::cache_dir().map_err(|error| error.to_string())?;
-    let target = cache.join(format!("client-go-candidate-{:016x}", fingerprint(&source)));
+    let target = cache.join(format!("{}-candidate-{:016x}", folder.replace('_', "-"), fingerprint(&source)));
     if target.exists() {
         return Ok(target);
     }

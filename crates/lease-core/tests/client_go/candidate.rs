@@ -6,7 +6,14 @@ use std::time::Duration;
 use jiff::Timestamp;
 use kube_testkit::{GuardedChild, GuardedCommand, RealEnv, Signal, TestUser, eventually};
 
+use crate::build;
+use crate::lock::LOCK;
 use crate::support::{DEADLINE, ID};
+
+/// The program of the version that has the lock, or why there is none on this machine.
+pub(crate) fn program() -> Result<PathBuf, String> {
+    if LOCK.is_legacy() { build::program_in("client_go_legacy") } else { build::program() }
+}
 
 /// The process and what it prints.
 pub(crate) struct GoCandidate {
@@ -19,10 +26,13 @@ impl GoCandidate {
     /// Contends for the Lease of all these tests under `<name>_1`, with the timings of the Rust candidates but this
     /// LeaseDuration.
     pub(crate) fn start(env: &RealEnv, name: &str, lease_duration: Duration) -> Self {
-        let program = crate::build::program().expect("the caller has asked whether there is one");
+        let program = program().expect("the caller has asked whether there is one");
         let kubeconfig = env.kubeconfig(&TestUser::admin()).expect("a kubeconfig");
         let log = env.dir().path().join(format!("{}-{name}.log", env.namespace()));
+        // The present version has only Leases, and no flag for it.
+        let lock = LOCK.is_legacy().then(|| format!("--resource-lock={LOCK}"));
         let process = GuardedCommand::new(program)
+            .args(lock)
             .arg("--kubeconfig")
             .arg(&kubeconfig)
             .args(["--namespace", env.namespace(), "--lease", ID, "--identity", &format!("{name}_1")])

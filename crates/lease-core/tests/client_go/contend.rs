@@ -7,16 +7,15 @@ use k8s_openapi::api::coordination::v1::LeaseSpec;
 use kube_testkit::{RealEnv, TestUser};
 use lease_core::{State, Timings};
 
-use crate::build;
-use crate::candidate::GoCandidate;
+use crate::candidate::{GoCandidate, program};
 use crate::chronicle::Chronicle;
 use crate::support::{DEADLINE, ID, leases, now, options, replica, replica_at, since, spec};
 use crate::waiting::{MARGIN, idle, leads, over, sees, sees_holder};
 
 /// An API server and a client-go candidate, or a line that says which of them this machine has not.
 pub(crate) async fn both() -> Option<RealEnv> {
-    if let Err(reason) = build::program() {
-        kube_testkit::skip(reason);
+    if let Err(reason) = program() {
+        kube_testkit::skip(&reason);
         return None;
     }
     kube_testkit::real("client-go and Rust contend on it").await

@@ -9,6 +9,7 @@ use lease_core::NOBODY;
 use crate::candidate::GoCandidate;
 use crate::chronicle::{Chronicle, Entry};
 use crate::contend::{both, renewed};
+use crate::lock::LOCK;
 use crate::support::{DEADLINE, ID, leases, replica};
 use crate::waiting::{idle, leads, sees_holder};
 
@@ -97,7 +98,10 @@ fn chapters(entries: &[Entry]) -> Vec<Chapter> {
                 fields: spec.as_object().map(|spec| spec.keys().cloned().collect()).unwrap_or_default(),
                 acquired_as_renewed: acquired(&states[0]) == renewed(&states[0]),
                 renewals_in_order: states.windows(2).all(|pair| {
-                    acquired(&pair[0]) == acquired(&pair[1]) && renewed(&pair[0]) < renewed(&pair[1])
+                    // client-go may renew twice within a second, which is all that a legacy lock keeps of the time.
+                    let in_order = renewed(&pair[0]) < renewed(&pair[1])
+                        || LOCK.is_legacy() && renewed(&pair[0]) == renewed(&pair[1]);
+                    acquired(&pair[0]) == acquired(&pair[1]) && in_order
                 }),
             }
         })

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use kube_testkit::RealEnv;
-use lease_core::{Candidate, CandidateOptions, Elections, State};
+use lease_core::{Candidate, CandidateOptions, Elections, LeaseName, State};
 use serde_json::json;
 
 use crate::chronicle::Chronicle;
+use crate::lock::LOCK;
 use crate::referee::Referee;
 use crate::stranger::{create, held_by, scribble};
 use crate::support::{DEADLINE, id, leases, now, replica, since, spec};
@@ -21,7 +22,7 @@ const TRANSITIONS: i32 = 5;
 /// Lets them race and says what was wrong about the outcome.
 pub(crate) async fn race(env: &RealEnv) -> Vec<String> {
     let api = leases(env);
-    let names: Vec<_> = (0..LEASES).map(|n| id().suffixed(&format!("shard-{n}")).expect("valid")).collect();
+    let names = names();
     for name in &names {
         create(&api, &held_by("stranger_1", name.as_str(), STRANGERS_DURATION, TRANSITIONS)).await;
     }
@@ -45,11 +46,11 @@ pub(crate) async fn race(env: &RealEnv) -> Vec<String> {
             scribble(&api, name.as_str(), json!({ "renewTime": micros(Timestamp::now()) })).await;
         }
     }
-    let what = format!("each of {LEASES} Leases to have a new holder");
+    let what = format!("each of {} Leases to have a new holder", names.len());
     kube_testkit::eventually(&what, DEADLINE, || {
         let held =
             names.iter().filter(|name| referee.terms().iter().any(|term| term.lease() == *name)).count();
-        std::future::ready((held == LEASES).then_some(()))
+        std::future::ready((held == names.len()).then_some(()))
     })
     .await;
     // A wrong holder would be found out by the next renewals: look on until the Leases have been renewed a few times.
@@ -71,12 +72,20 @@ pub(crate) async fn race(env: &RealEnv) -> Vec<String> {
                 .push(format!("{name}: {moved} transitions, and these took it: {}", winners.join(", ")));
         }
     }
-    println!("{} acquisitions of {LEASES} Leases, {looks} looks", referee.terms().len());
+    println!("{} acquisitions of {} Leases, {looks} looks", referee.terms().len(), names.len());
     futures::future::join_all(candidates.into_iter().map(Candidate::shutdown)).await;
     for replica in replicas {
         replica.shutdown().await;
     }
     violations
+}
+
+/// A legacy lock has one object.
+fn names() -> Vec<LeaseName> {
+    if LOCK.is_legacy() {
+        return vec![id().lease_name()];
+    }
+    (0..LEASES).map(|n| id().suffixed(&format!("shard-{n}")).expect("valid")).collect()
 }
 
 fn waits_for_the_stranger(candidate: &Candidate) -> bool {

@@ -25,6 +25,7 @@ pub(crate) fn options_in(namespace: &str, name: &str) -> ElectionsOptions {
     let identity = Identity::of_pod(name, "1").expect("not empty");
     let mut options = ElectionsOptions::new(id(), namespace, identity);
     options.timings = Timings::fast();
+    options.resource_lock = crate::lock::LOCK;
     options
 }
 
@@ -37,7 +38,7 @@ pub(crate) async fn replica_at(config: Config, options: ElectionsOptions) -> Ele
 }
 
 pub(crate) fn leases(env: &RealEnv) -> Api<Lease> {
-    Api::namespaced(env.admin(), env.namespace())
+    Api::namespaced(crate::lock::client(env), env.namespace())
 }
 
 /// The spec of a Lease as it stands now.

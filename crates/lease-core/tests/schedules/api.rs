@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
-use lease_core::WriteKind;
-use lease_core::{Identity, LeaseName, LeaseRecord, ObservedLease, ResourceVersion, Revision, Uid, Write};
+use lease_core::{
+    Identity, LeaseName, LeaseRecord, ObservedLease, ResourceVersion, Revision, TimePrecision, Uid, Write,
+    WriteKind,
+};
 
 /// One entry of what a watch shows.
 #[derive(Clone, Debug)]
@@ -19,6 +21,8 @@ pub(crate) enum Change {
 #[derive(Debug)]
 pub(crate) struct Api {
     name: LeaseName,
+    /// How precise times are in the record.
+    precision: TimePrecision,
     lease: Option<ObservedLease>,
     version: u64,
     uids: u64,
@@ -29,9 +33,10 @@ pub(crate) struct Api {
 }
 
 impl Api {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(precision: TimePrecision) -> Self {
         Self {
             name: LeaseName::from_server("example.com"),
+            precision,
             lease: None,
             version: 0,
             uids: 0,
@@ -96,7 +101,9 @@ impl Api {
     }
 
     /// Writes the record over whatever is there; creates the Lease where there is none.
-    pub(crate) fn put(&mut self, record: LeaseRecord, successor: Option<Identity>) {
+    pub(crate) fn put(&mut self, mut record: LeaseRecord, successor: Option<Identity>) {
+        record.acquire_time = record.acquire_time.map(|time| self.kept(time));
+        record.renew_time = record.renew_time.map(|time| self.kept(time));
         self.version += 1;
         let uid = if let Some(lease) = &self.lease {
             lease.revision.uid.clone()
@@ -108,6 +115,14 @@ impl Api {
         let lease = ObservedLease { name: self.name.clone(), revision, record, successor };
         self.log.push(Change::State(lease.clone()));
         self.lease = Some(lease);
+    }
+
+    /// What the record keeps of a time.
+    fn kept(&self, time: Timestamp) -> Timestamp {
+        match self.precision {
+            TimePrecision::Microseconds => time,
+            TimePrecision::Seconds => Timestamp::from_second(time.as_second()).expect("in range"),
+        }
     }
 
     /// Deletes the Lease, if there is one.

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use lease_core::AttemptId;
 use lease_core::PendingAnnotations;
-use lease_core::{Elector, ElectorConfig, EndedProcesses, Event, Identity, Monotonic, ReleaseStyle, Timings};
+use lease_core::{
+    Elector, ElectorConfig, EndedProcesses, Event, Identity, Monotonic, ReleaseStyle, TimePrecision, Timings,
+};
 
 use super::checks::Ledger;
 use super::clocks::Clocks;
@@ -37,6 +39,7 @@ pub(crate) struct Settings {
     pub(crate) acquire_delay: Duration,
     pub(crate) drain_timeout: Duration,
     pub(crate) release: ReleaseStyle,
+    pub(crate) time_precision: TimePrecision,
     /// The number of the directory that outlives its processes, if there is one.
     pub(crate) state_dir: Option<usize>,
 }
@@ -132,6 +135,7 @@ impl Node {
             .acquire_delay(self.settings.acquire_delay)
             .drain_timeout(self.settings.drain_timeout)
             .release(self.settings.release)
+            .time_precision(self.settings.time_precision)
             .ended(ended.clone());
         self.process = Some(Process {
             identity,

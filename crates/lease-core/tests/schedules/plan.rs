@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lease_core::{Identity, LeaseRecord, ReleaseStyle, Timings};
+use lease_core::{Identity, LeaseRecord, ReleaseStyle, TimePrecision, Timings};
 
 use super::faults::Fault;
 use super::network::{LATENCY, LONGEST_RETRY_AFTER, Weather};
@@ -125,6 +125,7 @@ fn any_settings(timings: Timings, mixed: bool, rng: &mut fastrand::Rng) -> Setti
         acquire_delay,
         drain_timeout: timings.lease_duration().mul_f64(1.5 * rng.f64()),
         release,
+        time_precision: TimePrecision::Microseconds,
         state_dir: None,
     }
 }

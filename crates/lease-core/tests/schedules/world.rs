@@ -23,7 +23,7 @@ mod writes;
 use std::fmt;
 use std::time::Duration;
 
-use lease_core::{Event, ReleaseStyle};
+use lease_core::{Event, ReleaseStyle, TimePrecision};
 
 use api::Api;
 use clocks::Clocks;
@@ -52,9 +52,9 @@ impl fmt::Display for Violation {
 /// The name of the environment variable that replays one seed, and prints what happens.
 pub(crate) const SEED: &str = "LEASE_CORE_SEED";
 
-/// Plays the schedule of one seed.
-pub(crate) fn run(seed: u64) -> Result<Stats, Violation> {
-    let mut world = World::new(seed);
+/// Plays the schedule of one seed, with records whose times are so precise.
+pub(crate) fn run(seed: u64, precision: TimePrecision) -> Result<Stats, Violation> {
+    let mut world = World::new(seed, precision);
     world.play()?;
     Ok(world.stats)
 }
@@ -87,13 +87,14 @@ pub(crate) struct World {
 }
 
 impl World {
-    fn new(seed: u64) -> Self {
+    fn new(seed: u64, precision: TimePrecision) -> Self {
         let mut rng = fastrand::Rng::with_seed(seed);
-        let plan = Plan::new(&mut rng);
+        let mut plan = Plan::new(&mut rng);
+        plan.nodes.iter_mut().for_each(|node| node.time_precision = precision);
         let nodes = plan.nodes.iter().map(|node| Node::new(Clocks::new(&mut rng, DRIFT), node.clone()));
         let nodes: Vec<_> = nodes.collect();
         let dirs = nodes.iter().map(|_| StateDir::default()).collect();
-        let mut api = Api::new();
+        let mut api = Api::new(precision);
         if let Some(record) = &plan.first {
             api.put(record.clone(), None);
         }

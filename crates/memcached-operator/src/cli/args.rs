@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{ArgAction, Args, ValueEnum};
+use lease_core::ResourceLock;
 use shard_router::ShardCount;
 
 use super::duration::parse_duration;
@@ -29,6 +30,11 @@ pub struct RunArgs {
     /// The namespace of the Leases [default: the Pod's namespace]
     #[arg(long, env = "LEADER_ELECTION_NAMESPACE", value_name = "NAMESPACE")]
     pub leader_election_namespace: Option<String>,
+
+    /// The kind of object that elections are held on: leases. The legacy locks configmaps and endpoints are refused, because
+    /// shards exist on Leases only
+    #[arg(long, env = "LEADER_ELECTION_RESOURCE_LOCK", default_value = "leases", value_name = "LOCK")]
+    pub leader_election_resource_lock: ResourceLock,
 
     /// The installation that this replica belongs to, such as namespace/release; the same for all of its replicas. If
     /// another installation uses the same LeaderElectionID, this one does not contend for Leases and says so [default: the

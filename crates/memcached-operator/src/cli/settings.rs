@@ -6,7 +6,7 @@ use lease_core::{
     BadInstallation, ElectionsOptions, EnvironmentError, Installation, LeaderElectionId, NameError,
     TimingError, Timings, identity_from_env, installation_from_env, namespace_from_env,
 };
-use shard_router::{Backoff, Options, RecordTarget};
+use shard_router::{Backoff, LegacyLock, Options, RecordTarget};
 
 use super::PRODUCT;
 use super::args::{Preset, RunArgs};
@@ -26,6 +26,9 @@ pub enum UsageError {
     /// The LeaderElectionID is invalid.
     #[error("--leader-election-id cannot be used: {0}")]
     Id(#[from] NameError),
+    /// The resource lock is a legacy one.
+    #[error("--leader-election-resource-lock cannot be used: {0}")]
+    ResourceLock(#[from] LegacyLock),
     /// The name of the installation is invalid.
     #[error("--installation cannot be used: {0}")]
     Installation(#[from] BadInstallation),
@@ -73,6 +76,8 @@ impl Settings {
             None => namespace_from_env()?,
         };
         let mut elections = ElectionsOptions::new(id, namespace, identity_from_env()?);
+        LegacyLock::refuse(args.leader_election_resource_lock)?;
+        elections.resource_lock = args.leader_election_resource_lock;
         elections.installation = Some(match given(args.installation.as_deref()) {
             Some(name) => Installation::new(name)?,
             None => installation_from_env(),

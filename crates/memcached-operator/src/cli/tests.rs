@@ -124,6 +124,13 @@ fn bad_values_are_answered_with_one_sentence() {
         (&["--retry-period=9s"], "raise RenewDeadline or lower RetryPeriod"),
         (&["--leader-election-id=Memcached"], "use lower-case letters"),
         (&["--leader-election-id="], "set one such as"),
+        (&["--leader-election-resource-lock=lease"], "is not a resource lock; use \"leases\""),
+        (
+            &["--leader-election-resource-lock=configmaps"],
+            "\"configmaps\" cannot be used for shards: holders, acknowledged layouts",
+        ),
+        (&["--leader-election-resource-lock=endpoints"], "with one watch; a replica with another lock"),
+        (&["--leader-election-resource-lock=configmapsleases"], "there is no lock on two objects at once"),
         (&["--installation=team a"], "without blanks, such as its namespace/release"),
         (&["--preset=swift"], "possible values: standard, fast, lazy"),
         (&["--metrics-addr=here"], "write it as 0.0.0.0:8080"),

@@ -75,7 +75,7 @@ async fn shards_stop_beside_a_client_go_leader_and_go_on_after_it() {
     fleet.reconciled(&names).await;
 
     // It waits, as any candidate; then somebody gives it the Lease, and it keeps it, with all that is written on it.
-    let old = OldOperator::start(&fleet, program);
+    let old = OldOperator::start(&fleet, &program);
     old.says("started").await;
     let given = tokio::time::Instant::now();
     let patch = json!({"spec": {"holderIdentity": HOLDER}});

@@ -3,9 +3,9 @@
 use kube::runtime::watcher::{Error, Event};
 
 use super::super::health::Journal;
-use super::super::lease_api::{LEASES, LeaseApi};
+use super::super::lease_api::LeaseApi;
 use super::super::request_error::{RequestError, meaning};
-use super::super::wire::LeanLease;
+use super::super::wire::LockObject;
 use crate::time::Monotonic;
 
 /// Records an error.
@@ -19,15 +19,16 @@ pub(super) fn of(error: Error, api: &LeaseApi, journal: &Journal, now: Monotonic
     // A missing right stays until somebody grants it, and `Health` has to say why there is no answer. After any other refusal the watch is just
     // restarted.
     if matches!(error, RequestError::Rejected { code: 401 | 403, .. } | RequestError::Unknown(_)) {
-        journal.note(verb, LEASES, api.namespace(), &Err::<(), _>(error), now);
+        journal.note(verb, api.lock().resource(), api.namespace(), &Err::<(), _>(error), now);
     }
 }
 
 /// Records that a request is permitted, as the event proves.
-pub(super) fn is_over(event: &Event<LeanLease>, api: &LeaseApi, journal: &Journal, now: Monotonic) {
-    match event {
-        Event::Init => {}
-        Event::InitApply(_) | Event::InitDone => journal.note("list", LEASES, api.namespace(), &Ok(()), now),
-        Event::Apply(_) | Event::Delete(_) => journal.note("watch", LEASES, api.namespace(), &Ok(()), now),
-    }
+pub(super) fn is_over(event: &Event<LockObject>, api: &LeaseApi, journal: &Journal, now: Monotonic) {
+    let verb = match event {
+        Event::Init => return,
+        Event::InitApply(_) | Event::InitDone => "list",
+        Event::Apply(_) | Event::Delete(_) => "watch",
+    };
+    journal.note(verb, api.lock().resource(), api.namespace(), &Ok(()), now);
 }

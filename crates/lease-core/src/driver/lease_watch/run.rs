@@ -4,13 +4,15 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use futures::StreamExt;
-use kube::runtime::watcher::{self, Event};
+use k8s_openapi::api::coordination::v1::Lease;
+use kube::runtime::watcher::{Event, watcher};
 
 use super::{LeaseWatch, problem};
 use crate::backoff::Backoff;
 use crate::driver::clock::Clock;
 use crate::driver::health::Journal;
 use crate::driver::lease_api::LeaseApi;
+use crate::driver::wire::{LockObject, Selector};
 use crate::timings::Timings;
 
 impl LeaseWatch {
@@ -18,15 +20,14 @@ impl LeaseWatch {
     pub(in crate::driver) async fn run(
         self: Arc<Self>,
         api: LeaseApi,
-        selector: String,
+        selector: Selector,
         timings: Timings,
         clock: Arc<dyn Clock>,
         journal: Arc<Journal>,
     ) {
         let mut backoff = Backoff::new(timings);
         loop {
-            let config = watcher::Config::default().labels(&selector);
-            let mut stream = watcher::watcher(api.kube().clone(), config).boxed();
+            let mut stream = watcher(api.kube().clone(), selector.watch()).boxed();
             let mut listed = BTreeSet::new();
             let history = self.rewinds();
             // Before the first list is complete, the watch is not expected to show anything else, so a list that is never answered needs its own limit.
@@ -42,7 +43,7 @@ impl LeaseWatch {
                                 Event::InitDone => list_due = None,
                                 Event::InitApply(_) | Event::Apply(_) | Event::Delete(_) => {}
                             }
-                            if !self.take(history, event, &mut listed, clock.now().monotonic) {
+                            if !self.take(history, decoded(event, &api), &mut listed, clock.now().monotonic) {
                                 break;
                             }
                         }
@@ -73,5 +74,15 @@ impl LeaseWatch {
                 self.check_expected(now, timings.retry_period());
             }
         }
+    }
+}
+
+fn decoded(event: Event<LockObject>, api: &LeaseApi) -> Event<Lease> {
+    match event {
+        Event::Init => Event::Init,
+        Event::InitApply(object) => Event::InitApply(api.decode(object)),
+        Event::InitDone => Event::InitDone,
+        Event::Apply(object) => Event::Apply(api.decode(object)),
+        Event::Delete(object) => Event::Delete(api.decode(object)),
     }
 }

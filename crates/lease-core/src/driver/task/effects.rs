@@ -22,8 +22,9 @@ impl Task {
                     // Logged once, no matter how often the creation is refused.
                     WriteKind::Reserve if !std::mem::replace(&mut self.has_told_reserve, true) => {
                         tracing::info!(
-                            "there is no lease {}; somebody may still hold one that was deleted, so it is created for nobody, and \
+                            "there is no {} {}; somebody may still hold one that was deleted, so it is created for nobody, and \
                              taken no sooner than LeaseDuration from then ({} s)",
+                            self.common.api.lock().noun(),
                             self.lease,
                             write.record.lease_duration.unwrap_or_default().as_secs()
                         );

@@ -34,12 +34,13 @@ pub(super) async fn send(
 async fn patch_whatever_is_there(
     api: &LeaseApi,
     name: &LeaseName,
-    mut lease: Lease,
+    lease: Lease,
 ) -> Result<Lease, RequestError> {
-    lease.metadata.resource_version = None;
-    lease.metadata.uid = None;
-    lease.metadata.managed_fields = None;
+    let mut object = api.encode(lease)?;
+    object.metadata.resource_version = None;
+    object.metadata.uid = None;
     let params = PatchParams::default();
-    let patch = Patch::Merge(&lease);
-    api.bounded("patch", api.kube().patch(name.as_str(), &params, &patch)).await.map(|lease| lease.0)
+    let patch = Patch::Merge(&object);
+    let patched = api.bounded("patch", api.kube().patch(name.as_str(), &params, &patch)).await;
+    patched.map(|object| api.decode(object))
 }

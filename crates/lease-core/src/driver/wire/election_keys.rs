@@ -5,17 +5,21 @@ use std::hash::Hasher;
 use fnv::FnvHasher;
 use k8s_openapi::api::coordination::v1::Lease;
 
-use super::{BadLease, Takeover, observed};
+use super::{BadLease, Selector, Takeover, observed};
 use crate::annotations::AnnotationChanges;
+use crate::driver::resource_lock::{RECORD_ANNOTATION, ResourceLock};
 use crate::identity::Identity;
 use crate::installation::Installation;
 use crate::metadata::{InvalidMetadata, MAX_LABEL_VALUE, check_annotation_key};
-use crate::name::LeaderElectionId;
+use crate::name::{LeaderElectionId, LeaseName};
 use crate::record::ObservedLease;
 
-/// The keys of labels and annotations, the LeaderElectionID, and the installation of this process.
+/// The keys of labels and annotations, the LeaderElectionID, the kind of the objects, and the installation of this process.
 #[derive(Clone, Debug)]
 pub(in crate::driver) struct ElectionKeys {
+    lock: ResourceLock,
+    /// The name of the Lease without a suffix.
+    name: LeaseName,
     election_key: String,
     election_value: String,
     pub(super) successor_key: String,
@@ -29,8 +33,11 @@ impl ElectionKeys {
         domain: &str,
         id: &LeaderElectionId,
         installation: Option<Installation>,
+        lock: ResourceLock,
     ) -> Self {
         Self {
+            lock,
+            name: id.lease_name(),
             election_key: format!("{domain}/election"),
             election_value: label_value(id.as_str()),
             successor_key: format!("{domain}/successor"),
@@ -41,12 +48,19 @@ impl ElectionKeys {
     }
 
     /// The selector of the one watch on all Leases of an operator.
-    pub(in crate::driver) fn selector(&self) -> String {
-        format!("{}={}", self.election_key, self.election_value)
+    pub(in crate::driver) fn selector(&self) -> Selector {
+        if self.lock.is_legacy() {
+            Selector::Field(format!("metadata.name={}", self.name))
+        } else {
+            Selector::Label(format!("{}={}", self.election_key, self.election_value))
+        }
     }
 
     /// Whether the watch selects this Lease.
     pub(in crate::driver) fn are_on(&self, lease: &Lease) -> bool {
+        if self.lock.is_legacy() {
+            return lease.metadata.name.as_deref() == Some(self.name.as_str());
+        }
         let labels = lease.metadata.labels.as_ref();
         labels.and_then(|labels| labels.get(&self.election_key)) == Some(&self.election_value)
     }
@@ -62,13 +76,19 @@ impl ElectionKeys {
 
     pub(super) fn check_reserved(&self, key: &str) -> Result<(), InvalidMetadata> {
         let reserved = [&self.election_key, &self.successor_key, &self.takeover_key, &self.installation_key];
-        if reserved.into_iter().any(|reserved| reserved == key) {
+        let is_record = self.lock.is_legacy() && key == RECORD_ANNOTATION;
+        if is_record || reserved.into_iter().any(|reserved| reserved == key) {
             return Err(InvalidMetadata::Reserved { key: key.to_owned() });
         }
         Ok(())
     }
 
     pub(in crate::driver) fn observed(&self, lease: &Lease) -> Result<ObservedLease, BadLease> {
+        let lease_is_readable = lease.spec.is_some() || !self.lock.is_legacy();
+        let annotations = lease.metadata.annotations.as_ref();
+        if !lease_is_readable && annotations.is_some_and(|all| all.contains_key(RECORD_ANNOTATION)) {
+            return Err(BadLease::Record { kind: self.lock.noun(), name: self.name.to_string() });
+        }
         Ok(ObservedLease { successor: self.successor(lease), ..observed(lease)? })
     }
 

@@ -86,6 +86,7 @@ mod tests {
     use k8s_openapi::api::coordination::v1::LeaseSpec;
 
     use super::*;
+    use crate::driver::resource_lock::ResourceLock;
     use crate::effect::{AttemptId, WriteKind};
     use crate::identity::Identity;
     use crate::installation::Installation;
@@ -99,7 +100,7 @@ mod tests {
     fn election_keys_of(installation: Option<&str>) -> ElectionKeys {
         let id = LeaderElectionId::new("a.example.com").expect("valid");
         let installation = installation.map(|name| Installation::new(name).expect("valid"));
-        ElectionKeys::new("cache.example.com", &id, installation)
+        ElectionKeys::new("cache.example.com", &id, installation, ResourceLock::Leases)
     }
 
     fn write(successor: Option<&str>) -> Write {

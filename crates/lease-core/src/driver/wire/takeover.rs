@@ -140,6 +140,7 @@ mod tests {
 
     use super::super::{ElectionKeys, LeaseMetadata, lease_to_write, released_lease, reserved_lease};
     use super::*;
+    use crate::driver::resource_lock::ResourceLock;
     use crate::effect::AttemptId;
     use crate::name::{LeaderElectionId, LeaseName};
     use crate::record::LeaseRecord;
@@ -147,7 +148,8 @@ mod tests {
     const DOMAIN: &str = "cache.example.com";
 
     fn keys() -> ElectionKeys {
-        ElectionKeys::new(DOMAIN, &LeaderElectionId::new("a.example.com").expect("valid"), None)
+        let id = LeaderElectionId::new("a.example.com").expect("valid");
+        ElectionKeys::new(DOMAIN, &id, None, ResourceLock::Leases)
     }
 
     fn name() -> LeaseName {

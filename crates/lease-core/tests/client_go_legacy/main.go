@@ -1,0 +1,70 @@
+// A client-go candidate for one ConfigMap or Endpoints, to contend with the Rust ones: of the last version that had these locks alone.
+//
+// It prints one line per happening to standard output: the wall clock in nanoseconds, then what happened.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/client-go/tools/leaderelection"
+	"k8s.io/client-go/tools/leaderelection/resourcelock"
+)
+
+func main() {
+	kubeconfig := flag.String("kubeconfig", "", "path of the kubeconfig")
+	lockType := flag.String("resource-lock", "", "configmaps or endpoints")
+	namespace := flag.String("namespace", "default", "namespace of the object")
+	lease := flag.String("lease", "", "name of the object")
+	identity := flag.String("identity", "", "holderIdentity")
+	leaseDuration := flag.Duration("lease-duration", 15*time.Second, "LeaseDuration")
+	renewDeadline := flag.Duration("renew-deadline", 10*time.Second, "RenewDeadline")
+	retryPeriod := flag.Duration("retry-period", 2*time.Second, "RetryPeriod")
+	releaseOnCancel := flag.Bool("release-on-cancel", true, "ReleaseOnCancel")
+	flag.Parse()
+
+	config, err := clientcmd.BuildConfigFromFlags("", *kubeconfig)
+	fail(err)
+	client, err := kubernetes.NewForConfig(config)
+	fail(err)
+
+	lock, err := resourcelock.New(*lockType, *namespace, *lease, client.CoreV1(), client.CoordinationV1(),
+		resourcelock.ResourceLockConfig{Identity: *identity})
+	fail(err)
+
+	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer cancel()
+
+	say("started")
+	leaderelection.RunOrDie(ctx, leaderelection.LeaderElectionConfig{
+		Lock:            lock,
+		LeaseDuration:   *leaseDuration,
+		RenewDeadline:   *renewDeadline,
+		RetryPeriod:     *retryPeriod,
+		ReleaseOnCancel: *releaseOnCancel,
+		Callbacks: leaderelection.LeaderCallbacks{
+			OnStartedLeading: func(context.Context) { say("leading") },
+			OnStoppedLeading: func() { say("stopped") },
+			OnNewLeader:      func(leader string) { say("observed " + leader) },
+		},
+	})
+	say("ended")
+}
+
+func say(what string) {
+	fmt.Printf("%d %s\n", time.Now().UnixNano(), what)
+}
+
+func fail(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
