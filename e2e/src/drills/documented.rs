@@ -46,10 +46,11 @@ async fn status(harness: &Harness) -> Result<()> {
             "`{command}` does not show the columns {columns:?}: {shown}"
         );
     }
+    let shown_shards = shard_rows(&shown);
     let pods = harness.pods().await?;
     for shard in 0..harness.release.shards {
-        let line = shown.lines().map(columns).find(|line| line.first() == Some(&shard.to_string()));
-        let [_, state, pod, ..] = line.as_deref().unwrap_or_default() else {
+        let row = shown_shards.iter().find(|row| row.first() == Some(&shard.to_string()));
+        let Some([_, state, pod, ..]) = row.map(Vec::as_slice) else {
             bail!("`{command}` shows no shard {shard}: {shown}");
         };
         ensure!(state == "Held", "`{command}` shows that shard {shard} is {state} instead of Held");
@@ -148,6 +149,12 @@ fn documented(beginning: &str) -> Result<String> {
     Ok(line.trim_start_matches("$ ").to_owned())
 }
 
+/// The rows of the table of shards, which an empty line ends. The tables before and after it begin with numbers too.
+fn shard_rows(status: &str) -> Vec<Vec<String>> {
+    let table = status.lines().skip_while(|line| !line.starts_with("SHARD ")).skip(1);
+    table.take_while(|line| !line.trim().is_empty()).map(columns).collect()
+}
+
 fn columns(line: &str) -> Vec<String> {
     line.split_whitespace().map(str::to_owned).collect()
 }
@@ -165,13 +172,23 @@ async fn shell(harness: &Harness, command: &str) -> Result<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{EVENTS, RENEW_TIME, STATUS, WATCHED_NAMESPACES, columns, documented};
+    use super::{EVENTS, RENEW_TIME, STATUS, WATCHED_NAMESPACES, columns, documented, shard_rows};
 
     #[test]
     fn each_command_is_documented_once() {
         for beginning in [EVENTS, RENEW_TIME, STATUS, WATCHED_NAMESPACES] {
             documented(beginning).expect("it is documented");
         }
+    }
+
+    /// The generation in the first table is a number too.
+    #[test]
+    fn the_rows_of_shards_are_those_of_their_table() {
+        let page = include_str!("../../../docs/operations.md");
+        let status = page.split("LAYOUT ").nth(1).expect("it is documented");
+        let rows = shard_rows(status);
+        let held: Vec<_> = rows.iter().map(|row| (row[0].as_str(), row[1].as_str())).collect();
+        assert_eq!(held, [("0", "Held"), ("1", "Held"), ("2", "Held"), ("3", "Held")]);
     }
 
     #[test]
