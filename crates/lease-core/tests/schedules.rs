@@ -85,6 +85,12 @@ fn no_schedule_breaks_a_promise_where_times_are_whole_seconds() {
     play(TimePrecision::Seconds);
 }
 
+/// A process that is stopped during a restore, and is shown states of the former history when it goes on.
+#[test]
+fn states_of_a_former_history_do_not_count_once_a_rewind_is_proved() {
+    assert!(world::run(11436, TimePrecision::Microseconds).is_ok());
+}
+
 fn play(precision: TimePrecision) {
     if let Ok(seed) = std::env::var(world::SEED) {
         let seed = seed.parse().expect("LEASE_CORE_SEED is a number");

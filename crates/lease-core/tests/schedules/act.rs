@@ -156,7 +156,7 @@ impl World {
             Effect::Rewound { known, read } => {
                 self.stats.count("rewind proved");
                 let process = self.nodes[node].process.as_mut();
-                if process.is_some_and(|process| process.ledger.proofs.proved()) {
+                if process.is_some_and(|process| process.ledger.proves_rewind(read.version)) {
                     self.stats.count("rewind proved by a write");
                 }
                 self.trace(|| format!("node {node} knew {known:?} and read {read:?}"));

@@ -73,6 +73,13 @@ impl Ledger {
         self.owes_end = owes_end;
     }
 
+    /// It has proved that history was rewound, by the version that it read or wrote. A process that was stopped at the restore may have been shown states of the history
+    /// that is gone afterwards, with larger versions; these do not count any more. Whether a write was the proof.
+    pub(crate) fn proves_rewind(&mut self, read: ResourceVersion) -> bool {
+        self.shown_other = self.shown_other.min(read.0);
+        self.proofs.proved()
+    }
+
     /// An event is about to be handed over.
     pub(crate) fn observe(&mut self, event: &Event, identity: &Identity) {
         let answer = matches!(
