@@ -13,6 +13,7 @@ mod pull_error;
 mod releases;
 mod rights;
 mod servers;
+mod shards;
 mod takeovers;
 
 use anyhow::Result;
@@ -50,7 +51,7 @@ const fn node_drill(
 }
 
 /// In the order of running. `reinstall` follows `timings`: a new installation begins with the usual bound again.
-pub(crate) const ALL: [Drill; 20] = [
+pub(crate) const ALL: [Drill; 23] = [
     drill("settles", "8 shards of 3 replicas settle at 3/3/2", |harness| {
         documented::settles(harness).boxed()
     }),
@@ -92,6 +93,21 @@ pub(crate) const ALL: [Drill; 20] = [
     }),
     drill("rollout", "a new version is rolled out under load", |harness| changes::rollout(harness).boxed()),
     drill("scale", "the operator is scaled from 1 to 5 to 2", |harness| changes::scale(harness).boxed()),
+    drill(
+        "shards",
+        "the number of shards changes from 8 to 16 to 32 and back under edits, and no Pod is replaced",
+        |harness| shards::change(harness).boxed(),
+    ),
+    drill(
+        "rollout-with-shards",
+        "the number of shards changes with a rollout, and back in the middle of it",
+        |harness| shards::change_in_rollout(harness).boxed(),
+    ),
+    node_drill(
+        "node-off-with-shards",
+        "the number of shards changes while the node with most shards is off",
+        |harness| shards::change_in_node_loss(harness).boxed(),
+    ),
     drill("permission", "the permission on Leases is taken away and given back", |harness| {
         rights::permission(harness).boxed()
     }),

@@ -18,7 +18,11 @@
 {{- if include "memcached-operator.stateDir" . }}
 - --state-dir={{ include "memcached-operator.stateDir" . }}
 {{- end }}
+{{- if .Values.leaderElection.enabled }}
+- --shards-config-map={{ include "memcached-operator.shardsName" . }}
+{{- else }}
 - --shards={{ .Values.shards }}
+{{- end }}
 {{- with .Values.shardKeyLabel }}
 - --shard-key-label={{ . }}
 {{- end }}

@@ -71,6 +71,11 @@ app.kubernetes.io/component: operator
 {{- default .Release.Namespace .Values.leaderElection.namespace -}}
 {{- end -}}
 
+{{/* The ConfigMap that says how many shards are wanted. */}}
+{{- define "memcached-operator.shardsName" -}}
+{{- include "memcached-operator.suffixed" (list (include "memcached-operator.fullname" .) "-shards") -}}
+{{- end -}}
+
 {{/* The directory that reconcile records are written to, or nothing if they go to no file. */}}
 {{- define "memcached-operator.recordsDir" -}}
 {{- if hasPrefix "/" .Values.reconcileRecords }}{{ dir .Values.reconcileRecords }}{{ end -}}

@@ -64,6 +64,19 @@ a rule too many shows there, and one too few in the tests.
   verbs: [list]
 {{- end -}}
 
+{{/* In the release's namespace. Arguments: the name of the ConfigMap. */}}
+{{- define "memcached-operator.shardsRules" -}}
+# How many shards are wanted. A list or watch of one object by its name is permitted by that name.
+- apiGroups: [""]
+  resources: [configmaps]
+  resourceNames: [{{ . }}]
+  verbs: [list, watch]
+# An event on it, if it cannot be followed.
+- apiGroups: [events.k8s.io]
+  resources: [events]
+  verbs: [create, patch]
+{{- end -}}
+
 {{/* The operator, as the subject of a binding. */}}
 {{- define "memcached-operator.subject" -}}
 - kind: ServiceAccount

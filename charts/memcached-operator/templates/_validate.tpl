@@ -106,7 +106,7 @@ The operator itself would refuse most of it too, but only in the log of a contai
 {{/* What the chart sets itself: the operator takes each argument once, and server-side apply each environment variable. */}}
 {{- define "memcached-operator.validateExtras" -}}
 {{- $args := include "memcached-operator.args" . | fromYamlArray -}}
-{{- $flags := list "--lease-duration" "--renew-deadline" "--retry-period" "--state-dir" "--shard-key-label" "--watch-namespaces" -}}
+{{- $flags := list "--lease-duration" "--renew-deadline" "--retry-period" "--state-dir" "--shards" "--shards-config-map" "--shard-key-label" "--watch-namespaces" -}}
 {{- range slice $args 0 (sub (len $args) (len .Values.extraArgs) | int) -}}
 {{- $flags = append $flags (splitList "=" . | first) -}}
 {{- end -}}

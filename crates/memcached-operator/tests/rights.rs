@@ -6,7 +6,7 @@ use memcached_operator::crd::Memcached;
 use memcached_operator::operator;
 use memcached_operator::reconcile::MemcachedReconciler;
 use serde_json::Value;
-use shard_router::{Options, RequiredRights};
+use shard_router::{Options, RequiredRights, ShardsConfigMap};
 
 const MANIFEST: &str = include_str!("../../../deploy/rbac.yaml");
 
@@ -24,12 +24,14 @@ async fn the_manifest_grants_what_the_router_needs() {
     let id = LeaderElectionId::new("memcached.cache.example.com").expect("an ID");
     let identity = Identity::of_pod("p", "1").expect("an identity");
     let options = Options::for_crd::<Memcached>(ElectionsOptions::new(id, "operators", identity))
-        .with_key_label("example.com/tenant".to_owned());
+        .with_key_label("example.com/tenant".to_owned())
+        .with_shards_config_map(ShardsConfigMap::new("memcached-operator", "memcached-operator-shards"));
     let config = kube::Config::new("http://127.0.0.1:9".parse().expect("an address"));
     let rights = operator(config, options, MemcachedReconciler::new("p_1")).required_rights();
     let none: [String; 0] = [];
     assert_eq!(RequiredRights::missing(&rights.resources, &rules("ClusterRole")), none);
     assert_eq!(RequiredRights::missing(&rights.election, &rules("Role")), none);
+    assert_eq!(RequiredRights::missing(&rights.shards, &rules("Role")), none);
     assert_eq!(rights.resources.len(), 6, "the kind, its status, three owned types, and events");
     let without = rules("ClusterRole")
         .into_iter()

@@ -11,12 +11,15 @@ mod layout_recovery;
 mod layout_writer;
 pub(crate) mod lease_history;
 mod shard_leases;
+mod shards_config_map;
 mod tasks;
 mod unsharded;
 
 use std::{sync::Arc, time::Duration};
 
+use futures::future::pending;
 use lease_core::{Backoff, Elections, RequestError, Term};
+use tokio::sync::watch;
 
 use self::{
     control_loop::ControlLoop, layout_writer::LayoutWriter, lease_history::LeaseHistory, tasks::RunningTasks,
@@ -31,6 +34,7 @@ use crate::{
     routing::{bucket::ShardId, layout::Layout},
     setup::Setup,
     task::NamedTask,
+    wanted_shards::{Wanted, WantedShards},
 };
 
 /// The parts of one coordinator's work.
@@ -46,20 +50,31 @@ pub(crate) struct Coordinator {
 impl Coordinator {
     /// The work of one term. Ends when the term drains, after the user's tasks and the last reconcile have.
     pub(crate) async fn run(self: Arc<Self>, term: Term) {
+        let (wanted, read) = watch::channel(Wanted::default());
+        tokio::select! {
+            () = self.coordinate(&term, read) => {}
+            () = self.read_wanted_shards(&term, &wanted) => {}
+        }
+    }
+
+    async fn coordinate(&self, term: &Term, read: watch::Receiver<Wanted>) {
+        let options = &self.setup.options;
+        let read = options.shards_config_map.is_some().then_some(read);
+        let mut wanted = WantedShards::new(options.shards, options.wanted_shards.clone(), read);
         let mut writer = LayoutWriter::new(term.clone(), self.setup.names.clone());
         // Nothing starts before the committed layout is known to match: a stamper with another key label would stamp wrong buckets.
         let layout = tokio::select! {
             () = term.draining() => return,
-            layout = self.commit_layout(&term, &mut writer) => layout,
+            layout = self.commit_layout(term, &mut writer, &mut wanted) => layout,
         };
         let Some(layout) = layout else { return };
-        let tasks = RunningTasks::start(&self.tasks, &self.setup.task_clients, &term);
-        let stamper = self.setup.stamper_clients.of_term(&term);
-        let mut unsharded = Box::pin(self.unsharded(&term));
+        let tasks = RunningTasks::start(&self.tasks, &self.setup.task_clients, term);
+        let stamper = self.setup.stamper_clients.of_term(term);
+        let mut unsharded = Box::pin(self.unsharded(term));
         let has_ended = tokio::select! {
             () = term.draining() => false,
             () = &mut unsharded => true,
-            () = self.control_loop(&term, layout, writer) => false,
+            () = self.control_loop(term, layout, writer, wanted) => false,
             () = self.kinds.stamp(&stamper, Duration::ZERO, None) => false,
         };
         if !has_ended {
@@ -71,13 +86,25 @@ impl Coordinator {
     }
 
     /// Never ends by itself.
-    async fn control_loop(&self, term: &Term, layout: Layout, writer: LayoutWriter) {
+    async fn read_wanted_shards(&self, term: &Term, wanted: &watch::Sender<Wanted>) {
+        match &self.setup.options.shards_config_map {
+            Some(config_map) => {
+                let client = self.setup.task_clients.of_term(term);
+                shards_config_map::follow(&self.setup, config_map, client, wanted).await;
+            }
+            None => pending().await,
+        }
+    }
+
+    /// Never ends by itself.
+    async fn control_loop(&self, term: &Term, layout: Layout, writer: LayoutWriter, wanted: WantedShards) {
         let (options, setup) = (self.elections.options(), &self.setup.options);
+        let layout_shards = layout.shards;
         let control_loop = ControlLoop {
             layout,
             writer,
-            wanted: setup.shards_now(),
-            wanted_changes: setup.wanted_shards.clone(),
+            wanted: layout_shards,
+            wanted_shards: wanted,
             names: self.setup.names.clone(),
             api: self.elections.client(),
             settle: setup.membership_settle(),
@@ -87,17 +114,23 @@ impl Coordinator {
             lease_history: &self.lease_history,
             term: term.clone(),
             surplus_since: None,
+            metrics: &self.setup.metrics,
         };
         control_loop.run(&self.view, self.elections.leases()).await;
     }
 
     /// Reads the coordinator Lease and commits a layout if it carries none. `None` if this replica must not
     /// coordinate.
-    async fn commit_layout(&self, term: &Term, writer: &mut LayoutWriter) -> Option<Layout> {
+    async fn commit_layout(
+        &self,
+        term: &Term,
+        writer: &mut LayoutWriter,
+        wanted: &mut WantedShards,
+    ) -> Option<Layout> {
         let timings = self.elections.options().timings;
         let mut backoff = Backoff::new(timings);
         loop {
-            match self.try_commit(term, writer).await {
+            match self.try_commit(term, writer, wanted).await {
                 Ok(Commit::Done(layout)) => {
                     self.setup.coordination_problem.clear();
                     return Some(layout);
@@ -115,7 +148,12 @@ impl Coordinator {
         }
     }
 
-    async fn try_commit(&self, term: &Term, writer: &mut LayoutWriter) -> Result<Commit, RequestError> {
+    async fn try_commit(
+        &self,
+        term: &Term,
+        writer: &mut LayoutWriter,
+        wanted: &mut WantedShards,
+    ) -> Result<Commit, RequestError> {
         let (names, ours) = (&self.setup.names, &self.setup.layout);
         let api = self.elections.client();
         if writer.is_uncertain() {
@@ -134,7 +172,7 @@ impl Coordinator {
             Committed::Layout(_) | Committed::Unreadable(_) => return Ok(Commit::Refused),
             Committed::Nothing => {}
         }
-        match self.recover(term).await? {
+        match self.recover(term, wanted).await? {
             Ok(layout) => Ok(self.commit(writer, layout).await),
             Err(sentence) => {
                 self.setup.coordination_problem.set(sentence);
@@ -144,7 +182,11 @@ impl Coordinator {
     }
 
     /// The layout to commit where none is. If there were shard Leases, whatever they are by now: after one LeaseDuration of watching them.
-    async fn recover(&self, term: &Term) -> Result<Result<Layout, String>, RequestError> {
+    async fn recover(
+        &self,
+        term: &Term,
+        wanted: &mut WantedShards,
+    ) -> Result<Result<Layout, String>, RequestError> {
         let (names, ours) = (&self.setup.names, &self.setup.layout);
         let (api, history) = (self.elections.client(), &self.lease_history);
         let listed = api.list().await?;
@@ -172,8 +214,12 @@ impl Coordinator {
         leases.extend(shard_leases(names, &listed));
         // Each generation was committed by a write before this term's, so its number is smaller than that of the write.
         let larger_than = if proven { 0 } else { term.token().0 };
-        let wanted = self.setup.options.shards_now();
-        let recovered = recovery::recovered(wanted, &leases, larger_than);
+        // What the ConfigMap says counts from the first layout on, if it can be read in time.
+        tokio::select! {
+            () = wanted.known() => {}
+            () = self.setup.clock.sleep(self.elections.options().timings.lease_duration()) => {}
+        }
+        let recovered = recovery::recovered(wanted.number(None), &leases, larger_than);
         Ok(Ok(ours.in_generation(recovered)))
     }
 

@@ -48,6 +48,7 @@ mod task;
 #[cfg(test)]
 mod testing;
 mod turns;
+mod wanted_shards;
 mod watch;
 mod watched;
 
@@ -78,5 +79,6 @@ pub use routing::layout::{Layout, selector, unstamped_selector};
 pub use routing::plan::{Member, Plan, rank, takeover_delay};
 pub use sharded::{BUCKET_IMMUTABLE_RULE, Sharded, ShardedObject};
 pub use task::TaskContext;
+pub use wanted_shards::ShardsConfigMap;
 pub use watch::lenient::{Lenient, Undecodable};
 pub use watched::WatchedError;

@@ -12,6 +12,7 @@ use crate::{
     names::Names,
     observability::records::RecordSink,
     routing::{bucket::ShardCount, layout::Layout},
+    wanted_shards::ShardsConfigMap,
 };
 
 /// The options of a replica. All replicas of an operator must have the same `key_label`; a replica that
@@ -30,6 +31,9 @@ pub struct Options {
     /// The number of shards that is wanted at run time, instead of `shards`: whenever it changes, the coordinator changes the layout. `None` for a number that does not change. All
     /// replicas should be given the same.
     pub wanted_shards: Option<watch::Receiver<ShardCount>>,
+    /// The ConfigMap that says how many shards are wanted, instead of `wanted_shards` and `shards`: the coordinator reads it and follows its changes. As long as it says nothing that
+    /// can be followed, the committed number stays, and the first layout has `shards`. `None` for none.
+    pub shards_config_map: Option<ShardsConfigMap>,
     /// The label whose value is the shard key; `None` for `namespace/name`, or the `name` of a cluster-scoped resource.
     pub key_label: Option<String>,
     /// The namespaces to watch; empty for all. Each namespace costs one watch for the resources and one for each owned
@@ -104,6 +108,7 @@ impl Options {
             product: concat!("shard-router/", env!("CARGO_PKG_VERSION")).to_owned(),
             shards: ShardCount::ONE,
             wanted_shards: None,
+            shards_config_map: None,
             key_label: None,
             watch_namespaces: BTreeSet::new(),
             concurrency_per_shard: 8,

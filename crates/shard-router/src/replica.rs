@@ -275,7 +275,9 @@ impl Replica {
             layouts.committed(lease, layout);
         }
         layouts.shown(&view.shard_leases);
-        layouts.layout().map(|layout| layout.generation())
+        let layout = layouts.layout()?;
+        self.setup.metrics.layout_shards(layout.shards.get());
+        Some(layout.generation())
     }
 
     /// Logs who holds the shards that this replica waits for, whenever a holder is new.

@@ -92,6 +92,8 @@ mod retry_after;
 mod scale_out;
 #[path = "virtual_time/several_kinds.rs"]
 mod several_kinds;
+#[path = "virtual_time/shards_config_map.rs"]
+mod shards_config_map;
 #[path = "virtual_time/shutdown.rs"]
 mod shutdown;
 #[path = "virtual_time/spans.rs"]

@@ -94,12 +94,12 @@ pub(super) async fn drain(harness: &mut Harness) -> Result<()> {
     Ok(())
 }
 
-async fn busiest_node(harness: &Harness) -> Result<Node> {
+pub(super) async fn busiest_node(harness: &Harness) -> Result<Node> {
     let (_, pod) = harness.busiest().await?;
     harness.cluster.node(&pod.node).cloned()
 }
 
-async fn back(harness: &mut Harness, node: &Node) -> Result<()> {
+pub(super) async fn back(harness: &mut Harness, node: &Node) -> Result<()> {
     until(&format!("{} to be ready again", node.name), BACK_WITHIN, || async {
         let ready = harness.cluster.ready_nodes().await?;
         Ok(WaitStatus::when(ready.contains(&node.name), || format!("ready are {}", ready.join(", "))))

@@ -72,6 +72,11 @@ pub struct RunArgs {
     #[arg(long, env = "SHARDS", default_value = "8", value_name = "N")]
     pub shards: ShardCount,
 
+    /// The ConfigMap whose key `shards` says how many shards are wanted, in the Pod's namespace. The number may change while the
+    /// replicas run; --shards then counts only until a layout is committed [default: none, it is --shards]
+    #[arg(long, env = "SHARDS_CONFIG_MAP", value_name = "NAME")]
+    pub shards_config_map: Option<String>,
+
     /// Label by whose value resources are kept together in one shard [default: none, by namespace and name]
     #[arg(long, env = "SHARD_KEY_LABEL", value_name = "LABEL")]
     pub shard_key_label: Option<String>,

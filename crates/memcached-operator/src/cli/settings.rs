@@ -6,7 +6,7 @@ use lease_core::{
     BadInstallation, ElectionsOptions, EnvironmentError, Installation, LeaderElectionId, NameError,
     TimingError, Timings, identity_from_env, installation_from_env, namespace_from_env,
 };
-use shard_router::{Backoff, LegacyLock, Options, RecordTarget};
+use shard_router::{Backoff, LegacyLock, Options, RecordTarget, ShardsConfigMap};
 
 use super::PRODUCT;
 use super::args::{Preset, RunArgs};
@@ -41,6 +41,11 @@ pub enum UsageError {
     /// The shard key label is not a label key.
     #[error("--shard-key-label is {0:?}, which is no label key; write it like tenant or example.com/tenant")]
     KeyLabel(String),
+    /// A value is not the name of a ConfigMap.
+    #[error(
+        "--shards-config-map is {0:?}, which is no name; use lower case letters, digits, '-' and '.', at most 253"
+    )]
+    ConfigMap(String),
     /// A value is not the name of a namespace.
     #[error("{flag} is {value:?}, which is no namespace; use lower case letters, digits and '-', at most 63")]
     Namespace {
@@ -96,6 +101,7 @@ impl Settings {
             .filter_map(|namespace| given(Some(namespace)))
             .map(|namespace| checked_namespace("--watch-namespaces", namespace))
             .collect::<Result<_, _>>()?;
+        let shards_config_map = given(args.shards_config_map.as_deref()).map(config_map).transpose()?;
         let backoff = backoff(args)?;
         let records = args
             .reconcile_records
@@ -106,6 +112,7 @@ impl Settings {
         let options = Options::new(elections)
             .with_product(PRODUCT)
             .with_shards(args.shards)
+            .with_shards_config_map(shards_config_map)
             .with_key_label(key_label)
             .with_watch_namespaces(namespaces)
             .with_concurrency_per_shard(usize::from(args.concurrency))
@@ -146,6 +153,21 @@ fn checked_namespace(flag: &'static str, value: &str) -> Result<String, UsageErr
         && !value.starts_with('-')
         && !value.ends_with('-');
     if fine { Ok(value.to_owned()) } else { Err(UsageError::Namespace { flag, value: value.to_owned() }) }
+}
+
+/// The ConfigMap of this name in the Pod's namespace.
+fn config_map(name: &str) -> Result<ShardsConfigMap, UsageError> {
+    let inner = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+    let fine = |part: &str| {
+        let bytes = part.as_bytes();
+        let ends = |b: Option<&u8>| b.is_some_and(|b| inner(*b));
+        bytes.iter().all(|b| inner(*b) || *b == b'-') && ends(bytes.first()) && ends(bytes.last())
+    };
+    if name.len() <= 253 && name.split('.').all(fine) {
+        Ok(ShardsConfigMap::new(namespace_from_env()?, name))
+    } else {
+        Err(UsageError::ConfigMap(name.to_owned()))
+    }
 }
 
 fn checked_label(key: &str) -> Result<String, UsageError> {

@@ -58,6 +58,14 @@ fn status_is_a_command_and_a_plugin_of_kubectl() {
 }
 
 #[test]
+fn a_config_map_has_a_name() {
+    for wrong in ["Shards", "a/b", "-a", "a-", "a..b", &"a".repeat(254)] {
+        let refusal = refusal(&[&format!("--shards-config-map={wrong}")]);
+        assert!(refusal.contains("--shards-config-map is") && refusal.contains("at most 253"), "{refusal}");
+    }
+}
+
+#[test]
 fn every_flag_is_an_environment_variable() {
     for arg in RunArgs::augment_args(clap::Command::new("run")).get_arguments() {
         let flag = arg.get_long().expect("a long flag");

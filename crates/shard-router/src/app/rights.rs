@@ -15,6 +15,8 @@ pub struct RequiredRights {
     pub election: Vec<PolicyRule>,
     /// For a Role in each watched namespace, or a ClusterRole.
     pub resources: Vec<PolicyRule>,
+    /// For a Role in the namespace of [`Options::shards_config_map`](crate::Options::shards_config_map). Empty without it.
+    pub shards: Vec<PolicyRule>,
 }
 
 impl ShardedApp {
@@ -58,7 +60,17 @@ impl ShardedApp {
             rule("leases.coordination.k8s.io", "", &["get", "list", "watch", "create", "update", "delete"]),
             rule("events", "", &["create"]),
         ];
-        RequiredRights { election: election.into_iter().filter(|_| elects).collect(), resources }
+        let config_map = self.options.shards_config_map.as_ref().filter(|_| elects);
+        let shards = config_map.map(|config_map| {
+            let only = Some(vec![config_map.name.clone()]);
+            let watched = PolicyRule { resource_names: only, ..rule("configmaps", "", &["list", "watch"]) };
+            vec![watched, rule("events.events.k8s.io", "", &["create", "patch"])]
+        });
+        RequiredRights {
+            election: election.into_iter().filter(|_| elects).collect(),
+            resources,
+            shards: shards.unwrap_or_default(),
+        }
     }
 }
 
@@ -69,8 +81,9 @@ impl RequiredRights {
         for rule in needed {
             let groups = rule.api_groups.iter().flatten();
             for (group, resource) in groups.zip(rule.resources.iter().flatten()) {
+                let names = rule.resource_names.as_deref().unwrap_or_default();
                 let is_missing =
-                    |verb: &&String| !rules.iter().any(|rule| permits(rule, group, resource, verb));
+                    |verb: &&String| !rules.iter().any(|rule| permits(rule, group, resource, verb, names));
                 let verbs: Vec<&str> = rule.verbs.iter().filter(is_missing).map(String::as_str).collect();
                 if !verbs.is_empty() {
                     let group = if group.is_empty() { "the core API" } else { group };
@@ -93,11 +106,13 @@ fn rule(resource: &str, subresource: &str, verbs: &[&str]) -> PolicyRule {
     }
 }
 
-/// Whether a rule permits this on all objects.
-fn permits(rule: &PolicyRule, group: &str, resource: &str, verb: &str) -> bool {
+/// Whether a rule permits this on all objects, or, if there are any, on those of these names.
+fn permits(rule: &PolicyRule, group: &str, resource: &str, verb: &str, names: &[String]) -> bool {
     let has = |values: &[String], value: &str| values.iter().any(|have| have == value || have == "*");
     let subresource = resource.split_once('/').map(|(_, subresource)| format!("*/{subresource}"));
-    rule.resource_names.as_ref().is_none_or(Vec::is_empty)
+    let limited_to = rule.resource_names.as_deref().unwrap_or_default();
+    let all_of_them = !names.is_empty() && names.iter().all(|name| limited_to.contains(name));
+    (limited_to.is_empty() || all_of_them)
         && has(rule.api_groups.as_deref().unwrap_or_default(), group)
         && has(&rule.verbs, verb)
         && rule.resources.iter().flatten().any(|have| {
@@ -143,5 +158,17 @@ mod tests {
         let mut one = rules("example.com", &["gadgets/status"], &["patch"]);
         one.resource_names = Some(vec!["only-this".to_owned()]);
         assert_eq!(RequiredRights::missing(&needed, &[one]).len(), 1);
+    }
+
+    #[test]
+    fn a_rule_for_single_objects_permits_what_is_needed_of_those() {
+        let only = |name: &str| PolicyRule {
+            resource_names: Some(vec![name.to_owned()]),
+            ..rules("", &["configmaps"], &["list", "watch"])
+        };
+        let missing = |permitted: PolicyRule| RequiredRights::missing(&[only("shards")], &[permitted]);
+        assert_eq!(missing(only("shards")), Vec::<String>::new());
+        assert_eq!(missing(rules("", &["configmaps"], &["*"])), Vec::<String>::new());
+        assert_eq!(missing(only("another")), ["list, watch on configmaps of the core API is not permitted"]);
     }
 }

@@ -4,13 +4,14 @@ use std::{sync::Arc, time::Duration};
 
 use futures::{FutureExt, future::pending};
 use lease_core::{Clock, LeaseApi, LeaseView, Monotonic, ShownLease, Term};
-use tokio::sync::watch;
 
 use super::{gc, layout_writer::LayoutWriter, lease_history::LeaseHistory};
 use crate::{
     membership::cluster_view::{ClusterView, DEBOUNCE, SharedClusterView},
     names::Names,
+    observability::metrics::Metrics,
     routing::{bucket::ShardCount, layout::Layout, plan::Plan},
+    wanted_shards::WantedShards,
 };
 
 pub(super) struct ControlLoop<'a> {
@@ -18,7 +19,7 @@ pub(super) struct ControlLoop<'a> {
     pub(super) writer: LayoutWriter,
     /// The number of shards that is wanted.
     pub(super) wanted: ShardCount,
-    pub(super) wanted_changes: Option<watch::Receiver<ShardCount>>,
+    pub(super) wanted_shards: WantedShards,
     pub(super) names: Names,
     pub(super) api: LeaseApi,
     pub(super) settle: Duration,
@@ -29,6 +30,14 @@ pub(super) struct ControlLoop<'a> {
     pub(super) term: Term,
     /// Since when there are shard Leases that are left over after a change.
     pub(super) surplus_since: Option<Monotonic>,
+    pub(super) metrics: &'a Metrics,
+}
+
+impl Drop for ControlLoop<'_> {
+    /// The next coordinator tells.
+    fn drop(&mut self) {
+        self.metrics.layout_change_pending(false);
+    }
 }
 
 /// When to look again, if no change of a Lease asks for it.
@@ -47,20 +56,18 @@ impl ControlLoop<'_> {
         leases.synced().await;
         let mut published: Option<Plan> = None;
         loop {
-            if let Some(wanted) = &mut self.wanted_changes {
-                self.wanted = *wanted.borrow_and_update();
-            }
+            self.wanted = self.wanted_shards.number(Some(self.layout.shards));
             let now = self.clock.now().monotonic;
             let snapshot = leases.snapshot();
             self.lease_history.observe(now, snapshot.iter().map(|shown| &*shown.lease));
             let view = view.observe(now, &snapshot);
             let again = self.pass(now, &view, &snapshot, &mut published).await;
+            self.metrics.layout_change_pending(!self.layout.settled || self.wanted != self.layout.shards);
             let wait = self.wait(now, &view, &again);
-            let wanted = self.wanted_changes.as_mut();
             tokio::select! {
                 () = leases.changed() => self.clock.sleep(DEBOUNCE).await,
                 () = wait => {}
-                () = changed(wanted) => {}
+                () = self.wanted_shards.changed() => {}
             }
         }
     }
@@ -165,13 +172,4 @@ impl ControlLoop<'_> {
 
 fn json(plan: &Plan) -> String {
     serde_json::to_string(plan).expect("a plan is plain data")
-}
-
-async fn changed(wanted: Option<&mut watch::Receiver<ShardCount>>) {
-    if let Some(wanted) = wanted
-        && wanted.changed().await.is_ok()
-    {
-        return;
-    }
-    pending::<()>().await;
 }

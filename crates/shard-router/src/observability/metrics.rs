@@ -37,6 +37,9 @@ pub struct Metrics {
     foreign: Gauge,
     predecessor: Gauge,
     other_namespaces: Gauge,
+    shard_count_refused: Gauge,
+    layout_shards: Gauge,
+    layout_change: Gauge,
     rewinds: Gauge,
     ready: Gauge,
     start_time: Gauge,
@@ -65,6 +68,9 @@ impl Default for Metrics {
             foreign: Gauge::default(),
             predecessor: Gauge::default(),
             other_namespaces: Gauge::default(),
+            shard_count_refused: Gauge::default(),
+            layout_shards: Gauge::default(),
+            layout_change: Gauge::default(),
             rewinds: Gauge::default(),
             ready: Gauge::default(),
             start_time: Gauge::default(),
@@ -179,8 +185,28 @@ impl Metrics {
             seconds(),
             metrics.start.clone(),
         );
+        metrics.register_layout(registry);
         metrics.register_writes(registry);
         metrics
+    }
+
+    /// Those about the number of shards.
+    fn register_layout(&self, registry: &mut Registry) {
+        registry.register(
+            "shard_count_refused",
+            "Whether this replica coordinates and has refused the number of shards in the ConfigMap, so that the present one stays",
+            self.shard_count_refused.clone(),
+        );
+        registry.register(
+            "layout_shards",
+            "The number of shards of the committed layout, as this replica knows it; 0 before it does",
+            self.layout_shards.clone(),
+        );
+        registry.register(
+            "layout_change_pending",
+            "Whether this replica coordinates and another number of shards is wanted, or not all shards have acknowledged the committed one",
+            self.layout_change.clone(),
+        );
     }
 
     /// Those about what is written on resources and children.
@@ -229,6 +255,18 @@ impl Metrics {
 
     pub(crate) fn other_namespaces(&self, replicas: usize) {
         self.other_namespaces.set(i64::try_from(replicas).unwrap_or(i64::MAX));
+    }
+
+    pub(crate) fn shard_count_refused(&self, refused: bool) {
+        self.shard_count_refused.set(refused.into());
+    }
+
+    pub(crate) fn layout_shards(&self, shards: u16) {
+        self.layout_shards.set(shards.into());
+    }
+
+    pub(crate) fn layout_change_pending(&self, pending: bool) {
+        self.layout_change.set(pending.into());
     }
 
     pub(crate) fn rewinds(&self, count: u64) {

@@ -5,7 +5,9 @@ use std::{sync::Arc, time::Duration};
 use tokio::sync::watch;
 
 use super::{Backoff, Options, Pod};
-use crate::{observability::records::RecordSink, routing::bucket::ShardCount};
+use crate::{
+    observability::records::RecordSink, routing::bucket::ShardCount, wanted_shards::ShardsConfigMap,
+};
 
 /// Setters. Each sets the field of the same name; see there for its meaning and default.
 impl Options {
@@ -25,6 +27,12 @@ impl Options {
     #[must_use]
     pub fn with_wanted_shards(self, wanted: impl Into<Option<watch::Receiver<ShardCount>>>) -> Self {
         Self { wanted_shards: wanted.into(), ..self }
+    }
+
+    /// Sets [`shards_config_map`](Self::shards_config_map).
+    #[must_use]
+    pub fn with_shards_config_map(self, config_map: impl Into<Option<ShardsConfigMap>>) -> Self {
+        Self { shards_config_map: config_map.into(), ..self }
     }
 
     /// Sets [`key_label`](Self::key_label).
