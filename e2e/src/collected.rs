@@ -18,6 +18,7 @@ use api::Followers;
 use audit::AuditReader;
 use cri::LogFile;
 
+pub(crate) use audit::{LeaseChange, LeaseChanged};
 pub(crate) use nodes::keep;
 
 /// Everything gathered so far.
@@ -32,6 +33,8 @@ pub(crate) struct Collected {
     pub(crate) audit: Option<AuditLog>,
     /// The users that stand for one Pod each.
     pub(crate) users: BTreeMap<String, String>,
+    /// The Leases that Pods created and deleted, in order.
+    pub(crate) lease_changes: Vec<LeaseChange>,
     audit_reader: AuditReader,
     followers: Option<Followers>,
 }
@@ -66,6 +69,7 @@ impl Collected {
             namespace_of: HashMap::new(),
             audit: None,
             users: BTreeMap::new(),
+            lease_changes: Vec::new(),
             audit_reader: AuditReader::new(dir.join("audit.jsonl")),
             followers,
             dir,
@@ -75,7 +79,8 @@ impl Collected {
     /// Reads what was written since the last time. The audit log comes first: the records then explain every write that
     /// was read, whatever is still running.
     pub(crate) async fn gather(&mut self, cluster: &Cluster) -> Result<()> {
-        self.audit_reader.read(cluster, &mut self.audit, &mut self.users).await?;
+        let (users, changes) = (&mut self.users, &mut self.lease_changes);
+        self.audit_reader.read(cluster, &mut self.audit, users, changes).await?;
         for node in &cluster.nodes {
             nodes::fetch(node, &self.dir).await?;
         }

@@ -1,9 +1,10 @@
 //! The verdict over a drill: what the checker finds in everything recorded so far, and how long each takeover took.
 
+mod lifetimes;
 mod losses;
 mod sole;
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::time::Duration;
 
 use overlap_checker::records::{Body, RecordLog, Replica, Shard, Stamp};
@@ -13,6 +14,7 @@ use overlap_checker::{
 };
 
 use crate::collected::Collected;
+use lifetimes::lease_lifetimes;
 use losses::millis;
 pub(crate) use losses::{Cause, Loss, Measured};
 
@@ -106,6 +108,7 @@ impl Story {
             ended: self.ended(),
             crs,
             shards: BTreeSet::new(),
+            lifetimes: BTreeMap::new(),
             since: None,
             until: Some(until.clone()),
         };
@@ -188,6 +191,7 @@ impl Story {
             records,
             faults: faults.iter().filter(|fault| started.contains(&fault.replica)).cloned().collect(),
             shards: (0..epoch.shards).map(Shard).collect(),
+            lifetimes: lease_lifetimes(&observations.lease_changes, &epoch.namespace, elected),
             until: Some(epoch.until.as_ref().unwrap_or(now).clone()),
             ..Observations::default()
         };

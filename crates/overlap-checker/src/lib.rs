@@ -45,7 +45,7 @@ mod run_builder;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 pub use attribution::{
@@ -76,12 +76,25 @@ pub struct Observations {
     /// All shards that must have an owner. A shard that no replica ever held leaves no record, so its absence is noticed only if
     /// it is listed here.
     pub shards: BTreeSet<Shard>,
+    /// When the Lease of each shard existed, in order. A change of the number of shards creates Leases and deletes them: a shard must
+    /// have an owner within the bound from the creation of its Lease on, and none once it is deleted. A shard that is not listed has
+    /// its Lease all the time. Take it from the API server and not from the replicas, and leave out what somebody else deleted.
+    pub lifetimes: BTreeMap<Shard, Vec<LeaseLifetime>>,
     /// Since when every shard must have an owner: the start of the first replica. Without it the time to the first
     /// acquisition is not checked.
     pub since: Option<Stamp>,
     /// When the caller stopped observing, for instance just before it stopped all replicas. Default: the last
     /// record.
     pub until: Option<Stamp>,
+}
+
+/// A time for which the Lease of a shard existed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LeaseLifetime {
+    /// When it was created; none if it was there before.
+    pub created: Option<Moment>,
+    /// When it was deleted; none if it never was.
+    pub deleted: Option<Moment>,
 }
 
 /// A replica that was abruptly removed: killed, paused, cut off. A graceful termination does not belong here, because its holds end

@@ -6,10 +6,12 @@ use std::time::Duration;
 use super::clock::{Interval, Moment, short};
 use super::timeline::{Hold, Timeline};
 use super::verdict::{Check, Violation, capitalised};
-use super::{Observations, Rules};
+use super::{LeaseLifetime, Observations, Rules};
 use crate::records::Shard;
 
 const NAME: &str = "unowned";
+const OBSERVED: &str = "the end of the observation";
+const DELETED: &str = "the deletion of its Lease";
 
 /// Measures, for each hold that ended, the time to the next one. It runs from the fault where the caller took
 /// the holder out, and from the end of validity otherwise.
@@ -24,24 +26,43 @@ pub(super) fn check(timeline: &Timeline, observations: &Observations, rules: &Ru
     let shards: BTreeSet<Shard> = holds.keys().chain(&observations.shards).copied().collect();
     for shard in shards {
         let holds = holds.get(&shard).map_or(&[][..], Vec::as_slice);
-        let mut judge = |from: Moment, next: Option<&&Hold>, after: Option<&Hold>| {
-            // A shard that is still unowned when the observation ends counts with what was seen of its gap.
-            let to = next.map_or(until, |next| next.acquired).min(until);
-            let gap = Interval::new(from, to);
-            check.examined += 1;
-            if gap.to.since(gap.from) > bound {
-                check.violations.push(violation(timeline, shard, gap, after, next.copied(), bound));
-            } else if next.is_none() && from < until {
-                check.undecided += 1;
+        let always = [LeaseLifetime::default()];
+        let lifetimes = observations.lifetimes.get(&shard).map_or(&always[..], Vec::as_slice);
+        for lifetime in lifetimes {
+            let end = lifetime.deleted.map_or(until, |deleted| deleted.min(until));
+            let begin = lifetime.created;
+            let within =
+                |hold: &&&Hold| begin.is_none_or(|begin| begin <= hold.acquired) && hold.acquired < end;
+            let holds: Vec<&Hold> = holds.iter().filter(within).copied().collect();
+            let mut judge = |from: Moment, next: Option<&&Hold>, after: Option<&Hold>| {
+                // A shard that is still unowned when the observation ends counts with what was seen of its gap.
+                let to = next.map_or(end, |next| next.acquired).min(end);
+                let gap = Interval::new(from, to);
+                check.examined += 1;
+                if gap.to.since(gap.from) > bound {
+                    let ending =
+                        lifetime.deleted.filter(|deleted| *deleted <= until).map_or(OBSERVED, |_| DELETED);
+                    check.violations.push(violation(
+                        timeline,
+                        shard,
+                        gap,
+                        after,
+                        next.copied(),
+                        bound,
+                        ending,
+                    ));
+                } else if next.is_none() && from < end && end == until {
+                    check.undecided += 1;
+                }
+            };
+            if let Some(from) = begin.or(stamp(&observations.since)) {
+                judge(from, holds.first(), None);
             }
-        };
-        if let Some(since) = stamp(&observations.since) {
-            judge(since, holds.first(), None);
-        }
-        for (index, hold) in holds.iter().enumerate() {
-            let from = lost_at(timeline, observations, hold);
-            if from < until {
-                judge(from, holds.get(index + 1), Some(hold));
+            for (index, hold) in holds.iter().enumerate() {
+                let from = lost_at(timeline, observations, hold);
+                if from < end {
+                    judge(from, holds.get(index + 1), Some(hold));
+                }
             }
         }
     }
@@ -64,6 +85,7 @@ fn violation(
     after: Option<&Hold>,
     next: Option<&Hold>,
     bound: Duration,
+    ending: &str,
 ) -> Violation {
     let long = short(gap.to.since(gap.from));
     let name =
@@ -75,7 +97,7 @@ fn violation(
             long.saturating_sub(bound),
             timeline.clock.show_interval(gap),
             name(after, "the start"),
-            name(next, "the end of the observation"),
+            name(next, ending),
         ),
         cr: None,
         shard: Some(shard),

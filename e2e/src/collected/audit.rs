@@ -6,10 +6,30 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
-use overlap_checker::AuditLog;
+use overlap_checker::{AuditLog, Moment};
 use serde_json::Value;
 
 use crate::cluster::{AUDIT_LOG, Cluster};
+
+/// Where the API server says which Pod a token is bound to.
+const POD_NAME: &str = "authentication.kubernetes.io/pod-name";
+
+/// A Lease that a Pod created or deleted.
+#[derive(Debug, Clone)]
+pub(crate) struct LeaseChange {
+    pub(crate) namespace: String,
+    pub(crate) lease: String,
+    pub(crate) what: LeaseChanged,
+    /// When the API server had answered.
+    pub(crate) at: Moment,
+}
+
+/// What became of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LeaseChanged {
+    Created,
+    Deleted,
+}
 
 /// Reads the log while it grows.
 pub(super) struct AuditReader {
@@ -29,6 +49,7 @@ impl AuditReader {
         cluster: &Cluster,
         log: &mut Option<AuditLog>,
         users: &mut BTreeMap<String, String>,
+        lease_changes: &mut Vec<LeaseChange>,
     ) -> Result<()> {
         let Ok(node) = cluster.control_plane() else { return Ok(()) };
         let bytes = node.shell_bytes(&format!("tail --bytes=+{} {AUDIT_LOG}", self.read + 1)).await;
@@ -40,6 +61,7 @@ impl AuditReader {
         let mut text = String::new();
         for line in String::from_utf8_lossy(&bytes[..whole]).lines() {
             self.lines += 1;
+            lease_changes.extend(lease_change(line));
             if let Some(line) = attributed(line, users) {
                 text.push_str(&line);
                 text.push('\n');
@@ -53,6 +75,20 @@ impl AuditReader {
     }
 }
 
+/// The line as a creation or deletion of a Lease, if it is one of a Pod.
+fn lease_change(line: &str) -> Option<LeaseChange> {
+    let event: Value = serde_json::from_str(line).ok().filter(|event: &Value| {
+        event["objectRef"]["resource"] == "leases" && event["user"]["extra"][POD_NAME][0].is_string()
+    })?;
+    let event = AuditLog::read_str(&event.to_string()).events.pop()?;
+    let what = match event.verb.as_str() {
+        "delete" if event.is_accepted() => LeaseChanged::Deleted,
+        _ if event.code == 201 => LeaseChanged::Created,
+        _ => return None,
+    };
+    Some(LeaseChange { namespace: event.namespace, lease: event.name, what, at: event.answered })
+}
+
 /// The line with the Pod as part of its user's name. All replicas share a service account, and the token of each is bound to
 /// its Pod: the API server writes that down, and it cannot be coloured by what the client says of itself. None for
 /// Leases, which are not judged by their writes.
@@ -61,7 +97,7 @@ fn attributed(line: &str, users: &mut BTreeMap<String, String>) -> Option<String
     if event["objectRef"]["resource"] == "leases" {
         return None;
     }
-    let pod = event["user"]["extra"]["authentication.kubernetes.io/pod-name"][0].as_str().map(str::to_owned);
+    let pod = event["user"]["extra"][POD_NAME][0].as_str().map(str::to_owned);
     if let (Some(pod), Some(user)) = (pod, event["user"]["username"].as_str()) {
         let user = format!("{user}/{pod}");
         event["user"]["username"] = user.clone().into();
@@ -82,6 +118,26 @@ mod tests {
         let line = attributed(line, &mut users).expect("it is kept");
         assert!(line.contains("system:serviceaccount:a:b/b-1"), "{line}");
         assert_eq!(users, BTreeMap::from([("system:serviceaccount:a:b/b-1".to_owned(), "b-1".to_owned())]));
+    }
+
+    #[test]
+    fn a_pod_creates_and_deletes_leases_and_others_do_not_count() {
+        let line = |verb: &str, code: u16, extra: &str| {
+            format!(
+                r#"{{"stage":"ResponseComplete","verb":"{verb}","user":{{"username":"u","extra":{extra}}},
+                "objectRef":{{"resource":"leases","namespace":"n","name":"op-3"}},"responseStatus":{{"code":{code}}},
+                "requestReceivedTimestamp":"2026-01-01T00:00:01Z","stageTimestamp":"2026-01-01T00:00:02Z"}}"#
+            )
+        };
+        let pod = format!(r#"{{"{POD_NAME}":["op-1"]}}"#);
+        let what = |verb, code, extra: &str| lease_change(&line(verb, code, extra)).map(|change| change.what);
+        assert_eq!(what("create", 201, &pod), Some(LeaseChanged::Created));
+        assert_eq!(what("delete", 200, &pod), Some(LeaseChanged::Deleted));
+        assert_eq!(what("delete", 409, &pod), None);
+        assert_eq!(what("update", 200, &pod), None);
+        assert_eq!(what("delete", 200, "{}"), None);
+        let change = lease_change(&line("create", 201, &pod)).expect("a change");
+        assert_eq!((change.namespace.as_str(), change.lease.as_str()), ("n", "op-3"));
     }
 
     #[test]

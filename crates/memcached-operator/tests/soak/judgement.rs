@@ -1,5 +1,6 @@
 //! The verdict over all that was observed, and what the faults of the test itself excuse.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use overlap_checker::records::{RecordLog, Replica, Shard, Stamp};
@@ -55,6 +56,7 @@ impl Judgement {
             crs: users.desired.history.clone(),
             shards: (0..SHARDS).map(Shard).collect(),
             since: None,
+            lifetimes: BTreeMap::new(),
             until: Some(until),
         };
         let verdict = judge(&observations, &rules());

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::super::run_builder::{RunBuilder, cr, ms, stamp};
-use super::super::{CreatedCr, Timeline, takeovers};
+use super::super::{CreatedCr, LeaseLifetime, Timeline, takeovers};
 use super::{only, passes};
 use crate::records::{Replica, Shard};
 
@@ -62,6 +62,35 @@ fn a_shard_that_never_had_an_owner_is_caught() {
     run.observations.until = Some(stamp(6_001));
     let sentences = only(&run, "unowned", 1);
     assert!(sentences[0].contains("Shard 7"), "{sentences:?}");
+}
+
+#[test]
+fn a_shard_needs_an_owner_while_its_lease_exists() {
+    let clock = Timeline::new(&killed(5000).observations().records.records).clock;
+    let lifetime = |created: Option<u64>, deleted: Option<u64>| {
+        let at = |ms: Option<u64>| ms.map(|ms| clock.of_stamp(&stamp(ms)).expect("a moment"));
+        LeaseLifetime { created: at(created), deleted: at(deleted) }
+    };
+    let ended = |deleted: u64| {
+        let mut run = killed(5000);
+        run.end_hold("b", 0, 2, 9000);
+        run.observations.until = Some(stamp(30_000));
+        run.observations.lifetimes = [(Shard(0), vec![lifetime(None, Some(deleted))])].into();
+        run
+    };
+    passes(&ended(14_999));
+    let sentences = only(&ended(15_001), "unowned", 1);
+    assert!(sentences[0].contains("b_1 and the deletion of its Lease"), "{sentences:?}");
+
+    let created_again = |acquired: u64| {
+        let mut run = ended(10_000);
+        run.hold("c", 0, 3, acquired, 40_000);
+        run.observations.lifetimes.entry(Shard(0)).or_default().push(lifetime(Some(20_000), None));
+        run
+    };
+    passes(&created_again(25_999));
+    let sentences = only(&created_again(26_001), "unowned", 1);
+    assert!(sentences[0].contains("between the start and c_1"), "{sentences:?}");
 }
 
 #[test]
