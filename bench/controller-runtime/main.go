@@ -35,6 +35,7 @@ type options struct {
 	leaderElect    bool
 	leaseNamespace string
 	metrics        string
+	records        bool
 }
 
 func main() {
@@ -46,6 +47,7 @@ func main() {
 	flag.BoolVar(&o.leaderElect, "leader-elect", false, "let one of several replicas work at a time")
 	flag.StringVar(&o.leaseNamespace, "leader-election-namespace", "", "where the Lease is, outside of a cluster")
 	flag.StringVar(&o.metrics, "metrics-bind-address", "0", "where /metrics is served; 0 for nowhere")
+	flag.BoolVar(&o.records, "reconcile-records", false, "write a line to standard output for each reconcile that ended")
 	flag.Parse()
 	ctrl.SetLogger(zap.New())
 	if err := run(o); err != nil {
@@ -89,10 +91,14 @@ func run(o options) error {
 
 	workers := ctrlcontroller.Options{MaxConcurrentReconciles: o.workers}
 	recorder := mgr.GetEventRecorder("memcached-operator")
+	recorded := controller.Unrecorded
+	if o.records {
+		recorded = controller.Recorded
+	}
 	if best {
-		err = (&controller.Best{Client: mgr.GetClient(), Recorder: recorder}).SetupWithManager(mgr, workers)
+		err = (&controller.Best{Client: mgr.GetClient(), Recorder: recorder}).SetupWithManager(mgr, workers, recorded)
 	} else {
-		err = (&controller.Scaffold{Client: mgr.GetClient(), Recorder: recorder}).SetupWithManager(mgr, workers)
+		err = (&controller.Scaffold{Client: mgr.GetClient(), Recorder: recorder}).SetupWithManager(mgr, workers, recorded)
 	}
 	if err != nil {
 		return err

@@ -2,12 +2,13 @@
 
 mod install;
 mod kill;
+mod take_out;
 
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
-use fleet::{Replica, pod_name};
+use fleet::{Replica, State, pod_name};
 use kube::Client;
 use kube::api::ApiResource;
 use kube_testkit::{BackendChoice, Cluster, ClusterOptions, ProcessIds, WorkDir, WorkloadStandIn};
@@ -18,7 +19,7 @@ use crate::metrics;
 use crate::progress::{Progress, Until};
 use crate::resources::{self, Resources};
 use crate::spent::{Cpu, Spent};
-use crate::subject::{Kind, Subject};
+use crate::subject::{Kind, Recording, Subject};
 use crate::usage::{self, Memory};
 
 /// Where the replicas and their Leases are.
@@ -60,6 +61,20 @@ pub(crate) struct Mark {
 impl Harness {
     /// Starts an API server and the operator, and waits until it works and has nothing left to do.
     pub(crate) async fn start(subject: Subject, program: &Path, limits: Limits) -> Result<Self> {
+        Self::start_with(subject, program, limits, Recording::Off).await
+    }
+
+    /// The same, and replicas record each reconcile.
+    pub(crate) async fn start_recording(subject: Subject, program: &Path, limits: Limits) -> Result<Self> {
+        Self::start_with(subject, program, limits, Recording::On).await
+    }
+
+    async fn start_with(
+        subject: Subject,
+        program: &Path,
+        limits: Limits,
+        recording: Recording,
+    ) -> Result<Self> {
         let dir = WorkDir::create().context("a directory for the audit policy could not be made")?;
         let policy = dir.path().join("audit-policy.yaml");
         std::fs::write(&policy, POLICY).context("the audit policy could not be written")?;
@@ -85,19 +100,19 @@ impl Harness {
             cluster,
             _policy: dir,
         };
-        harness.start_replicas(program)?;
+        harness.start_replicas(program, recording)?;
         harness.settle(&kind).await?;
         Ok(harness)
     }
 
-    fn start_replicas(&mut self, program: &Path) -> Result<()> {
+    fn start_replicas(&mut self, program: &Path, recording: Recording) -> Result<()> {
         let dir = self.cluster.dir();
         // A copy, as another build may replace the original while replicas are still to be started.
         let copy = dir.path().join("operator");
         std::fs::copy(program, &copy).with_context(|| format!("{} cannot be copied", program.display()))?;
         for number in 0..self.subject.replicas {
             let pod = pod_name(number);
-            let command = self.subject.command(&copy, &self.cluster, &pod, OPERATORS, dir)?;
+            let command = self.subject.command(&copy, &self.cluster, &pod, OPERATORS, recording)?;
             let log = dir.path().join(format!("{pod}.log"));
             self.replicas.push(Replica::start(&pod, OPERATORS, &log, command)?);
         }
@@ -246,7 +261,8 @@ impl Harness {
 
     fn still_running(&self, deadline: Instant, awaited: impl Fn() -> String) -> Result<()> {
         for replica in &self.replicas {
-            if let Some(exit) = replica.try_exit() {
+            let told_to_end = matches!(replica.state(), State::Terminated | State::Killed);
+            if let Some(exit) = replica.try_exit().filter(|_| !told_to_end) {
                 bail!("{} ended by itself with {exit}: {}", replica.pod(), replica.end_of_log());
             }
         }

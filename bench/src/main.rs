@@ -5,6 +5,7 @@
 //! a ratio within one run is worth.
 
 mod audit;
+mod handover;
 mod harness;
 mod idle;
 mod leases;
@@ -27,6 +28,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use clap::Parser as _;
 
+use crate::handover::{Handovers, Times};
 use crate::harness::Limits;
 use crate::options::{Options, Verb, Work};
 use crate::report::{Report, Settings};
@@ -43,6 +45,7 @@ async fn main() -> Result<()> {
         Verb::Idle { fleet, common, .. } | Verb::Scale { fleet, common, .. } => {
             (common, vec![fleet.subject()])
         }
+        Verb::Handover { subjects, common, .. } => (common, subjects.clone()),
         Verb::ScaleOut { common, .. } => (common, Vec::new()),
     };
     let settings = Settings::new(&options.commit, &subjects);
@@ -58,6 +61,11 @@ async fn main() -> Result<()> {
         Verb::Scale { resources, .. } => {
             let runs = scale(&options, &subjects, *resources, common.limits()).await?;
             Report::Scale { settings, runs }
+        }
+        Verb::Handover { resources, rounds, terminated, killed, restarted, .. } => {
+            let times = Times { terminated: *terminated, killed: *killed, restarted_in_place: *restarted };
+            let runs = handovers(&options, &subjects, (*rounds, *resources), times, common.limits()).await?;
+            Report::Handover { settings, runs }
         }
         Verb::ScaleOut { sizes, .. } => {
             let runs = scale_out::measure(sizes, options.curve.as_deref())?;
@@ -133,6 +141,25 @@ async fn scale(
         eprintln!("{subject}: {resources} resources …");
         let run = scale::measure(*subject, &program(options, *subject)?, resources, limits).await;
         runs.push(run.with_context(|| format!("{subject} could not be measured"))?);
+    }
+    Ok(runs)
+}
+
+async fn handovers(
+    options: &Options,
+    subjects: &[Subject],
+    (rounds, resources): (u32, u32),
+    times: Times,
+    limits: Limits,
+) -> Result<Vec<Handovers>> {
+    let mut runs = Vec::new();
+    for round in 0..rounds {
+        for subject in subjects {
+            eprintln!("round {} of {rounds}, {subject}: {resources} resources …", round + 1);
+            let program = program(options, *subject)?;
+            let run = handover::measure(*subject, &program, (round, resources), times, limits).await;
+            runs.push(run.with_context(|| format!("{subject} could not be measured"))?);
+        }
     }
     Ok(runs)
 }

@@ -63,6 +63,29 @@ pub(crate) enum Verb {
         #[command(flatten)]
         common: Common,
     },
+    /// Let replicas end by SIGTERM, by SIGKILL and in a restart in place, and measure until others have reconciled what was theirs
+    Handover {
+        /// How many resources
+        #[arg(long, default_value_t = 300, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+        resources: u32,
+        /// Which operators, with how many replicas
+        #[arg(long, value_delimiter = ',', default_value = "ours:3,best:3", value_name = "NAME[:N]")]
+        subjects: Vec<Subject>,
+        /// How often each operator is measured, in turn
+        #[arg(long, default_value_t = 2, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+        rounds: u32,
+        /// How often a replica ends by SIGTERM in each round
+        #[arg(long, default_value_t = 12, value_name = "N")]
+        terminated: u32,
+        /// How often by SIGKILL
+        #[arg(long, default_value_t = 3, value_name = "N")]
+        killed: u32,
+        /// How often by SIGKILL with another process in the same Pod at once
+        #[arg(long, default_value_t = 3, value_name = "N")]
+        restarted: u32,
+        #[command(flatten)]
+        common: Common,
+    },
     /// In virtual time: how much faster more replicas get through reconciles that wait for something slow
     ScaleOut {
         #[command(flatten)]

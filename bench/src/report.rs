@@ -1,6 +1,7 @@
 //! Figures as JSON and as tables.
 
 mod document;
+mod handover;
 mod idle;
 mod plot;
 mod requests;
@@ -15,6 +16,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 
+use crate::handover::Handovers;
 use crate::idle::Idle;
 use crate::options::Common;
 use crate::requests::Requests;
@@ -34,6 +36,7 @@ pub(crate) enum Report {
     Throughput { settings: Settings, runs: Vec<Throughput> },
     Idle { settings: Settings, runs: Vec<Idle> },
     Scale { settings: Settings, runs: Vec<Scale> },
+    Handover { settings: Settings, runs: Vec<Handovers> },
     ScaleOut { settings: Settings, runs: Vec<Run> },
 }
 
@@ -44,6 +47,7 @@ impl Report {
             Self::Throughput { .. } => "throughput",
             Self::Idle { .. } => "idle",
             Self::Scale { .. } => "scale",
+            Self::Handover { .. } => "handover",
             Self::ScaleOut { .. } => "scale-out",
         }
     }
@@ -54,6 +58,7 @@ impl Report {
             Self::Throughput { settings, runs } => (settings, throughput::table(runs)),
             Self::Idle { settings, runs } => (settings, idle::table(runs)),
             Self::Scale { settings, runs } => (settings, scale::table(runs)),
+            Self::Handover { settings, runs } => (settings, handover::table(runs)),
             Self::ScaleOut { settings, runs } => {
                 return format!("{}\n{}", settings.commit_line(), scale_out::table(runs));
             }
@@ -66,6 +71,7 @@ impl Report {
         match self {
             Self::Requests { runs, .. } => Some(requests::plot(runs)),
             Self::Throughput { runs, .. } => Some(throughput::plot(runs)),
+            Self::Handover { runs, .. } => Some(handover::plot(runs)),
             Self::ScaleOut { runs, .. } => Some(scale_out::plot(runs)),
             Self::Idle { .. } | Self::Scale { .. } => None,
         }

@@ -30,6 +30,12 @@ impl Spent {
     pub(crate) fn new(duration: Duration, tally: Tally, cpu: Cpu) -> Self {
         Self { seconds: duration.as_secs_f64(), work: tally.work, elections: tally.elections, cpu }
     }
+
+    /// How many of these there were in a minute.
+    #[allow(clippy::cast_precision_loss, reason = "nobody counts that far")]
+    pub(crate) fn per_minute(&self, count: u64) -> f64 {
+        count as f64 * 60.0 / self.seconds
+    }
 }
 
 impl Cpu {

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use anyhow::{Error, bail};
 use fleet::GROUP;
-use kube_testkit::{Cluster, GuardedCommand, TestUser, WorkDir};
+use kube_testkit::{Cluster, GuardedCommand, TestUser};
 use serde::Serialize;
 
 /// An operator, and how many replicas of it run.
@@ -31,6 +31,13 @@ pub(crate) enum Kind {
     Best,
 }
 
+/// Whether replicas write a line for each reconcile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Recording {
+    On,
+    Off,
+}
+
 impl Subject {
     /// Whether this is the one that others are compared with.
     pub(crate) fn is_scaffold(self) -> bool {
@@ -44,11 +51,22 @@ impl Subject {
         cluster: &Cluster,
         pod: &str,
         namespace: &str,
-        dir: &WorkDir,
+        recording: Recording,
     ) -> anyhow::Result<GuardedCommand> {
+        let dir = cluster.dir();
         // A user of its own, by which the audit log tells replicas apart.
         let kubeconfig = cluster.kubeconfig(&TestUser::new(pod).in_group(GROUP))?;
         let command = GuardedCommand::new(program).args(self.arguments()).within(dir);
+        let command = match (recording, self.kind) {
+            (Recording::Off, _) => command,
+            // The volume of a Pod, by which a process shows that the one before it has ended.
+            (Recording::On, Kind::Ours) => {
+                let volume = dir.path().join(format!("{pod}-volume"));
+                std::fs::create_dir_all(&volume)?;
+                command.args(["--reconcile-records=stdout", "--state-dir"]).args([volume])
+            }
+            (Recording::On, Kind::Scaffold | Kind::Best) => command.args(["-reconcile-records"]),
+        };
         let command = match self.kind {
             Kind::Ours => command,
             Kind::Scaffold | Kind::Best => command.args(["-leader-election-namespace", namespace]),

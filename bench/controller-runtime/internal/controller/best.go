@@ -30,7 +30,7 @@ type Best struct {
 }
 
 // SetupWithManager registers the controller.
-func (r *Best) SetupWithManager(mgr ctrl.Manager, options controller.Options) error {
+func (r *Best) SetupWithManager(mgr ctrl.Manager, options controller.Options, recorded Recording) error {
 	// Each resource is reconciled when it is first listed, so that its children need not be.
 	notCreated := builder.WithPredicates(predicate.Funcs{CreateFunc: func(event.CreateEvent) bool { return false }})
 	return ctrl.NewControllerManagedBy(mgr).
@@ -41,7 +41,7 @@ func (r *Best) SetupWithManager(mgr ctrl.Manager, options controller.Options) er
 		Owns(&appsv1.StatefulSet{}, notCreated).
 		WithOptions(options).
 		Named("memcached").
-		Complete(r)
+		Complete(recorded(r))
 }
 
 // Reconcile brings one Memcached to what its spec asks for.

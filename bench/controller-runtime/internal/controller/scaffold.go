@@ -27,7 +27,7 @@ type Scaffold struct {
 }
 
 // SetupWithManager registers the controller.
-func (r *Scaffold) SetupWithManager(mgr ctrl.Manager, options controller.Options) error {
+func (r *Scaffold) SetupWithManager(mgr ctrl.Manager, options controller.Options, recorded Recording) error {
 	return ctrl.NewControllerManagedBy(mgr).
 		For(&cachev1alpha1.Memcached{}).
 		Owns(&corev1.Service{}).
@@ -35,7 +35,7 @@ func (r *Scaffold) SetupWithManager(mgr ctrl.Manager, options controller.Options
 		Owns(&appsv1.StatefulSet{}).
 		WithOptions(options).
 		Named("memcached").
-		Complete(r)
+		Complete(recorded(r))
 }
 
 // Reconcile brings one Memcached to what its spec asks for.
