@@ -1,42 +1,15 @@
 //! `bench handover`: how long resources wait when the replica that reconciles them ends.
 
-mod reconciles;
-
 use std::path::Path;
 
 use anyhow::Result;
-use clap::ValueEnum;
 use lease_core::Timings;
 use serde::Serialize;
 
+use crate::ending::{Ending, Wait};
 use crate::harness::{Harness, Limits};
 use crate::progress::Until;
 use crate::subject::Subject;
-
-pub(crate) use reconciles::{Reconciled, by_last_process, wait_of};
-
-/// How a replica ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ValueEnum)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Ending {
-    /// By SIGTERM, as in a rollout.
-    Terminated,
-    /// By SIGKILL, and its Pod does not come back until others have taken over.
-    Killed,
-    /// By SIGKILL, and another process starts in the same Pod at once.
-    RestartedInPlace,
-}
-
-impl Ending {
-    /// For people.
-    pub(crate) fn words(self) -> &'static str {
-        match self {
-            Self::Terminated => "SIGTERM",
-            Self::Killed => "SIGKILL",
-            Self::RestartedInPlace => "SIGKILL, and restarted in place at once",
-        }
-    }
-}
 
 /// One operator in one round.
 #[derive(Debug, Clone, Serialize)]
@@ -50,17 +23,6 @@ pub(crate) struct Handovers {
     /// Requests for Leases in a minute, all replicas, while each replica ran and nothing changed.
     pub(crate) lease_requests_per_minute: f64,
     pub(crate) waits: Vec<Wait>,
-}
-
-/// What followed when one replica ended.
-#[derive(Debug, Clone, Serialize)]
-pub(crate) struct Wait {
-    pub(crate) ending: Ending,
-    /// How many resources that replica had reconciled last.
-    pub(crate) affected: usize,
-    /// From the signal until another process had reconciled the first of them, and the last.
-    pub(crate) first_seconds: f64,
-    pub(crate) last_seconds: f64,
 }
 
 /// How often a replica ends in which way.

@@ -5,6 +5,7 @@
 //! a ratio within one run is worth.
 
 mod audit;
+mod ending;
 mod handover;
 mod harness;
 mod idle;
@@ -12,6 +13,7 @@ mod leases;
 mod metrics;
 mod options;
 mod progress;
+mod reconciles;
 mod report;
 mod requests;
 mod resources;

@@ -7,7 +7,8 @@ use anyhow::{Context as _, Result, bail};
 use fleet::Replica;
 
 use super::{BETWEEN, Harness};
-use crate::handover::{Ending, Reconciled, Wait, by_last_process, wait_of};
+use crate::ending::{Ending, Wait};
+use crate::reconciles::{Reconciled, by_last_process, wait_of};
 
 /// For how long requests for Leases are counted.
 const COUNTED_FOR: Duration = Duration::from_secs(20);

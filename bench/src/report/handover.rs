@@ -2,7 +2,8 @@
 
 use super::plot::Plot;
 use super::table::{Table, number};
-use crate::handover::{Ending, Handovers, Wait};
+use crate::ending::{Ending, Wait};
+use crate::handover::Handovers;
 use crate::subject::Subject;
 
 const ENDINGS: [Ending; 3] = [Ending::Terminated, Ending::Killed, Ending::RestartedInPlace];

@@ -1,5 +1,6 @@
 //! The end of the demo: the verdict over everything that was recorded, and the result for people.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -94,6 +95,7 @@ pub(super) fn verdict(harness: &Harness, options: &DemoOptions, until: Stamp) ->
         ended: Vec::new(),
         crs: harness.crs.clone(),
         shards: (0..harness.shards).map(Shard).collect(),
+        lifetimes: BTreeMap::new(),
         since: None,
         until: Some(until),
     };
