@@ -2,6 +2,7 @@
 
 mod install;
 mod kill;
+mod layout;
 mod take_out;
 
 use std::path::Path;
@@ -19,8 +20,10 @@ use crate::metrics;
 use crate::progress::{Progress, Until};
 use crate::resources::{self, Resources};
 use crate::spent::{Cpu, Spent};
-use crate::subject::{Kind, Recording, Subject};
+use crate::subject::{Extras, Kind, Subject};
 use crate::usage::{self, Memory};
+
+pub(crate) use layout::Progressed;
 
 /// Where the replicas and their Leases are.
 const OPERATORS: &str = "memcached-operators";
@@ -61,20 +64,21 @@ pub(crate) struct Mark {
 impl Harness {
     /// Starts an API server and the operator, and waits until it works and has nothing left to do.
     pub(crate) async fn start(subject: Subject, program: &Path, limits: Limits) -> Result<Self> {
-        Self::start_with(subject, program, limits, Recording::Off).await
+        Self::start_with(subject, program, limits, Extras::default()).await
     }
 
     /// The same, and replicas record each reconcile.
     pub(crate) async fn start_recording(subject: Subject, program: &Path, limits: Limits) -> Result<Self> {
-        Self::start_with(subject, program, limits, Recording::On).await
+        let extras = Extras { recording: true, ..Extras::default() };
+        Self::start_with(subject, program, limits, extras).await
     }
 
-    async fn start_with(
-        subject: Subject,
-        program: &Path,
-        limits: Limits,
-        recording: Recording,
-    ) -> Result<Self> {
+    /// The same, and replicas follow the number of shards in a ConfigMap.
+    pub(crate) async fn start_resizable(subject: Subject, program: &Path, limits: Limits) -> Result<Self> {
+        Self::start_with(subject, program, limits, Extras { recording: true, shards_config_map: true }).await
+    }
+
+    async fn start_with(subject: Subject, program: &Path, limits: Limits, extras: Extras) -> Result<Self> {
         let dir = WorkDir::create().context("a directory for the audit policy could not be made")?;
         let policy = dir.path().join("audit-policy.yaml");
         std::fs::write(&policy, POLICY).context("the audit policy could not be written")?;
@@ -87,6 +91,9 @@ impl Harness {
         let cluster = Cluster::start(options).await.context("the API server did not start")?;
         let client = cluster.admin();
         let kind = install::install(&client, subject.kind, OPERATORS).await?;
+        if let (true, Some(shards)) = (extras.shards_config_map, subject.shards) {
+            layout::want(&client, OPERATORS, shards).await?;
+        }
         let log = cluster.audit_log().context("the API server writes no audit log")?;
         let mut harness = Self {
             subject,
@@ -100,19 +107,19 @@ impl Harness {
             cluster,
             _policy: dir,
         };
-        harness.start_replicas(program, recording)?;
+        harness.start_replicas(program, extras)?;
         harness.settle(&kind).await?;
         Ok(harness)
     }
 
-    fn start_replicas(&mut self, program: &Path, recording: Recording) -> Result<()> {
+    fn start_replicas(&mut self, program: &Path, extras: Extras) -> Result<()> {
         let dir = self.cluster.dir();
         // A copy, as another build may replace the original while replicas are still to be started.
         let copy = dir.path().join("operator");
         std::fs::copy(program, &copy).with_context(|| format!("{} cannot be copied", program.display()))?;
         for number in 0..self.subject.replicas {
             let pod = pod_name(number);
-            let command = self.subject.command(&copy, &self.cluster, &pod, OPERATORS, recording)?;
+            let command = self.subject.command(&copy, &self.cluster, &pod, OPERATORS, extras)?;
             let log = dir.path().join(format!("{pod}.log"));
             self.replicas.push(Replica::start(&pod, OPERATORS, &log, command)?);
         }

@@ -5,10 +5,12 @@
 //! a ratio within one run is worth.
 
 mod audit;
+mod edits;
 mod ending;
 mod handover;
 mod harness;
 mod idle;
+mod layout_change;
 mod leases;
 mod metrics;
 mod options;
@@ -48,6 +50,10 @@ async fn main() -> Result<()> {
             (common, vec![fleet.subject()])
         }
         Verb::Handover { subjects, common, .. } => (common, subjects.clone()),
+        Verb::LayoutChange { shards, replicas, common, .. } => {
+            let shards = Some(layout_change::checked(shards)?);
+            (common, vec![Subject { kind: Kind::Ours, replicas: *replicas, shards }])
+        }
         Verb::ScaleOut { common, .. } => (common, Vec::new()),
     };
     let settings = Settings::new(&options.commit, &subjects);
@@ -68,6 +74,13 @@ async fn main() -> Result<()> {
             let times = Times { terminated: *terminated, killed: *killed, restarted_in_place: *restarted };
             let runs = handovers(&options, &subjects, (*rounds, *resources), times, common.limits()).await?;
             Report::Handover { settings, runs }
+        }
+        Verb::LayoutChange { resources, shards, edits, .. } => {
+            let (subject, limits) = (subjects[0], common.limits());
+            eprintln!("{subject}: {resources} resources, {edits} edits a second …");
+            let program = program(&options, subject)?;
+            let run = layout_change::measure(subject, &program, (*resources, *edits), shards, limits).await?;
+            Report::LayoutChange { settings, runs: vec![run] }
         }
         Verb::ScaleOut { sizes, .. } => {
             let runs = scale_out::measure(sizes, options.curve.as_deref())?;

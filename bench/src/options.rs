@@ -86,6 +86,23 @@ pub(crate) enum Verb {
         #[command(flatten)]
         common: Common,
     },
+    /// Change the number of shards while resources are edited, and measure how long the edits wait
+    LayoutChange {
+        /// How many resources
+        #[arg(long, default_value_t = 3000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+        resources: u32,
+        /// The number of shards to begin with, and those to change to
+        #[arg(long, value_delimiter = ',', default_value = "8,32,8,32,8", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+        shards: Vec<u16>,
+        /// How many replicas
+        #[arg(long, default_value_t = 3, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
+        replicas: u32,
+        /// How many resources are edited a second
+        #[arg(long, default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+        edits: u32,
+        #[command(flatten)]
+        common: Common,
+    },
     /// In virtual time: how much faster more replicas get through reconciles that wait for something slow
     ScaleOut {
         #[command(flatten)]

@@ -1,17 +1,22 @@
 //! Which process reconciled which resource when, as the processes themselves record it. The peers write the same lines as ours.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use serde::Deserialize;
+use serde_json::Value;
 
 /// A reconcile that ended well.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Reconciled {
     /// The process.
     pub(crate) replica: String,
     /// The resource.
     pub(crate) cr: String,
+    /// The shard, or what takes the place of its number; null for the peers.
+    pub(crate) shard: Value,
+    /// Which generation it saw; only in the result of [`begun_in`].
+    pub(crate) generation: Option<i64>,
     /// When it ended, in nanoseconds since this machine booted.
     pub(crate) boot_ns: u64,
 }
@@ -21,16 +26,57 @@ struct Line {
     record: String,
     #[serde(default)]
     outcome: String,
+    #[serde(default)]
+    replica: String,
+    #[serde(default)]
+    cr: String,
+    #[serde(default)]
+    shard: Value,
+    #[serde(default)]
+    generation: Option<i64>,
+    #[serde(default)]
+    reconcile: u64,
+    #[serde(default)]
+    boot_ns: u64,
 }
 
 impl Reconciled {
     /// All of them in the output of a process, among other lines.
     pub(crate) fn all_in(output: &str) -> Vec<Self> {
-        let ended_well = |line: &&str| {
-            serde_json::from_str::<Line>(line).is_ok_and(|line| line.record == "end" && line.outcome == "ok")
-        };
-        let lines = output.lines().filter(|line| line.starts_with('{')).filter(ended_well);
-        lines.filter_map(|line| serde_json::from_str(line).ok()).collect()
+        lines_in(output).filter(Line::ended_well).map(|line| line.into_reconciled(None)).collect()
+    }
+}
+
+/// The same, with the generation that each has seen.
+pub(crate) fn begun_in(output: &str) -> Vec<Reconciled> {
+    let mut begun = HashMap::new();
+    let mut all = Vec::new();
+    for line in lines_in(output) {
+        let key = (line.replica.clone(), line.reconcile);
+        if line.record == "begin" {
+            begun.insert(key, line.generation);
+        } else if line.ended_well() {
+            let generation = begun.remove(&key).flatten();
+            all.push(line.into_reconciled(generation));
+        }
+    }
+    all
+}
+
+fn lines_in(output: &str) -> impl Iterator<Item = Line> {
+    let lines = output.lines().filter(|line| line.starts_with('{'));
+    // The last one may not be complete yet, and there are lines of the log.
+    lines.filter_map(|line| serde_json::from_str(line).ok())
+}
+
+impl Line {
+    fn ended_well(&self) -> bool {
+        self.record == "end" && self.outcome == "ok"
+    }
+
+    fn into_reconciled(self, generation: Option<i64>) -> Reconciled {
+        let Self { replica, cr, shard, boot_ns, .. } = self;
+        Reconciled { replica, cr, shard, generation, boot_ns }
     }
 }
 
@@ -76,8 +122,14 @@ pub(crate) fn wait_of(
 mod tests {
     use super::*;
 
+    impl Reconciled {
+        pub(crate) fn test(replica: &str, cr: &str, boot_ns: u64) -> Self {
+            Self { replica: replica.into(), cr: cr.into(), shard: Value::Null, generation: None, boot_ns }
+        }
+    }
+
     fn reconciled(replica: &str, cr: &str, boot_ns: u64) -> Reconciled {
-        Reconciled { replica: replica.into(), cr: cr.into(), boot_ns }
+        Reconciled::test(replica, cr, boot_ns)
     }
 
     #[test]
@@ -88,6 +140,15 @@ mod tests {
 {"record":"end","outcome":"error","replica":"a_1","cr":"n/y","boot_ns":3}
 {"record":"end","outcome":"ok","replica":"a_1","cr""#;
         assert_eq!(Reconciled::all_in(output), [reconciled("a_1", "n/x", 2)]);
+    }
+
+    #[test]
+    fn a_reconcile_has_seen_the_generation_that_it_began_with() {
+        let output = r#"{"record":"begin","replica":"a_1","cr":"n/x","generation":3,"reconcile":7,"shard":2,"boot_ns":1}
+{"record":"begin","replica":"a_1","cr":"n/y","generation":9,"reconcile":8,"shard":2,"boot_ns":2}
+{"record":"end","outcome":"ok","replica":"a_1","cr":"n/x","reconcile":7,"shard":2,"boot_ns":3}"#;
+        let expected = Reconciled { shard: 2.into(), generation: Some(3), ..reconciled("a_1", "n/x", 3) };
+        assert_eq!(begun_in(output), [expected]);
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! Figures as JSON and as tables.
 
+mod distribution;
 mod document;
 mod handover;
 mod idle;
+mod layout_change;
 mod plot;
 mod requests;
 mod scale;
@@ -18,6 +20,7 @@ use serde::Serialize;
 
 use crate::handover::Handovers;
 use crate::idle::Idle;
+use crate::layout_change::LayoutChanges;
 use crate::options::Common;
 use crate::requests::Requests;
 use crate::scale::Scale;
@@ -37,6 +40,7 @@ pub(crate) enum Report {
     Idle { settings: Settings, runs: Vec<Idle> },
     Scale { settings: Settings, runs: Vec<Scale> },
     Handover { settings: Settings, runs: Vec<Handovers> },
+    LayoutChange { settings: Settings, runs: Vec<LayoutChanges> },
     ScaleOut { settings: Settings, runs: Vec<Run> },
 }
 
@@ -48,6 +52,7 @@ impl Report {
             Self::Idle { .. } => "idle",
             Self::Scale { .. } => "scale",
             Self::Handover { .. } => "handover",
+            Self::LayoutChange { .. } => "layout-change",
             Self::ScaleOut { .. } => "scale-out",
         }
     }
@@ -59,6 +64,7 @@ impl Report {
             Self::Idle { settings, runs } => (settings, idle::table(runs)),
             Self::Scale { settings, runs } => (settings, scale::table(runs)),
             Self::Handover { settings, runs } => (settings, handover::table(runs)),
+            Self::LayoutChange { settings, runs } => (settings, layout_change::table(runs)),
             Self::ScaleOut { settings, runs } => {
                 return format!("{}\n{}", settings.commit_line(), scale_out::table(runs));
             }
@@ -73,6 +79,7 @@ impl Report {
             Self::Throughput { runs, .. } => Some(throughput::plot(runs)),
             Self::Handover { runs, .. } => Some(handover::plot(runs)),
             Self::ScaleOut { runs, .. } => Some(scale_out::plot(runs)),
+            Self::LayoutChange { runs, .. } => Some(layout_change::plot(runs)),
             Self::Idle { .. } | Self::Scale { .. } => None,
         }
     }

@@ -31,12 +31,17 @@ pub(crate) enum Kind {
     Best,
 }
 
-/// Whether replicas write a line for each reconcile.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Recording {
-    On,
-    Off,
+/// What a measurement asks of replicas, beyond their defaults.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Extras {
+    /// They write a line for each reconcile.
+    pub(crate) recording: bool,
+    /// They follow the number of shards in the ConfigMap [`SHARDS_CONFIG_MAP`].
+    pub(crate) shards_config_map: bool,
 }
+
+/// As the chart names it, since the rights are for this name.
+pub(crate) const SHARDS_CONFIG_MAP: &str = "memcached-operator-shards";
 
 impl Subject {
     /// Whether this is the one that others are compared with.
@@ -51,21 +56,27 @@ impl Subject {
         cluster: &Cluster,
         pod: &str,
         namespace: &str,
-        recording: Recording,
+        extras: Extras,
     ) -> anyhow::Result<GuardedCommand> {
         let dir = cluster.dir();
         // A user of its own, by which the audit log tells replicas apart.
         let kubeconfig = cluster.kubeconfig(&TestUser::new(pod).in_group(GROUP))?;
         let command = GuardedCommand::new(program).args(self.arguments()).within(dir);
-        let command = match (recording, self.kind) {
-            (Recording::Off, _) => command,
+        let command = match (extras.recording, self.kind) {
+            (false, _) => command,
             // The volume of a Pod, by which a process shows that the one before it has ended.
-            (Recording::On, Kind::Ours) => {
+            (true, Kind::Ours) => {
                 let volume = dir.path().join(format!("{pod}-volume"));
                 std::fs::create_dir_all(&volume)?;
                 command.args(["--reconcile-records=stdout", "--state-dir"]).args([volume])
             }
-            (Recording::On, Kind::Scaffold | Kind::Best) => command.args(["-reconcile-records"]),
+            (true, Kind::Scaffold | Kind::Best) => command.args(["-reconcile-records"]),
+        };
+        let command = match self.kind {
+            Kind::Ours if extras.shards_config_map => {
+                command.args([format!("--shards-config-map={SHARDS_CONFIG_MAP}")])
+            }
+            _ => command,
         };
         let command = match self.kind {
             Kind::Ours => command,

@@ -77,7 +77,7 @@ impl Harness {
     }
 
     /// What all processes have reconciled so far.
-    fn reconciled(&self) -> Vec<Reconciled> {
+    pub(super) fn reconciled(&self) -> Vec<Reconciled> {
         self.replicas.iter().flat_map(|replica| Reconciled::all_in(&replica.log())).collect()
     }
 

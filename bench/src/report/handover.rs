@@ -1,5 +1,6 @@
 //! The tables and the plot of `bench handover`.
 
+use super::distribution::Distribution;
 use super::plot::Plot;
 use super::table::{Table, number};
 use crate::ending::{Ending, Wait};
@@ -7,23 +8,6 @@ use crate::handover::Handovers;
 use crate::subject::Subject;
 
 const ENDINGS: [Ending; 3] = [Ending::Terminated, Ending::Killed, Ending::RestartedInPlace];
-
-/// Milliseconds from the signal to the reconcile of the last affected resource.
-struct Distribution(Vec<f64>);
-
-impl Distribution {
-    fn new<'a>(waits: impl Iterator<Item = &'a Wait>) -> Self {
-        let mut millis: Vec<f64> = waits.map(|wait| wait.last_seconds * 1000.0).collect();
-        millis.sort_by(f64::total_cmp);
-        Self(millis)
-    }
-
-    /// By nearest rank; none where nothing was measured.
-    fn percentile(&self, percent: usize) -> Option<f64> {
-        let rank = (self.0.len() * percent).div_ceil(100);
-        self.0.get(rank.max(1) - 1).copied()
-    }
-}
 
 pub(super) fn table(runs: &[Handovers]) -> String {
     let subjects = subjects(runs);
@@ -42,7 +26,7 @@ pub(super) fn table(runs: &[Handovers]) -> String {
         };
         row(
             &format!("{}: times", ending.words()),
-            each(&|runs| distribution(runs, ending).0.len().to_string()),
+            each(&|runs| distribution(runs, ending).count().to_string()),
         );
         let affected = each(&|runs| {
             let counts: Vec<_> = waits(runs, ending).map(|wait| wait.affected).collect();
@@ -94,25 +78,7 @@ fn waits<'a>(runs: &'a [&Handovers], ending: Ending) -> impl Iterator<Item = &'a
     runs.iter().flat_map(|run| &run.waits).filter(move |wait| wait.ending == ending)
 }
 
+/// From the signal to the reconcile of the last affected resource.
 fn distribution(runs: &[&Handovers], ending: Ending) -> Distribution {
-    Distribution::new(waits(runs, ending))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn percentiles_are_by_nearest_rank() {
-        let wait = |last_seconds: f64| Wait {
-            ending: Ending::Killed,
-            affected: 1,
-            first_seconds: 0.0,
-            last_seconds,
-        };
-        let waits: Vec<Wait> = [0.4, 0.1, 0.3, 0.2].map(wait).into();
-        let distribution = Distribution::new(waits.iter());
-        assert_eq!([50, 99].map(|percent| distribution.percentile(percent)), [Some(200.0), Some(400.0)]);
-        assert_eq!(Distribution(Vec::new()).percentile(50), None);
-    }
+    Distribution::of_seconds(waits(runs, ending).map(|wait| wait.last_seconds))
 }

@@ -4,6 +4,7 @@ pub(crate) mod auto;
 pub(crate) mod embedded;
 pub(crate) mod existing;
 pub(crate) mod local;
+#[cfg(feature = "testcontainers")]
 pub(crate) mod testcontainers;
 
 use std::path::PathBuf;
@@ -13,7 +14,7 @@ use futures::future::BoxFuture;
 pub use local::Backup;
 
 use crate::choice::BackendChoice;
-use crate::error::OperationError;
+use crate::error::{OperationError, StartError};
 
 /// What runs the API server of a [`Cluster`](crate::Cluster).
 ///
@@ -68,6 +69,21 @@ pub struct ProcessIds {
     pub api_server: u32,
     /// etcd's.
     pub etcd: u32,
+}
+
+/// Whether a docker engine answers, and this build can use one.
+pub(crate) async fn probe_testcontainers() -> Result<(), StartError> {
+    #[cfg(feature = "testcontainers")]
+    return testcontainers::probe().await;
+    #[cfg(not(feature = "testcontainers"))]
+    return Err(no_testcontainers());
+}
+
+#[cfg(not(feature = "testcontainers"))]
+pub(crate) fn no_testcontainers() -> StartError {
+    let reason =
+        "kube-testkit is built without its feature `testcontainers`; switch it on in Cargo.toml".to_owned();
+    StartError::Unavailable { backend: BackendChoice::Testcontainers, reason }
 }
 
 fn unsupported(backend: BackendChoice, operation: &'static str) -> OperationError {

@@ -5,13 +5,15 @@ mod ready;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::Client;
 
 use crate::access::Access;
-use crate::backend::{Backend, Backup, ProcessIds, auto, embedded, existing, local, testcontainers};
+use crate::backend::{Backend, Backup, ProcessIds, auto, embedded, existing, local};
 use crate::choice::BackendChoice;
 use crate::error::{OperationError, StartError, io_error};
 use crate::guard::WorkDir;
+use crate::kinds::{self, AddKindsError};
 use crate::options::ClusterOptions;
 use crate::proxy::Proxy;
 use crate::user::TestUser;
@@ -87,10 +89,13 @@ impl Cluster {
                 let (backend, access) = embedded::start(options, &dir)?;
                 (Box::new(backend), access)
             }
+            #[cfg(feature = "testcontainers")]
             BackendChoice::Testcontainers => {
-                let (backend, access) = testcontainers::start(options, &dir).await?;
+                let (backend, access) = crate::backend::testcontainers::start(options, &dir).await?;
                 (Box::new(backend), access)
             }
+            #[cfg(not(feature = "testcontainers"))]
+            BackendChoice::Testcontainers => return Err(crate::backend::no_testcontainers()),
         };
         let cluster = Self { backend, access, options: options.clone(), dir };
         cluster.await_ready().await?;
@@ -147,6 +152,36 @@ impl Cluster {
     /// A client for [`TestUser::admin`].
     pub fn admin(&self) -> Client {
         self.client(&TestUser::admin())
+    }
+
+    /// Adds kinds by their definitions, or replaces older ones, and waits until they are served. For a kind whose definition nobody has, such as an aggregated one, take
+    /// [`definitions_of_open_api`](crate::definitions_of_open_api).
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let document = serde_json::json!({
+    /// #   "components": {"schemas": {"dev.certs.v1.Certificate": {
+    /// #     "type": "object",
+    /// #     "properties": {"spec": {"type": "object", "properties": {"host": {"type": "string"}}}},
+    /// #     "x-kubernetes-group-version-kind": [{"group": "certs.dev", "version": "v1", "kind": "Certificate"}],
+    /// #   }}},
+    /// #   "paths": {"/apis/certs.dev/v1/namespaces/{namespace}/certificates": {"post": {
+    /// #     "x-kubernetes-group-version-kind": {"group": "certs.dev", "version": "v1", "kind": "Certificate"},
+    /// #   }}},
+    /// # });
+    /// // `document` is what `kubectl get --raw /openapi/v3/apis/certs.dev/v1` prints.
+    /// let env = kube_testkit::embedded().await;
+    /// env.add_kinds(&kube_testkit::definitions_of_open_api(&document)?).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the API server refuses a definition, or does not serve its kind within 30 s.
+    pub async fn add_kinds(&self, definitions: &[CustomResourceDefinition]) -> Result<(), AddKindsError> {
+        kinds::add(self.admin(), definitions).await
     }
 
     /// Writes a kubeconfig for this user into the work directory, for `kubectl` and child processes.

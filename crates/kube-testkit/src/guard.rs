@@ -6,6 +6,7 @@
 
 mod child;
 mod command;
+#[cfg(feature = "testcontainers")]
 pub(crate) mod exit_command;
 mod work_dir;
 

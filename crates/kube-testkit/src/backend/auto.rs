@@ -1,6 +1,6 @@
 //! `auto`: what this machine has.
 
-use super::testcontainers;
+use super::probe_testcontainers;
 use crate::binaries::{self, Program};
 use crate::choice::BackendChoice;
 use crate::error::StartError;
@@ -17,7 +17,7 @@ pub(crate) async fn candidates() -> Result<Vec<(BackendChoice, &'static str)>, S
         return Ok(vec![(BackendChoice::Local, why)]);
     }
     let mut candidates = Vec::new();
-    match testcontainers::probe().await {
+    match probe_testcontainers().await {
         Ok(()) => candidates.push((BackendChoice::Testcontainers, "a docker engine answers")),
         Err(error) => reasons.push(error.to_string()),
     }

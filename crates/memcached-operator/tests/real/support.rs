@@ -1,16 +1,12 @@
 //! An API server that knows the resource, and a namespace on it.
 
 use std::fmt::Debug;
-use std::time::Duration;
 
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::events::v1::Event;
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{ApiResource, DynamicObject, Patch, PatchParams, PostParams};
-use kube::runtime::conditions::is_crd_established;
 use kube::runtime::controller::Action;
-use kube::runtime::wait::await_condition;
-use kube::{Api, Client, CustomResourceExt, Resource};
+use kube::{Api, Client, Resource};
 use kube_testkit::RealEnv;
 use memcached_operator::crd::{Memcached, MemcachedStatus};
 use memcached_operator::reconcile::{MemcachedReconciler, ReconcileError, fetch};
@@ -28,24 +24,10 @@ pub(crate) struct Harness {
 pub(crate) async fn harness(why: &str) -> Option<Harness> {
     static INSTALLED: OnceCell<()> = OnceCell::const_new();
     let env = kube_testkit::real(why).await?;
-    let client = env.admin();
-    INSTALLED.get_or_init(|| install(client.clone())).await;
-    Some(Harness { client, env })
-}
-
-async fn install(client: Client) {
-    let definitions: Api<CustomResourceDefinition> = Api::all(client);
-    let definition = memcached_operator::crd::definition();
-    let params = PatchParams::apply("tests").force();
-    definitions
-        .patch(Memcached::crd_name(), &params, &Patch::Apply(&definition))
-        .await
-        .expect("the CRD is accepted");
-    let established = await_condition(definitions, Memcached::crd_name(), is_crd_established());
-    tokio::time::timeout(Duration::from_secs(30), established)
-        .await
-        .expect("established in time")
-        .expect("watched");
+    INSTALLED
+        .get_or_init(async || env.add_kinds(&[memcached_operator::crd::definition()]).await.unwrap())
+        .await;
+    Some(Harness { client: env.admin(), env })
 }
 
 impl Harness {

@@ -2,15 +2,12 @@
 
 use std::{collections::BTreeSet, io, sync::Arc};
 
-use k8s_openapi::{
-    api::core::v1::{ConfigMap, Secret},
-    apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
-};
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::{
     Api, CustomResource, CustomResourceExt, Resource, ResourceExt,
-    api::{DynamicObject, GroupVersionKind, Patch, PatchParams, PostParams},
+    api::{DynamicObject, GroupVersionKind, PostParams},
     discovery,
-    runtime::{conditions, events::EventType, wait::await_condition},
+    runtime::events::EventType,
 };
 use kube_testkit::eventually;
 use schemars::JsonSchema;
@@ -36,11 +33,7 @@ struct TenantStatus {
 }
 
 async fn installed(fleet: &Fleet) {
-    let crds: Api<CustomResourceDefinition> = Api::all(fleet.env.admin());
-    let crd = Tenant::crd();
-    let params = PatchParams::apply("tests").force();
-    crds.patch(&crd.name_any(), &params, &Patch::Apply(&crd)).await.unwrap();
-    await_condition(crds, &crd.name_any(), conditions::is_crd_established()).await.unwrap();
+    fleet.env.add_kinds(&[Tenant::crd()]).await.unwrap();
 }
 
 /// Its tenants own a ConfigMap each.

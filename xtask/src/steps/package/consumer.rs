@@ -29,7 +29,7 @@ fn main() {
 }
 ";
 
-pub(super) const CONSUMERS: [Consumer; 5] = [
+pub(super) const CONSUMERS: [Consumer; 6] = [
     Consumer {
         name: "newest-kubernetes",
         what: "chooses another version of Kubernetes than this workspace",
@@ -115,6 +115,20 @@ fn main() {
     let _ = kube_testkit::real("an API server");
 }
 "#,
+        needs_openssl: false,
+    },
+    Consumer {
+        name: "tests-without-docker",
+        what: "tests with kube-testkit and without docker",
+        dependencies: r#"
+k8s-openapi = { version = "0.29", features = ["latest"] }
+kube-testkit = { version = "0.1", default-features = false }
+"#,
+        source: r"
+fn main() {
+    let _ = kube_testkit::embedded();
+}
+",
         needs_openssl: false,
     },
 ];
