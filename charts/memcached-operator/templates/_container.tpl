@@ -26,6 +26,9 @@
 {{- with .Values.shardKeyLabel }}
 - --shard-key-label={{ . }}
 {{- end }}
+{{- if .Values.replaceLayout }}
+- --replace-layout
+{{- end }}
 {{- with .Values.watchNamespaces }}
 - --watch-namespaces={{ join "," . }}
 {{- end }}

@@ -59,7 +59,7 @@ use crate::{
 ///
 /// The kinds, and whether each is sharded, are part of the layout that the first coordinator commits. A replica that declares other kinds does not work and says so: a replica
 /// that does not know a kind would leave out the resources of this kind in each shard that it holds. To add or remove a kind, or to
-/// change whether it is sharded, end all replicas and delete their Leases.
+/// change whether it is sharded, have the layout [replaced](Options::layout_replacement).
 #[must_use = "an app does nothing until `run` is awaited"]
 pub struct ShardedApp {
     connection: Connection,

@@ -18,6 +18,7 @@ mod unsharded;
 use std::{sync::Arc, time::Duration};
 
 use futures::future::pending;
+use kube::Client;
 use lease_core::{Backoff, Elections, RequestError, Term};
 use tokio::sync::watch;
 
@@ -26,7 +27,7 @@ use self::{
 };
 use crate::{
     kinds::Kinds,
-    layout_change::recovery,
+    layout_change::{Generation, leases::NOTHING, recovery},
     membership::{
         cluster_view::{SharedClusterView, shard_leases, version},
         committed::Committed,
@@ -75,7 +76,7 @@ impl Coordinator {
             () = term.draining() => false,
             () = &mut unsharded => true,
             () = self.control_loop(term, layout, writer, wanted) => false,
-            () = self.kinds.stamp(&stamper, Duration::ZERO, None) => false,
+            () = self.stamp(&stamper) => false,
         };
         if !has_ended {
             futures::join!(tasks.ended(), unsharded);
@@ -83,6 +84,12 @@ impl Coordinator {
             tasks.ended().await;
         }
         // Otherwise the work of a kind has ended by itself. Everything is started anew with the next term, the tasks included.
+    }
+
+    /// Never ends by itself.
+    async fn stamp(&self, client: &Client) {
+        self.setup.layouts.may_stamp().await;
+        self.kinds.stamp(client, Duration::ZERO, None).await;
     }
 
     /// Never ends by itself.
@@ -160,6 +167,7 @@ impl Coordinator {
             writer.resolve(&api).await?;
         }
         let lease = api.get(term.lease()).await?;
+        let mut replaced = None;
         match Committed::read(names, lease.as_ref()) {
             Committed::Layout(layout) if layout.mismatch(ours).is_none() => {
                 let completed = layout.completed(ours);
@@ -169,10 +177,17 @@ impl Coordinator {
                 writer.has_read(lease.as_ref().and_then(version));
                 return Ok(Commit::Done(layout));
             }
+            Committed::Layout(layout) if self.setup.options.layout_replacement => {
+                let differs = layout.mismatch(ours).unwrap_or_default();
+                tracing::warn!(
+                    "the committed layout is replaced, as this replica's settings ask for; {differs}"
+                );
+                replaced = Some(layout.generation());
+            }
             Committed::Layout(_) | Committed::Unreadable(_) => return Ok(Commit::Refused),
             Committed::Nothing => {}
         }
-        match self.recover(term, wanted).await? {
+        match self.recover(term, wanted, replaced).await? {
             Ok(layout) => Ok(self.commit(writer, layout).await),
             Err(sentence) => {
                 self.setup.coordination_problem.set(sentence);
@@ -181,23 +196,27 @@ impl Coordinator {
         }
     }
 
-    /// The layout to commit where none is. If there were shard Leases, whatever they are by now: after one LeaseDuration of watching them.
+    /// The layout to commit where none is, or instead of one that is replaced. If there were shard Leases, whatever they are by now: after one LeaseDuration of watching them. The
+    /// generation of a layout tells which ones there are, so where one is replaced there is nothing to watch.
     async fn recover(
         &self,
         term: &Term,
         wanted: &mut WantedShards,
+        replaced: Option<Generation>,
     ) -> Result<Result<Layout, String>, RequestError> {
         let (names, ours) = (&self.setup.names, &self.setup.layout);
         let (api, history) = (self.elections.client(), &self.lease_history);
         let listed = api.list().await?;
-        if let Err(sentence) = layout_recovery::check(&listed, ours, names) {
+        if !self.setup.options.layout_replacement
+            && let Err(sentence) = layout_recovery::check(&listed, ours, names)
+        {
             return Ok(Err(sentence));
         }
         let now = self.setup.clock.now().monotonic;
         history.observe(now, &listed);
         let wait = history.unobserved(now);
         // Where there are none, new ones are created with placeholders, which have to expire.
-        let listed = if history.seen_lately(now).is_empty() || wait.is_zero() {
+        let listed = if replaced.is_some() || history.seen_lately(now).is_empty() || wait.is_zero() {
             listed
         } else {
             tracing::info!(
@@ -212,8 +231,12 @@ impl Coordinator {
         history.observe(now, &listed);
         let mut leases = history.seen_lately(now);
         leases.extend(shard_leases(names, &listed));
+        for shard in (0..replaced.map_or(0, |replaced| replaced.width())).map(ShardId) {
+            leases.entry(shard).or_insert(NOTHING);
+        }
+        let larger_than = replaced.map_or(0, |replaced| replaced.number);
         // Each generation was committed by a write before this term's, so its number is smaller than that of the write.
-        let larger_than = if proven { 0 } else { term.token().0 };
+        let larger_than = if proven { larger_than } else { term.token().0.max(larger_than) };
         // What the ConfigMap says counts from the first layout on, if it can be read in time.
         tokio::select! {
             () = wanted.known() => {}

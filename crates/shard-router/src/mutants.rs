@@ -85,6 +85,8 @@ lease_core::declare_mutants! {
     AcknowledgesBesideUnanswered = "acknowledges-beside-unanswered",
     /// A release acknowledges what its holder knows.
     ReleaseAcknowledges = "release-acknowledges",
+    /// Resources are stamped by a new key label while holders may still work by the former one.
+    StampsBesideFormerHolders = "stamps-beside-former-holders",
     /// A layout that is recorded because the coordinator Lease was missing counts as settled.
     RecoveredIsSettled = "recovered-is-settled",
     /// Where the coordinator Lease was missing, each shard keeps its buckets.

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// The options of a replica. All replicas of an operator must have the same `key_label`; a replica that
-/// differs from the committed layout refuses to work. The number of shards may differ: the coordinator changes it to what it is set to itself.
+/// differs from the committed layout refuses to work, unless it [may replace](Self::layout_replacement) the layout. The number of shards may differ: the coordinator changes it to what it is set to itself.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Options {
@@ -36,6 +36,14 @@ pub struct Options {
     pub shards_config_map: Option<ShardsConfigMap>,
     /// The label whose value is the shard key; `None` for `namespace/name`, or the `name` of a cluster-scoped resource.
     pub key_label: Option<String>,
+    /// Whether this replica, as the coordinator, replaces a committed layout that differs from its settings in the key label, the hash or the kinds. Default: no; it
+    /// refuses to work instead.
+    ///
+    /// This is how to change these settings while replicas run: a rolling update starts replicas with the new settings, which are ready and do no work until one of
+    /// them becomes the coordinator. It commits the new layout; the replicas with the former settings end all their work and refuse; and nothing starts under the new layout before every
+    /// shard Lease has acknowledged it. So no resource is worked on by anybody in between: usually for some seconds, and if a replica with the former settings dies meanwhile, for
+    /// LeaseDuration. Afterwards switch it off, so that a mistake in the settings is refused again.
+    pub layout_replacement: bool,
     /// The namespaces to watch; empty for all. Each namespace costs one watch for the resources and one for each owned
     /// type, per shard. With dozens of namespaces, watching all is cheaper. Cluster-scoped kinds are listed as a whole.
     pub watch_namespaces: BTreeSet<String>,
@@ -110,6 +118,7 @@ impl Options {
             wanted_shards: None,
             shards_config_map: None,
             key_label: None,
+            layout_replacement: false,
             watch_namespaces: BTreeSet::new(),
             concurrency_per_shard: 8,
             concurrency: 64,

@@ -226,7 +226,7 @@ impl Replica {
             let view = self.view.observe(now, &snapshot);
             self.setup.metrics.foreign_installation(view.foreign().is_some());
             self.setup.metrics.predecessor(view.yields_to().is_some());
-            let verdict = view.verdict(&self.setup.layout);
+            let verdict = view.verdict(&self.setup.layout, self.setup.options.layout_replacement);
             let known = self.learn_layout(&view, history);
             self.shard_candidates.fit(known.as_ref(), &view.shard_leases);
             let leaves_to_others = self.ability().unable().is_some()
@@ -239,8 +239,9 @@ impl Replica {
             {
                 tracing::warn!("waiting: {sentence}");
             }
-            // What a replica watches that contends for nothing is of no consequence.
-            let refuses = matches!(verdict, Verdict::Refuse(_));
+            self.tell_of_replacement(&verdict);
+            // What a replica watches that contends for no shard is of no consequence.
+            let refuses = matches!(verdict, Verdict::Refuse(_) | Verdict::Replace(_));
             let differ = if refuses { 0 } else { other_namespaces.observe(&view, now) };
             self.setup.metrics.other_namespaces(differ);
             self.assess(Some(&verdict), has_worked);
@@ -272,12 +273,28 @@ impl Replica {
         let layouts = &self.setup.layouts;
         layouts.restored(history);
         if let (Committed::Layout(layout), Some(lease)) = (&view.committed, view.coordinator_lease()) {
-            layouts.committed(lease, layout);
+            self.setup.learn_layout(lease, layout);
         }
         layouts.shown(&view.shard_leases);
         let layout = layouts.layout()?;
         self.setup.metrics.layout_shards(layout.shards.get());
         Some(layout.generation())
+    }
+
+    /// Says that this replica waits to replace the layout, and when it does not any more.
+    fn tell_of_replacement(&self, verdict: &Verdict) {
+        let waited = matches!(*self.verdict.borrow(), Verdict::Replace(_));
+        match verdict {
+            Verdict::Replace(sentence) if !waited => {
+                tracing::warn!(
+                    "waiting for the coordinator Lease, to replace the committed layout: {sentence}"
+                );
+                self.setup.metrics.layout_change_pending(true);
+            }
+            Verdict::Replace(_) => {}
+            _ if waited => self.setup.metrics.layout_change_pending(false),
+            _ => {}
+        }
     }
 
     /// Logs who holds the shards that this replica waits for, whenever a holder is new.
@@ -306,23 +323,24 @@ impl Replica {
     }
 
     /// A replica that must refuse contends for nothing: as a member it would be given shards, and as coordinator it would commit a layout
-    /// that the others must not follow.
+    /// that the others must not follow. One that is asked to replace the layout contends for coordination.
     ///
     /// A replica that is unable to work stays a member, keeps its shards until the plan gives them to others, and takes none.
     fn contend(&self, verdict: &Verdict, known: Option<&Generation>, leaves_to_others: bool) {
         let refused = matches!(verdict, Verdict::Refuse(_));
+        let differs = refused || matches!(verdict, Verdict::Replace(_));
         self.coordinator.contend(!refused && !leaves_to_others);
-        self.member.contend(!refused);
+        self.member.contend(!differs);
         if refused || leaves_to_others {
             self.coordinator.step_down(None);
         }
-        if refused {
+        if differs {
             self.member.step_down(None);
         }
         let disposition = match verdict {
             Verdict::Work | Verdict::Wait => Disposition::Keep,
             Verdict::Yield(_) => Disposition::Abandon,
-            Verdict::Refuse(_) => Disposition::Drain,
+            Verdict::Refuse(_) | Verdict::Replace(_) => Disposition::Drain,
         };
         let contending = *verdict == Verdict::Work && !leaves_to_others;
         self.shard_candidates.contend(contending, known, disposition);

@@ -81,6 +81,13 @@ pub(crate) fn may_work_by(committed: &Layout, configured: &Layout) -> Result<(),
     committed.mismatch(configured).map_or(Ok(()), Err)
 }
 
+/// Whether resources may be stamped by a layout: no holder works by one of which it knows nothing. Under another key label, the name of a resource that is deleted may still be worked on,
+/// in another bucket than a new resource of this name gets.
+pub(crate) fn may_stamp(known_to_all: bool) -> bool {
+    broken!(StampsBesideFormerHolders => true);
+    known_to_all
+}
+
 /// Whether the layout on the coordinator Lease is void, because the holder of the Lease does not shard.
 pub(crate) fn layout_is_void(holder_shards: bool) -> bool {
     broken!(LayoutOfPredecessorStands => false);

@@ -9,6 +9,7 @@ use std::{
 };
 
 use futures::stream::BoxStream;
+use k8s_openapi::api::coordination::v1::Lease;
 use kube::{
     Client,
     core::ObjectMeta,
@@ -43,6 +44,7 @@ use crate::{
         kind_set::{KindMode, KindSet},
         layout::{Layout, selector, unstamped_selector},
     },
+    rules,
     sharded::{Eligibility, ShardedObject},
     stamper::{StampConfig, Stamper},
     turns::Turns,
@@ -147,6 +149,14 @@ impl Setup {
     }
 
     /// Which namespaces this replica watches.
+    /// Takes in a layout that this coordinator Lease carries. One that differs from the settings is not followed: holders would acknowledge it, and then start buckets as
+    /// the settings say.
+    pub(crate) fn learn_layout(&self, coordinator: &Lease, layout: &Layout) {
+        if rules::may_work_by(layout, &self.layout).is_ok() {
+            self.layouts.committed(coordinator, layout);
+        }
+    }
+
     pub(crate) fn watched_namespaces(&self) -> WatchedNamespaces {
         WatchedNamespaces::of(&self.options.watch_namespaces)
     }

@@ -76,6 +76,10 @@ mod priority;
 mod readiness;
 #[path = "virtual_time/release_order.rs"]
 mod release_order;
+#[path = "virtual_time/replaced.rs"]
+mod replaced;
+#[path = "virtual_time/replaced_tests.rs"]
+mod replaced_tests;
 #[path = "virtual_time/report_conflict.rs"]
 mod report_conflict;
 #[path = "virtual_time/resharding.rs"]

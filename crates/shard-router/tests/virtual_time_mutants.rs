@@ -28,6 +28,9 @@ mod layout_unseen;
 mod name;
 #[path = "virtual_time/predecessor.rs"]
 mod predecessor;
+#[path = "virtual_time/replaced.rs"]
+#[expect(dead_code, reason = "some scenarios are for the rules themselves")]
+mod replaced;
 #[path = "virtual_time/resharding.rs"]
 #[expect(dead_code, reason = "some scenarios are for the rules themselves")]
 mod resharding;
@@ -84,6 +87,12 @@ async fn a_layout_that_is_not_confirmed_is_found_out() {
     let overlaps =
         with(Mutant::LayoutNotConfirmed, layout_unseen::overlaps(layout_unseen::Coordinator::Readable)).await;
     assert_found_out(&overlaps);
+}
+
+#[tokio::test(start_paused = true)]
+async fn stamps_beside_former_holders_are_found_out() {
+    let stamped = with(Mutant::StampsBesideFormerHolders, replaced::stamps_before_it_is_settled()).await;
+    assert!(stamped, "not found out");
 }
 
 #[tokio::test(start_paused = true)]

@@ -81,6 +81,12 @@ pub struct RunArgs {
     #[arg(long, env = "SHARD_KEY_LABEL", value_name = "LABEL")]
     pub shard_key_label: Option<String>,
 
+    /// Replace a committed layout that has another --shard-key-label, instead of refusing to work: for the rolling update that changes
+    /// the label. Nothing is reconciled while it is replaced. Switch it off afterwards
+    #[arg(long, env = "REPLACE_LAYOUT", action = ArgAction::Set, num_args = 0..=1, require_equals = true,
+          default_value_t = false, default_missing_value = "true", value_name = "BOOL")]
+    pub replace_layout: bool,
+
     /// The namespaces to watch, separated by commas; the same for all replicas [default: all]
     #[arg(long, env = "WATCH_NAMESPACES", value_delimiter = ',', value_name = "NAMESPACES")]
     pub watch_namespaces: Vec<String>,

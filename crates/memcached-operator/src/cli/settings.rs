@@ -114,6 +114,7 @@ impl Settings {
             .with_shards(args.shards)
             .with_shards_config_map(shards_config_map)
             .with_key_label(key_label)
+            .with_layout_replacement(args.replace_layout)
             .with_watch_namespaces(namespaces)
             .with_concurrency_per_shard(usize::from(args.concurrency))
             .with_resync(Some(args.resync_interval).filter(|interval| !interval.is_zero()))

@@ -31,7 +31,7 @@ async fn deletions_of_resources_of_a_former_key_label_come_to_an_end() {
     // Without more ado it is refused, with the way to do it.
     let unkeyed = Replica::start(&cluster, "op-1", &[SHARDS]);
     let body = unkeyed.answers_readiness(503, "no shard key label").await;
-    for phrase in ["start it with the shard key label tenant", "stop all replicas and delete their Leases"] {
+    for phrase in ["start it with the shard key label tenant", "tell it to replace the committed one"] {
         assert!(body.contains(phrase), "{phrase:?} is missing in {body}");
     }
     end(keyed).await;

@@ -1,9 +1,9 @@
 //! The kinds that are not sharded: the holder of the coordinator Lease reconciles all of their resources.
 //!
 //! That Lease excludes two holders, as a shard Lease does. It does not exclude holders of shards, and under a former layout such a kind may have been
-//! sharded. The kinds of a layout are replaced only after somebody has deleted Leases by hand, whose holders remain valid for up to RenewDeadline. The shard Leases of
+//! sharded. The kinds of a layout are replaced where that [is asked for](crate::Options::layout_replacement), or after somebody has deleted Leases by hand, whose holders remain valid for up to RenewDeadline. The shard Leases of
 //! the new layout are then created with a placeholder as holder ([`lease_history`](super::lease_history)), and the work waits until all of them have had another one. Where a
-//! layout has been recovered while shard Leases existed, it also waits until these have acknowledged it. A change of the number of shards concerns no such kind.
+//! layout has been recovered or replaced while shard Leases existed, it also waits until these have acknowledged it. A change of the number of shards concerns no such kind.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,6 @@ use lease_core::{Backoff, NOBODY, Term};
 
 use super::Coordinator;
 use crate::{
-    layout_change::Generation,
     names::Names,
     routing::bucket::{ShardCount, ShardId},
     rules,
@@ -38,7 +37,7 @@ impl Coordinator {
             let current = layouts.borrow_and_update().generation();
             let is_over = |leases: &mut dyn Iterator<Item = &Lease>| {
                 current.is_some_and(|current| {
-                    is_known_to_all(&current) && all_are_taken_up(leases, current.shards, names)
+                    current.is_known_to_all() && all_are_taken_up(leases, current.shards, names)
                 })
             };
             let snapshot = view.snapshot();
@@ -66,11 +65,6 @@ impl Coordinator {
             self.setup.clock.sleep(backoff.after_failure(now)).await;
         }
     }
-}
-
-/// Whether no holder can work by a layout of which this generation knows nothing.
-fn is_known_to_all(current: &Generation) -> bool {
-    current.settled || current.previous.is_some()
 }
 
 /// Whether the Lease of each shard exists, and none of them has the placeholder as its holder.

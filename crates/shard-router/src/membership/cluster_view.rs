@@ -126,14 +126,14 @@ impl ClusterView {
         });
     }
 
-    /// What a replica with this configured layout may do.
-    pub(crate) fn verdict(&self, configured: &Layout) -> Verdict {
+    /// What a replica with this configured layout may do, which may replace another one or not.
+    pub(crate) fn verdict(&self, configured: &Layout, may_replace: bool) -> Verdict {
         if let Some(sentence) = self.foreign() {
             return Verdict::Refuse(sentence);
         }
         match self.yields_to() {
             Some(sentence) => Verdict::Yield(sentence),
-            None => self.committed.verdict(configured),
+            None => self.committed.verdict(configured, may_replace),
         }
     }
 

@@ -25,6 +25,8 @@ pub(crate) enum Verdict {
     /// Contend for coordination only, and end the shards that are held at once: an operator that does not shard holds the coordinator
     /// Lease, and reconciles everything.
     Yield(String),
+    /// Contend for coordination only, to replace the committed layout, which differs from this replica's settings as this sentence says.
+    Replace(String),
     /// Contend for nothing, for this reason.
     Refuse(String),
 }
@@ -49,12 +51,13 @@ impl Committed {
         }
     }
 
-    /// What follows from it for a replica with this configured layout.
-    pub(crate) fn verdict(&self, configured: &Layout) -> Verdict {
+    /// What follows from it for a replica with this configured layout, which may replace another one or not.
+    pub(crate) fn verdict(&self, configured: &Layout, may_replace: bool) -> Verdict {
         match self {
             Self::Nothing => Verdict::Wait,
             Self::Layout(committed) => match rules::may_work_by(committed, configured) {
                 Ok(()) => Verdict::Work,
+                Err(sentence) if may_replace => Verdict::Replace(sentence),
                 Err(sentence) => Verdict::Refuse(sentence),
             },
             Self::Unreadable(sentence) => Verdict::Refuse(sentence.clone()),

@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use crate::{
     layout_change::{Generation, ShardLeases},
     routing::layout::Layout,
+    rules,
 };
 
 /// The newest committed layout that this replica has seen, by its watch or by a read, and what the shard Leases have acknowledged.
@@ -96,6 +97,15 @@ impl KnownLayout {
     /// The layout.
     pub(crate) fn layout(&self) -> Option<Arc<Layout>> {
         self.0.borrow().layout.clone()
+    }
+
+    /// Resolves when resources may be stamped by the layout that is known then.
+    pub(crate) async fn may_stamp(&self) {
+        let may = |state: &LayoutState| {
+            state.generation().is_some_and(|known| rules::may_stamp(known.is_known_to_all()))
+        };
+        // The sender is `self`.
+        let _ = self.subscribe().wait_for(may).await;
     }
 
     pub(crate) fn subscribe(&self) -> watch::Receiver<LayoutState> {

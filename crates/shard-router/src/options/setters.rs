@@ -41,6 +41,12 @@ impl Options {
         Self { key_label: key_label.into(), ..self }
     }
 
+    /// Sets [`layout_replacement`](Self::layout_replacement).
+    #[must_use]
+    pub fn with_layout_replacement(self, replace: bool) -> Self {
+        Self { layout_replacement: replace, ..self }
+    }
+
     /// Sets [`watch_namespaces`](Self::watch_namespaces).
     #[must_use]
     pub fn with_watch_namespaces(self, namespaces: impl IntoIterator<Item = impl Into<String>>) -> Self {

@@ -92,13 +92,13 @@ struct Facts<'a> {
 /// Why a replica is not ready, in one sentence; `None` if it is. Of several reasons, the one that has to be dealt with first.
 ///
 /// A replica that waits until its predecessor ends is ready, otherwise a rolling update from that version would not continue. A replica that has lost
-/// its work to a predecessor is not ready.
+/// its work to a predecessor is not ready. The same holds for one that waits to replace the layout.
 fn why_not_ready(facts: &Facts<'_>) -> Option<String> {
     let Facts { verdict, has_worked, coordination_problem, health, lease_duration, problem, unable } = facts;
     let unanswered = || health.unanswered.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
     match verdict {
         Some(Verdict::Refuse(sentence)) => Some(sentence.clone()),
-        Some(Verdict::Yield(sentence)) if *has_worked => Some(sentence.clone()),
+        Some(Verdict::Yield(sentence) | Verdict::Replace(sentence)) if *has_worked => Some(sentence.clone()),
         Some(Verdict::Wait) if coordination_problem.is_some() => coordination_problem.clone(),
         _ if !health.problems.is_empty() => Some(health.problems[0].sentence.clone()),
         None => Some(format!(

@@ -1,8 +1,9 @@
 //! Stamps that no coordinator has made.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use futures::FutureExt;
+use kube::Client;
 use lease_core::Elections;
 use tokio::sync::watch;
 
@@ -32,10 +33,16 @@ pub(super) async fn run(
     let mut otherwise = verdict.clone();
     while verdict.wait_for(|verdict| *verdict == Verdict::Work).await.is_ok() {
         tokio::select! {
-            () = kinds.stamp(&client, delay, Some(&before_recording)) => {}
+            () = stamp(&setup, &kinds, &client, delay, &before_recording) => {}
             _ = otherwise.wait_for(|verdict| *verdict != Verdict::Work) => {}
             // After a restore of etcd, the resourceVersions that its watches continue from mean other states.
             Ok(()) = rewinds.changed() => {}
         }
     }
+}
+
+/// Never ends by itself.
+async fn stamp(setup: &Setup, kinds: &Kinds, client: &Client, delay: Duration, before: &BeforeRecording) {
+    setup.layouts.may_stamp().await;
+    kinds.stamp(client, delay, Some(before)).await;
 }

@@ -101,9 +101,9 @@ pub(super) async fn is_committed(setup: &Setup, elections: &Elections) -> bool {
             Ok(lease) => {
                 let committed = confirmed(&setup.names, lease.as_ref(), elections);
                 if let (Committed::Layout(layout), Some(lease)) = (&committed, &lease) {
-                    setup.layouts.committed(lease, layout);
+                    setup.learn_layout(lease, layout);
                 }
-                return committed.verdict(&setup.layout) == Verdict::Work;
+                return committed.verdict(&setup.layout, false) == Verdict::Work;
             }
             Err(error) => {
                 tracing::warn!(%error, "the layout could not be confirmed; what depends on it waits");

@@ -27,6 +27,11 @@ impl Generation {
         if self.settled { shards } else { shards.max(previous).max(self.found.unwrap_or_default()) }
     }
 
+    /// Whether no holder can work by a layout of which this generation knows nothing.
+    pub fn is_known_to_all(&self) -> bool {
+        self.settled || self.previous.is_some()
+    }
+
     /// Whether this generation gives the bucket to the shard.
     pub fn gives(&self, bucket: Bucket, shard: ShardId) -> bool {
         shard_among(self.shards, bucket) == shard

@@ -100,8 +100,7 @@ impl Layout {
         let say = |committed: String, here: String| {
             Some(format!(
                 "this replica is set to {here}, but the committed layout (generation {}) says {committed}; it does no work \
-                 until the two agree: start it with {committed}, or stop all replicas and delete their Leases to begin with \
-                 another layout",
+                 until the two agree: start it with {committed}, or, if the layout is to change, tell it to replace the committed one",
                 self.generation
             ))
         };
@@ -116,7 +115,7 @@ impl Layout {
             return Some(format!(
                 "this replica reconciles {here}, but its LeaderElectionID is in use for {committed} (layout generation {}), \
                  and all replicas must reconcile the same kinds in the same mode; give another operator a LeaderElectionID of its own, or, to \
-                 add or remove a kind or to change whether it is sharded, end all replicas and delete their Leases",
+                 add or remove a kind or to change whether it is sharded, tell it to replace the committed layout",
                 self.generation
             ));
         }
@@ -125,7 +124,7 @@ impl Layout {
         {
             return Some(format!(
                 "this replica reconciles {here}, but an older version committed the layout (generation {}), and may still reconcile a kind in \
-                 shards that is not sharded here; end all replicas of that version and delete their Leases",
+                 shards that is not sharded here; tell it to replace the committed layout, or end all replicas of that version and delete their Leases",
                 self.generation
             ));
         }

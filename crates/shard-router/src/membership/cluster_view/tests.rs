@@ -21,7 +21,7 @@ fn an_unsharded_predecessor_keeps_the_shards_closed() {
     let mut view = ClusterView::new(names(), None, LEASE_DURATION);
     view.observe(Monotonic::ORIGIN, &[lease("op.example.com", "old_1", &[])]);
     let layout = Layout::first(8.try_into().unwrap(), None);
-    assert!(matches!(view.verdict(&layout), Verdict::Yield(why) if why.contains("old_1")));
+    assert!(matches!(view.verdict(&layout, false), Verdict::Yield(why) if why.contains("old_1")));
 }
 
 #[test]
@@ -34,7 +34,7 @@ fn the_layout_that_a_predecessor_keeps_on_its_lease_does_not_count() {
     let mut view = ClusterView::new(names(), None, LEASE_DURATION);
     let verdict = |view: &mut ClusterView, holder| {
         view.observe(Monotonic::ORIGIN, &[lease("op.example.com", holder, &annotations)]);
-        view.verdict(&layout)
+        view.verdict(&layout, false)
     };
     assert_eq!(verdict(&mut view, "a_1"), Verdict::Work);
     assert!(matches!(verdict(&mut view, "old_1"), Verdict::Yield(_)));
@@ -48,9 +48,9 @@ fn a_member_lease_that_comes_late_tells_that_its_holder_shards() {
     let coordinator = lease("op.example.com", "a_1", &annotations);
     let mut view = ClusterView::new(names(), None, LEASE_DURATION);
     view.observe(Monotonic::ORIGIN, std::slice::from_ref(&coordinator));
-    assert!(matches!(view.verdict(&layout), Verdict::Yield(_)));
+    assert!(matches!(view.verdict(&layout, false), Verdict::Yield(_)));
     view.observe(Monotonic::ORIGIN, &[coordinator, lease("op.example.com-member-1", "a_1", &[])]);
-    assert_eq!(view.verdict(&layout), Verdict::Work);
+    assert_eq!(view.verdict(&layout, false), Verdict::Work);
 }
 
 #[test]
@@ -59,15 +59,18 @@ fn a_layout_that_differs_or_cannot_be_read_is_refused_with_a_reason() {
     let committed = Layout::first(8.try_into().unwrap(), None);
     let json = serde_json::to_string(&committed).unwrap();
     view.observe(Monotonic::ORIGIN, &[lease("op.example.com", "", &[("example.com/layout", json)])]);
-    assert_eq!(view.verdict(&committed), Verdict::Work);
+    assert_eq!(view.verdict(&committed, false), Verdict::Work);
     let fewer = Layout::first(4.try_into().unwrap(), None);
-    assert_eq!(view.verdict(&fewer), Verdict::Work);
+    assert_eq!(view.verdict(&fewer, false), Verdict::Work);
     let other = Layout::first(8.try_into().unwrap(), Some("tenant".to_owned()));
     assert!(
-        matches!(view.verdict(&other), Verdict::Refuse(why) if why.contains("the shard key label tenant"))
+        matches!(view.verdict(&other, false), Verdict::Refuse(why) if why.contains("the shard key label tenant"))
     );
+    assert!(matches!(view.verdict(&other, true), Verdict::Replace(why) if why.contains("tenant")));
     view.observe(Monotonic::ORIGIN, &[lease("op.example.com", "", &[("example.com/layout", "{".into())])]);
-    assert!(matches!(view.verdict(&committed), Verdict::Refuse(why) if why.contains("cannot be read")));
+    assert!(
+        matches!(view.verdict(&committed, false), Verdict::Refuse(why) if why.contains("cannot be read"))
+    );
 }
 
 #[test]
@@ -88,7 +91,7 @@ fn another_installations_id_is_refused_whatever_the_layout() {
             Monotonic::ORIGIN,
             &[ShownLease { lease: Arc::new(held.clone()), shown_at: Monotonic::ORIGIN }],
         );
-        view.verdict(&layout)
+        view.verdict(&layout, false)
     };
     assert_eq!(verdict_of("ns/a"), Verdict::Work);
     assert!(matches!(verdict_of("ns/b"), Verdict::Refuse(why) if why.contains("installation ns/a")));

@@ -46,12 +46,14 @@ fn one_that_refuses_is_not_and_says_why() {
 /// A rolling update from an operator that does not shard would not get on else.
 #[test]
 fn one_that_waits_for_a_predecessor_is_ready_unless_its_work_was_taken_away() {
-    let yields = Verdict::Yield("a predecessor".to_owned());
-    assert_eq!(why(Some(&yields), &healthy(), |_| ()), None);
-    assert_eq!(
-        why(Some(&yields), &healthy(), |facts| facts.has_worked = true).as_deref(),
-        Some("a predecessor")
-    );
+    let reason = || "a predecessor".to_owned();
+    for waits in [Verdict::Yield(reason()), Verdict::Replace(reason())] {
+        assert_eq!(why(Some(&waits), &healthy(), |_| ()), None);
+        assert_eq!(
+            why(Some(&waits), &healthy(), |facts| facts.has_worked = true).as_deref(),
+            Some("a predecessor")
+        );
+    }
 }
 
 #[test]
