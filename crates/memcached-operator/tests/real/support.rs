@@ -25,7 +25,9 @@ pub(crate) async fn harness(why: &str) -> Option<Harness> {
     static INSTALLED: OnceCell<()> = OnceCell::const_new();
     let env = kube_testkit::real(why).await?;
     INSTALLED
-        .get_or_init(async || env.add_kinds(&[memcached_operator::crd::definition()]).await.unwrap())
+        .get_or_init(async || {
+            env.add_kinds(&[memcached_operator::crd::definition()]).await.expect("the definition is accepted")
+        })
         .await;
     Some(Harness { client: env.admin(), env })
 }

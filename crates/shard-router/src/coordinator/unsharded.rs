@@ -13,7 +13,9 @@ use lease_core::{Backoff, NOBODY, Term};
 
 use super::Coordinator;
 use crate::{
+    fencing::RowKey,
     names::Names,
+    ownership::HoldRows,
     routing::bucket::{ShardCount, ShardId},
     rules,
     shard::hold,
@@ -21,8 +23,12 @@ use crate::{
 
 impl Coordinator {
     /// Works on them until the term has drained. Cancelled by being dropped.
-    pub(super) async fn unsharded(&self, term: &Term) {
-        let confirmed = self.no_former_layout_is_in_force();
+    pub(super) async fn unsharded(&self, term: &Term, rows: &HoldRows) {
+        let confirmed = async {
+            let (confirmed, ()) =
+                futures::join!(self.no_former_layout_is_in_force(), rows.ready(RowKey::Coordinator));
+            confirmed
+        };
         hold::unsharded(self.setup.clone(), self.kinds.clone(), term.clone(), confirmed).await;
     }
 
