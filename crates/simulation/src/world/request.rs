@@ -26,7 +26,8 @@ impl RequestKind {
             && request
                 .uri()
                 .query()
-                .is_some_and(|query| query.contains("watch=") || query.contains("labelSelector="));
+                .is_some_and(|query| 
+                    ["watch=", "labelSelector=", "limit="].iter().any(|option| query.contains(option)));
         if collection || user_agent(request).contains("-stamper/") || path.contains("/events") {
             return RequestKind::Other;
         }
