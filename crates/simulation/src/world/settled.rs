@@ -18,6 +18,10 @@ impl World {
         if !unowned.is_empty() {
             return unowned;
         }
+        let uneven = self.uneven(&leases);
+        if !uneven.is_empty() {
+            return uneven;
+        }
         let resources = self.objects_of(&["memcacheds"]);
         let desired = self.actors.desired();
         let unlike = desired.iter().flat_map(|(name, wish)| {
@@ -79,6 +83,28 @@ impl World {
             })
             .map(|shard| format!("shard {shard}: nobody holds it"))
             .collect()
+    }
+
+    /// Replicas that hold two shards more than another one. Whoever says that it is unable to work is left out.
+    fn uneven(&self, leases: &BTreeMap<String, &Value>) -> Vec<String> {
+        let held = |identity: &str| {
+            let of_shard = |name: &String| name.contains(&format!("{LEADER_ELECTION_ID}-shard-"));
+            let all = leases.iter().filter(|(name, _)| of_shard(name));
+            all.filter(|(_, lease)| lease["spec"]["holderIdentity"] == identity).count()
+        };
+        let is_unable = |identity: &str| {
+            leases.iter().any(|(name, lease)| {
+                name.contains("-member-")
+                    && lease["spec"]["holderIdentity"] == identity
+                    && !lease["metadata"]["annotations"][format!("{DOMAIN}/unable")].is_null()
+            })
+        };
+        let able = self.processes.iter().filter(|process| process.is_running());
+        let able = able.map(|process| process.identity.0.as_str()).filter(|identity| !is_unable(identity));
+        let shares: BTreeMap<&str, usize> = able.map(|identity| (identity, held(identity))).collect();
+        let least = shares.values().min().copied().unwrap_or_default();
+        let more = shares.iter().filter(|(_, held)| **held > least + 1);
+        more.map(|(identity, held)| format!("{identity} holds {held} shards, and another one {least}")).collect()
     }
 }
 
