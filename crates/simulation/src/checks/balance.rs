@@ -35,11 +35,7 @@ pub(super) fn check(observations: &Observations, histories: &Histories<'_>, boun
 }
 
 /// When shards have to be shared evenly.
-pub(super) fn judged(
-    observations: &Observations,
-    histories: &Histories<'_>,
-    bounds: &Bounds,
-) -> Vec<Span> {
+pub(super) fn judged(observations: &Observations, histories: &Histories<'_>, bounds: &Bounds) -> Vec<Span> {
     let mut spans = stable::spans(observations, histories, bounds.balanced());
     if let Some(converged) = observations.converged.filter(|at| *at < observations.ended)
         && !spans.iter().any(|span| span.to > converged)
@@ -119,7 +115,8 @@ mod tests {
         // Three members share four shards as 2, 1 and 1.
         run.released("a", 1, 43_000).holds("c", 1, 44_000, 400_000);
         run.observations.leases.retain(|state| {
-            state.name != "op-shard-1" || state.at.since_start().as_secs() < 43
+            state.name != "op-shard-1"
+                || state.at.since_start().as_secs() < 43
                 || state.by.as_ref().is_none_or(|by| by.0 == "c_1")
         });
         run.observations.leases.sort_by_key(|state| state.at);

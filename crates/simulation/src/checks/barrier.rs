@@ -26,9 +26,7 @@ pub(super) fn check(observations: &Observations, timeline: &Timeline) -> Check {
         let key = (&hold.replica, hold.shard, hold.token);
         let acquired = true_time(hold.acquired);
         let has_it = |list: &&Listed| {
-            list.of.shows(hold.shard, bucket)
-                && list.sent >= acquired
-                && list.answered <= begun
+            list.of.shows(hold.shard, bucket) && list.sent >= acquired && list.answered <= begun
         };
         let wrong = if ready.get(&key).is_none_or(|ready| *ready > begun) {
             "before the replica had noted that its cache was ready"

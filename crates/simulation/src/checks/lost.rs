@@ -31,7 +31,10 @@ pub(super) fn check(observations: &Observations) -> Check {
     for key in observations.objects.keys() {
         let Some((kind, name)) = key.split_once('/') else { continue };
         if kind == PLURAL && !observations.profiles.contains_key(name) {
-            check.violated(observations.ended, format!("{key} is there at the end of the run, though it was deleted."));
+            check.violated(
+                observations.ended,
+                format!("{key} is there at the end of the run, though it was deleted."),
+            );
         }
         let ours = kind == RESOURCE || (CHILDREN.contains(&kind) && name != "kubernetes");
         if ours && !observations.desired.contains_key(name) {

@@ -58,13 +58,17 @@ impl Plan {
         if self.members.is_empty() {
             return 0;
         }
-        let (least, larger) = (self.shards.len() / self.members.len(), self.shards.len() % self.members.len());
+        let (least, larger) =
+            (self.shards.len() / self.members.len(), self.shards.len() % self.members.len());
         let mut held: HashMap<&str, usize> = HashMap::new();
         for member in (0..self.shards.len()).filter_map(|shard| before.member(shard)) {
             *held.entry(member).or_default() += 1;
         }
-        let held: Vec<usize> =
-            self.members.iter().map(|member| held.get(member.as_str()).copied().unwrap_or_default()).collect();
+        let held: Vec<usize> = self
+            .members
+            .iter()
+            .map(|member| held.get(member.as_str()).copied().unwrap_or_default())
+            .collect();
         let with_more = held.iter().filter(|held| **held > least).count();
         held.iter().map(|held| (*held).min(least)).sum::<usize>() + with_more.min(larger)
     }
@@ -143,8 +147,11 @@ mod tests {
 
     fn publish(run: &mut RunBuilder, when: u64, generation: u64, shards: &str) {
         run.touched("op", when);
-        let state = run.observations.leases.iter_mut().find(|state| state.name == "op" && state.at == at(when));
-        let json = format!("{{\"generation\":{generation},\"layout\":1,\"members\":[\"a_1\",\"b_1\"],\"shards\":{shards}}}");
+        let state =
+            run.observations.leases.iter_mut().find(|state| state.name == "op" && state.at == at(when));
+        let json = format!(
+            "{{\"generation\":{generation},\"layout\":1,\"members\":[\"a_1\",\"b_1\"],\"shards\":{shards}}}"
+        );
         state.expect("just told").annotations.insert("cache.example.com/plan".to_owned(), json);
     }
 
@@ -157,7 +164,10 @@ mod tests {
         only_of(&run, "moves", 0);
         publish(&mut run, 40_000, 3, "[0,1,0,1]");
         let sentences = only_of(&run, "moves", 1);
-        assert!(sentences[0].contains("leaves 2 of 4 shards with their members, and could leave 4"), "{sentences:?}");
+        assert!(
+            sentences[0].contains("leaves 2 of 4 shards with their members, and could leave 4"),
+            "{sentences:?}"
+        );
     }
 
     #[test]

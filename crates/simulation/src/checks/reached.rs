@@ -87,11 +87,11 @@ impl Resource {
 }
 
 fn resources(observations: &Observations, timeline: &Timeline) -> BTreeMap<CrKey, Resource> {
-    let profiles = observations.profiles.iter().map(|(name, wish)| {
-        (CrKey::new(NAMESPACE, name.as_str()).of_kind(profile::KIND), wish.uid.clone())
-    });
-    let plain: BTreeMap<CrKey, String> =
-        working::plain(observations).into_iter().chain(profiles).collect();
+    let profiles = observations
+        .profiles
+        .iter()
+        .map(|(name, wish)| (CrKey::new(NAMESPACE, name.as_str()).of_kind(profile::KIND), wish.uid.clone()));
+    let plain: BTreeMap<CrKey, String> = working::plain(observations).into_iter().chain(profiles).collect();
     let mut since: HashMap<&CrKey, TrueTime> = HashMap::new();
     for reconcile in &timeline.reconciles {
         if plain.get(&reconcile.cr) == Some(&reconcile.uid.0) {
@@ -105,9 +105,9 @@ fn resources(observations: &Observations, timeline: &Timeline) -> BTreeMap<CrKey
         _ => None,
     };
     let buckets: HashMap<CrKey, u32> = observations.records.iter().filter_map(bucket).collect();
-    let known = since.iter().map(|(cr, since)| {
-        ((*cr).clone(), Resource { since: *since, bucket: buckets.get(*cr).copied() })
-    });
+    let known = since
+        .iter()
+        .map(|(cr, since)| ((*cr).clone(), Resource { since: *since, bucket: buckets.get(*cr).copied() }));
     known.collect()
 }
 
@@ -123,7 +123,11 @@ fn is_first(timeline: &Timeline, hold: &Hold) -> bool {
 }
 
 /// How many shards there are, if one and the same layout is settled throughout.
-fn shards_throughout(histories: &Histories<'_>, span: Span, observations: &Observations) -> Option<ShardCount> {
+fn shards_throughout(
+    histories: &Histories<'_>,
+    span: Span,
+    observations: &Observations,
+) -> Option<ShardCount> {
     let states = histories.with(Role::Coordinator);
     let layout = state_at(states, span.from).and_then(layout_of).filter(|layout| layout.settled)?;
     let during = states.iter().filter(|state| span.from < state.at && state.at <= span.to);

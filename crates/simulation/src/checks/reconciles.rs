@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use overlap_checker::records::{BootId, BootTime, CrKey, Record, RecordLog, Stamp, Uid};
 use overlap_checker::{
-    AuditEvent, AuditLog, CreatedCr, Fault, JudgedResource, Moment, Observations as Told, Owner, Rules, Timeline,
-    WriteRules, judge_timeline,
+    AuditEvent, AuditLog, CreatedCr, Fault, JudgedResource, Moment, Observations as Told, Owner, Rules,
+    Timeline, WriteRules, judge_timeline,
 };
 
 use super::Check;

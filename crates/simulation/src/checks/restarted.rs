@@ -30,16 +30,14 @@ pub(super) fn check(
         {
             continue;
         }
-        let before: HashSet<&str> =
-            process.ended_before.iter().map(|identity| identity.0.as_str()).collect();
+        let before: HashSet<&str> = process.ended_before.iter().map(|identity| identity.0.as_str()).collect();
         for (name, states) in histories.all().filter(|(name, _)| Role::of(name) != Role::Member) {
             if !is_left(states, &before, process) {
                 continue;
             }
             // What the process before it has sent may still arrive. All else is news.
-            let by_itself = |state: &&&LeaseState| {
-                state.by.as_ref().is_some_and(|by| before.contains(by.0.as_str()))
-            };
+            let by_itself =
+                |state: &&&LeaseState| state.by.as_ref().is_some_and(|by| before.contains(by.0.as_str()));
             let after = states.partition_point(|state| state.at <= process.started);
             let next = states[after..].iter().find(|state| !by_itself(state));
             if next.is_some_and(|next| next.at <= by && next.by.is_none()) {
@@ -107,7 +105,10 @@ mod tests {
     #[test]
     fn what_is_left_until_it_expires_is_caught() {
         let sentences = only_of(&restarted(49_000), "restarted", 1);
-        assert!(sentences[0].contains("b_1 started at 41.000") && sentences[0].contains("op-shard-0"), "{sentences:?}");
+        assert!(
+            sentences[0].contains("b_1 started at 41.000") && sentences[0].contains("op-shard-0"),
+            "{sentences:?}"
+        );
     }
 
     #[test]

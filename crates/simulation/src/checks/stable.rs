@@ -8,11 +8,7 @@ use crate::observations::{LeaseState, Observations, Process};
 use crate::time::TrueTime;
 
 /// The spans in which nothing has changed for `after`, in order.
-pub(super) fn spans(
-    observations: &Observations,
-    histories: &Histories<'_>,
-    after: Duration,
-) -> Vec<Span> {
+pub(super) fn spans(observations: &Observations, histories: &Histories<'_>, after: Duration) -> Vec<Span> {
     let faults = observations.faults.iter().map(|fault| (fault.from, fault.to));
     let starts = observations.processes.iter().map(|process| (process.started, process.started));
     let ends = observations.processes.iter().filter_map(|process| process.ended);
@@ -57,9 +53,8 @@ pub(super) fn members<'a>(
     histories: &Histories<'_>,
     at: TrueTime,
 ) -> Vec<&'a Process> {
-    let runs = |process: &&Process| {
-        process.started <= at && process.ended.is_none_or(|(ended, _)| ended > at)
-    };
+    let runs =
+        |process: &&Process| process.started <= at && process.ended.is_none_or(|(ended, _)| ended > at);
     let says_so = |process: &Process| {
         let members = histories.all().filter(|(name, _)| Role::of(name) == Role::Member);
         members.filter_map(|(_, states)| state_at(states, at)).any(|state| {

@@ -38,7 +38,12 @@ pub(super) struct Actors {
 
 impl Actors {
     pub(super) fn new(schedule: &Schedule) -> Self {
-        Self { rng: stream(schedule.seed, "players"), desired: BTreeMap::new(), profiles: BTreeMap::new(), workloads: None }
+        Self {
+            rng: stream(schedule.seed, "players"),
+            desired: BTreeMap::new(),
+            profiles: BTreeMap::new(),
+            workloads: None,
+        }
     }
 
     pub(super) fn desired(&self) -> BTreeMap<String, DesiredSpec> {
@@ -46,7 +51,11 @@ impl Actors {
     }
 
     /// What was asked for when the backup was taken is asked for again. Whoever moved a tenant meanwhile will find him back.
-    pub(super) fn restore(&mut self, desired: BTreeMap<String, DesiredSpec>, profiles: BTreeMap<String, DesiredProfile>) {
+    pub(super) fn restore(
+        &mut self,
+        desired: BTreeMap<String, DesiredSpec>,
+        profiles: BTreeMap<String, DesiredProfile>,
+    ) {
         (self.desired, self.profiles) = (desired, profiles);
     }
 }

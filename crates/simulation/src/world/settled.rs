@@ -45,8 +45,14 @@ impl World {
 
     /// Everything that the operator has to do with, by `<plural>/<name>`.
     pub(super) fn objects(&self) -> BTreeMap<String, Value> {
-        let all =
-            self.objects_of(&["memcacheds", "profiles", "statefulsets", "services", "poddisruptionbudgets", "leases"]);
+        let all = self.objects_of(&[
+            "memcacheds",
+            "profiles",
+            "statefulsets",
+            "services",
+            "poddisruptionbudgets",
+            "leases",
+        ]);
         all.into_iter().map(|(key, object)| (key, object.clone())).collect()
     }
 
@@ -104,7 +110,8 @@ impl World {
         let shares: BTreeMap<&str, usize> = able.map(|identity| (identity, held(identity))).collect();
         let least = shares.values().min().copied().unwrap_or_default();
         let more = shares.iter().filter(|(_, held)| **held > least + 1);
-        more.map(|(identity, held)| format!("{identity} holds {held} shards, and another one {least}")).collect()
+        more.map(|(identity, held)| format!("{identity} holds {held} shards, and another one {least}"))
+            .collect()
     }
 }
 

@@ -22,7 +22,12 @@ impl World {
     }
 
     /// A process starts in this slot, on a machine that has been up for `uptime`: what it finds in the directory of its Pod.
-    pub(super) fn open_state_dir(&mut self, slot: Slot, identity: &Identity, uptime: Duration) -> EndedProcesses {
+    pub(super) fn open_state_dir(
+        &mut self,
+        slot: Slot,
+        identity: &Identity,
+        uptime: Duration,
+    ) -> EndedProcesses {
         let is_held = self.slots[slot.0].is_none();
         let names = &mut self.state_dirs[slot.0].names;
         let gained = Monotonic::from_origin(uptime);

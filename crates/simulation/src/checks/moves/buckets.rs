@@ -28,7 +28,9 @@ pub(super) fn check(observations: &Observations, histories: &Histories<'_>, chec
         // Between two layouts, both are in force.
         let Some(shards) = layout.and_then(|layout| layout.shards) else { continue };
         let now = Seen { shards, shard: shard.0 };
-        let Some(before) = last.insert(*bucket, now).filter(|before| before.shards != shards) else { continue };
+        let Some(before) = last.insert(*bucket, now).filter(|before| before.shards != shards) else {
+            continue;
+        };
         check.judged += 1;
         if before.shard != now.shard && !had_to_move(before, now) {
             check.violated(

@@ -36,7 +36,13 @@ impl RunBuilder {
     }
 
     /// A reconcile under the last hold of that replica, with a write in the middle.
-    pub(in crate::checks) fn reconciled_profile(&mut self, name: &str, profile: &str, from: u64, to: u64) -> &mut Self {
+    pub(in crate::checks) fn reconciled_profile(
+        &mut self,
+        name: &str,
+        profile: &str,
+        from: u64,
+        to: u64,
+    ) -> &mut Self {
         self.reconciles += 1;
         let cr = format!("{KIND}/default/{profile}");
         let (token, id) = (self.last_token(name).expect("a hold was told of"), self.reconciles);
@@ -49,9 +55,15 @@ impl RunBuilder {
     }
 
     /// A resource that users have created and not deleted, and the number that was reconciled last.
-    pub(in crate::checks) fn desired_profile(&mut self, name: &str, level: i32, reconciled: i32) -> &mut Self {
+    pub(in crate::checks) fn desired_profile(
+        &mut self,
+        name: &str,
+        level: i32,
+        reconciled: i32,
+    ) -> &mut Self {
         let uid = format!("uid-{name}");
-        let object = json!({"metadata": {"uid": uid}, "spec": {"level": level}, "status": {"level": reconciled}});
+        let object =
+            json!({"metadata": {"uid": uid}, "spec": {"level": level}, "status": {"level": reconciled}});
         self.observations.objects.insert(format!("{PLURAL}/{name}"), object);
         self.observations.profiles.insert(name.to_owned(), DesiredProfile { uid, level, created: at(0) });
         self
