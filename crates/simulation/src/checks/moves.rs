@@ -7,20 +7,20 @@
 
 mod buckets;
 
-use std::collections::HashMap;
-
 use serde::Deserialize;
 
 use super::Check;
 use super::balance;
 use super::bounds::Bounds;
 use super::leases::{Histories, Role, state_at};
+use super::span::Span;
 use crate::observations::{LeaseState, Observations};
+use crate::time::TrueTime;
 
 /// Judges plans, handovers and buckets.
 pub(super) fn check(observations: &Observations, histories: &Histories<'_>, bounds: &Bounds) -> Check {
     let mut check = Check::new("moves");
-    of_plans(histories, &mut check);
+    of_plans(histories, bounds, &mut check);
     in_calm(observations, histories, bounds, &mut check);
     buckets::check(observations, histories, &mut check);
     check
@@ -46,36 +46,42 @@ impl Plan {
         self.members.get(number).map(String::as_str)
     }
 
-    /// How many shards stay with their members.
-    fn kept_from(&self, before: &Self) -> usize {
-        (0..self.shards.len())
-            .filter(|shard| before.member(*shard).is_some_and(|member| self.member(*shard) == Some(member)))
-            .count()
+    /// To whom each shard of this plan belonged before: to the member of the former plan, and if that is gone, to whoever has taken it over.
+    fn owners_before<'a>(
+        &self,
+        before: &'a Self,
+        holder: impl Fn(usize) -> Option<&'a str>,
+    ) -> Vec<Option<&'a str>> {
+        let is_member = |name: &&str| self.members.iter().any(|member| member == name);
+        let owner =
+            |shard| before.member(shard).filter(is_member).or_else(|| holder(shard).filter(is_member));
+        (0..self.shards.len()).map(owner).collect()
+    }
+
+    /// How many shards stay with their owners.
+    fn kept_from(&self, owners: &[Option<&str>]) -> usize {
+        let kept =
+            |(shard, owner): &(usize, &Option<&str>)| owner.is_some() && self.member(*shard) == **owner;
+        owners.iter().enumerate().filter(kept).count()
     }
 
     /// How many could stay, if the members of this plan share its shards evenly.
-    fn could_keep_from(&self, before: &Self) -> usize {
+    fn could_keep_from(&self, owners: &[Option<&str>]) -> usize {
         if self.members.is_empty() {
             return 0;
         }
         let (least, larger) =
             (self.shards.len() / self.members.len(), self.shards.len() % self.members.len());
-        let mut held: HashMap<&str, usize> = HashMap::new();
-        for member in (0..self.shards.len()).filter_map(|shard| before.member(shard)) {
-            *held.entry(member).or_default() += 1;
-        }
-        let held: Vec<usize> = self
-            .members
-            .iter()
-            .map(|member| held.get(member.as_str()).copied().unwrap_or_default())
-            .collect();
+        let held = |member: &String| owners.iter().filter(|owner| **owner == Some(member.as_str())).count();
+        let held: Vec<usize> = self.members.iter().map(held).collect();
         let with_more = held.iter().filter(|held| **held > least).count();
         held.iter().map(|held| (*held).min(least)).sum::<usize>() + with_more.min(larger)
     }
 }
 
-/// A plan follows the one that stood on the Lease before it. Where none did, nothing is known of what was.
-fn of_plans(histories: &Histories<'_>, check: &mut Check) {
+/// A plan follows the one that stood on the Lease before it. Where none did, nothing is known of what was. Who has taken a shard over, the coordinator
+/// may have seen late: a plan is fine if it is so for what was held at any time within [`Bounds::settled`] before.
+fn of_plans(histories: &Histories<'_>, bounds: &Bounds, check: &mut Check) {
     let mut before: Option<Plan> = None;
     for state in histories.with(Role::Coordinator) {
         let plan = Plan::of(state).filter(|_| !state.restored);
@@ -83,8 +89,15 @@ fn of_plans(histories: &Histories<'_>, check: &mut Check) {
             && before.generation != plan.generation
         {
             check.judged += 1;
-            let (kept, could) = (plan.kept_from(before), plan.could_keep_from(before));
-            if kept < could {
+            let views = views(histories, Span::new(state.at - bounds.settled(), state.at));
+            let counts = views.into_iter().map(|at| {
+                let owners = plan.owners_before(before, |shard| holder(histories, shard, at));
+                (plan.kept_from(&owners), plan.could_keep_from(&owners))
+            });
+            let counts: Vec<_> = counts.collect();
+            if let Some((kept, could)) = counts.last()
+                && counts.iter().all(|(kept, could)| kept < could)
+            {
                 check.violated(
                     state.at,
                     format!(
@@ -97,6 +110,28 @@ fn of_plans(histories: &Histories<'_>, check: &mut Check) {
         }
         before = plan;
     }
+}
+
+/// Instants in this span, among them one before and one after each time that a shard changed hands.
+fn views(histories: &Histories<'_>, span: Span) -> Vec<TrueTime> {
+    let of_shards = histories.all().filter(|(name, _)| matches!(Role::of(name), Role::Shard(_)));
+    let mut views = vec![span.from, span.to];
+    for (_, states) in of_shards {
+        let changes = states.windows(2).filter(|pair| holder_of(pair[0]) != holder_of(pair[1]));
+        views.extend(changes.map(|pair| pair[1].at).filter(|at| span.from < *at && *at < span.to));
+    }
+    views.sort_unstable();
+    views.dedup();
+    views
+}
+
+fn holder<'a>(histories: &Histories<'a>, shard: usize, at: TrueTime) -> Option<&'a str> {
+    let shard = u32::try_from(shard).ok()?;
+    state_at(histories.with(Role::Shard(shard)), at).and_then(holder_of)
+}
+
+fn holder_of(state: &LeaseState) -> Option<&str> {
+    state.spec.as_ref().and_then(|spec| spec.held_by())
 }
 
 /// Once all have their share, they keep what they have.
@@ -133,16 +168,29 @@ mod tests {
 
     #[test]
     fn what_could_stay_is_counted_by_the_even_share() {
+        let counts = |plan: &Plan, before: &Plan| {
+            let owners = plan.owners_before(before, |_| None);
+            (plan.kept_from(&owners), plan.could_keep_from(&owners))
+        };
         let before = plan(&["a", "b"], &[Some(0), Some(0), Some(0), Some(1), Some(1)]);
         // Three members: 2, 2 and 1.
         let joined = plan(&["a", "b", "c"], &[Some(0), Some(0), Some(2), Some(1), Some(1)]);
-        assert_eq!((joined.kept_from(&before), joined.could_keep_from(&before)), (4, 4));
+        assert_eq!(counts(&joined, &before), (4, 4));
         let worse = plan(&["a", "b", "c"], &[Some(1), Some(0), Some(0), Some(2), Some(1)]);
-        assert_eq!((worse.kept_from(&before), worse.could_keep_from(&before)), (3, 4));
-        let left = plan(&["b"], &[Some(0); 5]);
-        assert_eq!((left.kept_from(&before), left.could_keep_from(&before)), (2, 2));
-        let fewer = plan(&["a", "b"], &[Some(0), Some(1)]);
-        assert_eq!((fewer.kept_from(&before), fewer.could_keep_from(&before)), (1, 1));
+        assert_eq!(counts(&worse, &before), (3, 4));
+        assert_eq!(counts(&plan(&["b"], &[Some(0); 5]), &before), (2, 2));
+        assert_eq!(counts(&plan(&["a", "b"], &[Some(0), Some(1)]), &before), (1, 1));
+    }
+
+    /// B holds both shards by then. To give one of them to C is as many moves as to give the other.
+    #[test]
+    fn what_somebody_took_over_is_his() {
+        let before = plan(&["a", "b"], &[Some(0), Some(1)]);
+        let after = plan(&["b", "c"], &[Some(0), Some(1)]);
+        let owners = after.owners_before(&before, |_| Some("b"));
+        assert_eq!((after.kept_from(&owners), after.could_keep_from(&owners)), (1, 1));
+        let owners = after.owners_before(&before, |_| None);
+        assert_eq!((after.kept_from(&owners), after.could_keep_from(&owners)), (0, 1));
     }
 
     fn publish(run: &mut RunBuilder, when: u64, generation: u64, shards: &str) {
