@@ -148,7 +148,6 @@ impl Setup {
         definition.or_else(|| self.rights.sentence()).or_else(|| kinds.stall_sentence(threshold))
     }
 
-    /// Which namespaces this replica watches.
     /// Takes in a layout that this coordinator Lease carries. One that differs from the settings is not followed: holders would acknowledge it, and then start buckets as
     /// the settings say.
     pub(crate) fn learn_layout(&self, coordinator: &Lease, layout: &Layout) {
@@ -157,6 +156,7 @@ impl Setup {
         }
     }
 
+    /// Which namespaces this replica watches.
     pub(crate) fn watched_namespaces(&self) -> WatchedNamespaces {
         WatchedNamespaces::of(&self.options.watch_namespaces)
     }
