@@ -71,12 +71,13 @@ impl Coordinator {
         let Some(layout) = layout else { return };
         let tasks = RunningTasks::start(&self.tasks, &self.setup.task_clients, term);
         let stamper = self.setup.stamper_clients.of_term(term);
-        let mut unsharded = Box::pin(self.unsharded(term));
+        let generation = layout.generation;
+        let mut unsharded = Box::pin(self.unsharded(term, generation));
         let has_ended = tokio::select! {
             () = term.draining() => false,
             () = &mut unsharded => true,
             () = self.control_loop(term, layout, writer, wanted) => false,
-            () = self.stamp(&stamper) => false,
+            () = self.stamp(&stamper, generation) => false,
         };
         if !has_ended {
             futures::join!(tasks.ended(), unsharded);
@@ -87,7 +88,8 @@ impl Coordinator {
     }
 
     /// Never ends by itself.
-    async fn stamp(&self, client: &Client) {
+    async fn stamp(&self, client: &Client, generation: u64) {
+        self.setup.layouts.reached(generation).await;
         self.setup.layouts.may_stamp().await;
         self.kinds.stamp(client, Duration::ZERO, None).await;
     }

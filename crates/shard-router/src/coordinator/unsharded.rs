@@ -20,14 +20,15 @@ use crate::{
 };
 
 impl Coordinator {
-    /// Works on them until the term has drained. Cancelled by being dropped.
-    pub(super) async fn unsharded(&self, term: &Term) {
-        let confirmed = self.no_former_layout_is_in_force();
+    /// Works on them until the term has drained. `generation` is the one that this coordinator has committed or found. Cancelled by being dropped.
+    pub(super) async fn unsharded(&self, term: &Term, generation: u64) {
+        let confirmed = self.no_former_layout_is_in_force(generation);
         hold::unsharded(self.setup.clone(), self.kinds.clone(), term.clone(), confirmed).await;
     }
 
     /// Resolves with `true` when that is certain.
-    async fn no_former_layout_is_in_force(&self) -> bool {
+    async fn no_former_layout_is_in_force(&self, generation: u64) -> bool {
+        self.setup.layouts.reached(generation).await;
         let names = &self.setup.names;
         let timings = self.elections.options().timings;
         let (mut view, mut backoff) = (self.elections.leases(), Backoff::new(timings));

@@ -99,6 +99,14 @@ impl KnownLayout {
         self.0.borrow().layout.clone()
     }
 
+    /// Resolves when this generation, or a later one, is known. A coordinator that has just committed a layout may still know an earlier one, which was settled.
+    pub(crate) async fn reached(&self, generation: u64) {
+        let reached =
+            |state: &LayoutState| state.layout.as_ref().is_some_and(|layout| layout.generation >= generation);
+        // The sender is `self`.
+        let _ = self.subscribe().wait_for(reached).await;
+    }
+
     /// Resolves when resources may be stamped by the layout that is known then.
     pub(crate) async fn may_stamp(&self) {
         let may = |state: &LayoutState| {
@@ -178,6 +186,21 @@ mod tests {
         assert_eq!(known.layout().as_deref(), Some(&layout(2)));
         known.committed(&lease("b", 6), &edited);
         assert_eq!(known.layout().as_deref(), Some(&edited), "another Lease has another history");
+    }
+
+    #[test]
+    fn what_was_known_before_a_commit_does_not_count_after_it() {
+        use futures::FutureExt as _;
+
+        let known = KnownLayout::default();
+        known.committed(&lease("a", 1), &layout(1));
+        assert!(known.reached(1).now_or_never().is_some() && known.may_stamp().now_or_never().is_some());
+        assert!(known.reached(7).now_or_never().is_none());
+        let replaced = Layout { settled: false, found: Some(4), ..layout(7) };
+        known.committed(&lease("a", 7), &replaced);
+        assert!(known.reached(7).now_or_never().is_some() && known.may_stamp().now_or_never().is_none());
+        known.committed(&lease("a", 8), &Layout { settled: true, ..replaced });
+        assert!(known.may_stamp().now_or_never().is_some());
     }
 
     #[test]
