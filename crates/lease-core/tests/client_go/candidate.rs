@@ -62,8 +62,22 @@ impl GoCandidate {
     }
 
     /// Asks it to end in good order: it releases.
-    pub(crate) fn terminate(&self) {
+    ///
+    /// That waits until it has just had the answer to a renewal. The chronicle may show a renewal before its writer knows
+    /// of it, and client-go 0.23 does not repeat a release that is refused because of a renewal still on its way.
+    pub(crate) async fn terminate(&self) {
+        let updates = self.count("updated");
+        eventually("the client-go candidate to renew", DEADLINE, || {
+            std::future::ready((self.count("updated") > updates).then_some(()))
+        })
+        .await;
         self.process.signal(Signal::Terminate).expect("it runs");
+    }
+
+    /// How often it has said this.
+    fn count(&self, what: &str) -> usize {
+        let log = std::fs::read_to_string(&self.log).unwrap_or_default();
+        log.lines().filter_map(|line| line.split_once(' ')).filter(|(_, said)| *said == what).count()
     }
 
     pub(crate) fn kill(&mut self) {

@@ -55,8 +55,8 @@ async fn the_lease_goes_from_rust_to_client_go_and_back() {
     rust.contend(true);
     // Whoever has just released leaves the Lease to others for a RetryPeriod; that is over after two renewals.
     renewed(&chronicle, 2).await;
+    go.terminate().await;
     let asked = now();
-    go.terminate();
     let back = leads(&rust, "Rust leads again").await;
     println!("client-go → Rust: {:?} after SIGTERM", since(asked));
     let ended = go.says("stopped").await;

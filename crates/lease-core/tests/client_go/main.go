@@ -40,11 +40,11 @@ func main() {
 
 	say("started")
 	leaderelection.RunOrDie(ctx, leaderelection.LeaderElectionConfig{
-		Lock: &resourcelock.LeaseLock{
+		Lock: answered{&resourcelock.LeaseLock{
 			LeaseMeta:  metav1.ObjectMeta{Name: *lease, Namespace: *namespace},
 			Client:     client.CoordinationV1(),
 			LockConfig: resourcelock.ResourceLockConfig{Identity: *identity},
-		},
+		}},
 		LeaseDuration:   *leaseDuration,
 		RenewDeadline:   *renewDeadline,
 		RetryPeriod:     *retryPeriod,
@@ -56,6 +56,18 @@ func main() {
 		},
 	})
 	say("ended")
+}
+
+// answered says which updates this process has had the answer to. A release of the older version that meets an update without one is
+// refused as a conflict, and not tried again.
+type answered struct{ resourcelock.Interface }
+
+func (lock answered) Update(ctx context.Context, record resourcelock.LeaderElectionRecord) error {
+	err := lock.Interface.Update(ctx, record)
+	if err == nil {
+		say("updated")
+	}
+	return err
 }
 
 func say(what string) {

@@ -45,10 +45,10 @@ async fn told_by_client_go(env: &RealEnv) -> Vec<Chapter> {
     let two = GoCandidate::start(env, "two", duration);
     two.says("observed one_1").await;
     renewed(&chronicle, 2).await;
-    one.terminate();
+    one.terminate().await;
     two.says("leading").await;
     renewed(&chronicle, 2).await;
-    two.terminate();
+    two.terminate().await;
     two.says("stopped").await;
     told(&chronicle).await
 }
