@@ -64,6 +64,34 @@ pub trait Sharded:
     fn recorded_bucket(&self) -> Option<u8> {
         None
     }
+
+    /// Whether somebody waits for a reconcile of the object, as far as the object itself shows it: `status.observedGeneration` is not
+    /// `metadata.generation`.
+    ///
+    /// A replica that gains a shard finds all of its objects in one list. Those of which this is true are reconciled first, so that an edit from the time of
+    /// the handover does not wait behind thousands of objects that only have to be looked at. It decides about the order alone: each object of the list is
+    /// reconciled. The default, `false`, is for kinds without `status.observedGeneration`. A
+    /// [`DynamicObject`] is asked for the field itself.
+    ///
+    /// ```
+    /// # use kube::CustomResource;
+    /// # use schemars::JsonSchema;
+    /// # use serde::{Deserialize, Serialize};
+    /// # #[derive(CustomResource, Clone, Debug, Serialize, Deserialize, JsonSchema)]
+    /// # #[kube(group = "example.com", version = "v1", kind = "Cache", namespaced, status = "CacheStatus")]
+    /// # struct CacheSpec {}
+    /// # #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+    /// # #[serde(rename_all = "camelCase")]
+    /// # struct CacheStatus { observed_generation: Option<i64> }
+    /// impl shard_router::Sharded for Cache {
+    ///     fn has_unobserved_generation(&self) -> bool {
+    ///         self.status.as_ref().and_then(|status| status.observed_generation) != self.metadata.generation
+    ///     }
+    /// }
+    /// ```
+    fn has_unobserved_generation(&self) -> bool {
+        false
+    }
 }
 
 /// The built-in kinds of Kubernetes. For these, set a domain of your own in [`Options`](crate::Options) (`elections.domain`).
@@ -87,11 +115,13 @@ pub trait ShardedObject:
 {
     #[doc(hidden)]
     fn bucket_in_status(&self) -> Option<u8>;
+    #[doc(hidden)]
+    fn generation_is_unobserved(&self) -> bool;
 }
 
 impl<K> ShardedObject for K
 where
-    K: Resource<DynamicType: TypeInformation + ReadsBucket<K>>
+    K: Resource<DynamicType: TypeInformation + ReadsStatus<K>>
         + Clone
         + Debug
         + Serialize
@@ -101,26 +131,41 @@ where
         + 'static,
 {
     fn bucket_in_status(&self) -> Option<u8> {
-        <K::DynamicType as ReadsBucket<K>>::bucket_in_status(self)
+        <K::DynamicType as ReadsStatus<K>>::bucket_in_status(self)
+    }
+
+    fn generation_is_unobserved(&self) -> bool {
+        <K::DynamicType as ReadsStatus<K>>::generation_is_unobserved(self)
     }
 }
 
-/// How the bucket is read depends on whether the kind is known at compile time. An implementation of [`ShardedObject`] for each would not do: to the compiler,
+/// How the status is read depends on whether the kind is known at compile time. An implementation of [`ShardedObject`] for each would not do: to the compiler,
 /// `DynamicObject` could become a built-in kind one day.
 #[doc(hidden)]
-pub trait ReadsBucket<K> {
+pub trait ReadsStatus<K> {
     fn bucket_in_status(object: &K) -> Option<u8>;
+    fn generation_is_unobserved(object: &K) -> bool;
 }
 
-impl<K: Sharded> ReadsBucket<K> for () {
+impl<K: Sharded> ReadsStatus<K> for () {
     fn bucket_in_status(object: &K) -> Option<u8> {
         object.recorded_bucket()
     }
+
+    fn generation_is_unobserved(object: &K) -> bool {
+        object.has_unobserved_generation()
+    }
 }
 
-impl ReadsBucket<DynamicObject> for ApiResource {
+impl ReadsStatus<DynamicObject> for ApiResource {
     fn bucket_in_status(object: &DynamicObject) -> Option<u8> {
         bucket_in_status(&object.data)
+    }
+
+    /// Of an object without the field it is not known whether its kind has one.
+    fn generation_is_unobserved(object: &DynamicObject) -> bool {
+        let observed = object.data.pointer("/status/observedGeneration").and_then(Value::as_i64);
+        observed.is_some_and(|observed| Some(observed) != object.metadata.generation)
     }
 }
 

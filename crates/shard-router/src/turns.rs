@@ -3,7 +3,7 @@
 //! A replica reconciles so many resources at once, and each *lane* of it, one kind in one shard, so many of them. Whoever waits is of one of two
 //! classes. What has changed goes first: somebody waits for it. What is due only because of a list (a takeover, a watch that was restarted), a resync or a
 //! requeue goes behind it, because there may be thousands of them. A resource that changes while it waits in the second class is moved to the
-//! first.
+//! first. An object in a list counts as changed if it shows that nobody has observed its generation.
 //!
 //! Neither class starves: after [`IN_A_ROW`] turns for changes, one of the second class gets its turn, in each lane and in the replica as a whole. Within a
 //! class, a lane serves in the order of arrival, and lanes take turns, so that a shard with many resources does not delay others.

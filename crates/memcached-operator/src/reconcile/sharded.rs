@@ -42,6 +42,10 @@ impl Sharded for Memcached {
     fn recorded_bucket(&self) -> Option<u8> {
         self.status.as_ref().and_then(|status| status.bucket)
     }
+
+    fn has_unobserved_generation(&self) -> bool {
+        self.status.as_ref().and_then(|status| status.observed_generation) != self.metadata.generation
+    }
 }
 
 impl Reconciler<Memcached> for MemcachedReconciler {

@@ -78,7 +78,12 @@ pub(crate) fn reflect<K: ShardedObject>(
             // It has been logged, and is retried.
             Err(_) => reflector.failed(part),
         };
-        stream::iter(due.into_iter().map(|object| Due { object, is_change }).collect::<Vec<_>>())
+        let due = due.into_iter().map(|object| {
+            // A list does not tell what has changed since its objects were reconciled last, but they may tell themselves.
+            let is_change = is_change || object.generation_is_unobserved();
+            Due { object, is_change }
+        });
+        stream::iter(due.collect::<Vec<_>>())
     });
     (store, triggers)
 }
@@ -86,7 +91,7 @@ pub(crate) fn reflect<K: ShardedObject>(
 /// An object to reconcile.
 pub(crate) struct Due<K> {
     pub(crate) object: K,
-    /// Whether it has changed; otherwise it was only listed.
+    /// Whether it has changed, as an event or the object itself tells; otherwise it was only listed.
     pub(crate) is_change: bool,
 }
 

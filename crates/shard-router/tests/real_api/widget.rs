@@ -27,13 +27,22 @@ fn anything(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
 }
 
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct WidgetStatus {
     pub(crate) bucket: Option<u8>,
+    /// Most tests do not write it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) observed_generation: Option<i64>,
 }
 
 impl Sharded for Widget {
     fn recorded_bucket(&self) -> Option<u8> {
         self.status.as_ref()?.bucket
+    }
+
+    fn has_unobserved_generation(&self) -> bool {
+        let observed = self.status.as_ref().and_then(|status| status.observed_generation);
+        observed.is_some_and(|observed| Some(observed) != self.metadata.generation)
     }
 }
 

@@ -52,19 +52,49 @@ fn start(
     Harness::spawn(network, app)
 }
 
+/// Makes so many, with their labels, so that the first list contains all of them.
+async fn create_labelled(harness: &Harness, widgets: usize) {
+    for number in 0..widgets {
+        let name = format!("widget-{number}");
+        let mut meta = kube::core::ObjectMeta { name: Some(name.clone()), ..Default::default() };
+        meta.namespace = Some(NAMESPACE.to_owned());
+        let bucket = ShardKey::of(&meta, None).bucket().to_string();
+        create(&harness.widgets, &name, &[(LABEL, &bucket)]).await;
+    }
+}
+
+/// An edit from the time when nobody held the shard comes with the first list of its next owner, among all that has not changed.
+#[tokio::test(start_paused = true)]
+async fn what_nobody_has_observed_is_reconciled_before_the_rest_of_a_takeover() {
+    const WIDGETS: usize = 300;
+    const AT_ONCE: usize = 2;
+    let harness = Harness::new().await;
+    create_labelled(&harness, WIDGETS).await;
+    for number in 0..WIDGETS {
+        let observed = Patch::Merge(json!({"status": {"observedGeneration": 1}}));
+        let name = format!("widget-{number}");
+        harness.widgets.patch_status(&name, &PatchParams::default(), &observed).await.unwrap();
+    }
+    let edited = ["widget-11", "widget-150", "widget-299"];
+    for name in edited {
+        edit(&harness, name, 7).await;
+    }
+    let log = Log::default();
+    let _replica = start(&harness, &log, Duration::from_secs(1), AT_ONCE, |widgets| widgets);
+    let all = || std::future::ready(log.lock().unwrap().len() >= WIDGETS);
+    harness.until("all to be reconciled", all).await;
+    let log = log.lock().unwrap();
+    let last = log.iter().rposition(|(_, size)| *size == 7).unwrap();
+    assert!(last < AT_ONCE + edited.len(), "{last} reconciles began before the last edit: {:?}", &log[..=last]);
+    assert_eq!(log.iter().map(|(name, _)| name).collect::<BTreeSet<_>>().len(), WIDGETS);
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_edit_is_reconciled_before_what_a_takeover_brings() {
     const WIDGETS: usize = 1000;
     const AT_ONCE: usize = 2;
     let harness = Harness::new().await;
-    for number in 0..WIDGETS {
-        let name = format!("widget-{number}");
-        let mut meta = kube::core::ObjectMeta { name: Some(name.clone()), ..Default::default() };
-        meta.namespace = Some(NAMESPACE.to_owned());
-        // With their labels, so that the first list contains all of them.
-        let bucket = ShardKey::of(&meta, None).bucket().to_string();
-        create(&harness.widgets, &name, &[(LABEL, &bucket)]).await;
-    }
+    create_labelled(&harness, WIDGETS).await;
     let log = Log::default();
     let _replica = start(&harness, &log, Duration::from_secs(1), AT_ONCE, |widgets| widgets);
     let count = || log.lock().unwrap().len();
