@@ -13,7 +13,7 @@ use lease_core::Connection;
 
 pub use self::{controller::Controller, rights::RequiredRights};
 use crate::{
-    error::{LegacyLock, RunError},
+    error::{CannotFence, LegacyLock, RunError},
     kind_type::KindType,
     kinds::{Kind, Kinds},
     observability::{
@@ -202,10 +202,11 @@ impl ShardedApp {
     ///
     /// # Errors
     ///
-    /// If no kind was declared, or one twice; if a namespaced kind owns one that is cluster-scoped; if the resource lock is a legacy one; if the options are invalid; or if no client could be created from the connection. Later failures are
+    /// If no kind was declared, or one twice; if a namespaced kind owns one that is cluster-scoped; if the resource lock is a legacy one; if the options are invalid, or ask for fencing without what it needs; or if no client could be created from the connection. Later failures are
     /// reported by readiness, metrics and logs, and are retried.
     pub async fn run(mut self, shutdown: impl Future<Output = ()> + Send) -> Result<(), RunError> {
         LegacyLock::refuse(self.options.elections.resource_lock)?;
+        CannotFence::check(&self.options)?;
         let declared = kind_set(&self.kinds)?;
         if let Some(refused) = self.kinds.iter_mut().find_map(|kind| kind.refused.take()) {
             return Err(refused);

@@ -5,4 +5,5 @@ pub(crate) mod buckets;
 pub(crate) mod clients;
 pub(crate) mod error;
 pub(crate) mod held;
+pub(crate) mod refused;
 mod report;

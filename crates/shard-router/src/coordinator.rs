@@ -18,7 +18,6 @@ mod unsharded;
 use std::{sync::Arc, time::Duration};
 
 use futures::future::pending;
-use kube::Client;
 use lease_core::{Backoff, Elections, RequestError, Term};
 use tokio::sync::watch;
 
@@ -26,12 +25,14 @@ use self::{
     control_loop::ControlLoop, layout_writer::LayoutWriter, lease_history::LeaseHistory, tasks::RunningTasks,
 };
 use crate::{
+    fencing::RowKey,
     kinds::Kinds,
     layout_change::{Generation, leases::NOTHING, recovery},
     membership::{
         cluster_view::{SharedClusterView, shard_leases, version},
         committed::Committed,
     },
+    ownership::HoldRows,
     routing::{bucket::ShardId, layout::Layout},
     setup::Setup,
     task::NamedTask,
@@ -69,15 +70,17 @@ impl Coordinator {
             layout = self.commit_layout(term, &mut writer, &mut wanted) => layout,
         };
         let Some(layout) = layout else { return };
-        let tasks = RunningTasks::start(&self.tasks, &self.setup.task_clients, term);
-        let stamper = self.setup.stamper_clients.of_term(term);
         let generation = layout.generation;
-        let mut unsharded = Box::pin(self.unsharded(term, generation));
+        let rows = self.setup.ownership.of_hold(term, None);
+        rows.want([RowKey::Coordinator, RowKey::Stamping], term.token());
+        let mut tasks = RunningTasks::default();
+        let mut unsharded = Box::pin(self.unsharded(term, generation, &rows));
         let has_ended = tokio::select! {
             () = term.draining() => false,
             () = &mut unsharded => true,
             () = self.control_loop(term, layout, writer, wanted) => false,
-            () = self.stamp(&stamper, generation) => false,
+            () = self.stamp(term, generation, &rows) => false,
+            () = self.start_tasks(term, &rows, &mut tasks) => false,
         };
         if !has_ended {
             futures::join!(tasks.ended(), unsharded);
@@ -88,10 +91,18 @@ impl Coordinator {
     }
 
     /// Never ends by itself.
-    async fn stamp(&self, client: &Client, generation: u64) {
+    async fn stamp(&self, term: &Term, generation: u64, rows: &HoldRows) {
         self.setup.layouts.reached(generation).await;
         self.setup.layouts.may_stamp().await;
-        self.kinds.stamp(client, Duration::ZERO, None).await;
+        rows.ready(RowKey::Stamping).await;
+        self.kinds.stamp(&self.setup.stamper_clients.of_term(term), Duration::ZERO, None).await;
+    }
+
+    /// Never ends by itself.
+    async fn start_tasks(&self, term: &Term, rows: &HoldRows, running: &mut RunningTasks) {
+        rows.ready(RowKey::Coordinator).await;
+        *running = RunningTasks::start(&self.tasks, &self.setup.task_clients, term);
+        pending::<()>().await;
     }
 
     /// Never ends by itself.

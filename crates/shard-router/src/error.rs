@@ -2,7 +2,7 @@
 
 use lease_core::{InvalidOption, NameError, PoolError, ResourceLock, StartError};
 
-use crate::routing::kind_set::KindSetError;
+use crate::{options::Options, routing::kind_set::KindSetError};
 
 /// Why a replica could not start. Each error is fatal.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +35,9 @@ pub enum RunError {
     /// The elections are held on another kind of object than Leases, see [`LegacyLock`].
     #[error(transparent)]
     LegacyLock(#[from] LegacyLock),
+    /// The options ask for fencing, which is not possible with them.
+    #[error(transparent)]
+    Fencing(#[from] CannotFence),
     /// The client could not be created, see [`PoolError`].
     #[error(transparent)]
     Client(#[from] PoolError),
@@ -66,5 +69,30 @@ impl LegacyLock {
     /// If it is a legacy one.
     pub fn refuse(lock: ResourceLock) -> Result<(), Self> {
         if lock.is_legacy() { Err(Self(lock)) } else { Ok(()) }
+    }
+}
+
+/// Why a replica cannot write the ownership table ([`fencing`](crate::fencing)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CannotFence {
+    /// The rows name the Pod.
+    #[error(
+        "with fencing, a replica has to know its Pod; set POD_NAME and POD_UID by the Downward API, or give the Pod with `Options::with_pod`"
+    )]
+    NoPod,
+    /// A row needs a fencing token, which is a version of a Lease.
+    #[error("fencing needs leader election; switch it on, or do not ask for fencing")]
+    NoElection,
+}
+
+impl CannotFence {
+    /// Checks that a replica with these options can do what they ask for.
+    pub(crate) fn check(options: &Options) -> Result<(), Self> {
+        match options.fencing {
+            Some(_) if !options.elections.leader_election => Err(Self::NoElection),
+            Some(_) if options.pod.is_none() => Err(Self::NoPod),
+            _ => Ok(()),
+        }
     }
 }

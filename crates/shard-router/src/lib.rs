@@ -34,6 +34,7 @@ mod news;
 mod observability;
 mod options;
 mod owned_resource;
+mod ownership;
 mod reconciler;
 mod replica;
 mod rng;
@@ -58,7 +59,7 @@ pub use caches::{OwnedError, UnlabelledChild};
 pub use children::{
     Applied, Applier, ApplyError, Change, Dispute, DisputeState, Owner, is_conflict, thousandths,
 };
-pub use error::{LegacyLock, RunError};
+pub use error::{CannotFence, LegacyLock, RunError};
 pub use kind_type::{KindScope, TypeInformation};
 pub use kube::runtime::controller::Action;
 pub use lease_core::{Connection, GateClosed, PoolError, REQUEST_LIMIT, Tls};

@@ -91,4 +91,12 @@ lease_core::declare_mutants! {
     RecoveredIsSettled = "recovered-is-settled",
     /// Where the coordinator Lease was missing, each shard keeps its buckets.
     RecoveredKeeps = "recovered-keeps",
+    /// A bucket is worked on before its row of the ownership table is written.
+    RowNotAwaited = "row-not-awaited",
+    /// A bucket is worked on although its row names another Pod with a larger token.
+    LaterOwnerIsIgnored = "later-owner-is-ignored",
+    /// A replica goes on to write the rows of a hold that has ended, or of buckets that it has given away.
+    RowsOutliveTheHold = "rows-outlive-the-hold",
+    /// A replica that is not the coordinator stamps resources, although the row for stamping names the coordinator.
+    OthersStampBesideTheRow = "others-stamp-beside-the-row",
 }

@@ -9,6 +9,7 @@ use lease_core::ElectionsOptions;
 use tokio::sync::watch;
 
 use crate::{
+    fencing::Fencing,
     names::Names,
     observability::records::RecordSink,
     routing::{bucket::ShardCount, layout::Layout},
@@ -69,8 +70,11 @@ pub struct Options {
     pub stamp_delay: Option<Duration>,
     /// Where to write the reconcile records; `None` for nowhere.
     pub records: Option<Arc<dyn RecordSink>>,
-    /// The Pod that the process runs in. It becomes the owner of the member Lease. Default: [`Pod::from_env`].
+    /// The Pod that the process runs in. It becomes the owner of the member Lease, and with fencing the rows of the ownership table name it. Default: [`Pod::from_env`].
     pub pod: Option<Pod>,
+    /// Whether and how this replica writes the [ownership table](crate::fencing), so that the API server can refuse writes of Pods that do not own a bucket. It needs [`pod`](Self::pod), and
+    /// leader election. Default: `None`, it does not.
+    pub fencing: Option<Fencing>,
     /// The seed for the jitter of retries and resyncs.
     pub seed: u64,
 }
@@ -130,6 +134,7 @@ impl Options {
             stamp_delay: None,
             records: None,
             pod: Pod::from_env(),
+            fencing: None,
         }
     }
 

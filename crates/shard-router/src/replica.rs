@@ -10,6 +10,7 @@ mod other_namespaces;
 mod plan_cache;
 mod replica_tasks;
 mod report;
+mod row_writer;
 mod shard_candidates;
 mod shutdown;
 pub(crate) mod unelected;
@@ -41,6 +42,7 @@ use crate::{
         committed::{Committed, Verdict},
     },
     observability::readiness::ReadinessSwitch,
+    ownership,
     routing::bucket::{BUCKETS, ShardId},
     setup::Setup,
     task::NamedTask,
@@ -79,12 +81,11 @@ pub(crate) async fn run(
     let verdict = watch::Sender::new(Verdict::Wait);
     let elections = elections?;
     setup.watched.follow_restores(elections.rewinds());
-    background.spawn(backup_stamper::run(
-        setup.clone(),
-        kinds.clone(),
-        verdict.subscribe(),
-        elections.clone(),
-    ));
+    if ownership::rules::others_stamp(setup.ownership.is_on()) {
+        let verdict = verdict.subscribe();
+        background.spawn(backup_stamper::run(setup.clone(), kinds.clone(), verdict, elections.clone()));
+    }
+    background.spawn(row_writer::run(setup.clone(), elections.clone()));
     background.spawn(replica_tasks::forward_rewinds(elections.rewinds(), histories));
     background.spawn(ended_members::delete(setup.clone(), elections.clone()));
     let replica = Replica::new(

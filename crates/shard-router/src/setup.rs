@@ -21,6 +21,7 @@ use tokio::sync::Semaphore;
 use crate::{
     authority::buckets::{BucketGroup, RunningBuckets},
     authority::clients::Clients,
+    authority::refused::Resend,
     caches::{ChildLabels, OwnedType},
     children::Applier,
     external::External,
@@ -38,6 +39,7 @@ use crate::{
         rights::Rights,
     },
     options::Options,
+    ownership::Ownership,
     reconciler::{ErrorPolicy, Reconciler},
     rng::SharedRng,
     routing::{
@@ -89,6 +91,8 @@ pub(crate) struct Setup {
     pub(crate) log_limit: LogLimit,
     /// The watches that all shards share.
     pub(crate) watched: Registry,
+    /// The rows of the ownership table.
+    pub(crate) ownership: Ownership,
 }
 
 impl Setup {
@@ -104,8 +108,11 @@ impl Setup {
     ) -> Result<Self, PoolError> {
         let clock = options.elections.clock.clone();
         let rights = Arc::new(Rights::new(clock.clone(), options.longest_silence()));
-        let clients =
-            |user_agent: &str| Clients::new(connection.clone(), user_agent, clock.clone(), rights.clone());
+        let resend = options.fencing.map(|_| Resend::new(clock.clone(), metrics.clone()));
+        let clients = |user_agent: &str| {
+            let clients = Clients::new(connection.clone(), user_agent, clock.clone(), rights.clone());
+            clients.map(|clients| clients.with_resend(resend.clone()))
+        };
         let identity = options.elections.identity.as_str();
         let (scope, log_limit) = (Scope::of(&options.watch_namespaces), LogLimit::default());
         let (reconcilers, rng) = (clients(&options.user_agent())?, SharedRng::seeded(options.seed));
@@ -120,6 +127,7 @@ impl Setup {
             layout: options.layout().of_kinds(kinds),
             layouts: Arc::default(),
             running_buckets: Arc::default(),
+            ownership: Ownership::new(options.fencing.and_then(|_| options.pod.clone())),
             holds: AtomicU64::new(1),
             watched: Registry::new(Box::new(watching), scope.clone(), watcher, rng.clone()),
             scope,
@@ -145,7 +153,11 @@ impl Setup {
         self.metrics.stalled(&kinds.stalls());
         let threshold = self.options.elections.timings.lease_duration();
         let definition = kinds.definition_problem();
-        definition.or_else(|| self.rights.sentence()).or_else(|| kinds.stall_sentence(threshold))
+        let rights = || self.rights.sentence();
+        definition
+            .or_else(rights)
+            .or_else(|| self.ownership.problem())
+            .or_else(|| kinds.stall_sentence(threshold))
     }
 
     /// Takes in a layout that this coordinator Lease carries. One that differs from the settings is not followed: holders would acknowledge it, and then start buckets as

@@ -3,6 +3,8 @@
 
 #[path = "fencing/attempts.rs"]
 mod attempts;
+#[path = "fencing/deposed.rs"]
+mod deposed;
 #[path = "fencing/held_back.rs"]
 mod held_back;
 #[path = "fencing/installation.rs"]

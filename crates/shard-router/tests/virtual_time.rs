@@ -32,6 +32,10 @@ mod examples;
 mod failing_lease_watch;
 #[path = "virtual_time/fairness.rs"]
 mod fairness;
+#[path = "virtual_time/fenced.rs"]
+mod fenced;
+#[path = "virtual_time/fenced_tests.rs"]
+mod fenced_tests;
 #[path = "virtual_time/first_lists_are_consistent.rs"]
 mod first_lists_are_consistent;
 #[path = "virtual_time/fleet.rs"]

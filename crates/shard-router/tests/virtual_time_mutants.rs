@@ -8,6 +8,9 @@ mod clock;
 mod dead_connections;
 #[path = "virtual_time/dead_first_lists.rs"]
 mod dead_first_lists;
+#[path = "virtual_time/fenced.rs"]
+#[allow(dead_code, reason = "not every test program that shares this file needs all of it")]
+mod fenced;
 #[path = "virtual_time/fleet.rs"]
 #[allow(dead_code, reason = "not every test program that shares this file needs all of it")]
 mod fleet;
@@ -184,6 +187,28 @@ async fn a_restart_in_place_that_takes_too_much_is_found_out() {
         println!("{mutant:?}: {verdict}");
         assert!(!verdict.of(check).is_empty(), "{mutant:?} is not found out: {verdict}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bucket_that_does_not_wait_for_its_row_is_found_out() {
+    assert_found_out(&with(Mutant::RowNotAwaited, fenced::work_without_a_row()).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_row_of_a_later_owner_that_is_ignored_is_found_out() {
+    let (works, _) = with(Mutant::LaterOwnerIsIgnored, fenced::later_owner()).await;
+    assert_found_out(&works);
+}
+
+#[tokio::test(start_paused = true)]
+async fn rows_of_a_hold_that_has_ended_are_found_out() {
+    assert_found_out(&with(Mutant::RowsOutliveTheHold, fenced::rows_of_former_holders()).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stamp_of_another_than_the_coordinator_is_found_out() {
+    let stamped = with(Mutant::OthersStampBesideTheRow, fenced::stamped_by_another()).await;
+    assert!(stamped, "not found out");
 }
 
 /// A rule of a layout change is broken, and the checker objects.

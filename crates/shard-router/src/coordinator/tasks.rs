@@ -7,6 +7,7 @@ use tokio::task::JoinSet;
 use crate::{authority::clients::Clients, task::NamedTask};
 
 /// The tasks that run; aborted when this is dropped.
+#[derive(Default)]
 pub(super) struct RunningTasks(JoinSet<()>);
 
 impl RunningTasks {

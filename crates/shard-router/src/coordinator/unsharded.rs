@@ -13,7 +13,9 @@ use lease_core::{Backoff, NOBODY, Term};
 
 use super::Coordinator;
 use crate::{
+    fencing::RowKey,
     names::Names,
+    ownership::HoldRows,
     routing::bucket::{ShardCount, ShardId},
     rules,
     shard::hold,
@@ -21,8 +23,14 @@ use crate::{
 
 impl Coordinator {
     /// Works on them until the term has drained. `generation` is the one that this coordinator has committed or found. Cancelled by being dropped.
-    pub(super) async fn unsharded(&self, term: &Term, generation: u64) {
-        let confirmed = self.no_former_layout_is_in_force(generation);
+    pub(super) async fn unsharded(&self, term: &Term, generation: u64, rows: &HoldRows) {
+        let confirmed = async {
+            let (confirmed, ()) = futures::join!(
+                self.no_former_layout_is_in_force(generation),
+                rows.ready(RowKey::Coordinator)
+            );
+            confirmed
+        };
         hold::unsharded(self.setup.clone(), self.kinds.clone(), term.clone(), confirmed).await;
     }
 

@@ -1,5 +1,6 @@
 //! Metrics. Labels are shard numbers, kinds, Lease names and fixed words; never the names of objects.
 
+mod fencing;
 mod kind;
 mod labels;
 mod load;
@@ -19,6 +20,7 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
+use self::fencing::FencingMetrics;
 use self::labels::{KindLabel, KindOutcomeLabel, KindShardLabel};
 use self::load::Loads;
 pub(crate) use self::{kind::KindMetrics, load::ShardLoad};
@@ -54,6 +56,7 @@ pub struct Metrics {
     start: Histogram,
     stamps: Family<KindOutcomeLabel, Counter>,
     unlabelled_children: Family<KindLabel, Counter>,
+    fencing: FencingMetrics,
 }
 
 impl Default for Metrics {
@@ -85,6 +88,7 @@ impl Default for Metrics {
             start: latency(),
             stamps: Family::default(),
             unlabelled_children: Family::default(),
+            fencing: FencingMetrics::default(),
         }
     }
 }
@@ -187,6 +191,7 @@ impl Metrics {
         );
         metrics.register_layout(registry);
         metrics.register_writes(registry);
+        metrics.fencing.register(registry);
         metrics
     }
 

@@ -6,7 +6,8 @@ use tokio::sync::watch;
 
 use super::{Backoff, Options, Pod};
 use crate::{
-    observability::records::RecordSink, routing::bucket::ShardCount, wanted_shards::ShardsConfigMap,
+    fencing::Fencing, observability::records::RecordSink, routing::bucket::ShardCount,
+    wanted_shards::ShardsConfigMap,
 };
 
 /// Setters. Each sets the field of the same name; see there for its meaning and default.
@@ -111,6 +112,12 @@ impl Options {
     #[must_use]
     pub fn with_pod(self, pod: impl Into<Option<Pod>>) -> Self {
         Self { pod: pod.into(), ..self }
+    }
+
+    /// Sets [`fencing`](Self::fencing).
+    #[must_use]
+    pub fn with_fencing(self, fencing: impl Into<Option<Fencing>>) -> Self {
+        Self { fencing: fencing.into(), ..self }
     }
 
     /// Sets [`seed`](Self::seed).

@@ -42,6 +42,7 @@ pub(crate) async fn run(hold: ShardHold, confirmed: impl Future<Output = bool> +
     let waiting: Vec<_> = kinds.of(part).iter().map(|kind| kind.progress().track(part)).collect();
     let mut waiting = Some(waiting);
     let mut news = setup.layouts.subscribe();
+    let mut rows = setup.ownership.news();
     let mut work = ShardWork::new(&hold, record.clone());
     // One for the whole hold, so that no renewal is missed.
     let mut renewals = pin!(record.follow_renewals());
@@ -59,6 +60,7 @@ pub(crate) async fn run(hold: ShardHold, confirmed: impl Future<Output = bool> +
         // From here on, so that no end of a reconcile is missed.
         let ended = setup.running_buckets.ended();
         let state = news.borrow_and_update().clone();
+        rows.seen();
         work.follow(&state);
         if work.has_begun(&state) {
             waiting = None;
@@ -71,6 +73,7 @@ pub(crate) async fn run(hold: ShardHold, confirmed: impl Future<Output = bool> +
             },
             () = ended, if work.waits_for_reconciles() => {}
             Ok(()) = news.changed() => {}
+            () = rows.changed() => {}
             () = &mut renewals => return,
         }
     }

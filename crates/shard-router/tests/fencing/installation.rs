@@ -45,7 +45,11 @@ pub(crate) struct Replica {
 impl Replica {
     /// The same Pod behind a network that can fail.
     pub(crate) fn client_via(&self, env: &RealEnv, proxy: &Proxy) -> Client {
-        client(env.config_via(proxy, &TestUser::admin()), &self.token)
+        Client::try_from(self.config_via(env, proxy)).unwrap()
+    }
+
+    pub(crate) fn config_via(&self, env: &RealEnv, proxy: &Proxy) -> kube::Config {
+        with_token(env.config_via(proxy, &TestUser::admin()), &self.token)
     }
 
     pub(crate) fn row(&self, token: u64) -> Row {
@@ -192,10 +196,14 @@ impl Installation {
     }
 }
 
+fn client(config: kube::Config, token: &str) -> Client {
+    Client::try_from(with_token(config, token)).unwrap()
+}
+
 /// For whom the token is, and nobody else.
-fn client(mut config: kube::Config, token: &str) -> Client {
+fn with_token(mut config: kube::Config, token: &str) -> kube::Config {
     config.auth_info = AuthInfo { token: Some(token.to_owned().into()), ..AuthInfo::default() };
-    Client::try_from(config).unwrap()
+    config
 }
 
 pub(crate) fn bucket(number: u8) -> RowKey {

@@ -11,12 +11,14 @@ use super::{
     lost::Lost,
 };
 use crate::{
+    fencing::RowKey,
     layout_change::{Acknowledged, Generation, acknowledge, buckets},
     membership::{
         acknowledgement::{LeaseAcknowledgement, acknowledged},
         known_layout::LayoutState,
     },
     observability::records::{HoldFacts, HoldRecord},
+    ownership::HoldRows,
     routing::{
         bucket::{Bucket, ShardId},
         layout::Layout,
@@ -44,6 +46,9 @@ pub(super) struct ShardWork {
     lost: Option<Lost>,
     acknowledging: Option<Renewal<Arc<Layout>>>,
     renewing: Option<Renewal<Gained>>,
+    /// Buckets whose rows are awaited.
+    entering: Vec<Entering>,
+    rows: HoldRows,
     /// No write of an acknowledgement or for a token before.
     not_before: Option<Monotonic>,
     was_draining: bool,
@@ -57,6 +62,14 @@ struct Gained {
     buckets: BTreeSet<Bucket>,
     sent: lease_core::Now,
     acquired: ReadMark,
+}
+
+/// Buckets that may be started, and wait for their rows of the ownership table.
+struct Entering {
+    buckets: BTreeSet<Bucket>,
+    token: FencingToken,
+    /// Of gained buckets: when the renewal was sent that gave the token, and the reads that are later.
+    gained: Option<(lease_core::Now, ReadMark)>,
 }
 
 pub(super) enum Step {
@@ -89,6 +102,8 @@ impl ShardWork {
             lost: None,
             acknowledging: None,
             renewing: None,
+            entering: Vec::new(),
+            rows: setup.ownership.of_hold(term, Some(*shard)),
             not_before: None,
             was_draining: false,
         }
@@ -99,6 +114,7 @@ impl ShardWork {
         self.state = state.clone();
         let Some(known) = state.generation().filter(|_| !self.term.is_draining()) else { return };
         self.give_away(&known);
+        self.start_entered();
         self.acknowledge(&known);
         self.start_gained(&known);
     }
@@ -148,6 +164,7 @@ impl ShardWork {
     fn give_away(&mut self, known: &Generation) {
         let (shard, acknowledged) = (self.shard, self.acknowledged);
         let closed = self.groups.close(|bucket| buckets::may_continue(shard, bucket, acknowledged, known));
+        self.rows.void(&rows_of(&closed));
         let now = self.setup.clock.now().monotonic;
         if !closed.is_empty() {
             tracing::info!(
@@ -204,28 +221,16 @@ impl ShardWork {
         let open = self.groups.open();
         let may_start = |bucket: &Bucket| {
             !open.contains(bucket)
+                && !self.entering.iter().any(|entering| entering.buckets.contains(bucket))
                 && self.lost.as_ref().is_none_or(|lost| !lost.buckets.contains(bucket))
                 && self.may_start(*bucket, known)
                 && buckets::may_start_beside(
                     self.setup.running_buckets.runs_elsewhere(self.groups.hold, *bucket),
                 )
         };
-        let (acquired_with, settled) = self.at_acquisition;
-        let is_token = |bucket: &Bucket| {
-            self.lease.is_none()
-                || buckets::acquisition_is_token(self.shard, *bucket, known, acquired_with, settled)
-        };
         let (at_once, later): (BTreeSet<Bucket>, BTreeSet<Bucket>) =
-            Bucket::all().filter(may_start).partition(is_token);
-        if !at_once.is_empty() {
-            let beginning = Beginning {
-                record: self.record.clone(),
-                follows_renewals: false,
-                since: self.since,
-                acquired: self.acquired,
-            };
-            self.groups.start(at_once, beginning);
-        }
+            Bucket::all().filter(may_start).partition(|bucket| self.acquisition_is_token(*bucket, known));
+        self.enter(at_once, self.term.token(), None);
         let now = self.setup.clock.now();
         if !later.is_empty() && self.renewing.is_none() && self.may_write(now.monotonic) {
             let gained = Gained { buckets: later, sent: now, acquired: self.setup.watched.mark() };
@@ -236,18 +241,77 @@ impl ShardWork {
 
     /// The buckets could be started when the renewal was sent, so its version is their token.
     fn start_with_token(&mut self, gained: Gained, token: FencingToken) {
-        let Some(known) = self.state.generation().filter(|_| !self.term.is_draining()) else { return };
-        let Gained { buckets, sent, acquired } = gained;
-        let continues =
-            |bucket: &Bucket| buckets::may_continue(self.shard, *bucket, self.acknowledged, &known);
-        let buckets: BTreeSet<Bucket> = buckets.into_iter().filter(continues).collect();
-        if buckets.is_empty() {
+        if self.term.is_draining() {
             return;
         }
-        let facts = HoldFacts { token: token.0, ..self.record.facts.clone() };
+        let Gained { buckets, sent, acquired } = gained;
+        let continues = |bucket: &Bucket| self.may_enter(*bucket, true);
+        let buckets: BTreeSet<Bucket> = buckets.into_iter().filter(continues).collect();
+        self.enter(buckets, token, Some((sent, acquired)));
+    }
+
+    /// Starts these buckets as soon as their rows are written: at once without fencing.
+    fn enter(
+        &mut self,
+        buckets: BTreeSet<Bucket>,
+        token: FencingToken,
+        gained: Option<(lease_core::Now, ReadMark)>,
+    ) {
+        if !buckets.is_empty() {
+            self.rows.want(rows_of(&buckets), token);
+            self.entering.push(Entering { buckets, token, gained });
+            self.start_entered();
+        }
+    }
+
+    /// Starts what has waited for its row. Gives up what may not be started any more, because the layout has changed since.
+    fn start_entered(&mut self) {
+        for mut entering in std::mem::take(&mut self.entering) {
+            let is_gained = entering.gained.is_some();
+            let given_up: BTreeSet<Bucket> =
+                entering.buckets.extract_if(.., |bucket| !self.may_enter(*bucket, is_gained)).collect();
+            self.rows.void(&rows_of(&given_up));
+            let is_ready = |bucket: &Bucket| self.rows.is_ready(RowKey::Bucket(*bucket));
+            let ready: BTreeSet<Bucket> =
+                entering.buckets.extract_if(.., |bucket| is_ready(bucket)).collect();
+            if !ready.is_empty() {
+                let beginning = self.beginning(&entering);
+                self.groups.start(ready, beginning);
+            }
+            if !entering.buckets.is_empty() {
+                self.entering.push(entering);
+            }
+        }
+    }
+
+    fn beginning(&self, entering: &Entering) -> Beginning {
+        let Some((sent, acquired)) = entering.gained else {
+            let (record, since, acquired) = (self.record.clone(), self.since, self.acquired);
+            return Beginning { record, follows_renewals: false, since, acquired };
+        };
+        let facts = HoldFacts { token: entering.token.0, ..self.record.facts.clone() };
         let record = HoldRecord::begin(self.setup.recorder.clone(), facts, self.term.clone(), sent);
-        let beginning = Beginning { record, follows_renewals: true, since: sent.monotonic, acquired };
-        self.groups.start(buckets, beginning);
+        Beginning { record, follows_renewals: true, since: sent.monotonic, acquired }
+    }
+
+    /// Whether a bucket that could be started, before its token was known or its row written, still can be. What a gained one has waited for does not matter any more.
+    fn may_enter(&self, bucket: Bucket, is_gained: bool) -> bool {
+        let Some(known) = self.state.generation() else { return false };
+        if is_gained {
+            buckets::may_continue(self.shard, bucket, self.acknowledged, &known)
+        } else {
+            self.may_start(bucket, &known)
+                && self.acquisition_is_token(bucket, &known)
+                && buckets::may_start_beside(
+                    self.setup.running_buckets.runs_elsewhere(self.groups.hold, bucket),
+                )
+        }
+    }
+
+    fn acquisition_is_token(&self, bucket: Bucket, known: &Generation) -> bool {
+        let (acquired_with, settled) = self.at_acquisition;
+        self.lease.is_none()
+            || buckets::acquisition_is_token(self.shard, bucket, known, acquired_with, settled)
     }
 
     fn may_start(&self, bucket: Bucket, known: &Generation) -> bool {
@@ -284,6 +348,10 @@ impl ShardWork {
         let due = of_lost.into_iter().chain(self.not_before).filter(|at| *at > now).min();
         due.map(|at| at.duration_since(now))
     }
+}
+
+fn rows_of(buckets: &BTreeSet<Bucket>) -> Vec<RowKey> {
+    buckets.iter().copied().map(RowKey::Bucket).collect()
 }
 
 /// Renews the Lease now. The renewal says what is acknowledged, like any other.
