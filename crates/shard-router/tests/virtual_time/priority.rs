@@ -85,7 +85,11 @@ async fn what_nobody_has_observed_is_reconciled_before_the_rest_of_a_takeover() 
     harness.until("all to be reconciled", all).await;
     let log = log.lock().unwrap();
     let last = log.iter().rposition(|(_, size)| *size == 7).unwrap();
-    assert!(last < AT_ONCE + edited.len(), "{last} reconciles began before the last edit: {:?}", &log[..=last]);
+    assert!(
+        last < AT_ONCE + edited.len(),
+        "{last} reconciles began before the last edit: {:?}",
+        &log[..=last]
+    );
     assert_eq!(log.iter().map(|(name, _)| name).collect::<BTreeSet<_>>().len(), WIDGETS);
 }
 
