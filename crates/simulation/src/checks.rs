@@ -37,6 +37,8 @@ mod liveness;
 mod lost;
 mod mending;
 mod one_holder;
+#[cfg(test)]
+mod profile_tests;
 mod reconciles;
 mod renewals;
 mod rewound;

@@ -13,6 +13,7 @@ mod edits;
 mod fleet;
 mod kinds;
 mod layout;
+mod profiles;
 mod ranges;
 mod restore;
 mod tenants;
@@ -51,6 +52,7 @@ impl Schedule {
         api_failures::draw(&mut stream(seed, "draw: troubled"), &context, &edits, &mut faults);
         faults.extend(dispute::draw(&mut stream(seed, "draw: dispute"), &context));
         faults.sort_by_key(|fault| fault.at);
+        let profiles = profiles::draw(&mut stream(seed, "draw: profiles"), &context, &mut edits);
         // Instead of what else would go wrong: these schedules aim at the restore alone.
         if let Some(restored) = restore::draw(&mut stream(seed, "draw: restore"), &context, &replicas) {
             faults = restored;
@@ -63,6 +65,7 @@ impl Schedule {
             key_label,
             replicas,
             resources,
+            profiles,
             reconcile,
             network,
             busy_for,

@@ -10,6 +10,7 @@ pub mod mutants;
 mod network;
 pub mod observations;
 mod panics;
+mod profile;
 pub mod run;
 pub mod run_report;
 pub mod schedule;

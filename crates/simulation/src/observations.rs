@@ -38,6 +38,8 @@ pub struct Observations {
     pub ended: TrueTime,
     /// The last spec that users wrote, of every `Memcached` that they have not deleted, by name.
     pub desired: BTreeMap<String, DesiredSpec>,
+    /// The same of the kind that is not sharded.
+    pub profiles: BTreeMap<String, DesiredProfile>,
     /// Every object that was there at the end, by `<plural>/<name>`.
     pub objects: BTreeMap<String, Value>,
     /// What replicas logged as errors or panicked with, one sentence each. A panic is a violation.
@@ -56,6 +58,17 @@ pub struct DesiredSpec {
     /// The shard keys that it has had since its creation, any of which its bucket may be the hash of: `namespace/name`, or the
     /// values of the key label, in order.
     pub keys: Vec<String>,
+    /// When it was created.
+    pub created: TrueTime,
+}
+
+/// What a user asked for, of the kind that is not sharded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DesiredProfile {
+    /// The uid of the object.
+    pub uid: String,
+    /// `spec.level`.
+    pub level: i32,
     /// When it was created.
     pub created: TrueTime,
 }

@@ -14,7 +14,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use children::ChildChange;
-pub use edit::{Edit, EditKind, ResourceIndex};
+pub use edit::{Edit, EditKind, ProfileEdit, ResourceIndex};
 pub use fault::{ApiFailure, Direction, Fault, FaultKind, LeaseChange, LeaseOf, Listed, Oddity};
 
 use crate::time::TrueTime;
@@ -43,6 +43,9 @@ pub struct Schedule {
     pub replicas: Vec<ReplicaSpec>,
     /// How many `Memcached` are there from the start.
     pub resources: usize,
+    /// How many resources there are from the start of a kind that is not sharded; without any, the operator has no such kind.
+    #[serde(default)]
+    pub profiles: usize,
     /// Between which bounds a reconcile waits between reading and writing.
     pub reconcile: Span,
     /// How a healthy network is.

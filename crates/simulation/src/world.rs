@@ -19,6 +19,7 @@ mod finish;
 mod interference;
 mod names;
 mod process;
+mod profiles;
 mod request;
 mod restore;
 mod run_log;

@@ -13,6 +13,7 @@ use overlap_checker::{Hold, Moment, Timeline};
 use super::Check;
 use super::reconciles::{Place, true_time};
 use crate::observations::{AnswerFate, Observations, ReceivedRequest};
+use crate::profile;
 use crate::time::TrueTime;
 
 /// Judges the first reconcile of each hold.
@@ -25,22 +26,21 @@ pub(super) fn check(observations: &Observations, timeline: &Timeline) -> Check {
         let key = (&hold.replica, hold.shard, hold.token);
         let acquired = true_time(hold.acquired);
         let has_it = |list: &&Listed| {
-            bucket.is_none_or(|bucket| list.buckets.contains(&bucket))
-                && list.sent >= acquired
-                && list.answered <= begun
+            list.of.shows(hold.shard, bucket) && list.sent >= acquired && list.answered <= begun
         };
         let wrong = if ready.get(&key).is_none_or(|ready| *ready > begun) {
             "before the replica had noted that its cache was ready"
         } else if !lists.get(&hold.replica).is_some_and(|lists| lists.iter().any(|list| has_it(&list))) {
-            "before a consistent list of its bucket, asked for after the acquisition, was answered"
+            "before a consistent list of its resource, asked for after the acquisition, was answered"
         } else {
             continue;
         };
         check.violated(
             begun,
             format!(
-                "{} acquired shard {} at {acquired} and began its first reconcile at {begun}, {wrong}.",
-                hold.replica, hold.shard
+                "{} acquired {} at {acquired} and began its first reconcile at {begun}, {wrong}.",
+                hold.replica,
+                hold.shard.described()
             ),
         );
     }
@@ -99,8 +99,26 @@ fn ready(observations: &Observations) -> HashMap<(&Replica, Shard, Token), TrueT
 struct Listed {
     sent: TrueTime,
     answered: TrueTime,
-    /// Those that it selects.
-    buckets: BTreeSet<u32>,
+    of: ListOf,
+}
+
+/// What a list shows.
+enum ListOf {
+    /// The resources in these buckets.
+    Buckets(BTreeSet<u32>),
+    /// All resources of the kind that is not sharded.
+    Profiles,
+}
+
+impl ListOf {
+    fn shows(&self, shard: Shard, bucket: Option<u32>) -> bool {
+        match self {
+            Self::Buckets(buckets) => {
+                shard != Shard::UNSHARDED && bucket.is_none_or(|bucket| buckets.contains(&bucket))
+            }
+            Self::Profiles => shard == Shard::UNSHARDED,
+        }
+    }
 }
 
 /// The consistent lists that each replica asked for.
@@ -116,18 +134,22 @@ fn listed(request: &ReceivedRequest) -> Option<(&Replica, Listed)> {
     let replica = request.by.as_ref().filter(|_| request.method == "GET" && request.code == 200)?;
     let AnswerFate::Delivered(after) = request.answer else { return None };
     let (path, query) = request.uri.split_once('?')?;
-    let place = Place::of(path).filter(|place| place.group == DOMAIN && place.name.is_empty())?;
-    if place.resource != "memcacheds" {
-        return None;
-    }
+    let place = Place::of(path).filter(|place| place.name.is_empty())?;
     let query: HashMap<_, _> = form_urlencoded::parse(query.as_bytes()).collect();
     // Any resourceVersion allows an answer that is older than now.
     if query.contains_key("watch") || query.contains_key("resourceVersion") {
         return None;
     }
-    let selected = query.get("labelSelector")?.strip_prefix(DOMAIN)?.strip_prefix("/bucket in (")?;
-    let buckets = selected.strip_suffix(')')?.split(',').filter_map(|bucket| bucket.parse().ok()).collect();
-    Some((replica, Listed { sent: request.sent, answered: request.arrived + after, buckets }))
+    let of = match (place.group, place.resource) {
+        (DOMAIN, "memcacheds") => {
+            let selected = query.get("labelSelector")?.strip_prefix(DOMAIN)?.strip_prefix("/bucket in (")?;
+            let buckets = selected.strip_suffix(')')?.split(',').filter_map(|bucket| bucket.parse().ok());
+            ListOf::Buckets(buckets.collect())
+        }
+        (profile::GROUP, profile::PLURAL) => ListOf::Profiles,
+        _ => return None,
+    };
+    Some((replica, Listed { sent: request.sent, answered: request.arrived + after, of }))
 }
 
 #[cfg(test)]
@@ -163,7 +185,7 @@ mod tests {
             let mut run = reconciled();
             spoil(list(&mut run));
             let sentences = only(&run, "barrier");
-            assert!(sentences[0].contains("before a consistent list of its bucket"), "{sentences:?}");
+            assert!(sentences[0].contains("before a consistent list of its resource"), "{sentences:?}");
         }
     }
 

@@ -74,7 +74,8 @@ impl Bounds {
             retry_period: schedule.timings.retry_period,
             hop: network.latency.max.max(network.straggler.max),
             reconcile: schedule.reconcile.max,
-            resources: u32::try_from(schedule.resources + schedule.edits.len()).unwrap_or(u32::MAX),
+            resources: u32::try_from(schedule.resources + schedule.profiles + schedule.edits.len())
+                .unwrap_or(u32::MAX),
             shards: u32::from(schedule.shards),
             dies_silently: schedule
                 .faults

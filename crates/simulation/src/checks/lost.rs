@@ -6,7 +6,8 @@ use serde_json::Value;
 use shard_router::ShardKey;
 
 use super::Check;
-use crate::observations::{DesiredSpec, Observations};
+use crate::observations::{DesiredProfile, DesiredSpec, Observations};
+use crate::profile::PLURAL;
 
 const RESOURCE: &str = "memcacheds";
 const SERVERS: &str = "statefulsets";
@@ -21,8 +22,20 @@ pub(super) fn check(observations: &Observations) -> Check {
             check.violated(observations.ended, format!("{name}: {fault}, at the end of the run."));
         }
     }
+    check.judged += observations.profiles.len() as u64;
+    for (name, wish) in &observations.profiles {
+        if let Some(fault) = of_profile(observations, name, wish) {
+            check.violated(observations.ended, format!("{name}: {fault}, at the end of the run."));
+        }
+    }
     for key in observations.objects.keys() {
         let Some((kind, name)) = key.split_once('/') else { continue };
+        if kind == PLURAL && !observations.profiles.contains_key(name) {
+            check.violated(
+                observations.ended,
+                format!("{key} is there at the end of the run, though it was deleted."),
+            );
+        }
         let ours = kind == RESOURCE || (CHILDREN.contains(&kind) && name != "kubernetes");
         if ours && !observations.desired.contains_key(name) {
             check.violated(
@@ -32,6 +45,18 @@ pub(super) fn check(observations: &Observations) -> Check {
         }
     }
     check
+}
+
+/// The kind that is not sharded has no children and no buckets.
+fn of_profile(observations: &Observations, name: &str, wish: &DesiredProfile) -> Option<String> {
+    let Some(profile) = observations.objects.get(&format!("{PLURAL}/{name}")) else {
+        return Some("asked for, and not there".to_owned());
+    };
+    let (uid, level) = (&profile["metadata"]["uid"], &profile["status"]["level"]);
+    if *uid != wish.uid.as_str() {
+        return Some(format!("its uid is {uid} and not {}", wish.uid));
+    }
+    (*level != wish.level).then(|| format!("{level} was reconciled last and not {}", wish.level))
 }
 
 /// What is not as asked for.

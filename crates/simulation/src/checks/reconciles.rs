@@ -15,6 +15,7 @@ use overlap_checker::{
 use super::Check;
 use super::bounds::Bounds;
 use crate::observations::{Observations, ReceivedRequest};
+use crate::profile;
 use crate::time::TrueTime;
 
 /// The namespace of all resources.
@@ -77,35 +78,48 @@ pub(super) fn checks(observations: &Observations, timeline: &Timeline, bounds: &
     checks.chain([records]).collect()
 }
 
-/// What reconciles write to: group, resource, and how it leads to its CR.
-const WRITTEN: [(&str, &str, Owner); 4] = [
-    (memcached_operator::crd::DOMAIN, "memcacheds", Owner::Itself),
-    ("apps", "statefulsets", Owner::SameName),
-    ("", "services", Owner::SameName),
-    ("policy", "poddisruptionbudgets", Owner::SameName),
+/// What reconciles write to: group, resource, how it leads to its CR, and the kind of that, as records have it.
+const WRITTEN: [(&str, &str, Owner, &str); 5] = [
+    (memcached_operator::crd::DOMAIN, "memcacheds", Owner::Itself, ""),
+    ("apps", "statefulsets", Owner::SameName, ""),
+    ("", "services", Owner::SameName, ""),
+    ("policy", "poddisruptionbudgets", Owner::SameName, ""),
+    (profile::GROUP, profile::PLURAL, Owner::Itself, profile::KIND),
 ];
 
 fn judged() -> Vec<JudgedResource> {
     WRITTEN
         .iter()
-        .map(|(group, resource, owner)| JudgedResource::new(group, resource, owner.clone()))
+        .map(|(group, resource, owner, kind)| {
+            JudgedResource::new(group, resource, owner.clone()).of_kind(kind)
+        })
         .collect()
 }
 
-/// Whether this is a place that reconciles write to.
-pub(super) fn is_judged(place: &Place<'_>) -> bool {
-    WRITTEN.iter().any(|(group, resource, _)| (place.group, place.resource) == (*group, *resource))
+/// The resource to whose reconciles a write to this place belongs, if it is a place that reconciles write to.
+pub(super) fn written_for(place: &Place<'_>) -> Option<CrKey> {
+    let (.., kind) =
+        WRITTEN.iter().find(|(group, resource, ..)| (place.group, place.resource) == (*group, *resource))?;
+    (!place.name.is_empty()).then(|| CrKey::new(NAMESPACE, place.name).of_kind(*kind))
 }
 
 /// What users have not deleted has to be stamped and reconciled within the bound of the quiet phase.
 fn created(observations: &Observations) -> Vec<CreatedCr> {
-    let waiting = observations.desired.iter().map(|(name, wish)| CreatedCr {
-        cr: CrKey::new(NAMESPACE, name),
-        uid: Some(Uid(wish.uid.clone())),
-        created: stamp(wish.created.max(observations.quiet_from)),
+    let waiting = |cr: CrKey, uid: &str, created: TrueTime| CreatedCr {
+        cr,
+        uid: Some(Uid(uid.to_owned())),
+        created: stamp(created.max(observations.quiet_from)),
         deleted: None,
-    });
-    waiting.collect()
+    };
+    let memcacheds = observations.desired.iter().map(|(name, wish)| (name, "", &wish.uid, wish.created));
+    let profiles =
+        observations.profiles.iter().map(|(name, wish)| (name, profile::KIND, &wish.uid, wish.created));
+    memcacheds
+        .chain(profiles)
+        .map(|(name, kind, uid, created)| {
+            waiting(CrKey::new(NAMESPACE, name.as_str()).of_kind(kind), uid, created)
+        })
+        .collect()
 }
 
 /// The boot clock is true time already; with the wall clock on the same axis, audit log and records are too.

@@ -1,6 +1,7 @@
 //! Builds observations for the tests of the checkers; times are in milliseconds.
 
 mod leases;
+mod profiles;
 mod resources;
 
 use std::collections::BTreeMap;
@@ -51,6 +52,7 @@ impl RunBuilder {
             key_label: false,
             replicas: vec![replica; 3],
             resources: 1,
+            profiles: 0,
             reconcile: span(10, 100),
             network: NetworkSpec { latency: span(1, 5), straggler: span(5, 50) },
             busy_for: Duration::from_millis(END),
@@ -71,6 +73,7 @@ impl RunBuilder {
             missing: Vec::new(),
             ended: at(END),
             desired: BTreeMap::new(),
+            profiles: BTreeMap::new(),
             objects: BTreeMap::new(),
             panics: Vec::new(),
         };

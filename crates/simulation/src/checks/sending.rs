@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use overlap_checker::records::{Body, CrKey, Replica, Shard, Token};
 use overlap_checker::{Moment, Reconcile, Timeline};
 
-use super::reconciles::{NAMESPACE, Place, is_judged};
+use super::reconciles::{Place, written_for};
 use super::{Check, short};
 use crate::observations::{Observations, ReceivedRequest};
 use crate::time::TrueTime;
@@ -42,13 +42,13 @@ pub(super) fn check(observations: &Observations, timeline: &Timeline) -> Check {
             check.violated(
                 request.sent,
                 format!(
-                    "{replica} sent a {} of {} at {}, {:?} after the end of its hold of shard {}, which was {until} by all that \
+                    "{replica} sent a {} of {} at {}, {:?} after the end of its hold of {}, which was {until} by all that \
                      it had written down.",
                     request.method,
                     request.uri,
                     request.sent,
                     short(request.sent.since(until)),
-                    reconcile.shard,
+                    reconcile.shard.described(),
                 ),
             );
         }
@@ -93,8 +93,7 @@ pub(super) fn written(request: &ReceivedRequest) -> Option<(&Replica, CrKey)> {
         return None;
     }
     let place = Place::of(request.uri.split('?').next().unwrap_or_default())?;
-    let named = is_judged(&place) && !place.name.is_empty();
-    named.then(|| (replica, CrKey::new(NAMESPACE, place.name)))
+    Some((replica, written_for(&place)?))
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
-use crate::schedule::{Edit, EditKind, Fault, FaultKind, LeaseChange, LeaseOf, Slot};
+use crate::schedule::{Edit, EditKind, Fault, FaultKind, LeaseChange, LeaseOf, ProfileEdit, Slot};
 
 const SEEDS: u64 = 2_000;
 
@@ -51,7 +51,7 @@ fn every_kind_of_fault_and_edit_occurs() {
     }
     assert_eq!(kinds.len(), FaultKind::NAMES.len(), "a kind is missing from FaultKind::NAMES");
     assert_eq!(changes.len(), 10, "not every change was made to every Lease: {changes:?}");
-    assert_eq!(edits.len(), 6, "not every edit occurs: {edits:?}");
+    assert_eq!(edits.len(), 8, "not every edit occurs: {edits:?}");
 }
 
 #[test]
@@ -141,5 +141,7 @@ fn of_edit(edit: &Edit) -> &'static str {
         EditKind::Memory(_) => "edit: memory",
         EditKind::MoveTenant(_) => "edit: move-tenant",
         EditKind::Delete => "edit: delete",
+        EditKind::Profile(ProfileEdit::Write(_)) => "edit: write-profile",
+        EditKind::Profile(ProfileEdit::Delete) => "edit: delete-profile",
     }
 }

@@ -36,4 +36,16 @@ pub enum EditKind {
     MoveTenant(u8),
     /// Deletes it.
     Delete,
+    /// Does this to the resource of this number of the kind that is not sharded.
+    Profile(ProfileEdit),
+}
+
+/// What is done to a resource of the kind that is not sharded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ProfileEdit {
+    /// Asks for this number, and creates the resource if it is not there.
+    Write(i32),
+    /// Deletes it.
+    Delete,
 }

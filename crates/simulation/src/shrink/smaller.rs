@@ -9,11 +9,12 @@ use crate::time::TrueTime;
 pub(super) type Step = fn(&Schedule) -> Option<Schedule>;
 
 /// What can be repeated as long as it leads anywhere.
-pub(super) const STEPS: [Step; 8] = [
+pub(super) const STEPS: [Step; 9] = [
     no_longer_than_needed,
     half_the_time,
     half_the_shards,
     half_the_resources,
+    no_profiles,
     good_clocks,
     all_at_once,
     good_network,
@@ -109,6 +110,10 @@ fn half_the_shards(schedule: &Schedule) -> Option<Schedule> {
 fn half_the_resources(schedule: &Schedule) -> Option<Schedule> {
     let resources = schedule.resources / 2;
     (resources > 0).then(|| Schedule { resources, ..schedule.clone() })
+}
+
+fn no_profiles(schedule: &Schedule) -> Option<Schedule> {
+    (schedule.profiles > 0).then(|| Schedule { profiles: 0, ..schedule.clone() })
 }
 
 fn good_clocks(schedule: &Schedule) -> Option<Schedule> {

@@ -116,6 +116,7 @@ fn observations() -> Observations {
         missing: Vec::new(),
         ended: at(90_000),
         desired: BTreeMap::new(),
+        profiles: BTreeMap::new(),
         objects: BTreeMap::new(),
         panics: Vec::new(),
     }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::{ServerEvent, World, definition};
 use crate::network::between;
-use crate::observations::DesiredSpec;
+use crate::observations::{DesiredProfile, DesiredSpec};
 use crate::schedule::{EditKind, Oddity, ResourceIndex, Schedule, Span};
 use crate::seed::stream;
 use crate::time::TrueTime;
@@ -31,13 +31,19 @@ const KEEP: &str = "tenant.example.com/keep";
 pub(super) struct Actors {
     rng: fastrand::Rng,
     desired: BTreeMap<String, DesiredSpec>,
+    pub(super) profiles: BTreeMap<String, DesiredProfile>,
     /// The stand-in's watch of all StatefulSets.
     workloads: Option<Watch>,
 }
 
 impl Actors {
     pub(super) fn new(schedule: &Schedule) -> Self {
-        Self { rng: stream(schedule.seed, "players"), desired: BTreeMap::new(), workloads: None }
+        Self {
+            rng: stream(schedule.seed, "players"),
+            desired: BTreeMap::new(),
+            profiles: BTreeMap::new(),
+            workloads: None,
+        }
     }
 
     pub(super) fn desired(&self) -> BTreeMap<String, DesiredSpec> {
@@ -45,8 +51,12 @@ impl Actors {
     }
 
     /// What was asked for when the backup was taken is asked for again. Whoever moved a tenant meanwhile will find him back.
-    pub(super) fn restore(&mut self, desired: BTreeMap<String, DesiredSpec>) {
-        self.desired = desired;
+    pub(super) fn restore(
+        &mut self,
+        desired: BTreeMap<String, DesiredSpec>,
+        profiles: BTreeMap<String, DesiredProfile>,
+    ) {
+        (self.desired, self.profiles) = (desired, profiles);
     }
 }
 
@@ -84,6 +94,7 @@ impl World {
         for resource in 0..self.schedule.resources {
             self.create(ResourceIndex(resource), None);
         }
+        self.install_profiles();
     }
 
     /// The stand-in's watch begins, with what there is.
@@ -126,6 +137,7 @@ impl World {
                 }
             }
             EditKind::Delete => self.delete(&name),
+            EditKind::Profile(what) => self.edit_profile(edit.resource, what),
         }
     }
 

@@ -52,6 +52,7 @@ impl World {
             missing: run_log.missing,
             ended: self.now,
             desired,
+            profiles: self.actors.profiles,
             objects,
             panics: crate::panics::take(),
         };

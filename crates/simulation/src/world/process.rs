@@ -17,6 +17,7 @@ use super::{Plan, World};
 use crate::clock::MachineClock;
 use crate::host::{Delivery, Host, Stillness};
 use crate::observations::{self, Exit};
+use crate::profile;
 use crate::schedule::{Schedule, Slot};
 use crate::time::TrueTime;
 use crate::transport::{Sent, Wire};
@@ -122,11 +123,17 @@ impl Process {
         let outward = Arc::clone(&wire);
         let (stop, stopped) = oneshot::channel::<()>();
         let returned = Arc::clone(&notes);
+        let takes = (schedule.profiles > 0).then_some(schedule.reconcile);
+        let of_profiles = Arc::clone(&clock);
         let main = async move {
             // A client starts a task of its own, so it is made where tasks can run.
             let client = outward.client(NAMESPACE);
             let shutdown = async { drop(stopped.await) };
-            if let Err(error) = operator(client, options, reconciler).run(shutdown).await {
+            let mut app = operator(client, options, reconciler);
+            if let Some(takes) = takes {
+                profile::declare(&mut app, of_profiles, takes, seed);
+            }
+            if let Err(error) = app.run(shutdown).await {
                 tracing::error!(%error, "the replica ended");
             }
             returned.returned.store(true, Ordering::Relaxed);

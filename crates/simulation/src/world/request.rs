@@ -23,10 +23,9 @@ impl RequestKind {
             return if reads { RequestKind::Other } else { RequestKind::LeaseWrite };
         }
         let collection = reads
-            && request
-                .uri()
-                .query()
-                .is_some_and(|query| query.contains("watch=") || query.contains("labelSelector="));
+            && request.uri().query().is_some_and(|query| {
+                ["watch=", "labelSelector=", "limit="].iter().any(|option| query.contains(option))
+            });
         if collection || user_agent(request).contains("-stamper/") || path.contains("/events") {
             return RequestKind::Other;
         }

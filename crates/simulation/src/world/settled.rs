@@ -36,13 +36,19 @@ impl World {
         let unlike = desired.iter().flat_map(|(name, wish)| {
             children_unlike(name, wish, &children).into_iter().map(move |fault| format!("{name}: {fault}"))
         });
-        unlike.chain(left_over(&children, &desired)).collect()
+        unlike.chain(left_over(&children, &desired)).chain(self.missing_profiles()).collect()
     }
 
     /// Everything that the operator has to do with, by `<plural>/<name>`.
     pub(super) fn objects(&self) -> BTreeMap<String, Value> {
-        let all =
-            self.objects_of(&["memcacheds", "statefulsets", "services", "poddisruptionbudgets", "leases"]);
+        let all = self.objects_of(&[
+            "memcacheds",
+            "profiles",
+            "statefulsets",
+            "services",
+            "poddisruptionbudgets",
+            "leases",
+        ]);
         all.into_iter().map(|(key, object)| (key, object.clone())).collect()
     }
 
@@ -51,6 +57,7 @@ impl World {
         for plural in plurals {
             let group = match *plural {
                 "memcacheds" => DOMAIN,
+                "profiles" => crate::profile::GROUP,
                 "statefulsets" => "apps",
                 "poddisruptionbudgets" => "policy",
                 "leases" => "coordination.k8s.io",

@@ -247,14 +247,16 @@ impl World {
         if request.method() != Method::GET {
             return None;
         }
+        // Whoever cannot list what it reconciles, can list none of it: with one kind it would keep its shards.
         let listed = |of: Listed| match of {
-            Listed::Resources => "memcacheds",
-            Listed::Children => "statefulsets",
-            Listed::Leases => "leases",
+            Listed::Resources => ["/memcacheds", "/profiles"].as_slice(),
+            Listed::Children => &["/statefulsets"],
+            Listed::Leases => &["/leases"],
         };
+        let path = request.uri().path();
         self.network.faults().find_map(|(number, fault)| match fault {
             FaultKind::FailingList { slot: whose, of, forbidden }
-                if *whose == slot && request.uri().path().ends_with(&format!("/{}", listed(*of))) =>
+                if *whose == slot && listed(*of).iter().any(|end| path.ends_with(end)) =>
             {
                 Some((number, if *forbidden { ApiFailure::Forbidden } else { ApiFailure::InternalError }))
             }
