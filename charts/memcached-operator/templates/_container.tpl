@@ -32,6 +32,9 @@
 {{- with .Values.watchNamespaces }}
 - --watch-namespaces={{ join "," . }}
 {{- end }}
+{{- if .Values.fencing.enabled }}
+- --fencing={{ ternary "required" "on" .Values.fencing.required }}
+{{- end }}
 - --concurrency={{ .Values.concurrency }}
 - --resync-interval={{ .Values.resyncInterval }}
 - --retry-max-backoff={{ .Values.retryMaxBackoff }}
@@ -57,7 +60,7 @@
   valueFrom:
     fieldRef:
       fieldPath: metadata.namespace
-# Owner of the replica's member Lease, which then goes with the Pod, where the two are in one namespace.
+# Owner of the replica's member Lease, which then goes with the Pod, where the two are in one namespace. With fencing, the rows of the OwnershipTable name it.
 - name: POD_UID
   valueFrom:
     fieldRef:

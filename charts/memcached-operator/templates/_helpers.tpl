@@ -66,6 +66,11 @@ app.kubernetes.io/component: operator
 {{- end -}}
 {{- end -}}
 
+{{/* The admission policies of fencing, which are in no namespace; another one has the suffix -rows. */}}
+{{- define "memcached-operator.fencingName" -}}
+{{- include "memcached-operator.suffixed" (list (include "memcached-operator.wideName" .) "-fencing") -}}
+{{- end -}}
+
 {{/* LeaderElectionNamespace. */}}
 {{- define "memcached-operator.leaseNamespace" -}}
 {{- default .Release.Namespace .Values.leaderElection.namespace -}}

@@ -50,6 +50,18 @@ a rule too many shows there, and one too few in the tests.
   verbs: [create]
 {{- end -}}
 
+{{/* In the namespace of the Leases, for fencing. */}}
+{{- define "memcached-operator.fencingRules" -}}
+# Which Pod owns what. It is never deleted by replicas.
+- apiGroups: [shard-router.dev]
+  resources: [ownershiptables]
+  verbs: [get, list, watch, create, patch]
+# Events on it, and on the Pod, if it has been edited or cannot be written.
+- apiGroups: [events.k8s.io]
+  resources: [events]
+  verbs: [create, patch]
+{{- end -}}
+
 {{/* For people who run `memcached-operator status`, in the namespace of the Leases. */}}
 {{- define "memcached-operator.statusLeaseRules" -}}
 - apiGroups: [coordination.k8s.io]

@@ -45,6 +45,9 @@ The operator itself would refuse most of it too, but only in the log of a contai
 {{- if and (not .enabled) (gt (int $.Values.replicas) 1) -}}
 {{- fail (printf "replicas is %d with leaderElection.enabled off, and nothing else keeps two replicas from reconciling the same resource; set replicas to 1 or switch the election on" (int $.Values.replicas)) -}}
 {{- end -}}
+{{- if and (not .enabled) $.Values.fencing.enabled -}}
+{{- fail "fencing.enabled needs the Leases, and with leaderElection.enabled off there are none; switch one of them" -}}
+{{- end -}}
 {{- if and (not .enabled) $.Values.flowControl.enabled -}}
 {{- fail "flowControl.enabled is for requests about Leases, and with leaderElection.enabled off there are none; switch one of them" -}}
 {{- end -}}

@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
-pub use args::{LogFormat, Preset, RunArgs};
+pub use args::{FencingMode, LogFormat, Preset, RunArgs};
 pub use duration::parse_duration;
 pub use settings::{Settings, UsageError};
 pub use status_args::{Output, StatusArgs};
@@ -43,6 +43,10 @@ enum Command {
     Run(Box<RunArgs>),
     /// Print the custom resource definition as YAML
     Crd,
+    /// Print the definition of the ownership table as YAML, for --fencing
+    OwnershipCrd,
+    /// Print the admission policies for --fencing as YAML, with placeholders that the chart replaces
+    FencingPolicies,
     /// Print the maximum duration of a shutdown with these settings, in milliseconds. The Pod's terminationGracePeriodSeconds
     /// must be longer
     ShutdownLimit(Box<RunArgs>),
@@ -70,6 +74,10 @@ pub enum Task {
     Run(Box<RunArgs>),
     /// Print the custom resource definition.
     Crd,
+    /// Print the definition of the ownership table.
+    OwnershipCrd,
+    /// Print the admission policies for fencing.
+    FencingPolicies,
     /// Print the maximum duration of a shutdown.
     ShutdownLimit(Box<RunArgs>),
     /// Print the status.
@@ -93,6 +101,8 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Task, Stop> {
     }
     match Cli::try_parse_from(args).map_err(|error| Stop::new(&error, "memcached-operator"))? {
         Cli { command: Some(Command::Crd), .. } => Ok(Task::Crd),
+        Cli { command: Some(Command::OwnershipCrd), .. } => Ok(Task::OwnershipCrd),
+        Cli { command: Some(Command::FencingPolicies), .. } => Ok(Task::FencingPolicies),
         Cli { command: Some(Command::ShutdownLimit(run)), .. } => Ok(Task::ShutdownLimit(run)),
         Cli { command: Some(Command::Status(status)), .. } => Ok(Task::Status(status)),
         Cli { command: Some(Command::Run(run)), .. } => Ok(Task::Run(run)),

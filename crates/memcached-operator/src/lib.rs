@@ -7,6 +7,7 @@ pub mod admin;
 pub mod app;
 pub mod cli;
 pub mod crd;
+pub mod fencing;
 pub mod reconcile;
 pub mod signals;
 pub mod status;

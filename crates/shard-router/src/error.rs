@@ -88,7 +88,11 @@ pub enum CannotFence {
 
 impl CannotFence {
     /// Checks that a replica with these options can do what they ask for.
-    pub(crate) fn check(options: &Options) -> Result<(), Self> {
+    ///
+    /// # Errors
+    ///
+    /// If it cannot.
+    pub fn check(options: &Options) -> Result<(), Self> {
         match options.fencing {
             Some(_) if !options.elections.leader_election => Err(Self::NoElection),
             Some(_) if options.pod.is_none() => Err(Self::NoPod),

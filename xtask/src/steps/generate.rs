@@ -1,6 +1,7 @@
 //! Files that are generated from code and committed.
 
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
@@ -13,37 +14,45 @@ use crate::status::StepStatus;
 pub(crate) const CRD: &str = "deploy/crd.yaml";
 /// The same for the chart, whose templates cannot read files outside of it.
 pub(super) const CHART_CRD: &str = "charts/memcached-operator/files/crd.yaml";
+/// Each generated file, with the operator's command that prints it.
+const FILES: [(&str, &str); 4] = [
+    (CRD, "crd"),
+    (CHART_CRD, "crd"),
+    ("charts/memcached-operator/files/ownership-crd.yaml", "ownership-crd"),
+    ("charts/memcached-operator/files/fencing-policies.yaml", "fencing-policies"),
+];
 
 /// Compares the committed files with what the code says.
 pub(super) fn check(_: &mut StepContext) -> Result<StepStatus> {
-    let crd = crd()?;
-    for file in [CRD, CHART_CRD] {
+    let operator = build_operator(Features::All)?;
+    for (file, command) in FILES {
         let committed = fs::read_to_string(root().join(file))
             .with_context(|| format!("{file} is missing; run `cargo xtask generate` and commit it"))?;
-        if let Some(line) = first_difference(&committed, &crd) {
+        if let Some(line) = first_difference(&committed, &printed(&operator, command)?) {
             bail!("{file} is out of date from line {line} on; run `cargo xtask generate` and commit it");
         }
     }
-    Ok(StepStatus::Passed(format!("{CRD}, {CHART_CRD}")))
+    Ok(StepStatus::Passed(FILES.map(|(file, _)| file).join(", ")))
 }
 
 /// Writes the files.
 pub(crate) fn write() -> Result<()> {
-    let crd = crd()?;
-    for file in [CRD, CHART_CRD] {
-        fs::write(root().join(file), &crd).with_context(|| format!("{file} could not be written"))?;
+    let operator = build_operator(Features::All)?;
+    for (file, command) in FILES {
+        fs::write(root().join(file), printed(&operator, command)?)
+            .with_context(|| format!("{file} could not be written"))?;
         println!("wrote {file}");
     }
     Ok(())
 }
 
-fn crd() -> Result<String> {
-    let operator = build_operator(Features::All)?;
-    let output = Command::new(&operator).arg("crd").output().context("the operator could not be started")?;
+fn printed(operator: &Path, command: &str) -> Result<String> {
+    let output = Command::new(operator).arg(command).output().context("the operator could not be started")?;
     if !output.status.success() {
-        bail!("`memcached-operator crd` failed: {}", String::from_utf8_lossy(&output.stderr));
+        bail!("`memcached-operator {command}` failed: {}", String::from_utf8_lossy(&output.stderr));
     }
-    String::from_utf8(output.stdout).context("`memcached-operator crd` printed no UTF-8")
+    String::from_utf8(output.stdout)
+        .with_context(|| format!("`memcached-operator {command}` printed no UTF-8"))
 }
 
 /// The first line, counted from 1, in which two texts differ.

@@ -91,6 +91,11 @@ pub struct RunArgs {
     #[arg(long, env = "WATCH_NAMESPACES", value_delimiter = ',', value_name = "NAMESPACES")]
     pub watch_namespaces: Vec<String>,
 
+    /// Write the ownership table, so that the API server can refuse writes of a replica that has lost a shard. It needs
+    /// admission policies (see fencing-policies) and the environment variables POD_NAME and POD_UID. With required, a bucket is not worked on while its row cannot be written
+    #[arg(long, env = "FENCING", value_enum, default_value_t = FencingMode::Off, value_name = "MODE")]
+    pub fencing: FencingMode,
+
     /// Maximum number of concurrent reconciles per shard
     #[arg(long, env = "CONCURRENCY", default_value_t = 8, value_name = "N",
           value_parser = clap::value_parser!(u16).range(1..=1024))]
@@ -144,6 +149,17 @@ pub enum Preset {
     Fast,
     /// Few requests, for work that can wait for a minute.
     Lazy,
+}
+
+/// Whether a replica writes the ownership table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum FencingMode {
+    /// It does not.
+    Off,
+    /// It does. Where the table cannot be written, it works without.
+    On,
+    /// It does. Where the table cannot be written, it waits.
+    Required,
 }
 
 /// Format of log lines.

@@ -6,10 +6,11 @@ use lease_core::{
     BadInstallation, ElectionsOptions, EnvironmentError, Installation, LeaderElectionId, NameError,
     TimingError, Timings, identity_from_env, installation_from_env, namespace_from_env,
 };
-use shard_router::{Backoff, LegacyLock, Options, RecordTarget, ShardsConfigMap};
+use shard_router::fencing::Fencing;
+use shard_router::{Backoff, CannotFence, LegacyLock, Options, RecordTarget, ShardsConfigMap};
 
 use super::PRODUCT;
-use super::args::{Preset, RunArgs};
+use super::args::{FencingMode, Preset, RunArgs};
 use crate::crd::DOMAIN;
 
 /// The checked settings.
@@ -29,6 +30,9 @@ pub enum UsageError {
     /// The resource lock is a legacy one.
     #[error("--leader-election-resource-lock cannot be used: {0}")]
     ResourceLock(#[from] LegacyLock),
+    /// The table cannot be written.
+    #[error("--fencing cannot be used: {0}")]
+    Fencing(#[from] CannotFence),
     /// The name of the installation is invalid.
     #[error("--installation cannot be used: {0}")]
     Installation(#[from] BadInstallation),
@@ -120,8 +124,18 @@ impl Settings {
             .with_resync(Some(args.resync_interval).filter(|interval| !interval.is_zero()))
             .with_drain_timeout(args.drain_timeout)
             .with_backoff(backoff)
+            .with_fencing(fencing(args.fencing))
             .with_records(records);
+        CannotFence::check(&options)?;
         Ok(Self { options, warnings })
+    }
+}
+
+fn fencing(mode: FencingMode) -> Option<Fencing> {
+    match mode {
+        FencingMode::Off => None,
+        FencingMode::On => Some(Fencing::default()),
+        FencingMode::Required => Some(Fencing::default().with_required(true)),
     }
 }
 

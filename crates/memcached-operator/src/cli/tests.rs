@@ -19,7 +19,7 @@ fn refusal(args: &[&str]) -> String {
     let stop = match parsed(&all) {
         Err(stop) => stop,
         Ok(Task::Run(args)) => Settings::new(&args).map(|_| ()).expect_err("refused").into(),
-        Ok(Task::Crd | Task::ShutdownLimit(_) | Task::Status(_)) => panic!("{args:?} only prints something"),
+        Ok(_) => panic!("{args:?} only prints something"),
     };
     assert_eq!(stop.exit_code, 2, "{}", stop.text);
     assert_eq!(stop.text.trim_end().lines().count(), 1, "{:?} is one line", stop.text);
@@ -36,6 +36,8 @@ fn run_is_the_default() {
     assert_eq!(run_args(&["--shards=4"]).shards.to_string(), "4");
     assert_eq!(run_args(&["run", "--shards=4"]).shards.to_string(), "4");
     assert!(matches!(parsed(&["crd"]), Ok(Task::Crd)));
+    assert!(matches!(parsed(&["ownership-crd"]), Ok(Task::OwnershipCrd)));
+    assert!(matches!(parsed(&["fencing-policies"]), Ok(Task::FencingPolicies)));
     assert!(matches!(parsed(&["shutdown-limit", "--preset=fast"]), Ok(Task::ShutdownLimit(_))));
 }
 
@@ -146,6 +148,15 @@ fn bad_values_are_answered_with_one_sentence() {
         (&["--watch-namespaces=team-a,Team_A"], "no namespace; use lower case letters"),
         (&["--retry-max-backoff=1ms"], "set it to that or more"),
         (&["--reconcile-records=/nonexistent/x"], "use off, stdout, stderr or a path"),
+        (&["--fencing=maybe"], "possible values: off, on, required"),
+        (
+            &["--fencing=on"],
+            "--fencing cannot be used: with fencing, a replica has to know its Pod; set POD_NAME and POD_UID",
+        ),
+        (
+            &["--fencing=required", "--leader-elect=false"],
+            "--fencing cannot be used: fencing needs leader election",
+        ),
         (&["--shrads=4"], "unexpected argument '--shrads'"),
     ] {
         let text = refusal(args);

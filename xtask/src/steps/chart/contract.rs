@@ -83,7 +83,11 @@ fn as_in_the_pod(operator: &mut Command, pod: &Value) -> Result<()> {
     let args = pod["containers"][0]["args"].as_array().context("the container has no arguments")?;
     // A file would have to be where only the Pod has a directory for it.
     let args = args.iter().filter_map(Value::as_str).filter(|arg| !arg.starts_with("--reconcile-records=/"));
-    operator.args(args).env_clear().envs([("POD_NAME", "pod"), ("POD_NAMESPACE", "operators")]);
+    operator.args(args).env_clear().envs([
+        ("POD_NAME", "pod"),
+        ("POD_NAMESPACE", "operators"),
+        ("POD_UID", "uid"),
+    ]);
     Ok(())
 }
 

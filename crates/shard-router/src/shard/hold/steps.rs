@@ -1,23 +1,21 @@
 //! What the holder of a shard Lease does as the layout changes: give buckets away, acknowledge, and start those that it gains.
 
+mod entering;
+
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use futures::{FutureExt, future::BoxFuture};
 use lease_core::{AnnotateError, AnnotationChanges, FencingToken, Monotonic, Revision, Term};
 
-use super::{
-    ShardHold,
-    groups::{Beginning, Groups},
-    lost::Lost,
-};
+use self::entering::{Entering, rows_of};
+use super::{ShardHold, groups::Groups, lost::Lost};
 use crate::{
-    fencing::RowKey,
     layout_change::{Acknowledged, Generation, acknowledge, buckets},
     membership::{
         acknowledgement::{LeaseAcknowledgement, acknowledged},
         known_layout::LayoutState,
     },
-    observability::records::{HoldFacts, HoldRecord},
+    observability::records::HoldRecord,
     ownership::HoldRows,
     routing::{
         bucket::{Bucket, ShardId},
@@ -62,14 +60,6 @@ struct Gained {
     buckets: BTreeSet<Bucket>,
     sent: lease_core::Now,
     acquired: ReadMark,
-}
-
-/// Buckets that may be started, and wait for their rows of the ownership table.
-struct Entering {
-    buckets: BTreeSet<Bucket>,
-    token: FencingToken,
-    /// Of gained buckets: when the renewal was sent that gave the token, and the reads that are later.
-    gained: Option<(lease_core::Now, ReadMark)>,
 }
 
 pub(super) enum Step {
@@ -250,64 +240,6 @@ impl ShardWork {
         self.enter(buckets, token, Some((sent, acquired)));
     }
 
-    /// Starts these buckets as soon as their rows are written: at once without fencing.
-    fn enter(
-        &mut self,
-        buckets: BTreeSet<Bucket>,
-        token: FencingToken,
-        gained: Option<(lease_core::Now, ReadMark)>,
-    ) {
-        if !buckets.is_empty() {
-            self.rows.want(rows_of(&buckets), token);
-            self.entering.push(Entering { buckets, token, gained });
-            self.start_entered();
-        }
-    }
-
-    /// Starts what has waited for its row. Gives up what may not be started any more, because the layout has changed since.
-    fn start_entered(&mut self) {
-        for mut entering in std::mem::take(&mut self.entering) {
-            let is_gained = entering.gained.is_some();
-            let given_up: BTreeSet<Bucket> =
-                entering.buckets.extract_if(.., |bucket| !self.may_enter(*bucket, is_gained)).collect();
-            self.rows.void(&rows_of(&given_up));
-            let is_ready = |bucket: &Bucket| self.rows.is_ready(RowKey::Bucket(*bucket));
-            let ready: BTreeSet<Bucket> =
-                entering.buckets.extract_if(.., |bucket| is_ready(bucket)).collect();
-            if !ready.is_empty() {
-                let beginning = self.beginning(&entering);
-                self.groups.start(ready, beginning);
-            }
-            if !entering.buckets.is_empty() {
-                self.entering.push(entering);
-            }
-        }
-    }
-
-    fn beginning(&self, entering: &Entering) -> Beginning {
-        let Some((sent, acquired)) = entering.gained else {
-            let (record, since, acquired) = (self.record.clone(), self.since, self.acquired);
-            return Beginning { record, follows_renewals: false, since, acquired };
-        };
-        let facts = HoldFacts { token: entering.token.0, ..self.record.facts.clone() };
-        let record = HoldRecord::begin(self.setup.recorder.clone(), facts, self.term.clone(), sent);
-        Beginning { record, follows_renewals: true, since: sent.monotonic, acquired }
-    }
-
-    /// Whether a bucket that could be started, before its token was known or its row written, still can be. What a gained one has waited for does not matter any more.
-    fn may_enter(&self, bucket: Bucket, is_gained: bool) -> bool {
-        let Some(known) = self.state.generation() else { return false };
-        if is_gained {
-            buckets::may_continue(self.shard, bucket, self.acknowledged, &known)
-        } else {
-            self.may_start(bucket, &known)
-                && self.acquisition_is_token(bucket, &known)
-                && buckets::may_start_beside(
-                    self.setup.running_buckets.runs_elsewhere(self.groups.hold, bucket),
-                )
-        }
-    }
-
     fn acquisition_is_token(&self, bucket: Bucket, known: &Generation) -> bool {
         let (acquired_with, settled) = self.at_acquisition;
         self.lease.is_none()
@@ -348,10 +280,6 @@ impl ShardWork {
         let due = of_lost.into_iter().chain(self.not_before).filter(|at| *at > now).min();
         due.map(|at| at.duration_since(now))
     }
-}
-
-fn rows_of(buckets: &BTreeSet<Bucket>) -> Vec<RowKey> {
-    buckets.iter().copied().map(RowKey::Bucket).collect()
 }
 
 /// Renews the Lease now. The renewal says what is acknowledged, like any other.
