@@ -25,6 +25,7 @@ mod table;
 
 pub use claim::{ClaimError, Outdated};
 pub use policy::{FencingAction, FencingObjects, FencingPolicy, FencingPolicyError, REFUSAL_PREFIX};
+pub(crate) use policy::{is_refusal, names_refusal};
 pub use row_key::RowKey;
 pub use settings::Fencing;
 pub use table::{OwnershipTable, OwnershipTableSpec, Row};

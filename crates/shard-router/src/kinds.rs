@@ -13,7 +13,7 @@ use crate::{
         progress::{Progress, Stall, TermProgress, WorkStatus},
         records::HoldRecord,
     },
-    routing::{kind_set::KindMode, part::Part},
+    routing::{bucket::Bucket, kind_set::KindMode, part::Part},
     stamper::BeforeRecording,
     turns::Lane,
     watched::ReadMark,
@@ -46,6 +46,12 @@ pub(crate) trait Kind: Send + Sync {
 
     /// Whether its resources can be listed, and each type that they own or depend on. Waits for the answers without a limit.
     fn can_list(&self) -> BoxFuture<'_, bool>;
+
+    /// The answer to a dry run of a write to some resource in one of these buckets, which changes nothing; `None` if there is no such resource.
+    fn dry_run<'a>(
+        &'a self,
+        buckets: &'a [Bucket],
+    ) -> BoxFuture<'a, Option<(Bucket, Result<(), kube::Error>)>>;
 }
 
 /// One group of buckets of a hold, or a hold of all that is not sharded, as the work of one kind gets it.
@@ -109,6 +115,20 @@ impl Kinds {
     /// Whether all of them can be listed, with what they own.
     pub(crate) async fn can_list(&self) -> bool {
         join_all(self.iter().map(|kind| kind.can_list())).await.into_iter().all(|listed| listed)
+    }
+
+    /// The answer to a dry run of a write to some resource of a sharded kind in one of these buckets; `None` if there is no such resource.
+    pub(crate) async fn dry_run(&self, buckets: &[Bucket]) -> Option<(Bucket, Result<(), kube::Error>)> {
+        if buckets.is_empty() {
+            return None;
+        }
+        for kind in self.iter().filter(|kind| kind.mode() == KindMode::Sharded) {
+            let answer = kind.dry_run(buckets).await;
+            if answer.is_some() {
+                return answer;
+            }
+        }
+        None
     }
 
     /// Forwards triggers from outside to the shards that are held. Never ends.

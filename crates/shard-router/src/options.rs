@@ -4,6 +4,7 @@ mod setters;
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
+use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use lease_core::ElectionsOptions;
 use tokio::sync::watch;
@@ -95,6 +96,18 @@ impl Pod {
     pub fn from_env() -> Option<Self> {
         let read = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
         Some(Self { name: read("POD_NAME")?, uid: read("POD_UID")?, namespace: read("POD_NAMESPACE") })
+    }
+
+    /// A reference to it, for an event. `namespace`: where it is looked for if its own is not known.
+    pub(crate) fn reference(&self, namespace: &str) -> ObjectReference {
+        ObjectReference {
+            api_version: Some("v1".to_owned()),
+            kind: Some("Pod".to_owned()),
+            name: Some(self.name.clone()),
+            uid: Some(self.uid.clone()),
+            namespace: Some(self.namespace.clone().unwrap_or_else(|| namespace.to_owned())),
+            ..ObjectReference::default()
+        }
     }
 
     /// The owner reference with which a member Lease in `namespace` is deleted together with its Pod. `None` if this is not the Pod's namespace: an owner

@@ -19,7 +19,7 @@ use lease_core::Term;
 use self::state::Shared;
 pub(crate) use self::{
     hold::{HoldRows, RowNews},
-    state::{Contested, Due},
+    state::{Contested, Due, Owners},
     writer::{Basis, WriterSide},
 };
 use crate::{options::Pod, routing::bucket::ShardId};

@@ -5,6 +5,7 @@ mod assessment;
 mod backup_stamper;
 mod candidates;
 mod ended_members;
+mod fencing_check;
 mod intent;
 mod other_namespaces;
 mod plan_cache;
@@ -86,6 +87,7 @@ pub(crate) async fn run(
         background.spawn(backup_stamper::run(setup.clone(), kinds.clone(), verdict, elections.clone()));
     }
     background.spawn(row_writer::run(setup.clone(), elections.clone()));
+    background.spawn(fencing_check::run(setup.clone(), kinds.clone()));
     background.spawn(replica_tasks::forward_rewinds(elections.rewinds(), histories));
     background.spawn(ended_members::delete(setup.clone(), elections.clone()));
     let replica = Replica::new(

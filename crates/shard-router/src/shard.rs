@@ -1,6 +1,7 @@
 //! One held shard: a kube-runtime controller over the custom resources of its buckets, from the acquisition of its
 //! Lease to the end of the drain.
 
+mod dry_run;
 pub(crate) mod hold;
 mod kind;
 pub(crate) mod owner_finalizer;

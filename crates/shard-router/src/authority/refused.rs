@@ -8,7 +8,7 @@ use kube::client::Body;
 use lease_core::{Clock, Monotonic};
 use serde::Deserialize;
 
-use crate::{fencing::REFUSAL_PREFIX, observability::metrics::Metrics, options::Backoff};
+use crate::{fencing::names_refusal, observability::metrics::Metrics, options::Backoff};
 
 /// For how long a write is sent again. The API server has usually heard within milliseconds.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -65,8 +65,7 @@ async fn looked_at(answer: Response<Body>) -> kube::Result<(bool, Response<Body>
     let (head, body) = answer.into_parts();
     let body = body.collect_bytes().await?;
     let said = serde_json::from_slice::<Said>(&body).map(|said| said.message).unwrap_or_default();
-    let is_policy = said.contains("ValidatingAdmissionPolicy") && said.contains(REFUSAL_PREFIX);
-    Ok((is_policy, Response::from_parts(head, Body::from(body))))
+    Ok((names_refusal(&said), Response::from_parts(head, Body::from(body))))
 }
 
 /// What is used of a `Status`.

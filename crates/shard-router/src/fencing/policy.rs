@@ -13,6 +13,16 @@ use super::table::OwnershipTable;
 /// What the message of each refusal begins with, after what the API server itself puts in front.
 pub const REFUSAL_PREFIX: &str = "fenced: ";
 
+/// Whether a fencing policy has refused a write.
+pub(crate) fn is_refusal(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if names_refusal(&status.message))
+}
+
+/// Whether this message of the API server is that of a fencing policy.
+pub(crate) fn names_refusal(message: &str) -> bool {
+    message.contains("ValidatingAdmissionPolicy") && message.contains(REFUSAL_PREFIX)
+}
+
 /// What the API server does with a write of a Pod that does not own what it writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum FencingAction {

@@ -14,7 +14,7 @@ use crate::{
     fencing::{Row, RowKey},
     observability::problem::Problem,
     options::Pod,
-    routing::bucket::ShardId,
+    routing::bucket::{Bucket, ShardId},
 };
 
 /// What the holds and the writer share.
@@ -60,6 +60,14 @@ pub(crate) struct Due {
     pub(crate) lost: usize,
     /// Rows that name somebody else with a token that is not smaller, by hold.
     pub(crate) contested: BTreeMap<u64, Contested>,
+}
+
+/// Whose buckets are whose, by the table.
+pub(crate) struct Owners {
+    /// Those whose rows name this Pod, and to which it is entitled.
+    pub(crate) own: Vec<Bucket>,
+    /// Those whose rows name another Pod, and to which this one is not entitled.
+    pub(crate) others: Vec<Bucket>,
 }
 
 /// The contested rows of a hold.
@@ -196,6 +204,21 @@ impl State {
             }
         }
         due
+    }
+
+    pub(super) fn owners(&self, pod: &Pod) -> Owners {
+        let (wanted, mut owners) = (self.wanted(), Owners { own: Vec::new(), others: Vec::new() });
+        for (key, row) in self.known.table().iter().flat_map(|table| &table.spec.rows) {
+            let Some(key @ RowKey::Bucket(bucket)) = RowKey::parse(key) else { continue };
+            match wanted.get(&key) {
+                Some((.., wanted)) if self.standing(pod, key, wanted.token) == Standing::Written => {
+                    owners.own.push(bucket);
+                }
+                None if row.uid != pod.uid => owners.others.push(bucket),
+                _ => {}
+            }
+        }
+        owners
     }
 
     /// Remembers which rows are in the table.

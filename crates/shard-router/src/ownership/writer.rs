@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{
     known::{KnownTable, State as TableState},
-    state::{Due, Shared},
+    state::{Due, Owners, Shared},
 };
 use crate::{
     fencing::{OwnershipTable, RowKey},
@@ -64,6 +64,11 @@ impl WriterSide {
                 Basis::Patch(patch.unwrap_or_default())
             }
         }
+    }
+
+    /// Whose buckets are whose, by the table.
+    pub(crate) fn owners(&self) -> Owners {
+        self.0.lock().owners(&self.0.pod)
     }
 
     /// The table is so, or was so at some time.

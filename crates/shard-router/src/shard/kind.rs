@@ -8,7 +8,7 @@ use futures::{
 };
 use kube::{Client, api::ListParams};
 
-use super::runner;
+use super::{dry_run::dry_run, runner};
 use crate::{
     kinds::{Hold, Kind},
     observability::{problem::Problem, progress::Progress},
@@ -59,6 +59,13 @@ impl<K: ShardedObject, R: Reconciler<K>> Kind for KindSetup<K, R> {
 
     fn can_list(&self) -> BoxFuture<'_, bool> {
         can_list(self).boxed()
+    }
+
+    fn dry_run<'a>(
+        &'a self,
+        buckets: &'a [Bucket],
+    ) -> BoxFuture<'a, Option<(Bucket, Result<(), kube::Error>)>> {
+        dry_run(self, buckets).boxed()
     }
 }
 

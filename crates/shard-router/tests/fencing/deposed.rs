@@ -13,8 +13,9 @@ use kube::{
 };
 use kube_testkit::{Proxy, eventually};
 use lease_core::{ElectionsOptions, Identity, LeaderElectionId, OnOverrun, Timings};
+use prometheus_client::{encoding::text::encode, registry::Registry};
 use serde_json::json;
-use shard_router::{Action, Held, Options, Pod, RunError, ShardedApp, fencing::Fencing};
+use shard_router::{Action, Held, Metrics, Options, Pod, RunError, ShardedApp, fencing::Fencing};
 use tokio::{sync::oneshot, task::JoinHandle};
 
 use crate::{
@@ -29,6 +30,7 @@ const HANDOVERS: usize = 6;
 struct Running {
     name: &'static str,
     proxy: Proxy,
+    metrics: Registry,
     /// Of the same Pod by the same network. Nothing in it stops a write when the Lease is lost.
     ungated: Client,
     stop: oneshot::Sender<()>,
@@ -44,6 +46,16 @@ struct Scene {
 
 fn by(who: &str) -> Patch<serde_json::Value> {
     Patch::Merge(json!({"metadata": {"annotations": {"by": who}}}))
+}
+
+impl Running {
+    /// The value of this metric.
+    fn metric(&self, name: &str) -> String {
+        let mut text = String::new();
+        encode(&mut text, &self.metrics).unwrap();
+        let line = text.lines().find(|line| line.starts_with(&format!("shard_router_{name} ")));
+        line.and_then(|line| line.split(' ').nth(1)).unwrap_or("none").to_owned()
+    }
 }
 
 impl Scene {
@@ -76,6 +88,8 @@ impl Scene {
         let ungated = replica.client_via(&self.at.env, &proxy);
         let mut app =
             ShardedApp::new(replica.config_via(&self.at.env, &proxy), self.options(&replica, fencing));
+        let mut metrics = Registry::default();
+        app = app.metrics(Metrics::register(&mut metrics));
         let (refused, namespace) = (self.refused.clone(), self.at.env.namespace().to_owned());
         app.controller::<Widget>().run(move |widget: Arc<Widget>, held: Held| {
             let (refused, namespace) = (refused.clone(), namespace.clone());
@@ -94,7 +108,7 @@ impl Scene {
         });
         let (stop, stopped) = oneshot::channel::<()>();
         let task = tokio::spawn(app.run(async { drop(stopped.await) }));
-        Running { name, proxy, ungated, stop, task }
+        Running { name, proxy, metrics, ungated, stop, task }
     }
 
     /// Who has written each widget last.
@@ -197,4 +211,39 @@ async fn late_writes_of_a_deposed_replica_land_without_fencing() {
     let Some(outcome) = outcome(false).await else { return };
     assert_eq!(outcome.landed, outcome.sent);
     assert!(outcome.sent >= 50, "{}", outcome.sent);
+}
+
+/// It is found out by itself, within two checks.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whether_the_policies_work_is_told() {
+    let Some(scene) = Scene::new().await else { return };
+    let pair = [
+        scene.start("pod-a", Some(Fencing::default())).await,
+        scene.start("pod-b", Some(Fencing::default())).await,
+    ];
+    scene.shared(&pair).await;
+    let told = async |effective: &str, ineffective: &str| {
+        let what = format!("each replica to say {effective} and {ineffective}");
+        eventually(&what, 3 * DEADLINE, || async {
+            let says = |running: &Running| {
+                running.metric("fencing_effective") == effective
+                    && running.metric("fencing_ineffective") == ineffective
+            };
+            pair.iter().all(says).then_some(())
+        })
+        .await;
+    };
+    told("0", "1").await;
+    let events: Api<k8s_openapi::api::events::v1::Event> = scene.at.api(&scene.at.env.admin());
+    let told_by_event = || async {
+        let events = events.list(&ListParams::default()).await.unwrap();
+        events.items.iter().any(|event| event.reason.as_deref() == Some("FencingIneffective")).then_some(())
+    };
+    eventually("an event", DEADLINE, told_by_event).await;
+    scene.at.install(&scene.at.policy().objects().unwrap()).await;
+    told("1", "0").await;
+    for running in pair {
+        let _ = running.stop.send(());
+        tokio::time::timeout(DEADLINE, running.task).await.expect("it ends").unwrap().unwrap();
+    }
 }

@@ -14,6 +14,8 @@ pub(super) struct FencingMetrics {
     contested: Gauge,
     restored: Counter,
     refusals: Counter,
+    effective: Gauge,
+    ineffective: Gauge,
 }
 
 impl FencingMetrics {
@@ -38,6 +40,16 @@ impl FencingMetrics {
             "Writes that a fencing policy has refused and that were sent again, because the API server may not have heard of this owner yet",
             self.refusals.clone(),
         );
+        registry.register(
+            "fencing_effective",
+            "Whether the last dry runs of this replica have shown that the API server admits the owner of a bucket and refuses another Pod",
+            self.effective.clone(),
+        );
+        registry.register(
+            "fencing_ineffective",
+            "Whether they have shown that it refuses the owner, or admits another Pod; if both are 0, nothing was shown",
+            self.ineffective.clone(),
+        );
     }
 }
 
@@ -50,6 +62,11 @@ impl Metrics {
 
     pub(crate) fn fencing_rows_restored(&self, rows: usize) {
         self.fencing.restored.inc_by(u64::try_from(rows).unwrap_or(u64::MAX));
+    }
+
+    pub(crate) fn fencing_works(&self, effective: bool, ineffective: bool) {
+        self.fencing.effective.set(effective.into());
+        self.fencing.ineffective.set(ineffective.into());
     }
 
     /// A write is sent again after a policy has refused it.

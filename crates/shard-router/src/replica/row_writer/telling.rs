@@ -97,17 +97,7 @@ impl RowWriter<'_> {
     }
 
     fn pod_reference(&self) -> ObjectReference {
-        let pod = self.rows.pod();
-        let namespace =
-            pod.namespace.clone().unwrap_or_else(|| self.setup.options.elections.namespace.clone());
-        ObjectReference {
-            api_version: Some("v1".to_owned()),
-            kind: Some("Pod".to_owned()),
-            name: Some(pod.name.clone()),
-            uid: Some(pod.uid.clone()),
-            namespace: Some(namespace),
-            ..ObjectReference::default()
-        }
+        self.rows.pod().reference(&self.setup.options.elections.namespace)
     }
 
     /// Publishes an event. If that fails, the log and the metrics have to do.
