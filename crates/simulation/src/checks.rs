@@ -17,6 +17,7 @@
 //! | `layout` | a first reconcile whose bucket no layout gives to the shard that was committed from the acquisition on |
 //! | `unsharded` | a reconcile while an operator that does not shard holds the coordinator Lease, and has for long enough to be seen |
 //! | `renewals` | a record that a Lease must not have: leaseTransitions, renewTime, acquireTime, resourceVersion, uid, holder |
+//! | `restarted` | a process that starts again in its Pod and leaves a Lease of the one before it for longer than it has to |
 //! | `lost` | a wish of a user that did not come true, or something left of what was deleted |
 //! | `liveness` | that it takes longer than the bound until all is as asked for, once nothing goes wrong any more |
 //! | `traffic` | requests about Leases beyond their formula |
@@ -41,6 +42,7 @@ mod one_holder;
 mod profile_tests;
 mod reconciles;
 mod renewals;
+mod restarted;
 mod rewound;
 #[cfg(test)]
 mod run_builder;
@@ -81,7 +83,7 @@ pub fn judge(observations: &Observations) -> Judgement {
     let bounds = Bounds::of(&observations.schedule);
     let histories = Histories::of(&observations.leases);
     let eligibility = Eligibility::of(observations, &bounds);
-    let timeline = reconciles::timeline(&observations.records, &observations.restores);
+    let timeline = reconciles::timeline(observations);
     let unowned = unowned::check(observations, &timeline, &histories, &eligibility, &bounds);
     let mut checks = reconciles::checks(observations, &timeline, &bounds);
     checks.extend([
@@ -99,6 +101,7 @@ pub fn judge(observations: &Observations) -> Judgement {
         unsharded::check(observations, &timeline, &histories, &eligibility, &bounds),
         renewals::check(observations, &histories),
         rewound::check(observations, &histories),
+        restarted::check(observations, &histories, &eligibility, &bounds),
         lost::check(observations),
         liveness::check(observations, &timeline, &histories, &bounds),
         traffic::check(observations, &histories, &bounds),

@@ -15,6 +15,7 @@ mod kinds;
 mod layout;
 mod profiles;
 mod ranges;
+mod restarts;
 mod restore;
 mod tenants;
 mod unable;
@@ -51,6 +52,7 @@ impl Schedule {
         undecodable::draw(&mut stream(seed, "draw: undecodable"), &context, &mut faults);
         api_failures::draw(&mut stream(seed, "draw: troubled"), &context, &edits, &mut faults);
         faults.extend(dispute::draw(&mut stream(seed, "draw: dispute"), &context));
+        restarts::draw(&mut stream(seed, "draw: restarts"), &context, &mut faults);
         faults.sort_by_key(|fault| fault.at);
         let profiles = profiles::draw(&mut stream(seed, "draw: profiles"), &context, &mut edits);
         // Instead of what else would go wrong: these schedules aim at the restore alone.

@@ -82,6 +82,8 @@ pub struct Process {
     pub identity: Replica,
     /// How many shards it was set to.
     pub shards: u16,
+    /// The processes that it knew to have ended, as it started in the same Pod.
+    pub ended_before: Vec<Replica>,
     /// When it started.
     pub started: TrueTime,
     /// When it ended, and how; `None` if it ran until the end.

@@ -24,6 +24,7 @@ mod request;
 mod restore;
 mod run_log;
 mod settled;
+mod state_dirs;
 mod traffic;
 mod unsharded;
 mod watches;
@@ -37,6 +38,7 @@ use self::interference::{Change, Interference};
 use self::process::Process;
 use self::restore::Backup;
 use self::run_log::RunLog;
+use self::state_dirs::StateDir;
 use self::traffic::Arrival;
 use self::unsharded::Unsharded;
 use self::watches::{WatchId, Watches};
@@ -69,6 +71,8 @@ pub(crate) struct World {
     processes: Vec<Process>,
     /// Who is in each slot.
     slots: Vec<Option<usize>>,
+    /// What outlives the processes in each slot.
+    state_dirs: Vec<StateDir>,
     /// How many shards a process that starts in each slot is set to.
     shards_in: Vec<u16>,
     network: Network,
@@ -133,6 +137,7 @@ impl World {
             made: 0,
             processes: Vec::new(),
             slots: vec![None; schedule.replicas.len()],
+            state_dirs: vec![StateDir::default(); schedule.replicas.len()],
             shards_in: vec![schedule.shards; schedule.replicas.len()],
             network: Network::new(schedule),
             api: Api::new(schedule.seed),

@@ -72,7 +72,7 @@ mod tests {
         for (when, count) in [(30_500, 0), (32_000, 0), (33_500, 1), (34_500, 0)] {
             let mut run = moved();
             run.request("a", "PATCH", SERVICE, when, 200);
-            let timeline = timeline(&run.observations.records, &[]);
+            let timeline = timeline(&run.observations);
             let found = super::check(&run.observations, &timeline);
             assert_eq!((found.judged, found.violations.len()), (1, count), "{found:?}");
         }

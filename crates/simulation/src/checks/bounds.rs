@@ -95,6 +95,17 @@ impl Bounds {
         (self.lease_duration + self.retry_period).div_f64(rate) + 3 * self.hop + REACTION
     }
 
+    /// How long after its start a process whose clock runs at `rate` may leave a Lease to a process before it in the same Pod:
+    ///
+    /// `(LD − RD + RP) / rate + 6 hops + REACTION`
+    ///
+    /// What that one has sent may be on its way for LD − RD. RP is for the rank-based delay, and a conflict with its last renewal. The hops: a list of the
+    /// Leases at the start, a look at what the conflict was about, and the acquisition.
+    pub fn taken_back(&self, rate: f64) -> Duration {
+        let transit = self.lease_duration.saturating_sub(self.renew_deadline);
+        (transit + self.retry_period).div_f64(rate) + 6 * self.hop + REACTION
+    }
+
     /// How long after a fault, or its start, a replica whose clock runs at `rate` is fit again:
     ///
     /// `((RD − RP) / 3 + 2 × 1.2 RP) / rate + 2 hops + REACTION`

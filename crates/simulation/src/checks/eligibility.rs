@@ -16,11 +16,16 @@ pub(super) struct Eligibility<'a>(BTreeMap<&'a str, Able<'a>>);
 struct Able<'a> {
     process: &'a Process,
     spans: Vec<Span>,
+    /// When a fault was upon it, or it had not recovered from one.
+    hindered: Vec<Span>,
 }
 
 impl<'a> Eligibility<'a> {
     pub(super) fn of(observations: &'a Observations, bounds: &Bounds) -> Self {
-        let able = |process| Able { process, spans: spans(process, observations, bounds) };
+        let able = |process| {
+            let hindered = hindered(process, observations, bounds);
+            Able { process, spans: spans(process, &hindered, observations, bounds), hindered }
+        };
         let processes = observations.processes.iter();
         Self(processes.map(|process| (process.identity.0.as_str(), able(process))).collect())
     }
@@ -28,6 +33,13 @@ impl<'a> Eligibility<'a> {
     /// Every process with the spans during which it was fit.
     pub(super) fn all(&self) -> impl Iterator<Item = (&'a Process, &[Span])> {
         self.0.values().map(|able| (able.process, able.spans.as_slice()))
+    }
+
+    /// Whether no fault hindered it throughout, and it had not been told to stop. Its start is no fault.
+    pub(super) fn unhindered(&self, process: &Process, span: Span, observations: &Observations) -> bool {
+        let able = self.0.get(process.identity.0.as_str());
+        span.to <= stopped(process, observations)
+            && able.is_some_and(|able| !able.hindered.iter().any(|fault| fault.overlaps(span)))
     }
 
     /// Whether it was fit throughout.
@@ -63,6 +75,7 @@ fn whom(fault: &FaultKind) -> Whom {
         | FaultKind::FailingList { slot, .. } => Whom::One(*slot),
         FaultKind::Api { .. } | FaultKind::ApiDown | FaultKind::Restore { .. } | FaultKind::Compact => Whom::Everybody,
         FaultKind::Crash(_)
+        | FaultKind::Restart(_)
         | FaultKind::Terminate(_)
         | FaultKind::WallJump { .. }
         | FaultKind::ChangeLease { .. }
@@ -75,10 +88,10 @@ fn whom(fault: &FaultKind) -> Whom {
     }
 }
 
-fn spans(process: &Process, observations: &Observations, bounds: &Bounds) -> Vec<Span> {
+/// When a fault was upon it, and until it had recovered.
+fn hindered(process: &Process, observations: &Observations, bounds: &Bounds) -> Vec<Span> {
     let recovery = bounds.recovery(process.rate);
-    let running = Span::new(process.started, stopped(process, observations));
-    let mut unfit: Vec<Span> = Vec::new();
+    let mut hindered: Vec<Span> = Vec::new();
     for fault in &observations.faults {
         let hits = match whom(&fault.fault.what) {
             Whom::Nobody => false,
@@ -86,12 +99,18 @@ fn spans(process: &Process, observations: &Observations, bounds: &Bounds) -> Vec
             Whom::One(slot) => slot == process.slot,
         };
         if hits {
-            unfit.push(Span::new(fault.from, fault.to + recovery + pause_after(fault, process, bounds)));
+            hindered.push(Span::new(fault.from, fault.to + recovery + pause_after(fault, process, bounds)));
         }
     }
-    let starting = Span::new(process.started, process.started + recovery);
-    let hindered = unfit.iter().any(|fault| fault.overlaps(starting));
-    let without_list = if hindered { bounds.start_without_list(process.rate) } else { Duration::ZERO };
+    hindered
+}
+
+fn spans(process: &Process, hindered: &[Span], observations: &Observations, bounds: &Bounds) -> Vec<Span> {
+    let running = Span::new(process.started, stopped(process, observations));
+    let starting = Span::new(process.started, process.started + bounds.recovery(process.rate));
+    let is_hindered = hindered.iter().any(|fault| fault.overlaps(starting));
+    let without_list = if is_hindered { bounds.start_without_list(process.rate) } else { Duration::ZERO };
+    let mut unfit = hindered.to_vec();
     unfit.push(Span::new(starting.from, starting.to + without_list));
     running.without(unfit)
 }

@@ -47,7 +47,9 @@ pub(super) fn check(observations: &Observations) -> Check {
 fn explains(fault: &ObservedFault, process: &Process, at: TrueTime, exit: Exit) -> bool {
     let slot = process.slot;
     match (exit, &fault.fault.what) {
-        (Exit::Killed, FaultKind::Crash(crashed)) => *crashed == slot && fault.from == at,
+        (Exit::Killed, FaultKind::Crash(crashed) | FaultKind::Restart(crashed)) => {
+            *crashed == slot && fault.from == at
+        }
         (Exit::Killed, FaultKind::OtherShards { slot: replaced, .. }) => {
             *replaced == slot && (fault.from == at || fault.to == at)
         }

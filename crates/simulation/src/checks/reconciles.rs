@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use overlap_checker::records::{BootId, BootTime, CrKey, Record, RecordLog, Stamp, Uid};
 use overlap_checker::{
-    AuditEvent, AuditLog, CreatedCr, JudgedResource, Moment, Observations as Told, Owner, Rules, Timeline,
-    WriteRules, judge_timeline,
+    AuditEvent, AuditLog, CreatedCr, Fault, JudgedResource, Moment, Observations as Told, Owner, Rules,
+    Timeline, WriteRules, judge_timeline,
 };
 
 use super::Check;
@@ -21,13 +21,18 @@ use crate::time::TrueTime;
 /// The namespace of all resources.
 pub(super) const NAMESPACE: &str = "default";
 
-/// The records on one clock, which is true time: a moment is so many nanoseconds after the start of the schedule.
-pub(super) fn timeline(records: &[Record], restores: &[TrueTime]) -> Timeline {
-    let on_true_time: Vec<Record> = records.iter().map(on_true_time).collect();
-    let restores: Vec<Moment> = restores.iter().map(|at| moment(*at)).collect();
+/// The records on one clock, which is true time: a moment is so many nanoseconds after the start of the schedule. Whoever was killed holds nothing from
+/// then on: the next process in its Pod may know.
+pub(super) fn timeline(observations: &Observations) -> Timeline {
+    let on_true_time: Vec<Record> = observations.records.iter().map(on_true_time).collect();
+    let restores: Vec<Moment> = observations.restores.iter().map(|at| moment(*at)).collect();
     let mut timeline = Timeline::across_restores(&on_true_time, &restores);
     timeline.clock = timeline.clock.with_zero(Some(Moment(0)));
-    timeline
+    let ended = observations.processes.iter().filter_map(|process| {
+        let (at, _) = process.ended?;
+        Some(Fault { replica: process.identity.clone(), at: stamp(at) })
+    });
+    timeline.of_ended(&ended.collect::<Vec<_>>())
 }
 
 /// True time of a moment of [`timeline`].

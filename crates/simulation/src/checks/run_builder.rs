@@ -100,6 +100,7 @@ impl RunBuilder {
             slot: Slot(slot),
             identity,
             shards: self.observations.schedule.shards,
+            ended_before: Vec::new(),
             started: at(from),
             ended: None,
             rate: 1.0,

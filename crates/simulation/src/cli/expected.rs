@@ -70,7 +70,7 @@ fn hits(kind: &str) -> Hits {
         // Watches carry no writes; and the policy refuses whoever tries to strip a finalizer.
         "strip-finalizer" | "hang-watches" | "lag-watches" => hits(true, false),
         // Whoever is stopped may have a Lease write under way; its messages are untouched.
-        "pause" | "suspend" | "crash" | "terminate" => hits(false, true),
+        "pause" | "suspend" | "crash" | "restart" | "terminate" => hits(false, true),
         _ => hits(true, true),
     }
 }

@@ -64,7 +64,7 @@ fn under_first_lists(rng: &mut Rng, context: &Context, faults: &[Fault], replica
     for fault in faults {
         match fault.what {
             FaultKind::Terminate(slot) => handovers.push((fault.at, context.other_slot(rng, slot))),
-            FaultKind::Crash(slot) => {
+            FaultKind::Crash(slot) | FaultKind::Restart(slot) => {
                 handovers.push((fault.at + context.timings.lease_duration, context.other_slot(rng, slot)));
                 handovers.push((fault.at + fault.lasts, slot));
             }

@@ -28,6 +28,9 @@ pub enum FaultKind {
     Suspend(Slot),
     /// The process is killed (SIGKILL); another one starts in its slot afterwards.
     Crash(Slot),
+    /// The process is killed (SIGKILL), and its container is started again in the same Pod afterwards: the next process gains the lock in the
+    /// directory that both use, and so knows that this one has ended.
+    Restart(Slot),
     /// The process is told to stop (SIGTERM), drains, and another one starts afterwards (from the telling on).
     Terminate(Slot),
     /// The wall clock is set, by so many milliseconds.

@@ -6,10 +6,11 @@ use super::{ApiFailure, ChildChange, Direction, FaultKind, LeaseChange, LeaseOf,
 
 impl FaultKind {
     /// Every name that [`FaultKind::name`] gives.
-    pub const NAMES: [&'static str; 45] = [
+    pub const NAMES: [&'static str; 46] = [
         "pause",
         "suspend",
         "crash",
+        "restart",
         "terminate",
         "wall-jump",
         "partition-both",
@@ -60,6 +61,7 @@ impl FaultKind {
             Self::Pause(_) => "pause",
             Self::Suspend(_) => "suspend",
             Self::Crash(_) => "crash",
+            Self::Restart(_) => "restart",
             Self::Terminate(_) => "terminate",
             Self::WallJump { .. } => "wall-jump",
             Self::Partition { direction: Direction::Both, .. } => "partition-both",
@@ -117,6 +119,7 @@ impl FaultKind {
             Self::Pause(slot)
             | Self::Suspend(slot)
             | Self::Crash(slot)
+            | Self::Restart(slot)
             | Self::Terminate(slot)
             | Self::HangWatches(slot)
             | Self::TearWatches(slot)

@@ -67,6 +67,7 @@ fn observations() -> Observations {
         slot: Slot(slot),
         identity: replica(slot),
         shards: 1,
+        ended_before: Vec::new(),
         started: at(0),
         ended,
         rate: 1.0,

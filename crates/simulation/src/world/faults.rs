@@ -33,7 +33,7 @@ impl World {
         match fault.what {
             FaultKind::Pause(_) => self.hold_still(process, Stillness::Stopped),
             FaultKind::Suspend(_) => self.hold_still(process, Stillness::Suspended),
-            FaultKind::Crash(_) => {
+            FaultKind::Crash(_) | FaultKind::Restart(_) => {
                 if let Some(process) = process {
                     self.take_away(process, Exit::Killed);
                 }
@@ -90,11 +90,21 @@ impl World {
                     self.processes[process].go_on(self.now);
                 }
             }
-            FaultKind::Crash(slot) => self.start(slot),
+            FaultKind::Restart(slot) => self.start(slot),
+            FaultKind::Crash(slot) => {
+                // Whoever is there has been started otherwise meanwhile.
+                if self.in_slot(slot).is_none() {
+                    self.replace_pod(slot);
+                }
+                self.start(slot);
+            }
             FaultKind::Terminate(slot) => {
                 // The kubelet's grace period is over.
                 if let Some(process) = self.in_slot(slot).filter(|process| same(self, *process)) {
                     self.take_away(process, Exit::Killed);
+                }
+                if self.in_slot(slot).is_none() {
+                    self.replace_pod(slot);
                 }
                 self.start(slot);
             }
@@ -133,6 +143,7 @@ impl World {
         if let Some(process) = self.in_slot(slot) {
             self.take_away(process, Exit::Killed);
         }
+        self.replace_pod(slot);
         self.shards_in[slot.0] = shards;
         self.start(slot);
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use lease_core::{Identity, OnOverrun};
+use lease_core::{EndedProcesses, Identity, OnOverrun};
 use memcached_operator::reconcile::{MemcachedReconciler, operator};
 use overlap_checker::records::Replica;
 use tokio::sync::oneshot;
@@ -32,6 +32,7 @@ pub(super) struct Process {
     pub(super) slot: Slot,
     pub(super) identity: Replica,
     shards: u16,
+    ended_before: Vec<Replica>,
     /// Lease writes that have not reached the server.
     pub(super) lease_writes_in_flight: usize,
     started: TrueTime,
@@ -44,6 +45,23 @@ pub(super) struct Process {
     ended: Option<(TrueTime, Exit)>,
 }
 
+/// What is settled about a process before it starts.
+struct Started {
+    slot: Slot,
+    shards: u16,
+    /// Counted over all slots.
+    number: usize,
+    identity: Identity,
+    /// What the directory of its Pod tells.
+    ended: EndedProcesses,
+}
+
+/// Each process has another one.
+fn identity(slot: Slot, number: usize) -> Identity {
+    let pod = format!("memcached-operator-{}", slot.0);
+    Identity::of_pod(&pod, &format!("{number:04}")).expect("it is not empty")
+}
+
 impl World {
     /// Starts a process in this slot, if there is none.
     pub(super) fn start(&mut self, slot: Slot) {
@@ -52,7 +70,10 @@ impl World {
         }
         let number = self.processes.len();
         let shards = self.shards_in[slot.0];
-        let process = Process::start(&self.schedule, slot, shards, number, self.now);
+        let identity = identity(slot, number);
+        let ended = self.open_state_dir(slot, &identity, self.schedule.replicas[slot.0].uptime);
+        let started = Started { slot, shards, number, identity, ended };
+        let process = Process::start(&self.schedule, started, self.now);
         self.run_log.trace.line(self.now, format_args!("start {}", process.identity));
         self.slots[slot.0] = Some(number);
         self.processes.push(process);
@@ -99,13 +120,13 @@ impl World {
 }
 
 impl Process {
-    fn start(schedule: &Schedule, slot: Slot, shards: u16, number: usize, now: TrueTime) -> Self {
+    fn start(schedule: &Schedule, started: Started, now: TrueTime) -> Self {
+        let Started { slot, shards, number, identity, ended } = started;
         let spec = schedule.replicas[slot.0];
         let clock = MachineClock::new(now, spec.uptime, spec.drift_ppm, spec.wall_offset_ms);
         let wire = Wire::new(Arc::clone(&clock));
         let notes = Arc::new(Notes::default());
-        let identity = Identity::of_pod(&format!("memcached-operator-{}", slot.0), &format!("{number:04}"))
-            .expect("it is not empty");
+        let ended_before = ended.identities().map(|identity| Replica(identity.to_string())).collect();
         let seed = crate::seed::stream(schedule.seed, &format!("process {number}")).u64(..);
         let sink = Sink { notes: Arc::clone(&notes), wire: Arc::clone(&wire), clock: Arc::clone(&clock) };
         let mut options = settings::options(schedule, &identity, &clock, seed);
@@ -117,6 +138,7 @@ impl Process {
             overrun.overrun.store(true, Ordering::Relaxed);
             cut.cut();
         }));
+        options.elections.ended = ended;
         options.records = Some(Arc::new(sink));
         let reconciler = MemcachedReconciler::new(identity.as_str()).with_clock(clock.clone());
         let reconciler = settings::slowed(reconciler, schedule, seed);
@@ -143,6 +165,7 @@ impl Process {
             slot,
             identity: Replica(identity.to_string()),
             shards,
+            ended_before,
             lease_writes_in_flight: 0,
             started: now,
             clock,
@@ -232,6 +255,7 @@ impl Process {
             slot: self.slot,
             identity: self.identity,
             shards: self.shards,
+            ended_before: self.ended_before,
             started: self.started,
             ended: self.ended,
             rate: self.clock.rate(),

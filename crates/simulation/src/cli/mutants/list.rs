@@ -16,7 +16,7 @@ const fn mutant(name: &'static str, checker: &'static str, bound: u64) -> Mutant
 }
 
 /// Those that schedules can tell from the rules.
-pub(crate) const MUTANTS: [Mutant; 36] = [
+pub(crate) const MUTANTS: [Mutant; 38] = [
     // lease-core
     mutant("expiry-by-wall-clock", "one-holder", 100),
     mutant("takeover-at-first-sight", "one-holder", 100),
@@ -38,6 +38,8 @@ pub(crate) const MUTANTS: [Mutant; 36] = [
     mutant("old-news-after-rewind", "unowned", 300),
     mutant("terms-survive-rewind", "rewound", 300),
     mutant("writes-prove-no-rewind", "rewound", 300),
+    mutant("ended-is-gone-at-once", "writes", 300),
+    mutant("any-holder-has-ended", "one-holder", 100),
     // shard-router
     mutant("skip-drain", "overlap", 100),
     mutant("no-barrier", "barrier", 50),
