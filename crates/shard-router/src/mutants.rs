@@ -87,6 +87,12 @@ lease_core::declare_mutants! {
     ReleaseAcknowledges = "release-acknowledges",
     /// Resources are stamped by a new key label while holders may still work by the former one.
     StampsBesideFormerHolders = "stamps-beside-former-holders",
+    /// A plan does not start from the last one: each shard goes to the member with the best score that has room.
+    PlansFromScratch = "plans-from-scratch",
+    /// A replica keeps shards that the plan gives to another member.
+    NeverHandsOver = "never-hands-over",
+    /// The resources that are there when a shard is acquired are not reconciled until they change.
+    ForgetsAfterTakeover = "forgets-after-takeover",
     /// A layout that is recorded because the coordinator Lease was missing counts as settled.
     RecoveredIsSettled = "recovered-is-settled",
     /// Where the coordinator Lease was missing, each shard keeps its buckets.

@@ -126,6 +126,21 @@ pub(crate) fn no_former_layout_is_in_force(all_leases_are_taken_up: bool) -> boo
     all_leases_are_taken_up
 }
 
+// Which shards move, and what is due.
+
+/// Whether a replica hands over a shard that it holds and that the plan gives to another member.
+pub(crate) fn hands_over(planned_for_another: bool) -> bool {
+    broken!(NeverHandsOver => false);
+    planned_for_another
+}
+
+/// Whether a resource has to be reconciled because of an event of its watch. A list of a newly acquired shard counts as much as a change: nobody knows what the
+/// former holder left undone.
+pub(crate) fn is_due(is_news: bool, is_change: bool) -> bool {
+    broken!(ForgetsAfterTakeover => is_news && is_change);
+    is_news
+}
+
 // What a write of a child depends on.
 
 /// The revision of an empty etcd. The first write has a larger one, so no object ever has it. (`0` means "any".)

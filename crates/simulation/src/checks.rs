@@ -13,6 +13,9 @@
 //! | `mending` | a child that somebody else writes too, and that is written back more often than the pauses allow |
 //! | `barrier` | a first reconcile before a consistent list that was taken after the acquisition |
 //! | `working` | a shard that is held and not worked on for longer than the bound, though its holder was fit |
+//! | `reached` | a resource of a shard that is not reconciled within the bound after the shard has passed to somebody whom nothing hinders |
+//! | `balance` | shards that are not shared evenly although nothing has changed for long enough |
+//! | `moves` | a shard or a bucket that moves and need not: by a plan, in calm, or when the number of shards changes |
 //! | `unable` | a replica that cannot list its resources and keeps its shards, or gets them back, while another can |
 //! | `layout` | a first reconcile whose bucket no layout gives to the shard that was committed from the acquisition on |
 //! | `unsharded` | a reconcile while an operator that does not shard holds the coordinator Lease, and has for long enough to be seen |
@@ -25,6 +28,7 @@
 //!
 //! Time is true time throughout, and exact. What is allowed beyond the promise is in [`bounds`], each allowance named.
 
+mod balance;
 mod barrier;
 mod beside;
 pub mod bounds;
@@ -37,9 +41,11 @@ mod leases;
 mod liveness;
 mod lost;
 mod mending;
+mod moves;
 mod one_holder;
 #[cfg(test)]
 mod profile_tests;
+mod reached;
 mod reconciles;
 mod renewals;
 mod restarted;
@@ -48,6 +54,7 @@ mod rewound;
 mod run_builder;
 mod sending;
 mod span;
+mod stable;
 mod traffic;
 mod unable;
 mod unowned;
@@ -97,6 +104,9 @@ pub fn judge(observations: &Observations) -> Judgement {
         barrier::check(observations, &timeline),
         working::check(observations, &timeline, &eligibility, &bounds),
         unable::check(observations, &timeline, &eligibility, &bounds),
+        reached::check(observations, &timeline, &histories, &eligibility, &bounds),
+        balance::check(observations, &histories, &bounds),
+        moves::check(observations, &histories, &bounds),
         layout::check(observations, &timeline, &histories),
         unsharded::check(observations, &timeline, &histories, &eligibility, &bounds),
         renewals::check(observations, &histories),

@@ -61,7 +61,7 @@ pub(super) fn next_handover(
     members: &[Member],
 ) -> Option<(ShardId, Identity)> {
     held.iter().find_map(|shard| {
-        let planned = plan.member(*shard).filter(|planned| planned != me)?;
+        let planned = plan.member(*shard).filter(|planned| rules::hands_over(planned != me))?;
         let alive = members.iter().any(|member| member.identity == planned && member.eligible);
         alive.then_some((*shard, planned))
     })

@@ -46,6 +46,7 @@ use crate::{
     news::News,
     observability::retry_after::RetryAfter,
     reconciler::Reconciler,
+    rules,
     setup::{KindSetup, Setup},
     sharded::{ShardedObject, cr_name},
     watch::lenient::Lenient,
@@ -196,7 +197,8 @@ fn trigger<K: ShardedObject>(news: &News<K>, kind: &KindType, due: &Due<K>) -> O
     let Due { object, is_change } = due;
     let meta = object.meta();
     let reference = || kind.reference(meta.namespace.as_deref(), meta.name.as_deref().unwrap_or_default());
-    news.is_news(object).then(|| Trigger { resource: reference(), is_change: *is_change })
+    rules::is_due(news.is_news(object), *is_change)
+        .then(|| Trigger { resource: reference(), is_change: *is_change })
 }
 
 /// The resources whose children have changed.

@@ -171,6 +171,30 @@ impl Bounds {
         self.owned(false) + all.div_f64(self.slowest)
     }
 
+    /// From the last change until shards are shared evenly, on the slowest clock:
+    ///
+    /// `owned(no Leases) + (LD + 5 × 1.2 RP + shards × (reconcile + 8 hops + start)) / rate`
+    ///
+    /// - LD: whoever starts again in its Pod hands nothing over for so long;
+    /// - RP: somebody takes over as coordinator, membership settles, the plan is published;
+    /// - shards: each moves to the member that the plan names, one after the other at worst, and waits for its running reconciles;
+    /// - `silence`, where connections died without a word.
+    pub fn balanced(&self) -> Duration {
+        let reconcile = self.reconcile + 2 * REQUESTS_PER_RECONCILE * self.hop;
+        let told = self.lease_duration + self.retry_period.mul_f64(5.0 * JITTER);
+        let handovers = self.shards * (reconcile + (8 + HOPS_TO_START) * self.hop + 2 * REACTION);
+        self.owned(false) + (told + handovers + self.silence()).div_f64(self.slowest)
+    }
+
+    /// How long a replica that nothing hinders, and whose clock runs at `rate`, may hold a shard until it has begun to reconcile each of its resources:
+    ///
+    /// `begun + passes`: all resources in one shard, [`CONCURRENCY`] at once, `PASSES` times.
+    pub fn reached(&self, rate: f64) -> Duration {
+        let reconcile = self.reconcile + 2 * REQUESTS_PER_RECONCILE * self.hop;
+        let passes = PASSES * self.resources.div_ceil(CONCURRENCY) * (reconcile + REACTION);
+        self.begun(rate) + passes.div_f64(rate)
+    }
+
     /// How long a replica that is fit, and whose clock runs at `rate`, may hold a shard with resources until its first reconcile begins:
     ///
     /// `(reconcile + shards × start + backoff) / rate`, and the limit of a request where connections died without a word

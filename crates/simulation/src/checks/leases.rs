@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
+use serde::Deserialize;
 
 use crate::observations::{LeaseSpec, LeaseState, UNSHARDED};
 use crate::time::TrueTime;
@@ -57,15 +57,31 @@ pub(super) fn state_at<'a>(states: &[&'a LeaseState], at: TrueTime) -> Option<&'
     states[..next].last().copied().filter(|state| state.spec.is_some())
 }
 
+/// A layout as it is committed on the coordinator Lease, read here once more by its format. Stories leave fields out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub(super) struct Committed {
+    #[serde(default)]
+    pub(super) generation: u64,
+    pub(super) shards: Option<u16>,
+    #[serde(default = "settled")]
+    pub(super) settled: bool,
+}
+
+fn settled() -> bool {
+    true
+}
+
+/// The layout on a coordinator Lease in this state. What stands there while an operator that does not shard holds the Lease does not count.
+pub(super) fn layout_of(state: &LeaseState) -> Option<Committed> {
+    let spec = state.spec.as_ref().filter(|spec| spec.held_by() != Some(UNSHARDED));
+    let (_, json) = spec.and(state.annotations.iter().find(|(key, _)| key.ends_with("/layout")))?;
+    serde_json::from_str(json).ok()
+}
+
 /// Whether it is a coordinator Lease on which a layout of so many shards is committed: without one nobody who is set to that number
-/// contends for a shard. What stands there while an operator that does not shard holds the Lease does not count.
+/// contends for a shard.
 pub(super) fn has_layout(state: &LeaseState, shards: u16) -> bool {
-    let Some(spec) = &state.spec else { return false };
-    let committed = state.annotations.iter().find(|(key, _)| key.ends_with("/layout"));
-    let committed = committed.and_then(|(_, json)| serde_json::from_str::<Value>(json).ok());
-    // Stories leave the number out.
-    let fits = |layout: Value| layout["shards"].as_u64().is_none_or(|count| count == u64::from(shards));
-    spec.held_by() != Some(UNSHARDED) && committed.is_some_and(fits)
+    layout_of(state).is_some_and(|layout| layout.shards.is_none_or(|count| count == shards))
 }
 
 /// Whether an operator that does not shard holds the Lease.

@@ -1,6 +1,7 @@
 //! The checkers together.
 
 use super::run_builder::{RunBuilder, passes};
+use crate::schedule::{FaultKind, Slot};
 
 #[test]
 fn a_long_quiet_story_passes() {
@@ -29,6 +30,8 @@ fn a_story_of_full_size_is_judged_whole() {
             }
         }
         run.released(name, 0, now + 2_600);
+        // A clock that is set keeps nobody from anything. Without any fault, no shard would have to change hands.
+        run.fault(FaultKind::WallJump { slot: Slot(2), by_ms: 1 }, now, now);
         (now, holds) = (now + 2_700, holds + 1);
     }
     run.holds("a", 0, now, 700_000);

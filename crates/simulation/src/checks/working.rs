@@ -75,7 +75,7 @@ pub(super) fn check(
 }
 
 /// The resources that stayed in one shard, decodable, from their creation to the end: by name and uid.
-fn plain(observations: &Observations) -> BTreeSet<(CrKey, String)> {
+pub(super) fn plain(observations: &Observations) -> BTreeSet<(CrKey, String)> {
     let odd: BTreeSet<String> = observations
         .faults
         .iter()

@@ -107,6 +107,16 @@ pub(super) fn unsharded(rng: &mut Rng, context: &Context, at: TrueTime, faults: 
     begins.since(at) + lasts + lease_duration
 }
 
+/// Whether an operator that does not shard holds the coordinator Lease about this time, or has shortly before.
+pub(super) fn beside_unsharded(faults: &[Fault], context: &Context, at: TrueTime) -> bool {
+    let around = context.timings.lease_duration * 2;
+    faults.iter().any(|fault| {
+        matches!(fault.what, FaultKind::Unsharded { .. })
+            && fault.at <= at + around
+            && at <= fault.at + fault.lasts + around
+    })
+}
+
 /// Gives the replicas something to reconcile in the moments after this.
 pub(super) fn occupy(rng: &mut Rng, context: &Context, from: TrueTime, faults: &mut Vec<Fault>) {
     for _ in 0..6 {

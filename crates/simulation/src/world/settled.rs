@@ -1,6 +1,6 @@
 //! Whether everything is as the users have asked for, and every shard owned.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use memcached_operator::crd::DOMAIN;
 use serde_json::Value;
@@ -17,6 +17,10 @@ impl World {
         let unowned = self.unowned(&leases);
         if !unowned.is_empty() {
             return unowned;
+        }
+        let uneven = self.uneven(&leases);
+        if !uneven.is_empty() {
+            return uneven;
         }
         let resources = self.objects_of(&["memcacheds"]);
         let desired = self.actors.desired();
@@ -86,6 +90,61 @@ impl World {
             .map(|shard| format!("shard {shard}: nobody holds it"))
             .collect()
     }
+
+    /// Replicas that hold two shards more than another one, and shards that have still to move. Whoever says that it is unable to work is left out.
+    fn uneven(&self, leases: &BTreeMap<String, &Value>) -> Vec<String> {
+        let is_unable = |identity: &str| {
+            leases.iter().any(|(name, lease)| {
+                name.contains("-member-")
+                    && lease["spec"]["holderIdentity"] == identity
+                    && !annotation(lease, "unable").is_null()
+            })
+        };
+        let running = self.processes.iter().filter(|process| process.is_running());
+        let running = running.map(|process| process.identity.0.as_str());
+        let able: BTreeSet<&str> = running.filter(|identity| !is_unable(identity)).collect();
+        let mut shares: BTreeMap<&str, usize> = able.iter().map(|identity| (*identity, 0)).collect();
+        for shard in 0..self.schedule.shards {
+            if let Some(share) = holder(leases, shard).and_then(|holder| shares.get_mut(holder)) {
+                *share += 1;
+            }
+        }
+        let least = shares.values().min().copied().unwrap_or_default();
+        let more = shares.iter().filter(|(_, held)| **held > least + 1);
+        let uneven =
+            more.map(|(identity, held)| format!("{identity} holds {held} shards, and another one {least}"));
+        uneven.chain(self.to_move(leases, &able)).collect()
+    }
+
+    /// What is not yet as the plan says, or is not planned yet.
+    fn to_move(&self, leases: &BTreeMap<String, &Value>, able: &BTreeSet<&str>) -> Vec<String> {
+        let coordinator = leases.get(&format!("leases/{LEADER_ELECTION_ID}"));
+        let plan = coordinator.map(|lease| annotation(lease, "plan")).and_then(Value::as_str);
+        let plan: Value = plan.and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default();
+        let members = plan["members"].as_array().map_or(&[][..], Vec::as_slice);
+        let planned_for: BTreeSet<&str> = members.iter().filter_map(Value::as_str).collect();
+        if !able.is_empty() && planned_for != *able {
+            return vec!["the plan is for other members than there are".to_owned()];
+        }
+        let planned = |shard: u16| {
+            let number = plan["shards"][usize::from(shard)].as_u64()?;
+            members.get(usize::try_from(number).ok()?)?.as_str()
+        };
+        let differs =
+            |shard: &u16| planned(*shard).is_some_and(|planned| holder(leases, *shard) != Some(planned));
+        (0..self.schedule.shards)
+            .filter(differs)
+            .map(|shard| format!("shard {shard} has still to move"))
+            .collect()
+    }
+}
+
+fn holder<'a>(leases: &BTreeMap<String, &'a Value>, shard: u16) -> Option<&'a str> {
+    leases.get(&format!("leases/{LEADER_ELECTION_ID}-shard-{shard}"))?["spec"]["holderIdentity"].as_str()
+}
+
+fn annotation<'a>(lease: &'a Value, key: &str) -> &'a Value {
+    &lease["metadata"]["annotations"][format!("{DOMAIN}/{key}")]
 }
 
 /// What is there although nobody wants it any more.

@@ -16,7 +16,7 @@ const fn mutant(name: &'static str, checker: &'static str, bound: u64) -> Mutant
 }
 
 /// Those that schedules can tell from the rules.
-pub(crate) const MUTANTS: [Mutant; 38] = [
+pub(crate) const MUTANTS: [Mutant; 41] = [
     // lease-core
     mutant("expiry-by-wall-clock", "one-holder", 100),
     mutant("takeover-at-first-sight", "one-holder", 100),
@@ -54,6 +54,9 @@ pub(crate) const MUTANTS: [Mutant; 38] = [
     mutant("unable-keeps-shards", "unable", 100),
     mutant("one-bad-object-stops-the-list", "working", 100),
     mutant("mends-at-once", "mending", 100),
+    mutant("plans-from-scratch", "moves", 100),
+    mutant("never-hands-over", "balance", 50),
+    mutant("forgets-after-takeover", "reached", 50),
     mutant("child-without-precondition", "children", 50),
     mutant("create-overwrites", "children", 50),
     // From outside: `simulation::mutants`.
