@@ -20,6 +20,7 @@ mod restore;
 mod tenants;
 mod unable;
 mod undecodable;
+mod wanted;
 mod waves;
 
 use std::time::Duration;
@@ -53,6 +54,7 @@ impl Schedule {
         api_failures::draw(&mut stream(seed, "draw: troubled"), &context, &edits, &mut faults);
         faults.extend(dispute::draw(&mut stream(seed, "draw: dispute"), &context));
         restarts::draw(&mut stream(seed, "draw: restarts"), &context, &mut faults);
+        let shards_config_map = wanted::draw(&mut stream(seed, "draw: wanted"), &context, &mut faults);
         faults.sort_by_key(|fault| fault.at);
         let profiles = profiles::draw(&mut stream(seed, "draw: profiles"), &context, &mut edits);
         // Instead of what else would go wrong: these schedules aim at the restore alone.
@@ -64,6 +66,7 @@ impl Schedule {
             seed,
             timings,
             shards,
+            shards_config_map,
             key_label,
             replicas,
             resources,

@@ -15,7 +15,9 @@ use serde::{Deserialize, Serialize};
 
 pub use children::ChildChange;
 pub use edit::{Edit, EditKind, ProfileEdit, ResourceIndex};
-pub use fault::{ApiFailure, Direction, Fault, FaultKind, LeaseChange, LeaseOf, Listed, Oddity};
+pub use fault::{
+    ApiFailure, Direction, Fault, FaultKind, LeaseChange, LeaseOf, Listed, Oddity, WantedShards,
+};
 
 use crate::time::TrueTime;
 
@@ -37,6 +39,9 @@ pub struct Schedule {
     pub timings: TimingsSpec,
     /// How many shards.
     pub shards: u16,
+    /// Whether replicas read the wanted number of shards from a ConfigMap, which says that number unless a fault changes it.
+    #[serde(default)]
+    pub shards_config_map: bool,
     /// Whether the shard key comes from a label (tenants stay together), or is `namespace/name`.
     pub key_label: bool,
     /// The replicas that there are, one for each slot.

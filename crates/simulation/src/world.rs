@@ -27,6 +27,7 @@ mod settled;
 mod state_dirs;
 mod traffic;
 mod unsharded;
+mod wanted_shards;
 mod watches;
 
 use std::collections::BTreeMap;

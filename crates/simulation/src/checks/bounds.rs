@@ -8,7 +8,7 @@
 
 use std::time::Duration;
 
-use crate::schedule::{FaultKind, Schedule};
+use crate::schedule::{FaultKind, Schedule, WantedShards};
 
 /// tokio's timers have a millisecond each, and the router takes news in together, for 20 ms (`DEBOUNCE`). Twice that.
 pub const REACTION: Duration = Duration::from_millis(40);
@@ -57,10 +57,28 @@ pub struct Bounds {
     reconcile: Duration,
     resources: u32,
     shards: u32,
+    /// Whether the number of shards changes.
+    changes: bool,
     /// Whether connections die without a word.
     dies_silently: bool,
     /// The speed of the slowest clock.
     slowest: f64,
+}
+
+/// The number of shards that a fault sets somebody to.
+fn shards_of(what: &FaultKind) -> Option<u16> {
+    match what {
+        FaultKind::OtherShards { shards, .. } | FaultKind::WantedShards(WantedShards::Number(shards)) => {
+            Some(*shards)
+        }
+        _ => None,
+    }
+}
+
+/// The largest number of shards that there may be at any time.
+pub fn most_shards(schedule: &Schedule) -> u32 {
+    let others = schedule.faults.iter().filter_map(|fault| shards_of(&fault.what));
+    others.chain([schedule.shards]).map(u32::from).max().unwrap_or_default()
 }
 
 impl Bounds {
@@ -76,7 +94,8 @@ impl Bounds {
             reconcile: schedule.reconcile.max,
             resources: u32::try_from(schedule.resources + schedule.profiles + schedule.edits.len())
                 .unwrap_or(u32::MAX),
-            shards: u32::from(schedule.shards),
+            shards: most_shards(schedule),
+            changes: schedule.faults.iter().any(|fault| shards_of(&fault.what).is_some()),
             dies_silently: schedule
                 .faults
                 .iter()
@@ -137,7 +156,7 @@ impl Bounds {
     /// From the last fault until a shard has a valid holder, on the slowest clock:
     ///
     /// - with its Lease and a layout there: `recovery + unowned`;
-    /// - else: `recovery + 2 unowned + RP / rate`. Somebody takes, or creates, the coordinator Lease, which takes as
+    /// - else: `recovery + 2 unowned + (RP + change) / rate`. Somebody takes, or creates, the coordinator Lease, which takes as
     ///   long as any other; membership settles for RP; the Lease is created, and expires once.
     pub fn owned(&self, leases_are_there: bool) -> Duration {
         let once = self.unowned(self.slowest);
@@ -145,7 +164,7 @@ impl Bounds {
         if leases_are_there {
             recovered + once
         } else {
-            recovered + 2 * once + self.retry_period.div_f64(self.slowest)
+            recovered + 2 * once + (self.retry_period + self.change()).div_f64(self.slowest)
         }
     }
 
@@ -223,6 +242,16 @@ impl Bounds {
         let told = self.lease_duration + self.retry_period.mul_f64(5.0 * JITTER);
         let handovers = 2 * self.shards * (reconcile + 8 * self.hop + REACTION);
         self.owned(false) + (told + handovers).div_f64(self.slowest)
+    }
+
+    /// How much longer it takes where the number of shards has to change first, and a change may be under way: each takes LeaseDuration until new Leases can be
+    /// taken, a look of the coordinator for each of its steps, and until all shards have given away what they lose, which their running reconciles hold up.
+    fn change(&self) -> Duration {
+        if !self.changes {
+            return Duration::ZERO;
+        }
+        let reconcile = self.reconcile + 2 * REQUESTS_PER_RECONCILE * self.hop;
+        2 * (self.lease_duration + 4 * self.retry_period + reconcile + 8 * self.hop + REACTION)
     }
 
     /// How long it takes until every dead connection is given up by who waits on it: what was sent on the last one has the limit of a

@@ -81,6 +81,7 @@ fn whom(fault: &FaultKind) -> Whom {
         | FaultKind::ChangeLease { .. }
         | FaultKind::Label { .. }
         | FaultKind::Unsharded { .. }
+        | FaultKind::WantedShards(_)
         | FaultKind::Children { .. }
         | FaultKind::Dispute { .. }
         | FaultKind::StripFinalizer { .. }

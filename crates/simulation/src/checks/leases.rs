@@ -84,6 +84,11 @@ pub(super) fn has_layout(state: &LeaseState, shards: u16) -> bool {
     layout_of(state).is_some_and(|layout| layout.shards.is_none_or(|count| count == shards))
 }
 
+/// Whether it is a coordinator Lease on which a layout is committed that has this shard.
+pub(super) fn has_shard(state: &LeaseState, shard: u32) -> bool {
+    layout_of(state).is_some_and(|layout| layout.shards.is_none_or(|count| shard < u32::from(count)))
+}
+
 /// Whether an operator that does not shard holds the Lease.
 pub(super) fn is_unsharded(state: &LeaseState) -> bool {
     state.spec.as_ref().is_some_and(|spec| spec.held_by() == Some(UNSHARDED))

@@ -5,7 +5,7 @@ use overlap_checker::records::Shard;
 use overlap_checker::{Hold, Timeline};
 
 use super::bounds::Bounds;
-use super::leases::{Histories, Role, has_layout, state_at};
+use super::leases::{Histories, Role, has_shard, state_at};
 use super::{Check, reconciles, short};
 use crate::observations::Observations;
 use crate::time::TrueTime;
@@ -32,10 +32,10 @@ pub(super) fn check(
         Some(_) => {}
         None => check.violated(observations.ended, not_converged(observations)),
     }
-    let laid_out = state_at(histories.with(Role::Coordinator), quiet)
-        .is_some_and(|state| has_layout(state, observations.schedule.shards));
     let holds = timeline.by_shard();
     for shard in 0..u32::from(observations.schedule.shards) {
+        let laid_out =
+            state_at(histories.with(Role::Coordinator), quiet).is_some_and(|state| has_shard(state, shard));
         let there = laid_out && state_at(histories.with(Role::Shard(shard)), quiet).is_some();
         let bound = bounds.owned(there);
         let by = quiet + bound;

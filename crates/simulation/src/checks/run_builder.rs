@@ -49,6 +49,7 @@ impl RunBuilder {
                 retry_period: Duration::from_secs(rp),
             },
             shards: 1,
+            shards_config_map: false,
             key_label: false,
             replicas: vec![replica; 3],
             resources: 1,

@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::Check;
-use super::bounds::Bounds;
+use super::bounds::{Bounds, most_shards};
 use super::leases::{Histories, Role};
 use super::reconciles::Place;
 use super::span::{Span, near};
@@ -42,6 +42,7 @@ pub(super) fn check(observations: &Observations, histories: &Histories<'_>, boun
     let recordings = recordings(observations);
     let leases: Vec<Lease<'_>> =
         histories.all().map(|(name, states)| Lease::of(name, states, observations.ended, bounds)).collect();
+    let most_shards = most_shards(&observations.schedule);
     for process in &observations.processes {
         let Some(sent) = requests.get(process.identity.0.as_str()) else { continue };
         let life = Span::new(process.started, process.ended.map_or(observations.ended, |(at, _)| at));
@@ -64,7 +65,7 @@ pub(super) fn check(observations: &Observations, histories: &Histories<'_>, boun
             let allowed = allowed_in_quiet(process, stretch, &leases, bounds) + recorded;
             compare(stretch, allowed, "while nothing was wrong");
         }
-        compare(life, allowed_ever(process, life, &leases, bounds), "in all its life");
+        compare(life, allowed_ever(process, life, &leases, most_shards, bounds), "in all its life");
     }
     check
 }
@@ -201,10 +202,16 @@ fn allowed_in_quiet(process: &Process, stretch: Span, leases: &[Lease<'_>], boun
     allowed
 }
 
-fn allowed_ever(process: &Process, life: Span, leases: &[Lease<'_>], bounds: &Bounds) -> u64 {
+fn allowed_ever(
+    process: &Process,
+    life: Span,
+    leases: &[Lease<'_>],
+    most_shards: u32,
+    bounds: &Bounds,
+) -> u64 {
     // Leases that were never there are asked for all the same: those of the shards, its own as a member, the
     // coordinator's. As much again for the watch, and for the coordinator.
-    let asked_for = u64::from(process.shards) + 2;
+    let asked_for = u64::from(most_shards) + 2;
     let paced = 2 * times(life.length(), bounds.hurried_retry(), process);
     let heard = leases.iter().map(|lease| 2 * in_span(&lease.changes, life)).sum::<u64>();
     2 * asked_for * paced + heard

@@ -8,9 +8,9 @@
 //! begins anew when a user changes the Lease, or by a replica that is not fit (such as the last renewal of one that
 //! was killed, or an acquisition whose answer is lost on the way): everyone has to wait that out.
 
-use super::bounds::{Bounds, REACTION};
+use super::bounds::{Bounds, REACTION, most_shards};
 use super::eligibility::{Eligibility, taken_out};
-use super::leases::{Histories, Role, has_layout};
+use super::leases::{Histories, Role, has_shard};
 use super::span::{Span, near};
 use super::{Check, reconciles, short};
 use crate::observations::{LeaseState, Observations};
@@ -33,9 +33,9 @@ pub(super) fn check(
 ) -> Unowned {
     let mut check = Check::new("unowned");
     let mut longest = 0.0_f64;
-    let laid_out = laid_out(histories, observations);
     let holds = timeline.by_shard();
-    for shard in 0..u32::from(observations.schedule.shards) {
+    for shard in 0..most_shards(&observations.schedule) {
+        let laid_out = laid_out(histories, shard, observations);
         let windows =
             windows(histories.with(Role::Shard(shard)), &laid_out, eligibility, bounds, observations.ended);
         let holds = holds.get(&overlap_checker::records::Shard(shard)).map_or(&[][..], Vec::as_slice);
@@ -122,10 +122,10 @@ fn worst(gap: Span, windows: &[Span], eligibility: &Eligibility<'_>, bounds: &Bo
     worst
 }
 
-/// When a layout was committed: nobody contends for a shard before.
-fn laid_out(histories: &Histories<'_>, observations: &Observations) -> Vec<Span> {
-    let has_layout = |state: &LeaseState| has_layout(state, observations.schedule.shards);
-    present(histories.with(Role::Coordinator), has_layout, |_| false, observations.ended)
+/// When a layout was committed that has this shard: nobody has to take it before.
+fn laid_out(histories: &Histories<'_>, shard: u32, observations: &Observations) -> Vec<Span> {
+    let has_shard = |state: &LeaseState| has_shard(state, shard);
+    present(histories.with(Role::Coordinator), has_shard, |_| false, observations.ended)
 }
 
 /// When the shard's Lease could be taken, cut where the wait begins anew.

@@ -27,7 +27,11 @@ pub(super) fn check(
 ) -> Check {
     let mut check = Check::new("working");
     // Where the number of shards changes, a shard of the same number has other resources afterwards, or none.
-    if observations.faults.iter().any(|fault| matches!(fault.fault.what, FaultKind::OtherShards { .. })) {
+    if observations
+        .faults
+        .iter()
+        .any(|fault| matches!(fault.fault.what, FaultKind::OtherShards { .. } | FaultKind::WantedShards(_)))
+    {
         return check;
     }
     let plain = plain(observations);

@@ -57,9 +57,10 @@ fn hits(kind: &str) -> Hits {
         // Each change of a child stands for a look of a reconcile; nothing is lost, delayed or refused.
         "wall-jump" | "compact" | "hand-delete" | "hand-blank-holder" | "hand-label"
         | "hand-short-record" | "label-strip" | "label-forge" | "unsharded" | "unsharded-anew"
-        | "other-shards" | "child-edited" | "child-disputed" | "child-remade" | "child-foreign" => {
-            hits(false, false)
-        }
+        | "other-shards" | "shards-changed" | "child-edited" | "child-disputed" | "child-remade"
+        | "child-foreign" => hits(false, false),
+        // Where nothing that can be followed is said, nothing changes.
+        "shards-deleted" | "shards-invalid" => Hits { reconciles: false, ..hits(false, false) },
         // A tenant is alone with his resource.
         "odd-bucket-label" | "odd-spec" | "odd-finalizer" | "odd-bulk" | "odd-undecodable" => {
             Hits { reconciles: false, ..hits(false, false) }

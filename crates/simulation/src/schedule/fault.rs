@@ -154,6 +154,8 @@ pub enum FaultKind {
         /// How many.
         shards: u16,
     },
+    /// Somebody changes the ConfigMap that says how many shards are wanted, and changes it back when the fault is over.
+    WantedShards(WantedShards),
     /// An operator of a version that does not shard contends for the coordinator Lease, as client-go does, and holds it once it gets it.
     Unsharded {
         /// It does not take over the Lease that is there, but deletes it and makes its own, without any label or annotation.
@@ -188,6 +190,18 @@ pub enum FaultKind {
         /// The forged bucket; `None` to strip the label.
         forged: Option<u8>,
     },
+}
+
+/// What becomes of the ConfigMap that says how many shards are wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WantedShards {
+    /// It says this number.
+    Number(u16),
+    /// It says something that is no number of shards.
+    Invalid,
+    /// It is deleted.
+    Deleted,
 }
 
 /// What is listed.

@@ -2,11 +2,13 @@
 
 use std::fmt;
 
-use super::{ApiFailure, ChildChange, Direction, FaultKind, LeaseChange, LeaseOf, Listed, Oddity, Slot};
+use super::{
+    ApiFailure, ChildChange, Direction, FaultKind, LeaseChange, LeaseOf, Listed, Oddity, Slot, WantedShards,
+};
 
 impl FaultKind {
     /// Every name that [`FaultKind::name`] gives.
-    pub const NAMES: [&'static str; 46] = [
+    pub const NAMES: [&'static str; 49] = [
         "pause",
         "suspend",
         "crash",
@@ -47,6 +49,9 @@ impl FaultKind {
         "odd-undecodable",
         "child-disputed",
         "other-shards",
+        "shards-changed",
+        "shards-deleted",
+        "shards-invalid",
         "unsharded",
         "unsharded-anew",
         "child-edited",
@@ -98,6 +103,9 @@ impl FaultKind {
             Self::Oddity { what: Oddity::Bulk, .. } => "odd-bulk",
             Self::Oddity { what: Oddity::Undecodable, .. } => "odd-undecodable",
             Self::OtherShards { .. } => "other-shards",
+            Self::WantedShards(WantedShards::Number(_)) => "shards-changed",
+            Self::WantedShards(WantedShards::Deleted) => "shards-deleted",
+            Self::WantedShards(WantedShards::Invalid) => "shards-invalid",
             Self::Unsharded { anew: false, .. } => "unsharded",
             Self::Unsharded { anew: true, .. } => "unsharded-anew",
             Self::StripFinalizer { .. } => "strip-finalizer",
@@ -141,6 +149,7 @@ impl FaultKind {
             | Self::ChangeLease { .. }
             | Self::Label { .. }
             | Self::Unsharded { .. }
+            | Self::WantedShards(_)
             | Self::Children { .. }
             | Self::Dispute { .. }
             | Self::StripFinalizer { .. }
@@ -173,7 +182,9 @@ impl fmt::Display for FaultKind {
             | Self::Api { percent, .. } => write!(f, "{name} {percent} %"),
             Self::Restore { backup } => write!(f, "{name} of the backup of {backup}"),
             Self::ChangeLease { lease, .. } => write!(f, "{name} {lease}"),
-            Self::OtherShards { shards, .. } => write!(f, "{name}: {shards}"),
+            Self::WantedShards(WantedShards::Number(shards)) | Self::OtherShards { shards, .. } => {
+                write!(f, "{name}: {shards}")
+            }
             Self::FailingList { of, .. } => write!(f, "{name} of {of}"),
             Self::Oddity { resource, .. }
             | Self::StripFinalizer { resource, .. }

@@ -95,6 +95,7 @@ impl World {
             self.create(ResourceIndex(resource), None);
         }
         self.install_profiles();
+        self.install_wanted_shards();
     }
 
     /// The stand-in's watch begins, with what there is.

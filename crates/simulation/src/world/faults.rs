@@ -64,6 +64,7 @@ impl World {
             FaultKind::Oddity { resource, what } => self.make_undecodable(resource, what),
             FaultKind::StripFinalizer { resource, tenant } => self.strip_finalizer(number, resource, tenant),
             FaultKind::OtherShards { slot, shards } => self.replace(slot, shards),
+            FaultKind::WantedShards(change) => self.change_wanted_shards(change),
             FaultKind::Unsharded { anew, .. } => self.begin_unsharded(anew),
             FaultKind::Dispute { resource } => self.dispute(number, resource),
             FaultKind::Partition { .. }
@@ -115,6 +116,7 @@ impl World {
                 self.replace(slot, self.schedule.shards);
                 self.restore_layout();
             }
+            FaultKind::WantedShards(_) => self.want_shards(&self.schedule.shards.to_string()),
             FaultKind::Unsharded { releases, .. } => self.end_unsharded(releases),
             FaultKind::Children { .. } => self.remove_foreign(number),
             FaultKind::Restore { .. } => {
@@ -148,11 +150,13 @@ impl World {
         self.start(slot);
     }
 
-    /// People do as they are told where a layout stands that is not theirs: they have stopped whoever was set to it, and delete the
-    /// coordinator Lease and all shard Leases.
+    /// Where a layout stands that is not theirs, people have stopped whoever was set to it, and delete the coordinator Lease and all shard Leases: so it
+    /// was to be done before the number of shards could change while replicas work, and so it may be done still. Where a ConfigMap says the number, they
+    /// leave it to the coordinator.
     pub(super) fn restore_layout(&mut self) {
         let ours = u64::from(self.schedule.shards);
-        if self.shards_in.iter().any(|shards| *shards != self.schedule.shards) {
+        let is_set_otherwise = self.shards_in.iter().any(|shards| *shards != self.schedule.shards);
+        if self.schedule.shards_config_map || is_set_otherwise {
             return;
         }
         let leases: Vec<(String, bool)> = self

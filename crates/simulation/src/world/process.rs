@@ -10,9 +10,10 @@ use std::time::Duration;
 use lease_core::{EndedProcesses, Identity, OnOverrun};
 use memcached_operator::reconcile::{MemcachedReconciler, operator};
 use overlap_checker::records::Replica;
+use shard_router::ShardsConfigMap;
 use tokio::sync::oneshot;
 
-use super::names::NAMESPACE;
+use super::names::{NAMESPACE, SHARDS_CONFIG_MAP};
 use super::{Plan, World};
 use crate::clock::MachineClock;
 use crate::host::{Delivery, Host, Stillness};
@@ -131,6 +132,10 @@ impl Process {
         let sink = Sink { notes: Arc::clone(&notes), wire: Arc::clone(&wire), clock: Arc::clone(&clock) };
         let mut options = settings::options(schedule, &identity, &clock, seed);
         options.shards = shards.try_into().expect("schedules have sound shard counts");
+        // Whoever is set to another number has the settings of an older release, which knew of no ConfigMap.
+        if schedule.shards_config_map && shards == schedule.shards {
+            options = options.with_shards_config_map(ShardsConfigMap::new(NAMESPACE, SHARDS_CONFIG_MAP));
+        }
         let overrun = Arc::clone(&notes);
         let cut = Arc::clone(&wire);
         options.elections.on_overrun = OnOverrun::Call(Arc::new(move |_| {

@@ -18,6 +18,10 @@ impl World {
         if !unowned.is_empty() {
             return unowned;
         }
+        let changing = self.changing(&leases);
+        if !changing.is_empty() {
+            return changing;
+        }
         let uneven = self.uneven(&leases);
         if !uneven.is_empty() {
             return uneven;
@@ -89,6 +93,23 @@ impl World {
             })
             .map(|shard| format!("shard {shard}: nobody holds it"))
             .collect()
+    }
+
+    /// A layout that is not the wanted one, or not settled, and Leases that are left over from another.
+    fn changing(&self, leases: &BTreeMap<String, &Value>) -> Vec<String> {
+        let coordinator = leases.get(&format!("leases/{LEADER_ELECTION_ID}"));
+        let layout = coordinator
+            .and_then(|lease| lease["metadata"]["annotations"][format!("{DOMAIN}/layout")].as_str())
+            .and_then(|json| serde_json::from_str::<Value>(json).ok())
+            .unwrap_or_default();
+        let wanted = self.schedule.shards;
+        if layout["shards"] != wanted || layout["settled"] != true {
+            return vec![format!("the layout is {layout}, and {wanted} shards are wanted")];
+        }
+        let number =
+            |name: &String| name.rsplit_once("-shard-").and_then(|(_, number)| number.parse::<u16>().ok());
+        let left_over = leases.keys().filter(|name| number(name).is_some_and(|number| number >= wanted));
+        left_over.map(|name| format!("{name} is left over from another layout")).collect()
     }
 
     /// Replicas that hold two shards more than another one, and shards that have still to move. Whoever says that it is unable to work is left out.
