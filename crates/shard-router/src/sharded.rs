@@ -70,8 +70,8 @@ pub trait Sharded:
     ///
     /// A replica that gains a shard finds all of its objects in one list. Those of which this is true are reconciled first, so that an edit from the time of
     /// the handover does not wait behind thousands of objects that only have to be looked at. It decides about the order alone: each object of the list is
-    /// reconciled. The default, `false`, is for kinds without `status.observedGeneration`. A
-    /// [`DynamicObject`] is asked for the field itself.
+    /// reconciled. The default, `false`, is for kinds without `status.observedGeneration`, and that of the
+    /// built-in kinds of Kubernetes. A [`DynamicObject`] is asked for the field itself.
     ///
     /// ```
     /// # use kube::CustomResource;

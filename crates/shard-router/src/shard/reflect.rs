@@ -72,17 +72,13 @@ pub(crate) fn reflect<K: ShardedObject>(
             reflector.give_away();
             return stream::iter(Vec::new());
         };
-        let is_change = matches!(event, Ok(Event::Apply(_)));
+        let is_event = matches!(event, Ok(Event::Apply(_)));
         let due = match event {
             Ok(event) => reflector.apply(part, event),
             // It has been logged, and is retried.
             Err(_) => reflector.failed(part),
         };
-        let due = due.into_iter().map(|object| {
-            // A list does not tell what has changed since its objects were reconciled last, but they may tell themselves.
-            let is_change = is_change || object.generation_is_unobserved();
-            Due { object, is_change }
-        });
+        let due = due.into_iter().map(|object| Due { why: Why::of(&object, is_event), object });
         stream::iter(due.collect::<Vec<_>>())
     });
     (store, triggers)
@@ -91,8 +87,28 @@ pub(crate) fn reflect<K: ShardedObject>(
 /// An object to reconcile.
 pub(crate) struct Due<K> {
     pub(crate) object: K,
-    /// Whether it has changed, as an event or the object itself tells; otherwise it was only listed.
-    pub(crate) is_change: bool,
+    pub(crate) why: Why,
+}
+
+/// Why a resource is due.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Why {
+    /// An event tells that something has changed.
+    Changed,
+    /// It was listed. A list does not tell what has changed since its objects were reconciled last, but this one tells it itself.
+    ListedUnobserved,
+    /// It was listed.
+    Listed,
+}
+
+impl Why {
+    fn of<K: ShardedObject>(object: &K, is_event: bool) -> Self {
+        match (is_event, object.generation_is_unobserved()) {
+            (true, _) => Self::Changed,
+            (false, true) => Self::ListedUnobserved,
+            (false, false) => Self::Listed,
+        }
+    }
 }
 
 struct Reflector<K: ShardedObject, O> {

@@ -193,10 +193,10 @@ fn open<K: ShardedObject, R: Reconciler<K>>(kind: &KindSetup<K, R>) -> Dependenc
 
 /// What a change of a resource makes due, if it is news.
 fn trigger<K: ShardedObject>(news: &News<K>, kind: &KindType, due: &Due<K>) -> Option<Trigger<K>> {
-    let Due { object, is_change } = due;
+    let Due { object, why } = due;
     let meta = object.meta();
     let reference = || kind.reference(meta.namespace.as_deref(), meta.name.as_deref().unwrap_or_default());
-    news.is_news(object).then(|| Trigger { resource: reference(), is_change: *is_change })
+    news.is_news(object).then(|| Trigger { resource: reference(), why: *why })
 }
 
 /// The resources whose children have changed.

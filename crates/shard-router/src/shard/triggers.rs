@@ -16,6 +16,7 @@ use lease_core::{Clock, Monotonic};
 
 use crate::{
     kind_type::KindType,
+    shard::reflect::Why,
     sharded::{ShardedObject, cr_name_of_ref},
     turns::Lane,
 };
@@ -23,8 +24,7 @@ use crate::{
 /// A resource that is due.
 pub(super) struct Trigger<K: ShardedObject> {
     pub(super) resource: ObjectRef<K>,
-    /// Whether something has changed; otherwise it was only listed.
-    pub(super) is_change: bool,
+    pub(super) why: Why,
 }
 
 /// How long changes are held back.
@@ -43,12 +43,12 @@ pub(super) fn merged<K: ShardedObject>(
     // What a user calls the kind does not matter.
     let others = stream::select_all(others).map(move |named| Trigger {
         resource: kind.reference(named.namespace.as_deref(), &named.name),
-        is_change: true,
+        why: Why::Changed,
     });
     let triggers = debounced(stream::select(resources, others).boxed(), debounce);
-    let resources = triggers.map(move |Trigger { resource, is_change }| {
+    let resources = triggers.map(move |Trigger { resource, why }| {
         // kube-runtime drops what is not in the store, so nothing would ever remove its mark.
-        if is_change && store.get(&resource).is_some() {
+        if why != Why::Listed && store.get(&resource).is_some() {
             lane.changed(&cr_name_of_ref(&resource));
         }
         resource
@@ -83,9 +83,9 @@ fn debounced<K: ShardedObject>(
                     None => {
                         let Some((_, resource)) = queue.pop_front() else { continue };
                         known.remove(&resource);
-                        Trigger { resource, is_change: true }
+                        Trigger { resource, why: Why::Changed }
                     }
-                    Some(Trigger { resource, is_change: true }) => {
+                    Some(Trigger { resource, why: Why::Changed }) => {
                         if known.insert(resource.clone()) {
                             queue.push_back((clock.now().monotonic + delay, resource));
                         }
