@@ -10,7 +10,7 @@ use super::{
     state::{Due, Shared},
 };
 use crate::{
-    fencing::{OwnershipTable, RowKey},
+    fencing::{ClaimError, OwnershipTable, RowKey},
     observability::problem::Problem,
     options::Pod,
 };
@@ -25,8 +25,8 @@ pub(crate) enum Basis {
     Unknown,
     /// There is no table.
     Absent,
-    /// The merge patch to send; `None` if nothing is to be written.
-    Patch(Option<Value>),
+    /// The merge patch to send; `None` if nothing is to be written. An error is a mistake here: rows that are due have larger tokens than those in the table.
+    Patch(Result<Option<Value>, ClaimError>),
 }
 
 impl WriterSide {
@@ -58,11 +58,7 @@ impl WriterSide {
         match state.known.state() {
             TableState::Unknown => Basis::Unknown,
             TableState::Absent => Basis::Absent,
-            TableState::There(table) => {
-                // None of the rows that are due has a larger token there, and a table that was read has a version.
-                let patch = table.claim(&state.due(&self.0.pod).rows);
-                Basis::Patch(patch.unwrap_or_default())
-            }
+            TableState::There(table) => Basis::Patch(table.claim(&state.due(&self.0.pod).rows)),
         }
     }
 

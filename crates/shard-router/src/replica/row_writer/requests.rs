@@ -8,7 +8,7 @@ use kube::{
 };
 
 use crate::{
-    fencing::{OwnershipTable, OwnershipTableSpec},
+    fencing::{ClaimError, OwnershipTable, OwnershipTableSpec},
     observability::{requests::seconds, sentence},
     ownership::{Basis, Due, WriterSide},
 };
@@ -42,6 +42,9 @@ pub(super) enum Failure {
     /// The API server has not answered.
     #[error("the API server did not answer within {}", seconds(*.0))]
     Unanswered(Duration),
+    /// The rows contradict the table.
+    #[error(transparent)]
+    Claim(#[from] ClaimError),
     /// Anything else.
     #[error("{}", sentence::of_request(.0))]
     Other(kube::Error),
@@ -70,11 +73,13 @@ impl Table {
                 let table = OwnershipTable::new(&self.name, OwnershipTableSpec::default());
                 self.rows.shown(self.api.create(&PostParams::default(), &table).await?);
             }
-            Basis::Patch(None) => {}
-            Basis::Patch(Some(patch)) => {
-                let table = self.api.patch(&self.name, &PatchParams::default(), &Patch::Merge(patch)).await;
-                self.rows.shown(table?);
-                return Ok(Done::Written { restored: due.lost });
+            Basis::Patch(patch) => {
+                if let Some(patch) = patch? {
+                    let table =
+                        self.api.patch(&self.name, &PatchParams::default(), &Patch::Merge(patch)).await;
+                    self.rows.shown(table?);
+                    return Ok(Done::Written { restored: due.lost });
+                }
             }
         }
         Ok(Done::Read)
