@@ -84,22 +84,23 @@ mod tests {
     use lease_core::Now;
 
     use super::*;
+    use crate::testing::ByHand;
 
     /// A clock on which waiting takes no time.
     #[derive(Debug, Default)]
-    struct Hurried(parking_lot::Mutex<Duration>);
+    struct Hurried(ByHand);
 
     impl Clock for Hurried {
         fn now(&self) -> Now {
-            Now::default().after(*self.0.lock())
+            self.0.now()
         }
 
         fn wall(&self) -> jiff::Timestamp {
-            jiff::Timestamp::UNIX_EPOCH
+            self.0.wall()
         }
 
         fn sleep(&self, span: Duration) -> BoxFuture<'static, ()> {
-            *self.0.lock() += span;
+            self.0.advance(span);
             std::future::ready(()).boxed()
         }
     }

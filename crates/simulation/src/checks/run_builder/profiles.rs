@@ -43,13 +43,9 @@ impl RunBuilder {
         from: u64,
         to: u64,
     ) -> &mut Self {
-        self.reconciles += 1;
         let cr = format!("{KIND}/default/{profile}");
-        let (token, id) = (self.last_token(name).expect("a hold was told of"), self.reconciles);
-        let begin = json!({"record": "begin", "cr": cr, "uid": format!("uid-{profile}"), "shard": "unsharded", "token": token,
-            "reconcile": id});
-        self.record(name, from, begin);
-        self.record(name, to, json!({"record": "end", "cr": cr, "reconcile": id, "outcome": "ok"}));
+        let place = json!({"uid": format!("uid-{profile}"), "shard": "unsharded"});
+        self.reconciled_at(name, &cr, place, (from, to));
         let uri = format!("/apis/fleet.example.com/v1/namespaces/default/{PLURAL}/{profile}/status");
         self.request(name, "PATCH", &uri, from.midpoint(to), 200)
     }

@@ -1,6 +1,6 @@
 //! What happens to resources.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use shard_router::ShardKey;
 
 use super::{RunBuilder, at};
@@ -16,11 +16,26 @@ impl RunBuilder {
         from: u64,
         to: u64,
     ) -> &mut Self {
-        self.reconciles += 1;
         let cr = format!("default/{cr}");
+        let place = json!({"uid": format!("uid-{cr}"), "shard": shard, "bucket": 255});
+        self.reconciled_at(name, &cr, place, (from, to))
+    }
+
+    /// The records of a reconcile under the last hold of that replica, with these fields in the first.
+    pub(super) fn reconciled_at(
+        &mut self,
+        name: &str,
+        cr: &str,
+        mut begin: Value,
+        (from, to): (u64, u64),
+    ) -> &mut Self {
+        self.reconciles += 1;
         let (token, id) = (self.last_token(name).expect("a hold was told of"), self.reconciles);
-        let begin = json!({"record": "begin", "cr": cr, "uid": format!("uid-{cr}"), "shard": shard, "token": token,
-            "reconcile": id, "bucket": 255});
+        for (field, value) in
+            [("record", json!("begin")), ("cr", json!(cr)), ("token", json!(token)), ("reconcile", json!(id))]
+        {
+            begin[field] = value;
+        }
         self.record(name, from, begin);
         self.record(name, to, json!({"record": "end", "cr": cr, "reconcile": id, "outcome": "ok"}))
     }
