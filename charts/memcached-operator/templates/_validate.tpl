@@ -48,6 +48,9 @@ The operator itself would refuse most of it too, but only in the log of a contai
 {{- if and (not .enabled) $.Values.fencing.enabled -}}
 {{- fail "fencing.enabled needs the Leases, and with leaderElection.enabled off there are none; switch one of them" -}}
 {{- end -}}
+{{- if and $.Values.fencing.required (not $.Values.fencing.enabled) -}}
+{{- fail "fencing.required has no effect while fencing.enabled is off; switch fencing on first, and require it in a second upgrade" -}}
+{{- end -}}
 {{- if and (not .enabled) $.Values.flowControl.enabled -}}
 {{- fail "flowControl.enabled is for requests about Leases, and with leaderElection.enabled off there are none; switch one of them" -}}
 {{- end -}}
